@@ -1,0 +1,37 @@
+"""One Gaussian: the mixture of a single component, N(x; mu, Sigma) times independent tables for
+discrete columns."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..gmm import GaussianMixture
+
+
+class Gaussian(GaussianMixture):
+    """A Gaussian with a full covariance, gaps marginalised exactly.
+
+    Args:
+        reg_covar: added to the variances, in squared units of the data.
+        max_iter: iterations of EM, which only gaps need.
+        tol: gain a row, in nats, below which EM stops.
+        random_state: seed of what is drawn.
+    """
+
+    name: ClassVar[str] = "gaussian"
+
+    def __init__(
+        self,
+        *,
+        reg_covar: float = 1e-6,
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components=1,
+            reg_covar=reg_covar,
+            max_iter=max_iter,
+            tol=tol,
+            random_state=random_state,
+        )

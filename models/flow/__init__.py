@@ -1,0 +1,1 @@
+"""Normalizing flows: RealNVP, MAF and neural splines, as a Pyro pair over zuko and a NumPyro pair over FlowJAX."""

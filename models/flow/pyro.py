@@ -1,0 +1,110 @@
+"""Normalizing flow, in Pyro over zuko.
+
+A flow is an invertible map f = f_T o ... o f_1 with parameters theta that carries a row x in R^d, given a
+context c in R^k (k may be 0), to u = f(x; c), which is standard normal. By the change of variables
+
+    log p(x | c) = log Normal(f(x; c); 0, I) + log |det df(x; c)/dx|,
+
+the second term a sum over the layers. Sampling inverts f at u ~ Normal(0, I).
+
+There is nothing to infer but theta, which is fitted by maximum likelihood: the guide is empty, and the
+ELBO of the pair is the log likelihood.
+
+Layers, by `kind`: "realnvp" affine coupling; "maf" affine autoregressive; "nsf" spline coupling; "nsf-ar" spline
+autoregressive; with an LU linear map before each (see `transforms`), or only a permutation where `lu` is False.
+
+References: Papamakarios, Nalisnick, Rezende, Mohamed and Lakshminarayanan, "Normalizing flows for
+probabilistic modeling and inference", 2021, https://arxiv.org/abs/1912.02762; Durkan, Bekasov, Murray and
+Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906.04032. More in `transforms`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.contrib.zuko import ZukoToPyro
+from torch import Tensor
+
+from ._zuko import DiagNormal, Flow, UnconditionalDistribution
+from .transforms import LU, Coupling, Masked, affine, spline
+
+KINDS = ("nsf", "nsf-ar", "maf", "realnvp")
+
+
+def model(
+    flow: Flow,
+    x: Tensor | None,
+    context: Tensor | None = None,
+    row_weights: Tensor | None = None,
+    *,
+    n_total: int | None = None,
+) -> Tensor:
+    """Rows x ~ p(x | c), each to the power of its weight.
+
+    Args:
+        flow: f and the base, a module of zuko; it owns theta.
+        x: (n, d) rows, or None to draw `n_total` of them.
+        context: (n, k) what to condition on, or None.
+        row_weights: (n,), or None.
+        n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
+    """
+    n = n_total if x is None else len(x)
+    scale = contextlib.nullcontext() if row_weights is None else poutine.scale(scale=row_weights)
+    with pyro.plate("rows", n_total or n, subsample=torch.arange(n)), scale:
+        drawn: Tensor = pyro.sample("x", ZukoToPyro(flow(context)), obs=x)
+    return drawn
+
+
+def guide(*args: Any, **kwargs: Any) -> None:
+    """Empty: a flow has no latents."""
+
+
+def build(
+    kind: str,
+    features: int,
+    context: int = 0,
+    *,
+    n_transforms: int,
+    hidden: Sequence[int],
+    bins: int = 8,
+    tail_bound: float = 5.0,
+    lu: bool = True,
+    dropout: float = 0.0,
+    seed: int = 0,
+) -> Flow:
+    """The flow of `n_transforms` layers; a pure function of its arguments, torch's random state is left as found.
+
+    Args:
+        kind: one of `KINDS`.
+        features, context: d and k.
+        hidden: sizes of the hidden layers of each layer's net.
+        bins, tail_bound: of the splines; outside [-tail_bound, tail_bound] they are the identity.
+        lu: whether an LU linear map stands before each layer.
+        dropout: share of hidden units dropped while training.
+    """
+    univariate, total = affine, 2
+    if kind.startswith("nsf"):
+        univariate, total = spline(bins, tail_bound), 3 * bins - 1
+    layers: list[torch.nn.Module] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for i in range(n_transforms):
+            if lu and features > 1:
+                first = list(range(features))
+                layers.append(LU(torch.randperm(features).tolist() if i else first))
+            if kind in ("maf", "nsf-ar"):
+                order = list(range(features))
+                order = order if lu or i % 2 == 0 else order[::-1]
+                layers.append(Masked(order, context, hidden, univariate, total, dropout))
+            else:
+                kept = [j % 2 != i % 2 for j in range(features)] if features > 1 else [False]
+                layers.append(Coupling(kept, context, hidden, univariate, total, dropout))
+    base = UnconditionalDistribution(
+        DiagNormal, loc=torch.zeros(features), scale=torch.ones(features), buffer=True
+    )
+    return Flow(layers, base)

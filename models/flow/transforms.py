@@ -1,0 +1,187 @@
+"""The layers a flow is stacked from, as lazy transforms of zuko: masked autoregressive, coupling, and LU linear.
+
+In a masked autoregressive layer y_i = f(x_i; phi_i(x_{<i}, c)) and in a coupling layer y_B = f(x_B; phi(x_A, c)), y_A = x_A, where f is
+an increasing function of one value, here an affine map or a spline. Both Jacobians are triangular.
+
+`Conditioner` computes phi with rows along the last axis and the parameters of f first, which is the order that
+`spline.Spline` is fast in, and multiplies no mask twice.
+
+References: Papamakarios, Pavlakou and Murray, "Masked autoregressive flow for density estimation", 2017,
+https://arxiv.org/abs/1705.07057; Dinh, Sohl-Dickstein and Bengio, "Density estimation using Real NVP", 2017,
+https://arxiv.org/abs/1605.08803; Germain, Gregor, Murray and Larochelle, "MADE", 2015, https://arxiv.org/abs/1502.03509;
+Oliva et al., "Transformation autoregressive networks", 2018 (the LU layer), https://arxiv.org/abs/1801.09819.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Transform, constraints
+
+from ._zuko import (
+    AutoregressiveTransform,
+    CouplingTransform,
+    DependentTransform,
+    LazyTransform,
+    MonotonicAffineTransform,
+)
+from .spline import Spline
+
+Univariate = Callable[[Tensor], Transform]
+
+
+def affine(phi: Tensor) -> Transform:
+    """f(x) = exp(a) x + b of phi = (b, a), (2, *)."""
+    return MonotonicAffineTransform(phi[0], phi[1])
+
+
+def spline(bins: int, bound: float) -> Univariate:
+    """f is a rational-quadratic spline of phi (3 bins - 1, *)."""
+    return partial(Spline, bins=bins, bound=bound)
+
+
+class Conditioner(nn.Module):
+    """A multi-layer perceptron whose output j sees only inputs of a degree below its own.
+
+    Args:
+        inputs: degree of each input.
+        outputs: degree of each output; degrees of hidden units run over those of the inputs.
+        hidden: sizes of the hidden layers.
+        total: numbers f needs for each output.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        hidden: Sequence[int],
+        total: int,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.total, self.dropout = total, dropout
+        seen = sorted(set(d for d in inputs if d < max(outputs))) or [min(outputs) - 1]
+        degrees = [torch.tensor(inputs, dtype=torch.long)]
+        degrees += [torch.tensor(seen)[torch.arange(n) % len(seen)] for n in hidden]
+        degrees += [torch.tensor(outputs).repeat(total) - 1]
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for i, (a, b) in enumerate(zip(degrees[:-1], degrees[1:], strict=True)):
+            mask = b[:, None] >= a
+            self.register_buffer(f"mask{i}", mask.to(torch.get_default_dtype()), persistent=False)
+            bound = 1 / math.sqrt(max(len(a), 1))
+            last = i == len(hidden)
+            weight = torch.empty(mask.shape).uniform_(-bound, bound) * mask
+            bias = torch.empty(len(b)).uniform_(-bound, bound)
+            # Small outputs: the flow begins near the identity.
+            self.weights.append(nn.Parameter(weight * 0.1 if last else weight))
+            self.biases.append(nn.Parameter(bias * 0.1 if last else bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*, inputs) -> (total, *, outputs)."""
+        h = x.reshape(-1, x.shape[-1]).t()
+        last = len(self.weights) - 1
+        for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = torch.addmm(b.unsqueeze(-1), w * getattr(self, f"mask{i}"), h)
+            if i < last:
+                h = F.dropout(h.relu_(), self.dropout, self.training)
+        h = h.view(self.total, -1, h.shape[-1]).transpose(1, 2)
+        return h.reshape(self.total, *x.shape[:-1], h.shape[-1])
+
+
+class Masked(LazyTransform):
+    """Masked autoregressive layer over `features` in the given order."""
+
+    def __init__(
+        self,
+        order: Sequence[int],
+        context: int,
+        hidden: Sequence[int],
+        univariate: Univariate,
+        total: int,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.features, self.univariate = len(order), univariate
+        self.net = Conditioner([*order, *[-1] * context], order, hidden, total, dropout)
+
+    def meta(self, c: Tensor | None, x: Tensor) -> Transform:
+        phi = self.net(_join(x, c))
+        return DependentTransform(self.univariate(phi), 1)
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        return AutoregressiveTransform(partial(self.meta, c), self.features)
+
+
+class Coupling(LazyTransform):
+    """Coupling layer: features where `mask` is true are kept and condition the others."""
+
+    def __init__(
+        self,
+        mask: Sequence[bool],
+        context: int,
+        hidden: Sequence[int],
+        univariate: Univariate,
+        total: int,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.univariate = univariate
+        self.register_buffer("mask", torch.tensor(mask), persistent=False)
+        kept = sum(mask)
+        self.net = Conditioner([0] * (kept + context), [1] * (len(mask) - kept), hidden, total, dropout)
+
+    def meta(self, c: Tensor | None, x: Tensor) -> Transform:
+        phi = self.net(_join(x, c))
+        return DependentTransform(self.univariate(phi), 1)
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        return CouplingTransform(partial(self.meta, c), self.mask)
+
+
+class LU(LazyTransform):
+    """y = P L U x + b: P a fixed permutation, L unit lower and U upper triangular with a positive diagonal."""
+
+    def __init__(self, permutation: Sequence[int]) -> None:
+        super().__init__()
+        n = len(permutation)
+        self.register_buffer("permutation", torch.tensor(permutation))
+        self.lower, self.upper = nn.Parameter(torch.zeros(n, n)), nn.Parameter(torch.zeros(n, n))
+        self.log_diagonal, self.shift = nn.Parameter(torch.zeros(n)), nn.Parameter(torch.zeros(n))
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        L = self.lower.tril(-1) + torch.eye(len(self.lower), dtype=self.lower.dtype)
+        U = self.upper.triu(1) + self.log_diagonal.exp().diag()
+        return LinearTransform(L[self.permutation], U, self.log_diagonal.sum(), self.shift)
+
+
+class LinearTransform(Transform):
+    """y = A U x + b with |det A| = 1 and U upper triangular."""
+
+    domain = constraints.real_vector
+    codomain = constraints.real_vector
+    bijective = True
+
+    def __init__(self, A: Tensor, U: Tensor, ladj: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.A, self.U, self.ladj, self.shift = A, U, ladj, shift
+
+    def _call(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.A @ self.U, self.shift)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        z = torch.linalg.solve(self.A, (y - self.shift).unsqueeze(-1))
+        return torch.linalg.solve_triangular(self.U, z, upper=True).squeeze(-1)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.ladj.expand(x.shape[:-1])
+
+
+def _join(x: Tensor, c: Tensor | None) -> Tensor:
+    if c is None:
+        return x
+    return torch.cat((x, c.expand(*x.shape[:-1], c.shape[-1])), dim=-1)

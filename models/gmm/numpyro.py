@@ -1,0 +1,210 @@
+"""Bayesian Gaussian mixture over continuous and categorical columns, in NumPyro.
+
+A row is x in R^d and codes c_1, c_2, ... of its categorical columns. With K = k components,
+
+    w        ~ Dirichlet(alpha, ..., alpha)
+    mu_k     ~ Normal(m, s)                                        (d,)
+    sigma_k  ~ LogNormal(log t, 1)                                 (d,)
+    L_k      ~ LKJCholesky(eta),    Sigma_k = diag(sigma_k) L_k L_k' diag(sigma_k)
+    B_j,k    ~ Dirichlet(beta, ..., beta)                          levels of categorical column j
+    z        ~ Categorical(w),   x | z ~ Normal(mu_z, Sigma_z),   c_j | z ~ Categorical(B_j,z)
+
+and the label z is summed out:
+
+    log p(x, c) = logsumexp_k [ log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] ].
+
+`covariance_type`: "full" as above; "tied" has one sigma and one L; "diag" has no L; "spherical" has
+one number sigma_k. Gaps (NaN in x, -1 in codes) are integrated out: a Gaussian's marginal is the
+Gaussian of the columns that are there. Row weights r_i make it a power likelihood,
+prod_i p(x_i, c_i)^r_i: weight 2 counts as the row given twice.
+
+The prior of sigma is log-normal because the likelihood grows like a power of 1 / sigma where a
+component sits on one point: with a prior that has mass near 0 the posterior density would have no
+bound there; this one falls faster than any power.
+
+The twin of `pyro.py`: the same sites, shapes and log joint.
+
+References: Lewandowski, Kurowicka and Joe, "Generating random correlation matrices based on vines
+and extended onion method", 2009, https://doi.org/10.1016/j.jmva.2009.04.008; Kucukelbir et al.,
+"Automatic differentiation variational inference", 2017, https://arxiv.org/abs/1603.00788.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+from jax import Array
+from numpyro import handlers
+from numpyro.distributions import biject_to, constraints
+
+
+def model(
+    x: Array | None,
+    codes: Array | None,
+    row_weights: Array | None = None,
+    *,
+    k: int,
+    m: Array,
+    s: Array,
+    t: Array,
+    n_levels: Sequence[int] = (),
+    covariance_type: str = "full",
+    gaps: bool = False,
+    n_total: int | None = None,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    eta: float = 1.0,
+) -> tuple[Array | None, list[Array]] | None:
+    """The joint of parameters and rows.
+
+    Args:
+        x: (n, d) rows, NaN in gaps; or None, to draw `n_total` rows.
+        codes: (n, c) levels, -1 in gaps.
+        row_weights: (n,) powers of the rows, or None.
+        k: components.
+        m, s: (d,) centre and spread of the means.
+        t: (d,) typical standard deviation within a component.
+        n_levels: levels of each categorical column.
+        covariance_type: "full", "tied", "diag" or "spherical".
+        gaps: whether x may have NaN; where it has none, each covariance is factored once only.
+        n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
+        alpha, beta: concentrations of w and of the tables B.
+        eta: concentration of the correlations, 1 for uniform.
+    """
+    d = len(m)
+    w = numpyro.sample("w", dist.Dirichlet(jnp.full(k, alpha)))
+    components = numpyro.plate("components", k)
+    with components:
+        mu = numpyro.sample("mu", dist.Normal(m, s).to_event(1)) if d else jnp.zeros((k, 0))
+        B = [
+            numpyro.sample(f"B_{j}", dist.Dirichlet(jnp.full(v, beta)))
+            for j, v in enumerate(n_levels)
+        ]
+    L = None
+    with contextlib.nullcontext() if covariance_type == "tied" else components:
+        if covariance_type == "spherical" and d:
+            sigma = numpyro.sample("sigma", dist.LogNormal(jnp.log(t).mean(), 1.0))[:, None]
+        elif d:
+            sigma = numpyro.sample("sigma", dist.LogNormal(jnp.log(t), 1.0).to_event(1))
+        else:
+            sigma = jnp.ones(0)
+        if covariance_type in ("full", "tied") and d > 1:
+            L = numpyro.sample("L", dist.LKJCholesky(d, eta))
+
+    if x is None or codes is None:  # draw rows
+        with numpyro.plate("rows", n_total):
+            z = numpyro.sample("z", dist.Categorical(w))
+            if d:
+                tril = cholesky(mu, sigma, L)[z]
+                x = numpyro.sample("x", dist.MultivariateNormal(mu[z], scale_tril=tril))
+            return x, [
+                numpyro.sample(f"c_{j}", dist.Categorical(B_j[z])) for j, B_j in enumerate(B)
+            ]
+
+    log_p = jax.nn.logsumexp(log_components(x, codes, w, mu, sigma, L, B, gaps), -1)
+    n = len(log_p)
+    with handlers.scale(scale=(n_total or n) / n), numpyro.plate("rows", n):
+        numpyro.factor("row", log_p if row_weights is None else row_weights * log_p)
+    return None
+
+
+def guide(
+    x: Array | None,
+    codes: Array | None,
+    row_weights: Array | None = None,
+    *,
+    k: int,
+    start: Mapping[str, Array],
+    covariance_type: str = "full",
+    n_levels: Sequence[int] = (),
+    **prior: Any,
+) -> None:
+    """Mean-field: each parameter is an independent Gaussian mapped onto its support (ADVI).
+
+    Args:
+        x, codes, row_weights, prior: as in `model`; the guide's shape does not depend on them.
+        k, covariance_type, n_levels: as in `model`.
+        start: where the posterior starts, a value of each site.
+    """
+
+    def q(site: str, support: constraints.Constraint) -> Array:
+        to_support = biject_to(support)
+        at = to_support.inv(start[site])
+        loc = numpyro.param(f"{site}_loc", at)
+        scale = numpyro.param(
+            f"{site}_scale", jnp.full_like(at, 0.05), constraint=constraints.positive
+        )
+        event_dim = to_support.domain.event_dim
+        if site == "mu" or (site == "sigma" and covariance_type != "spherical"):
+            event_dim = 1
+        normal = dist.Normal(loc, scale).to_event(event_dim)
+        value: Array = numpyro.sample(site, dist.TransformedDistribution(normal, [to_support]))
+        return value
+
+    q("w", constraints.simplex)
+    components = numpyro.plate("components", k)
+    with components:
+        if "mu" in start:
+            q("mu", constraints.real)
+        for j in range(len(n_levels)):
+            q(f"B_{j}", constraints.simplex)
+    with contextlib.nullcontext() if covariance_type == "tied" else components:
+        if "sigma" in start:
+            q("sigma", constraints.positive)
+        if "L" in start:
+            q("L", constraints.corr_cholesky)
+
+
+def log_components(
+    x: Array,
+    codes: Array,
+    w: Array,
+    mu: Array,
+    sigma: Array,
+    L: Array | None,
+    B: Sequence[Array],
+    gaps: bool,
+) -> Array:
+    """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is there: (n, k)."""
+    log_p = jnp.broadcast_to(jnp.log(w), (len(codes), len(w)))
+    for j, B_j in enumerate(B):
+        c = codes[:, j, None]
+        log_p = log_p + jnp.where(c < 0, 0.0, jnp.log(B_j).T[jnp.maximum(c[:, 0], 0)])
+    if mu.shape[-1] == 0:
+        return log_p
+    if L is None:
+        log_x: Array = dist.Normal(mu, sigma).log_prob(jnp.nan_to_num(x)[:, None])
+        return log_p + jnp.where(jnp.isnan(x)[:, None], 0.0, log_x).sum(-1)
+    return log_p + log_normal(x, mu, cholesky(mu, sigma, L), gaps)
+
+
+def cholesky(mu: Array, sigma: Array, L: Array | None) -> Array:
+    """(k, d, d) Cholesky factors diag(sigma_k) L_k of the covariances."""
+    sigma = jnp.broadcast_to(sigma, mu.shape)
+    return sigma[..., None] * jnp.eye(mu.shape[-1]) if L is None else sigma[..., None] * L
+
+
+def log_normal(x: Array, mu: Array, scale_tril: Array, gaps: bool) -> Array:
+    """log Normal(x_o; mu_o, Sigma_oo) of what is there (o) of a row, under each component: (n, k).
+
+    In the covariance, rows and columns of gaps are replaced by those of the identity, and in x - mu
+    by 0: the density is then that of x_o times, for each gap, that of a standard normal at 0, which
+    is taken out again.
+    """
+    if not gaps:
+        log_p: Array = dist.MultivariateNormal(mu, scale_tril=scale_tril).log_prob(x[:, None])
+        return log_p
+    there = ~jnp.isnan(x)
+    r = jnp.where(there[:, None], jnp.nan_to_num(x)[:, None] - mu, 0.0)
+    both = there[:, None, :, None] & there[:, None, None, :]
+    sigma = jnp.where(both, scale_tril @ scale_tril.mT, jnp.eye(x.shape[-1]))
+    tril = jnp.linalg.cholesky(sigma)
+    log_p = dist.MultivariateNormal(jnp.zeros_like(r), scale_tril=tril).log_prob(r)
+    return log_p + 0.5 * math.log(2 * math.pi) * (~there).sum(-1, keepdims=True)

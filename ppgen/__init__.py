@@ -1,0 +1,71 @@
+"""ppgen: a suite of generative models.
+
+    data = ppgen.read("measurements.csv")
+    gmm = ppgen.GaussianMixture(n_components=8, random_state=0).fit(data.train)
+    gmm.score_samples(data.test)
+
+The names below are resolved when they are first used, so that `import ppgen` loads neither torch
+nor jax, SciPy, scikit-learn or matplotlib.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .analysis.datatree import to_datatree as to_datatree
+    from .data.dataset import Dataset as Dataset
+    from .data.dataset import as_dataset as as_dataset
+    from .data.readers import read as read
+    from .data.schema import Column as Column
+    from .data.schema import Schema as Schema
+    from .density import LogDensity as LogDensity
+    from .errors import FitError as FitError
+    from .errors import InputError as InputError
+    from .models.baseline import Gaussian as Gaussian
+    from .models.baseline import IndependentColumns as IndependentColumns
+    from .models.baseline import KernelDensity as KernelDensity
+    from .models.flow import NormalizingFlow as NormalizingFlow
+    from .models.gmm import GaussianMixture as GaussianMixture
+    from .models.registry import load as load
+    from .study import compare as compare
+    from .study import run_study as run_study
+    from .verdict import Verdict as Verdict
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Column": "data.schema",
+    "Dataset": "data.dataset",
+    "FitError": "errors",
+    "Gaussian": "models.baseline",
+    "GaussianMixture": "models.gmm",
+    "IndependentColumns": "models.baseline",
+    "InputError": "errors",
+    "KernelDensity": "models.baseline",
+    "LogDensity": "density",
+    "NormalizingFlow": "models.flow",
+    "Schema": "data.schema",
+    "Verdict": "verdict",
+    "as_dataset": "data.dataset",
+    "compare": "study",
+    "load": "models.registry",
+    "read": "data.readers",
+    "run_study": "study",
+    "to_datatree": "analysis.datatree",
+}
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ppgen' has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

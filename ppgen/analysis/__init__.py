@@ -1,0 +1,1 @@
+"""Density comparison, sample quality, and DataTrees for ArviZ."""

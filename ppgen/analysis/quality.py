@@ -1,0 +1,174 @@
+"""How alike samples and real rows are, each score beside what real rows themselves reach.
+
+Real rows the model did not see are set against generated ones; the control is the same statistic with rows it was
+trained on in the place of generated ones. A score means something only against its control.
+
+    c2st         area under the ROC curve of boosted trees that tell generated from real rows; 0.5: they cannot.
+    c2st_acc     their accuracy.
+    precision    share of generated rows within a real row's k-nearest-neighbour ball.
+    density      mean number of such balls a generated row lies in, over k.
+    coverage     share of real rows whose ball holds a generated row.
+    energy       energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'|, unbiased; 0: the same distribution.
+    dependence   mean absolute difference of the pairwise associations: Spearman's rho between ordered
+                 columns, Cramer's V between unordered ones, the correlation ratio of ranks between both.
+    copies       share of generated rows nearer to a training row than 95 % of unseen real rows are; far above its
+                 control: training rows were memorised.
+
+References:
+    Revisiting classifier two-sample tests (Lopez-Paz, Oquab, 2017) https://arxiv.org/abs/1610.06545
+    Reliable fidelity and diversity metrics for generative models (Naeem, Oh, Uh, Choi, Yoo, 2020)
+    https://arxiv.org/abs/2002.09797
+    Energy statistics: a class of statistics based on distances (Székely, Rizzo, 2013)
+    https://doi.org/10.1016/j.jspi.2013.03.018
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset
+from ..errors import InputError
+from .association import associations
+from .features import Features
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+MAX_ROWS = 2000
+NEIGHBOURS = 5
+_MAX_TRAIN = 10_000
+_NEAREST = 0.05
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score, its value for real rows, and which way is better ("control": the nearer to it)."""
+
+    value: float
+    control: float
+    better: Literal["low", "high", "control"]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def sample_quality(
+    train: Dataset,
+    held_out: Dataset,
+    generated: Dataset,
+    *,
+    seed: int = 0,
+    max_rows: int = MAX_ROWS,
+) -> dict[str, Score]:
+    """Score generated rows against held-out real ones, each score with its real-against-real control.
+
+    Args:
+        train: rows the model was fitted to; they give the controls and the check for copies.
+        held_out: real rows it never saw.
+        generated: its samples, with the columns of `train`.
+        seed: of subsampling, cross-validation folds and trees.
+        max_rows: rows of each kind looked at, so that the cost is bounded.
+
+    Raises:
+        InputError: if there are fewer than 10 rows of a kind.
+    """
+    n = min(len(train), len(held_out), len(generated), max_rows)
+    if n < 10:
+        raise InputError(
+            f"{n} rows can be compared; sample scores need at least 10 of training, held-out and "
+            "generated rows each. Give more rows."
+        )
+    rng = np.random.default_rng([seed, 0x5A])
+    features = Features.fit(train)
+    real, fake, seen = (_subset(d, n, rng) for d in (held_out, generated, train))
+    tables = [features.table(d) for d in (real, fake, seen)]
+    spaces = [features.space(d) for d in (real, fake, seen)]
+    levels = [not f.is_number and len(f.levels) < 254 for f in features.columns]
+    found: dict[str, Score] = {}
+    value, control = (c2st(tables[0], other, levels, seed) for other in tables[1:])
+    found["c2st"] = Score(value[0], control[0], "low")
+    found["c2st_acc"] = Score(value[1], control[1], "low")
+    value3, control3 = (neighbour_scores(spaces[0], other) for other in spaces[1:])
+    for i, name in enumerate(("precision", "density", "coverage")):
+        found[name] = Score(value3[i], control3[i], "control" if name == "density" else "high")
+    e_value, e_control = (energy_distance(spaces[0], other) for other in spaces[1:])
+    found["energy"] = Score(e_value, e_control, "low")
+    if len(features.columns) > 1:
+        kinds = [f.is_ordered for f in features.columns]
+        between = [associations(t, kinds, seed) for t in tables]
+        errors = [float(np.nanmean(np.abs(b - between[0]))) for b in between[1:]]
+        found["dependence"] = Score(errors[0], errors[1], "low")
+    pool = features.space(_subset(train, min(len(train), _MAX_TRAIN), rng))
+    found["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
+    return found
+
+
+def c2st(a: Floats, b: Floats, levels: list[bool], seed: int = 0) -> tuple[float, float]:
+    """Area under the curve and accuracy of cross-validated boosted trees that tell rows a from b."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import accuracy_score, roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    x = np.concatenate([a, b])
+    y = np.repeat([0, 1], [len(a), len(b)])
+    trees = HistGradientBoostingClassifier(
+        max_iter=60,
+        learning_rate=0.15,
+        max_leaf_nodes=15,
+        min_samples_leaf=max(3, min(20, len(x) // 25)),
+        categorical_features=np.array(levels) if any(levels) else None,
+        early_stopping=False,
+        random_state=seed,
+    )
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    p = cross_val_predict(trees, x, y, cv=folds, method="predict_proba")[:, 1]
+    return float(roc_auc_score(y, p)), float(accuracy_score(y, p > 0.5))
+
+
+def neighbour_scores(real: Floats, fake: Floats, k: int = NEIGHBOURS) -> tuple[float, float, float]:
+    """Precision, density and coverage of `fake` against `real`."""
+    k = min(k, len(real) - 1)
+    among = _distances(real, real)
+    np.fill_diagonal(among, np.inf)
+    radius = np.partition(among, k - 1, axis=1)[:, k - 1]
+    inside = _distances(real, fake) <= radius[:, None]
+    precision = inside.any(axis=0).mean()
+    density = inside.sum() / (k * len(fake))
+    return float(precision), float(density), float(inside.any(axis=1).mean())
+
+
+def energy_distance(a: Floats, b: Floats) -> float:
+    """Unbiased estimate of the energy distance; it may fall below 0 where the two are alike."""
+    within_a = _distances(a, a).sum() / (len(a) * (len(a) - 1))
+    within_b = _distances(b, b).sum() / (len(b) * (len(b) - 1))
+    return float(2 * _distances(a, b).mean() - within_a - within_b)
+
+
+def copies(train: Floats, generated: Floats, held_out: Floats) -> tuple[float, float]:
+    """Share of generated rows, and of held-out rows, nearer to a training row than is usual; ties count half."""
+    near_fake, near_real = (_nearest(train, rows) for rows in (generated, held_out))
+    usual = np.quantile(near_real, _NEAREST)
+
+    def share(near: Floats) -> float:
+        return float((near < usual).mean() + 0.5 * (near == usual).mean())
+
+    return share(near_fake), share(near_real)
+
+
+def _nearest(pool: Floats, rows: Floats) -> Floats:
+    blocks = [_distances(rows[i : i + 512], pool).min(axis=1) for i in range(0, len(rows), 512)]
+    return np.concatenate(blocks)
+
+
+def _distances(a: Floats, b: Floats) -> Floats:
+    from scipy.spatial.distance import cdist
+
+    return np.asarray(cdist(a, b), np.float64)
+
+
+def _subset(data: Dataset, n: int, rng: np.random.Generator) -> Dataset:
+    return data if len(data) == n else data.take(np.sort(rng.choice(len(data), n, replace=False)))

@@ -1,0 +1,293 @@
+"""Saved runs: folders that hold numbers and no code.
+
+A run is a folder of `ppgen.json` (the manifest), `weights.safetensors`, and where there are any
+`posterior.nc` (draws) and `trace.jsonl` (the training trace). It is written under a temporary name
+beside its place, flushed to disk and renamed, so that a run is there whole or not at all. The
+manifest holds the SHA-256 of the other files and its own; a flipped byte is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+FORMAT = 1
+MANIFEST, WEIGHTS, POSTERIOR, TRACE = (
+    "ppgen.json",
+    "weights.safetensors",
+    "posterior.nc",
+    "trace.jsonl",
+)
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "jax",
+    "torch",
+    "numpyro",
+    "pyro-ppl",
+    "zuko",
+    "flowjax",
+)
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a saved run holds."""
+
+    manifest: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    posterior: dict[str, NDArray[Any]] = field(default_factory=dict)
+    trace: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write_run(
+    path: str | os.PathLike[str],
+    manifest: Mapping[str, Any],
+    arrays: Arrays,
+    *,
+    posterior: Arrays | None = None,
+    trace: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write a run folder at `path`, replacing a run that stands there and nothing else.
+
+    Raises:
+        InputError: if `path` holds something that is not a ppgen run.
+    """
+    target = Path(path)
+    check_free(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        write_safetensors(folder / WEIGHTS, arrays)
+        if posterior:
+            _write_posterior(folder / POSTERIOR, posterior)
+        if trace:
+            lines = "".join(json.dumps(dict(row)) + "\n" for row in trace)
+            write_bytes(folder / TRACE, lines.encode())
+        body = {
+            **manifest,
+            "format": FORMAT,
+            "versions": versions(),
+            "files": {f.name: sha256(f) for f in sorted(folder.iterdir())},
+        }
+        write_bytes(folder / MANIFEST, json.dumps(_sealed(body), indent=1).encode())
+        folder.chmod(0o755)
+        _sync_folder(folder)
+        _swap(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return target
+
+
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """Read a run folder, checking every file against its hash.
+
+    Raises:
+        InputError: if there is no run, it is damaged, or a newer ppgen wrote it.
+    """
+    folder = Path(path)
+    _recover(folder)
+    body = read_manifest(folder)
+    for name, digest in body["files"].items():
+        if name not in (WEIGHTS, POSTERIOR, TRACE):
+            raise InputError(
+                f"{folder} lists the file {name!r}, which no ppgen run has; it was not written by "
+                "ppgen."
+            )
+        file = folder / name
+        if not file.is_file():
+            raise InputError(
+                f"{folder} is damaged: {name} is missing. Fit again or restore the folder."
+            )
+        if sha256(file) != digest:
+            raise InputError(
+                f"{folder} is damaged: {name} differs from its recorded SHA-256. Restore the "
+                "folder or fit again."
+            )
+    if WEIGHTS not in body["files"]:
+        raise InputError(
+            f"{folder} is damaged: it lists no {WEIGHTS}. Fit again or restore the folder."
+        )
+    trace = []
+    if TRACE in body["files"]:
+        trace = [json.loads(line) for line in (folder / TRACE).read_text().splitlines()]
+    posterior = _read_posterior(folder / POSTERIOR) if POSTERIOR in body["files"] else {}
+    return Run(body, read_safetensors(folder / WEIGHTS), posterior, trace)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder, checked against its own seal."""
+    try:
+        body = json.loads((folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} is no saved run: it has no {MANIFEST}. Give the folder that fit or save "
+            "wrote."
+        ) from None
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"{folder / MANIFEST} cannot be read ({error}). Restore the folder or fit again."
+        ) from None
+    if (
+        not isinstance(body, dict)
+        or "family" not in body
+        or not isinstance(body.get("files"), dict)
+    ):
+        raise InputError(
+            f"{folder / MANIFEST} is not a ppgen manifest. Give the folder that fit or save wrote."
+        )
+    if body.get("format") != FORMAT:
+        raise InputError(
+            f"{folder} has format {body.get('format')!r}; this ppgen reads format {FORMAT}. Use "
+            "the version that wrote it."
+        )
+    if _sealed(body)["seal"] != body.get("seal"):
+        raise InputError(
+            f"{folder} is damaged: {MANIFEST} differs from its recorded SHA-256. Restore the "
+            "folder or fit again."
+        )
+    return body
+
+
+def check_free(target: Path) -> None:
+    """Raise InputError unless `target` is absent, an empty folder, or a ppgen run that may be
+    replaced."""
+    if not target.exists() or (target / MANIFEST).is_file():
+        return
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    raise InputError(
+        f"{target} holds something that is not a ppgen run; nothing was written. Give another "
+        "folder."
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of ppgen and the libraries that a result may depend on, as far as they are
+    installed."""
+    found = {}
+    for name in ("ppgen", *_LIBRARIES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def sha256(file: Path) -> str:
+    """Hex SHA-256 of a file, read in blocks."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all: temporary name in the same folder, fsync, rename."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync_folder(file.parent)
+
+
+def _sealed(body: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {k: v for k, v in body.items() if k != "seal"}
+    text = json.dumps(plain, sort_keys=True).encode()
+    return {**plain, "seal": hashlib.sha256(text).hexdigest()}
+
+
+def _swap(folder: Path, target: Path) -> None:
+    # A folder cannot replace a folder in one rename: the old one steps aside first, so a crash
+    # between leaves both whole.
+    if target.exists():
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+        os.replace(target, aside / "run")
+        os.replace(folder, target)
+        shutil.rmtree(aside)
+    else:
+        os.replace(folder, target)
+    _sync_folder(target.parent)
+
+
+def _recover(target: Path) -> None:
+    # A crash between the two renames of `_swap` leaves the old run aside: put it back.
+    if target.exists():
+        return
+    for aside in sorted(target.parent.glob(f".{target.name}.old.*/run")):
+        os.replace(aside, target)
+        aside.parent.rmdir()
+        return
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_safetensors(file: Path, arrays: Arrays, meta: Mapping[str, str] | None = None) -> None:
+    """Write named arrays to one file, whole or not at all."""
+    from safetensors.numpy import save
+
+    tensors = {k: np.require(v, requirements="C") for k, v in arrays.items()}
+    write_bytes(file, save(tensors, metadata=dict(meta or {})))
+
+
+def read_safetensors(file: Path) -> dict[str, NDArray[Any]]:
+    """Read named arrays; InputError if the file is not safetensors."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(file.read_bytes()))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{file} cannot be read as safetensors ({error}). Restore the folder or fit again."
+        ) from None
+
+
+def _write_posterior(file: Path, draws: Arrays) -> None:
+    import xarray as xr
+
+    data = {
+        name: (("chain", "draw", *(f"{name}_dim_{i}" for i in range(a.ndim - 2))), a)
+        for name, a in draws.items()
+    }
+    xr.Dataset(data).to_netcdf(file, engine="h5netcdf")
+
+
+def _read_posterior(file: Path) -> dict[str, NDArray[Any]]:
+    import xarray as xr
+
+    with xr.open_dataset(file, engine="h5netcdf") as data:
+        return {str(name): np.asarray(v.values) for name, v in data.data_vars.items()}
+
+
+def fingerprint(*parts: str | Iterable[Any] | Mapping[str, Any]) -> str:
+    """A short hash of anything that JSON can say, for naming what a fit or a cell is of."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,51 @@
+"""What a family can do, declared in one place.
+
+The study, the command line, the documentation's table and the contract tests read these fields;
+nothing finds out by trying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .density import Kind
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a family models and answers.
+
+    Attributes:
+        density: how its log density is known, or None where it has none.
+        discrete: "native" where discrete columns are modelled as such, "dequantised" where they are
+            filled with noise.
+        scaling: "standard" where columns are standardised before the model sees them, "none" where
+            it wants data units.
+        missing: whether gaps are modelled (marginalised), in fitting and in scoring.
+        weights: whether `sample_weight` is used.
+        conditional: whether `fit(X, y)` models p(X | y); elsewhere `y` is ignored, as in
+            scikit-learn's densities.
+        conditions: whether `condition`, `impute` and `sample(given=...)` answer p(rest | some
+            columns).
+        draws: whether a posterior over parameters can be drawn.
+        latents: whether rows have latent variables to look at.
+        images: whether images are modelled as such.
+        engines: names of the inference engines, the default first.
+        backends: where the model is written as a pair, the default first.
+        min_rows: the fewest rows that can be fitted.
+    """
+
+    density: Kind | None
+    discrete: Literal["native", "dequantised"] = "dequantised"
+    scaling: Literal["standard", "none"] = "standard"
+    missing: bool = False
+    weights: bool = True
+    conditional: bool = False
+    conditions: bool = False
+    draws: bool = False
+    latents: bool = False
+    images: bool = False
+    engines: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
+    min_rows: int = 2

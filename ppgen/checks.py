@@ -1,0 +1,44 @@
+"""Checks of arguments that every family takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InputError
+
+
+def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
+    """(n,) non-negative weights, or None where none were given."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n, float(weights))
+    if weights.shape != (n,):
+        raise InputError(
+            f"sample_weight has shape {weights.shape}; expected one weight a row, ({n},)."
+        )
+    if not np.all(np.isfinite(weights)) or np.any(weights < 0) or not np.any(weights > 0):
+        raise InputError(
+            "sample_weight holds negative, infinite or only zero weights; "
+            "give weights >= 0, some of them > 0."
+        )
+    return weights
+
+
+def seed_of(random_state: Any) -> int:
+    """An integer seed from what scikit-learn calls `random_state`; None takes fresh entropy."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    raise InputError(
+        f"random_state is {random_state!r}; expected None, an integer, or a NumPy generator."
+    )

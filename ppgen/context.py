@@ -1,0 +1,107 @@
+"""What a conditional fit conditions on: `y` as the numbers that a network reads.
+
+Real columns are standardised; discrete ones become indicators. The fitted values of `y` are kept
+with their shares, so that rows can be drawn without naming a `y`, and p(x) = sum_y p(y) p(x | y) is
+exact where `y` is discrete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Codec, Dataset, Schema, as_dataset
+from .errors import InputError
+
+_MOST_ROWS = 1000  # distinct fitted values kept; more are thinned
+_MOST_SUMMED = 64  # distinct values up to which p(x) is summed exactly
+
+
+@dataclass(frozen=True)
+class Context:
+    """The codec of `y`, with the fitted values (m, k) and their shares (m,)."""
+
+    schema: Schema
+    codec: Codec
+    values: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, y: Any, n: int) -> Context:
+        data = _dataset(y, n, None)
+        codec = Codec.fit(data, scaling="standard", discrete="native")
+        values, counts = np.unique(_numbers(codec, data), axis=0, return_counts=True)
+        if len(values) > _MOST_ROWS:
+            kept = np.random.default_rng(0).choice(len(values), _MOST_ROWS, replace=False)
+            values, counts = values[kept], counts[kept]
+        return cls(data.schema, codec, values, counts / counts.sum())
+
+    def encode(self, y: Any, n: int | None = None) -> NDArray[np.float64]:
+        """(n, k) numbers for `y`."""
+        return _numbers(self.codec, _dataset(y, n, self.schema))
+
+    def table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The fitted values and their log shares, where there are few enough to sum over."""
+        if len(self.values) > _MOST_SUMMED:
+            raise InputError(
+                f"y was not given, and the fit is conditional on {len(self.values)} or more "
+                "distinct values; give y."
+            )
+        return self.values, np.log(self.shares)
+
+    def draw(self, n: int, y: Any, rng: np.random.Generator) -> NDArray[np.float64]:
+        """(n, k) numbers: those given, one row repeated, or drawn from the fitted ones."""
+        if y is None:
+            return self.values[rng.choice(len(self.values), size=n, p=self.shares)]
+        rows = self.encode(y)
+        if len(rows) == 1:
+            return np.repeat(rows, n, axis=0)
+        if len(rows) != n:
+            raise InputError(f"y has {len(rows)} rows; expected 1 or n={n}.")
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema.to_json(),
+            "codec": self.codec.to_json(),
+            "values": self.values.tolist(),
+            "shares": self.shares.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Context:
+        return cls(
+            Schema.from_json(body["schema"]),
+            Codec.from_json(body["codec"]),
+            np.asarray(body["values"], dtype=np.float64),
+            np.asarray(body["shares"], dtype=np.float64),
+        )
+
+
+def _dataset(y: Any, n: int | None, schema: Schema | None) -> Dataset:
+    if np.ndim(y) == 0 and not hasattr(y, "columns"):
+        y = [y]
+    if not hasattr(y, "columns") and np.ndim(y) == 1:
+        # A vector is one column: text and whole numbers with few values are classes.
+        y = {"y": np.asarray(y)}
+    data = as_dataset(y, schema)
+    if n is not None and len(data) != n:
+        raise InputError(f"y has {len(data)} rows, X has {n}; give one y a row.")
+    return data
+
+
+def _numbers(codec: Codec, data: Dataset) -> NDArray[np.float64]:
+    encoded = codec.encode(data)
+    if np.isnan(encoded.x).any() or (encoded.codes < 0).any():
+        raise InputError(
+            "y has missing values or a class that the fit never saw; give a known value for each "
+            "row."
+        )
+    blocks = [encoded.x.astype(np.float64)]
+    for column, levels in enumerate(codec.n_levels):
+        blocks.append(np.eye(levels)[encoded.codes[:, column]])
+    return np.concatenate(blocks, axis=1)

@@ -1,0 +1,245 @@
+"""What the columns of a table are.
+
+A `Schema` is inferred from the values, printed, and overridden where it guessed wrong. Everything
+that depends on the nature of a column (how it is encoded, whether its values are a density or a
+mass, what may be sampled) reads it here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from .rounding import grid_step
+
+Kind = Literal[
+    "real",
+    "positive",
+    "interval",
+    "circular",
+    "count",
+    "ordinal",
+    "categorical",
+    "binary",
+    "constant",
+    "empty",
+]
+Scalar = str | float | int | bool
+
+CONTINUOUS = ("real", "positive", "interval", "circular", "count")
+DISCRETE = ("ordinal", "categorical", "binary")
+KINDS = (*CONTINUOUS, *DISCRETE, "constant", "empty")
+MASS = ("count", *DISCRETE)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: its name; "x0", "x1", ... for a plain array.
+        kind: what its values are.
+        missing: whether values are missing.
+        lower, upper: the bounds of an interval column.
+        period: the period of a circular column, such as 360.
+        levels: the values of a discrete column in order, or the one value of a constant column.
+        width: the rounding step of a continuous column whose values are tied on a grid.
+        note: what is peculiar about it, such as a value that many rows share.
+    """
+
+    name: str
+    kind: Kind = "real"
+    missing: bool = False
+    lower: float | None = None
+    upper: float | None = None
+    period: float | None = None
+    levels: tuple[Scalar, ...] = ()
+    width: float | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(
+                f"column {self.name!r} has kind {self.kind!r}; expected one of {', '.join(KINDS)}."
+                + did_you_mean(str(self.kind), KINDS)
+            )
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values are stored as floats."""
+        if self.kind in (*CONTINUOUS, "empty"):
+            return True
+        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.levels)
+
+    def to_json(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        body = asdict(self)
+        keep = {f.name: body[f.name] for f in fields(self) if body[f.name] != f.default}
+        if "levels" in keep:
+            keep["levels"] = list(self.levels)
+        return {"name": self.name, "kind": self.kind, **keep}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Column:
+        """The column that `to_json` wrote."""
+        return cls(**{**body, "levels": tuple(body.get("levels", ()))})
+
+    def __str__(self) -> str:
+        parts = []
+        if self.kind == "interval":
+            parts.append(f"[{self.lower:g}, {self.upper:g}]")
+        if self.kind == "circular":
+            parts.append(f"period {self.period:g}")
+        if self.levels:
+            shown = [str(level) for level in self.levels[:5]]
+            more = [f"... {len(self.levels)} levels"] if len(self.levels) > 5 else []
+            parts.append(", ".join(shown + more))
+        if self.width is not None:
+            parts.append(f"rounded to {self.width:g}")
+        if self.missing:
+            parts.append("gaps")
+        if self.note:
+            parts.append(self.note)
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table, or the shape (C, H, W) of images, or sequences."""
+
+    columns: tuple[Column, ...] = ()
+    image_shape: tuple[int, int, int] | None = None
+    sequence: bool = False
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for name in self.names:
+            if name in seen:
+                raise InputError(f"two columns are named {name!r}; give each its own name.")
+            seen.add(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def continuous(self) -> tuple[Column, ...]:
+        """Columns of kind real, positive, interval, circular and count."""
+        return tuple(c for c in self.columns if c.kind in CONTINUOUS)
+
+    @property
+    def discrete(self) -> tuple[Column, ...]:
+        """Columns of kind ordinal, categorical and binary."""
+        return tuple(c for c in self.columns if c.kind in DISCRETE)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise InputError(
+            f"there is no column {name!r}; there are {', '.join(self.names)}."
+            + did_you_mean(name, self.names)
+        )
+
+    def override(self, kinds: Mapping[str, str | Mapping[str, Any]]) -> Schema:
+        """The schema with other kinds for some columns.
+
+        Args:
+            kinds: column name -> kind, or -> {"kind": ..., "lower": ..., "upper": ..., "period":
+                ..., "levels": ..., "width": ...}. An interval needs its bounds, a circular column
+                its period.
+
+        The values are not looked at here; `Dataset.override` does, and fills in the levels of
+        columns made discrete.
+
+        Raises:
+            InputError: for an unknown column, kind or setting.
+        """
+        changed = {name: _overridden(self[name], given) for name, given in kinds.items()}
+        return replace(self, columns=tuple(changed.get(c.name, c) for c in self.columns))
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain values."""
+        return {
+            "columns": [column.to_json() for column in self.columns],
+            "image_shape": None if self.image_shape is None else list(self.image_shape),
+            "sequence": self.sequence,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Schema:
+        """The schema that `to_json` wrote."""
+        shape = body.get("image_shape")
+        return cls(
+            tuple(Column.from_json(column) for column in body["columns"]),
+            None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2])),
+            bool(body.get("sequence", False)),
+        )
+
+    def __str__(self) -> str:
+        if self.image_shape is not None:
+            return "images (C, H, W) = {} x {} x {}".format(*self.image_shape)
+        if self.sequence:
+            return "sequences"
+        wide = max((len(c.name) for c in self.columns), default=0)
+        return "\n".join(f"{c.name:<{wide}}  {c.kind:<11}  {c}".rstrip() for c in self.columns)
+
+
+def _overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
+    settings = {"kind": given} if isinstance(given, str) else dict(given)
+    known = ("kind", "lower", "upper", "period", "levels", "width")
+    for key in settings:
+        if key not in known:
+            raise InputError(
+                f"column {column.name!r} is given {key!r}; expected {', '.join(known)}."
+                + did_you_mean(str(key), known)
+            )
+    kind = settings.get("kind", column.kind)
+    for key in ("lower", "upper", "period", "width"):
+        if settings.get(key) is not None:
+            settings[key] = float(settings[key])
+    base = Column(column.name, kind, missing=column.missing)
+    if kind in CONTINUOUS and kind != "count":
+        base = replace(base, width=_width(column), note=column.note)
+    if kind in DISCRETE and column.kind in DISCRETE:
+        base = replace(base, levels=column.levels)
+    if "levels" in settings:
+        settings["levels"] = tuple(settings["levels"])
+    column = replace(base, **settings)
+    _check_bounds(column)
+    return column
+
+
+def _width(column: Column) -> float | None:
+    """The rounding step that a column has when it is read as continuous."""
+    if column.kind == "count":
+        return 1.0
+    if column.kind in DISCRETE and column.numeric and len(column.levels) > 1:
+        return grid_step(np.unique(np.array(column.levels, dtype=np.float64)))
+    return column.width
+
+
+def _check_bounds(column: Column) -> None:
+    lower, upper, period = column.lower, column.upper, column.period
+    if column.kind == "interval" and not (
+        lower is not None and upper is not None and -math.inf < lower < upper < math.inf
+    ):
+        raise InputError(
+            f"column {column.name!r} is an interval from {lower} to {upper}; give finite "
+            f"bounds, such as {{'kind': 'interval', 'lower': 0, 'upper': 1}}."
+        )
+    if column.kind == "circular" and not (period is not None and 0 < period < math.inf):
+        raise InputError(
+            f"column {column.name!r} is circular with period {period}; give a positive one, "
+            "such as {'kind': 'circular', 'period': 360}."
+        )
+    if column.width is not None and not 0 < column.width < math.inf:
+        raise InputError(
+            f"column {column.name!r} has width {column.width}; give a positive rounding step."
+        )

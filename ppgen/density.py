@@ -1,0 +1,105 @@
+"""What a log-probability claims.
+
+A number called a log-likelihood may be exact, a bound or an estimate; a density per unit of the
+data or a probability mass; of the rows as given or of rows with the rounding filled in.
+`LogDensity` carries the numbers together with that claim, so that nothing downstream has to guess,
+and comparison can refuse what cannot be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+Kind = Literal["exact", "lower_bound", "upper_bound", "estimate"]
+Measure = Literal["density", "mass", "mixed"]
+
+KIND_WORDS: dict[str, str] = {
+    "exact": "exact",
+    "lower_bound": "lower bound",
+    "upper_bound": "upper bound",
+    "estimate": "estimate",
+}
+_MEASURES = ("density", "mass", "mixed")
+
+
+@dataclass(frozen=True)
+class LogDensity:
+    """Log-densities of n rows, in nats and in the units of the data, with what they claim.
+
+    Attributes:
+        values: (n,) natural-log densities; -inf where the model gives a row probability zero.
+        kind: how each value relates to the model's true log density of the row.
+        method: how it was computed, such as "closed form" or "IWAE-5000".
+        measure: "density" (per unit of continuous columns), "mass" (discrete columns only) or
+            "mixed".
+        dequantised: columns whose rounding cells were filled with noise; there the value bounds the
+            log of the density averaged over the cell (for discrete columns, the log mass) from
+            below.
+        gap: what a bound leaves out: "dequantisation", "variational".
+        stderr: (n,) Monte Carlo standard errors, or None where nothing is random.
+        diagnostics: further per-row arrays or numbers (Pareto k-hat, effective sample size,
+            evaluations).
+    """
+
+    values: NDArray[np.floating[Any]]
+    kind: Kind
+    method: str
+    measure: Measure = "density"
+    dequantised: tuple[str, ...] = ()
+    gap: tuple[str, ...] = ()
+    stderr: NDArray[np.floating[Any]] | None = None
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KIND_WORDS:
+            raise InputError(f"kind is {self.kind!r}; expected one of {', '.join(KIND_WORDS)}.")
+        if self.measure not in _MEASURES:
+            raise InputError(
+                f"measure is {self.measure!r}; expected one of {', '.join(_MEASURES)}."
+            )
+        if np.ndim(self.values) != 1:
+            raise InputError(
+                f"values have shape {np.shape(self.values)}; expected one value a row."
+            )
+        if self.stderr is not None and np.shape(self.stderr) != np.shape(self.values):
+            raise InputError(
+                f"stderr has shape {np.shape(self.stderr)}; expected that of values, "
+                f"{np.shape(self.values)}."
+            )
+        if self.kind == "exact" and self.gap:
+            raise InputError(f"an exact density has no gap; {', '.join(self.gap)} was given.")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+    def mean(self) -> float:
+        """Mean log density a row, in nats."""
+        return float(np.mean(self.values))
+
+    def mean_stderr(self) -> float:
+        """Standard error of `mean()` over rows as a sample of the population (nan for one row)."""
+        n = len(self.values)
+        if n < 2 or not np.all(np.isfinite(self.values)):
+            return float("nan")
+        return float(np.std(self.values, ddof=1) / np.sqrt(n))
+
+    def describe(self) -> str:
+        """One line in words: what these numbers are."""
+        words = f"{KIND_WORDS[self.kind]}, {self.measure}, {self.method}"
+        if self.dequantised:
+            names = ", ".join(self.dequantised[:4]) + (" ..." if len(self.dequantised) > 4 else "")
+            words += f"; rounding filled in for {names}"
+        return words
+
+    def __repr__(self) -> str:
+        return f"LogDensity(n={len(self)}, mean={self.mean():.4f} nats; {self.describe()})"

@@ -1,0 +1,20 @@
+"""Errors that users meet. Each says what was given, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """What was asked for or given is wrong."""
+
+
+class FitError(RuntimeError):
+    """A fit failed; the message says why and what to do."""
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """Say " Did you mean 'x'?" with the nearest option, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(options), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

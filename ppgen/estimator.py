@@ -1,0 +1,408 @@
+"""The contract every family meets.
+
+`DensityEstimator` does what is the same for all of them: reading rows, schema and codec, weights,
+budget, seeds, verdict, the units and the containers. A family declares its `capabilities` and
+writes `_fit`, `_log_prob`, `_sample`, `_state` and `_restore`, all on encoded arrays. With x the
+row as given and z = encode(x),
+
+    log p(x) = log p_z(z) + log |det dz/dx|,
+
+and where columns are rounded or discrete values are filled with noise, the average over the row's cell
+is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score never
+depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .artifact import Arrays, fingerprint
+from .capabilities import Capabilities
+from .cells import cell_average
+from .checkpoint import Checkpoints
+from .checks import check_weights, seed_of
+from .context import Context
+from .data import Codec, Dataset, Encoded, Schema, as_dataset, rebuild
+from .data.dequantise import offsets
+from .density import LogDensity
+from .errors import FitError, InputError, did_you_mean
+from .fitting import Fit
+from .progress import Clock, duration
+from .progress_bar import progress_bar
+from .saving import save_fit
+from .verdict import Reason, Verdict
+
+CELL_DRAWS = 8
+_BLOCK = 1 << 18
+
+
+class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """A model of rows: fit, how likely, more like these.
+
+    Hyper-parameters are keyword arguments of `__init__`, stored as given; fitted attributes end in
+    `_`.
+
+    Attributes:
+        schema_: the columns as fitted.
+        codec_: how rows become what the model works in.
+        verdict_: whether the fit can be trusted, and why not.
+        trace_: the training record, a dict a step.
+        posterior_: draws of the parameters, name -> (chain, draw, ...), or None.
+        fit_seconds_: wall-clock seconds of the fit.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    random_state: Any
+
+    # What a family writes
+    # --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _fit(
+        self,
+        data: Encoded,
+        weights: NDArray[np.float64] | None,
+        context: NDArray[np.float64] | None,
+        fit: Fit,
+    ) -> Iterable[Reason]:
+        """Set the fitted attributes; return what was found."""
+
+    @abstractmethod
+    def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """(n,) log densities of encoded rows, without `data.log_det`."""
+
+    @abstractmethod
+    def _sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: NDArray[np.float64] | None,
+    ) -> Encoded:
+        """n encoded rows; `given` is one row with NaN and -1 where it is free."""
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """The fitted attributes as JSON and arrays."""
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        """Set the fitted attributes from what `_state` gave."""
+
+    def _method(self) -> str:
+        """How `_log_prob` is computed, in words."""
+        return "closed form"
+
+    # What users call
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation: Any = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        budget: str | float | None = None,
+        progress: bool = False,
+    ) -> Self:
+        """Fit to rows.
+
+        Args:
+            X: rows: array (n, d), frame of pandas, Polars or Arrow, or a `Dataset`.
+            y: what to condition on, where the family can (`capabilities.conditional`); otherwise
+                ignored.
+            sample_weight: (n,) weights; a weight of 2 counts as the row given twice.
+            validation: held-out rows, or a pair (rows, y), for early stopping; never trained on.
+            checkpoint_dir: where a long fit keeps its state; the same fit started again goes on
+                from there.
+            budget: a duration such as "60s" that the fit plans to end within.
+            progress: show a bar on a terminal.
+
+        Raises:
+            InputError: if what was given cannot be modelled.
+            FitError: if the fit failed.
+        """
+        seconds = duration(budget)
+        clock = Clock(seconds)
+        data = self._dataset(X, reset=True)
+        if len(data) < self.capabilities.min_rows:
+            raise InputError(
+                f"{len(data)} sample{'s' * (len(data) != 1)} given (n_samples = {len(data)}); "
+                f"{type(self).__name__} needs "
+                f"at least {self.capabilities.min_rows} rows. Give more rows."
+            )
+        weights = check_weights(sample_weight, len(data))
+        seed = seed_of(self.random_state)
+        self.schema_: Schema = data.schema
+        self.container_: str = data.like
+        self.codec_: Codec = Codec.fit(
+            data,
+            scaling=self.capabilities.scaling,
+            discrete=self.capabilities.discrete,
+            weights=weights,
+        )
+        self.data_fingerprint_: str = data.fingerprint()
+        self.context_: Context | None = (
+            Context.fit(y, len(data)) if self.capabilities.conditional and y is not None else None
+        )
+        with progress_bar(self.name, clock, show=progress) as show:
+            told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
+            encoded = self._encode_noisy(data, seed, 0)
+            self._check_gaps(encoded)
+            if self.codec_.dequantised:
+                told.redraw = lambda epoch: self._encode_noisy(data, seed, epoch)
+            if validation is not None:
+                told.validation, told.validation_context = self._validation(validation)
+            if checkpoint_dir is not None:
+                told.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint(seed, seconds))
+            context = None if self.context_ is None else self.context_.encode(y)
+            self.posterior_: dict[str, NDArray[Any]] | None = None
+            reasons = [*self._data_reasons(), *self._fit(encoded, weights, context, told)]
+        self.verdict_ = Verdict.of(reasons)
+        self.trace_ = told.trace
+        self.fit_seconds_ = clock.seconds()
+        if told.checkpoints is not None:
+            told.checkpoints.clear()
+        if self.verdict_.status == "failed":
+            raise FitError(str(self.verdict_))
+        return self
+
+    def log_density(self, X: Any, y: Any = None) -> LogDensity:
+        """How likely each row is, in nats and in the units of the data, with what that number
+        claims."""
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        values, stderr = map(np.concatenate, zip(*self._blocks(data, y), strict=True))
+        self._warn_unseen(data, values)
+        noisy = self.codec_.dequantised
+        return LogDensity(
+            values=values,
+            kind="lower_bound" if noisy else "exact",
+            method=self._method() + (f", {CELL_DRAWS} draws a rounding cell" if noisy else ""),
+            measure=self.codec_.measure,
+            dequantised=noisy,
+            gap=("dequantisation",) if noisy else (),
+            stderr=stderr if noisy else None,
+        )
+
+    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """(n,) log densities in nats; `log_density` says in addition what they claim."""
+        return np.asarray(self.log_density(X, y).values, dtype=np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density a row, in nats."""
+        return float(
+            np.mean(
+                self.score_samples(X, y if getattr(self, "context_", None) is not None else None)
+            )
+        )
+
+    def sample(
+        self,
+        n: int = 1,
+        given: Mapping[str, Any] | None = None,
+        *,
+        y: Any = None,
+        random_state: Any = None,
+    ) -> Any:
+        """Rows like those fitted, in the container that was fitted.
+
+        Args:
+            n: how many.
+            given: column values to hold fixed, where the family can (`capabilities.conditions`).
+            y: for a conditional fit, what to condition on: one row for all, or n; None draws from
+                the fitted `y`.
+            random_state: seed; None takes the estimator's own.
+        """
+        return self._rebuild(self.codec_.decode(self._draw(n, given, y, random_state)))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save to a folder that `ppgen.load` reads: numbers and JSON, no code."""
+        check_is_fitted(self)
+        return save_fit(self, path)
+
+    def to_datatree(self, X: Any) -> Any:
+        """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
+        from . import to_datatree
+
+        return to_datatree(self, X)
+
+    # Shared plumbing
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "verdict_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.capabilities.missing
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return cast(Tags, tags)
+
+    def _dataset(self, X: Any, *, reset: bool) -> Dataset:
+        if isinstance(X, Dataset):
+            if reset:
+                self.n_features_in_ = len(X.schema.columns)
+        else:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        data = as_dataset(X, None if reset else self.schema_)
+        if not data.schema.columns:
+            what = "images" if data.schema.image_shape else "sequences"
+            raise InputError(
+                f"{type(self).__name__} models tables; {what} were given. Give a table, one row a "
+                "case."
+            )
+        return data
+
+    def _encode_noisy(self, data: Dataset, seed: int, draw: int) -> Encoded:
+        if not self.codec_.dequantised:
+            return self.codec_.encode(data)
+        return self.codec_.encode(
+            data, offsets(data, len(self.codec_.continuous_names), draw, seed)
+        )
+
+    def _blocks(
+        self, data: Dataset, y: Any
+    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Log density and its standard error, block by block."""
+        given = self.context_ is not None and y is not None
+        context = self.context_.encode(y, len(data)) if self.context_ and given else None
+        for start in range(0, len(data), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            block = data if len(data) <= _BLOCK else data.take(rows)
+            block_context = None if context is None else context[rows]
+
+            def log_prob(draw: int) -> NDArray[np.float64]:
+                encoded = self._encode_noisy(block, 0, draw)  # noqa: B023 (used within the pass)
+                self._check_gaps(encoded)
+                return self._row_log_prob(encoded, block_context) + encoded.log_det  # noqa: B023
+
+            yield cell_average(log_prob, CELL_DRAWS if self.codec_.dequantised else 1)
+
+    def _row_log_prob(
+        self, data: Encoded, context: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        if self.context_ is None or context is not None:
+            return self._log_prob(data, context)
+        # A conditional fit asked without y: the mixture over the fitted y, which a finite set of
+        # values makes exact.
+        rows, log_shares = self.context_.table()
+        terms = [
+            self._log_prob(data, np.tile(row, (len(data.log_det), 1))) + share
+            for row, share in zip(rows, log_shares, strict=True)
+        ]
+        return cast(NDArray[np.float64], logsumexp(terms, axis=0))
+
+    def _draw(self, n: int, given: Mapping[str, Any] | None, y: Any, random_state: Any) -> Encoded:
+        check_is_fitted(self)
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise InputError(f"n is {n!r}; expected a positive number of rows.")
+        rng = np.random.default_rng(
+            seed_of(self.random_state if random_state is None else random_state)
+        )
+        fixed = None if given is None else self._given(given)
+        context = None if self.context_ is None else self.context_.draw(n, y, rng)
+        return self._sample(int(n), rng, fixed, context)
+
+    def _given(self, given: Mapping[str, Any]) -> Encoded:
+        """One encoded row that holds the given values, NaN and -1 elsewhere."""
+        if not self.capabilities.conditions:
+            raise InputError(
+                f"{type(self).__name__} cannot hold columns fixed; ppgen.GaussianMixture can."
+            )
+        for column in given:
+            if column not in self.schema_.names:
+                raise InputError(
+                    f"there is no column {column!r}; the fit has {', '.join(self.schema_.names)}."
+                    + did_you_mean(column, self.schema_.names)
+                )
+        row = Dataset.one_row(self.schema_, given)
+        encoded = self.codec_.encode(row)
+        if np.any(encoded.codes == -2) or not np.isfinite(encoded.log_det).all():
+            raise InputError(
+                f"given {dict(given)}, which the fit never saw: its probability is 0 and nothing "
+                "follows from it."
+            )
+        return encoded
+
+    def _rebuild(self, columns: Mapping[str, NDArray[Any]]) -> Any:
+        return rebuild(columns, self.schema_, self.container_)
+
+    def _validation(self, validation: Any) -> tuple[Encoded, NDArray[np.float64] | None]:
+        rows, y = validation if isinstance(validation, tuple) else (validation, None)
+        data = self._dataset(rows, reset=False)
+        context = None
+        if self.context_ is not None:
+            if y is None:
+                raise InputError(
+                    "validation has no y, but the fit is conditional; give validation=(rows, y)."
+                )
+            context = self.context_.encode(y, len(data))
+        encoded = self._encode_noisy(data, 0, 0)
+        self._check_gaps(encoded)
+        return encoded, context
+
+    def _check_gaps(self, data: Encoded) -> None:
+        if self.capabilities.missing:
+            return
+        gaps = np.isnan(data.x).sum(axis=0)
+        where = [f"{c} ({k})" for c, k in zip(self.codec_.continuous_names, gaps, strict=True) if k]
+        gaps = (data.codes == -1).sum(axis=0)
+        where += [f"{c} ({k})" for c, k in zip(self.codec_.discrete_names, gaps, strict=True) if k]
+        if where:
+            raise InputError(
+                f"Input contains NaN: missing values in {', '.join(where)}, which "
+                f"{type(self).__name__} cannot model. "
+                "Fill them with ppgen.GaussianMixture().fit(X).impute(X), or use a family that "
+                "models gaps (gmm)."
+            )
+
+    def _data_reasons(self) -> list[Reason]:
+        found = []
+        for column in self.schema_.columns:
+            if column.kind in ("constant", "empty"):
+                found.append(
+                    Reason("ok", f"column {column.name!r} is {column.kind} and is not modelled.")
+                )
+            elif column.note:
+                found.append(
+                    Reason(
+                        "warn",
+                        f"column {column.name!r}: {column.note}.",
+                        "Model it as categorical or ordinal, or accept that its density is not "
+                        "bounded there.",
+                    )
+                )
+        return found
+
+    def _warn_unseen(self, data: Dataset, values: NDArray[np.float64]) -> None:
+        unseen = self.codec_.unseen(data) if np.isneginf(values).any() else {}
+        for column, seen in unseen.items():
+            warnings.warn(
+                f"column {column!r} holds {', '.join(map(repr, seen[:3]))}, which the fit never "
+                "saw: "
+                "such rows have probability 0, a log density of -inf.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _fingerprint(self, seed: int, budget: float | None) -> str:
+        params = {
+            k: np.asarray(v).tolist() if isinstance(v, np.ndarray) else repr(v)
+            for k, v in self.get_params().items()
+        }
+        return fingerprint(self.name, params, self.data_fingerprint_, seed, budget)

@@ -1,0 +1,56 @@
+"""What a running fit is told, and where it reports: the one object handed to a family's `_fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .checkpoint import Checkpoints
+from .data.codec import Encoded
+from .data.schema import Schema
+from .progress import Clock, Progress
+
+
+@dataclass
+class Fit:
+    """The surroundings of one fit.
+
+    Attributes:
+        seed: the only source of randomness.
+        schema: of the rows fitted.
+        clock: time since the fit began, and the budget.
+        validation: held-out rows the caller gave, or None.
+        validation_context: their encoded `y`, or None.
+        checkpoints: where to keep the state of a long fit, or None.
+        redraw: re-encodes the rows with the rounding filled in anew for an epoch; None where
+            nothing is rounded.
+        progress: called with each record.
+    """
+
+    seed: int
+    schema: Schema
+    clock: Clock
+    validation: Encoded | None = None
+    validation_context: NDArray[np.float64] | None = None
+    checkpoints: Checkpoints | None = None
+    redraw: Callable[[int], Encoded] | None = None
+    progress: Callable[[Progress], None] | None = None
+    trace: list[dict[str, Any]] = field(default_factory=list)
+
+    def deadline(self) -> float | None:
+        """Seconds left of the budget, or None where there is none."""
+        return self.clock.left()
+
+    def rng(self) -> np.random.Generator:
+        """A fresh generator from the fit's seed."""
+        return np.random.default_rng(self.seed)
+
+    def report(self, progress: Progress) -> None:
+        """Keep a record for the trace and show it."""
+        self.trace.append(asdict(progress))
+        if self.progress is not None:
+            self.progress(progress)

@@ -1,0 +1,89 @@
+"""One column as an axis: where its values stand, how far it reaches, what its ticks say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.features import Feature, Features
+from ..data import Dataset
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+
+_MAX_LEVELS = 12
+_MAX_LETTERS = 12
+_HEAVY_TAIL = 30.0
+
+
+@dataclass(frozen=True)
+class ColumnAxis:
+    """A column's axis, fixed by its real values: limits from their bulk, logarithmic where a tail is long."""
+
+    feature: Feature
+    low: float
+    high: float
+    log: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.feature.name
+
+    def place(self, data: Dataset, rng: np.random.Generator) -> Floats:
+        """(n,) where the rows stand; levels and tied values are jittered within their cell."""
+        codes = self.feature.codes(data.columns[self.name])
+        if not self.feature.is_number:
+            return codes + rng.uniform(-0.32, 0.32, len(codes))
+        if self.feature.kind == "count":
+            return codes + rng.uniform(-0.4, 0.4, len(codes))
+        return codes
+
+    def dress(self, axes: Axes, which: str) -> None:
+        """Set limits, scale, ticks and label of the x or y axis."""
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        (axes.set_xlim if which == "x" else axes.set_ylim)(self.low, self.high)
+        if self.log:
+            (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+            (axes.set_xlim if which == "x" else axes.set_ylim)(self.low, self.high)
+        elif self.feature.is_number:
+            axes.locator_params(axis="x" if which == "x" else "y", nbins=4)
+        else:
+            levels = self.feature.levels[:_MAX_LEVELS]
+            many = len(self.feature.levels) > 6 and which == "x"
+            axis.set_ticks(range(len(levels)), [shortened(str(v)) for v in levels])
+            axes.tick_params(axis="x" if which == "x" else "y", rotation=60 if many else 0, length=0)
+        axis.set_label_text(shortened(self.name, 28), parse_math=False)
+
+
+def column_axes(real: Dataset) -> dict[str, ColumnAxis]:
+    """An axis for each column worth drawing."""
+    found = {}
+    for feature in Features.fit(real).columns:
+        if feature.is_number:
+            low, high, log = _reach(feature.codes(real.columns[feature.name]))
+            found[feature.name] = ColumnAxis(feature, low, high, log)
+        else:
+            found[feature.name] = ColumnAxis(feature, -0.6, len(feature.levels) - 0.4)
+    return found
+
+
+def _reach(values: Floats) -> tuple[float, float, bool]:
+    seen = values[np.isfinite(values)]
+    if not len(seen):
+        return 0.0, 1.0, False
+    low, q05, q50, q99, high = np.quantile(seen, [0.002, 0.05, 0.5, 0.99, 0.998])
+    if seen.min() > 0 and q99 / q50 > _HEAVY_TAIL and q50 / q05 > 3:
+        return float(low / 1.5), float(high * 1.5), True
+    margin = 0.08 * (high - low) or 0.5
+    return float(low - margin), float(high + margin), False
+
+
+def shortened(text: Any, letters: int = _MAX_LETTERS) -> str:
+    """The text, cut with an ellipsis where it is long, on one line."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= letters else line[: letters - 1] + "…"

@@ -1,0 +1,85 @@
+"""Training curves: what a fit gained over time, on the rows it trained on and on rows held back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .axis import shortened
+from .style import ACCENT, RULE, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+Trace = Sequence[Mapping[str, Any]]
+
+
+def training_curves(traces: Sequence[Trace], *, title: str = "") -> Figure:
+    """The training records of one model's fits (a line a seed), in nats a row over seconds.
+
+    Grey: minus the loss on the rows trained on. Accent: mean log density of validation rows, a dot where the best of a
+    fit was. Both as the model sees the rows, so only differences mean something.
+    """
+    with styled():
+        made = figure(3.5, 2.3)
+        axes = made.subplots()
+        ends: dict[str, tuple[float, float, str]] = {}
+        levels: list[Floats] = []
+        for trace in traces:
+            x, loss, validation = _series(trace)
+            for name, y, colour in (("training", -loss, RULE), ("validation", validation, ACCENT)):
+                seen = np.isfinite(y)
+                if not seen.any():
+                    continue
+                axes.plot(x[seen], y[seen], color=colour, alpha=0.85, linewidth=1.2)
+                ends[name] = (float(x[seen][-1]), float(y[seen][-1]), colour)
+                levels.append(y[seen])
+            if np.isfinite(validation).any():
+                top = int(np.nanargmax(validation))
+                axes.plot(x[top], validation[top], "o", color=ACCENT, markersize=3.5)
+        _label(axes, ends)
+        if levels:
+            axes.set_ylim(*_reach(levels))
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("nats a row")
+        axes.set_title(shortened(title, 40), parse_math=False)
+    return made
+
+
+def _series(trace: Trace) -> tuple[Floats, Floats, Floats]:
+    def column(name: str) -> Floats:
+        values = [row.get(name) for row in trace]
+        return np.array([np.nan if v is None else v for v in values], np.float64)
+
+    seconds = column("seconds")
+    useful = np.isfinite(seconds).all() and np.ptp(seconds) > 0
+    return seconds if useful else column("step"), column("loss"), column("validation")
+
+
+def _reach(levels: Sequence[Floats]) -> tuple[float, float]:
+    """Limits that show the later part of training rather than its first fall."""
+    high = max(float(y.max()) for y in levels)
+    low = min(float(np.quantile(y[len(y) // 10 :], 0.02)) for y in levels)
+    margin = 0.08 * (high - low) or 0.5
+    return low - margin, high + margin
+
+
+def _label(axes: Axes, ends: Mapping[str, tuple[float, float, str]]) -> None:
+    """Name the lines where they end, the higher one above."""
+    ordered = sorted(ends.items(), key=lambda item: -item[1][1])
+    for place, (name, (x, y, colour)) in enumerate(ordered):
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(-2, 5 if place == 0 else -5),
+            textcoords="offset points",
+            ha="right",
+            va="bottom" if place == 0 else "top",
+            color=colour,
+            fontsize=8,
+        )

@@ -1,0 +1,67 @@
+"""The ranking as a picture: each model's paired difference to the best, with two standard errors."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ..analysis.compare import Comparison, Ranked
+from .axis import shortened
+from .style import ACCENT, INK, MUTED, RULE, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MARKS = {"exact": "o", "estimate": "D", "lower_bound": ">", "upper_bound": "<"}
+
+
+def ranking(comparison: Comparison) -> Figure:
+    """Differences to the best in nats a row, of the models that share its measure.
+
+    A dot is an exact value, a diamond an estimate, an arrowhead a bound, pointing where the true value lies.
+    The whiskers are two standard errors of the paired difference.
+    """
+    first = comparison.models[0] if len(comparison) else None
+    lines = [m for m in comparison if first and m.rank is not None and m.measure == first.measure]
+    with styled():
+        made = figure(4.6, 0.5 + 0.3 * max(1, len(lines)))
+        axes = made.subplots()
+        for place, model in enumerate(lines):
+            _mark(axes, place, model)
+        axes.axvline(0, color=RULE, linewidth=0.7, zorder=0)
+        axes.set_ylim(len(lines) - 0.4, -0.6)
+        axes.set_yticks(range(len(lines)), [shortened(m.name, 22) for m in lines])
+        axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("nats a row to the best, on the same held-out rows")
+        _scale(axes, lines)
+    return made
+
+
+def _mark(axes: Axes, place: int, model: Ranked) -> None:
+    mark = _MARKS[model.kind]
+    if model.difference is None:
+        axes.plot(0, place, mark, color=ACCENT, markersize=7)
+        return
+    mean, stderr = model.difference.mean, model.difference.stderr
+    if not math.isfinite(mean):
+        axes.text(
+            0, place, f"  {model.zero_rows} rows of probability zero", va="center", color=MUTED
+        )
+        return
+    decided = model.difference.outcome in ("better", "worse")
+    colour = INK if decided else MUTED
+    if math.isfinite(stderr):
+        axes.plot([mean - 2 * stderr, mean + 2 * stderr], [place, place], color=colour, linewidth=1.2)
+    axes.plot(mean, place, mark, color=colour, markersize=6, fillstyle="full" if decided else "none")
+
+
+def _scale(axes: Axes, lines: list[Ranked]) -> None:
+    """Logarithmic where one model falls so far behind that the others could not be told apart."""
+    means = [abs(m.difference.mean) for m in lines if m.difference is not None]
+    means = sorted(m for m in means if math.isfinite(m) and m > 0)
+    if len(means) > 1 and means[-1] > 20 * means[0]:
+        axes.set_xscale("symlog", linthresh=10 ** math.floor(math.log10(2 * means[0])))
+    else:
+        axes.locator_params(axis="x", nbins=6)

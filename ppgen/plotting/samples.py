@@ -1,0 +1,169 @@
+"""Samples beside real rows: two columns at a time, or one.
+
+Real rows are grey and stand below, samples in the accent colour above: grey that shows is what the model misses, colour
+beyond the grey is what it invents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.association import associations, pairs
+from ..analysis.features import Features
+from ..data import Dataset
+from .axis import ColumnAxis, column_axes, shortened
+from .style import ACCENT, INK, MUTED, REAL, bare, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Pair = tuple[str, str]
+
+MAX_POINTS = 1500
+
+
+def dependent_pairs(real: Dataset, n: int = 3, seed: int = 0) -> list[Pair]:
+    """The n pairs of columns that hang together most, each column in at most two of them."""
+    features = Features.fit(real)
+    if len(features.columns) < 2:
+        return []
+    rows = _few(real, 4000, seed)
+    table = features.table(rows)
+    strength = np.abs(associations(table, [f.is_ordered for f in features.columns], seed))
+    of = pairs(len(features.columns), seed)
+    used: dict[int, int] = {}
+    found: list[Pair] = []
+    for k in np.argsort(-np.nan_to_num(strength, nan=-1.0), kind="stable"):
+        i, j = of[k]
+        if used.get(i, 0) < 2 and used.get(j, 0) < 2 and len(found) < n:
+            found.append((features.columns[i].name, features.columns[j].name))
+            used[i], used[j] = used.get(i, 0) + 1, used.get(j, 0) + 1
+    return found
+
+
+def pair_panel(
+    real: Dataset, generated: Dataset | None, pair: Pair, *, title: str = "", seed: int = 0
+) -> Figure:
+    """One panel: two columns of real rows, and of samples where given."""
+    axes_of = column_axes(real)
+    with styled():
+        made = figure(2.6, 2.5)
+        axes = made.subplots()
+        _scatter(axes, real, generated, [axes_of[c] for c in pair], title, seed)
+    return made
+
+
+def sample_pairs(
+    real: Dataset,
+    generated: Mapping[str, Dataset],
+    *,
+    pairs: Sequence[Pair] | None = None,
+    seed: int = 0,
+) -> Figure:
+    """A grid: a row for each pair of columns, real rows first and then each model's samples.
+
+    Args:
+        real: rows to compare with.
+        generated: model name -> its samples, with the columns of `real`.
+        pairs: columns to draw; by default the three pairs that hang together most.
+    """
+    chosen = dependent_pairs(real) if pairs is None else list(pairs)
+    axes_of = column_axes(real)
+    panels: list[tuple[str, Dataset | None]] = [("real rows", None), *generated.items()]
+    with styled():
+        made = figure(2.3 * len(panels), 2.25 * max(1, len(chosen)))
+        grid = made.subplots(max(1, len(chosen)), len(panels), squeeze=False)
+        for row, pair in zip(grid, chosen, strict=False):
+            for axes, (name, rows) in zip(row, panels, strict=True):
+                title = name if row is grid[0] else ""
+                _scatter(axes, real, rows, [axes_of[c] for c in pair], title, seed)
+                if axes is not row[0]:
+                    axes.set_ylabel("")
+    return made
+
+
+def marginals(
+    real: Dataset, generated: Dataset, columns: Sequence[str] | None = None, *, across: int = 4
+) -> Figure:
+    """Each column's distribution among real rows (grey) and samples (line)."""
+    axes_of = column_axes(real)
+    names = list(axes_of)[:8] if columns is None else list(columns)
+    down = -(-len(names) // across)
+    with styled():
+        made = figure(2.1 * min(across, len(names)), 1.7 * max(1, down))
+        grid = made.subplots(max(1, down), min(across, len(names)), squeeze=False).ravel()
+        for axes, name in zip(grid, names, strict=False):
+            _histogram(axes, axes_of[name], real, generated)
+        for axes in grid[len(names) :]:
+            bare(axes)
+    return made
+
+
+def image_grid(images: NDArray[np.float64], *, across: int = 8, title: str = "") -> Figure:
+    """Images (N, C, H, W) in a grid, each channel scaled to the range of all."""
+    shown = np.moveaxis(np.asarray(images, np.float64), 1, -1)
+    low, high = float(shown.min()), float(shown.max())
+    shown = (shown - low) / ((high - low) or 1.0)
+    down = -(-len(shown) // across)
+    with styled():
+        made = figure(0.55 * across, 0.55 * down + (0.3 if title else 0))
+        made.suptitle(title, fontsize=9.5, x=0.01, ha="left", parse_math=False)
+        for axes, image in zip(made.subplots(down, across, squeeze=False).ravel(), shown, strict=False):
+            grey = image.shape[-1] == 1
+            axes.imshow(image[..., 0] if grey else image[..., :3], cmap="gray" if grey else None)
+        for axes in made.axes:
+            bare(axes)
+    return made
+
+
+def _scatter(
+    axes: Axes,
+    real: Dataset,
+    generated: Dataset | None,
+    columns: Sequence[ColumnAxis],
+    title: str,
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    below = _few(real, MAX_POINTS, seed)
+    look = {"linewidths": 0, "rasterized": True}
+    points = [c.place(below, rng) for c in columns]
+    size = float(np.clip(3000 / max(1, len(below)), 4, 14))
+    alone = generated is None
+    axes.scatter(*points, s=size, color=REAL, alpha=0.75 if alone else 0.5, **look)
+    if generated is not None:
+        above = _few(generated, min(MAX_POINTS, len(below)), seed)
+        points = [c.place(above, rng) for c in columns]
+        axes.scatter(*points, s=size * 0.75, color=ACCENT, alpha=0.7, **look)
+    columns[0].dress(axes, "x")
+    columns[1].dress(axes, "y")
+    axes.set_title(shortened(title, 26), color=MUTED if alone else INK, parse_math=False)
+
+
+def _histogram(axes: Axes, column: ColumnAxis, real: Dataset, generated: Dataset) -> None:
+    codes = [column.feature.codes(d.columns[column.name]) for d in (real, generated)]
+    codes = [c[np.isfinite(c)] for c in codes]
+    if column.feature.is_number:
+        inner = np.clip(len(codes[0]) / 25, 8, 30)
+        spaced = np.geomspace if column.log else np.linspace
+        edges = spaced(column.low, column.high, int(inner) + 1)
+    else:
+        edges = np.arange(len(column.feature.levels) + 1) - 0.5
+    shares = [np.histogram(c, edges)[0] / max(1, len(c)) for c in codes]
+    axes.stairs(shares[0], edges, fill=True, color=REAL, alpha=0.45, linewidth=0)
+    axes.stairs(shares[1], edges, color=ACCENT, linewidth=1.4)
+    column.dress(axes, "x")
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+
+
+def _few(data: Dataset, n: int, seed: int) -> Dataset:
+    if len(data) <= n:
+        return data
+    rng = np.random.default_rng([seed, n])
+    return data.take(np.sort(rng.choice(len(data), n, replace=False)))

@@ -1,0 +1,106 @@
+"""Figures in one style, made without touching anybody else's.
+
+`figure` makes a figure under the style sheet beside this file; global settings and pyplot's state are left alone. `png` renders
+it on white; `svg` as markup for a web page, whose colours are CSS variables of the page (so that one figure serves
+light and dark), whose font is the page's and which refers to nothing outside itself.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#1c2129"
+MUTED = "#5b6472"
+RULE = "#9aa3b0"
+ACCENT = "#1f5fbf"
+REAL = "#8b95a5"
+"""Real rows, everywhere."""
+_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", ACCENT: "--accent", REAL: "--real"}
+
+
+@cache
+def _sheet() -> dict[str, Any]:
+    from matplotlib import rc_params_from_file
+
+    file = Path(__file__).with_name("ppgen.mplstyle")
+    return dict(rc_params_from_file(file, use_default_template=False))
+
+
+@contextmanager
+def styled(**more: Any) -> Iterator[None]:
+    """The style sheet for the time of a block; a character that no font has is drawn as a box, silently."""
+    from matplotlib import rc_context
+
+    with rc_context({**_sheet(), **more}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches, laid out by constraints. Call inside `styled()`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(made)
+    return made
+
+
+def bare(axes: Axes) -> None:
+    """Take away an axis' ticks and spines."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def png(made: Figure) -> bytes:
+    """The figure as PNG on white."""
+    out = io.BytesIO()
+    with styled():
+        made.savefig(out, format="png", facecolor="white", metadata={"Software": None})
+    return out.getvalue()
+
+
+def svg(made: Figure, name: str, title: str) -> str:
+    """The figure as an `<svg>` element for a page.
+
+    Args:
+        made: what to draw.
+        name: unique on the page; keeps this figure's references apart from others'.
+        title: what it shows, for readers who cannot see it.
+    """
+    out = io.StringIO()
+    with styled(**{"svg.hashsalt": name}):
+        made.savefig(out, format="svg", metadata={"Date": None})
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    used = set(re.findall(r"#([\w-]+)", text))
+    text = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", text)
+    text = re.sub(r'(font: [^;"]*?px) [^;"]*', r"\1 var(--sans)", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', text)[:2]
+    text = re.sub(r"<svg[^>]*>", _opening(text, float(width), float(height), title), text, count=1)
+    return re.sub(r">\s+<", "><", text).strip()
+
+
+def _opening(text: str, width: float, height: float, title: str) -> str:
+    # 72 points of matplotlib's inch become 96 of CSS' pixels.
+    head = re.search(r'viewBox="[^"]*"', text)
+    assert head is not None
+    size = f'width="{width * 4 / 3:.0f}" height="{height * 4 / 3:.0f}" {head[0]}'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return f'<svg {size} {spaces} role="img" aria-label="{html.escape(title)}">'.replace("\\", r"\\")

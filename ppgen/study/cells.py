@@ -1,0 +1,179 @@
+"""What a study is made of: cells of (data, model and settings, seed).
+
+A cell is named by a hash of what defines it, so that the same cell is the same folder in any run, on any machine. Library
+versions are recorded with its result but are no part of its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..capabilities import Capabilities
+from ..data import Dataset
+from ..errors import InputError, did_you_mean
+from ..estimator import DensityEstimator
+from ..models import registry
+from ..progress import duration
+
+FORMAT = 1
+
+Models = Sequence[str] | Mapping[str, DensityEstimator] | str
+Settings = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fit of a study.
+
+    Attributes:
+        data: the data set's name in this study.
+        fingerprint: of its content and schema.
+        label: the model's name in this study.
+        model: its name in the registry.
+        settings: hyper-parameters that differ from their defaults.
+        seed: of the split and of the model.
+        budget: seconds the fit may take, or None.
+        split: hash of the split that the source of the data defines, or "" where the seed makes one.
+    """
+
+    data: str
+    fingerprint: str
+    label: str
+    model: str
+    settings: Mapping[str, Any]
+    seed: int
+    budget: float | None
+    split: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the cell's folder; names of data sets and models are no part of it."""
+        named = {k: v for k, v in asdict(self).items() if k not in ("data", "label")}
+        text = json.dumps({"format": FORMAT, **named}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def __str__(self) -> str:
+        return f"{self.label} on {self.data}, seed {self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, of: Mapping[str, Any]) -> Cell:
+        return cls(**of)
+
+
+def plan(
+    data: Mapping[str, Dataset],
+    models: Models,
+    seeds: int | Sequence[int],
+    budget: str | float | None,
+    settings: Settings | None,
+) -> list[Cell]:
+    """The cells of a study, a data set and a seed at a time, the models in order within.
+
+    Raises:
+        InputError: for an unknown model, an unknown setting, or no cells at all.
+    """
+    chosen = _models(models, settings or {})
+    seconds = duration(budget)
+    cells = []
+    for name, rows in data.items():
+        mark, split = rows.fingerprint(), _split(rows)
+        for seed in _seeds(seeds):
+            for label, (model, own) in chosen.items():
+                cells.append(Cell(name, mark, label, model, own, seed, seconds, split))
+    return cells
+
+
+def not_applicable(capabilities: Capabilities, data: Dataset, n_train: int) -> str | None:
+    """Why a family cannot model these data, by what it declares; None where it can."""
+    schema = data.schema
+    if schema.image_shape is not None and not capabilities.images:
+        return "it models tables, and these are images"
+    if schema.sequence:
+        return "it models tables, and these are sequences"
+    gaps = [column.name for column in schema.columns if column.missing]
+    if gaps and not capabilities.missing:
+        more = ", ..." if len(gaps) > 3 else ""
+        return f"it cannot model missing values ({', '.join(gaps[:3])}{more})"
+    if n_train < capabilities.min_rows:
+        return f"it needs {capabilities.min_rows} rows, and {n_train} are left to fit"
+    return None
+
+
+def _models(models: Models, settings: Settings) -> dict[str, tuple[str, dict[str, Any]]]:
+    if isinstance(models, Mapping):
+        chosen = {str(label): _of_estimator(label, e) for label, e in models.items()}
+    else:
+        asked = [models] if isinstance(models, str) else list(models)
+        names = dict.fromkeys(name for item in asked for name in registry.expand(item))
+        chosen = {name: (name, {}) for name in names}
+    if not chosen:
+        raise InputError(f"no models were given; there are {', '.join(registry.names())}.")
+    for label, own in settings.items():
+        if label not in chosen:
+            raise InputError(
+                f"settings are given for {label!r}, which is not in this study; its models are "
+                f"{', '.join(chosen)}.{did_you_mean(label, chosen)}"
+            )
+        model, before = chosen[label]
+        chosen[label] = (model, _checked(label, model, {**before, **own}))
+    return chosen
+
+
+def _of_estimator(label: str, estimator: Any) -> tuple[str, dict[str, Any]]:
+    if not isinstance(estimator, DensityEstimator):
+        raise InputError(
+            f"models[{label!r}] is a {type(estimator).__name__}; expected an estimator such as "
+            "ppgen.GaussianMixture(n_components=4)."
+        )
+    plain = type(estimator)().get_params()
+    own = estimator.get_params()
+    differs = {k: v for k, v in own.items() if k != "random_state" and repr(v) != repr(plain[k])}
+    return estimator.name, _checked(label, estimator.name, differs)
+
+
+def _checked(label: str, model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    known = [name for name in registry.get(model)().get_params() if name != "random_state"]
+    for name, value in settings.items():
+        if name not in known:
+            raise InputError(
+                f"{label} has no setting {name!r}; it has {', '.join(known)}."
+                + did_you_mean(name, known)
+            )
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"the setting {label}.{name} is {value!r}; a study keeps numbers, texts and lists "
+                "of them, so that it can be started again. Give it as one of these."
+            ) from None
+    # Through JSON once, so that a tuple and a list name the same cell.
+    return dict(json.loads(json.dumps(settings)))
+
+
+def _split(data: Dataset) -> str:
+    if data.parts is None:
+        return ""
+    numbers = np.arange(len(data))
+    digest = hashlib.sha256()
+    for rows in data.parts:
+        digest.update(np.ascontiguousarray(numbers[rows]).data)
+    return digest.hexdigest()[:20]
+
+
+def _seeds(seeds: int | Iterable[int]) -> list[int]:
+    found = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
+    if not found or len(set(found)) < len(found) or min(found) < 0:
+        raise InputError(
+            f"seeds is {seeds!r}; expected a positive number of seeds, or a list of different "
+            "numbers from 0 up."
+        )
+    return found

@@ -1,0 +1,159 @@
+"""Where cells run: local processes by default, or any `concurrent.futures.Executor`.
+
+Local workers are spawned, never forked (a fork copies the locks of torch's and JAX's threads in any state), pinned to
+cores/workers each, kept for many cells (importing torch and jax takes seconds), ignore Ctrl-C (the study decides) and end
+when the process that began them does, however it ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import InputError
+
+Where = Executor | str | None
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@contextmanager
+def opened(where: Where, n_cells: int) -> Iterator[Executor]:
+    """The executor meant by `where`; what is opened here is closed again.
+
+    Args:
+        where: None for local processes, "dask" for a local Dask cluster, "tcp://host:port" for a Dask scheduler (its
+            workers must see the study's folder), or an executor, which is left open.
+        n_cells: no more workers than these are started.
+
+    Raises:
+        InputError: if it names nothing known, or Dask is not installed.
+    """
+    if where is None:
+        with local(n_cells) as executor:
+            yield executor
+    elif isinstance(where, Executor):
+        yield where
+    elif isinstance(where, str) and (where == "dask" or "://" in where):
+        with _dask(where, n_cells) as executor:
+            yield executor
+    else:
+        raise InputError(
+            f"executor is {where!r}; expected None for local processes, 'dask', the address of a "
+            "Dask scheduler such as 'tcp://host:8786', or a concurrent.futures.Executor."
+        )
+
+
+def cores() -> list[int]:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+@contextmanager
+def local(n_cells: int, workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Spawned processes, one for each core or cell, whichever are fewer."""
+    available = cores()
+    n = workers or max(1, min(n_cells, len(available)))
+    share = max(1, len(available) // n)
+    context = multiprocessing.get_context("spawn")
+    places = context.Queue()
+    for i in range(n):
+        start = i * share % len(available)
+        places.put(available[start : start + share])
+    executor = ProcessPoolExecutor(n, context, _begin_worker, (places,))
+    try:
+        # The workers start with the first task and read their number of threads as they import.
+        with _environment(dict.fromkeys(_THREADS, str(share))):
+            executor.submit(os.getpid)
+        yield executor
+    except BaseException:
+        _end(executor)
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+        places.close()
+        places.join_thread()
+
+
+def _begin_worker(places: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "sched_setaffinity"):
+        # JAX and torch size their thread pools by it.
+        os.sched_setaffinity(0, places.get())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _end(executor: ProcessPoolExecutor) -> None:
+    """Stop workers in the middle of their cells; a cell begun goes on from there the next time."""
+    for process in list((executor._processes or {}).values()):
+        process.terminate()
+
+
+@contextmanager
+def _dask(where: str, n_cells: int) -> Iterator[Executor]:
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise InputError(
+            f"executor is {where!r}, and Dask is not installed. Install it: pip install 'ppgen[dask]'."
+        ) from None
+    if where != "dask":
+        try:
+            client = Client(where, timeout="20s")
+        except OSError as error:
+            raise InputError(
+                f"no Dask scheduler answers at {where} ({error}). Start one with `dask scheduler`."
+            ) from None
+        with client, client.get_executor(pure=False) as executor:
+            yield executor
+        return
+    n = max(1, min(n_cells, len(cores())))
+    share = str(max(1, len(cores()) // n))
+    with (
+        _environment(dict.fromkeys(_THREADS, share)),
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=n,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+        Client(cluster) as client,
+        client.get_executor(pure=False) as executor,
+    ):
+        yield executor
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

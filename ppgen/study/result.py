@@ -1,0 +1,116 @@
+"""What a study found: the table, the comparison, each fit, figures and the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..analysis.compare import Comparison
+from ..data import Dataset
+from ..errors import InputError, did_you_mean
+from ..estimator import DensityEstimator
+from ..models import registry
+from .gather import CellResult, comparisons_of, read_cell
+from .report import report
+from .rows import load_dataset
+from .store import REPORT, Store
+from .table import Table, table_of
+from .work import parts, read_samples
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A finished study.
+
+    Attributes:
+        folder: where it is kept.
+        table: a line for each data set and model, best first; `print(result)` shows it.
+        cells: every cell: its state, verdict, held-out log densities and sample scores.
+        comparisons: the comparison of each data set's models.
+    """
+
+    folder: Path
+    table: Table
+    cells: tuple[CellResult, ...]
+    comparisons: Mapping[str, Comparison]
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> StudyResult:
+        """The result of a study from its folder, as far as it is done.
+
+        Raises:
+            InputError: if there is no study.
+        """
+        store = Store(folder)
+        cells = tuple(read_cell(store, cell) for cell in store.cells())
+        comparisons = comparisons_of(cells)
+        return cls(store.folder, table_of(cells, comparisons), cells, comparisons)
+
+    @property
+    def report_path(self) -> Path:
+        """The HTML report."""
+        return self.folder / REPORT
+
+    @property
+    def figures(self) -> dict[str, Path]:
+        """PNG figures by name."""
+        return {file.stem: file for file in sorted((self.folder / "figures").glob("*.png"))}
+
+    @property
+    def finding(self) -> str:
+        """What was found, a sentence for each data set."""
+        if len(self.comparisons) == 1:
+            return next(iter(self.comparisons.values())).finding
+        return " ".join(f"{name}: {c.finding}" for name, c in self.comparisons.items())
+
+    def cell(self, model: str, seed: int | None = None, data: str | None = None) -> CellResult:
+        """One cell, the first that fits.
+
+        Raises:
+            InputError: if there is none.
+        """
+        for c in self.cells:
+            if c.cell.label == model and seed in (None, c.cell.seed) and data in (None, c.cell.data):
+                return c
+        labels = list(dict.fromkeys(c.cell.label for c in self.cells))
+        raise InputError(
+            f"the study has no cell of {model!r}, seed {seed}, data {data!r}; its models are "
+            f"{', '.join(labels)}.{did_you_mean(model, labels)}"
+        )
+
+    def model(self, cell: CellResult | str, seed: int | None = None) -> DensityEstimator:
+        """The fitted estimator of a cell."""
+        of = self._done(cell, seed)
+        return registry.load(Store(self.folder).cell(of.cell) / "run")
+
+    def samples(self, cell: CellResult | str, seed: int | None = None) -> Dataset:
+        """The samples of a cell."""
+        of = self._done(cell, seed)
+        return read_samples(Store(self.folder).cell(of.cell), self._data(of))
+
+    def datatree(self, cell: CellResult | str, seed: int | None = None) -> Any:
+        """An ArviZ DataTree of a cell's fit and its held-out rows."""
+        of = self._done(cell, seed)
+        data = self._data(of)
+        return self.model(of).to_datatree(data.take(parts(data, of.cell.seed)[2]))
+
+    def __str__(self) -> str:
+        return f"{self.table}\n\n{self.finding}"
+
+    def _done(self, cell: CellResult | str, seed: int | None) -> CellResult:
+        of = self.cell(cell, seed) if isinstance(cell, str) else cell
+        if of.state != "done":
+            raise InputError(f"{of.cell} has no fit: {of.state}, {of.reason}.")
+        return of
+
+    def _data(self, of: CellResult) -> Dataset:
+        return load_dataset(self.folder / "data" / of.cell.fingerprint[:20])
+
+
+def finish(store: Store) -> StudyResult:
+    """The result of a study, with its report and figures written anew."""
+    report(store.folder)
+    return StudyResult.load(store.folder)

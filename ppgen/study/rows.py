@@ -1,0 +1,122 @@
+"""Rows on disk: a data set, or samples, as arrays without any code in them.
+
+Columns are stored by their place, names stand in the schema: a name may hold anything. Text is stored as places
+among the schema's levels; arrays of objects, which need code to be read, do not occur.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..artifact import write_bytes
+from ..data import Dataset, Schema
+
+Arrays = Mapping[str, NDArray[Any]]
+
+PARTS = ("train", "valid", "test")
+_SCHEMA, _COLUMNS, _BLOCK, _PARTS = "schema.json", "columns.npz", "rows.npy", "parts.npz"
+
+
+def save_dataset(folder: Path, data: Dataset) -> None:
+    """Keep a whole data set; nothing is done where it is kept already."""
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        blocks = data.images if data.images is not None else data.array
+        if blocks is not None:
+            _save_array(made / _BLOCK, blocks)
+        else:
+            save_arrays(made / _COLUMNS, pack(data))
+        if data.parts is not None:
+            numbers = np.arange(len(data))
+            save_arrays(made / _PARTS, {n: numbers[r] for n, r in zip(PARTS, data.parts, strict=True)})
+        body = {"schema": data.schema.to_json(), "like": data.like}
+        write_bytes(made / _SCHEMA, json.dumps(body).encode())
+        made.chmod(0o755)
+        os.replace(made, folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@lru_cache(maxsize=2)
+def load_dataset(folder: Path) -> Dataset:
+    """What `save_dataset` kept. An array is mapped, so that several workers share its pages."""
+    body = json.loads((folder / _SCHEMA).read_bytes())
+    schema = Schema.from_json(body["schema"])
+    if (folder / _BLOCK).exists():
+        block = np.asarray(np.load(folder / _BLOCK, mmap_mode="r", allow_pickle=False))
+        if schema.image_shape is not None:
+            data = Dataset(schema, like=body["like"], images=block)
+        else:
+            columns = dict(zip(schema.names, block.T, strict=True))
+            data = Dataset(schema, columns, body["like"], block)
+    else:
+        data = replace(unpack(schema, load_arrays(folder / _COLUMNS)), like=body["like"])
+    if (folder / _PARTS).exists():
+        held = load_arrays(folder / _PARTS)
+        data = replace(data, parts=(held["train"], held["valid"], held["test"]))
+    return data
+
+
+def pack(data: Dataset) -> dict[str, NDArray[Any]]:
+    """The columns, or the images, as plain arrays: numbers as they are, the rest as places among the levels."""
+    if data.images is not None:
+        return {"images": np.asarray(data.images)}
+    found: dict[str, NDArray[Any]] = {}
+    for i, column in enumerate(data.schema.columns):
+        values = data.columns[column.name]
+        if values.dtype.kind == "f":
+            found[f"x{i}"] = values
+        else:
+            place = {level: j for j, level in enumerate(column.levels)}
+            codes = [-1 if v is None else place[v] for v in values]
+            found[f"codes{i}"] = np.array(codes, np.int32)
+    return found
+
+
+def unpack(schema: Schema, arrays: Arrays) -> Dataset:
+    """The data set that `pack` made arrays of."""
+    if "images" in arrays:
+        return Dataset(schema, images=arrays["images"])
+    columns: dict[str, NDArray[Any]] = {}
+    for i, column in enumerate(schema.columns):
+        if f"x{i}" in arrays:
+            columns[column.name] = arrays[f"x{i}"]
+            continue
+        levels = np.empty(len(column.levels) + 1, dtype=object)
+        levels[:-1] = column.levels  # the last, None, is what -1 picks
+        columns[column.name] = levels[arrays[f"codes{i}"]]
+    return Dataset(schema, columns)
+
+
+def save_arrays(file: Path, arrays: Arrays) -> None:
+    """Write an npz whole or not at all."""
+    out = BytesIO()
+    np.savez(out, **dict(arrays))
+    write_bytes(file, out.getvalue())
+
+
+def load_arrays(file: Path) -> dict[str, NDArray[Any]]:
+    with np.load(file, allow_pickle=False) as held:
+        return {name: held[name] for name in held.files}
+
+
+def _save_array(file: Path, array: NDArray[Any]) -> None:
+    with file.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,205 @@
+"""Running a study: find the cells that are missing, have them done, gather the result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..data import Dataset, as_dataset
+from ..errors import InputError
+from .cells import FORMAT, Cell, Models, Settings, plan
+from .executors import Where, local, opened
+from .result import StudyResult, finish
+from .rows import save_dataset
+from .store import RESULT, Store, write_json
+from .work import parts, provenance, run_cell
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a running study tells: a cell is finished, and how far the study is."""
+
+    cell: Cell
+    state: Literal["done", "failed", "not applicable"]
+    reason: str
+    n_done: int
+    n_cells: int
+
+
+def run_study(
+    data: Any,
+    models: Models = ("gaussian", "independent", "kde", "gmm", "flow"),
+    *,
+    seeds: int | Sequence[int] = 3,
+    budget: str | float | None = "60s",
+    out: str | os.PathLike[str] = "runs/study",
+    settings: Settings | None = None,
+    executor: Where = None,
+    progress: bool | Callable[[Event], None] = True,
+) -> StudyResult:
+    """Fit every model to every data set with every seed, and compare them on held-out rows.
+
+    A seed decides the split (80 % fitted, 10 % for early stopping, 10 % held out) and the start of the fit. All models
+    of a seed see the same split, so that differences between them are paired row by row; the scatter between seeds
+    holds what another split and another start change. Held-out rows are scored and nothing else.
+
+    A study that was stopped goes on where it was: cells that are done are not done again, whatever else is asked for. Cells
+    that failed are tried again.
+
+    Args:
+        data: a `Dataset`, an array or frame, a file or built-in name; or a mapping of names to these.
+        models: names of models or families ("baseline" is three models), or a mapping of names of your choice to
+            unfitted estimators, such as {"gmm 4": GaussianMixture(n_components=4), ...}.
+        seeds: how many, or which.
+        budget: how long a fit may take, such as "60s"; None for as long as it likes.
+        out: the study's folder; absent, empty, or of an earlier run of this study.
+        settings: hyper-parameters by model, such as {"gmm": {"n_components": 8}}.
+        executor: None for local processes, "dask", a Dask scheduler's address, or an Executor.
+        progress: True for a bar on a terminal, or a function that is given each `Event`.
+
+    Returns:
+        The table, figures and report, and access to each fit.
+
+    Raises:
+        InputError: if what was asked cannot be done, or `out` holds anything else.
+        KeyboardInterrupt: on Ctrl-C, with what was finished kept in `out`.
+    """
+    named = _named(data)
+    cells = plan(named, models, seeds, budget, settings)
+    marks = {cell.data: cell.fingerprint for cell in cells}
+    store = Store(out)
+    store.check(marks)
+    for rows, seed in {(cell.data, cell.seed): None for cell in cells}:
+        parts(named[rows], seed)  # too few rows to split are said before anything is written
+    with store.locked():
+        store.check(marks)
+        store.begin(_body(named, cells))
+        for name, rows in named.items():
+            save_dataset(store.folder / "data" / marks[name][:20], rows)
+        told = progress if callable(progress) else None
+        for event in _shown(_events(store, cells, executor), len(cells), bar=progress is True):
+            if told is not None:
+                told(event)
+        return finish(store)
+
+
+def _events(store: Store, cells: Sequence[Cell], where: Where) -> Iterator[Event]:
+    results = [store.result(cell) for cell in cells]
+    missing, done, n = [], 0, len(cells)
+    for cell, result in zip(cells, results, strict=True):
+        if result is None or result["state"] == "failed":
+            missing.append(cell)
+        else:
+            done += 1
+            yield _event(cell, result, done, n)
+    if not missing:
+        return
+    with opened(where, len(missing)) as executor:
+        lost = yield from _gather(store, missing, executor, done, n)
+    # A worker that died took its neighbours' cells with it; each of them alone shows whose fault it was.
+    for cell in lost:
+        done = n - len(lost) + lost.index(cell)
+        with local(1) as executor:
+            again = yield from _gather(store, [cell], executor, done, n)
+        if again:
+            result = _fail(store, cell, "its worker process died, perhaps for want of memory")
+            yield _event(cell, result, done + 1, n)
+
+
+def _gather(
+    store: Store, cells: Sequence[Cell], executor: Executor, done: int, n: int
+) -> Generator[Event, None, list[Cell]]:
+    """Have cells done; yield an event for each, and return those whose worker died."""
+    folder = str(store.folder.resolve())
+    running: dict[Future[Json], Cell] = {}
+    lost: list[Cell] = []
+    try:
+        for cell in cells:
+            try:
+                running[executor.submit(run_cell, folder, cell.to_json())] = cell
+            except BrokenExecutor:
+                lost.append(cell)
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                cell = running.pop(future)
+                try:
+                    result = future.result()
+                except BrokenExecutor:
+                    lost.append(cell)
+                    continue
+                except Exception as error:
+                    result = _fail(store, cell, f"{type(error).__name__}: {error}")
+                done += 1
+                yield _event(cell, result, done, n)
+    finally:
+        for future in running:
+            future.cancel()
+    return lost
+
+
+def _fail(store: Store, cell: Cell, reason: str) -> Json:
+    result = {"format": FORMAT, "state": "failed", "reason": reason, "cell": cell.to_json()}
+    write_json(store.cell(cell) / RESULT, result)
+    return result
+
+
+def _event(cell: Cell, result: Mapping[str, Any], done: int, n: int) -> Event:
+    return Event(cell, result["state"], result.get("reason", ""), done, n)
+
+
+def _shown(events: Iterator[Event], n: int, *, bar: bool) -> Iterator[Event]:
+    """The events, with a bar beside them where standard error is a terminal."""
+    if not (bar and sys.stderr.isatty()):
+        yield from events
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=n, unit="cell", leave=False) as shown:
+        for event in events:
+            shown.set_postfix_str(str(event.cell), refresh=False)
+            shown.update()
+            yield event
+
+
+def _named(data: Any) -> dict[str, Dataset]:
+    """Data sets by name; what has no name of its own is called data."""
+    if not isinstance(data, Mapping):
+        name = Path(data).name if isinstance(data, str | os.PathLike) else "data"
+        data = {name: data}
+    if not data:
+        raise InputError("no data were given; give a data set, or a mapping of names to data sets.")
+    found = {str(name): _dataset(source) for name, source in data.items()}
+    for name, rows in found.items():
+        if rows.schema.sequence:
+            raise InputError(f"{name} holds sequences; a study takes tables and images.")
+    return found
+
+
+def _dataset(source: Any) -> Dataset:
+    if isinstance(source, str | os.PathLike):
+        from ..data.readers import read
+
+        return read(source)
+    return as_dataset(source)
+
+
+def _body(data: Mapping[str, Dataset], cells: Sequence[Cell]) -> Json:
+    marks = {cell.data: cell.fingerprint for cell in cells}
+    held = {
+        name: {
+            "fingerprint": marks[name],
+            "rows": len(rows),
+            "schema": rows.schema.to_json(),
+            "own_split": rows.parts is not None,
+        }
+        for name, rows in data.items()
+    }
+    return {"data": held, "cells": [cell.to_json() for cell in cells], **provenance()}

@@ -1,0 +1,159 @@
+"""The folder a study lives in.
+
+    study.json      what was asked for, and of which data
+    data/HASH/      the rows, so that workers and reports need nothing else
+    cells/HASH/     run/ (the fit), test.npz, samples.npz, quality.json and, written last, result.json
+    log.jsonl       what was begun and finished, and when
+    figures/  report.html
+
+Every file is written whole or not at all, so a study may be killed at any moment. A lock keeps a second process out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..artifact import write_bytes
+from ..errors import InputError
+from .cells import FORMAT, Cell
+
+STUDY, RESULT, LOG, LOCK, REPORT = "study.json", "result.json", "log.jsonl", ".lock", "report.html"
+
+
+class Store:
+    """Where a study keeps what it has done."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    # The study -----------------------------------------------------------------------------------
+
+    def check(self, data: Mapping[str, str]) -> None:
+        """Raise InputError unless the folder is free, or holds a study of these data (name -> hash)."""
+        if self.folder.is_dir() and not (self.folder / STUDY).exists():
+            if any(name != LOCK for name in os.listdir(self.folder)):
+                raise InputError(
+                    f"{self.folder} holds something that is not a ppgen study; nothing was written. "
+                    "Give another folder."
+                )
+        elif self.folder.exists():
+            held = {name: d["fingerprint"] for name, d in self.study()["data"].items()}
+            if set(held.values()) != set(data.values()):
+                raise InputError(
+                    f"{self.folder} holds a study of other data ({', '.join(held)}); nothing was "
+                    "written. Give another folder, or the data it was begun with."
+                )
+
+    def study(self) -> dict[str, Any]:
+        """What the study is of.
+
+        Raises:
+            InputError: if there is no study here, or it cannot be read.
+        """
+        try:
+            body = json.loads((self.folder / STUDY).read_bytes())
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.folder} is no ppgen study: it has no {STUDY}. Give the folder of a study."
+            ) from None
+        except (ValueError, OSError) as error:
+            raise InputError(f"{self.folder / STUDY} cannot be read ({error}).") from None
+        if not isinstance(body, dict) or body.get("kind") != "ppgen study":
+            raise InputError(f"{self.folder / STUDY} is not a ppgen study's. Give another folder.")
+        if body.get("format") != FORMAT:
+            raise InputError(
+                f"{self.folder} is a study of format {body.get('format')!r}; this ppgen reads "
+                f"format {FORMAT}. Use the version that wrote it."
+            )
+        return body
+
+    def begin(self, body: Mapping[str, Any]) -> None:
+        """Write down what the study is of."""
+        write_json(self.folder / STUDY, {"kind": "ppgen study", "format": FORMAT, **body})
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the study for this process; the system lets go of it however the process ends.
+
+        Raises:
+            InputError: if another process holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            if not _lock(descriptor):
+                raise InputError(
+                    f"another process is running the study in {self.folder}. Wait for it to end, or "
+                    "give another folder."
+                )
+            yield
+        finally:
+            os.close(descriptor)
+
+    # Its cells -----------------------------------------------------------------------------------
+
+    def cell(self, cell: Cell) -> Path:
+        """The cell's folder."""
+        return self.folder / "cells" / cell.key
+
+    def result(self, cell: Cell) -> dict[str, Any] | None:
+        """What the cell came to, or None where it is not finished."""
+        found = read_json(self.cell(cell) / RESULT)
+        return found if found is not None and found.get("format") == FORMAT else None
+
+    def cells(self) -> list[Cell]:
+        """The cells of the study as last asked for."""
+        return [Cell.from_json(c) for c in self.study()["cells"]]
+
+    def log(self, event: str, cell: Cell, **more: Any) -> None:
+        """Note what happened to a cell; one line, appended in one write."""
+        line = {"time": round(time.time(), 3), "event": event, "cell": cell.key, "what": str(cell)}
+        with (self.folder / LOG).open("ab", buffering=0) as stream:
+            stream.write(json.dumps({**line, **more}).encode() + b"\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log; a torn last line is passed over."""
+        try:
+            lines = (self.folder / LOG).read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+
+def write_json(file: Path, body: Any) -> None:
+    """Write JSON whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(file, json.dumps(body, indent=1).encode())
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """What `write_json` wrote, or None where there is no such file or it is damaged."""
+    try:
+        body = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # a system without it: nothing keeps a second process out
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

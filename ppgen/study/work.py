@@ -1,0 +1,217 @@
+"""One cell, from rows to result; this is what a worker runs.
+
+Stages: fit, save, score held-out rows, sample, judge the samples. Each leaves a file, and a cell begun before goes on
+after the last whole one; a fit that was killed goes on from its checkpoints. `result.json` is written last: a cell that
+has one is finished.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.quality import MAX_ROWS, Score, sample_quality
+from ..artifact import versions
+from ..data import Dataset, as_dataset, split_rows
+from ..density import LogDensity
+from ..estimator import DensityEstimator
+from ..models import registry
+from .cells import FORMAT, Cell, not_applicable
+from .memory import peak_bytes, reset_peak
+from .rows import load_arrays, load_dataset, pack, save_arrays, unpack
+from .store import RESULT, Store, read_json, write_json
+
+FIT, TEST, SAMPLES, QUALITY = "fit.json", "test.npz", "samples.npz", "quality.json"
+_FEW = 200
+
+
+def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
+    """Do what a cell still lacks and return its result, in JSON; a cell that raises is a failed one.
+
+    Args:
+        study: the study's folder.
+        of: the cell, from `Cell.to_json`.
+    """
+    store, cell = Store(study), Cell.from_json(of)
+    done = store.result(cell)
+    if done is not None and done["state"] == "done":
+        return done
+    place = store.cell(cell)
+    place.mkdir(parents=True, exist_ok=True)
+    for torn in place.glob(".*"):
+        shutil.rmtree(torn) if torn.is_dir() else torn.unlink(missing_ok=True)
+    store.log("begin", cell, pid=os.getpid())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        try:
+            result = _work(store, cell, place)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            trace = traceback.format_exc(limit=-8)
+            result = {"state": "failed", "reason": reason, "traceback": trace}
+    told = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
+    result |= {"format": FORMAT, "cell": cell.to_json(), "warnings": list(told)[:20], **provenance()}
+    write_json(place / RESULT, result)
+    store.log("end", cell, state=result["state"])
+    return result
+
+
+def provenance() -> dict[str, Any]:
+    """With what and on what this was computed."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    system = f"{platform.system()} {platform.machine()}"
+    return {
+        "versions": {"python": platform.python_version(), **versions()},
+        "hardware": {"system": system, "processor": _processor(), "threads": cores},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def parts(data: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the split of a seed: fitted to, for early stopping, held out; the source's own if it has one."""
+    if data.parts is None:
+        return split_rows(data, seed=seed)
+    numbers = np.arange(len(data))
+    train, valid, test = (numbers[rows] for rows in data.parts)
+    return train, valid, test
+
+
+def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
+    data = load_dataset(store.folder / "data" / cell.fingerprint[:20])
+    rows = parts(data, cell.seed)
+    estimator_class = registry.get(cell.model)
+    reason = not_applicable(estimator_class.capabilities, data, len(rows[0]))
+    if reason is not None:
+        return {"state": "not applicable", "reason": reason}
+    train, valid, test = (data.take(r) for r in rows)
+    model = _fitted(store, cell, place, train, valid)
+    fit = read_json(place / FIT) or {}
+    score = _scored(model, place, test, rows[2])
+    _sampled(model, cell, place, data, len(test))
+    judged = _judged(store, cell, place, data, rows)
+    shutil.rmtree(place / "checkpoints", ignore_errors=True)
+    return {
+        "state": "done",
+        "n_rows": [len(r) for r in rows],
+        "seconds": model.fit_seconds_,
+        "memory": fit.get("memory"),
+        "verdict": model.verdict_.to_json(),
+        "density": score,
+        "quality": judged,
+    }
+
+
+def _fitted(
+    store: Store, cell: Cell, place: Path, train: Dataset, valid: Dataset
+) -> DensityEstimator:
+    run = place / "run"
+    if run.exists():
+        return registry.load(run)
+    store.log("fit", cell)
+    reset_peak()
+    model = registry.get(cell.model)(**cell.settings, random_state=cell.seed)
+    model.fit(
+        train,
+        validation=valid if len(valid) else None,
+        checkpoint_dir=place / "checkpoints",
+        budget=cell.budget,
+    )
+    write_json(place / FIT, {"memory": peak_bytes()})
+    model.save(run)
+    return model
+
+
+def _scored(
+    model: DensityEstimator, place: Path, test: Dataset, rows: NDArray[np.intp]
+) -> dict[str, Any] | None:
+    if model.capabilities.density is None:
+        return None
+    began = time.perf_counter()
+    if not (place / TEST).exists():
+        density = model.log_density(test)
+        arrays = {"values": density.values, "rows": rows}
+        if density.stderr is not None:
+            arrays["stderr"] = density.stderr
+        claim = {
+            "kind": density.kind,
+            "method": density.method,
+            "measure": density.measure,
+            "dequantised": list(density.dequantised),
+            "gap": list(density.gap),
+            "seconds": time.perf_counter() - began,
+        }
+        write_json(place / "density.json", claim)
+        save_arrays(place / TEST, arrays)
+    return read_json(place / "density.json")
+
+
+def read_density(place: Path) -> tuple[LogDensity, NDArray[np.int64]] | None:
+    """The held-out log densities of a finished cell and the rows they are of; None without density."""
+    claim = (read_json(place / RESULT) or {}).get("density")
+    if claim is None:
+        return None
+    arrays = load_arrays(place / TEST)
+    density = LogDensity(
+        arrays["values"],
+        claim["kind"],
+        claim["method"],
+        claim["measure"],
+        tuple(claim["dequantised"]),
+        tuple(claim["gap"]),
+        arrays.get("stderr"),
+    )
+    return density, arrays["rows"].astype(np.int64)
+
+
+def _sampled(model: DensityEstimator, cell: Cell, place: Path, data: Dataset, n_test: int) -> None:
+    if (place / SAMPLES).exists():
+        return
+    n = int(np.clip(n_test, 500, MAX_ROWS))
+    drawn = model.sample(n, random_state=cell.seed)
+    save_arrays(place / SAMPLES, pack(as_dataset(drawn, data.schema)))
+
+
+def read_samples(place: Path, data: Dataset) -> Dataset:
+    """The samples of a finished cell."""
+    return unpack(data.schema, load_arrays(place / SAMPLES))
+
+
+def _judged(
+    store: Store, cell: Cell, place: Path, data: Dataset, rows: tuple[NDArray[np.intp], ...]
+) -> dict[str, Any] | None:
+    held = read_json(place / QUALITY)
+    if held is not None:
+        return held
+    train, valid, test = rows
+    # Validation rows choose when to stop and little else: where held-out rows are few, they help to judge samples.
+    unseen = np.sort(np.concatenate([valid, test])) if len(test) < _FEW else test
+    if min(len(unseen), len(train)) < 10:
+        return None
+    scores = sample_quality(
+        data.take(train), data.take(unseen), read_samples(place, data), seed=cell.seed
+    )
+    body = {name: score.to_json() for name, score in scores.items()}
+    write_json(place / QUALITY, body)
+    return body
+
+
+def read_quality(of: dict[str, Any]) -> dict[str, Score]:
+    """The scores of a cell's result."""
+    return {name: Score(**score) for name, score in (of.get("quality") or {}).items()}

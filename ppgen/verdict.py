@@ -1,0 +1,58 @@
+"""Whether a fit can be trusted: ok, warn or failed, with the reason and what to do.
+
+Every fit ends with a `Verdict`. It is made of `Reason`s, each one finding with its advice; the
+verdict's status is the worst of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["ok", "warn", "failed"]
+_ORDER: tuple[Status, ...] = ("ok", "warn", "failed")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One finding about a fit: how bad it is, what was found, what to do about it."""
+
+    status: Status
+    what: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.advice}".strip()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement of a fit. `status` is the worst among `reasons`, "ok" where there are none."""
+
+    reasons: tuple[Reason, ...] = ()
+
+    @classmethod
+    def of(cls, reasons: Iterable[Reason]) -> Verdict:
+        """The verdict that these findings amount to."""
+        return cls(tuple(reasons))
+
+    @property
+    def status(self) -> Status:
+        return max((r.status for r in self.reasons), key=_ORDER.index, default="ok")
+
+    @property
+    def ok(self) -> bool:
+        """True where nothing is wrong."""
+        return self.status == "ok"
+
+    def __str__(self) -> str:
+        told = [str(r) for r in self.reasons if r.status != "ok"]
+        return self.status if not told else f"{self.status}: " + "; ".join(told)
+
+    def to_json(self) -> list[dict[str, str]]:
+        return [{"status": r.status, "what": r.what, "advice": r.advice} for r in self.reasons]
+
+    @classmethod
+    def from_json(cls, reasons: Iterable[Mapping[str, Any]]) -> Verdict:
+        return cls(tuple(Reason(r["status"], r["what"], r.get("advice", "")) for r in reasons))
