@@ -164,8 +164,10 @@ def _start(
     from numpyro import handlers
     from numpyro.distributions import biject_to
 
+    values = {name: jnp.asarray(value) for name, value in (init or {}).items()}
+
     def place(key: jax.Array) -> dict[str, jax.Array]:
-        placed = handlers.seed(handlers.substitute(model, data=dict(init or {})), key)
+        placed = handlers.seed(handlers.substitute(model, data=values), key)
         sites = handlers.trace(placed).get_trace(*args, **kwargs).items()
         return {
             name: biject_to(site["fn"].support).inv(site["value"])

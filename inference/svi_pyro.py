@@ -70,6 +70,7 @@ class PyroLearner:
             seed,
         )
         self.loss = Trace_ELBO() if loss is None else loss
+        self._modules = [m for m in (module, model, guide) if isinstance(m, torch.nn.Module)]
         self._store: Any = {"params": {}, "constraints": {}}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -97,7 +98,6 @@ class PyroLearner:
         # Own parameter store, own random state, no validation: all put back at the end.
         with (
             pyro.get_param_store().scope(self._store),
-            pyro.settings.context(module_local_params=True),
             pyro.validation_enabled(False),
             torch.random.fork_rng(devices=[]),
             warnings.catch_warnings(),
@@ -106,6 +106,15 @@ class PyroLearner:
             torch.set_rng_state(self._rng)
             yield
             self._rng = torch.get_rng_state()
+
+    @contextlib.contextmanager
+    def _mode(self, *, training: bool) -> Iterator[None]:
+        # Dropout and the like are on in steps only.
+        for m in self._modules:
+            m.train(training)
+        yield
+        for m in self._modules:
+            m.eval()
 
     def _batch(self, rows: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         return tuple(None if a is None else a[rows] for a in self.data)
@@ -116,8 +125,8 @@ class PyroLearner:
             self.data = tuple(data)
 
     def run(self, batches: NDArray[np.int64], rates: NDArray[np.float64]) -> Array:
-        losses = []
-        with self._inside():
+        losses: list[float] = []
+        with self._inside(), self._mode(training=True):
             for rows, rate in zip(torch.from_numpy(batches), rates.tolist(), strict=True):
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
@@ -126,7 +135,7 @@ class PyroLearner:
                     self.model, self.guide, *self._batch(rows), n_total=self.n_total
                 )
                 loss = elbo / self.n_total
-                losses.append(float(loss))
+                losses.append(loss.item())
                 if not np.isfinite(losses[-1]):
                     break
                 loss.backward()
@@ -164,7 +173,7 @@ class PyroLearner:
         try:
             with torch.random.fork_rng(devices=[]):
                 self._rng = torch.manual_seed(self.seed).get_state()
-            with self.averaged(), self._inside(), torch.no_grad():
+            with self.averaged(), self._inside(), self._mode(training=False), torch.no_grad():
                 parts = []
                 for start in range(0, _rows(self.validation), self.block):
                     block = slice(start, start + self.block)
@@ -174,9 +183,10 @@ class PyroLearner:
             self._rng = saved
         return np.concatenate(parts).astype(np.float64)
 
-    def constrained(self) -> dict[str, Array]:
+    def constrained(self, *, averaged: bool = False) -> dict[str, Array]:
         """Values of the `pyro.param` sites, as the model sees them."""
-        with self._inside(), torch.no_grad():
+        of = self.averaged() if averaged else contextlib.nullcontext()
+        with of, self._inside(), torch.no_grad():
             return {k: v.detach().numpy().copy() for k, v in pyro.get_param_store().items()}
 
     def state(self) -> dict[str, Array]:
@@ -185,7 +195,7 @@ class PyroLearner:
             out[f"weight/{name}"] = p.detach().numpy().copy()
             out[f"average/{name}"] = mean.numpy().copy()
             for key, value in self.optimiser.state.get(p, {}).items():
-                out[f"optimiser/{key}/{name}"] = np.array(value)
+                out[f"optimiser/{key}/{name}"] = value.numpy().copy()
         return out
 
     def load(self, state: Mapping[str, Array]) -> None:

@@ -56,7 +56,7 @@ _HOME = {
     "to_datatree": "analysis.datatree",
 }
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> object:

@@ -40,10 +40,10 @@ def orders(p: Array, pivot: Array, max_iter: int = 20) -> NDArray[np.int64]:
     draws, _, k = p.shape
     order = np.tile(np.arange(k), (draws, 1))
     q = pivot
-    for _ in range(max_iter):
+    for turn in range(max_iter):
         cost = -np.einsum("sik,il->slk", p, np.log(np.maximum(q, 1e-12)), optimize=True)
         new = np.stack([linear_sum_assignment(c)[1] for c in cost])
-        if np.array_equal(new, order):
+        if turn > 0 and np.array_equal(new, order):
             break
         order = new
         q = np.take_along_axis(p, order[:, None], axis=2).mean(axis=0)

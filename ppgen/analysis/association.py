@@ -1,8 +1,8 @@
 """How strongly two columns hang together, for columns of any kind.
 
-Between two ordered columns Spearman's rho in [-1, 1]; between two unordered ones Cramer's V, between an ordered and
-an unordered one the correlation ratio of the ranks, both in [0, 1] and both corrected for the bias of small samples. Rows with
-a gap in either column are left out of that pair.
+Between two ordered columns Spearman's rho in [-1, 1]; between two unordered ones Cramer's V,
+between an ordered and an unordered one the correlation ratio of the ranks, both in [0, 1] and both
+corrected for the bias of small samples. Rows with a gap in either column are left out of that pair.
 
 References:
     A bias-correction for Cramér's V and Tschuprow's T (Bergsma, 2013)

@@ -1,8 +1,9 @@
 """Rows of any kind as numbers that two-sample scores can work on.
 
-Two views. `table`: one column each, levels as codes, gaps as NaN, for trees. `space`: a Euclidean space in which every
-column counts alike: numbers in robust standard deviations and clipped, angles as (cos, sin), levels as corners of a simplex
-with edge 1, a gap as a coordinate of its own. Both are fixed by the real rows alone.
+Two views. `table`: one column each, levels as codes, gaps as NaN, for trees. `space`: a Euclidean
+space in which every column counts alike: numbers in robust standard deviations and clipped, angles
+as (cos, sin), levels as corners of a simplex with edge 1, a gap as a coordinate of its own. Both
+are fixed by the real rows alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Feature:
         return self.is_number or self.kind == "ordinal"
 
     def codes(self, values: NDArray[Any]) -> Floats:
-        """Numbers as they are, levels as their place, gaps as NaN, unknown levels as one place more."""
+        """Numbers as they are, levels as places, gaps as NaN, unknown levels one place more."""
         if self.is_number:
             return np.asarray(values, np.float64)
         place = {level: float(i) for i, level in enumerate(self.levels)}
@@ -87,7 +88,9 @@ class Features:
             values = real.columns[column.name]
             if column.kind not in _NUMBERS:
                 found.append(
-                    Feature(column.name, column.kind, levels=tuple(column.levels), gaps=column.missing)
+                    Feature(
+                        column.name, column.kind, levels=tuple(column.levels), gaps=column.missing
+                    )
                 )
                 continue
             seen = np.asarray(values, np.float64)
@@ -122,6 +125,7 @@ class Features:
 
     def _project(self, data: Dataset) -> Floats:
         assert self.basis is not None
+        assert self.mean is not None
         if data.images is None:
             raise ValueError("images were expected")
         pixels = np.asarray(data.images, np.float64).reshape(len(data), -1)

@@ -1,18 +1,22 @@
 """How alike samples and real rows are, each score beside what real rows themselves reach.
 
-Real rows the model did not see are set against generated ones; the control is the same statistic with rows it was
-trained on in the place of generated ones. A score means something only against its control.
+Real rows the model did not see are set against generated ones; the control is the same statistic
+with rows it was trained on in the place of generated ones. A score means something only against its
+control.
 
-    c2st         area under the ROC curve of boosted trees that tell generated from real rows; 0.5: they cannot.
+    c2st         area under the ROC curve of boosted trees that tell generated from real rows; 0.5:
+                 they cannot.
     c2st_acc     their accuracy.
     precision    share of generated rows within a real row's k-nearest-neighbour ball.
     density      mean number of such balls a generated row lies in, over k.
     coverage     share of real rows whose ball holds a generated row.
-    energy       energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'|, unbiased; 0: the same distribution.
-    dependence   mean absolute difference of the pairwise associations: Spearman's rho between ordered
-                 columns, Cramer's V between unordered ones, the correlation ratio of ranks between both.
-    copies       share of generated rows nearer to a training row than 95 % of unseen real rows are; far above its
-                 control: training rows were memorised.
+    energy       energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'|, unbiased; 0: the same
+                 distribution.
+    dependence   mean absolute difference of the pairwise associations: Spearman's rho between
+                 ordered columns, Cramer's V between unordered ones, the correlation ratio of ranks
+                 between both.
+    copies       share of generated rows nearer to a training row than 95 % of unseen real rows are;
+                 far above its control: training rows were memorised.
 
 References:
     Revisiting classifier two-sample tests (Lopez-Paz, Oquab, 2017) https://arxiv.org/abs/1610.06545
@@ -64,7 +68,8 @@ def sample_quality(
     seed: int = 0,
     max_rows: int = MAX_ROWS,
 ) -> dict[str, Score]:
-    """Score generated rows against held-out real ones, each score with its real-against-real control.
+    """Score generated rows against held-out real ones, each score with its real-against-real
+    control.
 
     Args:
         train: rows the model was fitted to; they give the controls and the check for copies.
@@ -100,15 +105,17 @@ def sample_quality(
     if len(features.columns) > 1:
         kinds = [f.is_ordered for f in features.columns]
         between = [associations(t, kinds, seed) for t in tables]
-        errors = [float(np.nanmean(np.abs(b - between[0]))) for b in between[1:]]
-        found["dependence"] = Score(errors[0], errors[1], "low")
+        known = ~np.isnan(between).any(axis=0)
+        if known.any():
+            errors = [float(np.abs(b - between[0])[known].mean()) for b in between[1:]]
+            found["dependence"] = Score(errors[0], errors[1], "low")
     pool = features.space(_subset(train, min(len(train), _MAX_TRAIN), rng))
     found["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
     return found
 
 
 def c2st(a: Floats, b: Floats, levels: list[bool], seed: int = 0) -> tuple[float, float]:
-    """Area under the curve and accuracy of cross-validated boosted trees that tell rows a from b."""
+    """Area under the curve, and accuracy, of cross-validated trees that tell rows a from b."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import accuracy_score, roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -116,7 +123,7 @@ def c2st(a: Floats, b: Floats, levels: list[bool], seed: int = 0) -> tuple[float
     x = np.concatenate([a, b])
     y = np.repeat([0, 1], [len(a), len(b)])
     trees = HistGradientBoostingClassifier(
-        max_iter=60,
+        max_iter=50,
         learning_rate=0.15,
         max_leaf_nodes=15,
         min_samples_leaf=max(3, min(20, len(x) // 25)),
@@ -149,7 +156,7 @@ def energy_distance(a: Floats, b: Floats) -> float:
 
 
 def copies(train: Floats, generated: Floats, held_out: Floats) -> tuple[float, float]:
-    """Share of generated rows, and of held-out rows, nearer to a training row than is usual; ties count half."""
+    """Share of generated and of held-out rows unusually near to a training row; ties count half."""
     near_fake, near_real = (_nearest(train, rows) for rows in (generated, held_out))
     usual = np.quantile(near_real, _NEAREST)
 

@@ -18,7 +18,7 @@ density of v bounds a mass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -195,6 +195,16 @@ class Codec:
             if len(new):
                 found[name] = sorted(set(new.tolist()), key=str)
         return found
+
+    def select(self, names: Collection[str]) -> Codec:
+        """The codec of some columns, in their order here."""
+        return Codec(
+            self.schema.select(names),
+            tuple(w for w in self.warps if w.column.name in names),
+            tuple(c for c in self.discrete if c.name in names),
+            {name: value for name, value in self.constants.items() if name in names},
+            tuple(name for name in self.empties if name in names),
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {

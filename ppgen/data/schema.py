@@ -8,7 +8,7 @@ mass, what may be sampled) reads it here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
@@ -163,6 +163,10 @@ class Schema:
         """
         changed = {name: _overridden(self[name], given) for name, given in kinds.items()}
         return replace(self, columns=tuple(changed.get(c.name, c) for c in self.columns))
+
+    def select(self, names: Collection[str]) -> Schema:
+        """The schema of some columns, in their order here."""
+        return replace(self, columns=tuple(c for c in self.columns if c.name in names))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""

@@ -13,6 +13,7 @@ from ..data import Dataset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ _HEAVY_TAIL = 30.0
 
 @dataclass(frozen=True)
 class ColumnAxis:
-    """A column's axis, fixed by its real values: limits from their bulk, logarithmic where a tail is long."""
+    """A column's axis: limits from the bulk of its real values, logarithmic for a long tail."""
 
     feature: Feature
     low: float
@@ -50,13 +51,16 @@ class ColumnAxis:
         if self.log:
             (axes.set_xscale if which == "x" else axes.set_yscale)("log")
             (axes.set_xlim if which == "x" else axes.set_ylim)(self.low, self.high)
+            plain_numbers(axis)
         elif self.feature.is_number:
             axes.locator_params(axis="x" if which == "x" else "y", nbins=4)
         else:
             levels = self.feature.levels[:_MAX_LEVELS]
             many = len(self.feature.levels) > 6 and which == "x"
             axis.set_ticks(range(len(levels)), [shortened(str(v)) for v in levels])
-            axes.tick_params(axis="x" if which == "x" else "y", rotation=60 if many else 0, length=0)
+            axes.tick_params(
+                axis="x" if which == "x" else "y", rotation=60 if many else 0, length=0
+            )
         axis.set_label_text(shortened(self.name, 28), parse_math=False)
 
 
@@ -81,6 +85,14 @@ def _reach(values: Floats) -> tuple[float, float, bool]:
         return float(low / 1.5), float(high * 1.5), True
     margin = 0.08 * (high - low) or 0.5
     return float(low - margin), float(high + margin), False
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Tick labels of a logarithmic axis as plain numbers, at its powers only."""
+    from matplotlib.ticker import NullFormatter
+
+    axis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def shortened(text: Any, letters: int = _MAX_LETTERS) -> str:

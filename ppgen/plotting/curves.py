@@ -22,8 +22,9 @@ Trace = Sequence[Mapping[str, Any]]
 def training_curves(traces: Sequence[Trace], *, title: str = "") -> Figure:
     """The training records of one model's fits (a line a seed), in nats a row over seconds.
 
-    Grey: minus the loss on the rows trained on. Accent: mean log density of validation rows, a dot where the best of a
-    fit was. Both as the model sees the rows, so only differences mean something.
+    Grey: minus the loss on the rows trained on. Accent: mean log density of validation rows, a dot
+    where the best of a fit was. Both as the model sees the rows, so only differences mean
+    something.
     """
     with styled():
         made = figure(3.5, 2.3)
@@ -42,9 +43,9 @@ def training_curves(traces: Sequence[Trace], *, title: str = "") -> Figure:
             if np.isfinite(validation).any():
                 top = int(np.nanargmax(validation))
                 axes.plot(x[top], validation[top], "o", color=ACCENT, markersize=3.5)
-        _label(axes, ends)
         if levels:
             axes.set_ylim(*_reach(levels))
+        _label(axes, ends)
         axes.set_xlabel("seconds")
         axes.set_ylabel("nats a row")
         axes.set_title(shortened(title, 40), parse_math=False)
@@ -70,16 +71,18 @@ def _reach(levels: Sequence[Floats]) -> tuple[float, float]:
 
 
 def _label(axes: Axes, ends: Mapping[str, tuple[float, float, str]]) -> None:
-    """Name the lines where they end, the higher one above."""
+    """Name the lines where they end, above them; the lower one below where the two are close."""
+    low, high = axes.get_ylim()
     ordered = sorted(ends.items(), key=lambda item: -item[1][1])
     for place, (name, (x, y, colour)) in enumerate(ordered):
+        close = place > 0 and ordered[0][1][1] - y < 0.2 * (high - low)
         axes.annotate(
             name,
             (x, y),
-            xytext=(-2, 5 if place == 0 else -5),
+            xytext=(-2, -5 if close else 5),
             textcoords="offset points",
             ha="right",
-            va="bottom" if place == 0 else "top",
+            va="top" if close else "bottom",
             color=colour,
             fontsize=8,
         )

@@ -1,4 +1,4 @@
-"""The ranking as a picture: each model's paired difference to the best, with two standard errors."""
+"""The ranking as a picture: paired differences to the best, with two standard errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..analysis.compare import Comparison, Ranked
-from .axis import shortened
+from .axis import plain_numbers, shortened
 from .style import ACCENT, INK, MUTED, RULE, figure, styled
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _MARKS = {"exact": "o", "estimate": "D", "lower_bound": ">", "upper_bound": "<"}
 
 
-def ranking(comparison: Comparison) -> Figure:
+def plot_ranking(comparison: Comparison) -> Figure:
     """Differences to the best in nats a row, of the models that share its measure.
 
-    A dot is an exact value, a diamond an estimate, an arrowhead a bound, pointing where the true value lies.
-    The whiskers are two standard errors of the paired difference.
+    A dot is an exact value, a diamond an estimate, an arrowhead a bound, pointing where the true
+    value lies. The whiskers are two standard errors of the paired difference.
     """
     first = comparison.models[0] if len(comparison) else None
     lines = [m for m in comparison if first and m.rank is not None and m.measure == first.measure]
@@ -53,8 +53,12 @@ def _mark(axes: Axes, place: int, model: Ranked) -> None:
     decided = model.difference.outcome in ("better", "worse")
     colour = INK if decided else MUTED
     if math.isfinite(stderr):
-        axes.plot([mean - 2 * stderr, mean + 2 * stderr], [place, place], color=colour, linewidth=1.2)
-    axes.plot(mean, place, mark, color=colour, markersize=6, fillstyle="full" if decided else "none")
+        axes.plot(
+            [mean - 2 * stderr, mean + 2 * stderr], [place, place], color=colour, linewidth=1.2
+        )
+    axes.plot(
+        mean, place, mark, color=colour, markersize=6, fillstyle="full" if decided else "none"
+    )
 
 
 def _scale(axes: Axes, lines: list[Ranked]) -> None:
@@ -63,5 +67,7 @@ def _scale(axes: Axes, lines: list[Ranked]) -> None:
     means = sorted(m for m in means if math.isfinite(m) and m > 0)
     if len(means) > 1 and means[-1] > 20 * means[0]:
         axes.set_xscale("symlog", linthresh=10 ** math.floor(math.log10(2 * means[0])))
+        axes.set_xlim(-1.5 * means[-1], max(0.1 * means[0], axes.dataLim.x1))
+        plain_numbers(axes.xaxis)
     else:
         axes.locator_params(axis="x", nbins=6)

@@ -1,7 +1,7 @@
 """Samples beside real rows: two columns at a time, or one.
 
-Real rows are grey and stand below, samples in the accent colour above: grey that shows is what the model misses, colour
-beyond the grey is what it invents.
+Real rows are grey and stand below, samples in the accent colour above: grey that shows is what the
+model misses, colour beyond the grey is what it invents.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..analysis.association import associations, pairs
 from ..analysis.features import Features
 from ..data import Dataset
 from .axis import ColumnAxis, column_axes, shortened
-from .style import ACCENT, INK, MUTED, REAL, bare, figure, styled
+from .style import ACCENT, INK, MUTED, POINTS, REAL, bare, figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def pair_panel(
     """One panel: two columns of real rows, and of samples where given."""
     axes_of = column_axes(real)
     with styled():
-        made = figure(2.6, 2.5)
+        made = figure(2.25, 2.2)
         axes = made.subplots()
         _scatter(axes, real, generated, [axes_of[c] for c in pair], title, seed)
     return made
@@ -78,12 +78,13 @@ def sample_pairs(
     with styled():
         made = figure(2.3 * len(panels), 2.25 * max(1, len(chosen)))
         grid = made.subplots(max(1, len(chosen)), len(panels), squeeze=False)
-        for row, pair in zip(grid, chosen, strict=False):
-            for axes, (name, rows) in zip(row, panels, strict=True):
-                title = name if row is grid[0] else ""
-                _scatter(axes, real, rows, [axes_of[c] for c in pair], title, seed)
-                if axes is not row[0]:
-                    axes.set_ylabel("")
+        for i, pair in enumerate(chosen):
+            for j, (name, rows) in enumerate(panels):
+                title = name if i == 0 else ""
+                _scatter(grid[i, j], real, rows, [axes_of[c] for c in pair], title, seed)
+                if j > 0:
+                    grid[i, j].set_ylabel("")
+                    grid[i, j].tick_params(labelleft=False)
     return made
 
 
@@ -92,7 +93,7 @@ def marginals(
 ) -> Figure:
     """Each column's distribution among real rows (grey) and samples (line)."""
     axes_of = column_axes(real)
-    names = list(axes_of)[:8] if columns is None else list(columns)
+    names = list(axes_of)[:12] if columns is None else list(columns)
     down = -(-len(names) // across)
     with styled():
         made = figure(2.1 * min(across, len(names)), 1.7 * max(1, down))
@@ -113,7 +114,9 @@ def image_grid(images: NDArray[np.float64], *, across: int = 8, title: str = "")
     with styled():
         made = figure(0.55 * across, 0.55 * down + (0.3 if title else 0))
         made.suptitle(title, fontsize=9.5, x=0.01, ha="left", parse_math=False)
-        for axes, image in zip(made.subplots(down, across, squeeze=False).ravel(), shown, strict=False):
+        for axes, image in zip(
+            made.subplots(down, across, squeeze=False).ravel(), shown, strict=False
+        ):
             grey = image.shape[-1] == 1
             axes.imshow(image[..., 0] if grey else image[..., :3], cmap="gray" if grey else None)
         for axes in made.axes:
@@ -131,15 +134,15 @@ def _scatter(
 ) -> None:
     rng = np.random.default_rng(seed)
     below = _few(real, MAX_POINTS, seed)
-    look = {"linewidths": 0, "rasterized": True}
-    points = [c.place(below, rng) for c in columns]
+    x, y = (c.place(below, rng) for c in columns)
     size = float(np.clip(3000 / max(1, len(below)), 4, 14))
     alone = generated is None
-    axes.scatter(*points, s=size, color=REAL, alpha=0.75 if alone else 0.5, **look)
+    strength = 0.75 if alone else 0.5
+    axes.scatter(x, y, s=size, color=REAL, alpha=strength, linewidths=0, rasterized=True)
     if generated is not None:
         above = _few(generated, min(MAX_POINTS, len(below)), seed)
-        points = [c.place(above, rng) for c in columns]
-        axes.scatter(*points, s=size * 0.75, color=ACCENT, alpha=0.7, **look)
+        x, y = (c.place(above, rng) for c in columns)
+        axes.scatter(x, y, s=0.75 * size, color=POINTS, alpha=0.7, linewidths=0, rasterized=True)
     columns[0].dress(axes, "x")
     columns[1].dress(axes, "y")
     axes.set_title(shortened(title, 26), color=MUTED if alone else INK, parse_math=False)
@@ -151,9 +154,9 @@ def _histogram(axes: Axes, column: ColumnAxis, real: Dataset, generated: Dataset
     if column.feature.is_number:
         inner = np.clip(len(codes[0]) / 25, 8, 30)
         spaced = np.geomspace if column.log else np.linspace
-        edges = spaced(column.low, column.high, int(inner) + 1)
+        edges = np.asarray(spaced(column.low, column.high, int(inner) + 1), np.float64)
     else:
-        edges = np.arange(len(column.feature.levels) + 1) - 0.5
+        edges = np.arange(len(column.feature.levels) + 1, dtype=np.float64) - 0.5
     shares = [np.histogram(c, edges)[0] / max(1, len(c)) for c in codes]
     axes.stairs(shares[0], edges, fill=True, color=REAL, alpha=0.45, linewidth=0)
     axes.stairs(shares[1], edges, color=ACCENT, linewidth=1.4)

@@ -1,8 +1,9 @@
 """Figures in one style, made without touching anybody else's.
 
-`figure` makes a figure under the style sheet beside this file; global settings and pyplot's state are left alone. `png` renders
-it on white; `svg` as markup for a web page, whose colours are CSS variables of the page (so that one figure serves
-light and dark), whose font is the page's and which refers to nothing outside itself.
+`figure` makes a figure under the style sheet beside this file; global settings and pyplot's state
+are left alone. `png` renders it on white; `svg` as markup for a web page, whose colours are CSS
+variables of the page (so that one figure serves light and dark), whose font is the page's and which
+refers to nothing outside itself.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ MUTED = "#5b6472"
 RULE = "#9aa3b0"
 ACCENT = "#1f5fbf"
 REAL = "#8b95a5"
-"""Real rows, everywhere."""
+POINTS = "#3d7fe0"
+"""Real rows, and samples: drawn as pixels, so that one colour serves light and dark."""
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", ACCENT: "--accent", REAL: "--real"}
 
 
@@ -40,7 +42,7 @@ def _sheet() -> dict[str, Any]:
 
 @contextmanager
 def styled(**more: Any) -> Iterator[None]:
-    """The style sheet for the time of a block; a character that no font has is drawn as a box, silently."""
+    """The style sheet for the time of a block; a character no font has is a box, silently."""
     from matplotlib import rc_context
 
     with rc_context({**_sheet(), **more}), warnings.catch_warnings():
@@ -86,6 +88,7 @@ def svg(made: Figure, name: str, title: str) -> str:
         made.savefig(out, format="svg", metadata={"Date": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     used = set(re.findall(r"#([\w-]+)", text))
     text = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", text)
@@ -103,4 +106,6 @@ def _opening(text: str, width: float, height: float, title: str) -> str:
     assert head is not None
     size = f'width="{width * 4 / 3:.0f}" height="{height * 4 / 3:.0f}" {head[0]}'
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return f'<svg {size} {spaces} role="img" aria-label="{html.escape(title)}">'.replace("\\", r"\\")
+    return f'<svg {size} {spaces} role="img" aria-label="{html.escape(title)}">'.replace(
+        "\\", r"\\"
+    )

@@ -1,4 +1,4 @@
-"""Studies: data sets x models x seeds, compared on held-out rows, in a folder that can be taken up again."""
+"""Studies: data sets x models x seeds, compared on held-out rows, in a folder that resumes."""
 
 from ..analysis.compare import Comparison as Comparison
 from ..analysis.compare import compare as compare

@@ -1,7 +1,7 @@
 """What a study is made of: cells of (data, model and settings, seed).
 
-A cell is named by a hash of what defines it, so that the same cell is the same folder in any run, on any machine. Library
-versions are recorded with its result but are no part of its name.
+A cell is named by a hash of what defines it, so that the same cell is the same folder in any run,
+on any machine. Library versions are recorded with its result but are no part of its name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Cell:
         settings: hyper-parameters that differ from their defaults.
         seed: of the split and of the model.
         budget: seconds the fit may take, or None.
-        split: hash of the split that the source of the data defines, or "" where the seed makes one.
+        split: hash of the split that the source of the data defines, or "" where the seed makes
+            one.
     """
 
     data: str

@@ -1,8 +1,8 @@
 """Where cells run: local processes by default, or any `concurrent.futures.Executor`.
 
-Local workers are spawned, never forked (a fork copies the locks of torch's and JAX's threads in any state), pinned to
-cores/workers each, kept for many cells (importing torch and jax takes seconds), ignore Ctrl-C (the study decides) and end
-when the process that began them does, however it ends.
+Local workers are spawned, never forked (a fork copies the locks of torch's and JAX's threads in any
+state), pinned to cores/workers each, kept for many cells (importing torch and jax takes seconds),
+ignore Ctrl-C (the study decides) and end when the process that began them does, however it ends.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from ..errors import InputError
@@ -34,8 +35,9 @@ def opened(where: Where, n_cells: int) -> Iterator[Executor]:
     """The executor meant by `where`; what is opened here is closed again.
 
     Args:
-        where: None for local processes, "dask" for a local Dask cluster, "tcp://host:port" for a Dask scheduler (its
-            workers must see the study's folder), or an executor, which is left open.
+        where: None for local processes, "dask" for a local Dask cluster, "tcp://host:port" for a
+            Dask scheduler (its workers must see the study's folder), or an executor, which is left
+            open.
         n_cells: no more workers than these are started.
 
     Raises:
@@ -113,14 +115,15 @@ def _end(executor: ProcessPoolExecutor) -> None:
 @contextmanager
 def _dask(where: str, n_cells: int) -> Iterator[Executor]:
     try:
-        from distributed import Client, LocalCluster
+        dask: Any = import_module("distributed")
     except ImportError:
         raise InputError(
-            f"executor is {where!r}, and Dask is not installed. Install it: pip install 'ppgen[dask]'."
+            f"executor is {where!r}, and Dask is not installed. Install it: "
+            "pip install 'ppgen[dask]'."
         ) from None
     if where != "dask":
         try:
-            client = Client(where, timeout="20s")
+            client = dask.Client(where, timeout="20s")
         except OSError as error:
             raise InputError(
                 f"no Dask scheduler answers at {where} ({error}). Start one with `dask scheduler`."
@@ -132,14 +135,14 @@ def _dask(where: str, n_cells: int) -> Iterator[Executor]:
     share = str(max(1, len(cores()) // n))
     with (
         _environment(dict.fromkeys(_THREADS, share)),
-        LocalCluster(  # type: ignore[no-untyped-call]
+        dask.LocalCluster(
             n_workers=n,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
         ) as cluster,
-        Client(cluster) as client,
+        dask.Client(cluster) as client,
         client.get_executor(pure=False) as executor,
     ):
         yield executor

@@ -39,7 +39,7 @@ class CellResult:
     reason: str = ""
     seconds: float | None = None
     memory: int | None = None
-    verdict: Verdict = Verdict()
+    verdict: Verdict = field(default_factory=Verdict)
     density: LogDensity | None = None
     rows: NDArray[np.int64] | None = None
     quality: Mapping[str, Score] = field(default_factory=dict)

@@ -73,7 +73,11 @@ class StudyResult:
             InputError: if there is none.
         """
         for c in self.cells:
-            if c.cell.label == model and seed in (None, c.cell.seed) and data in (None, c.cell.data):
+            if (
+                c.cell.label == model
+                and seed in (None, c.cell.seed)
+                and data in (None, c.cell.data)
+            ):
                 return c
         labels = list(dict.fromkeys(c.cell.label for c in self.cells))
         raise InputError(

@@ -1,7 +1,8 @@
 """Rows on disk: a data set, or samples, as arrays without any code in them.
 
-Columns are stored by their place, names stand in the schema: a name may hold anything. Text is stored as places
-among the schema's levels; arrays of objects, which need code to be read, do not occur.
+Columns are stored by their place, names stand in the schema: a name may hold anything. Text is
+stored as places among the schema's levels; arrays of objects, which need code to be read, do not
+occur.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def save_dataset(folder: Path, data: Dataset) -> None:
             save_arrays(made / _COLUMNS, pack(data))
         if data.parts is not None:
             numbers = np.arange(len(data))
-            save_arrays(made / _PARTS, {n: numbers[r] for n, r in zip(PARTS, data.parts, strict=True)})
+            save_arrays(
+                made / _PARTS, {n: numbers[r] for n, r in zip(PARTS, data.parts, strict=True)}
+            )
         body = {"schema": data.schema.to_json(), "like": data.like}
         write_bytes(made / _SCHEMA, json.dumps(body).encode())
         made.chmod(0o755)
@@ -73,7 +76,7 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def pack(data: Dataset) -> dict[str, NDArray[Any]]:
-    """The columns, or the images, as plain arrays: numbers as they are, the rest as places among the levels."""
+    """The columns or images as plain arrays: numbers as they are, the rest as places of levels."""
     if data.images is not None:
         return {"images": np.asarray(data.images)}
     found: dict[str, NDArray[Any]] = {}
@@ -106,7 +109,7 @@ def unpack(schema: Schema, arrays: Arrays) -> Dataset:
 def save_arrays(file: Path, arrays: Arrays) -> None:
     """Write an npz whole or not at all."""
     out = BytesIO()
-    np.savez(out, **dict(arrays))
+    np.savez(out, **dict(arrays))  # type: ignore[arg-type]
     write_bytes(file, out.getvalue())
 
 

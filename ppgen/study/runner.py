@@ -46,17 +46,20 @@ def run_study(
 ) -> StudyResult:
     """Fit every model to every data set with every seed, and compare them on held-out rows.
 
-    A seed decides the split (80 % fitted, 10 % for early stopping, 10 % held out) and the start of the fit. All models
-    of a seed see the same split, so that differences between them are paired row by row; the scatter between seeds
-    holds what another split and another start change. Held-out rows are scored and nothing else.
+    A seed decides the split (80 % fitted, 10 % for early stopping, 10 % held out) and the start of
+    the fit. All models of a seed see the same split, so that differences between them are paired
+    row by row; the scatter between seeds holds what another split and another start change.
+    Held-out rows are scored and nothing else.
 
-    A study that was stopped goes on where it was: cells that are done are not done again, whatever else is asked for. Cells
-    that failed are tried again.
+    A study that was stopped goes on where it was: cells that are done are not done again, whatever
+    else is asked for. Cells that failed are tried again.
 
     Args:
-        data: a `Dataset`, an array or frame, a file or built-in name; or a mapping of names to these.
-        models: names of models or families ("baseline" is three models), or a mapping of names of your choice to
-            unfitted estimators, such as {"gmm 4": GaussianMixture(n_components=4), ...}.
+        data: a `Dataset`, an array or frame, a file or built-in name; or a mapping of names to
+            these.
+        models: names of models or families ("baseline" is three models), or a mapping of names of
+            your choice to unfitted estimators, such as {"gmm 4": GaussianMixture(n_components=4),
+            ...}.
         seeds: how many, or which.
         budget: how long a fit may take, such as "60s"; None for as long as it likes.
         out: the study's folder; absent, empty, or of an earlier run of this study.
@@ -76,8 +79,8 @@ def run_study(
     marks = {cell.data: cell.fingerprint for cell in cells}
     store = Store(out)
     store.check(marks)
-    for rows, seed in {(cell.data, cell.seed): None for cell in cells}:
-        parts(named[rows], seed)  # too few rows to split are said before anything is written
+    for name, seed in {(cell.data, cell.seed): None for cell in cells}:
+        parts(named[name], seed)  # too few rows to split are said before anything is written
     with store.locked():
         store.check(marks)
         store.begin(_body(named, cells))
@@ -103,7 +106,8 @@ def _events(store: Store, cells: Sequence[Cell], where: Where) -> Iterator[Event
         return
     with opened(where, len(missing)) as executor:
         lost = yield from _gather(store, missing, executor, done, n)
-    # A worker that died took its neighbours' cells with it; each of them alone shows whose fault it was.
+    # A worker that died took its neighbours' cells with it; each of them alone shows whose fault it
+    # was.
     for cell in lost:
         done = n - len(lost) + lost.index(cell)
         with local(1) as executor:
@@ -187,7 +191,8 @@ def _dataset(source: Any) -> Dataset:
     if isinstance(source, str | os.PathLike):
         from ..data.readers import read
 
-        return read(source)
+        found: Dataset = read(source)
+        return found
     return as_dataset(source)
 
 

@@ -2,11 +2,12 @@
 
     study.json      what was asked for, and of which data
     data/HASH/      the rows, so that workers and reports need nothing else
-    cells/HASH/     run/ (the fit), test.npz, samples.npz, quality.json and, written last, result.json
+    cells/HASH/     run/ (the fit), test.npz, samples.npz, quality.json; result.json is written last
     log.jsonl       what was begun and finished, and when
-    figures/  report.html
+    figures/        and report.html
 
-Every file is written whole or not at all, so a study may be killed at any moment. A lock keeps a second process out.
+Every file is written whole or not at all, so a study may be killed at any moment. A lock keeps a
+second process out.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ class Store:
     # The study -----------------------------------------------------------------------------------
 
     def check(self, data: Mapping[str, str]) -> None:
-        """Raise InputError unless the folder is free, or holds a study of these data (name -> hash)."""
+        """Raise InputError unless the folder is free or holds a study of these data."""
         if self.folder.is_dir() and not (self.folder / STUDY).exists():
             if any(name != LOCK for name in os.listdir(self.folder)):
                 raise InputError(
-                    f"{self.folder} holds something that is not a ppgen study; nothing was written. "
-                    "Give another folder."
+                    f"{self.folder} holds something that is not a ppgen study; nothing was "
+                    "written. Give another folder."
                 )
         elif self.folder.exists():
             held = {name: d["fingerprint"] for name, d in self.study()["data"].items()}
@@ -89,8 +90,8 @@ class Store:
         try:
             if not _lock(descriptor):
                 raise InputError(
-                    f"another process is running the study in {self.folder}. Wait for it to end, or "
-                    "give another folder."
+                    f"another process is running the study in {self.folder}. Wait for it to end, "
+                    "or give another folder."
                 )
             yield
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,13 +22,14 @@ _ORDER = ("ok", "warn", "failed")
 class Table(list[Row]):
     """The lines as dicts. `str` renders them for a terminal; `to_native` makes a data frame.
 
-    A line has: data, rank, model, log_density and stderr (mean a held-out row, nats), spread (standard deviation
-    between seeds), kind, method, measure, difference and difference_stderr (paired, to the best, nats), decided (in
-    words), c2st, coverage and their controls, seconds and memory (bytes) of a fit, verdict, seeds (done, of), zero_rows,
-    state and reason. What is not known is None.
+    A line has: data, rank, model, log_density and stderr (mean a held-out row, nats), spread
+    (standard deviation between seeds), kind, method, measure, difference and difference_stderr
+    (paired, to the best, nats), decided (in words), c2st, coverage and their controls, seconds and
+    memory (bytes) of a fit, verdict, seeds (done, of), zero_rows, state and reason. What is not
+    known is None.
     """
 
-    def to_native(self, backend: str = "pandas") -> Any:
+    def to_native(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
         """The lines as a data frame of pandas, Polars or PyArrow."""
         import narwhals as nw
 
@@ -52,7 +53,7 @@ HEADER = (
 
 
 def table_of(cells: Sequence[CellResult], comparisons: Mapping[str, Comparison]) -> Table:
-    """The lines of a study: ranked models, then models without density, then what could not be done."""
+    """The lines: ranked models, then models without density, then what could not be done."""
     rows = Table()
     for data in dict.fromkeys(c.cell.data for c in cells):
         here = [c for c in cells if c.cell.data == data]
@@ -94,7 +95,11 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
         **_scores(done),
         "seconds": _mean([c.seconds for c in done]),
         "memory": max((c.memory for c in done if c.memory is not None), default=None),
-        "verdict": max(verdicts, key=_ORDER.index) if done else "failed" if undone and undone.state == "failed" else None,
+        "verdict": max(verdicts, key=_ORDER.index)
+        if done
+        else "failed"
+        if undone and undone.state == "failed"
+        else None,
         "seeds": (len(done), len(cells)),
         "zero_rows": line.zero_rows if line else None,
         "state": "done" if len(done) == len(cells) else undone.state if undone else "done",
@@ -117,7 +122,9 @@ def mean_scores(cells: Sequence[CellResult]) -> dict[str, Score]:
     found = {}
     for name in names:
         scores = [c.quality[name] for c in cells if name in c.quality]
-        value, control = (float(np.mean([getattr(s, k) for s in scores])) for k in ("value", "control"))
+        value, control = (
+            float(np.mean([getattr(s, k) for s in scores])) for k in ("value", "control")
+        )
         found[name] = Score(value, control, scores[0].better)
     return found
 

@@ -1,8 +1,8 @@
 """One cell, from rows to result; this is what a worker runs.
 
-Stages: fit, save, score held-out rows, sample, judge the samples. Each leaves a file, and a cell begun before goes on
-after the last whole one; a fit that was killed goes on from its checkpoints. `result.json` is written last: a cell that
-has one is finished.
+Stages: fit, save, score held-out rows, sample, judge the samples. Each leaves a file, and a cell
+begun before goes on after the last whole one; a fit that was killed goes on from its checkpoints.
+`result.json` is written last: a cell that has one is finished.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FEW = 200
 
 
 def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
-    """Do what a cell still lacks and return its result, in JSON; a cell that raises is a failed one.
+    """Do what a cell still lacks and return its result; a cell that raises is a failed one.
 
     Args:
         study: the study's folder.
@@ -59,7 +59,12 @@ def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
             trace = traceback.format_exc(limit=-8)
             result = {"state": "failed", "reason": reason, "traceback": trace}
     told = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
-    result |= {"format": FORMAT, "cell": cell.to_json(), "warnings": list(told)[:20], **provenance()}
+    result |= {
+        "format": FORMAT,
+        "cell": cell.to_json(),
+        "warnings": list(told)[:20],
+        **provenance(),
+    }
     write_json(place / RESULT, result)
     store.log("end", cell, state=result["state"])
     return result
@@ -85,7 +90,7 @@ def _processor() -> str:
 
 
 def parts(data: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of the split of a seed: fitted to, for early stopping, held out; the source's own if it has one."""
+    """Rows fitted to, for early stopping, held out: of a seed, or as the source has them."""
     if data.parts is None:
         return split_rows(data, seed=seed)
     numbers = np.arange(len(data))
@@ -163,7 +168,7 @@ def _scored(
 
 
 def read_density(place: Path) -> tuple[LogDensity, NDArray[np.int64]] | None:
-    """The held-out log densities of a finished cell and the rows they are of; None without density."""
+    """The held-out log densities of a finished cell and their rows; None without density."""
     claim = (read_json(place / RESULT) or {}).get("density")
     if claim is None:
         return None
@@ -200,7 +205,8 @@ def _judged(
     if held is not None:
         return held
     train, valid, test = rows
-    # Validation rows choose when to stop and little else: where held-out rows are few, they help to judge samples.
+    # Validation rows choose when to stop and little else: where held-out rows are few, they help to
+    # judge samples.
     unseen = np.sort(np.concatenate([valid, test])) if len(test) < _FEW else test
     if min(len(unseen), len(train)) < 10:
         return None

@@ -1,0 +1,87 @@
+"""What `gradient.train` is made of and that can be read and tested alone: batches, rate, stopping."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes:
+        batch_size: rows a step; all rows where there are fewer. The rest of an epoch that fills no
+            batch waits for another.
+        learning_rate: the highest one.
+        max_epochs: passes over the rows at most; the schedule is planned to end there, or with the
+            time.
+        warm_up: share of the schedule (of the first 1000 steps at most) over which the rate rises.
+        decay: "cosine" to 0, or "constant".
+        ema: largest decay a step of the averaged weights; 0 for no averaging.
+        evaluate_every: epochs between evaluations.
+        patience: evaluations between two checks for stopping; 0 never stops early.
+        min_delta: improvement over `patience` evaluations, in nats a row, worth going on for.
+        alpha: largest probability of stopping a fit that improves by `min_delta` or more over each
+            window.
+        max_rollbacks: how often a diverged fit goes back.
+        chunk: steps between looks at the clock.
+        checkpoint_every: least seconds between two checkpoints.
+    """
+
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    max_epochs: int = 100
+    warm_up: float = 0.02
+    decay: Literal["cosine", "constant"] = "cosine"
+    ema: float = 0.999
+    evaluate_every: int = 1
+    patience: int = 5
+    min_delta: float = 1e-3
+    alpha: float = 0.05
+    max_rollbacks: int = 3
+    chunk: int = 16
+    checkpoint_every: float = 30.0
+
+
+def batches(seed: int, epoch: int, n_rows: int, batch_size: int) -> NDArray[np.int64]:
+    """Row numbers (steps, batch_size) of one epoch, each row at most once."""
+    size = min(batch_size, n_rows)
+    order = np.random.default_rng([seed, epoch]).permutation(n_rows)
+    return order[: n_rows // size * size].reshape(-1, size).astype(np.int64, copy=False)
+
+
+def rate(settings: Settings, step: int, total: int, used: float) -> float:
+    """Learning rate at `step` of `total` planned steps, with the share `used` of the time."""
+    share = min(1.0, max(step / max(total, 1), used))
+    ramp = max(1.0, min(settings.warm_up * total, 1000 * settings.warm_up))
+    fall = 0.5 * (1 + math.cos(math.pi * share)) if settings.decay == "cosine" else 1.0
+    return settings.learning_rate * min(1.0, (step + 1) / ramp) * fall
+
+
+def ema_decay(settings: Settings, step: int, steps: int) -> float:
+    """Decay of the averaged weights over the `steps` up to `step`: the average of young weights
+    forgets faster."""
+    once: float = min(settings.ema, (1 + step) / (10 + step))
+    return once**steps
+
+
+def worth_going_on(d: NDArray[Any], check: int, settings: Settings) -> bool:
+    """False if the paired improvements `d` (n,) are, at the level of this check (1, 2, ...), below
+    `min_delta`."""
+    from scipy.special import stdtrit
+
+    if len(d) < 2:
+        return True
+    level = settings.alpha / (check * (check + 1))
+    limit = d.mean() + stdtrit(len(d) - 1, 1 - level) * stderr(d)
+    return bool(limit >= settings.min_delta)
+
+
+def stderr(d: NDArray[Any]) -> float:
+    """Standard error of the mean; infinite for fewer than two values."""
+    return float(d.std(ddof=1) / math.sqrt(len(d))) if len(d) > 1 else math.inf

@@ -1,0 +1,109 @@
+"""A flow on JAX: what `NormalizingFlow` needs of the NumPyro pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import paramax
+from numpy.typing import NDArray
+
+from ...inference.svi_numpyro import NumpyroLearner
+from .numpyro import build, guide, model
+
+Array = NDArray[Any]
+Rows = tuple[Array, Array | None, Array | None]  # x, context, weights
+_BLOCK = 8192
+
+
+class JaxFlow:
+    """A flow in single precision: training, density, draws, arrays."""
+
+    def __init__(self, architecture: Mapping[str, Any], seed: int) -> None:
+        self.flow = build(**{k: v for k, v in architecture.items() if k != "dropout"}, seed=seed)
+        self._log_prob = eqx.filter_jit(lambda flow, x, c: flow.log_prob(x, c))
+
+    def learner(
+        self,
+        rows: Rows,
+        held: Rows | None,
+        *,
+        weight_decay: float,
+        redraw: Callable[[int], Rows] | None,
+        seed: int,
+    ) -> NumpyroLearner:
+        """The learner of the pair; `keep` takes its averaged weights afterwards."""
+
+        def log_density(params: Any, x: jax.Array, c: jax.Array | None = None) -> jax.Array:
+            values: jax.Array = self._with(params["flow"]).log_prob(x, c)
+            return values
+
+        adamw = optax.chain(
+            optax.scale_by_adam(), optax.add_decayed_weights(weight_decay), optax.scale(-1.0)
+        )
+        return NumpyroLearner(
+            partial(model, self.flow),
+            guide,
+            _single(rows),
+            log_density=log_density,
+            validation=_single(held)[:2] if held is not None else (),
+            optimiser=adamw,
+            redraw=None if redraw is None else (lambda epoch: _single(redraw(epoch))),
+            seed=seed,
+        )
+
+    def _with(self, params: Any) -> Any:
+        # What `register_params` leaves out: shapes, permutations, masks.
+        _, static = eqx.partition(
+            self.flow,
+            eqx.is_inexact_array,
+            is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable),
+        )
+        return eqx.combine(params, static)
+
+    def keep(self, learner: Any) -> None:
+        """Take the averaged weights of a trained learner."""
+        self.flow = self._with(learner.params()["flow"])
+
+    def log_prob(self, x: Array, context: Array | None) -> NDArray[np.float64]:
+        out = np.empty(len(x))
+        for start in range(0, len(x), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            block, c, _ = _single((x[rows], None if context is None else context[rows], None))
+            # Few shapes, few compilations: blocks are filled up to the next power of two.
+            size = len(block)
+            full = 1 << (size - 1).bit_length()
+            block = np.pad(block, ((0, full - size), (0, 0)))
+            c = None if c is None else np.pad(c, ((0, full - size), (0, 0)))
+            out[rows] = np.asarray(self._log_prob(self.flow, block, c))[:size]
+        return out
+
+    def sample(self, n: int, seed: int, context: Array | None) -> NDArray[np.float64]:
+        key = jax.random.key(seed)
+        if context is None:
+            drawn = eqx.filter_jit(lambda flow: flow.sample(key, (n,)))(self.flow)
+        else:
+            c = jnp.asarray(context, jnp.float32)
+            drawn = eqx.filter_jit(lambda flow: flow.sample(key, (), c))(self.flow)
+        return np.asarray(drawn, dtype=np.float64)
+
+    def arrays(self) -> dict[str, Array]:
+        leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(self.flow, eqx.is_array))
+        return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in leaves}
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        found, static = eqx.partition(self.flow, eqx.is_array)
+        found = jax.tree_util.tree_map_with_path(
+            lambda path, leaf: jnp.asarray(arrays[jax.tree_util.keystr(path)], leaf.dtype), found
+        )
+        self.flow = eqx.combine(found, static)
+
+
+def _single(rows: Rows) -> tuple[Any, ...]:
+    return tuple(None if a is None else np.asarray(a, dtype=np.float32) for a in rows)

@@ -1,0 +1,119 @@
+"""Marginals and conditionals of a mixture, which are mixtures again.
+
+With x = (x_o, x_m) and the same for the codes,
+
+    p(x_m, c_m | x_o, c_o) = sum_k w'_k N(x_m; mu_m + G (x_o - mu_o), Sigma_mm - G Sigma_om) prod
+    P_j, G = Sigma_mo Sigma_oo^-1,     w'_k proportional to w_k N(x_o; mu_o, Sigma_oo) prod_observed
+    P_j[k, c_j].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .em import table_columns
+from .kernel import responsibilities
+from .missing import Patterns, fill
+from .parameters import CovarianceType, Floats, Mixture
+
+
+def marginal(mixture: Mixture, columns: NDArray[np.intp], tables: NDArray[np.intp]) -> Mixture:
+    """The mixture of some continuous columns and some tables."""
+    kind, covariances = mixture.covariance_type, mixture.covariances
+    if kind == "full":
+        covariances = covariances[:, columns[:, None], columns]
+    elif kind == "tied":
+        covariances = covariances[columns[:, None], columns]
+    elif kind == "diag":
+        covariances = covariances[:, columns]
+    probs = tuple(mixture.probs[j] for j in tables)
+    return Mixture(mixture.weights, mixture.means[:, columns], covariances, kind, probs)
+
+
+def condition(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Mixture:
+    """The mixture of what is missing in one row x (d,), codes (c,), given the rest of it."""
+    observed = ~np.isnan(x)
+    columns = table_columns(codes[None], tuple(p.shape[1] for p in mixture.probs))
+    filled = fill(mixture, x[None], columns, np.zeros(1, np.intp), observed[None])
+    r, _ = responsibilities(np, filled.joint)
+    free = np.flatnonzero(~observed)
+    covariances = filled.covariance[0][:, free[:, None], free]
+    kind: CovarianceType = mixture.covariance_type
+    if kind == "tied":
+        covariances = covariances[0]
+    elif kind == "diag":
+        covariances = np.diagonal(covariances, axis1=1, axis2=2)
+    elif kind == "spherical":
+        covariances = mixture.covariances
+    probs = tuple(p for p, code in zip(mixture.probs, codes, strict=True) if code == -1)
+    return Mixture(r[0], filled.mean[0][:, free], np.ascontiguousarray(covariances), kind, probs)
+
+
+def impute(
+    mixture: Mixture, x: Floats, codes: NDArray[np.int32], rng: np.random.Generator | None
+) -> tuple[Floats, NDArray[np.int32]]:
+    """Rows with their gaps filled: by conditional means and likeliest levels, or by a draw where
+    `rng` is given."""
+    k, d = mixture.means.shape
+    x, codes = x.copy(), codes.copy()
+    columns = table_columns(codes, tuple(p.shape[1] for p in mixture.probs))
+    patterns = Patterns.of(x)
+    for rows, local, observed in patterns.blocks(max(16, (1 << 21) // max(1, k * d * d))):
+        filled = fill(mixture, x[rows], columns[rows], local, observed)
+        r, _ = responsibilities(np, filled.joint)
+        chosen = None if rng is None else _draw_rows(r, rng)
+        if chosen is None:
+            values = np.einsum("nk,nkd->nd", r, filled.mean)
+        else:
+            values = filled.mean[np.arange(len(rows)), chosen]
+            values = values + _noise(filled.covariance[local, chosen], rng)
+        gaps = ~observed[local]
+        part = x[rows]
+        part[gaps] = values[gaps]
+        x[rows] = part
+        for j, table in enumerate(mixture.probs):
+            lack = codes[rows, j] == -1
+            if lack.any():
+                shares = r[lack] @ table if chosen is None else table[chosen[lack]]
+                level = shares.argmax(axis=1) if rng is None else _draw_rows(shares, rng)
+                codes[rows[lack], j] = level
+    return x, codes
+
+
+def sample(
+    mixture: Mixture,
+    n: int,
+    rng: np.random.Generator,
+    given: tuple[Floats, NDArray[np.int32]] | None = None,
+) -> tuple[Floats, NDArray[np.int32]]:
+    """n rows and codes; `given` is one row with NaN and -1 where it is free."""
+    k, d = mixture.means.shape
+    if given is not None:
+        x, codes = (np.repeat(part[None], n, axis=0) for part in given)
+        return impute(mixture, x, codes, rng)
+    component = rng.choice(k, size=n, p=mixture.weights / mixture.weights.sum())
+    x = mixture.means[component].copy()
+    covariances = mixture.full_covariances()
+    for c in range(k):
+        rows = component == c
+        x[rows] += rng.standard_normal((int(rows.sum()), d)) @ np.linalg.cholesky(covariances[c]).T
+    codes = np.empty((n, len(mixture.probs)), np.int32)
+    for j, table in enumerate(mixture.probs):
+        codes[:, j] = _draw_rows(table[component], rng)
+    return x, codes
+
+
+def _draw_rows(shares: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
+    """One index a row, with probability proportional to its share."""
+    edges = np.cumsum(shares, axis=1)
+    point = rng.random(len(shares))[:, None] * edges[:, -1:]
+    return np.asarray((point >= edges).sum(axis=1).clip(max=shares.shape[1] - 1), dtype=np.intp)
+
+
+def _noise(covariances: Floats, rng: np.random.Generator | None) -> Floats:
+    """A draw from N(0, C) for each of the positive semidefinite C (n, d, d)."""
+    assert rng is not None
+    values, vectors = np.linalg.eigh(covariances)
+    scaled = np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(values.shape)
+    return np.einsum("nij,nj->ni", vectors, scaled)

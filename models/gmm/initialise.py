@@ -1,0 +1,155 @@
+"""Where EM starts, which decides how good a mixture gets.
+
+k-means++ seeds (Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007,
+https://dl.acm.org/doi/10.5555/1283383.1283494) are refined by k-means and short runs of EM; the
+best start is run on, and then improved by splitting and merging components (`moves`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .em import Prior, Rows, steps
+from .moves import split_and_merge
+from .parameters import CovarianceType, Floats, Mixture
+
+SAMPLE = 20_000  # rows that starts are tried on
+_SHORT_ROWS, _SHORT_ITER = 5_000, 15
+_LONG_ITER = 200
+
+
+@dataclass(frozen=True)
+class Search:
+    """How starts are looked for: the settings of `GaussianMixture` that matter here."""
+
+    kind: CovarianceType
+    prior: Prior
+    n_init: int
+    init_params: str
+    split_merge: bool
+    tol: float
+    deadline: Callable[[], float | None]
+
+    def run(self, rows: Rows, start: Mixture, max_iter: int) -> tuple[Mixture, float]:
+        """EM from a start: the parameters it ends with, and the mean log density just before."""
+        mixture, objective = start, float("-inf")
+        for iteration in steps(
+            rows, start, self.prior, max_iter=max_iter, tol=self.tol, deadline=self.deadline
+        ):
+            mixture, objective = iteration.state, iteration.objective
+        return mixture, objective
+
+    def out_of_time(self) -> bool:
+        return self.deadline() == 0.0
+
+
+def best_start(rows: Rows, k: int, search: Search, rng: np.random.Generator) -> Mixture:
+    """A mixture of k components that EM converged to on at most `SAMPLE` of the rows."""
+    sample = rows.thinned(SAMPLE, rng)
+    short = sample.thinned(max(_SHORT_ROWS, 20 * k), rng)
+    found = []
+    for _ in range(search.n_init if k > 1 else 1):
+        labels = _labels(short, k, rng, search.init_params)
+        found.append(search.run(short, from_labels(short, labels, k, search), _SHORT_ITER))
+        if search.out_of_time():
+            break
+    start = max(found, key=lambda pair: pair[1])[0]
+    mixture, objective = search.run(sample, start, _LONG_ITER)
+    if search.split_merge and k > 2:
+        mixture = split_and_merge(sample, mixture, objective, search, rng)
+    return mixture
+
+
+def from_labels(rows: Rows, labels: NDArray[np.intp], k: int, search: Search) -> Mixture:
+    """The mixture whose components are the labelled groups; an empty group gets the covariance of
+    all rows."""
+    r = np.eye(k)[labels] * rows.v[:, None]
+    n = r.sum(axis=0)
+    x = rows.filled() - rows.mean
+    variance = rows.variance + search.prior.reg
+    means = (r.T @ x) / np.maximum(n, 1e-12)[:, None]
+    within = (r.T @ (x * x)) / np.maximum(n, 1e-12)[:, None] - means**2
+    # Few rows say little about a covariance: start from their variances, mixed with those of all
+    # rows.
+    trust = (n / (n + x.shape[1] + 1))[:, None]
+    variances = (
+        trust * np.maximum(within, 0)
+        + (1 - trust) * variance / max(1, k) ** (2 / max(1, x.shape[1]))
+        + search.prior.reg
+    )
+    probs = []
+    for j, levels in enumerate(rows.n_levels):
+        counts = np.zeros((k, levels + 2))
+        np.add.at(counts, (labels, rows.columns[:, j]), rows.v)
+        overall = counts[:, :levels].sum(axis=0) + 1
+        probs.append(
+            (counts[:, :levels] + overall / overall.sum())
+            / (counts[:, :levels].sum(axis=1, keepdims=True) + 1)
+        )
+    weights = (n + 1) / (n + 1).sum()
+    covariances = shaped(variances, weights, search.kind)
+    return Mixture(weights, means + rows.mean, covariances, search.kind, tuple(probs))
+
+
+def shaped(variances: Floats, weights: Floats, kind: CovarianceType) -> Floats:
+    """Variances (k, d) as covariances of a type."""
+    if kind == "diag":
+        return variances
+    if kind == "spherical":
+        return variances.mean(axis=1) if variances.shape[1] else np.ones(len(variances))
+    full = variances[:, :, None] * np.eye(variances.shape[1])
+    return full if kind == "full" else np.einsum("k,kij->ij", weights, full)
+
+
+def kmeans_plus_plus(
+    x: Floats, k: int, rng: np.random.Generator, weights: Floats | None = None
+) -> Floats:
+    """(k, d) rows of x that lie far apart."""
+    from sklearn.cluster import kmeans_plusplus
+
+    state = np.random.RandomState(rng.integers(2**31 - 1))
+    centres, _ = kmeans_plusplus(x, k, sample_weight=weights, random_state=state)
+    return np.asarray(centres, dtype=np.float64)
+
+
+def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> NDArray[np.intp]:
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    features = _features(rows)
+    if k == 1:
+        return np.zeros(len(rows), dtype=np.intp)
+    if init_params == "random":
+        centres = features[rng.choice(len(rows), k, replace=False, p=rows.v / rows.v.sum())]
+        return np.argmin(((features[:, None] - centres) ** 2).sum(axis=2), axis=1)
+    seed = int(rng.integers(2**31 - 1))
+    means = KMeans(k, init="k-means++", n_init=1, max_iter=20, random_state=seed)
+    with warnings.catch_warnings():
+        # Fewer distinct rows than components leaves groups empty, which `from_labels` fills.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels: NDArray[np.intp] = means.fit(features, sample_weight=rows.weights).labels_.astype(
+            np.intp
+        )
+    return labels
+
+
+def _features(rows: Rows) -> Floats:
+    """Standardised columns and indicators, in which distances between rows mean something."""
+    scale = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
+    blocks = [(rows.filled() - rows.mean) / scale]
+    for j, levels in enumerate(rows.n_levels):
+        blocks.append(np.eye(levels + 2)[rows.columns[:, j]][:, :levels] / np.sqrt(2))
+    return np.concatenate(blocks, axis=1)
+
+
+def nearest(rows: Rows, means: Floats) -> NDArray[np.intp]:
+    """(n,) which of the means (k, d) each row is nearest to, in standardised columns."""
+    scale = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
+    x, centres = rows.filled() / scale, means / scale
+    distances = -2 * x @ centres.T + (centres**2).sum(axis=1)
+    return np.asarray(distances.argmin(axis=1), dtype=np.intp)

@@ -1,0 +1,155 @@
+"""The sums of EM over rows with gaps, each gap integrated out exactly.
+
+For a row with observed entries o, write M for the diagonal 0/1 matrix of o, e = M (x - mu) and A =
+M Sigma M + I - M. Then
+
+    log N(x_o; mu_o, Sigma_oo) = -(e^T A^-1 e + log |A| + |o| log 2 pi) / 2,
+    E[x | x_o]   = mu + Sigma A^-1 e,
+    Cov[x | x_o] = Sigma - Sigma M A^-1 M Sigma,
+
+which is one shape for every pattern of gaps, so that patterns are handled in batches (Ghahramani
+and Jordan, "Supervised learning from incomplete data via an EM approach", 1994,
+https://papers.nips.cc/paper/1993/hash/f2201f5191c4e92cc5af043eebfd0946-Abstract.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernel import Moments, add, responsibilities
+from .parameters import Floats, Mixture
+
+_CELLS = 1 << 21  # numbers in the largest temporary
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Rows sorted by which entries they lack.
+
+    Attributes:
+        order: row numbers so sorted.
+        pattern: (n,) pattern of each sorted row.
+        observed: (p, d) the patterns.
+    """
+
+    order: NDArray[np.intp]
+    pattern: NDArray[np.intp]
+    observed: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, x: Floats) -> Patterns:
+        observed, pattern = np.unique(~np.isnan(x), axis=0, return_inverse=True)
+        pattern = pattern.reshape(-1)
+        order = np.argsort(pattern, kind="stable")
+        return cls(order, pattern[order], observed)
+
+    def blocks(
+        self, cells: int
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]]:
+        """(rows, their pattern within the block, the block's patterns), of at most `cells` rows."""
+        for start in range(0, len(self.order), cells):
+            pattern = self.pattern[start : start + cells]
+            kept, local = np.unique(pattern, return_inverse=True)
+            yield self.order[start : start + cells], local, self.observed[kept]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Rows of one block under each component.
+
+    Attributes:
+        joint: (n, k) log w_k p(x_o, c_o | k).
+        mean: (n, k, d) E[x | x_o, k].
+        covariance: (p, k, d, d) Cov[x | x_o, k] of each pattern.
+    """
+
+    joint: Floats
+    mean: Floats
+    covariance: Floats
+
+
+def fill(
+    mixture: Mixture,
+    x: Floats,
+    codes: NDArray[np.int32],
+    local: NDArray[np.intp],
+    observed: NDArray[np.bool_],
+) -> Filled:
+    """Densities and conditional moments of rows x (n, d); `local` numbers their patterns among
+    `observed` (p, d)."""
+    k, d = mixture.means.shape
+    sigma = mixture.full_covariances()
+    m = observed[:, None, :].astype(np.float64)
+    A = sigma * (m[..., :, None] * m[..., None, :]) + (1 - m)[..., None] * np.eye(d)
+    inverse = np.linalg.inv(A) * (m[..., :, None] * m[..., None, :])
+    gain = sigma @ inverse
+    covariance = sigma - gain @ sigma
+    log_det = np.linalg.slogdet(A)[1]
+    e = np.where(np.isnan(x)[:, None, :], 0.0, x[:, None, :] - mixture.means)
+    joint = np.empty((len(x), k))
+    mean = np.empty((len(x), k, d))
+    for p in range(len(observed)):
+        rows = local == p
+        part = e[rows].transpose(1, 0, 2)
+        distance = ((part @ inverse[p]) * part).sum(axis=2)
+        joint[rows] = -0.5 * (distance.T + log_det[p] + observed[p].sum() * np.log(2 * np.pi))
+        mean[rows] = mixture.means + (part @ np.swapaxes(gain[p], 1, 2)).transpose(1, 0, 2)
+    with np.errstate(divide="ignore"):
+        joint += np.log(mixture.weights)
+        for j, table in enumerate(mixture.probs):
+            logs = np.concatenate([np.log(table), np.tile([0.0, -np.inf], (k, 1))], axis=1)
+            joint += logs.T[codes[:, j]]
+    return Filled(joint, mean, covariance)
+
+
+def moments(
+    mixture: Mixture,
+    x: Floats,
+    codes: NDArray[np.int32],
+    v: Floats,
+    patterns: Patterns,
+    shift: Floats,
+) -> Moments:
+    """What `kernel.moments` gathers, with E[x x^T | x_o] in place of x x^T; second moments are
+    always (k, d, d)."""
+    k, d = mixture.means.shape
+    total: Moments | None = None
+    for rows, local, observed in patterns.blocks(_rows_at_once(k, d)):
+        filled = fill(mixture, x[rows], codes[rows], local, observed)
+        r, log_prob = responsibilities(np, filled.joint)
+        weight = v[rows]
+        r = r * weight[:, None]
+        mean = filled.mean - shift
+        second = np.einsum("nki,nkj->kij", r[:, :, None] * mean, mean, optimize=True)
+        share = np.zeros((len(observed), k))
+        np.add.at(share, local, r)
+        second += np.einsum("pk,pkij->kij", share, filled.covariance, optimize=True)
+        counts = tuple(
+            r.T @ np.eye(t.shape[1] + 2)[codes[rows, j]] for j, t in enumerate(mixture.probs)
+        )
+        seen = np.where(weight > 0, log_prob, 0.0)
+        first = np.einsum("nk,nkd->kd", r, mean, optimize=True)
+        part = Moments(r.sum(axis=0), first, second, counts, (weight * seen).sum())
+        total = part if total is None else add(total, part)
+    assert total is not None
+    return total
+
+
+def log_prob(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> tuple[Floats, Floats]:
+    """(n, k) responsibilities and (n,) log densities of the observed entries."""
+    k, d = mixture.means.shape
+    patterns = Patterns.of(x)
+    r, log_density = np.empty((len(x), k)), np.empty(len(x))
+    for rows, local, observed in patterns.blocks(_rows_at_once(k, d)):
+        joint = fill(mixture, x[rows], codes[rows], local, observed).joint
+        r[rows], log_density[rows] = responsibilities(np, joint)
+    return r, log_density
+
+
+def _rows_at_once(k: int, d: int) -> int:
+    # In the worst case each row is its own pattern, with k matrices of d x d.
+    return max(16, _CELLS // max(1, k * d * d))

@@ -1,0 +1,163 @@
+"""Splitting and merging components, which gets EM out of poor solutions.
+
+Two components that share their rows are merged and one that fits its rows badly is split; the move
+is kept only if the likelihood rises (Ueda, Nakano, Ghahramani and Hinton, "SMEM algorithm for
+mixture models", 2000, https://doi.org/10.1162/089976600300015088). A component fits badly where the
+divergence of its rows from its density is large,
+
+    J_k = sum_n f_nk (log f_nk - log p_k(x_n)),        f_nk = r_nk / sum_n r_nk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .em import Rows
+from .parameters import CovarianceType, Floats, Mixture
+
+if TYPE_CHECKING:
+    from .initialise import Search
+
+_SHORT_ROWS, _SHORT_ITER = 5_000, 15
+_LONG_ITER = 200
+_MOVES = 8  # candidates in a round
+
+
+def split_and_merge(
+    rows: Rows, mixture: Mixture, objective: float, search: Search, rng: np.random.Generator
+) -> Mixture:
+    """Split and merge until no move of a round raises the likelihood."""
+    k = mixture.n_components
+    short = rows.thinned(_SHORT_ROWS, rng)
+    for _ in range(k):
+        r, log_prob = rows.score(mixture)
+        pairs = _merges(r, rows.v)
+        splits = misfit(mixture, rows, r)
+        better = None
+        for a, b, c in _candidates(pairs, splits, k):
+            if search.out_of_time():
+                return mixture
+            moved = split(merge(mixture, a, b), c if c < b else c - 1, rng)
+            # A move that is behind after a short run on few rows is not worth a long one.
+            tried, _ = search.run(short, moved, _SHORT_ITER)
+            gain = _mean(short, tried) - _mean(short, mixture)
+            if gain < -0.02:
+                continue
+            tried, reached = search.run(rows, tried, _LONG_ITER)
+            if reached > objective + 2 * search.tol:
+                better = (tried, reached)
+                break
+        if better is None:
+            return mixture
+        mixture, objective = better
+    return mixture
+
+
+def _mean(rows: Rows, mixture: Mixture) -> float:
+    return float(rows.v @ rows.score(mixture)[1]) / rows.total
+
+
+def _candidates(
+    pairs: list[tuple[int, int]], splits: list[int], k: int
+) -> list[tuple[int, int, int]]:
+    """(merge a and b, split c) in the order of how promising they look."""
+    found = []
+    for total in range(k + len(pairs)):
+        for i in range(min(total + 1, len(pairs))):
+            if total - i < len(splits):
+                a, b = pairs[i]
+                c = splits[total - i]
+                if c not in (a, b):
+                    found.append((a, b, c))
+        if len(found) >= _MOVES:
+            break
+    return found[:_MOVES]
+
+
+def _merges(r: Floats, v: Floats) -> list[tuple[int, int]]:
+    """Pairs a < b by how alike their responsibilities are, the most alike first."""
+    inner = (r * v[:, None]).T @ r
+    norm = np.sqrt(np.maximum(np.diag(inner), 1e-300))
+    alike = inner / np.outer(norm, norm)
+    a, b = np.triu_indices(len(alike), 1)
+    order = np.argsort(-alike[a, b])
+    return [(int(a[i]), int(b[i])) for i in order]
+
+
+def misfit(mixture: Mixture, rows: Rows, r: Floats) -> list[int]:
+    """Components by the divergence of their rows from their density, the worst first."""
+    f = r * rows.v[:, None]
+    f = f / np.maximum(f.sum(axis=0), 1e-300)
+    alone = [Mixture(np.ones(1), *_one(mixture, c)) for c in range(mixture.n_components)]
+    scores = []
+    for c, component in enumerate(alone):
+        log_density = rows.score(component)[1]
+        used = f[:, c] > 0
+        scores.append(float(f[used, c] @ (np.log(f[used, c]) - log_density[used])))
+    share = np.asarray(mixture.weights)
+    return [int(c) for c in np.argsort(-np.asarray(scores) * share)]
+
+
+def _one(mixture: Mixture, c: int) -> tuple[Floats, Floats, CovarianceType, tuple[Floats, ...]]:
+    single = mixture.take(np.array([c]))
+    return single.means, single.covariances, single.covariance_type, single.probs
+
+
+def merge(mixture: Mixture, a: int, b: int) -> Mixture:
+    """Components a < b as one, of their joint mean and covariance, in the place of a."""
+    w = mixture.weights
+    total = w[a] + w[b]
+    p, q = w[a] / total, w[b] / total
+    means = mixture.means.copy()
+    gap = means[a] - means[b]
+    means[a] = p * means[a] + q * means[b]
+    covariances = mixture.covariances.copy()
+    if mixture.covariance_type == "full":
+        covariances[a] = p * covariances[a] + q * covariances[b] + p * q * np.outer(gap, gap)
+    elif mixture.covariance_type != "tied":
+        square = gap**2 if mixture.covariance_type == "diag" else np.mean(gap**2)
+        covariances[a] = p * covariances[a] + q * covariances[b] + p * q * square
+    probs = []
+    for table in mixture.probs:
+        table = table.copy()
+        table[a] = p * table[a] + q * table[b]
+        probs.append(table)
+    weights = w.copy()
+    weights[a] = total
+    kept = np.delete(np.arange(len(w)), b)
+    return Mixture(weights, means, covariances, mixture.covariance_type, tuple(probs)).take(kept)
+
+
+def split(mixture: Mixture, c: int, rng: np.random.Generator) -> Mixture:
+    """Component c as two, half a standard deviation to either side along its longest axis; the
+    second comes last."""
+    k, d = mixture.means.shape
+    both = mixture.take(np.append(np.arange(k), c))
+    weights = both.weights.copy()
+    weights[[c, k]] = weights[c] / 2
+    means = both.means.copy()
+    covariances = both.covariances.copy()
+    if d:
+        values, vectors = np.linalg.eigh(mixture.full_covariances()[c])
+        # Mostly along the longest axis, with some chance of another, so that repeated tries differ.
+        axis = d - 1 if rng.random() < 0.7 else int(rng.integers(d))
+        step = np.sqrt(values[axis]) * vectors[:, axis]
+        means[c] = mixture.means[c] + 0.7 * step
+        means[k] = mixture.means[c] - 0.7 * step
+        if mixture.covariance_type == "full":
+            covariances[[c, k]] = covariances[c] - 0.45 * np.outer(step, step)
+        elif mixture.covariance_type == "diag":
+            covariances[[c, k]] = covariances[c] - 0.45 * np.minimum(step**2, covariances[c])
+        elif mixture.covariance_type == "spherical":
+            covariances[[c, k]] = covariances[c] * 0.6
+    probs = []
+    for table in both.probs:
+        table = table.copy()
+        tilt = rng.dirichlet(np.ones(table.shape[1]))
+        table[c] = 0.8 * table[c] + 0.2 * tilt
+        probs.append(table)
+    return Mixture(
+        weights / weights.sum(), means, covariances, mixture.covariance_type, tuple(probs)
+    )

@@ -1,0 +1,115 @@
+"""The parameters of a mixture over Gaussian and categorical columns.
+
+    p(x, c) = sum_k w_k N(x; mu_k, Sigma_k) prod_j P_j[k, c_j]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+CovarianceType = Literal["full", "tied", "diag", "spherical"]
+COVARIANCE_TYPES: tuple[CovarianceType, ...] = ("full", "tied", "diag", "spherical")
+
+
+class Whitening(NamedTuple):
+    """What a density needs of a mixture: y_k = A_k x - b_k is standard normal under component k.
+
+    Attributes:
+        A: (d, k d) for full, (d, d) for tied, (k, d) factors for diag and spherical.
+        b: (k, d) images of the means.
+        constant: (k,) log w_k + log |A_k| - d/2 log 2 pi.
+        tables: log P_j (k, levels + 2); the last two columns are a missing level, log 1, and an
+            unknown one, log 0.
+    """
+
+    A: Floats
+    b: Floats
+    constant: Floats
+    tables: tuple[Floats, ...]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Parameters of k components over d continuous columns and any number of categorical ones.
+
+    Attributes:
+        weights: (k,), summing to one.
+        means: (k, d).
+        covariances: (k, d, d) full, (d, d) tied, (k, d) diag, (k,) spherical: variances, as in
+            scikit-learn.
+        covariance_type: which of these.
+        probs: P_j, (k, levels of column j) each.
+    """
+
+    weights: Floats
+    means: Floats
+    covariances: Floats
+    covariance_type: CovarianceType
+    probs: tuple[Floats, ...] = ()
+
+    @property
+    def n_components(self) -> int:
+        return len(self.weights)
+
+    def full_covariances(self) -> Floats:
+        """(k, d, d), whatever the covariance type."""
+        k, d = self.means.shape
+        if self.covariance_type == "full":
+            return self.covariances
+        if self.covariance_type == "tied":
+            return np.broadcast_to(self.covariances, (k, d, d))
+        diagonal = self.covariances
+        if self.covariance_type == "spherical":
+            diagonal = np.repeat(diagonal[:, None], d, axis=1)
+        return diagonal[:, :, None] * np.eye(d)
+
+    def precisions_cholesky(self) -> Floats:
+        """Factors of the precisions in scikit-learn's shapes: upper U, Sigma^-1 = U U^T, or 1 / sigma."""
+        if self.covariance_type in ("diag", "spherical"):
+            return 1 / np.sqrt(self.covariances)
+        lower = np.linalg.cholesky(self.covariances)
+        return np.swapaxes(np.linalg.inv(lower), -1, -2)
+
+    def whitening(self, shift: Floats) -> Whitening:
+        """The whitening of rows that have had `shift` (d,) taken off."""
+        k, d = self.means.shape
+        means = self.means - shift
+        factor = self.precisions_cholesky()
+        if self.covariance_type == "full":
+            A = factor.transpose(1, 0, 2).reshape(d, k * d)
+            b = np.einsum("kd,kde->ke", means, factor)
+            log_det = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        elif self.covariance_type == "tied":
+            A, b = factor, means @ factor
+            log_det = np.full(k, np.log(np.diagonal(factor)).sum())
+        else:
+            A = factor if self.covariance_type == "diag" else np.repeat(factor[:, None], d, axis=1)
+            b = means * A
+            log_det = np.log(A).sum(axis=1)
+        with np.errstate(divide="ignore"):
+            constant = np.log(self.weights) + log_det - 0.5 * d * np.log(2 * np.pi)
+            edge = np.tile(np.array([0.0, -np.inf]), (k, 1))
+            tables = tuple(np.concatenate([np.log(p), edge], axis=1) for p in self.probs)
+        return Whitening(A, b, constant, tables)
+
+    def n_parameters(self) -> int:
+        """Free parameters, for information criteria."""
+        k, d = self.means.shape
+        per_type = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d}
+        covariance = per_type.get(self.covariance_type, k if d else 0)
+        tables = sum(k * (p.shape[1] - 1) for p in self.probs)
+        return k - 1 + k * d + covariance + tables
+
+    def take(self, components: NDArray[np.intp]) -> Mixture:
+        """Some of the components, their weights renormalised."""
+        weights = self.weights[components]
+        tied = self.covariance_type == "tied"
+        covariances = self.covariances if tied else self.covariances[components]
+        probs = tuple(p[components] for p in self.probs)
+        kind = self.covariance_type
+        return Mixture(weights / weights.sum(), self.means[components], covariances, kind, probs)

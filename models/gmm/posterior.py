@@ -1,0 +1,190 @@
+"""What follows from draws of a mixture's parameters: densities, components, one mixture.
+
+Draws are named as the sites of the pair, w, mu, sigma, L, B_0, B_1, ..., each (chain, draw, ...). A
+row's density given the rows fitted is the mean of its density over S draws,
+
+    p(x | data) = 1/S sum_s p(x | theta_s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .parameters import CovarianceType, Mixture
+
+Array = NDArray[np.float64]
+Posterior = Mapping[str, Array]
+_BLOCKS = (64, 512, 4096)
+
+
+def flatten(posterior: Posterior, draws: int | None = None) -> dict[str, Array]:
+    """All draws, or `draws` of them evenly spaced, without the chains: name -> (draws, ...)."""
+    flat = {name: a.reshape(-1, *a.shape[2:]) for name, a in posterior.items()}
+    total = len(flat["w"])
+    if draws is None or draws >= total:
+        return flat
+    keep = np.linspace(0, total - 1, draws).round().astype(int)
+    return {name: a[keep] for name, a in flat.items()}
+
+
+def log_prob_draws(
+    posterior: Posterior,
+    covariance_type: CovarianceType,
+    x: Array,
+    codes: NDArray[np.int32],
+    draws: int | None = None,
+) -> Array:
+    """Log density of each row under each draw, or under `draws` of them: (draws, n)."""
+    return _over_rows(flatten(posterior, draws), covariance_type, x, codes, components=False)
+
+
+def log_components_draws(
+    posterior: Posterior,
+    covariance_type: CovarianceType,
+    x: Array,
+    codes: NDArray[np.int32],
+    draws: int | None = None,
+) -> Array:
+    """log w_k p(row | z = k) under each draw, or under `draws` of them: (draws, n, k)."""
+    return _over_rows(flatten(posterior, draws), covariance_type, x, codes, components=True)
+
+
+def _over_rows(
+    flat: Posterior,
+    covariance_type: CovarianceType,
+    x: Array,
+    codes: NDArray[np.int32],
+    components: bool,
+) -> Array:
+    import jax
+
+    gaps, n = bool(np.isnan(x).any()), len(x)
+    # Rows in blocks of few sizes, so that few programs are compiled.
+    block = next((size for size in _BLOCKS if n <= size), _BLOCKS[-1])
+    parts = []
+    with jax.enable_x64(True):
+        run = _compiled(covariance_type, gaps, components)
+        for start in range(0, n, block):
+            rows = np.arange(start, start + block).clip(max=n - 1)
+            out = np.asarray(run(flat, x[rows], codes[rows]))
+            parts.append(out[:, : min(block, n - start)])
+    out = np.concatenate(parts, axis=1)
+    out[:, (codes < -1).any(axis=1)] = -np.inf  # a level that the fit never saw
+    return out
+
+
+@lru_cache
+def _compiled(covariance_type: CovarianceType, gaps: bool, components: bool) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    from .numpyro import log_components
+
+    def one(x: Any, codes: Any, draw: Mapping[str, Any]) -> Any:
+        w = draw["w"]
+        mu = draw.get("mu", jnp.zeros((len(w), 0)))
+        sigma = draw.get("sigma", jnp.ones(0))
+        if covariance_type == "spherical" and "sigma" in draw:
+            sigma = sigma[:, None]
+        B = [draw[name] for name in table_names(draw)]
+        log_p = log_components(x, codes, w, mu, sigma, draw.get("L"), B, gaps)
+        return log_p if components else jax.nn.logsumexp(log_p, -1)
+
+    return jax.jit(lambda draws, x, codes: jax.lax.map(partial(one, x, codes), draws))
+
+
+def table_names(names: Mapping[str, Any]) -> list[str]:
+    """B_0, B_1, ... as far as there are."""
+    return [f"B_{j}" for j in range(sum(name.startswith("B_") for name in names))]
+
+
+def covariances(posterior: Posterior, covariance_type: CovarianceType) -> Array:
+    """Covariances of each draw: (draws, k, d, d), or (draws, d, d), (draws, k, d), (draws, k)."""
+    flat = flatten(posterior)
+    k = flat["w"].shape[-1]
+    if "sigma" not in flat:
+        shape = {"full": (k, 0, 0), "tied": (0, 0), "diag": (k, 0), "spherical": (k,)}
+        return np.ones((len(flat["w"]), *shape[covariance_type]))
+    sigma = flat["sigma"]
+    if covariance_type in ("diag", "spherical"):
+        return np.square(sigma)
+    tril = sigma[..., None] * flat.get("L", np.ones((1, 1)))
+    return np.asarray(tril @ np.swapaxes(tril, -1, -2))
+
+
+def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixture:
+    """The mixture at the posterior means of weights, means, covariances and tables.
+
+    Its components are those of the draws only where these agree on the numbering (`relabel`).
+    """
+    flat = flatten(posterior)
+    w = flat["w"].mean(axis=0)
+    mu = flat.get("mu", np.zeros((1, len(w), 0))).mean(axis=0)
+    tables = [flat[name].mean(axis=0) for name in table_names(flat)]
+    return Mixture(
+        weights=w / w.sum(),
+        means=mu,
+        covariances=covariances(posterior, covariance_type).mean(axis=0),
+        covariance_type=covariance_type,
+        probs=tuple(table / table.sum(axis=1, keepdims=True) for table in tables),
+    )
+
+
+def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Array]:
+    """Values of the pair's sites at a mixture, kept `floor` inside the simplex."""
+
+    def inside(p: Array) -> Array:
+        p = np.maximum(p, floor / p.shape[-1])
+        return np.asarray(p / p.sum(axis=-1, keepdims=True))
+
+    out = {"w": inside(mixture.weights)}
+    out |= {f"B_{j}": inside(p) for j, p in enumerate(mixture.probs)}
+    d = mixture.means.shape[1]
+    if d == 0:
+        return out
+    out["mu"] = mixture.means
+    cov = mixture.covariances
+    if mixture.covariance_type in ("diag", "spherical"):
+        return out | {"sigma": np.sqrt(cov)}
+    sigma = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
+    out["sigma"] = sigma
+    if d > 1:
+        corr = cov / sigma[..., :, None] / sigma[..., None, :]
+        # A little towards the identity: a correlation of 1 is outside the support.
+        out["L"] = np.asarray(np.linalg.cholesky((1 - 1e-6) * corr + 1e-6 * np.eye(d)))
+    return out
+
+
+def dims(
+    posterior: Posterior,
+    covariance_type: CovarianceType,
+    continuous: Sequence[str],
+    discrete: Mapping[str, Sequence[Any]],
+) -> dict[str, dict[str, list[Any]]]:
+    """Names and labels of the draws' dimensions, for ArviZ: {"dims": ..., "coords": ...}.
+
+    Args:
+        posterior: the draws.
+        covariance_type: of the mixture.
+        continuous: names of the columns of x.
+        discrete: levels by name of categorical column.
+    """
+    own = [] if covariance_type == "tied" else ["component"]
+    names: dict[str, list[Any]] = {"w": ["component"], "mu": ["component", "column"]}
+    names["sigma"] = own if covariance_type == "spherical" else [*own, "column"]
+    names["L"] = [*own, "column", "column_to"]
+    coords: dict[str, list[Any]] = {"component": list(range(posterior["w"].shape[-1]))}
+    coords |= {"column": list(continuous), "column_to": list(continuous)}
+    for j, (column, levels) in enumerate(discrete.items()):
+        names[f"B_{j}"] = ["component", f"level of {column}"]
+        coords[f"level of {column}"] = [str(level) for level in levels]
+    used = {dim for name in posterior for dim in names[name]}
+    return {
+        "dims": {name: names[name] for name in posterior},
+        "coords": {dim: labels for dim, labels in coords.items() if dim in used},
+    }

@@ -1,0 +1,53 @@
+"""The command line.
+
+Importing it loads typer and nothing heavy; each command loads what it needs.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from . import families, fits, studies, tables
+
+app = typer.Typer(
+    name="ppgen",
+    help="A suite of generative models. DATA is a file (CSV, Parquet, NPY, NPZ, IDX, a folder of "
+    "images, WAV) or a built-in name such as wine, digits or toy:checkerboard.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        print(f"ppgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+for _command in (
+    studies.demo,
+    studies.study,
+    fits.fit,
+    tables.score,
+    tables.sample,
+    tables.impute,
+    tables.outliers,
+    studies.report,
+    families.models,
+):
+    app.command()(_command)

@@ -1,0 +1,115 @@
+"""Options that several commands have, and how `NAME=VALUE` is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from ..data import Dataset, Schema
+
+Data = Annotated[str, typer.Argument(help="A file or a built-in name.", show_default=False)]
+Run = Annotated[Path, typer.Argument(help="A folder that fit or save wrote.", show_default=False)]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the table here: csv, tsv, parquet, npy, npz."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model; repeatable."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+
+
+def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`NAME=VALUE` words as a dict; InputError for what is not such a word or stands twice."""
+    found: dict[str, str] = {}
+    for word in given or ():
+        name, equals, value = word.partition("=")
+        if not (equals and name.strip()):
+            raise InputError(f"{option} {word!r} was given; expected NAME=VALUE.")
+        if name.strip() in found:
+            raise InputError(f"{option} gives {name.strip()!r} twice; give it once.")
+        found[name.strip()] = value
+    return found
+
+
+def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Settings by model from `gmm.n_components=8`, or `n_components=8` for every model that has it.
+
+    Raises:
+        InputError: for a model that was not chosen, or a setting that no chosen model has.
+    """
+    from ..models import registry
+
+    known = {m: [p for p in registry.get(m)().get_params() if p != "random_state"] for m in models}
+    found: dict[str, dict[str, Any]] = {m: {} for m in models}
+    for key, text in pairs(given, "--set").items():
+        model, dot, name = key.rpartition(".")
+        if dot and model not in known:
+            raise InputError(
+                f"--set {key} names the model {model!r}, which was not asked for; there is "
+                f"{', '.join(known)}.{did_you_mean(model, known)}"
+            )
+        having = [m for m in ([model] if dot else models) if name in known[m]]
+        if not having:
+            options = list(dict.fromkeys(p for m in ([model] if dot else models) for p in known[m]))
+            raise InputError(
+                f"{model or ' and '.join(models)} has no setting {name!r}; there is "
+                f"{', '.join(options)}.{did_you_mean(name, options)}"
+            )
+        for m in having:
+            found[m][name] = value_of(text)
+    return found
+
+
+def value_of(text: str) -> Any:
+    """A JSON number, list, true, false or null; anything else is text."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except ValueError:
+        return text
+    return text if isinstance(value, dict) else value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def given_values(given: Sequence[str] | None, schema: Schema) -> Mapping[str, Any] | None:
+    """Column values from `species=Adelie`, typed as the columns of the fit are."""
+    found: dict[str, Any] = {}
+    for name, text in pairs(given, "--given").items():
+        column = schema[name]
+        level = {str(v): v for v in column.levels}
+        number = _number(text)
+        if text in level:
+            found[name] = level[text]
+        elif column.numeric and number is None:
+            raise InputError(f"--given {name}={text}: column {name!r} holds numbers; give one.")
+        else:
+            found[name] = number if column.numeric else text
+    return found or None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def read_data(source: str, schema: Schema | None = None, split_seed: int = 0) -> Dataset:
+    """Rows of a file or built-in; with `schema`, as a fit has them."""
+    from ..data import as_dataset
+    from ..data.readers import read
+
+    return as_dataset(read(source, split_seed=split_seed), schema)

@@ -1,0 +1,70 @@
+"""How unlikely a row is beside others: the fraction of reference rows that are less likely.
+
+A row with gaps is compared with reference rows that have the same gaps, because log densities of
+different columns do not compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset, as_dataset
+
+if TYPE_CHECKING:
+    from ..estimator import DensityEstimator
+
+_DRAWS = 10_000
+_SCORES = 400_000  # reference rows scored in all, over the patterns of gaps
+
+
+def fraction_below(
+    estimator: DensityEstimator,
+    rows: Dataset,
+    values: NDArray[np.floating[Any]],
+    reference: Dataset | None = None,
+) -> NDArray[np.float64]:
+    """(n,) fractions of reference rows whose log density is lower than the row's.
+
+    Args:
+        estimator: the fitted model.
+        rows: the rows, under the schema of the fit.
+        values: (n,) their log densities.
+        reference: rows to compare with; None draws them from the model.
+    """
+    gaps = np.column_stack([_missing(rows.columns[name]) for name in rows.schema.names])
+    patterns, of_row = np.unique(gaps, axis=0, return_inverse=True)
+    size = int(min(_DRAWS, max(500, _SCORES // len(patterns))))
+    if reference is None:
+        reference = as_dataset(estimator.sample(size), rows.schema)
+    elif len(reference) > size:
+        keep = np.random.default_rng(0).choice(len(reference), size, replace=False)
+        reference = reference.take(np.sort(keep))
+    found = np.empty(len(rows))
+    for number, pattern in enumerate(patterns):
+        here = of_row.reshape(-1) == number
+        scores = np.sort(estimator.score_samples(_masked(reference, pattern)))
+        found[here] = np.searchsorted(scores, values[here], side="left") / len(scores)
+    return found
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    return np.array([v is None for v in values])
+
+
+def _masked(data: Dataset, pattern: NDArray[np.bool_]) -> Dataset:
+    if not pattern.any():
+        return data
+    columns = dict(data.columns)
+    for name, gap in zip(data.schema.names, pattern, strict=True):
+        if gap:
+            values = columns[name]
+            columns[name] = np.full(
+                len(values), np.nan if values.dtype.kind == "f" else None, dtype=values.dtype
+            )
+    return replace(data, columns=columns, array=None)

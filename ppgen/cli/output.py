@@ -1,0 +1,183 @@
+"""Tables to standard output as CSV, or to a file by its ending; messages to standard error."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Columns = Mapping[str, Any]
+ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")
+_BLOCK = 1 << 14
+
+
+def say(message: str) -> None:
+    """A message for the reader, on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def check_output(out: Path | None) -> None:
+    """Raise InputError, before any work, where a table could not be written to `out`."""
+    if out is None:
+        return
+    if out.suffix.lower() not in ENDINGS:
+        raise InputError(
+            f"the output {out} ends in {out.suffix or 'nothing'}; expected {', '.join(ENDINGS)}."
+        )
+    if out.is_dir():
+        raise InputError(f"the output {out} is a folder; give the name of a file.")
+    if not out.parent.is_dir():
+        raise InputError(f"the output's folder {out.parent} does not exist; make it first.")
+    if out.suffix.lower() == ".parquet":
+        _pyarrow()
+
+
+def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = False) -> None:
+    """Write columns of equal length.
+
+    Args:
+        columns: name -> values.
+        out: a file, whose ending says how; None for standard output.
+        pretty: align the columns where standard output is a terminal.
+    """
+    if out is None:
+        if pretty and sys.stdout.isatty():
+            print_quietly(_aligned(columns))
+        else:
+            to_stdout(lambda stream: _write_csv(columns, stream, ","))
+        return
+    from ..artifact import write_bytes
+
+    write_bytes(out, _content(columns, out.suffix.lower()))
+
+
+def print_quietly(text: str) -> None:
+    """Print, minding a reader that has left."""
+    to_stdout(lambda stream: print(text, file=stream))
+
+
+def to_stdout(write: Callable[[TextIO], None]) -> None:
+    """Let `write` write; a reader that has what it wanted (`| head`) ends it without a word."""
+    try:
+        write(sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def native_columns(native: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """The columns of what `sample` or `impute` returned; `names` are for arrays."""
+    import numpy as np
+
+    if isinstance(native, np.ndarray):
+        return {name: native[:, j] for j, name in enumerate(names)}
+    import narwhals as nw
+
+    frame = nw.from_native(native, eager_only=True)
+    return {str(s.name): s.to_numpy() for s in frame.iter_columns()}
+
+
+def _content(columns: Columns, ending: str) -> bytes:
+    import numpy as np
+
+    if ending in (".csv", ".tsv"):
+        text = io.StringIO(newline="")
+        _write_csv(columns, text, "," if ending == ".csv" else "\t")
+        return text.getvalue().encode()
+    stream = io.BytesIO()
+    if ending == ".npy":
+        np.save(stream, _matrix(columns), allow_pickle=False)
+    elif ending == ".npz":
+        with zipfile.ZipFile(stream, "w") as archive:  # np.savez takes no column called "file"
+            for name, values in columns.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, _plain(values), allow_pickle=False)
+    else:
+        arrow, parquet = _pyarrow()
+        table = {k: arrow.array(_plain_list(v)) for k, v in columns.items()}
+        parquet.write_table(arrow.table(table), stream)
+    return stream.getvalue()
+
+
+def _matrix(columns: Columns) -> NDArray[Any]:
+    import numpy as np
+
+    for name, values in columns.items():
+        if np.asarray(values).dtype.kind not in "fiub":
+            raise InputError(
+                f"column {name!r} holds text, and an .npy file one array of numbers. Write a "
+                ".csv, .parquet or .npz."
+            )
+    return np.column_stack([np.asarray(v, dtype=np.float64) for v in columns.values()])
+
+
+def _plain(values: Any) -> NDArray[Any]:
+    """Without objects, which need code to be read: text as text, a gap as an empty one."""
+    import numpy as np
+
+    array = np.asarray(values)
+    if array.dtype.kind != "O":
+        return array
+    return np.array(["" if v is None else str(v) for v in array])
+
+
+def _plain_list(values: Any) -> list[Any]:
+    import numpy as np
+
+    listed = np.asarray(values).tolist()
+    return [None if isinstance(v, float) and v != v else v for v in listed]
+
+
+def _write_csv(columns: Columns, stream: TextIO, delimiter: str) -> None:
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(columns)
+    for block in _rows(columns):
+        writer.writerows(block)
+
+
+def _rows(columns: Columns) -> Iterator[list[tuple[str, ...]]]:
+    import numpy as np
+
+    arrays = [np.asarray(v) for v in columns.values()]
+    n = len(arrays[0]) if arrays else 0
+    for start in range(0, n, _BLOCK):
+        block = [_texts(a[start : start + _BLOCK]) for a in arrays]
+        yield list(zip(*block, strict=True))
+
+
+def _texts(values: NDArray[Any]) -> list[str]:
+    """Values as text: the shortest that reads back the same, nothing where missing."""
+    if values.dtype.kind == "f":
+        return ["" if text == "nan" else text for text in values.astype(str).tolist()]
+    return ["" if v is None or v != v else str(v) for v in values.tolist()]
+
+
+def _aligned(columns: Columns) -> str:
+    lines = [tuple(columns), *(row for block in _rows(columns) for row in block)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(
+            "writing Parquet needs pyarrow, which is not installed. Install it: pip install "
+            "'ppgen[parquet]'; or write a .csv."
+        ) from None
+    return pyarrow, pyarrow.parquet

@@ -1,0 +1,129 @@
+"""Commands over many fits: `demo`, `study`, `report`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Out, Settings, settings
+from .output import check_output, print_quietly, say, write_table
+
+if TYPE_CHECKING:
+    from ..study import Event, StudyResult
+
+_DEMO = ("toy:8gaussians", "wine")
+_MODELS = "gaussian,independent,kde,gmm,flow"
+Study = Annotated[Path, typer.Argument(help="A folder that study wrote.", show_default=False)]
+Models = Annotated[str, typer.Option(help="Names of models or families, comma between.")]
+
+
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The study's folder.")] = Path(
+        "runs/demo"
+    ),
+) -> int:
+    """Run a small study on data that come with ppgen and its dependencies; about two minutes."""
+    say(f"A study of {', '.join(_DEMO)} in {out}:")
+    result = _run({name: name for name in _DEMO}, _MODELS, out, seeds=1, budget="20s")
+    print_quietly(f"{result}\n\nreport: {result.report_path}")
+    return _status(result)
+
+
+def study(
+    data: Annotated[list[str], typer.Argument(help="Files or built-in names.", show_default=False)],
+    models: Models = _MODELS,
+    seeds: Annotated[int, typer.Option(min=1, help="How many splits and starts.")] = 3,
+    budget: Annotated[str, typer.Option(help="A duration that each fit ends within.")] = "60s",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None,
+    set_: Settings = None,
+    output: Out = None,
+) -> int:
+    """Fit models to data with several seeds and compare them on held-out rows.
+
+    The same command again does what is missing.
+    """
+    check_output(output)
+    from ..errors import InputError
+
+    named = {_name(source): source for source in data}
+    if len(named) < len(data):
+        raise InputError(f"two of {', '.join(data)} have the same name; give each file its own.")
+    folder = out or Path("runs") / f"study-{'-'.join(named).replace(':', '-')}"
+    result = _run(named, models, folder, seeds=seeds, budget=budget, set_=set_)
+    _show(result, output)
+    return _status(result)
+
+
+def report(study: Study, output: Out = None) -> int:
+    """Write the report of a study anew, as far as it is done, and print its table."""
+    check_output(output)
+    from ..study import StudyResult
+    from ..study import report as write_report
+
+    write_report(study)
+    result = StudyResult.load(study)
+    _show(result, output)
+    return _status(result)
+
+
+def _run(
+    data: Mapping[str, str],
+    models: str,
+    out: Path,
+    *,
+    seeds: int,
+    budget: str,
+    set_: Sequence[str] | None = None,
+) -> StudyResult:
+    from ..models import registry
+    from ..study import run_study
+
+    asked = [name.strip() for name in models.split(",") if name.strip()]
+    names = list(dict.fromkeys(n for name in asked for n in registry.expand(name)))
+    own = {model: s for model, s in settings(set_, names).items() if s}
+    # Where there is no bar, each finished cell is a line.
+    progress = True if sys.stderr.isatty() else _tell
+    try:
+        return run_study(
+            data, names, seeds=seeds, budget=budget, out=out, settings=own, progress=progress
+        )
+    except KeyboardInterrupt:
+        say(f"what was finished is kept in {out}; the same command goes on from there.")
+        raise
+
+
+def _tell(event: Event) -> None:
+    why = f" ({event.reason})" if event.reason else ""
+    say(f"[{event.n_done}/{event.n_cells}] {event.cell}: {event.state}{why}")
+
+
+def _show(result: StudyResult, output: Path | None) -> None:
+    if output is None and sys.stdout.isatty():
+        print_quietly(str(result))
+    else:
+        write_table(_columns(result.table), output)
+        say(result.finding)
+    say(f"report: {result.report_path}")
+
+
+def _columns(table: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    rows = []
+    for row in table:
+        done, of = row["seeds"]
+        rows.append({**row, "seeds": of, "seeds_done": done})
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _status(result: StudyResult) -> int:
+    failed = [cell for cell in result.cells if cell.state == "failed"]
+    for cell in failed:
+        say(f"ppgen: {cell.cell} failed: {cell.reason}")
+    return 1 if failed else 0
+
+
+def _name(source: str) -> str:
+    return source if ":" in source or not Path(source).suffix else Path(source).stem

@@ -1,0 +1,169 @@
+"""The report of a study: one HTML file that stands alone, made from the stored cells.
+
+Nothing in it refers to anything outside it. Whatever came with the data (names of columns and
+levels) is escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..analysis.compare import Comparison
+from ..artifact import write_bytes
+from ..data import Schema
+from ..density import KIND_WORDS
+from .figures import Artist
+from .gather import CellResult, comparisons_of, read_cell
+from .store import REPORT, Store
+from .table import HEADER, mean_scores, rendered, table_of, worst
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_MAX_COLUMNS = 60
+
+SCORES = {
+    "c2st": ("C2ST, AUC", "boosted trees telling samples from real rows; 0.5: they cannot"),
+    "c2st_acc": ("C2ST, accuracy", "their accuracy"),
+    "coverage": ("coverage", "share of real rows with a sample among their neighbours"),
+    "precision": ("precision", "share of samples near a real row"),
+    "density": ("k-NN density", "how many real neighbourhoods a sample lies in"),
+    "energy": ("energy distance", "0: the same distribution"),
+    "dependence": ("dependence error", "mean error of the associations between columns"),
+    "copies": ("copies", "share of samples nearer to a training row than real rows usually are"),
+}
+
+
+def report(study: str | os.PathLike[str]) -> Path:
+    """Write the report and the figures of a study from its folder alone, as far as it is done.
+
+    Args:
+        study: the study's folder.
+
+    Returns:
+        The path of the HTML file.
+
+    Raises:
+        InputError: if there is no study.
+    """
+    store = Store(study)
+    body = store.study()
+    cells = [read_cell(store, cell) for cell in store.cells()]
+    comparisons = comparisons_of(cells)
+    sections = [
+        _section(store, name, body["data"][name], cells, c) for name, c in comparisons.items()
+    ]
+    page = {
+        "title": _title(comparisons),
+        "sections": sections,
+        "several": len(sections) > 1,
+        "seeds": sorted({c.cell.seed for c in cells}),
+        "budget": cells[0].cell.budget,
+        "versions": body["versions"],
+        "hardware": body["hardware"],
+        "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
+    }
+    file = store.folder / REPORT
+    write_bytes(file, _render(page).encode())
+    return file
+
+
+def _render(page: Mapping[str, Any]) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(page)
+
+
+def _title(comparisons: Mapping[str, Comparison]) -> str:
+    if len(comparisons) == 1:
+        return next(iter(comparisons.values())).finding
+    return f"A study of {len(comparisons)} data sets"
+
+
+def _section(
+    store: Store, name: str, data: Mapping[str, Any], cells: Sequence[CellResult], found: Comparison
+) -> dict[str, Any]:
+    here = [c for c in cells if c.cell.data == name]
+    rows = table_of(here, {name: found})
+    order = [row["model"] for row in rows]
+    by_label = {label: [c for c in here if c.cell.label == label] for label in order}
+    schema = Schema.from_json(data["schema"])
+    done = [c for c in here if c.state == "done"]
+    return {
+        "name": name,
+        "finding": found.finding,
+        "header": HEADER,
+        "rows": [{"cells": rendered(row), "best": row["rank"] == 1, "row": row} for row in rows],
+        "known": [_known(m) for m in found],
+        "scores": _scores(by_label),
+        "score_words": SCORES,
+        "verdicts": [_verdict(label, of) for label, of in by_label.items()],
+        "settings": {label: _settings(of) for label, of in by_label.items()},
+        "figures": Artist(store, name, found).draw(here, order),
+        "n_rows": data["rows"],
+        "split": done[0].body["n_rows"] if done else None,
+        "own_split": data["own_split"],
+        "schema": schema,
+        "columns": schema.columns[:_MAX_COLUMNS],
+        "n_more": max(0, len(schema.columns) - _MAX_COLUMNS),
+    }
+
+
+def _known(model: Any) -> dict[str, Any]:
+    note = model.difference.note if model.difference is not None else ""
+    return {
+        "name": model.name,
+        "kind": KIND_WORDS[model.kind],
+        "method": model.method,
+        "measure": model.measure,
+        "dequantised": model.dequantised,
+        "zero_rows": model.zero_rows,
+        "nan_rows": model.nan_rows,
+        "n_rows": model.n_rows,
+        "spread": model.spread,
+        "difference": model.difference,
+        "note": note,
+    }
+
+
+def _scores(by_label: Mapping[str, Sequence[CellResult]]) -> dict[str, Any]:
+    found = {
+        label: mean_scores([c for c in of if c.state == "done"]) for label, of in by_label.items()
+    }
+    found = {label: scores for label, scores in found.items() if scores}
+    names = [name for name in SCORES if any(name in scores for scores in found.values())]
+    return {"names": names, "models": found}
+
+
+def _verdict(label: str, cells: Sequence[CellResult]) -> dict[str, Any]:
+    states = {c.state for c in cells}
+    done = [c for c in cells if c.state == "done"]
+    undone = [
+        {"seed": c.cell.seed, "state": c.state, "reason": c.reason}
+        for c in cells
+        if c.state != "done"
+    ]
+    verdict = worst(done)
+    alike = len({u["reason"] for u in undone}) == 1 and len(undone) == len(cells)
+    return {
+        "name": label,
+        "status": verdict.status if done else "failed" if "failed" in states else "skipped",
+        "reasons": verdict.reasons,
+        "undone": undone[:1] if alike else undone,
+        "alike": alike,
+        "warnings": list(dict.fromkeys(w for c in cells for w in c.body.get("warnings", ())))[:6],
+    }
+
+
+def _settings(cells: Sequence[CellResult]) -> str:
+    own = cells[0].cell.settings
+    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in own.items()) or "defaults"

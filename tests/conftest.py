@@ -1,0 +1,91 @@
+"""What every test runs under: few threads, no display, and a guard against leaked global state."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+# Before torch, jax or BLAS are loaded: workers that each take every core are slower together.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples on every run and machine, and no timing: a slow machine is no fault.
+settings.register_profile(
+    "ppgen",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ppgen")
+
+
+# What a module that is loaded in the middle of a test should have set.
+_DEFAULTS = {
+    "torch.dtype": "torch.float32",
+    "torch.grad": True,
+    "torch.deterministic": False,
+    "jax.x64": False,
+    "jax.debug_nans": False,
+    "pyro.params": (),
+    "pyro.stack": 0,
+    "numpyro.stack": 0,
+    "numpyro.validation": False,
+}
+
+
+def _global_state() -> dict[str, Any]:
+    """Whatever a library call must leave as it found it, of the modules loaded so far."""
+    state: dict[str, Any] = {"random": random.getstate()}
+    modules = sys.modules
+    if "numpy" in modules:
+        numpy = modules["numpy"]
+        kind, keys, *rest = numpy.random.get_state()
+        state["numpy.random"] = (kind, keys.tobytes(), *rest)
+        state["numpy.errstate"] = tuple(sorted(numpy.geterr().items()))
+    if "torch" in modules:
+        torch = modules["torch"]
+        state["torch.random"] = torch.get_rng_state().numpy().tobytes()
+        state["torch.dtype"] = str(torch.get_default_dtype())
+        state["torch.grad"] = torch.is_grad_enabled()
+        state["torch.deterministic"] = torch.are_deterministic_algorithms_enabled()
+        state["torch.threads"] = torch.get_num_threads()
+    if "jax" in modules:
+        jax = modules["jax"]
+        state["jax.x64"] = jax.config.jax_enable_x64
+        state["jax.debug_nans"] = jax.config.jax_debug_nans
+    if "pyro.infer" in modules:
+        pyro = modules["pyro"]
+        state["pyro.params"] = tuple(sorted(pyro.get_param_store().keys()))
+        state["pyro.settings"] = pyro.settings.get()
+        state["pyro.stack"] = len(pyro.poutine.runtime._PYRO_STACK)
+    if "numpyro.infer" in modules:
+        numpyro = modules["numpyro"]
+        state["numpyro.validation"] = numpyro.distributions.Distribution._validate_args
+        state["numpyro.stack"] = len(numpyro.primitives._PYRO_STACK)
+    if "matplotlib" in modules:
+        state["matplotlib.rc"] = repr(sorted(modules["matplotlib"].rcParams.items()))
+    return state
+
+
+@pytest.fixture(autouse=True)
+def _leaves_no_trace() -> Iterator[None]:
+    """Fail any test after which a random state, a default or a global store is another."""
+    before = _DEFAULTS | _global_state()
+    yield
+    after = _global_state()
+    leaked = [name for name in after if name in before and after[name] != before[name]]
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None and pyplot.get_fignums():
+        pyplot.close("all")
+        leaked.append("open pyplot figures")
+    assert not leaked, f"global state was changed: {', '.join(leaked)}"

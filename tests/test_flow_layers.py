@@ -1,0 +1,280 @@
+"""The flows of either backend as densities: normalised, invertible, with the right Jacobian."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+KINDS = ("nsf", "nsf-ar", "maf", "realnvp")
+CONTEXTS = (0, 2)
+
+
+def torch_flow(kind, features, context=0, *, wild=0.3, **kwargs):
+    """A flow in double precision with perturbed parameters, far from the identity."""
+    import torch
+
+    from ppgen.models.flow.pyro import build
+
+    sizes = {"n_transforms": 3, "hidden": (16, 16), "bins": 5, "tail_bound": 4.0} | kwargs
+    flow = build(kind, features, context, **sizes, seed=0).double()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for p in flow.parameters():
+            p.add_(wild * torch.randn(p.shape, generator=generator, dtype=p.dtype))
+    return flow
+
+
+def jax_flow(kind, features, context=0, *, wild=0.3, **kwargs):
+    """To be called with x64 on."""
+    import equinox as eqx
+    import jax
+    import jax.random as jr
+    import paramax
+
+    from ppgen.models.flow.numpyro import build
+
+    sizes = {"n_transforms": 3, "hidden": (16, 16), "bins": 5, "tail_bound": 4.0} | kwargs
+    flow = build(kind, features, context, **sizes, seed=0)
+    params, static = eqx.partition(
+        flow, eqx.is_inexact_array, is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable)
+    )
+    leaves, tree = jax.tree.flatten(params)
+    keys = jr.split(jr.key(1), len(leaves))
+    leaves = [
+        a.astype(float) + wild * jr.normal(k, a.shape) for a, k in zip(leaves, keys, strict=True)
+    ]
+    return eqx.combine(jax.tree.unflatten(tree, leaves), static)
+
+
+def grid(half=10.0, n=500):
+    side = (np.arange(n) + 0.5) * (2 * half / n) - half
+    return np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2), (2 * half / n) ** 2
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_pyro_flow_integrates_to_one(kind, context):
+    import torch
+
+    flow = torch_flow(kind, 2, context, wild=0.15)
+    points, area = grid()
+    c = torch.tensor([0.5, -1.0], dtype=torch.float64).expand(len(points), 2) if context else None
+    with torch.no_grad():
+        density = flow(c).log_prob(torch.tensor(points)).exp().numpy()
+    assert density.sum() * area == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("features", [1, 2, 5])
+def test_pyro_flow_inverts_and_its_log_det_is_autodiffs(kind, context, features):
+    import torch
+
+    flow = torch_flow(kind, features, context)
+    x = torch.randn(7, features, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    x = 2.5 * x  # some beyond the splines' bound
+    c = torch.linspace(-1, 1, 14, dtype=torch.float64).view(7, 2) if context else None
+    f = flow(c).transform
+    u, ladj = f.call_and_ladj(x)
+    assert torch.allclose(f.inv(u), x, atol=1e-8)
+    for i in range(len(x)):
+        row = flow(None if c is None else c[i]).transform
+        J = torch.autograd.functional.jacobian(row, x[i])
+        assert torch.allclose(torch.linalg.slogdet(J)[1], ladj[i], atol=1e-8)
+        if context and features > 1:
+            assert not torch.allclose(row(x[i]), flow(c[i] + 1).transform(x[i]))
+    single = torch_flow(kind, features, context).float()
+    c32 = None if c is None else c.float()
+    near = x.clamp(-3.9, 3.9).float()
+    back = single(c32).transform.inv(single(c32).transform(near))
+    assert (back - near).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_reach_every_parameter(kind):
+    import torch
+
+    flow = torch_flow(kind, 3, 2)
+    x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    flow(torch.ones(64, 2, dtype=torch.float64)).log_prob(x).mean().backward()
+    for name, p in flow.named_parameters():
+        assert p.grad is not None, name
+        assert p.grad.abs().sum() > 0, name
+
+
+def test_autoregressive_layers_see_only_what_comes_before():
+    import torch
+
+    from ppgen.models.flow.transforms import Masked, spline
+
+    layer = Masked([2, 0, 1], 0, (16, 16), spline(4, 3.0), 11).double()
+    x = torch.randn(3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    J = torch.autograd.functional.jacobian(layer(), x)
+    by_order = J[[1, 2, 0]][:, [1, 2, 0]]
+    assert torch.equal(by_order.triu(1), torch.zeros(3, 3, dtype=torch.float64))
+    assert (by_order.tril(-1) != 0).sum() == 3
+
+
+def test_lu_layer_is_its_matrix():
+    import torch
+
+    from ppgen.models.flow.transforms import LU
+
+    layer = LU([2, 0, 3, 1]).double()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.normal_(generator=generator)
+    x = torch.randn(5, 4, generator=generator, dtype=torch.float64)
+    y, ladj = layer().call_and_ladj(x)
+    W = torch.autograd.functional.jacobian(layer(), x[0])
+    assert torch.allclose(torch.linalg.slogdet(W)[1], ladj[0])
+    assert torch.allclose(layer().inv(y), x)
+
+
+def test_spline_agrees_with_zukos_formula():
+    import torch
+    import zuko
+
+    from ppgen.models.flow.spline import MIN, Spline
+
+    K, bound = 6, 3.0
+    generator = torch.Generator().manual_seed(0)
+    phi = 2 * torch.randn(3 * K - 1, 200, 2, generator=generator, dtype=torch.float64)
+    x = 2 * torch.randn(200, 2, generator=generator, dtype=torch.float64)
+    theirs = zuko.transforms.MonotonicRQSTransform(*phi.movedim(0, -1).split((K, K, K - 1), -1))
+
+    def knots(raw):
+        share = MIN + (1 - K * MIN) * torch.softmax(raw, 0).movedim(0, -1)
+        return bound * (2 * torch.nn.functional.pad(share.cumsum(-1), (1, 0)) - 1)
+
+    theirs.horizontal, theirs.vertical = knots(phi[:K]), knots(phi[K : 2 * K])
+    slopes = MIN + (1 - MIN) * torch.nn.functional.softplus(phi[2 * K :] + math.log(math.e - 1))
+    theirs.derivatives = torch.nn.functional.pad(slopes.movedim(0, -1), (1, 1), value=1.0)
+    ours = Spline(phi, K, bound)
+    for a, b in zip(ours.call_and_ladj(x), theirs.call_and_ladj(x), strict=True):
+        assert torch.allclose(a, b, atol=1e-10)
+    assert torch.allclose(ours.inv(x), theirs.inv(x), atol=1e-10)
+
+
+@pytest.mark.parametrize("K", [2, 5])
+def test_spline_gradients(K):
+    import torch
+
+    from ppgen.models.flow.spline import Spline
+
+    generator = torch.Generator().manual_seed(0)
+    phi = torch.randn(3 * K - 1, 9, generator=generator, dtype=torch.float64, requires_grad=True)
+    x = (2 * torch.randn(9, generator=generator, dtype=torch.float64)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda v, p: Spline(p, K, 3.0).call_and_ladj(v), (x, phi))
+    assert torch.autograd.gradcheck(lambda v, p: Spline(p, K, 3.0).inv(v), (x, phi))
+
+
+def test_near_zero_parameters_are_near_the_identity():
+    import torch
+
+    from ppgen.models.flow.spline import Spline
+
+    x = torch.linspace(-5, 5, 41, dtype=torch.float64)
+    y, ladj = Spline(torch.zeros(11, 41, dtype=torch.float64), 4, 3.0).call_and_ladj(x)
+    assert torch.allclose(y, x)
+    assert torch.allclose(ladj, torch.zeros(41, dtype=torch.float64))
+
+
+def test_building_is_a_pure_function_of_the_seed():
+    import torch
+
+    from ppgen.models.flow.pyro import build
+
+    before = torch.get_rng_state()
+    sizes = {"n_transforms": 2, "hidden": (8,)}
+    a, b, other = (build("nsf-ar", 3, seed=s, **sizes).state_dict() for s in (4, 4, 5))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert any(not torch.equal(a[k], other[k]) for k in a)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_importing_zuko_leaves_torchs_checks_on():
+    import subprocess
+    import sys
+
+    code = (
+        "import torch; before = torch.distributions.Distribution._validate_args;"
+        "import ppgen.models.flow.pyro;"
+        "assert torch.distributions.Distribution._validate_args == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("kind", "context"), [*zip(KINDS, (0, 2, 0, 2), strict=True)])
+def test_numpyro_flow_is_a_density(kind, context):
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(True):
+        flow = jax_flow(kind, 2, context, wild=0.1)
+        points, area = grid()
+        c = jnp.array([0.5, -1.0]) if context else None
+        log_prob = eqx.filter_jit(lambda x: flow.log_prob(x, c))
+        assert float(jnp.exp(log_prob(points)).sum()) * area == pytest.approx(1, abs=1e-3)
+
+        import paramax
+
+        f = paramax.unwrap(flow.bijection)
+        x = 2.5 * np.random.default_rng(0).normal(size=(6, 2))
+        step = eqx.filter_jit(
+            lambda row: (f.inverse_and_log_det(row, c), jax.jacobian(lambda r: f.inverse(r, c))(row))
+        )
+        for row in x:
+            (u, ladj), J = step(row)
+            assert float(ladj) == pytest.approx(np.linalg.slogdet(J)[1], abs=1e-8)
+            np.testing.assert_allclose(f.transform(u, c), row, atol=1e-7)
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_numpyro_flow_of_one_column(context):
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(True):
+        flow = jax_flow("nsf-ar", 1, context, wild=0.1)
+        side = (np.arange(4000) + 0.5) * 20 / 4000 - 10
+        c = jnp.ones(2) if context else None
+        density = jnp.exp(flow.log_prob(side[:, None], c))
+        assert float(density.sum()) * 20 / 4000 == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("backend", ["pyro", "numpyro"])
+def test_the_pair_says_the_change_of_variables_with_scale_and_weights(backend):
+    # The joint of a minibatch is N / n times the weighted sum of row log densities.
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(5, 2)), rng.uniform(0.5, 2, 5)
+    if backend == "pyro":
+        import torch
+        from pyro import poutine
+
+        from ppgen.models.flow.pyro import model
+
+        flow = torch_flow("nsf-ar", 2)
+        trace = poutine.trace(model).get_trace(flow, torch.tensor(x), None, torch.tensor(w), n_total=20)
+        u, ladj = flow().transform.call_and_ladj(torch.tensor(x))
+        found, u, ladj = trace.log_prob_sum().item(), u.detach().numpy(), ladj.detach().numpy()
+    else:
+        import jax
+        import paramax
+        from numpyro import handlers
+        from numpyro.infer.util import log_density
+
+        from ppgen.models.flow.numpyro import model
+
+        with jax.enable_x64(True):
+            flow = jax_flow("nsf-ar", 2)
+            seeded = handlers.seed(model, 0)
+            found = float(log_density(seeded, (flow, x, None, w), {"n_total": 20}, {})[0])
+            f = paramax.unwrap(flow.bijection)
+            u, ladj = jax.vmap(f.inverse_and_log_det)(x)
+    rows = -0.5 * (np.asarray(u) ** 2).sum(1) - math.log(2 * math.pi) + np.asarray(ladj)
+    assert found == pytest.approx(4 * (w * rows).sum(), rel=1e-9)

@@ -1,0 +1,115 @@
+"""Small families for the tests of studies: quick, exact, and some that misbehave."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from ppgen.capabilities import Capabilities
+from ppgen.data import Encoded
+from ppgen.estimator import DensityEstimator
+from ppgen.models import registry
+from ppgen.progress import Progress
+from ppgen.verdict import Reason
+
+
+class Toy(DensityEstimator):
+    """Independent normals, `width` times as wide as they should be."""
+
+    name: ClassVar[str] = "toy"
+    capabilities: ClassVar[Capabilities] = Capabilities(density="exact")
+
+    def __init__(self, *, width: float = 1.0, sleep: float = 0.0, random_state: Any = None):
+        self.width = width
+        self.sleep = sleep
+        self.random_state = random_state
+
+    def _fit(self, data, weights, context, fit):
+        time.sleep(self.sleep)
+        self.mean_ = data.x.mean(axis=0)
+        self.std_ = data.x.std(axis=0) * self.width
+        for step in range(5):
+            fit.report(Progress(step, -float(step), seconds=0.1 * step, validation=float(step)))
+        return [Reason("warn", "the width is wrong.", "Set width=1.")] if self.width != 1 else []
+
+    def _log_prob(self, data, context):
+        return norm.logpdf(data.x, self.mean_, self.std_).sum(axis=1)
+
+    def _sample(self, n, rng, given, context):
+        x = rng.normal(self.mean_, self.std_, (n, len(self.mean_)))
+        return Encoded(x, np.zeros((n, 0), np.int32), np.zeros(n))
+
+    def _state(self):
+        return {}, {"mean": self.mean_, "std": self.std_}
+
+    def _restore(self, state, arrays):
+        self.mean_, self.std_ = arrays["mean"], arrays["std"]
+
+
+class Wide(Toy):
+    name: ClassVar[str] = "wide"
+
+    def __init__(self, *, width: float = 2.0, sleep: float = 0.0, random_state: Any = None):
+        super().__init__(width=width, sleep=sleep, random_state=random_state)
+
+
+class Broken(Toy):
+    name: ClassVar[str] = "broken"
+
+    def _fit(self, data, weights, context, fit):
+        raise ArithmeticError("it cannot add")
+
+
+class Mute(Toy):
+    """A family without density."""
+
+    name: ClassVar[str] = "mute"
+    capabilities: ClassVar[Capabilities] = Capabilities(density=None)
+
+
+class Demanding(Toy):
+    name: ClassVar[str] = "demanding"
+    capabilities: ClassVar[Capabilities] = Capabilities(density="exact", min_rows=10**6)
+
+
+class Crashing(Toy):
+    """Takes its process with it."""
+
+    name: ClassVar[str] = "crashing"
+
+    def _fit(self, data, weights, context, fit):
+        os._exit(3)
+
+
+TOYS = (Toy, Wide, Broken, Mute, Demanding, Crashing)
+
+
+def install() -> None:
+    """Put the toys in the registry of this process; `monkeypatch` undoes it where `toys` is used."""
+    for family in TOYS:
+        registry.MODELS[family.name] = registry.Entry(family.__name__, "", "toys", "")
+    known = {family.name: family for family in TOYS}
+    before = registry.get
+    registry.get = lambda name: known.get(name) or before(name)  # type: ignore[assignment]
+
+
+@pytest.fixture
+def toys(monkeypatch):
+    monkeypatch.setattr(registry, "MODELS", dict(registry.MODELS))
+    monkeypatch.setattr(registry, "get", registry.get)
+    install()
+
+
+def rows(n=300, seed=0, d=2):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def test_a_toy_is_an_estimator(tmp_path, toys):
+    model = Toy(random_state=0).fit(rows())
+    loaded = registry.load(model.save(tmp_path / "run"))
+    assert np.array_equal(loaded.score_samples(rows()), model.score_samples(rows()))
