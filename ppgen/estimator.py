@@ -161,10 +161,10 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         )
         with progress_bar(self.name, clock, show=progress) as show:
             told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
-            encoded = self._encode_noisy(data, seed, 0)
+            encoded = self._encode_noisy(data, draw=0, seed=seed)
             self._check_gaps(encoded)
             if self.codec_.dequantised:
-                told.redraw = lambda epoch: self._encode_noisy(data, seed, epoch)
+                told.redraw = lambda epoch: self._encode_noisy(data, draw=epoch, seed=seed)
             if validation is not None:
                 told.validation, told.validation_context = self._validation(validation)
             if checkpoint_dir is not None:
@@ -254,12 +254,12 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return cast(Tags, tags)
 
     def _dataset(self, X: Any, *, reset: bool) -> Dataset:
-        if isinstance(X, Dataset):
-            if reset:
-                self.n_features_in_ = len(X.schema.columns)
-        else:
+        named = isinstance(X, Dataset | Mapping)
+        if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
         data = as_dataset(X, None if reset else self.schema_)
+        if named and reset:
+            self.n_features_in_ = len(data.schema.columns)
         if not data.schema.columns:
             what = "images" if data.schema.image_shape else "sequences"
             raise InputError(
@@ -268,12 +268,12 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         return data
 
-    def _encode_noisy(self, data: Dataset, seed: int, draw: int) -> Encoded:
+    def _encode_noisy(self, data: Dataset, **noise: int) -> Encoded:
+        """Rows encoded with their rounding filled in; `noise` says with which draw (see `offsets`)."""
         if not self.codec_.dequantised:
             return self.codec_.encode(data)
-        return self.codec_.encode(
-            data, offsets(data, len(self.codec_.continuous_names), draw, seed)
-        )
+        places = offsets(data, len(self.codec_.continuous_names), **noise)
+        return self.codec_.encode(data, places)
 
     def _blocks(
         self, data: Dataset, y: Any
@@ -281,17 +281,18 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Log density and its standard error, block by block."""
         given = self.context_ is not None and y is not None
         context = self.context_.encode(y, len(data)) if self.context_ and given else None
+        draws = CELL_DRAWS if self.codec_.dequantised else 1
         for start in range(0, len(data), _BLOCK):
             rows = slice(start, start + _BLOCK)
             block = data if len(data) <= _BLOCK else data.take(rows)
             block_context = None if context is None else context[rows]
 
             def log_prob(draw: int) -> NDArray[np.float64]:
-                encoded = self._encode_noisy(block, 0, draw)  # noqa: B023 (used within the pass)
+                encoded = self._encode_noisy(block, draw=draw, draws=draws)  # noqa: B023 (used within the pass)
                 self._check_gaps(encoded)
                 return self._row_log_prob(encoded, block_context) + encoded.log_det  # noqa: B023
 
-            yield cell_average(log_prob, CELL_DRAWS if self.codec_.dequantised else 1)
+            yield cell_average(log_prob, draws)
 
     def _row_log_prob(
         self, data: Encoded, context: NDArray[np.float64] | None
@@ -352,7 +353,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
                     "validation has no y, but the fit is conditional; give validation=(rows, y)."
                 )
             context = self.context_.encode(y, len(data))
-        encoded = self._encode_noisy(data, 0, 0)
+        encoded = self._encode_noisy(data, draw=0)
         self._check_gaps(encoded)
         return encoded, context
 

@@ -13,8 +13,8 @@ import pytest
 import ppgen
 
 HEAVY = (
-    "arviz", "arviz_base", "equinox", "flowjax", "jax", "matplotlib", "narwhals", "numpyro", "pandas",
-    "pyro", "scipy", "sklearn", "torch", "xarray", "zuko",
+    "arviz", "arviz_base", "equinox", "flowjax", "jax", "matplotlib", "narwhals", "numpyro",
+    "pandas", "pyro", "scipy", "sklearn", "torch", "xarray", "zuko",
 )  # fmt: skip
 
 
@@ -40,9 +40,9 @@ def test_front_door_loads_nothing_heavy(code: str) -> None:
     assert _loaded_by(code).isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("code", ["import ppgen; ppgen.GaussianMixture; ppgen.NormalizingFlow"])
-def test_classes_load_neither_backend(code: str) -> None:
-    assert _loaded_by(code).isdisjoint({"torch", "jax", "pyro", "numpyro", "matplotlib", "pandas"})
+def test_classes_load_neither_backend() -> None:
+    found = _loaded_by("import ppgen; ppgen.GaussianMixture; ppgen.NormalizingFlow")
+    assert found.isdisjoint({"torch", "jax", "pyro", "numpyro", "matplotlib"})
 
 
 @pytest.mark.parametrize("name", [n for n in ppgen.__all__ if n != "__version__"])

@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from test_study import Inline, leave_out, plain
 from test_study_toys import rows, toys  # noqa: F401
 
 from ppgen.errors import InputError
-from ppgen.study import StudyResult, run_study
+from ppgen.study import run_study
 from ppgen.study.executors import cores, local, opened
 from ppgen.study.store import Store
 
@@ -27,14 +29,22 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, {tests!r})
 import test_study_toys as toys
 toys.install()
-import ppgen.study.result
-ppgen.study.result.report = lambda folder: None
+from test_study import leave_out
+import pytest
+leave_out(pytest.MonkeyPatch())
 from ppgen.study import run_study
-if __name__ == "__main__":
-    with ThreadPoolExecutor(1) as executor:
-        run_study(toys.rows(), ["toy", "wide"], seeds=3, out={out!r}, executor=executor,
-                  settings={{"toy": {{"sleep": 0.15}}, "wide": {{"sleep": 0.15}}}})
+with ThreadPoolExecutor(1) as executor:
+    run_study(toys.rows(), ["toy", "wide"], seeds=3, out={out!r}, executor=executor,
+              settings={{"toy": {{"sleep": 0.15}}, "wide": {{"sleep": 0.15}}}})
 """
+
+
+def slow_study(out):
+    """What the script above does, here."""
+    settings = {"toy": {"sleep": 0.15}, "wide": {"sleep": 0.15}}
+    return run_study(
+        rows(), ["toy", "wide"], seeds=3, out=out, executor=Inline(), settings=settings
+    )
 
 
 def started(script, *args):
@@ -53,13 +63,11 @@ def events(out, kind):
     return [e for e in Store(out).events() if e["event"] == kind]
 
 
-def plain(table):
-    return [{k: v for k, v in r.items() if k not in ("seconds", "memory")} for r in table]
-
-
-def test_killed_and_started_again_it_finishes_with_the_same_table(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert started(SLOW_STUDY.format(tests=str(TESTS), out=str(whole))).wait(120) == 0
+@pytest.mark.usefixtures("toys")
+def test_killed_and_started_again_it_finishes_with_the_same_table(tmp_path, monkeypatch):
+    leave_out(monkeypatch)
+    killed = tmp_path / "killed"
+    whole = slow_study(tmp_path / "whole")
     script = SLOW_STUDY.format(tests=str(TESTS), out=str(killed))
     # Once in the middle of a fit, once right after one.
     for kind, count in (("fit", 2), ("end", 3)):
@@ -69,13 +77,12 @@ def test_killed_and_started_again_it_finishes_with_the_same_table(tmp_path):
         assert process.wait(60) == -signal.SIGKILL
     done = {e["cell"] for e in events(killed, "end")}
     begun = Counter(e["cell"] for e in events(killed, "begin"))
-    assert started(script).wait(120) == 0
+    resumed = slow_study(killed)
     again = Counter(e["cell"] for e in events(killed, "begin"))
     assert all(again[cell] == begun[cell] for cell in done)
     assert max(Counter(e["cell"] for e in events(killed, "end")).values()) == 1
-    table = StudyResult.load(killed).table
-    assert plain(table) == plain(StudyResult.load(whole).table)
-    assert {row["state"] for row in table} == {"done"}
+    assert plain(resumed.table) == plain(whole.table)
+    assert {row["state"] for row in resumed.table} == {"done"}
 
 
 WORKERS = """
@@ -131,7 +138,8 @@ def test_no_more_workers_than_cells():
         assert executor._max_workers == 1
 
 
-def test_real_families_in_processes_of_their_own(tmp_path):
+def test_real_families_in_processes_of_their_own(tmp_path, monkeypatch):
+    leave_out(monkeypatch)
     result = run_study(
         rows(200), ["independent"], seeds=2, out=tmp_path / "s", budget=None, progress=False
     )
@@ -139,8 +147,11 @@ def test_real_families_in_processes_of_their_own(tmp_path):
     assert result.table[0]["state"] == "done"
 
 
-def test_an_address_without_a_scheduler_is_refused():
-    pytest.importorskip("distributed")
+def test_an_address_without_a_scheduler_is_refused(monkeypatch):
+    def refused(*_, **__):
+        raise OSError("Timed out")
+
+    monkeypatch.setitem(sys.modules, "distributed", types.SimpleNamespace(Client=refused))
     with pytest.raises(InputError, match="no Dask scheduler answers"), opened("tcp://127.0.0.1:9", 1):
         pass
 

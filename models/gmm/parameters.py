@@ -1,6 +1,6 @@
 """The parameters of a mixture over Gaussian and categorical columns.
 
-    p(x, c) = sum_k w_k N(x; mu_k, Sigma_k) prod_j P_j[k, c_j]
+p(x, c) = sum_k w_k N(x; mu_k, Sigma_k) prod_j P_j[k, c_j]
 """
 
 from __future__ import annotations

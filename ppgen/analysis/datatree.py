@@ -9,9 +9,10 @@
 | `sample_stats` | of the draws, where there are any | chain, draw |
 | | the training record: step, loss, validation, seconds | record |
 
-Labels of a mixture's rows are summed out. Log densities are in nats and in the units of the data, as `score_samples` has them. A family without
-draws has one chain of one draw in `log_likelihood`, the fit itself: leave-one-out means nothing
-there, and the group's `note` says so.
+Labels of a mixture's rows are summed out. Log densities are in nats and in the units of the data,
+as `score_samples` has them. A family without draws has one chain of one draw in `log_likelihood`,
+the fit itself: leave-one-out means nothing there, and the group's `note` says so. Replicates in
+`posterior_predictive` are rows that `sample` gives.
 
 Reference: Kumar, Carroll, Hartikainen and Martin, "ArviZ a unified library for exploratory
 analysis of Bayesian models in Python", 2019, https://doi.org/10.21105/joss.01143.

@@ -87,7 +87,7 @@ def _parts(rows: Dataset, all_rows: bool) -> tuple[Dataset, Dataset | None, Data
     if all_rows:
         return rows, None, None
     try:
-        return rows.split()
+        return rows.train, rows.valid, rows.test
     except InputError as error:
         raise InputError(f"{error} Or fit to them all with --all-rows.") from None
 

@@ -72,12 +72,11 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
 
 
 def value_of(text: str) -> Any:
-    """A JSON number, list, true, false or null; anything else is text."""
+    """What JSON reads it as: a number, list, true, false or null; anything else is text."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant)
     except ValueError:
         return text
-    return text if isinstance(value, dict) else value
 
 
 def _no_constant(name: str) -> Any:

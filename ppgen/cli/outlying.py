@@ -53,7 +53,7 @@ def fraction_below(
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype.kind == "f":
-        return np.isnan(values)
+        return np.asarray(np.isnan(values))
     return np.array([v is None for v in values])
 
 
@@ -67,4 +67,4 @@ def _masked(data: Dataset, pattern: NDArray[np.bool_]) -> Dataset:
             columns[name] = np.full(
                 len(values), np.nan if values.dtype.kind == "f" else None, dtype=values.dtype
             )
-    return replace(data, columns=columns, array=None)
+    return replace(data, columns=columns, array=None, native=None)

@@ -82,6 +82,8 @@ def native_columns(native: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
     if isinstance(native, np.ndarray):
         return {name: native[:, j] for j, name in enumerate(names)}
+    if isinstance(native, Mapping):
+        return dict(native)
     import narwhals as nw
 
     frame = nw.from_native(native, eager_only=True)
@@ -129,7 +131,7 @@ def _plain(values: Any) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind != "O":
         return array
-    return np.array(["" if v is None else str(v) for v in array])
+    return np.array(["" if v is None or v != v else str(v) for v in array])
 
 
 def _plain_list(values: Any) -> list[Any]:

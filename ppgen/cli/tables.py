@@ -77,7 +77,7 @@ def impute(run: Run, data: Data, output: Out = None) -> None:
             f"{', '.join(able)}."
         )
     rows = read_data(data, estimator.schema_)
-    filled = estimator.impute(rows)  # type: ignore[attr-defined]  # declared by `conditions`
+    filled = estimator.impute(rows)
     write_table(native_columns(filled, estimator.schema_.names), output)
 
 

@@ -1,11 +1,18 @@
 """Rows with a schema: reading, splitting, encoding."""
 
+from .builtin import BUILTIN as BUILTIN
+from .builtin import load_builtin as load_builtin
 from .codec import Codec as Codec
 from .codec import Encoded as Encoded
-from .containers import rebuild as rebuild
 from .dataset import Dataset as Dataset
 from .dataset import as_dataset as as_dataset
-from .dataset import conform as conform
+from .infer import infer_schema as infer_schema
+from .memory import memory_budget as memory_budget
+from .readers import read as read
+from .rebuild import rebuild as rebuild
 from .schema import Column as Column
 from .schema import Schema as Schema
+from .splits import row_hashes as row_hashes
+from .splits import split as split
 from .splits import split_rows as split_rows
+from .toys import TOYS as TOYS

@@ -1,19 +1,20 @@
 """Columns into what a model works in, and back.
 
-Each continuous column goes through z = (g(v) - m) / s, with v the value, filled in where it is
-rounded or counted:
+Each continuous column goes through z = (g(v) - m) / s, where v is the value x, filled in where it
+is rounded or counted:
 
 | kind | v | g |
 |---|---|---|
-| real | x, or x + width (u - 1/2) | v |
-| positive | the same | log v |
-| interval | the same | logit of (v - lower) / (upper - lower) |
-| circular | (x - cut) mod period | logit of v / period, `cut` in the largest gap of the data |
+| real | x, or x + width (u - 1/2) where rounded | v |
+| positive | the same, v > 0 | log v |
+| interval | the same, lower < v < upper | logit of v's place between the bounds |
+| circular | (x - cut) mod period, `cut` in the widest gap of the data | logit of v / period |
 | count | x + u | log v |
-| discrete, dequantised | code + u | logit of v / number of levels |
+| discrete, dequantised | level number + u | logit of v / number of levels |
 
-so that log p(x) = log p_z(z) + log |dz/dv|. For counts and codes the cell has width 1, and the
-density of v bounds a mass.
+so that log p(x) = log p_z(z) + log |dz/dv|. For counts and level numbers the cell has width 1, and
+the mean of log p over u in [0, 1) bounds a log mass from below; for rounded columns it bounds the
+log of the density averaged over the cell.
 """
 
 from __future__ import annotations
@@ -26,23 +27,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..density import Measure
+from .conform import check_support, level_codes, outside_support
 from .dataset import Dataset
-from .schema import DISCRETE, MASS, Column, Schema
-from .warp import Warp
+from .schema import DISCRETE, MASS, Column, Scalar, Schema
+from .values import is_gap
+from .warp import INSIDE, Warp
 
 Floats = NDArray[np.float64]
 
+_CELLS = 1 << 20  # values standardised at a time
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """Rows as a model sees them.
 
     Attributes:
         x: (n, d) continuous part; NaN where missing.
-        codes: (n, c) level numbers of discrete columns; -1 where missing, -2 for a level that the
-            fit never saw.
-        log_det: (n,) log |dx/d(data)| over the observed entries, to be added to the log density of
-            `x`; -inf for rows that the fit gives probability zero.
+        codes: (n, c) level numbers of discrete columns; -1 where missing, -2 for what the fit never
+            saw.
+        log_det: (n,) log |dx/d(data)| summed over observed columns, to be added to the log density
+            of `x`; -inf for rows that the fit gives probability zero.
     """
 
     x: NDArray[Any]
@@ -53,25 +58,26 @@ class Encoded:
         return len(self.log_det)
 
     def take(self, rows: Any) -> Encoded:
+        """Some rows, by slice, numbers or mask."""
         return Encoded(self.x[rows], self.codes[rows], self.log_det[rows])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Codec:
-    """Maps columns to `Encoded` and back; made by `fit`.
+    """The map of rows to `Encoded` and back; made by `fit`.
 
     Attributes:
-        warps: the continuous columns and how each is mapped.
-        discrete: the discrete columns.
-        constants: columns with one value in the fit, and that value.
-        empties: columns with no value in the fit.
         schema: of the rows fitted.
+        warps: the continuous columns, and how each is mapped.
+        discrete: the discrete columns that stay so.
+        constants: columns with one value in the rows fitted, and that value.
+        empties: columns with no value in the rows fitted.
     """
 
     schema: Schema
     warps: tuple[Warp, ...]
     discrete: tuple[Column, ...]
-    constants: Mapping[str, Any]
+    constants: Mapping[str, Scalar]
     empties: tuple[str, ...]
 
     @classmethod
@@ -80,43 +86,67 @@ class Codec:
         data: Dataset,
         *,
         scaling: Literal["standard", "none"] = "standard",
-        discrete: Literal["native", "dequantised"] = "dequantised",
+        discrete: Literal["native", "dequantised"] = "native",
         weights: Floats | None = None,
     ) -> Codec:
-        """The codec of these rows."""
+        """The codec of these rows.
+
+        Args:
+            data: a table.
+            scaling: "standard" gives continuous columns mean 0 and variance 1.
+            discrete: "native" keeps discrete columns as level numbers, "dequantised" makes them
+                continuous.
+            weights: (n,) weights of the rows; those of weight 0 do not count.
+
+        Raises:
+            InputError: if a value is outside the support of its column, naming column and row.
+        """
+        check_support(data.columns, data.schema)
         if weights is not None and (weights == 0).any():
             kept = np.flatnonzero(weights > 0)
             data, weights = data.take(kept), weights[kept]
         warps: list[Warp] = []
         natives: list[Column] = []
-        constants: dict[str, Any] = {}
+        constants: dict[str, Scalar] = {}
         empties: list[str] = []
         for column in data.schema.columns:
             values = data.columns[column.name]
-            known = values[_observed(values)]
-            if column.kind == "empty" or len(known) == 0:
-                empties.append(column.name)
-            elif (column.kind == "constant" or column.kind not in DISCRETE) and _single(known):
-                constants[column.name] = known[0] if values.dtype.kind == "O" else float(known[0])
-            elif column.kind == "constant":
+            known = values[~is_gap(values)]
+            if column.kind == "constant":
                 constants[column.name] = column.levels[0]
-            elif column.kind in DISCRETE and discrete == "native":
-                natives.append(column)
+            elif column.kind == "empty" or not len(known):
+                empties.append(column.name)
+            elif column.kind in DISCRETE:
+                if discrete == "native":
+                    natives.append(column)
+                else:
+                    warps.append(
+                        Warp.fit(
+                            column,
+                            _numbers(column, values),
+                            weights,
+                            standardise=scaling == "standard",
+                        )
+                    )
+            elif (known == known[0]).all():
+                constants[column.name] = float(known[0])
             else:
-                numbers = _codes(column, values) if column.kind in DISCRETE else values
-                warps.append(Warp.fit(column, numbers, weights, standardise=scaling == "standard"))
+                warps.append(Warp.fit(column, values, weights, standardise=scaling == "standard"))
         return cls(data.schema, tuple(warps), tuple(natives), constants, tuple(empties))
 
     @property
     def continuous_names(self) -> tuple[str, ...]:
+        """The columns of `Encoded.x`."""
         return tuple(w.column.name for w in self.warps)
 
     @property
     def discrete_names(self) -> tuple[str, ...]:
+        """The columns of `Encoded.codes`."""
         return tuple(c.name for c in self.discrete)
 
     @property
     def n_levels(self) -> tuple[int, ...]:
+        """How many levels each of the discrete columns has."""
         return tuple(len(c.levels) for c in self.discrete)
 
     @property
@@ -125,75 +155,77 @@ class Codec:
         return tuple(w.column.name for w in self.warps if w.noisy)
 
     @property
+    def degenerate(self) -> tuple[str, ...]:
+        """Columns that have several values by the schema, and one or none in the rows fitted."""
+        held = (*self.constants, *self.empties)
+        return tuple(n for n in held if self.schema[n].kind not in ("constant", "empty"))
+
+    @property
     def measure(self) -> Measure:
-        """What a density of these columns is per: a unit, a value, or both."""
-        kinds = [w.column.kind in MASS for w in self.warps] + [True] * len(self.discrete)
-        if kinds and all(kinds):
+        """What the likelihood of a row is: a density, a mass, or a density in some columns only."""
+        mass = [w.column.kind in MASS for w in self.warps] + [True] * len(self.discrete)
+        if all(mass):
             return "mass"
-        return "mixed" if any(kinds) else "density"
+        return "mixed" if any(mass) else "density"
 
     def encode(self, data: Dataset, offsets: Floats | None = None) -> Encoded:
-        """Rows as a model sees them; `offsets` (n or 1, d) in [0, 1) are places inside the cells,
-        None their middle."""
+        """Rows as a model sees them.
+
+        Args:
+            data: rows under the schema fitted.
+            offsets: (n or 1, d) places in [0, 1) within the cells of `dequantised` columns; None is
+                the middle.
+        """
         n = len(data)
-        log_det = np.zeros(n)
-        whole = self._untouched(data)
-        if whole is not None:
-            x: NDArray[Any] = whole
-        else:
+        x, log_det = self._untouched(data), np.zeros(n)
+        if x is None:
             x = np.empty((n, len(self.warps)))
+            self._encode_linear(data, offsets, x, log_det)
             for j, warp in enumerate(self.warps):
-                values = data.columns[warp.column.name]
-                if warp.column.kind in DISCRETE:
-                    values = _codes(warp.column, values)
-                places = 0.5 if offsets is None else offsets[:, j]
-                x[:, j], derivative = warp.forward(values.astype(np.float64), places)
-                log_det += derivative
+                if not warp.linear:
+                    values = _numbers(warp.column, data.columns[warp.column.name])
+                    places = 0.5 if offsets is None else offsets[:, j]
+                    x[:, j], log_slope = warp.forward(values, places)
+                    log_det += np.where(np.isnan(log_slope), 0.0, log_slope)
         codes = np.empty((n, len(self.discrete)), dtype=np.int32)
         for j, column in enumerate(self.discrete):
-            found = _codes(column, data.columns[column.name])
-            codes[:, j] = np.where(np.isnan(found), -1, found)
-        for name, value in self.constants.items():
-            values = data.columns[name]
-            log_det[_observed(values) & (values != value)] = -np.inf
+            codes[:, j] = level_codes(column, data.columns[column.name])
+        for name in self.constants:
+            log_det[self._differs(name, data.columns[name])] = -np.inf
         return Encoded(x, codes, log_det)
 
     def decode(self, encoded: Encoded) -> dict[str, NDArray[Any]]:
-        """Columns of the rows: on the grid where they are rounded, inside their bounds, levels in
-        place of codes."""
-        n = len(encoded)
+        """Columns of the rows: rounded to their grid, inside their bounds, levels restored."""
+        n = len(encoded.x)
         out: dict[str, NDArray[Any]] = {}
         for j, warp in enumerate(self.warps):
-            values = warp.inverse(encoded.x[:, j])
+            values = warp.inverse(encoded.x[:, j].astype(np.float64))
             out[warp.column.name] = (
-                _levels(warp.column, values) if warp.column.kind in DISCRETE else values
+                _levels(warp.column, np.where(np.isnan(values), -1, values).astype(np.int32))
+                if warp.column.kind in DISCRETE
+                else values
             )
         for j, column in enumerate(self.discrete):
-            codes = encoded.codes[:, j].astype(np.float64)
-            out[column.name] = _levels(column, np.where(codes < 0, np.nan, codes))
+            out[column.name] = _levels(column, encoded.codes[:, j])
         for name, value in self.constants.items():
-            out[name] = np.full(n, value, dtype=np.float64 if isinstance(value, float) else object)
+            out[name] = np.full(n, value, dtype=object if isinstance(value, str) else np.float64)
         for name in self.empties:
-            numeric = self.schema[name].numeric
-            out[name] = np.full(
-                n, np.nan if numeric else None, dtype=np.float64 if numeric else object
+            out[name] = (
+                np.full(n, np.nan) if self.schema[name].numeric else np.full(n, None, dtype=object)
             )
         return {name: out[name] for name in self.schema.names}
 
     def unseen(self, data: Dataset) -> dict[str, list[Any]]:
-        """Column -> values that the fit gives probability zero because it never saw them."""
+        """Column -> its values that have probability zero: never seen, or outside its support."""
         found: dict[str, list[Any]] = {}
-        columns = [*self.discrete, *(w.column for w in self.warps if w.column.kind in DISCRETE)]
-        for column in columns:
+        for column in self.schema.columns:
             values = data.columns[column.name]
-            new = values[_codes(column, values) == -2]
-            if len(new):
-                found[column.name] = sorted(set(new.tolist()), key=str)
-        for name, value in self.constants.items():
-            values = data.columns[name]
-            new = values[_observed(values) & (values != value)]
-            if len(new):
-                found[name] = sorted(set(new.tolist()), key=str)
+            if column.name in self.constants:
+                outside = self._differs(column.name, values)
+            else:
+                outside = outside_support(column, values)
+            if outside.any():
+                found[column.name] = list(dict.fromkeys(values[outside].tolist()))
         return found
 
     def select(self, names: Collection[str]) -> Codec:
@@ -207,16 +239,18 @@ class Codec:
         )
 
     def to_json(self) -> dict[str, Any]:
+        """A dict of plain values; numbers survive exactly."""
         return {
             "schema": self.schema.to_json(),
             "warps": [w.to_json() for w in self.warps],
-            "discrete": self.discrete_names,
+            "discrete": list(self.discrete_names),
             "constants": dict(self.constants),
-            "empties": self.empties,
+            "empties": list(self.empties),
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Codec:
+        """The codec that `to_json` wrote."""
         schema = Schema.from_json(body["schema"])
         return cls(
             schema,
@@ -227,44 +261,69 @@ class Codec:
         )
 
     def _untouched(self, data: Dataset) -> NDArray[Any] | None:
-        """The rows' own array, where encoding would change nothing in it."""
-        same = data.array is not None and len(self.warps) == data.array.shape[1]
+        """The rows' own array, where encoding changes nothing in it."""
+        same = data.array is not None and data.array.shape[1] == len(self.warps)
         return data.array if same and all(w.identity for w in self.warps) else None
 
+    def _encode_linear(
+        self, data: Dataset, offsets: Floats | None, x: Floats, log_det: Floats
+    ) -> None:
+        """Real columns, all at once in blocks of rows: z = (x + width (u - 1/2) - m) / s."""
+        index = [j for j, w in enumerate(self.warps) if w.linear]
+        if not index:
+            return
+        warps = [self.warps[j] for j in index]
+        names = [w.column.name for w in warps]
+        place = [list(data.columns).index(name) for name in names]
+        width = np.array([w.column.width or 0.0 for w in warps])
+        shift, scale = np.array([w.shift for w in warps]), np.array([w.scale for w in warps])
+        step = max(1, _CELLS // len(index))
+        for start in range(0, len(data), step):
+            rows = slice(start, start + step)
+            if data.array is not None:
+                v = data.array[rows][:, place].astype(np.float64)
+            else:
+                v = np.column_stack([data.columns[name][rows] for name in names]).astype(np.float64)
+            if offsets is not None and width.any():
+                u = offsets[:, index] if len(offsets) == 1 else offsets[rows][:, index]
+                v += width * (np.clip(u, INSIDE, 1 - INSIDE) - 0.5)
+            gaps = np.isnan(v)
+            v -= shift
+            v /= scale
+            x[rows, index] = v
+            if gaps.any():
+                log_det[rows] -= (~gaps) @ np.log(scale)
+            else:
+                log_det[rows] -= np.log(scale).sum()
 
-def _observed(values: NDArray[Any]) -> NDArray[np.bool_]:
-    if values.dtype.kind == "f":
-        return ~np.isnan(values)
-    return np.array([v is not None for v in values], dtype=bool)
+    def _differs(self, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """(n,) whether each value is observed and other than the column's constant."""
+        constant = self.constants[name]
+        if values.dtype == object or isinstance(constant, str):
+            return np.asarray(~is_gap(values) & (values != constant))
+        other = values != constant
+        if self.schema[name].dtype == "float32" or values.dtype == np.float32:
+            other &= values.astype(np.float32) != np.float32(constant)
+        return np.asarray(~np.isnan(values) & other)
 
 
-def _single(known: NDArray[Any]) -> bool:
-    return bool(known[0] == known[-1] and (known == known[0]).all())
+def _numbers(column: Column, values: NDArray[Any]) -> Floats:
+    """Values in double precision; level numbers of a discrete column, NaN where missing."""
+    if column.kind not in DISCRETE:
+        return values.astype(np.float64)
+    codes = level_codes(column, values)
+    return np.where(codes == -1, np.nan, codes.astype(np.float64))
 
 
-def _codes(column: Column, values: NDArray[Any]) -> Floats:
-    """Level numbers as floats: NaN where missing, -2 for a level that is not the column's."""
-    if values.dtype.kind == "f":
-        levels = np.asarray(column.levels, dtype=np.float64)
-        order = np.argsort(levels)
-        place = np.minimum(np.searchsorted(levels[order], values), len(levels) - 1)
-        found = order[place].astype(np.float64)
-        return np.where(
-            np.isnan(values), np.nan, np.where(levels[order[place]] == values, found, -2.0)
-        )
-    number = {level: float(code) for code, level in enumerate(column.levels)}
-    return np.array([np.nan if v is None else number.get(v, -2.0) for v in values])
-
-
-def _levels(column: Column, codes: Floats) -> NDArray[Any]:
-    known = ~np.isnan(codes)
-    levels: NDArray[Any]
+def _levels(column: Column, codes: NDArray[np.int32]) -> NDArray[Any]:
+    """Levels of level numbers; missing where the number is negative."""
+    known = codes >= 0
+    out: NDArray[Any]
     if column.numeric:
-        levels = np.asarray(column.levels, dtype=np.float64)
-        out: NDArray[Any] = np.full(len(codes), np.nan)
+        levels: NDArray[Any] = np.array(column.levels, dtype=np.float64)
+        out = np.full(len(codes), np.nan)
     else:
-        levels = np.empty(len(column.levels), dtype=object)
-        levels[:] = column.levels
+        levels = np.array(column.levels, dtype=object)
         out = np.full(len(codes), None, dtype=object)
-    out[known] = levels[codes[known].astype(np.intp)]
+    out[known] = levels[codes[known]]
     return out

@@ -1,139 +1,233 @@
-"""Arrays and frames into columns, and columns back into what came in."""
+"""Arrays and frames into columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .schema import DISCRETE, Column, Schema
-from .values import as_objects
+from .schema import Scalar
+from .values import COMPLEX, check_finite, settle
 
-_FRAMES = ("pandas", "polars", "pyarrow")
+CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 
 
-@dataclass(frozen=True)
+@dataclass
 class Table:
-    """What a container holds, before its columns are understood."""
+    """What a container holds.
 
-    columns: dict[str, NDArray[Any]]
+    Attributes:
+        like: the kind of container: "numpy:float32", "numpy:object", "dict", "pandas", "polars",
+            "pyarrow".
+        columns: name -> (n,) floats, or text as objects.
+        array: (n, d) floats, where it came as one array of numbers.
+        images: (n, c, h, w), where it holds images.
+        levels: declared levels of categorical and truth-valued columns.
+        ordered: columns whose levels go from low to high.
+        dtypes: how each column was stored.
+        native: the container itself.
+    """
+
     like: str
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     array: NDArray[Any] | None = None
     images: NDArray[Any] | None = None
-    n_rows: int = 0
-    declared: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    levels: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    ordered: set[str] = field(default_factory=set)
+    dtypes: dict[str, str] = field(default_factory=dict)
+    native: Any = None
 
-    def with_declared_levels(self, schema: Schema) -> Schema:
-        """The order of levels that a frame's own categorical type declares, if it covers what was
-        seen."""
-        columns = []
-        for column in schema.columns:
-            levels = self.declared.get(column.name, ())
-            if column.kind in DISCRETE and set(column.levels) <= set(levels):
-                column = replace(
-                    column, levels=levels, kind="binary" if len(levels) == 2 else "categorical"
-                )
-            columns.append(column)
-        return replace(schema, columns=tuple(columns))
+    def add(self, name: str, values: NDArray[Any], dtype: str = "") -> None:
+        """Take a column in."""
+        if name in self.columns:
+            raise InputError(f"two columns are named {name!r}; give each its own name.")
+        self.columns[name], truth = settle(name, values)
+        self.dtypes[name] = dtype or str(values.dtype)
+        if truth:
+            self.levels[name] = (False, True)
 
 
-def columns_of(X: Any, names: Sequence[str] | None) -> Table:
-    """The columns of an array, frame or mapping; `names` are for what has none of its own."""
+def read_table(X: Any, names: Sequence[str] | None = None) -> Table:
+    """The columns of an array, frame or mapping.
+
+    Args:
+        X: (n, d) array or nested lists, (n, c, h, w) images, frame, or mapping of names to (n,)
+            columns.
+        names: of the columns of a plain array; "x0", "x1", ... where None.
+
+    Raises:
+        InputError: if it is no table: one-dimensional, ragged, complex, without rows or columns.
+        TypeError: for sparse matrices, and values that are neither numbers nor text.
+    """
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise TypeError("A sparse matrix was passed, but dense data is required. Use X.toarray().")
-    if isinstance(X, Mapping):
-        return Table({str(k): np.asarray(v) for k, v in X.items()}, "pandas")
-    frame = None if isinstance(X, np.ndarray | list | tuple) else _frame(X)
-    if frame is not None:
-        return frame
-    array = np.asarray(X)
-    if np.iscomplexobj(array):
-        raise InputError(
-            "Complex data not supported; give real numbers, such as the real and imaginary parts as columns."
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. "
+            "Use '.toarray()' to convert it."
         )
+    if isinstance(X, Mapping):
+        table = _mapping(X)
+    elif isinstance(X, np.ndarray | list | tuple):
+        table = _array(X, names)
+    else:
+        found = _frame(X)
+        table = _array(X, names) if found is None else found
+    _check_size(table)
+    return table
+
+
+def as_images(array: NDArray[Any]) -> NDArray[Any]:
+    """(n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), without a copy.
+
+    Raises:
+        InputError: where the channels cannot be told.
+    """
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"images of type {array.dtype} given; expected numbers.")
     if array.ndim == 3:
-        array = array[:, None]
-    if array.ndim == 4:
-        return Table({}, "numpy", images=array)
-    if array.ndim != 2:
+        return array[:, None]
+    if array.ndim != 4 or not (array.shape[1] in CHANNELS or array.shape[3] in CHANNELS):
         raise InputError(
-            f"Expected 2D array, got {array.ndim}D array instead. Reshape your data either using "
-            "array.reshape(-1, 1) "
-            "if it has a single column, or array.reshape(1, -1) if it is a single row."
+            f"an array of shape {array.shape} given; expected a table (n, d), or images (n, h, w), "
+            "(n, c, h, w) or (n, h, w, c) with 1, 3 or 4 channels. Reshape it."
+        )
+    if array.shape[1] not in CHANNELS:
+        return np.moveaxis(array, 3, 1)
+    return array
+
+
+def _mapping(X: Mapping[Any, Any]) -> Table:
+    table = Table("dict")
+    lengths = set()
+    for name, given in X.items():
+        values = np.asarray(given)
+        if values.ndim != 1:
+            raise InputError(
+                f"column {name!r} has shape {values.shape}; expected one value a row, (n,)."
+            )
+        lengths.add(len(values))
+        table.add(str(name), values)
+    if len(lengths) > 1:
+        raise InputError(f"columns of {sorted(lengths)} values given; expected as many in each.")
+    return table
+
+
+def _array(X: Any, names: Sequence[str] | None) -> Table:
+    if isinstance(X, np.ma.MaskedArray):
+        floats = X.dtype.kind in "fiub"
+        X = np.ma.filled(X.astype(np.float64 if floats else object), np.nan if floats else None)
+    try:
+        array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # numbers beside text stay numbers
+    except ValueError as error:
+        raise InputError(
+            f"rows of different lengths given; expected as many values in each. ({error})"
+        ) from None
+    if array.dtype.names:
+        table = _mapping({name: array[name] for name in array.dtype.names})
+        table.like = "pandas"
+        return table
+    if array.dtype.kind == "c":
+        raise InputError(COMPLEX)
+    if array.ndim in (3, 4):
+        images = as_images(array)
+        if images.dtype.kind == "f":
+            check_finite("images", np.abs(images).max(axis=(1, 2, 3), initial=0))
+        return Table(f"numpy:{array.dtype}", images=images, native=array)
+    if array.ndim != 2:
+        what = "scalar array" if array.ndim == 0 else f"{array.ndim}D array"
+        raise InputError(
+            f"Expected 2D array, got {what} instead. Reshape your data using "
+            "array.reshape(-1, 1) if it has a single column, or array.reshape(1, -1) if it is a "
+            "single row."
         )
     return _matrix(array, names)
 
 
 def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> Table:
-    n, d = array.shape
+    d = array.shape[1]
     if names is None or len(names) != d:
         names = [f"x{j}" for j in range(d)]
-    if array.dtype in (np.float32, np.float64):
-        like, whole = f"numpy:{array.dtype.name}", array
-    elif array.dtype.kind in "fiub":
-        like, whole = "numpy:float64", array.astype(np.float64)
-    else:
-        return Table({name: array[:, j] for j, name in enumerate(names)}, "numpy:object", n_rows=n)
-    return Table({name: whole[:, j] for j, name in enumerate(names)}, like, whole, n_rows=n)
+    if array.dtype.kind in "fiub":
+        single = array.dtype in (np.float32, np.float64)
+        whole = array if single else array.astype(np.float64)
+        columns = {name: whole[:, j] for j, name in enumerate(names)}
+        dtypes = dict.fromkeys(names, str(array.dtype))
+        return Table(f"numpy:{whole.dtype}", columns, whole, dtypes=dtypes, native=array)
+    table = Table("numpy:object", native=array)
+    for j, name in enumerate(names):
+        table.add(name, array[:, j])
+    if not table.levels and all(v.dtype != object for v in table.columns.values()) and d:
+        return _matrix(np.column_stack(list(table.columns.values())), names)
+    return table
 
 
 def _frame(X: Any) -> Table | None:
     import narwhals as nw
 
-    frame = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
+    try:
+        frame = nw.from_native(X, pass_through=True, allow_series=True)
+    except nw.exceptions.DuplicateError as error:
+        raise InputError(f"two columns have one name; give each its own. ({error})") from None
     if isinstance(frame, nw.Series):
-        frame = frame.alias(str(frame.name or "y")).to_frame()
+        raise InputError(
+            "one column given, expected a table. Reshape your data: make it a frame of one column "
+            "(`.to_frame()`)."
+        )
+    if isinstance(frame, nw.LazyFrame):
+        raise InputError("a lazy frame given; expected its rows. Collect it first (`.collect()`).")
     if not isinstance(frame, nw.DataFrame):
         return None
-    columns: dict[str, NDArray[Any]] = {}
-    declared: dict[str, tuple[Any, ...]] = {}
-    for name in frame.columns:
-        series = frame[name]
-        numeric = series.dtype.is_numeric()
-        if numeric and series.null_count():
-            series = series.cast(nw.Float64)
-        if numeric:
-            values = series.to_numpy()
-            values = (
-                values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
-            )
-        else:
-            values = as_objects(np.array(series.to_list(), dtype=object))
-        if series.dtype in (nw.Categorical, nw.Enum):
-            declared[str(name)] = tuple(series.cat.get_categories().to_list())
-        columns[str(name)] = values
-    return Table(columns, str(frame.implementation), n_rows=len(frame), declared=declared)
+    library = str(frame.implementation)
+    table = Table("pandas" if library in ("modin", "cudf") else library, native=X)
+    for name, series in zip(frame.columns, frame.iter_columns(), strict=True):
+        _add_series(table, str(name), series)
+    return table
 
 
-def rebuild(columns: Mapping[str, NDArray[Any]], schema: Schema, like: str) -> Any:
-    """Columns in the kind of container that `like` names; whole-numbered columns of frames as
-    integers."""
-    kind, _, dtype = like.partition(":")
-    if kind == "numpy":
-        parts = [columns[c.name] for c in schema.columns]
-        if any(p.dtype.kind != "f" for p in parts):
-            return np.column_stack([p.astype(object) for p in parts])
-        return np.column_stack(parts).astype(dtype if dtype != "object" else np.float64)
-    typed = {c.name: _typed(c, columns[c.name]) for c in schema.columns}
+def _add_series(table: Table, name: str, series: Any) -> None:
     import narwhals as nw
 
-    backend = kind if kind in _FRAMES else "pandas"
-    return nw.from_dict(typed, backend=backend).to_native()
+    native = series.to_native()
+    dtype = str(native.dtype) if table.like == "pandas" else str(series.dtype)
+    categorical = series.dtype in (nw.Categorical, nw.Enum)
+    if series.dtype.is_numeric() and not isinstance(series.dtype, nw.Decimal):
+        if series.null_count():
+            series = series.cast(nw.Float64)
+        values = series.to_numpy()
+    elif series.dtype.is_temporal():
+        values = np.empty(len(series), dtype="M8[s]")
+    else:
+        values = np.empty(len(series), dtype=object)
+        values[:] = series.to_list()
+    table.add(name, values, "category" if categorical and table.like == "pandas" else dtype)
+    if categorical and (table.like == "pandas" or series.dtype == nw.Enum):
+        enum = table.like != "pandas"
+        declared = series.dtype.categories if enum else native.cat.categories.tolist()
+        text = table.columns[name].dtype == object
+        table.levels[name] = tuple(str(v) if text else v for v in declared)
+    if categorical and table.like == "pandas" and native.cat.ordered:
+        table.ordered.add(name)
 
 
-def _typed(column: Column, values: NDArray[Any]) -> Any:
-    """A column's values as a frame should hold them."""
-    if values.dtype.kind == "f":
-        whole = (
-            column.kind in ("count", "ordinal", "binary", "constant") or column.width is not None
+def _check_size(table: Table) -> None:
+    if table.images is not None:
+        n, d = table.images.shape[:2]
+    else:
+        n, d = len(next(iter(table.columns.values()), ())), len(table.columns)
+        if d == 0 and hasattr(table.native, "__len__"):
+            n = len(table.native)
+    shape = f"(shape=({n}, {d}))"
+    if d == 0:
+        raise InputError(
+            f"0 feature(s) {shape} while a minimum of 1 is required. Give at least one column."
         )
-        if whole and len(values) and np.all(values == np.round(values)):
-            return values.astype(np.int64)
-        return values
-    if all(isinstance(v, bool) for v in values):
-        return values.astype(bool)
-    return values.tolist()
+    if n == 0:
+        raise InputError(
+            f"Found array with 0 sample(s) {shape} while a minimum of 1 is required. "
+            "Give at least one row."
+        )

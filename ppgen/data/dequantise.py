@@ -2,7 +2,10 @@
 
 The noise of a row depends on the row's contents and a seed, never on its place or its neighbours:
 scoring a subset gives the same numbers as scoring the whole, and two models are compared on the
-same noisy rows.
+same noisy rows. Several draws of a row are a Latin hypercube (McKay, Beckman and Conover, "A
+comparison of three methods for selecting values of input variables", 1979,
+https://doi.org/10.2307/1268522): each is uniform in the cell, and along each column they fall into
+different strata.
 """
 
 from __future__ import annotations
@@ -13,13 +16,28 @@ from numpy.typing import NDArray
 from .dataset import Dataset
 from .splits import mix, row_hashes
 
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
-def offsets(data: Dataset, d: int, draw: int, seed: int = 0) -> NDArray[np.float64]:
-    """(n, d) places in [0, 1) inside the cells of d columns, for draw number `draw`."""
+
+def offsets(
+    data: Dataset, d: int, *, draw: int, draws: int = 1, seed: int = 0
+) -> NDArray[np.float64]:
+    """(n, d) places in [0, 1) inside the cells of d columns: draw number `draw` of `draws`.
+
+    Args:
+        data: the rows.
+        d: columns with cells.
+        draw: which draw, from 0 to draws - 1.
+        draws: how many belong together, a power of two.
+        seed: draws of different seeds are independent.
+    """
     rows = row_hashes(data, seed)[:, None]
-    columns = (np.arange(d, dtype=np.uint64) + np.uint64(draw) * np.uint64(d) + np.uint64(1))[
-        None, :
-    ]
+    columns = np.arange(1, d + 1, dtype=np.uint64)[None, :]
     with np.errstate(over="ignore"):
-        bits = mix(rows + columns * np.uint64(0x9E3779B97F4A7C15))
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        place = mix(rows + columns * _GOLDEN)
+        jitter = mix(place + np.uint64(draw + 1) * _GOLDEN)
+    # k -> a k + b mod K with a odd permutes 0 ... K - 1, K being a power of two.
+    a = ((place >> np.uint64(32)) | np.uint64(1)) & np.uint64(0xFFFF)
+    stratum = (a * np.uint64(draw) + (place & np.uint64(0xFFFF))) & np.uint64(draws - 1)
+    inside = (jitter >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (stratum.astype(np.float64) + inside) / draws

@@ -2,110 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .schema import Column, Schema
+from .rounding import find_ties
+from .schema import Column, Kind, Scalar, Schema
+from .values import check_finite, is_gap
 
-_FEW_LEVELS = 10  # whole numbers with up to as many values are ordinal
-_ENOUGH_ROWS = 50  # ... if there are at least as many rows
-_TIED_SHARE = 0.05  # repeats beyond which a real column counts as tied
-_MOST_SORTED = 200_000
-_MOST_LEVELS = 100
-_GRID_TOLERANCE = 1e-6  # of a step
+_MOST_ORDINAL = 10  # distinct whole numbers that are still levels
+_LEAST_ROWS = 50  # rows from which a few distinct whole numbers are no accident
+_LEAST_BINARY = 3  # rows below which two different numbers are just two numbers
 
 
-def infer_schema(columns: Mapping[str, NDArray[Any]], *, array: bool) -> Schema:
-    """The schema of columns (floats with NaN, or objects with None).
+def infer_schema(
+    columns: Mapping[str, NDArray[Any]],
+    *,
+    like: str,
+    levels: Mapping[str, Sequence[Scalar]] | None = None,
+    ordered: Iterable[str] = (),
+    dtypes: Mapping[str, str] | None = None,
+) -> Schema:
+    """What the columns are, from their values.
 
     Args:
-        columns: name -> (n,) values.
-        array: whether they came as one numeric array, whose columns are real whatever their values are, as in
-            scikit-learn.
+        columns: name -> (n,) values: floats with NaN for gaps, or text as objects with None for
+            gaps.
+        like: the container. In an array ("numpy:...") numbers are real throughout, as users of
+            scikit-learn expect; elsewhere two values are binary, few whole numbers ordinal and more
+            of them counts.
+        levels: declared levels of categorical and truth-valued columns, whose order is kept.
+        ordered: columns whose declared levels go from low to high.
+        dtypes: how the container stores each column.
 
     Raises:
-        InputError: if a value is infinite.
+        InputError: for an infinite value, naming column and row.
     """
+    levels, dtypes, ranked = levels or {}, dtypes or {}, set(ordered)
     found = []
     for name, values in columns.items():
-        numeric = values.dtype.kind == "f"
-        found.append(_numeric(name, values, array) if numeric else _text(name, values))
+        dtype = dtypes.get(name, str(values.dtype))
+        if values.dtype == object or name in levels:
+            column = _levels(name, values, levels.get(name), dtype, name in ranked)
+        else:
+            column = _number(name, values, dtype, plain=like.startswith("numpy"))
+        found.append(column)
     return Schema(tuple(found))
 
 
-def _text(name: str, values: NDArray[Any]) -> Column:
-    gaps = np.array([v is None for v in values])
-    levels = {v for v in values if v is not None}
-    if not levels:
-        return Column(name, "empty", missing=True)
-    ordered = tuple(sorted(levels, key=lambda v: (str(type(v)), v)))
-    if len(ordered) == 1:
-        return Column(name, "constant", bool(gaps.any()), levels=ordered)
-    kind = "binary" if len(ordered) == 2 else "categorical"
-    return Column(name, kind, bool(gaps.any()), levels=ordered)  # type: ignore[arg-type]
+def levels_of(values: NDArray[Any]) -> tuple[Scalar, ...]:
+    """The distinct values of a column, sorted, as Python scalars; whole numbers as int."""
+    if values.dtype == object:
+        return tuple(sorted({v for v in values.tolist() if v is not None}, key=str))
+    distinct = np.unique(values[~np.isnan(values)])
+    return tuple(int(v) if v.is_integer() else v for v in distinct.tolist())
 
 
-def _numeric(name: str, values: NDArray[np.floating[Any]], array: bool) -> Column:
-    infinite = np.isinf(values)
-    if infinite.any():
-        raise InputError(
-            f"column {name!r} holds infinity in row {int(np.argmax(infinite))}; expected finite numbers. "
-            "Drop the row or mark the value as missing."
-        )
+def _levels(
+    name: str,
+    values: NDArray[Any],
+    declared: Sequence[Scalar] | None,
+    dtype: str,
+    ordered: bool,
+) -> Column:
+    seen = levels_of(values)
+    missing = bool(is_gap(values).any())
+    if not seen:
+        return Column(name, "empty", missing=True, levels=tuple(declared or ()), dtype=dtype)
+    known = seen if declared is None else tuple(declared)
+    if len(seen) == 1 and not missing:
+        one = [level for level in known if level == seen[0]]
+        return Column(name, "constant", levels=(one[0],), dtype=dtype)
+    kind: Kind = "binary" if len(known) == 2 else "ordinal" if ordered else "categorical"
+    return Column(name, kind, missing, levels=known, dtype=dtype)
+
+
+def _number(name: str, values: NDArray[np.floating[Any]], dtype: str, *, plain: bool) -> Column:
+    check_finite(name, values)
     gaps = np.isnan(values)
     missing = bool(gaps.any())
-    if gaps.all():
-        return Column(name, "empty", missing=True)
-    seen = values[~gaps] if missing else values
-    # Sorting millions of values to find ties is work that a thinned column answers as well.
-    thinned = seen[:: -(-len(seen) // _MOST_SORTED)]
-    distinct = np.unique(thinned)
-    if len(distinct) <= _MOST_LEVELS and len(thinned) < len(seen):
-        thinned, distinct = seen, np.unique(seen)
-    if len(distinct) == 1:
-        return Column(name, "constant", missing, levels=(float(distinct[0]),))
-    whole = bool(np.all(distinct == np.round(distinct)))
-    levels = tuple(float(v) for v in distinct)
-    if not array:
-        if len(distinct) == 2:
-            return Column(name, "binary", missing, levels=levels)
-        if whole and len(distinct) <= _FEW_LEVELS and len(seen) >= _ENOUGH_ROWS:
-            return Column(name, "ordinal", missing, levels=levels)
-        if whole and distinct[0] in (0, 1) and len(distinct) > _FEW_LEVELS:
-            return Column(name, "count", missing)
-    width, note = rounding(thinned, distinct)
-    return Column(name, "real", missing, width=width, note=note)
+    known = values[~gaps] if missing else values
+    if not len(known):
+        return Column(name, "empty", missing=True, dtype=dtype)
+    if not missing and (known == known[0]).all():
+        return Column(name, "constant", levels=levels_of(known[:1]), dtype=dtype)
+    if not plain:
+        kind = _discrete_kind(known)
+        if kind == "count":
+            return Column(name, kind, missing, dtype=dtype)
+        if kind is not None:
+            return Column(name, kind, missing, levels=levels_of(known), dtype=dtype)
+    width, note = find_ties(known, single=_is_single(known))
+    return Column(name, "real", missing, width=width, note=note, dtype=dtype)
 
 
-def rounding(
-    values: NDArray[np.floating[Any]], distinct: NDArray[np.floating[Any]]
-) -> tuple[float | None, str]:
-    """The step of the grid that tied values lie on, or None, with a note on ties that have no grid."""
-    if len(distinct) >= (1 - _TIED_SHARE) * len(values):
-        return None, ""
-    numbers = distinct.astype(np.float64)
-    steps = np.diff(numbers)
-    step = _nice(float(steps.min()))
-    # The grid runs through zero for decimal rounding, through the smallest value for any other.
-    for origin in (0.0, float(numbers[0])):
-        for candidate in (step, float(steps.min())):
-            cells = (numbers - origin) / candidate
-            precision = np.abs(numbers).max() * np.finfo(distinct.dtype).eps / candidate
-            if np.all(np.abs(cells - np.round(cells)) <= max(_GRID_TOLERANCE, 4 * precision)):
-                if precision > 0.01:
-                    break
-                return candidate, ""
-    places, counts = np.unique(values, return_counts=True)
-    top = int(np.argmax(counts))
-    share = counts[top] / len(values)
-    return None, f"tied without a grid ({places[top]:g} makes up {share:.0%} of it)"
+def _discrete_kind(known: NDArray[np.floating[Any]]) -> Kind | None:
+    """The discrete kind that numbers look like, or None."""
+    distinct = np.unique(known)
+    if len(distinct) == 2 and len(known) >= _LEAST_BINARY:
+        return "binary"
+    if len(distinct) < 3 or not np.all(distinct == np.round(distinct)):
+        return None
+    if len(distinct) <= _MOST_ORDINAL:
+        return "ordinal" if len(known) >= _LEAST_ROWS else None
+    return "count" if distinct[0] in (0, 1) else None
 
 
-def _nice(step: float) -> float:
-    """The nearest number of three digits, which is what people round to."""
-    digits = 10.0 ** (np.floor(np.log10(step)) - 2)
-    return float(f"{np.round(step / digits) * digits:.12g}")
+def _is_single(values: NDArray[np.floating[Any]]) -> bool:
+    """Whether the numbers have no more than single precision, whatever they are stored in."""
+    if values.dtype != np.float64:
+        return True
+    with np.errstate(over="ignore"):
+        return bool(np.all(values.astype(np.float32) == values))

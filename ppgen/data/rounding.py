@@ -1,8 +1,9 @@
 """Ties: values that many rows share, and the grid they lie on.
 
-A density has no bound at a value that is repeated, so rounding has to be found before a model is fitted. Values are rounded
-to a step w if all of them are x0 + k w, with k whole; w is then the greatest common divisor of their differences, found by
-Euclid's algorithm with a tolerance for what floating point itself rounds away.
+A density has no bound at a value that is repeated, so rounding has to be found before a model is
+fitted. Values are rounded to a step w if all of them are x0 + k w, with k whole; w is then the
+greatest common divisor of their differences, found by Euclid's algorithm with a tolerance for what
+floating point itself rounds away.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def find_ties(values: NDArray[np.floating], *, single: bool = False) -> tuple[fl
     step = grid_step(distinct, eps)
     if step is not None and spread / step <= _MOST_CELLS * n:
         return step, ""
-    # Continuous numbers collide in single precision: allow what a density spread over the quartiles would bring.
+    # Continuous numbers collide in single precision: allow what a density spread over the quartiles
+    # would bring.
     ulp = eps * float(np.abs(distinct).max())
     expected = -np.expm1(-n * ulp / (2 * spread)) if spread > 0 else 0.0
     if tied <= _TIED + expected:
@@ -53,7 +55,10 @@ def find_ties(values: NDArray[np.floating], *, single: bool = False) -> tuple[fl
 
 
 def grid_step(distinct: Floats, eps: float = float(np.finfo(np.float64).eps)) -> float | None:
-    """The step of the coarsest grid through sorted, distinct numbers known to a relative precision, or None."""
+    """The step of the coarsest grid through sorted, distinct numbers, or None.
+
+    `eps` is the relative precision to which they are known.
+    """
     noise = eps * float(np.abs(distinct).max())
     if len(distinct) < 2:
         return None
@@ -61,15 +66,14 @@ def grid_step(distinct: Floats, eps: float = float(np.finfo(np.float64).eps)) ->
         gaps = np.diff(distinct.astype(np.int64))
         step = float(np.gcd.reduce(gaps))
         return step if step > noise else None
-    gaps = np.diff(distinct)
-    gaps = gaps[gaps > 4 * noise]  # numbers this near are one number, written twice
-    if not len(gaps):
+    apart: Floats = distinct[1:] - distinct[:-1]
+    apart = apart[apart > 4 * noise]  # numbers this near are one number, written twice
+    divisor = _divisor(apart, noise) if len(apart) else None
+    if divisor is None:
         return None
-    step = _divisor(gaps, noise)
-    if step is None:
-        return None
-    # Rounding is to decimals nearly always: the exact decimal beats the estimate, if the numbers agree.
-    for candidate in (_nearest_decimal(step), step):
+    # Rounding is to decimals nearly always: the exact decimal beats the estimate, if the numbers
+    # agree.
+    for candidate in (_nearest_decimal(divisor), divisor):
         if _on_grid(distinct, candidate, noise):
             return candidate
     return None
@@ -82,7 +86,8 @@ def _divisor(gaps: Floats, noise: float) -> float | None:
     while step > floor:
         wholes = np.round(gaps / step)
         rest = np.abs(gaps - wholes * step)
-        # A step known to a precision of p gives k steps to k p, hence the tolerance grows with the multiple.
+        # A step known to a precision of p gives k steps to k p, hence the tolerance grows with the
+        # multiple.
         slack = np.maximum(4 * noise * (1 + wholes), _ON_GRID * step)
         if np.all(rest <= np.minimum(slack, 0.1 * step)):
             return float(gaps.sum() / wholes.sum())

@@ -50,6 +50,7 @@ class Column:
         levels: the values of a discrete column in order, or the one value of a constant column.
         width: the rounding step of a continuous column whose values are tied on a grid.
         note: what is peculiar about it, such as a value that many rows share.
+        dtype: how the container stored it, so that samples can be stored likewise.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Column:
     levels: tuple[Scalar, ...] = ()
     width: float | None = None
     note: str = ""
+    dtype: str = "float64"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -71,10 +73,8 @@ class Column:
 
     @property
     def numeric(self) -> bool:
-        """Whether its values are stored as floats."""
-        if self.kind in (*CONTINUOUS, "empty"):
-            return True
-        return all(isinstance(v, int | float) and not isinstance(v, bool) for v in self.levels)
+        """Whether its values are kept as floats (truth values are, as 0 and 1)."""
+        return not any(isinstance(level, str) for level in self.levels)
 
     def to_json(self) -> dict[str, Any]:
         """What differs from the defaults."""
@@ -196,7 +196,7 @@ class Schema:
 
 
 def _overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
-    settings = {"kind": given} if isinstance(given, str) else dict(given)
+    settings: dict[str, Any] = {"kind": given} if isinstance(given, str) else dict(given)
     known = ("kind", "lower", "upper", "period", "levels", "width")
     for key in settings:
         if key not in known:
@@ -208,7 +208,7 @@ def _overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
     for key in ("lower", "upper", "period", "width"):
         if settings.get(key) is not None:
             settings[key] = float(settings[key])
-    base = Column(column.name, kind, missing=column.missing)
+    base = Column(column.name, kind, missing=column.missing, dtype=column.dtype)
     if kind in CONTINUOUS and kind != "count":
         base = replace(base, width=_width(column), note=column.note)
     if kind in DISCRETE and column.kind in DISCRETE:
@@ -242,6 +242,16 @@ def _check_bounds(column: Column) -> None:
         raise InputError(
             f"column {column.name!r} is circular with period {period}; give a positive one, "
             "such as {'kind': 'circular', 'period': 360}."
+        )
+    if (lower is not None and column.kind not in ("interval", "circular")) or (
+        upper is not None and column.kind != "interval"
+    ):
+        raise InputError(
+            f"column {column.name!r} of kind {column.kind!r} is given bounds; say kind 'interval'."
+        )
+    if period is not None and column.kind != "circular":
+        raise InputError(
+            f"column {column.name!r} of kind {column.kind!r} has a period; say kind 'circular'."
         )
     if column.width is not None and not 0 < column.width < math.inf:
         raise InputError(

@@ -1,8 +1,10 @@
-"""Values as the two types that columns are stored in: floats with NaN, objects with None."""
+"""Values as the two types that columns are kept in: floats with NaN, text with None."""
 
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,49 +12,126 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
+COMPLEX = (
+    "Complex data not supported: give real numbers, such as the real and the imaginary part as "
+    "columns of their own."
+)
 
-def as_floats(name: str, values: NDArray[Any]) -> NDArray[np.floating[Any]]:
-    """Values as floats; a missing one becomes NaN. float32 and float64 come back as they are.
+
+def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+    """A column as floats (NaN where missing) or as text (objects, None where missing).
+
+    float32 and float64 come back as they are, without a copy.
+
+    Returns:
+        The values, and whether they are truth values (then 0.0 and 1.0).
 
     Raises:
-        InputError: if a value is text that is no number.
+        InputError: for dates and complex numbers.
+        TypeError: for what is neither number nor text.
     """
-    if values.dtype in (np.float32, np.float64):
-        return values
-    if values.dtype.kind in "fiub":
-        return values.astype(np.float64)
-    out = np.empty(len(values))
-    for row, value in enumerate(as_objects(values)):
-        try:
-            out[row] = math.nan if value is None else float(value)
-        except TypeError:
-            raise TypeError(
-                f"column {name!r} holds a {type(value).__name__} in row {row}; an argument must "
-                "be a string or a real number."
-            ) from None
-        except ValueError:
-            raise InputError(
-                f"column {name!r} holds the text {value!r} in row {row}; expected numbers. "
-                "Correct the value, or say that the column is categorical."
-            ) from None
-    return out
+    kind = values.dtype.kind
+    if kind in "fiu":
+        return _floats(values), False
+    if kind == "b":
+        return values.astype(np.float64), True
+    if kind == "c":
+        raise InputError(COMPLEX)
+    if kind in "mM":
+        raise InputError(_dates(name))
+    objects = as_objects(values)
+    types = {type(v) for v in objects}
+    types.discard(type(None))
+    if types == {bool}:
+        return np.array([math.nan if v is None else float(v) for v in objects]), True
+    if all(issubclass(t, Real | Decimal) for t in types):
+        return np.array([math.nan if v is None else float(v) for v in objects], np.float64), False
+    for t in types:
+        if not issubclass(t, str | bytes | Real | Decimal):
+            _refuse(name, objects, t)
+    for i, v in enumerate(objects):
+        if v is not None and type(v) is not str:
+            objects[i] = v.decode() if isinstance(v, bytes) else str(v)
+    return objects, False
 
 
-def as_objects(values: NDArray[Any]) -> NDArray[np.object_]:
-    """Values as Python objects; a missing one becomes None."""
+def as_objects(values: NDArray[Any]) -> NDArray[Any]:
+    """Values as Python objects in a new array; a missing one becomes None."""
     out = np.empty(len(values), dtype=object)
     out[:] = [None if is_missing(v) else _plain(v) for v in values.tolist()]
     return out
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN or a container's own mark for a missing value."""
+    """Whether a value is None, NaN or a library's own mark for a missing value."""
     if value is None:
         return True
-    if isinstance(value, float):
-        return math.isnan(value)
-    return type(value).__name__ in ("NAType", "NaTType")
+    if isinstance(value, float | Decimal):
+        return bool(value != value)
+    return type(value).__name__ in ("NAType", "NaTType", "MaskedConstant")
+
+
+def is_gap(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n,) whether each value of a settled column is missing."""
+    if values.dtype == object:
+        nothing: Any = None
+        return np.asarray(values == nothing, dtype=np.bool_)
+    return np.asarray(np.isnan(values))
+
+
+def to_numbers(name: str, values: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    """A settled column as floats.
+
+    Raises:
+        InputError: naming the first row whose text is no number.
+    """
+    if values.dtype != object:
+        return values
+    out = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        if value is not None:
+            try:
+                out[row] = float(value)
+            except ValueError:
+                raise InputError(
+                    f"column {name!r} holds the text {value!r} in row {row} (counted from 0); "
+                    "expected numbers. Correct the value, or say that the column is categorical."
+                ) from None
+    return out
+
+
+def check_finite(name: str, values: NDArray[np.floating[Any]]) -> None:
+    """Raise InputError naming the first row that holds an infinite value."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise InputError(
+            f"column {name!r} holds infinity in row {int(np.argmax(infinite))} (counted from 0); "
+            "expected finite numbers. Drop the row, or mark the value as missing."
+        )
+
+
+def _floats(values: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
 
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _dates(name: str) -> str:
+    return (
+        f"column {name!r} holds dates or durations; expected numbers or text. "
+        "Convert it, for example to days since a date."
+    )
+
+
+def _refuse(name: str, objects: NDArray[Any], wrong: type) -> None:
+    if wrong.__module__ == "datetime" or wrong.__name__ in ("Timestamp", "Timedelta"):
+        raise InputError(_dates(name))
+    if issubclass(wrong, complex):
+        raise InputError(COMPLEX)
+    row = next(i for i, v in enumerate(objects) if type(v) is wrong)
+    raise TypeError(
+        f"column {name!r}, row {row} (counted from 0): "
+        f"argument must be a string or a real number, not {wrong.__name__!r}."
+    )

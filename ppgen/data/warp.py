@@ -1,157 +1,207 @@
-"""The map of one continuous column: z = (g(v) - shift) / scale, with its derivative (see
-`codec`)."""
+"""The map of one continuous column, z = (g(v) - shift) / scale; `codec` says what v and g are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit
 
-from .schema import DISCRETE, Column
+from .bijections import Bijection, Floats, Identity, Log, Logit
+from .conform import outside_support
+from .schema import DISCRETE, MASS, Column
 
-Floats = NDArray[np.float64]
-_EDGE = 1e-9  # values on the edge of an interval stand this far inside, as a share of its length
+INSIDE = (
+    2.0**-20
+)  # places in a cell keep this far from its edges, or rounding errors would leave the cell
+_PLACES = (0.125, 0.375, 0.625, 0.875)  # where cells are looked at to find mean and spread
 
 
 @dataclass(frozen=True)
 class Warp:
-    """One continuous column's map.
+    """How one column is mapped.
 
     Attributes:
         column: what is mapped.
-        shift, scale: m and s of the standardisation; 0 and 1 for none.
+        shift, scale: the standardisation; 0 and 1 for none.
         cut: where a circle is opened.
+        origin: a value on the grid of a rounded column.
+        start: where the values of a circular column begin: they lie in [start, start + period).
     """
 
     column: Column
     shift: float = 0.0
     scale: float = 1.0
     cut: float = 0.0
+    origin: float = 0.0
+    start: float = 0.0
 
     @classmethod
     def fit(
-        cls, column: Column, values: NDArray[Any], weights: Floats | None, *, standardise: bool
+        cls, column: Column, values: Floats, weights: Floats | None, *, standardise: bool
     ) -> Warp:
-        """The map of these values; `standardise` gives z mean 0 and variance 1."""
+        """The map of (n,) values (level numbers for a discrete column), weighted if so given."""
         known = ~np.isnan(values)
-        numbers = values[known].astype(np.float64)
-        warp = cls(column, cut=_largest_gap(numbers, column.period) if column.period else 0.0)
+        v = values[known].astype(np.float64)
+        warp = cls(column)
+        if column.period is not None:
+            warp = replace(
+                warp, cut=_widest_gap(v, column.period), start=_start(column, column.period, v)
+            )
+        if column.width is not None:
+            warp = replace(warp, origin=_origin(float(v.min()), column.width))
         if not standardise:
             return warp
-        z, _ = warp.forward(numbers, 0.5)
-        shares = None if weights is None else weights[known]
-        shift = float(np.average(z, weights=shares))
-        scale = float(np.sqrt(np.average((z - shift) ** 2, weights=shares)))
-        return cls(column, shift, scale if scale > 0 else 1.0, warp.cut)
+        # A cell has a spread of its own, so that a column of few values is not blown up.
+        places = _PLACES if warp.noisy else (0.5,)
+        y = np.concatenate([warp.forward(v, place)[0] for place in places])
+        share = None if weights is None else np.tile(weights[known], len(places))
+        # Two passes about a value of the data: no digits are lost to a large offset.
+        near = float(y[0])
+        shift = near + float(np.average(y - near, weights=share))
+        scale = float(np.sqrt(np.average((y - shift) ** 2, weights=share)))
+        usable = scale > 0 and np.isfinite(scale)
+        return replace(warp, shift=shift, scale=scale if usable else 1.0)
 
     @property
     def noisy(self) -> bool:
-        """Whether the column's cells are filled with noise."""
-        return self.column.width is not None or self.column.kind in ("count", *DISCRETE)
+        """Whether values are filled in within cells."""
+        return self.column.width is not None or self.column.kind in MASS
 
     @property
     def identity(self) -> bool:
-        return self.column.kind == "real" and not self.noisy and self.shift == 0 and self.scale == 1
+        """Whether values stay as they are."""
+        return self.linear and not self.noisy and self.shift == 0 and self.scale == 1
 
     @property
-    def _bounds(self) -> tuple[float, float] | None:
-        """Ends of the interval that g maps to the line, if it is one."""
-        kind = self.column.kind
-        if kind == "interval":
-            assert self.column.lower is not None  # the schema has checked it
-            assert self.column.upper is not None
-            return self.column.lower, self.column.upper
-        if kind == "circular":
-            return 0.0, float(self.column.period or 0.0)
-        return (0.0, float(len(self.column.levels))) if kind in DISCRETE else None
+    def linear(self) -> bool:
+        """Whether g is the identity."""
+        return self.column.kind == "real"
+
+    @cached_property
+    def bijection(self) -> Bijection:
+        """g."""
+        column = self.column
+        if column.kind in DISCRETE:
+            return Logit(0.0, float(len(column.levels)))
+        if column.period is not None:
+            return Logit(0.0, column.period)
+        if column.lower is not None and column.upper is not None:
+            return Logit(column.lower, column.upper)
+        return Log() if column.kind in ("positive", "count") else Identity()
 
     def forward(self, values: Floats, places: Floats | float) -> tuple[Floats, Floats]:
-        """z and log |dz/dv| of the values; 0 where missing, -inf for a level (-2) that the fit
-        never saw."""
-        v = self._filled(values, places)
-        bounds = self._bounds
-        if bounds is not None:
-            lower, upper = bounds
-            length = upper - lower
-            share = np.clip((v - lower) / length, _EDGE, 1 - _EDGE)
-            g = np.log(share) - np.log1p(-share)
-            log_slope = -np.log(share) - np.log1p(-share) - np.log(length)
-        elif self.column.kind in ("positive", "count"):
-            g = np.log(v)
-            log_slope = -g
-        else:
-            g, log_slope = v, np.zeros_like(v)
-        log_slope = np.where(np.isnan(values), 0.0, log_slope - np.log(self.scale))
-        if self.column.kind in DISCRETE:
-            log_slope[values == -2] = -np.inf
-        return (g - self.shift) / self.scale, log_slope
+        """z and log |dz/dv|, NaN where missing.
 
-    def inverse(self, z: NDArray[Any]) -> Floats:
-        """Values of z, on their grid and inside their bounds; level numbers for a discrete
-        column."""
-        g = z.astype(np.float64) * self.scale + self.shift
-        column, bounds = self.column, self._bounds
-        if bounds is not None:
-            v = bounds[0] + (bounds[1] - bounds[0]) * expit(g)
+        Args:
+            values: (n,) in double precision; level numbers for a discrete column, below 0 for no
+                level.
+            places: (n,) or one place in [0, 1) within each cell.
+
+        A value outside the support has density zero: its log |dz/dv| is -inf, and its z is that of
+            some
+        value inside.
+        """
+        if self.column.kind in DISCRETE:
+            outside = values < 0
         else:
-            v = np.exp(g) if column.kind in ("positive", "count") else g
-        if column.kind in ("count", *DISCRETE):
+            outside = outside_support(self.column, values)
+        if outside.any():
+            values = np.where(outside, self._inside(), values)
+        y, log_slope = self.bijection.forward(self._fill(values, places))
+        log_slope = np.where(outside, -np.inf, log_slope - np.log(self.scale))
+        return (y - self.shift) / self.scale, log_slope
+
+    def inverse(self, z: Floats) -> Floats:
+        """Values of z, on their grid, inside their bounds; level numbers for a discrete column."""
+        column = self.column
+        v = self.bijection.inverse(z * self.scale + self.shift)
+        if column.kind in MASS:
             v = np.floor(v)
             return np.minimum(v, len(column.levels) - 1) if column.kind in DISCRETE else v
-        if column.kind == "circular":
-            v = (v + self.cut) % float(column.period or 1.0)
-        return self._on_grid(v)
-
-    def _filled(self, values: Floats, places: Floats | float) -> Floats:
-        column = self.column
-        v = values
-        if column.kind == "count":
-            return v + np.maximum(places, _EDGE)
-        if column.kind in DISCRETE:
-            return np.maximum(v, 0.0) + places
+        if column.period is not None:
+            v = self._around(v + self.cut, column.period)
         if column.width is not None:
-            v = self._in_cell(values, places, column.width)
-        if column.kind == "circular":
-            v = (v - self.cut) % float(column.period or 1.0)
-        return v
-
-    def _in_cell(self, values: Floats, places: Floats | float, width: float) -> Floats:
-        """A place in the cell [x - width/2, x + width/2), cut to the support."""
-        low, high = values - width / 2, values + width / 2
-        if self.column.kind == "positive":
-            low = np.maximum(low, np.minimum(values, width) * _EDGE)
-        if self.column.kind == "interval":
-            assert self.column.lower is not None
-            assert self.column.upper is not None
-            low, high = np.maximum(low, self.column.lower), np.minimum(high, self.column.upper)
-        return low + (high - low) * places
-
-    def _on_grid(self, v: Floats) -> Floats:
-        column = self.column
-        if column.width is not None:
-            decimals = max(0, int(np.ceil(-np.log10(column.width))) + 3)
-            v = np.round(np.round(v / column.width) * column.width, decimals)
-            if column.kind == "positive":
-                v = np.maximum(v, column.width)
-            if column.kind == "circular":
-                v = v % float(column.period or 1.0)
-        if column.kind == "interval":
+            v = self._round(v, column.width)
+            if column.period is not None:
+                v = self._around(v, column.period)
+        if column.kind == "positive" and column.width is not None:
+            v = np.maximum(v, 0.0)
+        if column.lower is not None and column.upper is not None:
             v = np.clip(v, column.lower, column.upper)
         return v
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.column.name, "shift": self.shift, "scale": self.scale, "cut": self.cut}
+        """The numbers, under the column's name."""
+        return {
+            "name": self.column.name,
+            "shift": self.shift,
+            "scale": self.scale,
+            "cut": self.cut,
+            "origin": self.origin,
+            "start": self.start,
+        }
 
     @classmethod
     def from_json(cls, column: Column, body: Mapping[str, Any]) -> Warp:
-        return cls(column, body["shift"], body["scale"], body["cut"])
+        """The map that `to_json` wrote."""
+        return cls(column, **{key: float(v) for key, v in body.items() if key != "name"})
+
+    def _fill(self, values: Floats, places: Floats | float) -> Floats:
+        """Values moved to their places in their cells, circles opened."""
+        column, v = self.column, values
+        if self.noisy:
+            u = np.clip(places, INSIDE, 1 - INSIDE)
+            if column.kind in MASS:
+                v = values + u
+            elif column.width is not None:
+                low, high = values - column.width / 2, values + column.width / 2
+                if column.kind == "positive":
+                    low = np.maximum(low, 0.0)
+                if column.lower is not None and column.upper is not None:
+                    low, high = np.maximum(low, column.lower), np.minimum(high, column.upper)
+                v = low + (high - low) * u
+        return v if column.period is None else (v - self.cut) % column.period
+
+    def _inside(self) -> float:
+        """Some value of the support."""
+        if self.column.kind == "interval":
+            return 0.5 * ((self.column.lower or 0.0) + (self.column.upper or 0.0))
+        return 1.0
+
+    def _around(self, v: Floats, period: float) -> Floats:
+        return self.start + (v - self.start) % period
+
+    def _round(self, v: Floats, width: float) -> Floats:
+        v = self.origin + np.round((v - self.origin) / width) * width
+        # 3 * 0.1 is not 0.3: where the grid is decimal, the numbers shall be the decimals.
+        for digits in range(16):
+            unit = 10.0**-digits
+            if all(_multiple(x, unit) for x in (width, self.origin)):
+                return np.round(v, digits)
+        return v
 
 
-def _largest_gap(values: Floats, period: float) -> float:
+def _multiple(x: float, unit: float) -> bool:
+    return abs(x / unit - round(x / unit)) <= 1e-6 * min(1.0, abs(x / unit) or 1.0)
+
+
+def _origin(value: float, width: float) -> float:
+    """The offset of the grid through a value: 0 where the grid has a line at 0."""
+    rest = value - round(value / width) * width
+    return 0.0 if abs(rest) <= 1e-4 * width else rest
+
+
+def _start(column: Column, period: float, values: Floats) -> float:
+    if column.lower is not None:
+        return column.lower
+    low, high = values.min(), values.max()
+    return -period / 2 if low < 0 and low >= -period / 2 and high <= period / 2 else 0.0
+
+
+def _widest_gap(values: Floats, period: float) -> float:
     """The middle of the widest arc without data."""
     angles = np.unique(values % period)
     gaps = np.diff(np.append(angles, angles[0] + period))

@@ -1,0 +1,81 @@
+"""The maps of one column: v -> y, one to one, onto the real line.
+
+Each is a pair of functions of arrays: `forward` gives y and log |dy/dv|, `inverse` gives v. NaN
+stays NaN.
+
+| map | y | dy/dv |
+|---|---|---|
+| identity | v | 1 |
+| log, v > 0 | log v | 1/v |
+| logit, a < v < b | log((v - a) / (b - v)) | (b - a) / ((v - a) (b - v)) |
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+EDGE = (
+    2.0**-40
+)  # a value on the edge of an interval stands this far inside, as a share of its length
+_LARGEST = 700.0  # exp of more than this overflows
+
+
+class Bijection(ABC):
+    """A differentiable map of an interval onto the line."""
+
+    @abstractmethod
+    def forward(self, v: Floats) -> tuple[Floats, Floats]:
+        """(n,) images y of v, and log |dy/dv|."""
+
+    @abstractmethod
+    def inverse(self, y: Floats) -> Floats:
+        """(n,) values v whose images are y."""
+
+
+class Identity(Bijection):
+    """y = v."""
+
+    def forward(self, v: Floats) -> tuple[Floats, Floats]:
+        return v, np.where(np.isnan(v), np.nan, 0.0)
+
+    def inverse(self, y: Floats) -> Floats:
+        return y
+
+
+class Log(Bijection):
+    """y = log v."""
+
+    def forward(self, v: Floats) -> tuple[Floats, Floats]:
+        y = np.log(v)
+        return y, -y
+
+    def inverse(self, y: Floats) -> Floats:
+        return np.exp(np.clip(y, -_LARGEST, _LARGEST))
+
+
+@dataclass(frozen=True)
+class Logit(Bijection):
+    """y = logit of v's place between a and b; values on the edge are moved inside by `EDGE`."""
+
+    a: float
+    b: float
+
+    def forward(self, v: Floats) -> tuple[Floats, Floats]:
+        length = self.b - self.a
+        left = np.clip((v - self.a) / length, EDGE, 1.0)
+        right = np.clip((self.b - v) / length, EDGE, 1.0)
+        log_left, log_right = np.log(left), np.log(right)
+        return log_left - log_right, -log_left - log_right - np.log(length)
+
+    def inverse(self, y: Floats) -> Floats:
+        small = np.exp(-np.abs(y))  # never overflows
+        near = small / (1.0 + small)  # share of the way from the nearer edge
+        near = np.where(near <= 2 * EDGE, 0.0, near)
+        offset = (self.b - self.a) * near
+        return np.where(y < 0, self.a + offset, self.b - offset)

@@ -1,0 +1,82 @@
+"""Data sets that need no files: tables that scikit-learn ships, and toy densities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+from .dataset import Dataset, as_dataset
+from .toys import TOYS
+
+_TABLES = {
+    "wine": "178 wines, 13 chemical measurements; the cultivar is the target",
+    "digits": "1797 handwritten digits, 8 x 8 pixels as columns; the digit is the target",
+    "iris": "150 flowers, 4 lengths in cm; the species is the target",
+    "breast_cancer": "569 tumours, 30 measurements; the diagnosis is the target",
+    "diabetes": "442 patients, 10 measurements; the disease's progress is the target",
+    "linnerud": "20 men, 3 exercises; weight, waist and pulse are the target",
+}
+
+BUILTIN: dict[str, str] = _TABLES | {f"toy:{name}": toy.about for name, toy in TOYS.items()}
+"""Name -> what it is."""
+
+
+def load_builtin(name: str, n: int | None = None, seed: int = 0) -> Dataset:
+    """A built-in data set.
+
+    Args:
+        name: one of `BUILTIN`.
+        n: how many rows: drawn anew for a toy (5000 where None), taken at random from a table (all
+            where None).
+        seed: of the drawing.
+
+    Raises:
+        InputError: if there is no such name, or the table has fewer rows.
+    """
+    if name not in BUILTIN:
+        raise InputError(
+            f"there is no built-in data set {name!r}."
+            + did_you_mean(name, BUILTIN)
+            + f" There are {', '.join(BUILTIN)}."
+        )
+    if n is not None and n < 1:
+        raise InputError(f"n is {n}; expected a positive number of rows.")
+    if name in _TABLES:
+        data = _table(name)
+        if n is None:
+            return data
+        if n > len(data):
+            raise InputError(f"{name} has {len(data)} rows; {n} were asked for. Ask for fewer.")
+        chosen = np.random.default_rng(seed).choice(len(data), n, replace=False)
+        return data.take(np.sort(chosen))
+    toy = TOYS[name.removeprefix("toy:")]
+    return as_dataset(toy.sample(5000 if n is None else n, np.random.default_rng(seed)))
+
+
+def _table(name: str) -> Dataset:
+    from sklearn import datasets
+
+    raw: Any = getattr(datasets, f"load_{name}")()
+    names = [str(feature).replace(" ", "_") for feature in raw.feature_names]
+    if name == "digits":
+        # Brightness is a quantity: 64 rounded real columns, not 64 sets of levels.
+        data = as_dataset(raw.data)
+        columns = tuple(
+            replace(c, name=new) for c, new in zip(data.schema.columns, names, strict=True)
+        )
+        data = replace(
+            data,
+            schema=replace(data.schema, columns=columns),
+            columns=dict(zip(names, data.columns.values(), strict=True)),
+        )
+    else:
+        import pandas as pd
+
+        data = as_dataset(pd.DataFrame(raw.data, columns=names))
+    target = raw.target
+    if target.dtype.kind in "iu" and "target_names" in raw:
+        target = np.asarray(raw.target_names)[target]
+    return replace(data, target=target)

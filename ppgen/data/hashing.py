@@ -1,0 +1,137 @@
+"""Hashes of rows and of whole data sets.
+
+A row's hash is a pure function of a seed and of what the row says, so that splits and noise depend
+on neither the order of the rows nor the container. It adds up one scattered 64-bit word a column,
+which vectorises over blocks of rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .values import is_gap
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+Hashes = NDArray[np.uint64]
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_WORDS = 1 << 20  # words hashed at a time
+
+
+def mix(bits: Hashes) -> Hashes:
+    """A bijection of 64-bit words that scatters them: the finaliser of SplitMix64.
+
+    Reference: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014),
+    https://doi.org/10.1145/2660193.2660195
+    """
+    with np.errstate(over="ignore"):
+        bits = bits + _GOLDEN
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+def row_hashes(data: Dataset, seed: int = 0) -> Hashes:
+    """(n,) 64-bit hashes of what the rows say; 0.0 and -0.0 say the same, and so do all NaN."""
+    start = mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
+    if data.schema.sequence:
+        words = [_digest(np.ascontiguousarray(s).tobytes()) for s in data.sequences]
+        return mix(start ^ np.array(words, dtype=np.uint64))
+    if data.images is not None:
+        totals = _image_totals(data.images)
+    else:
+        totals = _table_totals(data)
+    return mix(start ^ totals)
+
+
+def fingerprint(data: Dataset) -> str:
+    """SHA-256 of the schema and the contents, in hexadecimal; float32 and float64 alike."""
+    digest = hashlib.sha256(json.dumps(data.schema.to_json(), sort_keys=True).encode())
+    for sequence in data.sequences:
+        digest.update(f"{sequence.dtype}{sequence.shape}".encode())
+        digest.update(np.ascontiguousarray(sequence).data)
+    if data.images is not None:
+        digest.update(str(data.images.dtype).encode())
+        for rows in _blocks(len(data), data.images[0].size):
+            digest.update(np.ascontiguousarray(data.images[rows]).data)
+    numbers = [v for v in data.columns.values() if v.dtype != object]
+    for rows in _blocks(len(data), len(numbers)) if numbers else ():
+        digest.update(_bits(_stack(data, numbers, rows)).data)
+    for values in data.columns.values():
+        if values.dtype == object:
+            digest.update("\x1f".join(map(repr, values.tolist())).encode())
+    return digest.hexdigest()
+
+
+def _table_totals(data: Dataset) -> Hashes:
+    names = list(data.columns)
+    salts = mix(np.arange(len(names), dtype=np.uint64))
+    totals = np.zeros(len(data), dtype=np.uint64)
+    numeric = [j for j, name in enumerate(names) if data.columns[name].dtype != object]
+    numbers = [data.columns[names[j]] for j in numeric]
+    with np.errstate(over="ignore"):
+        for rows in _blocks(len(data), len(numbers)) if numbers else ():
+            words = mix(_bits(_stack(data, numbers, rows)) ^ salts[numeric])
+            totals[rows] += words.sum(axis=1, dtype=np.uint64)
+        for j, name in enumerate(names):
+            if j not in numeric:
+                totals += mix(_text_words(data.columns[name]) ^ salts[j])
+    return totals
+
+
+def _image_totals(images: NDArray[Any]) -> Hashes:
+    totals = np.zeros(len(images), dtype=np.uint64)
+    flat = images.reshape(len(images), -1)
+    if flat.dtype.kind == "f":
+        width = flat.shape[1]
+    else:
+        width = -(-flat.shape[1] * flat.dtype.itemsize // 8)
+    salts = mix(np.arange(width, dtype=np.uint64))
+    with np.errstate(over="ignore"):
+        for rows in _blocks(len(images), width):
+            block = np.ascontiguousarray(flat[rows])
+            if block.dtype.kind == "f":
+                words = _bits(block)
+            else:
+                octets = block.view(np.uint8).reshape(len(block), -1)
+                padded = np.zeros((len(block), width * 8), dtype=np.uint8)
+                padded[:, : octets.shape[1]] = octets
+                words = padded.view(np.uint64)
+            totals[rows] = mix(words ^ salts).sum(axis=1, dtype=np.uint64)
+    return totals
+
+
+def _stack(data: Dataset, numbers: list[NDArray[Any]], rows: slice) -> NDArray[Any]:
+    if data.array is not None:
+        return data.array[rows]
+    return np.column_stack([values[rows] for values in numbers])
+
+
+def _bits(block: NDArray[Any]) -> Hashes:
+    """Floats as the words of their canonical double."""
+    numbers = block.astype(np.float64) + 0.0  # -0.0 becomes 0.0
+    numbers[np.isnan(numbers)] = np.nan
+    return np.ascontiguousarray(numbers).view(np.uint64)
+
+
+def _text_words(values: NDArray[Any]) -> Hashes:
+    word: dict[Any, int] = {None: 0}
+    gaps = is_gap(values)
+    for value in set(values[~gaps].tolist()):
+        word[value] = _digest(repr(value).encode())
+    return np.array([word[v] for v in values.tolist()], dtype=np.uint64)
+
+
+def _digest(content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+
+
+def _blocks(n: int, words: int) -> list[slice]:
+    step = max(1, _WORDS // max(1, words))
+    return [slice(start, start + step) for start in range(0, n, step)]

@@ -1,0 +1,34 @@
+"""How much may be read at once: sizes are checked before anything is allocated."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import InputError
+
+_SHARE = 0.8  # of the memory that is free
+
+
+def memory_budget() -> int:
+    """Bytes that may be allocated: 80% of the memory available, as far as the system tells."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(_SHARE * int(line.split()[1]) * 1024)
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return int(_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return 1 << 62
+
+
+def check_memory(what: object, size: int) -> None:
+    """Raise InputError if `size` bytes are more than may be allocated."""
+    budget = memory_budget()
+    if size > budget:
+        raise InputError(
+            f"{what} takes {size / 1e9:,.1f} GB in memory; {budget / 1e9:,.1f} GB may be used. "
+            "Give fewer rows or columns, or use a machine with more memory."
+        )

@@ -1,0 +1,119 @@
+"""Files, folders and built-in names into data sets."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, did_you_mean
+from .builtin import BUILTIN, load_builtin
+from .dataset import Dataset, as_dataset
+from .schema import Schema
+
+_TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
+_FORMATS = (
+    "CSV, TSV and TXT (also .gz), Parquet, NPY, NPZ, IDX, WAV, and folders of images or WAV files"
+)
+
+
+def read(
+    source: Any,
+    *,
+    schema: Schema | Mapping[str, str | Mapping[str, Any]] | None = None,
+    split_seed: int = 0,
+) -> Dataset:
+    """Read rows.
+
+    Args:
+        source: a file, a folder of images or recordings, a built-in name such as "wine" (a file of
+            that name is "./wine"), or what `as_dataset` takes.
+        schema: the schema that the rows have; or kinds that override the inferred ones, such as
+            {"mass": "positive", "angle": {"kind": "circular", "period": 360}}.
+        split_seed: the seed of `.train`, `.valid` and `.test`.
+
+    Raises:
+        InputError: if there is no such file or name, it cannot be read, or its values do not fit
+            the schema.
+    """
+    data = _open(source) if isinstance(source, str | os.PathLike) else as_dataset(source)
+    if isinstance(schema, Schema):
+        data = data.with_schema(schema)
+    elif schema:
+        data = data.override(schema)
+    return replace(data, split_seed=split_seed)
+
+
+def _open(source: str | os.PathLike[str]) -> Dataset:
+    if isinstance(source, str) and (source in BUILTIN or source.startswith("toy:")):
+        return load_builtin(source)
+    path = Path(source)
+    if not path.exists():
+        raise InputError(
+            f"there is no file and no built-in data set {str(source)!r}."
+            + did_you_mean(str(source), BUILTIN)
+            + f" Built in are {', '.join(BUILTIN)}."
+        )
+    try:
+        return _reader(path)(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _reader(path: Path) -> Callable[[Path], Dataset]:
+    """The function that reads what the path holds, by its name, else by its first bytes."""
+    from . import read_arrays, read_media, read_text
+
+    if path.is_dir():
+        return read_media.read_folder
+    name = path.name.lower()
+    stem = name.removesuffix(".gz")
+    if stem.endswith(_TEXT):
+        return read_text.read_text
+    if stem.endswith(".npy"):
+        return read_arrays.read_npy
+    if name.endswith(".npz"):
+        return read_arrays.read_npz
+    if stem.endswith((".parquet", ".pq")):
+        return _read_parquet
+    if stem.endswith(".wav"):
+        return read_media.read_wav
+    if re.search(r"idx\d[.-]ubyte$|[.-]idx\d?$", stem):
+        return read_arrays.read_idx
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start[:6] == b"\x93NUMPY":
+        return read_arrays.read_npy
+    if start[:2] == b"PK":
+        return read_arrays.read_npz
+    if start[:4] == b"PAR1":
+        return _read_parquet
+    if b"\0" not in start or start[:2] == b"\x1f\x8b":
+        return read_text.read_text
+    raise InputError(f"{path} is of no known format; read are {_FORMATS}.")
+
+
+def _read_parquet(path: Path) -> Dataset:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise InputError(
+            f"{path}: reading Parquet needs pyarrow; install it with pip install 'ppgen[parquet]', "
+            "or give the table as CSV."
+        ) from None
+    from .memory import check_memory
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            groups = file.metadata
+            size = sum(groups.row_group(i).total_byte_size for i in range(groups.num_row_groups))
+            check_memory(path, size)
+            table = file.read()
+    except (ValueError, OSError) as error:  # pyarrow's own errors are these
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is no readable Parquet file: {error}") from None
+    return as_dataset(table)

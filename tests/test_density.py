@@ -1,0 +1,80 @@
+"""`LogDensity` and `Verdict`: what they claim, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ppgen.density import LogDensity
+from ppgen.errors import InputError
+from ppgen.progress import Clock, duration
+from ppgen.verdict import Reason, Verdict
+
+
+def test_mean_and_its_error() -> None:
+    values = np.array([-1.0, -2.0, -3.0, -6.0])
+    density = LogDensity(values, "exact", "closed form")
+    assert density.mean() == -3.0
+    assert density.mean_stderr() == pytest.approx(np.std(values, ddof=1) / 2)
+    np.testing.assert_array_equal(np.asarray(density), values)
+    assert np.asarray(density, dtype=np.float32).dtype == np.float32
+
+
+def test_an_infinite_row_leaves_no_standard_error() -> None:
+    assert np.isnan(LogDensity(np.array([-1.0, -np.inf]), "exact", "closed form").mean_stderr())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "exactly"},
+        {"measure": "volume"},
+        {"values": np.zeros((2, 2))},
+        {"stderr": np.zeros(3)},
+        {"gap": ("dequantisation",)},
+    ],
+)
+def test_contradictions_are_refused(wrong: dict[str, object]) -> None:
+    good = {"values": np.zeros(2), "kind": "exact", "method": "closed form"}
+    with pytest.raises(InputError):
+        LogDensity(**(good | wrong))  # type: ignore[arg-type]
+
+
+def test_description_names_what_was_filled_in() -> None:
+    density = LogDensity(
+        np.zeros(2), "lower_bound", "closed form", dequantised=("a", "b"), gap=("dequantisation",)
+    )
+    assert "lower bound" in density.describe()
+    assert "a, b" in density.describe()
+
+
+def test_verdict_is_the_worst_of_its_reasons() -> None:
+    fine, odd, bad = Reason("ok", "x"), Reason("warn", "y", "do z"), Reason("failed", "w")
+    assert Verdict().status == "ok"
+    assert Verdict.of([fine, odd]).status == "warn"
+    assert Verdict.of([bad, odd]).status == "failed"
+    assert not Verdict.of([odd]).ok
+    assert "y do z" in str(Verdict.of([fine, odd]))
+    both = Verdict.of([fine, odd])
+    assert Verdict.from_json(json.loads(json.dumps(both.to_json()))) == both
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("60s", 60), ("5m", 300), ("1h30m", 5400), ("1.5 min", 90), (7, 7), ("250ms", 0.25)],
+)
+def test_durations(text: str | float, seconds: float) -> None:
+    assert duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "fast", "5", "-3s", 0, -1, float("nan"), "5m later"])
+def test_no_durations(text: str | float) -> None:
+    with pytest.raises(InputError, match="budget"):
+        duration(text)
+
+
+def test_clock_never_says_less_than_nothing() -> None:
+    assert Clock().left() is None
+    assert Clock(1e-9).left() == 0.0

@@ -1,0 +1,148 @@
+"""What every family inherits: units, noise, containers, gaps, weights, seeds, progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from ppgen.data import as_dataset
+from ppgen.errors import InputError
+from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
+from ppgen.models.registry import expand, get, load, names
+
+
+@pytest.fixture
+def rows() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(200, 2)) * [1.0, 20.0] + [5.0, 100.0]
+
+
+def test_density_is_in_the_units_of_the_data(rows: np.ndarray) -> None:
+    small = KernelDensity(random_state=0).fit(rows)
+    large = KernelDensity(random_state=0).fit(rows * 1000)
+    np.testing.assert_allclose(
+        small.score_samples(rows), large.score_samples(rows * 1000) + 2 * np.log(1000)
+    )
+
+
+def test_a_positive_column_has_the_jacobian_of_the_logarithm() -> None:
+    y = np.random.default_rng(1).normal(size=500)
+    data = as_dataset({"mass": np.exp(y)}).override({"mass": "positive"})
+    model = Gaussian(reg_covar=0.0).fit(data)
+    expected = stats.lognorm(s=y.std(), scale=np.exp(y.mean())).logpdf(np.exp(y))
+    np.testing.assert_allclose(model.score_samples(data), expected, rtol=1e-8)
+
+
+def test_rounded_columns_are_bounded_from_below() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(4000, 1))
+    rounded = np.round(x, 0)
+    model = Gaussian(reg_covar=0.0).fit(rounded)
+    density = model.log_density(rounded)
+    assert density.kind == "lower_bound"
+    assert density.dequantised == ("x0",)
+    assert density.gap == ("dequantisation",)
+    assert density.stderr is not None
+    # The truth under the fitted Gaussian: the density averaged over the cell of width 1.
+    mu, sd = model.means_[0, 0], np.sqrt(model.covariances_[0, 0, 0])
+    truth = np.log(
+        np.diff(stats.norm(mu, sd).cdf(np.stack([rounded - 0.5, rounded + 0.5])[..., 0].T))
+    )[:, 0]
+    slack = truth - density.values
+    assert slack.mean() > -3 * density.stderr.mean() / np.sqrt(50)
+    assert 0 <= slack.mean() < 0.02
+    # Dropping the average over draws would cost more: E log p is below log E p.
+    assert abs(slack.mean()) < 0.5 * abs((truth - _one_draw(model, rounded)).mean())
+
+
+def _one_draw(model: Gaussian, rounded: np.ndarray) -> np.ndarray:
+    encoded = model._encode_noisy(as_dataset(rounded, model.schema_), draw=0)
+    return model._log_prob(encoded, None) + encoded.log_det
+
+
+def test_a_score_does_not_depend_on_the_neighbours() -> None:
+    rounded = np.round(np.random.default_rng(3).normal(size=(300, 2)), 1)
+    model = Gaussian(random_state=0).fit(rounded)
+    whole = model.score_samples(rounded)
+    np.testing.assert_array_equal(whole[40:60], model.score_samples(rounded[40:60]))
+    order = np.random.default_rng(4).permutation(300)
+    np.testing.assert_array_equal(whole[order], model.score_samples(rounded[order]))
+
+
+def test_constant_and_empty_columns_are_named_and_not_modelled(rows: np.ndarray) -> None:
+    frame = pd.DataFrame({"a": rows[:, 0], "same": 7.0, "none": np.nan})
+    model = Gaussian().fit(frame)
+    plain = Gaussian().fit(frame[["a"]])
+    np.testing.assert_allclose(model.score_samples(frame), plain.score_samples(frame[["a"]]))
+    told = " ".join(reason.what for reason in model.verdict_.reasons)
+    assert "'same'" in told
+    assert "'none'" in told
+    other = frame.head(1).assign(same=8.0)
+    with pytest.warns(UserWarning, match="same"):
+        assert np.isneginf(model.score_samples(other)[0])
+    sample = model.sample(5)
+    assert set(sample["same"]) == {7}
+    assert sample["none"].isna().all()
+
+
+def test_gaps_are_refused_where_they_are_not_modelled(rows: np.ndarray) -> None:
+    rows[3, 1] = np.nan
+    with pytest.raises(InputError, match=r"Input contains NaN.*x1 \(1\)"):
+        KernelDensity().fit(rows)
+
+
+def test_seeds(rows: np.ndarray) -> None:
+    model = KernelDensity(random_state=0, max_rows=50).fit(rows)
+    again = KernelDensity(random_state=0, max_rows=50).fit(rows)
+    other = KernelDensity(random_state=1, max_rows=50).fit(rows)
+    np.testing.assert_array_equal(model.score_samples(rows), again.score_samples(rows))
+    assert not np.array_equal(model.score_samples(rows), other.score_samples(rows))
+    np.testing.assert_array_equal(model.sample(3), model.sample(3))
+    assert not np.array_equal(model.sample(3), model.sample(3, random_state=5))
+
+
+@pytest.mark.parametrize("family", [Gaussian, IndependentColumns, KernelDensity])
+def test_a_saved_run_scores_and_samples_alike(
+    family: type, rows: np.ndarray, tmp_path: Path
+) -> None:
+    model = family(random_state=0).fit(rows)
+    found = load(model.save(tmp_path / "run"))
+    assert type(found) is family
+    np.testing.assert_array_equal(found.score_samples(rows), model.score_samples(rows))
+    np.testing.assert_array_equal(found.sample(4), model.sample(4))
+    assert found.get_params() == model.get_params()
+    assert found.verdict_ == model.verdict_
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [np.ones(3), -np.ones(200), np.zeros(200), np.full(200, np.inf), np.full((200, 1), 1.0)],
+)
+def test_bad_weights(rows: np.ndarray, weights: np.ndarray) -> None:
+    with pytest.raises(InputError, match="sample_weight"):
+        Gaussian().fit(rows, sample_weight=weights)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, "3"])
+def test_bad_sample_sizes(rows: np.ndarray, n: object) -> None:
+    with pytest.raises(InputError, match="n is"):
+        Gaussian().fit(rows).sample(n)  # type: ignore[arg-type]
+
+
+def test_one_row_is_too_few(rows: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"1 sample .*at least 2"):
+        Gaussian().fit(rows[:1])
+
+
+def test_the_registry_is_closed() -> None:
+    assert set(expand("baseline")) == {"gaussian", "independent", "kde"}
+    assert expand("gmm") == ("gmm",)
+    for name in names():
+        assert get(name).name == name
+    with pytest.raises(InputError, match="Did you mean 'gmm'"):
+        expand("gm")
+    with pytest.raises(InputError, match="there is no model"):
+        get("os.system")

@@ -1,0 +1,156 @@
+"""NUTS against posteriors known in closed form, and what its diagnostics say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+
+from ppgen.data import Schema
+from ppgen.errors import InputError
+from ppgen.fitting import Fit
+from ppgen.inference.diagnostics import convergence, summarise
+from ppgen.inference.mcmc import Draws, nuts
+from ppgen.models.gmm.bayes import fit_bayes
+from ppgen.models.gmm.parameters import Mixture
+from ppgen.progress import Clock
+
+Y = np.random.default_rng(0).normal(2.0, 1.0, 50)
+COUNTS = np.array([12.0, 30.0, 8.0])
+
+
+def conjugate(y: Any, counts: Any) -> None:
+    """Normal mean and multinomial probabilities, whose posteriors are Normal and Dirichlet."""
+    mu = numpyro.sample("mu", dist.Normal(0.0, 10.0))
+    numpyro.sample("y", dist.Normal(mu, 1.0), obs=y)
+    p = numpyro.sample("p", dist.Dirichlet(jnp.ones(3)))
+    numpyro.factor("counts", (counts * jnp.log(p)).sum())
+
+
+def draw(**settings: Any) -> Draws:
+    return nuts(
+        conjugate, (Y, COUNTS), seed=0, **{"num_warmup": 300, "num_samples": 500} | settings
+    )
+
+
+@pytest.mark.parametrize("method", ["sequential", "vectorized"])
+def test_draws_follow_the_posterior(method: str) -> None:
+    found = draw(chain_method=method)
+    posterior, table = found.posterior, summarise(found.posterior)
+    assert posterior["mu"].shape == (4, 500)
+    assert posterior["p"].shape == (4, 500, 3)
+    assert posterior["mu"].dtype == np.float64
+    assert not found.reasons()
+    alpha = 1 + COUNTS
+    p = alpha / alpha.sum()
+    sd = np.sqrt(p * (1 - p) / (alpha.sum() + 1))
+    # Means within five Monte Carlo standard errors: a false alarm in 400 000 seeds.
+    error = 5 / np.sqrt(table["p"]["ess_bulk"])
+    np.testing.assert_allclose(posterior["p"].mean(axis=(0, 1)), p, atol=error * sd.max())
+    np.testing.assert_allclose(posterior["p"].std(axis=(0, 1)), sd, rtol=0.15)
+    precision = 1 / 100 + len(Y)
+    error = 5 / np.sqrt(table["mu"]["ess_bulk"] * precision)
+    assert posterior["mu"].mean() == pytest.approx(Y.sum() / precision, abs=error)
+    assert posterior["mu"].std() == pytest.approx(precision**-0.5, rel=0.15)
+    assert (found.stats["n_steps"] >= 2 ** (found.stats["tree_depth"] - 1)).all()
+
+
+def test_the_seed_decides_and_blocks_do_not() -> None:
+    small = {"num_warmup": 40, "num_samples": 30, "num_chains": 2}
+    first, again = draw(block=25, **small), draw(block=70, **small)
+    np.testing.assert_allclose(first.posterior["mu"], again.posterior["mu"], rtol=1e-9)
+    assert not jax.config.jax_enable_x64
+
+
+def test_a_deadline_ends_the_draws() -> None:
+    left = iter([100.0] + [60.0] * 4 + [30.0] * 2 + [0.0] * 100)
+    small = {"num_warmup": 40, "num_samples": 500, "num_chains": 1, "block": 10}
+    found = draw(deadline=lambda: next(left), **small)
+    assert (found.why, found.num_warmup) == ("budget", 40)
+    assert 0 < found.posterior["mu"].shape[1] < 100
+    assert "budget" in found.reasons()[0].what
+
+
+def test_a_deadline_shortens_the_warm_up() -> None:
+    left = iter([100.0, 70.0, 60.0, 45.0] + [40.0] * 100)
+    small = {"num_warmup": 500, "num_samples": 40, "num_chains": 1, "block": 10}
+    found = draw(deadline=lambda: next(left), **small)
+    assert (found.why, found.num_warmup) == ("warm-up", 30)
+    assert found.posterior["mu"].shape == (1, 40)
+    assert len(np.unique(found.stats["step_size"])) == 1
+
+
+def test_an_interrupt_passes_between_blocks() -> None:
+    def stop(step: int, energy: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        draw(num_chains=1, report=stop)
+
+
+@pytest.mark.parametrize("name", ["num_warmup", "num_samples", "num_chains"])
+def test_counts_are_positive(name: str) -> None:
+    with pytest.raises(InputError, match=name):
+        draw(**{name: 0})
+
+
+def test_a_start_of_no_density_is_said() -> None:
+    def model() -> None:
+        numpyro.sample("x", dist.Normal(0.0, 1.0))
+        numpyro.factor("never", -jnp.inf)
+
+    with pytest.raises(InputError, match="not finite"):
+        nuts(model, seed=0, num_warmup=5, num_samples=5, init={"x": 0.0})
+
+
+def fake_stats(shape: tuple[int, int]) -> dict[str, Any]:
+    return {name: np.zeros(shape, bool) for name in ("diverging", "reached_max_treedepth")}
+
+
+def test_diagnostics_say_what_is_wrong() -> None:
+    rng = np.random.default_rng(0)
+    good = rng.normal(size=(4, 500, 2))
+    good[..., 1] = 1.0  # an element that never varies is left out
+    assert convergence({"x": good}, fake_stats((4, 500))) == []
+    apart = good + np.arange(4)[:, None, None]
+    said = " ".join(r.what for r in convergence({"good": good, "x": apart}, fake_stats((4, 500))))
+    assert "R-hat of x" in said
+    assert "effective draws of x (bulk)" in said
+    stats = fake_stats((4, 500))
+    stats["diverging"][0, :3] = True
+    stats["reached_max_treedepth"][:, :10] = True
+    said = " ".join(r.what for r in convergence({"x": good}, stats))
+    assert "3 of 2000 draws diverged" in said
+    assert "40 of 2000 draws reached" in said
+    few = convergence({"x": good[:, :3]}, fake_stats((4, 3)))
+    assert "too few draws" in few[0].what
+
+
+@pytest.mark.parametrize("kind", ["diag", "tied"])
+def test_labels_that_switch_are_put_in_order(kind: str) -> None:
+    # Two groups of equal size; half of the chains start with their labels the other way round.
+    rng = np.random.default_rng(3)
+    x = np.concatenate([rng.normal(-1.5, 1, (60, 1)), rng.normal(1.5, 1, (60, 1))])
+    covariances = np.ones((2, 1) if kind == "diag" else (1, 1))
+    codes = np.zeros((120, 0), dtype=np.int32)
+    both = []
+    for means in ([[-1.5], [1.5]], [[1.5], [-1.5]]):
+        start = Mixture(np.full(2, 0.5), np.array(means), covariances, kind)
+        _, posterior, stats, reasons = fit_bayes(
+            x, codes, None, (), 2, engine="nuts", backend="numpyro", covariance_type=kind, seed=0,
+            settings={"num_chains": 2, "num_warmup": 300, "num_samples": 300},
+            fit=Fit(seed=0, schema=Schema(()), clock=Clock()), start=start,
+        )  # fmt: skip
+        assert stats["diverging"].shape == (2, 300)
+        assert not [r for r in reasons if "R-hat" in r.what]
+        order = np.argsort(np.asarray(means)[:, 0])
+        both.append({name: posterior[name][:, :, order] for name in ("w", "mu")})
+    # Each run numbers its components as it started, so the two agree once renumbered.
+    together = {name: np.concatenate([run[name] for run in both]) for name in ("w", "mu")}
+    assert max(row["rhat"] for row in summarise(together).values()) < 1.03
+    np.testing.assert_allclose(together["mu"].mean(axis=(0, 1))[:, 0], [-1.5, 1.5], atol=0.6)
