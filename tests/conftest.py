@@ -16,6 +16,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import pytest
+import sklearn.cluster  # noqa: F401 (its import draws from `random`, which is not a leak of ours)
 from hypothesis import HealthCheck, settings
 
 # The same examples on every run and machine, and no timing: a slow machine is no fault.

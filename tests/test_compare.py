@@ -133,7 +133,7 @@ def test_a_loose_upper_bound_is_no_yardstick():
     result = compare([("loose", density(5, "upper_bound")), ("exact", density(0))])
     assert result["exact"].difference is None
     assert result["loose"].verdict == "undecided: bound"
-    assert result.finding.startswith("Nothing is decided")
+    assert result.finding == "exact stands highest, but bounds leave loose undecided."
 
 
 def test_winning_lower_bound_is_said_to_be_one():

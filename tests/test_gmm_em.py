@@ -49,7 +49,8 @@ def test_iterations_are_those_of_scikit_learn(kind: str, dtype: Any) -> None:
     )
     reference = Reference(
         3, covariance_type=kind, max_iter=10, tol=0, reg_covar=0, weights_init=first.weights,
-        means_init=first.means, precisions_init=precisions, init_params="random_from_data", random_state=0,
+        means_init=first.means, precisions_init=precisions, init_params="random_from_data",
+        random_state=0,
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -136,13 +137,13 @@ def test_gaps_at_random_cost_little() -> None:
 
 
 def test_a_column_hidden_from_some_rows_is_regressed() -> None:
-    # One Gaussian, the second column seen in the first rows only: the maximum is known in closed form
+    # One Gaussian, the second column seen in the first rows only: a closed form
     # (Little and Rubin, "Statistical Analysis with Missing Data", 2002, section 7.2).
     rng = np.random.default_rng(4)
     x = rng.normal(size=(300, 2)) @ np.array([[1.0, 0.8], [0.0, 0.6]])
     seen = x[:120].copy()
     x[120:, 1] = np.nan
-    first = Mixture(np.ones(1), np.zeros((1, 2)), np.eye(2)[None])
+    first = Mixture(np.ones(1), np.zeros((1, 2)), np.eye(2)[None], "full")
     state = run(x, first, 500)[-1].state
     slope, intercept = np.polyfit(seen[:, 0], seen[:, 1], 1)
     residual = np.var(seen[:, 1] - slope * seen[:, 0] - intercept)
@@ -158,7 +159,7 @@ def test_narrow_clusters_far_apart_keep_their_width(dtype: Any) -> None:
     width, z = 1e-4 if dtype == np.float64 else 1e-2, np.repeat([0, 1, 2], 200)
     x = (z[:, None] * 10.0 + width * rng.normal(size=(600, 2))).astype(dtype)
     means = np.array([[0.0, 0.0], [10.0, 10.0], [20.0, 20.0]])
-    first = Mixture(np.full(3, 1 / 3), means, np.tile(np.eye(2), (3, 1, 1)))
+    first = Mixture(np.full(3, 1 / 3), means, np.tile(np.eye(2), (3, 1, 1)), "full")
     state = run(x, first, 20)[-1].state
     for k in range(3):
         expected = np.cov(x[z == k].astype(np.float64).T, bias=True)

@@ -5,39 +5,27 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from test_study_toys import Toy, Wide, rows, toys  # noqa: F401
 
-import ppgen.study.result as result_module
 import ppgen.study.runner as runner
 import ppgen.study.work as work
-from ppgen.analysis.quality import Score
 from ppgen.data import as_dataset
 from ppgen.errors import InputError
+from ppgen.models import registry
 from ppgen.study import Event, StudyResult, report, run_study
 from ppgen.study.cells import Cell, plan
 from ppgen.study.rows import load_dataset, pack, save_dataset, unpack
 from ppgen.study.store import Store
 
+from .study_toys import Inline, Toy, Wide, install, leave_out, plain, rows, toys  # noqa: F401
+
 MODELS = ("toy", "wide")
 pytestmark = pytest.mark.usefixtures("toys")
-
-
-class Inline(Executor):
-    """Does each task when it is submitted."""
-
-    def submit(self, fn, /, *args, **kwargs):
-        future: Future = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 def study(out, data=None, models=MODELS, **more):
@@ -56,28 +44,13 @@ def quick(request, monkeypatch):
         leave_out(monkeypatch)
 
 
-def leave_out(patch):
-    """Leave out what takes long: the figures, and the trees that judge samples."""
-    patch.setattr(result_module, "report", lambda folder: None)
-    patch.setattr(work, "sample_quality", lambda *_, seed: {"c2st": Score(0.5 + seed, 0.5, "low")})
-
-
 def fits(out):
     return Counter(e["cell"] for e in Store(out).events() if e["event"] == "fit")
-
-
-def plain(table):
-    timed = ("seconds", "memory")
-    return [{k: v for k, v in row.items() if k not in timed} for row in table]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        from test_study_toys import install
-
-        from ppgen.models import registry
-
         patch.setattr(registry, "MODELS", dict(registry.MODELS))
         patch.setattr(registry, "get", registry.get)
         install()
@@ -86,11 +59,21 @@ def finished(tmp_path_factory):
         return study(out, models=everything, data=rows(600))
 
 
+def test_a_toy_is_an_estimator(tmp_path):
+    model = Toy(random_state=0).fit(rows())
+    loaded = registry.load(model.save(tmp_path / "run"))
+    assert np.array_equal(loaded.score_samples(rows()), model.score_samples(rows()))
 
 
 def test_the_table(finished):
     table = {row["model"]: row for row in finished.table}
-    assert [row["model"] for row in finished.table] == ["toy", "wide", "mute", "broken", "demanding"]
+    assert [row["model"] for row in finished.table] == [
+        "toy",
+        "wide",
+        "mute",
+        "broken",
+        "demanding",
+    ]
     assert table["toy"]["rank"] == 1
     assert table["toy"]["log_density"] == pytest.approx(-np.log(2 * np.pi) - 1, abs=0.3)
     assert table["wide"]["decided"] == "behind"
@@ -183,8 +166,25 @@ def test_interrupted_at_any_stage(tmp_path, monkeypatch, stage, before):
     resumed = study(tmp_path / "s")
     assert plain(resumed.table) == plain(whole.table)
     counted = fits(tmp_path / "s")
-    repeated = stage == "_fitted" and before or stage == "write_json"
+    repeated = (stage == "_fitted" and before) or stage == "write_json"
     assert max(counted.values()) <= 1 + repeated
+
+
+def test_a_damaged_fit_is_done_again(tmp_path, monkeypatch):
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "_judged", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            study(tmp_path / "s", models=["toy"], seeds=1)
+    (weights,) = (tmp_path / "s" / "cells").glob("*/run/weights.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    result = study(tmp_path / "s", models=["toy"], seeds=1)
+    assert result.table[0]["state"] == "done"
+    assert list(fits(tmp_path / "s").values()) == [2]
 
 
 def test_a_foreign_folder_is_left_alone(tmp_path):
@@ -240,7 +240,10 @@ def test_estimators_and_several_data_sets(tmp_path):
     models = {"narrow": Toy(width=0.5), "right": Toy(), "wider": Wide()}
     data = {"small": rows(200), "large": rows(400, seed=1)}
     result = study(tmp_path / "s", data=data, models=models, seeds=1)
-    assert [(r["data"], r["model"]) for r in result.table][::3] == [("small", "right"), ("large", "right")]
+    assert [(r["data"], r["model"]) for r in result.table][::3] == [
+        ("small", "right"),
+        ("large", "right"),
+    ]
     assert result.cell("narrow").cell.settings == {"width": 0.5}
     assert "small: " in result.finding
     assert str(result.table).count("model") == 2

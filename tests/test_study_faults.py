@@ -13,25 +13,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_study import Inline, leave_out, plain
-from test_study_toys import rows, toys  # noqa: F401
 
 from ppgen.errors import InputError
 from ppgen.study import run_study
 from ppgen.study.executors import cores, local, opened
 from ppgen.study.store import Store
 
-TESTS = Path(__file__).parent
+from .study_toys import Inline, leave_out, plain, rows, toys  # noqa: F401
+
+ROOT = Path(__file__).parents[1]
 
 SLOW_STUDY = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-sys.path.insert(0, {tests!r})
-import test_study_toys as toys
+sys.path.insert(0, {root!r})
+from tests import study_toys as toys
 toys.install()
-from test_study import leave_out
-import pytest
-leave_out(pytest.MonkeyPatch())
+toys.leave_out(toys.pytest.MonkeyPatch())
 from ppgen.study import run_study
 with ThreadPoolExecutor(1) as executor:
     run_study(toys.rows(), ["toy", "wide"], seeds=3, out={out!r}, executor=executor,
@@ -68,7 +66,7 @@ def test_killed_and_started_again_it_finishes_with_the_same_table(tmp_path, monk
     leave_out(monkeypatch)
     killed = tmp_path / "killed"
     whole = slow_study(tmp_path / "whole")
-    script = SLOW_STUDY.format(tests=str(TESTS), out=str(killed))
+    script = SLOW_STUDY.format(root=str(ROOT), out=str(killed))
     # Once in the middle of a fit, once right after one.
     for kind, count in (("fit", 2), ("end", 3)):
         process = started(script)
@@ -147,12 +145,32 @@ def test_real_families_in_processes_of_their_own(tmp_path, monkeypatch):
     assert result.table[0]["state"] == "done"
 
 
+SCRIPT = """
+import sys
+from ppgen.study import run_study
+result = run_study({data!r}, ["independent"], seeds=2, out={out!r}, progress=False)
+assert result.table[0]["state"] == "done", result
+"""
+
+
+def test_a_script_needs_no_guard(tmp_path):
+    file, data = tmp_path / "script.py", tmp_path / "rows.npy"
+    np.save(data, rows(100))
+    file.write_text(SCRIPT.format(data=str(data), out=str(tmp_path / "s")))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, str(file)], env=environment, check=True, timeout=120)
+    assert len(events(tmp_path / "s", "begin")) == 2
+
+
 def test_an_address_without_a_scheduler_is_refused(monkeypatch):
     def refused(*_, **__):
         raise OSError("Timed out")
 
     monkeypatch.setitem(sys.modules, "distributed", types.SimpleNamespace(Client=refused))
-    with pytest.raises(InputError, match="no Dask scheduler answers"), opened("tcp://127.0.0.1:9", 1):
+    with (
+        pytest.raises(InputError, match="no Dask scheduler answers"),
+        opened("tcp://127.0.0.1:9", 1),
+    ):
         pass
 
 

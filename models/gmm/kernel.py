@@ -212,7 +212,7 @@ def _scan(kind: str, w: Whitening, x: Any, codes: Any, v: Any) -> Moments:
         part = moments(jnp, kind, w, *block)
         return jax.tree.map(lambda a, b: a + b.astype(a.dtype), total, part), None
 
-    blocks = tuple(a.reshape(-1, BLOCK, *a.shape[1:]) for a in (x, codes, v))
+    blocks = tuple(a.reshape(len(a) // BLOCK, BLOCK, *a.shape[1:]) for a in (x, codes, v))
     like = jax.eval_shape(lambda *b: moments(jnp, kind, w, *b), *(b[0] for b in blocks))
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.float64), like)
     total, _ = jax.lax.scan(body, zeros, blocks)

@@ -175,11 +175,11 @@ def dims(
         discrete: levels by name of categorical column.
     """
     own = [] if covariance_type == "tied" else ["component"]
-    names: dict[str, list[Any]] = {"w": ["component"], "mu": ["component", "column"]}
-    names["sigma"] = own if covariance_type == "spherical" else [*own, "column"]
-    names["L"] = [*own, "column", "column_to"]
+    names: dict[str, list[Any]] = {"w": ["component"], "mu": ["component", "feature"]}
+    names["sigma"] = own if covariance_type == "spherical" else [*own, "feature"]
+    names["L"] = [*own, "feature", "feature_to"]
     coords: dict[str, list[Any]] = {"component": list(range(posterior["w"].shape[-1]))}
-    coords |= {"column": list(continuous), "column_to": list(continuous)}
+    coords |= {"feature": list(continuous), "feature_to": list(continuous)}
     for j, (column, levels) in enumerate(discrete.items()):
         names[f"B_{j}"] = ["component", f"level of {column}"]
         coords[f"level of {column}"] = [str(level) for level in levels]

@@ -200,12 +200,11 @@ def _finding(lines: Sequence[Ranked]) -> str:
     for m in ranked:
         if m.difference is not None:
             by.setdefault(m.difference.outcome, []).append(m)
-    if by.get("bound"):
-        names = join([m.name for m in by["bound"]])
-        known = "a bound" if len(by["bound"]) == 1 else "bounds"
-        how = f"what is known of {names} is {known}"
-        return f"Nothing is decided at the top: {best.name} leads, but {how}."
     behind = by.get("worse", [])
+    if by.get("bound"):
+        ahead = f", ahead of {behind[0].name}" if behind else ""
+        unclear = join([m.name for m in by["bound"]])
+        return f"{best.name} stands highest{ahead}, but bounds leave {unclear} undecided."
     if by.get("close"):
         tied = join([best.name, *(m.name for m in by["close"])])
         tail = f", ahead of {behind[0].name}" if behind else ""

@@ -137,7 +137,7 @@ def _log_likelihood(
         block = data.take(slice(start, start + _ROWS))
         logs = []
         for cell in range(noisy):
-            encoded = estimator._encode_noisy(block, 0, cell)
+            encoded = estimator._encode_noisy(block, draw=cell, draws=noisy)
             values = estimator._log_prob_draws(encoded) + encoded.log_det
             logs.append(values.reshape(chains, draws, -1)[:, ::step])
         mean = logs[0] if noisy == 1 else logsumexp(logs, axis=0) - math.log(noisy)

@@ -143,9 +143,9 @@ def _matched(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     if column.numeric and values.dtype != object:
         return values
     spelt: dict[str, Scalar | None] = {}
-    for level in column.levels:
-        key = _spelling(level)
-        spelt[key] = None if key in spelt else level  # two levels spelt alike: neither is meant
+    for written in column.levels:
+        key = _spelling(written)
+        spelt[key] = None if key in spelt else written  # two levels spelt alike: neither is meant
     exact: dict[Any, Scalar] = {level: level for level in column.levels}
     known: dict[Any, Any] = {}  # value -> how its level is written
     objects = values if values.dtype == object else _texts(values)

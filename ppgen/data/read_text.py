@@ -154,6 +154,10 @@ def _parse(text: str, delimiter: str, width: int, skip: int) -> Any:
     """The rows as a pandas frame of numbers and text."""
     import pandas as pd
 
+    # Since version 3 numbers are parsed exactly, and asking for it is deprecated.
+    old = int(pd.__version__.split(".")[0]) < 3
+    exact = {"float_precision": "round_trip"} if old else {}
+
     def load(**options: Any) -> Any:
         return pd.read_csv(
             io.StringIO(text),
@@ -165,8 +169,8 @@ def _parse(text: str, delimiter: str, width: int, skip: int) -> Any:
             skipinitialspace=True,
             na_values=list(MISSING),
             keep_default_na=False,
-            float_precision="round_trip",
             low_memory=False,
+            **exact,
             **options,
         )
 

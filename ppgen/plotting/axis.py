@@ -83,7 +83,10 @@ def _reach(values: Floats) -> tuple[float, float, bool]:
     low, q05, q50, q99, high = np.quantile(seen, [0.002, 0.05, 0.5, 0.99, 0.998])
     if seen.min() > 0 and q99 / q50 > _HEAVY_TAIL and q50 / q05 > 3:
         return float(low / 1.5), float(high * 1.5), True
-    margin = 0.08 * (high - low) or 0.5
+    # The few beyond are shown too, unless they would squeeze the rest.
+    reach = 0.3 * (high - low)
+    low, high = max(low - reach, seen.min()), min(high + reach, seen.max())
+    margin = 0.05 * (high - low) or 0.5
     return float(low - margin), float(high + margin), False
 
 

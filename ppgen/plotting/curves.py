@@ -58,7 +58,7 @@ def _series(trace: Trace) -> tuple[Floats, Floats, Floats]:
         return np.array([np.nan if v is None else v for v in values], np.float64)
 
     seconds = column("seconds")
-    useful = np.isfinite(seconds).all() and np.ptp(seconds) > 0
+    useful = len(trace) > 1 and np.isfinite(seconds).all() and np.ptp(seconds) > 0
     return seconds if useful else column("step"), column("loss"), column("validation")
 
 

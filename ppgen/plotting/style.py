@@ -93,6 +93,7 @@ def svg(made: Figure, name: str, title: str) -> str:
     used = set(re.findall(r"#([\w-]+)", text))
     text = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", text)
     text = re.sub(r'(font: [^;"]*?px) [^;"]*', r"\1 var(--sans)", text)
+    text = re.sub(r'font-family: [^;"]*', "font-family: var(--sans)", text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, f"var({variable})")
     width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', text)[:2]

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,7 @@ def _split(data: Dataset) -> str:
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
-    found = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
+    found = list(range(seeds)) if isinstance(seeds, Integral) else [int(s) for s in seeds]
     if not found or len(set(found)) < len(found) or min(found) < 0:
         raise InputError(
             f"seeds is {seeds!r}; expected a positive number of seeds, or a list of different "

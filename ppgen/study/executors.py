@@ -10,11 +10,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ..errors import InputError
@@ -79,7 +81,7 @@ def local(n_cells: int, workers: int | None = None) -> Iterator[ProcessPoolExecu
     executor = ProcessPoolExecutor(n, context, _begin_worker, (places,))
     try:
         # The workers start with the first task and read their number of threads as they import.
-        with _environment(dict.fromkeys(_THREADS, str(share))):
+        with _environment(dict.fromkeys(_THREADS, str(share))), _no_main():
             executor.submit(os.getpid)
         yield executor
     except BaseException:
@@ -135,6 +137,7 @@ def _dask(where: str, n_cells: int) -> Iterator[Executor]:
     share = str(max(1, len(cores()) // n))
     with (
         _environment(dict.fromkeys(_THREADS, share)),
+        _no_main(),
         dask.LocalCluster(
             n_workers=n,
             threads_per_worker=1,
@@ -146,6 +149,20 @@ def _dask(where: str, n_cells: int) -> Iterator[Executor]:
         client.get_executor(pure=False) as executor,
     ):
         yield executor
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Keep processes started within from importing the caller's script again.
+
+    Cells need nothing of it, and a script without `if __name__ == "__main__"` would run once in each worker.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from ..analysis.compare import Comparison
 from ..artifact import write_bytes
 from ..data import Schema
 from ..density import KIND_WORDS
+from ..verdict import Reason
 from .figures import Artist
 from .gather import CellResult, comparisons_of, read_cell
 from .store import REPORT, Store
@@ -63,6 +64,7 @@ def report(study: str | os.PathLike[str]) -> Path:
         "budget": cells[0].cell.budget,
         "versions": body["versions"],
         "hardware": body["hardware"],
+        "across": _across,
         "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
     file = store.folder / REPORT
@@ -98,6 +100,7 @@ def _section(
     by_label = {label: [c for c in here if c.cell.label == label] for label in order}
     schema = Schema.from_json(data["schema"])
     done = [c for c in here if c.state == "done"]
+    shared = _shared([c for c in by_label.values() if any(x.state == "done" for x in c)])
     return {
         "name": name,
         "finding": found.finding,
@@ -106,7 +109,8 @@ def _section(
         "known": [_known(m) for m in found],
         "scores": _scores(by_label),
         "score_words": SCORES,
-        "verdicts": [_verdict(label, of) for label, of in by_label.items()],
+        "shared": shared,
+        "verdicts": [_verdict(label, of, shared) for label, of in by_label.items()],
         "settings": {label: _settings(of) for label, of in by_label.items()},
         "figures": Artist(store, name, found).draw(here, order),
         "n_rows": data["rows"],
@@ -116,6 +120,12 @@ def _section(
         "columns": schema.columns[:_MAX_COLUMNS],
         "n_more": max(0, len(schema.columns) - _MAX_COLUMNS),
     }
+
+
+def _across(n: int) -> int:
+    """Panels side by side: at most six, and lines of like length."""
+    lines = -(-n // 6)
+    return -(-n // max(1, lines))
 
 
 def _known(model: Any) -> dict[str, Any]:
@@ -144,7 +154,16 @@ def _scores(by_label: Mapping[str, Sequence[CellResult]]) -> dict[str, Any]:
     return {"names": names, "models": found}
 
 
-def _verdict(label: str, cells: Sequence[CellResult]) -> dict[str, Any]:
+def _shared(models: Sequence[Sequence[CellResult]]) -> list[Reason]:
+    """What was found with every model and so is about the data, the worst first."""
+    if len(models) < 2:
+        return []
+    found = [worst(cells).reasons for cells in models]
+    shared = [r for r in found[0] if all(r in other for other in found)]
+    return sorted(shared, key=lambda r: ("failed", "warn", "ok").index(r.status))
+
+
+def _verdict(label: str, cells: Sequence[CellResult], shared: Sequence[Reason]) -> dict[str, Any]:
     states = {c.state for c in cells}
     done = [c for c in cells if c.state == "done"]
     undone = [
@@ -157,7 +176,7 @@ def _verdict(label: str, cells: Sequence[CellResult]) -> dict[str, Any]:
     return {
         "name": label,
         "status": verdict.status if done else "failed" if "failed" in states else "skipped",
-        "reasons": verdict.reasons,
+        "reasons": [r for r in verdict.reasons if r not in shared],
         "undone": undone[:1] if alike else undone,
         "alike": alike,
         "warnings": list(dict.fromkeys(w for c in cells for w in c.body.get("warnings", ())))[:6],

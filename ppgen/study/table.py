@@ -68,7 +68,7 @@ def table_of(cells: Sequence[CellResult], comparisons: Mapping[str, Comparison])
 
 def _place(cells: Sequence[CellResult], label: str) -> tuple[int, float]:
     of_model = [c for c in cells if c.cell.label == label]
-    states = ("done", "failed", "not applicable")
+    states = ("done", "failed", "not applicable", "missing")
     best = min(states.index(c.state) for c in of_model)
     quality = [c.quality["c2st"].value for c in of_model if "c2st" in c.quality]
     return best, float(np.mean(quality)) if quality else math.inf
@@ -148,7 +148,7 @@ def rendered(row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["rank"] or ""),
         row["model"],
         plus_minus(row["log_density"], row["stderr"]),
-        f"{known}, {row['measure']}" if known else "no density",
+        f"{known} ({row['measure']})" if known else "no density",
         plus_minus(row["difference"], row["difference_stderr"], sign="+"),
         row["decided"] or "",
         beside(row["c2st"], row["c2st_control"]),

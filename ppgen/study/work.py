@@ -23,6 +23,7 @@ from ..analysis.quality import MAX_ROWS, Score, sample_quality
 from ..artifact import versions
 from ..data import Dataset, as_dataset, split_rows
 from ..density import LogDensity
+from ..errors import InputError
 from ..estimator import DensityEstimator
 from ..models import registry
 from .cells import FORMAT, Cell, not_applicable
@@ -30,7 +31,13 @@ from .memory import peak_bytes, reset_peak
 from .rows import load_arrays, load_dataset, pack, save_arrays, unpack
 from .store import RESULT, Store, read_json, write_json
 
-FIT, TEST, SAMPLES, QUALITY = "fit.json", "test.npz", "samples.npz", "quality.json"
+FIT, CLAIM, TEST, SAMPLES, QUALITY = STAGES = (
+    "fit.json",
+    "density.json",
+    "test.npz",
+    "samples.npz",
+    "quality.json",
+)
 _FEW = 200
 
 
@@ -128,7 +135,11 @@ def _fitted(
 ) -> DensityEstimator:
     run = place / "run"
     if run.exists():
-        return registry.load(run)
+        try:
+            return registry.load(run)
+        except InputError:  # damaged since it was written: begin the cell anew
+            for stale in (run, *(place / name for name in STAGES)):
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
     store.log("fit", cell)
     reset_peak()
     model = registry.get(cell.model)(**cell.settings, random_state=cell.seed)
@@ -162,9 +173,9 @@ def _scored(
             "gap": list(density.gap),
             "seconds": time.perf_counter() - began,
         }
-        write_json(place / "density.json", claim)
+        write_json(place / CLAIM, claim)
         save_arrays(place / TEST, arrays)
-    return read_json(place / "density.json")
+    return read_json(place / CLAIM)
 
 
 def read_density(place: Path) -> tuple[LogDensity, NDArray[np.int64]] | None:

@@ -1,0 +1,144 @@
+"""DataTrees of fits: groups, names and units, and what ArviZ makes of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import logsumexp
+
+import ppgen
+from ppgen import GaussianMixture, to_datatree
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "svi": {"num_steps": 200, "num_draws": 400},
+    "nuts": {"num_warmup": 300, "num_samples": 250, "num_chains": 4},
+}
+
+
+def table(n: int = 150) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    z = rng.random(n) < 0.4
+    mass = np.exp(np.where(z, rng.normal(8.0, 0.1, n), rng.normal(8.5, 0.1, n)))
+    depth = np.where(z, rng.normal(17, 1, n), rng.normal(14, 1, n))
+    depth[::13] = np.nan
+    kind = np.where(rng.random(n) < np.where(z, 0.9, 0.1), "gentoo", "adelie")
+    return pd.DataFrame({"mass": mass, "depth": depth, "kind": kind})
+
+
+@pytest.fixture(scope="module")
+def fits() -> dict[str, GaussianMixture]:
+    return {
+        engine: GaussianMixture(
+            2, covariance_type="diag", engine=engine, engine_settings=settings, random_state=0
+        ).fit(table())
+        for engine, settings in SETTINGS.items()
+    }
+
+
+@pytest.mark.parametrize("engine", ["svi", "nuts"])
+def test_a_posteriors_groups(fits: dict[str, GaussianMixture], engine: str) -> None:
+    fit, data = fits[engine], table()
+    tree = fit.to_datatree(data)
+    shape = (1, 400) if engine == "svi" else (4, 250)
+    mu = tree["posterior/mu"]
+    assert mu.dims == ("chain", "draw", "component", "feature")
+    assert mu.shape == (*shape, 2, 2)
+    assert mu.coords["feature"].values.tolist() == ["mass", "depth"]
+    assert tree["posterior/B_0"].dims[-1] == "level of kind"
+    joint = tree["log_likelihood/joint"]
+    assert joint.dims == ("chain", "draw", "row")
+    assert joint.shape == (*shape, len(data))
+    # The mean density over the draws, in the units of the data: `score_samples` takes fewer draws.
+    flat = joint.values.reshape(-1, len(data))
+    mean = logsumexp(flat, axis=0) - np.log(len(flat))
+    np.testing.assert_allclose(mean, fit.score_samples(data), atol=0.1)
+    observed = tree["observed_data"]
+    np.testing.assert_array_equal(observed["mass"].values, data["mass"])
+    levels = json.loads(observed.attrs["levels"])["kind"]
+    assert [levels[int(code)] for code in observed["kind"].values] == data["kind"].tolist()
+    drawn = tree["posterior_predictive"]
+    assert drawn["mass"].shape == (1, 100, len(data))
+    assert drawn["mass"].values.min() > 0
+    stats = tree["sample_stats"]
+    assert stats["loss"].dims == ("record",)
+    assert stats["diverging" if engine == "nuts" else "log_q"].shape == shape
+    assert tree.attrs["family"] == "gmm"
+    assert tree.attrs["measure"] == "mixed"
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # a row or two of weight
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # arviz-stats 0.8 under pandas 3.1
+def test_arviz_compares_them(fits: dict[str, GaussianMixture]) -> None:
+    from arviz_stats import compare, loo
+
+    trees = {engine: fit.to_datatree(table()) for engine, fit in fits.items()}
+    for engine, tree in trees.items():
+        found = loo(tree, pointwise=True)
+        held = fits[engine].score_samples(table()).sum()
+        assert found.n_data_points == len(table())
+        # Leaving a row out costs about as many nats as there are parameters, twelve.
+        assert held - 30 < found.elpd < held
+    ranked = compare(trees)
+    assert set(ranked.index) == {"svi", "nuts"}
+    assert abs(ranked["elpd"].iloc[0] - ranked["elpd"].iloc[1]) < 5
+
+
+def test_arviz_draws_them(fits: dict[str, GaussianMixture]) -> None:
+    import arviz_plots
+    from matplotlib import pyplot
+
+    tree = to_datatree(fits["nuts"], table(), num_replicates=20)
+    # plot_trace_dist of arviz-plots 0.8 needs an older xarray, whatever the tree.
+    arviz_plots.plot_trace(tree, var_names=["w"], backend="matplotlib")
+    arviz_plots.plot_forest(tree, var_names=["mu"], backend="matplotlib")
+    arviz_plots.plot_ppc_dist(tree, var_names=["mass"], num_samples=10, backend="matplotlib")
+    assert len(pyplot.get_fignums()) == 3
+    pyplot.close("all")
+
+
+def test_draws_are_thinned_to_fit(
+    fits: dict[str, GaussianMixture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ppgen.analysis import datatree
+
+    whole = to_datatree(fits["nuts"], table(), num_replicates=0)
+    assert "posterior_predictive" not in whole.children
+    monkeypatch.setattr(datatree, "MAX_VALUES", 4 * 50 * len(table()))
+    few = to_datatree(fits["nuts"], table(), num_replicates=1000)
+    assert few["log_likelihood"].attrs["thinned"] == 5
+    np.testing.assert_array_equal(
+        few["log_likelihood/joint"].values, whole["log_likelihood/joint"].values[:, ::5]
+    )
+    assert few["posterior/w"].shape == (4, 50, 2)
+    assert few["posterior_predictive/mass"].shape[1] == 66
+
+
+@pytest.mark.parametrize("name", ["Gaussian", "GaussianMixture"])
+def test_a_fit_without_draws(name: str) -> None:
+    data = table()[["mass", "depth"]].dropna()
+    fit = getattr(ppgen, name)().fit(data)
+    tree = to_datatree(fit, data)
+    assert "posterior" not in tree.children
+    np.testing.assert_array_equal(
+        tree["log_likelihood/joint"].values[0, 0], fit.score_samples(data)
+    )
+    assert "no posterior" in tree["log_likelihood"].attrs["note"]
+
+
+def test_rounded_columns_are_averaged_over_their_cells() -> None:
+    data = table(80)[["depth", "kind"]].dropna()
+    data["depth"] = data["depth"].round(1)
+    settings = {"num_steps": 50, "num_draws": 200}
+    fit = GaussianMixture(
+        2, covariance_type="diag", engine="svi", engine_settings=settings, random_state=0
+    ).fit(data)
+    assert fit.codec_.dequantised == ("depth",)
+    tree = fit.to_datatree(data)
+    assert tree.attrs["kind"] == "lower_bound"
+    flat = tree["log_likelihood/joint"].values.reshape(-1, len(data))
+    mean = logsumexp(flat, axis=0) - np.log(len(flat))
+    np.testing.assert_allclose(mean, fit.score_samples(data), atol=1e-6)

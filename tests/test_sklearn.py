@@ -1,0 +1,48 @@
+"""scikit-learn's own checks, and its tools around our estimators."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import SkipTestWarning
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from ppgen import GaussianMixture
+
+from .zoo import CLASSES, ZOO, numbers
+
+# check -> why it cannot hold
+EXPECTED_TO_FAIL: dict[str, str] = {}
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", SkipTestWarning)
+    with_checks = parametrize_with_checks(
+        [ZOO[name]() for name in CLASSES],
+        expected_failed_checks=lambda estimator: EXPECTED_TO_FAIL,
+    )
+
+
+@with_checks
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def test_grid_search_chooses_the_number_of_clusters() -> None:
+    search = GridSearchCV(
+        GaussianMixture(n_init=1, random_state=0), {"n_components": [1, 2]}, cv=3
+    ).fit(numbers())
+    assert search.best_params_ == {"n_components": 2}
+
+
+def test_it_works_in_a_pipeline() -> None:
+    pipeline = make_pipeline(StandardScaler(), GaussianMixture(2, n_init=1, random_state=0))
+    scores = cross_val_score(pipeline, numbers(), cv=3)
+    assert np.isfinite(scores).all()
+    assert pipeline.fit(numbers()).score_samples(numbers()).shape == (200,)

@@ -1,0 +1,86 @@
+"""Every kind of model, small and quick, and tables to fit them to. A new model is a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppgen import Gaussian, GaussianMixture, IndependentColumns, KernelDensity, NormalizingFlow
+from ppgen.estimator import DensityEstimator
+
+Floats = NDArray[np.float64]
+Make = Callable[[], DensityEstimator]
+
+
+def _mixture(**settings: Any) -> Make:
+    return lambda: GaussianMixture(**{"n_components": 2, "n_init": 1, "random_state": 0} | settings)
+
+
+def _flow(kind: str, **settings: Any) -> Make:
+    small = {"n_transforms": 2, "hidden": (16,), "bins": 4, "max_epochs": 15, "batch_size": 64}
+    return lambda: NormalizingFlow(**{"kind": kind, "random_state": 0} | small | settings)
+
+
+ZOO: dict[str, Make] = {
+    "gaussian": lambda: Gaussian(random_state=0),
+    "independent": lambda: IndependentColumns(random_state=0),
+    "kde": lambda: KernelDensity(random_state=0),
+    "gmm": _mixture(),
+    "gmm-tied": _mixture(covariance_type="tied"),
+    "gmm-diag": _mixture(covariance_type="diag"),
+    "gmm-spherical": _mixture(covariance_type="spherical"),
+    "gmm-bic": _mixture(n_components="bic", max_components=3),
+    "gmm-svi": _mixture(engine="svi", engine_settings={"num_steps": 200, "num_draws": 50}),
+    "gmm-svi-pyro": _mixture(
+        engine="svi", backend="pyro", engine_settings={"num_steps": 100, "num_draws": 50}
+    ),
+    "gmm-nuts": _mixture(
+        engine="nuts", engine_settings={"num_warmup": 100, "num_samples": 50, "num_chains": 2}
+    ),
+    "flow-nsf": _flow("nsf"),
+    "flow-nsf-ar": _flow("nsf-ar"),
+    "flow-maf": _flow("maf"),
+    "flow-realnvp": _flow("realnvp"),
+    "flow-numpyro": _flow("nsf", backend="numpyro"),
+}
+
+# One of each class: for what does not depend on the settings.
+CLASSES = ("gaussian", "independent", "kde", "gmm", "flow-nsf")
+# Fits of these are random draws or short runs of a net: their densities are right, if not good.
+ROUGH = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", *(name for name in ZOO if name.startswith("flow")))
+
+
+def numbers(n: int = 200, seed: int = 0) -> Floats:
+    """(n, 2) floats: two clusters, far apart in the first column, correlated within."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 2)) @ np.array([[1.0, 0.6], [0.0, 0.8]])
+    x[:, 0] += np.where(np.arange(n) % 2, 3.0, -3.0)
+    return x + np.array([10.0, -5.0])
+
+
+def positives(n: int = 200, seed: int = 0) -> Floats:
+    """(n,) lengths."""
+    return np.exp(np.random.default_rng(seed).normal(0.5, 0.4, n))
+
+
+def mixed(n: int = 200, seed: int = 0) -> dict[str, Any]:
+    """Columns of every kind that a frame holds: lengths, counts, text, truth values."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(3, size=n)
+    return {
+        "length": np.exp(rng.normal(0.3 * kind, 0.2)),
+        "shift": rng.normal(kind, 1.0),
+        "visits": rng.poisson(20 + 5 * kind).astype(np.int64),
+        "species": np.array(["Adelie", "Chinstrap", "Gentoo"])[kind],
+        "ringed": rng.random(n) < 0.3 + 0.2 * kind,
+    }
+
+
+@cache
+def fitted(name: str) -> DensityEstimator:
+    """The model of this name, fitted to `numbers()`; shared, so not to be changed."""
+    return ZOO[name]().fit(numbers())
