@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import InputError
+from .data import Codec, Dataset, Encoded, Schema
+from .errors import InputError, did_you_mean
+from .verdict import Reason
 
 
 def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
@@ -42,3 +45,51 @@ def seed_of(random_state: Any) -> int:
     raise InputError(
         f"random_state is {random_state!r}; expected None, an integer, or a NumPy generator."
     )
+
+
+def check_no_gaps(codec: Codec, rows: Encoded, family: str) -> None:
+    """Raise InputError, naming the columns, if encoded rows have gaps."""
+    lacking = [*np.isnan(rows.x).sum(axis=0), *(rows.codes == -1).sum(axis=0)]
+    names = [*codec.continuous_names, *codec.discrete_names]
+    where = [f"{name} ({k})" for name, k in zip(names, lacking, strict=True) if k]
+    if where:
+        raise InputError(
+            f"Input contains NaN: missing values in {', '.join(where)}, which {family} cannot "
+            "model. Fill them with ppgen.GaussianMixture().fit(X).impute(X), or use a family that "
+            "models gaps (gmm)."
+        )
+
+
+def given_row(schema: Schema, codec: Codec, given: Mapping[str, Any]) -> Encoded:
+    """One encoded row that holds the given values, NaN and -1 elsewhere."""
+    for column in given:
+        if column not in schema.names:
+            raise InputError(
+                f"there is no column {column!r}; the fit has {', '.join(schema.names)}."
+                + did_you_mean(column, schema.names)
+            )
+    encoded = codec.encode(Dataset.one_row(schema, given))
+    if np.any(encoded.codes == -2) or not np.isfinite(encoded.log_det).all():
+        raise InputError(
+            f"given {dict(given)}, which the fit never saw: its probability is 0 and nothing "
+            "follows from it. Give values that occur in the data."
+        )
+    return encoded
+
+
+def column_reasons(schema: Schema) -> list[Reason]:
+    """What the columns themselves say against a density: nothing to model, or ties."""
+    found = []
+    for column in schema.columns:
+        if column.kind in ("constant", "empty"):
+            what = f"column {column.name!r} is {column.kind} and is not modelled."
+            found.append(Reason("ok", what))
+        elif column.note:
+            found.append(
+                Reason(
+                    "warn",
+                    f"column {column.name!r}: {column.note}.",
+                    "Model it as categorical or ordinal, or accept an unbounded density there.",
+                )
+            )
+    return found

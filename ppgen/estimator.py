@@ -7,45 +7,40 @@ row as given and z = encode(x),
 
     log p(x) = log p_z(z) + log |det dz/dx|,
 
-and where columns are rounded or discrete values are filled with noise, the average over the row's cell
-is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score never
+and where columns are rounded or discrete values are filled with noise, the average over the row's
+cell is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score never
 depends on its neighbours.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .artifact import Arrays, fingerprint
 from .capabilities import Capabilities
-from .cells import cell_average
 from .checkpoint import Checkpoints
-from .checks import check_weights, seed_of
+from .checks import check_no_gaps, check_weights, column_reasons, given_row, seed_of
 from .context import Context
 from .data import Codec, Dataset, Encoded, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
 from .density import LogDensity
-from .errors import FitError, InputError, did_you_mean
+from .errors import FitError, InputError
 from .fitting import Fit
 from .progress import Clock, duration
 from .progress_bar import progress_bar
 from .saving import save_fit
+from .scoring import score_rows
 from .verdict import Reason, Verdict
-
-CELL_DRAWS = 8
-_BLOCK = 1 << 18
 
 
 class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -161,17 +156,16 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         )
         with progress_bar(self.name, clock, show=progress) as show:
             told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
-            encoded = self._encode_noisy(data, draw=0, seed=seed)
-            self._check_gaps(encoded)
+            encoded = self._encode(data, draw=0, seed=seed)
             if self.codec_.dequantised:
-                told.redraw = lambda epoch: self._encode_noisy(data, draw=epoch, seed=seed)
+                told.redraw = lambda epoch: self._encode(data, draw=epoch, seed=seed)
             if validation is not None:
                 told.validation, told.validation_context = self._validation(validation)
             if checkpoint_dir is not None:
                 told.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint(seed, seconds))
             context = None if self.context_ is None else self.context_.encode(y)
             self.posterior_: dict[str, NDArray[Any]] | None = None
-            reasons = [*self._data_reasons(), *self._fit(encoded, weights, context, told)]
+            reasons = [*column_reasons(self.schema_), *self._fit(encoded, weights, context, told)]
         self.verdict_ = Verdict.of(reasons)
         self.trace_ = told.trace
         self.fit_seconds_ = clock.seconds()
@@ -185,19 +179,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """How likely each row is, in nats and in the units of the data, with what that number
         claims."""
         check_is_fitted(self)
-        data = self._dataset(X, reset=False)
-        values, stderr = map(np.concatenate, zip(*self._blocks(data, y), strict=True))
-        self._warn_unseen(data, values)
-        noisy = self.codec_.dequantised
-        return LogDensity(
-            values=values,
-            kind="lower_bound" if noisy else "exact",
-            method=self._method() + (f", {CELL_DRAWS} draws a rounding cell" if noisy else ""),
-            measure=self.codec_.measure,
-            dequantised=noisy,
-            gap=("dequantisation",) if noisy else (),
-            stderr=stderr if noisy else None,
-        )
+        return score_rows(self, self._dataset(X, reset=False), y)
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """(n,) log densities in nats; `log_density` says in addition what they claim."""
@@ -268,45 +250,13 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         return data
 
-    def _encode_noisy(self, data: Dataset, **noise: int) -> Encoded:
-        """Rows encoded with their rounding filled in; `noise` says with which draw (see `offsets`)."""
-        if not self.codec_.dequantised:
-            return self.codec_.encode(data)
-        places = offsets(data, len(self.codec_.continuous_names), **noise)
-        return self.codec_.encode(data, places)
-
-    def _blocks(
-        self, data: Dataset, y: Any
-    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Log density and its standard error, block by block."""
-        given = self.context_ is not None and y is not None
-        context = self.context_.encode(y, len(data)) if self.context_ and given else None
-        draws = CELL_DRAWS if self.codec_.dequantised else 1
-        for start in range(0, len(data), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            block = data if len(data) <= _BLOCK else data.take(rows)
-            block_context = None if context is None else context[rows]
-
-            def log_prob(draw: int) -> NDArray[np.float64]:
-                encoded = self._encode_noisy(block, draw=draw, draws=draws)  # noqa: B023 (used within the pass)
-                self._check_gaps(encoded)
-                return self._row_log_prob(encoded, block_context) + encoded.log_det  # noqa: B023
-
-            yield cell_average(log_prob, draws)
-
-    def _row_log_prob(
-        self, data: Encoded, context: NDArray[np.float64] | None
-    ) -> NDArray[np.float64]:
-        if self.context_ is None or context is not None:
-            return self._log_prob(data, context)
-        # A conditional fit asked without y: the mixture over the fitted y, which a finite set of
-        # values makes exact.
-        rows, log_shares = self.context_.table()
-        terms = [
-            self._log_prob(data, np.tile(row, (len(data.log_det), 1))) + share
-            for row, share in zip(rows, log_shares, strict=True)
-        ]
-        return cast(NDArray[np.float64], logsumexp(terms, axis=0))
+    def _encode(self, data: Dataset, **noise: int) -> Encoded:
+        """Rows encoded, their rounding filled in; `noise` says with which draw (see `offsets`)."""
+        cells = len(self.codec_.continuous_names) if self.codec_.dequantised else 0
+        encoded = self.codec_.encode(data, offsets(data, cells, **noise) if cells else None)
+        if not self.capabilities.missing:
+            check_no_gaps(self.codec_, encoded, type(self).__name__)
+        return encoded
 
     def _draw(self, n: int, given: Mapping[str, Any] | None, y: Any, random_state: Any) -> Encoded:
         check_is_fitted(self)
@@ -325,20 +275,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             raise InputError(
                 f"{type(self).__name__} cannot hold columns fixed; ppgen.GaussianMixture can."
             )
-        for column in given:
-            if column not in self.schema_.names:
-                raise InputError(
-                    f"there is no column {column!r}; the fit has {', '.join(self.schema_.names)}."
-                    + did_you_mean(column, self.schema_.names)
-                )
-        row = Dataset.one_row(self.schema_, given)
-        encoded = self.codec_.encode(row)
-        if np.any(encoded.codes == -2) or not np.isfinite(encoded.log_det).all():
-            raise InputError(
-                f"given {dict(given)}, which the fit never saw: its probability is 0 and nothing "
-                "follows from it."
-            )
-        return encoded
+        return given_row(self.schema_, self.codec_, given)
 
     def _rebuild(self, columns: Mapping[str, NDArray[Any]]) -> Any:
         return rebuild(columns, self.schema_, self.container_)
@@ -353,53 +290,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
                     "validation has no y, but the fit is conditional; give validation=(rows, y)."
                 )
             context = self.context_.encode(y, len(data))
-        encoded = self._encode_noisy(data, draw=0)
-        self._check_gaps(encoded)
-        return encoded, context
-
-    def _check_gaps(self, data: Encoded) -> None:
-        if self.capabilities.missing:
-            return
-        gaps = np.isnan(data.x).sum(axis=0)
-        where = [f"{c} ({k})" for c, k in zip(self.codec_.continuous_names, gaps, strict=True) if k]
-        gaps = (data.codes == -1).sum(axis=0)
-        where += [f"{c} ({k})" for c, k in zip(self.codec_.discrete_names, gaps, strict=True) if k]
-        if where:
-            raise InputError(
-                f"Input contains NaN: missing values in {', '.join(where)}, which "
-                f"{type(self).__name__} cannot model. "
-                "Fill them with ppgen.GaussianMixture().fit(X).impute(X), or use a family that "
-                "models gaps (gmm)."
-            )
-
-    def _data_reasons(self) -> list[Reason]:
-        found = []
-        for column in self.schema_.columns:
-            if column.kind in ("constant", "empty"):
-                found.append(
-                    Reason("ok", f"column {column.name!r} is {column.kind} and is not modelled.")
-                )
-            elif column.note:
-                found.append(
-                    Reason(
-                        "warn",
-                        f"column {column.name!r}: {column.note}.",
-                        "Model it as categorical or ordinal, or accept that its density is not "
-                        "bounded there.",
-                    )
-                )
-        return found
-
-    def _warn_unseen(self, data: Dataset, values: NDArray[np.float64]) -> None:
-        unseen = self.codec_.unseen(data) if np.isneginf(values).any() else {}
-        for column, seen in unseen.items():
-            warnings.warn(
-                f"column {column!r} holds {', '.join(map(repr, seen[:3]))}, which the fit never "
-                "saw: "
-                "such rows have probability 0, a log density of -inf.",
-                UserWarning,
-                stacklevel=3,
-            )
+        return self._encode(data, draw=0), context
 
     def _fingerprint(self, seed: int, budget: float | None) -> str:
         params = {

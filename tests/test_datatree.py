@@ -14,7 +14,7 @@ import ppgen
 from ppgen import GaussianMixture, to_datatree
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "svi": {"num_steps": 200, "num_draws": 400},
+    "svi": {"num_steps": 200, "num_draws": 200},
     "nuts": {"num_warmup": 300, "num_samples": 250, "num_chains": 4},
 }
 
@@ -43,7 +43,7 @@ def fits() -> dict[str, GaussianMixture]:
 def test_a_posteriors_groups(fits: dict[str, GaussianMixture], engine: str) -> None:
     fit, data = fits[engine], table()
     tree = fit.to_datatree(data)
-    shape = (1, 400) if engine == "svi" else (4, 250)
+    shape = (1, 200) if engine == "svi" else (4, 250)
     mu = tree["posterior/mu"]
     assert mu.dims == ("chain", "draw", "component", "feature")
     assert mu.shape == (*shape, 2, 2)
@@ -52,10 +52,10 @@ def test_a_posteriors_groups(fits: dict[str, GaussianMixture], engine: str) -> N
     joint = tree["log_likelihood/joint"]
     assert joint.dims == ("chain", "draw", "row")
     assert joint.shape == (*shape, len(data))
-    # The mean density over the draws, in the units of the data: `score_samples` takes fewer draws.
+    # The mean density over the draws, in the units of the data; `score_samples` takes 200 of them.
     flat = joint.values.reshape(-1, len(data))
     mean = logsumexp(flat, axis=0) - np.log(len(flat))
-    np.testing.assert_allclose(mean, fit.score_samples(data), atol=0.1)
+    np.testing.assert_allclose(mean, fit.score_samples(data), atol=1e-9 if engine == "svi" else 0.5)
     observed = tree["observed_data"]
     np.testing.assert_array_equal(observed["mass"].values, data["mass"])
     levels = json.loads(observed.attrs["levels"])["kind"]

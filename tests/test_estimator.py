@@ -59,7 +59,7 @@ def test_rounded_columns_are_bounded_from_below() -> None:
 
 
 def _one_draw(model: Gaussian, rounded: np.ndarray) -> np.ndarray:
-    encoded = model._encode_noisy(as_dataset(rounded, model.schema_), draw=0)
+    encoded = model._encode(as_dataset(rounded, model.schema_), draw=0)
     return model._log_prob(encoded, None) + encoded.log_det
 
 

@@ -61,7 +61,11 @@ def test_density_integrates_to_one_in_the_units_of_the_data(fitted):
 
 def test_density_is_exact_and_says_how(fitted, moons):
     density = fitted.log_density(moons[0][:5])
-    assert (density.kind, density.method, density.measure) == ("exact", "change of variables", "density")
+    assert (density.kind, density.method, density.measure) == (
+        "exact",
+        "change of variables",
+        "density",
+    )
 
 
 def test_saved_and_loaded_it_is_the_same(fitted, moons, tmp_path):
@@ -173,7 +177,9 @@ def test_a_cut_short_fit_says_so(moons):
 
 def test_overfitting_is_said():
     X = np.random.default_rng(0).normal(size=(60, 4))
-    flow = NormalizingFlow(n_transforms=3, hidden=(64, 64), learning_rate=1e-2, max_epochs=200, random_state=0)
+    flow = NormalizingFlow(
+        n_transforms=3, hidden=(64, 64), learning_rate=1e-2, max_epochs=200, random_state=0
+    )
     flow.fit(X, validation=X[:1] + np.random.default_rng(1).normal(size=(400, 4)) * 1.3)
     assert "likelier" in str(flow.verdict_)
 

@@ -48,7 +48,7 @@ def jax_flow(kind, features, context=0, *, wild=0.3, **kwargs):
     return eqx.combine(jax.tree.unflatten(tree, leaves), static)
 
 
-def grid(half=10.0, n=500):
+def grid(half=12.0, n=300):
     side = (np.arange(n) + 0.5) * (2 * half / n) - half
     return np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2), (2 * half / n) ** 2
 
@@ -58,7 +58,7 @@ def grid(half=10.0, n=500):
 def test_pyro_flow_integrates_to_one(kind, context):
     import torch
 
-    flow = torch_flow(kind, 2, context, wild=0.15)
+    flow = torch_flow(kind, 2, context, wild=0.1)
     points, area = grid()
     c = torch.tensor([0.5, -1.0], dtype=torch.float64).expand(len(points), 2) if context else None
     with torch.no_grad():
@@ -85,11 +85,6 @@ def test_pyro_flow_inverts_and_its_log_det_is_autodiffs(kind, context, features)
         assert torch.allclose(torch.linalg.slogdet(J)[1], ladj[i], atol=1e-8)
         if context and features > 1:
             assert not torch.allclose(row(x[i]), flow(c[i] + 1).transform(x[i]))
-    single = torch_flow(kind, features, context).float()
-    c32 = None if c is None else c.float()
-    near = x.clamp(-3.9, 3.9).float()
-    back = single(c32).transform.inv(single(c32).transform(near))
-    assert (back - near).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -208,7 +203,15 @@ def test_importing_zuko_leaves_torchs_checks_on():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(("kind", "context"), [*zip(KINDS, (0, 2, 0, 2), strict=True)])
+@pytest.mark.parametrize(
+    ("kind", "context"),
+    [
+        ("nsf-ar", 2),
+        pytest.param("nsf", 0, marks=pytest.mark.slow),
+        pytest.param("maf", 0, marks=pytest.mark.slow),
+        pytest.param("realnvp", 2, marks=pytest.mark.slow),
+    ],
+)
 def test_numpyro_flow_is_a_density(kind, context):
     import equinox as eqx
     import jax
@@ -225,15 +228,19 @@ def test_numpyro_flow_is_a_density(kind, context):
 
         f = paramax.unwrap(flow.bijection)
         x = 2.5 * np.random.default_rng(0).normal(size=(6, 2))
-        step = eqx.filter_jit(
-            lambda row: (f.inverse_and_log_det(row, c), jax.jacobian(lambda r: f.inverse(r, c))(row))
-        )
-        for row in x:
-            (u, ladj), J = step(row)
-            assert float(ladj) == pytest.approx(np.linalg.slogdet(J)[1], abs=1e-8)
-            np.testing.assert_allclose(f.transform(u, c), row, atol=1e-7)
+
+        @eqx.filter_jit
+        @jax.vmap
+        def step(row):
+            u, ladj = f.inverse_and_log_det(row, c)
+            return ladj, jax.jacobian(lambda r: f.inverse(r, c))(row), f.transform(u, c)
+
+        ladj, J, back = step(x)
+        np.testing.assert_allclose(ladj, np.linalg.slogdet(J)[1], atol=1e-8)
+        np.testing.assert_allclose(back, x, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_numpyro_flow_of_one_column(context):
     import jax
@@ -259,7 +266,9 @@ def test_the_pair_says_the_change_of_variables_with_scale_and_weights(backend):
         from ppgen.models.flow.pyro import model
 
         flow = torch_flow("nsf-ar", 2)
-        trace = poutine.trace(model).get_trace(flow, torch.tensor(x), None, torch.tensor(w), n_total=20)
+        trace = poutine.trace(model).get_trace(
+            flow, torch.tensor(x), None, torch.tensor(w), n_total=20
+        )
         u, ladj = flow().transform.call_and_ladj(torch.tensor(x))
         found, u, ladj = trace.log_prob_sum().item(), u.detach().numpy(), ladj.detach().numpy()
     else:

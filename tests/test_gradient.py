@@ -22,7 +22,11 @@ class MeanLearner:
         self.x, self.held = x, held
         self.mean = self.averaged = np.zeros(1)
         self.velocity = np.zeros(1)
-        self.nan_above, self.seconds, self.validation_seconds = nan_above, seconds, validation_seconds
+        self.nan_above, self.seconds, self.validation_seconds = (
+            nan_above,
+            seconds,
+            validation_seconds,
+        )
         self.seen, self.epochs = [], []
 
     def begin_epoch(self, epoch):
@@ -47,7 +51,11 @@ class MeanLearner:
         return -0.5 * (self.held - self.averaged) ** 2
 
     def state(self):
-        return {"mean": self.mean.copy(), "averaged": self.averaged.copy(), "v": self.velocity.copy()}
+        return {
+            "mean": self.mean.copy(),
+            "averaged": self.averaged.copy(),
+            "v": self.velocity.copy(),
+        }
 
     def load(self, state):
         self.mean, self.averaged = state["mean"].copy(), state["averaged"].copy()
@@ -116,7 +124,9 @@ def test_a_fit_that_gets_worse_is_stopped():
 
 def test_it_stops_early_where_nothing_improves(rows):
     learner = MeanLearner(*rows)
-    settings = Settings(batch_size=50, learning_rate=0.05, max_epochs=500, decay="constant", patience=4)
+    settings = Settings(
+        batch_size=50, learning_rate=0.05, max_epochs=500, decay="constant", patience=4
+    )
     outcome = finish(train(learner, 203, settings, seed=0, validation=learner.evaluate))
     assert outcome.why == "stopped"
     assert outcome.epochs < 100
@@ -153,14 +163,18 @@ def test_divergence_rolls_back_at_half_the_rate(rows):
 
 def test_divergence_gives_up_after_three(rows):
     learner = MeanLearner(*rows, nan_above=0.0)
-    outcome = finish(train(learner, 203, Settings(max_epochs=10), seed=0, validation=learner.evaluate))
+    outcome = finish(
+        train(learner, 203, Settings(max_epochs=10), seed=0, validation=learner.evaluate)
+    )
     assert (outcome.why, outcome.rollbacks) == ("diverged", 3)
     np.testing.assert_array_equal(learner.mean, 0.0)
 
 
 @pytest.mark.parametrize("killed_after", [1, 5, 9])
 def test_resuming_is_bit_for_bit(rows, tmp_path, killed_after):
-    settings = Settings(batch_size=32, max_epochs=12, learning_rate=0.03, checkpoint_every=0.0, patience=0)
+    settings = Settings(
+        batch_size=32, max_epochs=12, learning_rate=0.03, checkpoint_every=0.0, patience=0
+    )
 
     def run(folder):
         learner = MeanLearner(*rows, nan_above=0.02)  # with a rollback within
@@ -186,12 +200,26 @@ def test_resuming_is_bit_for_bit(rows, tmp_path, killed_after):
 
 
 def test_a_finished_fit_is_not_trained_again(rows, tmp_path):
-    settings = Settings(batch_size=50, max_epochs=300, learning_rate=0.05, decay="constant", patience=4,
-                        checkpoint_every=0.0)
+    settings = Settings(
+        batch_size=50,
+        max_epochs=300,
+        learning_rate=0.05,
+        decay="constant",
+        patience=4,
+        checkpoint_every=0.0,
+    )
     for _ in range(2):
         learner = MeanLearner(*rows)
-        outcome = finish(train(learner, 203, settings, seed=0, validation=learner.evaluate,
-                               checkpoints=Checkpoints(tmp_path, "f")))
+        outcome = finish(
+            train(
+                learner,
+                203,
+                settings,
+                seed=0,
+                validation=learner.evaluate,
+                checkpoints=Checkpoints(tmp_path, "f"),
+            )
+        )
     assert outcome.why == "stopped"
     assert learner.seen == []
 
@@ -200,8 +228,9 @@ def test_a_budget_ends_within_an_epoch_and_counts_validation(rows):
     learner = MeanLearner(*rows, seconds=0.01, validation_seconds=0.1)
     settings = Settings(batch_size=2, max_epochs=1000, chunk=4)  # an epoch would take a second
     clock = Clock(0.7)
-    outcome = finish(train(learner, 203, settings, seed=0, validation=learner.evaluate,
-                           deadline=clock.left))
+    outcome = finish(
+        train(learner, 203, settings, seed=0, validation=learner.evaluate, deadline=clock.left)
+    )
     assert outcome.why == "budget"
     assert outcome.steps < 101
     assert clock.seconds() < 0.7 + 0.15

@@ -134,7 +134,9 @@ def test_enumerated_sites_are_summed_out(backend, x):
         def model(x, n_total=None):
             shift = pyro.param("shift", torch.zeros((), dtype=torch.float64))
             with pyro.plate("rows", n_total, subsample=x):
-                z = pyro.sample("z", dist.Categorical(torch.tensor([0.3, 0.7], dtype=torch.float64)))
+                z = pyro.sample(
+                    "z", dist.Categorical(torch.tensor([0.3, 0.7], dtype=torch.float64))
+                )
                 pyro.sample("x", dist.Normal(loc[z] + shift, 1.0), obs=x)
 
         loss = TraceEnum_ELBO(max_plate_nesting=1)
@@ -187,7 +189,9 @@ def test_autoguides_and_resuming_bit_for_bit(backend, x):
         np.testing.assert_array_equal(resumed.state()[name], array)
     other = new()
     other.run(rows[:10], rates[:10])
-    np.testing.assert_array_equal(other.run(rows[10:], rates[10:]), resumed_losses(new, half, rows, rates))
+    np.testing.assert_array_equal(
+        other.run(rows[10:], rates[10:]), resumed_losses(new, half, rows, rates)
+    )
 
 
 def resumed_losses(new, half, rows, rates):

@@ -21,6 +21,7 @@ from .plan import Plan, plan
 KINDS = ("nsf-ar", "nsf", "maf", "realnvp")
 BACKENDS = ("pyro", "numpyro")
 _FEW = 20  # rows below which none are held out
+_SOME = 2000  # rows that overfitting is looked for on
 
 Floats = NDArray[np.float64]
 
@@ -207,7 +208,10 @@ class NormalizingFlow(DensityEstimator):
         return "change of variables"
 
     def _check(self) -> None:
-        for name, value, options in (("kind", self.kind, KINDS), ("backend", self.backend, BACKENDS)):
+        for name, value, options in (
+            ("kind", self.kind, KINDS),
+            ("backend", self.backend, BACKENDS),
+        ):
             if value not in options:
                 raise InputError(
                     f"{name} is {value!r}; expected one of {', '.join(options)}."
@@ -224,7 +228,10 @@ class NormalizingFlow(DensityEstimator):
                 raise InputError(f"{name} is {value!r}; expected None or an integer >= {least}.")
         if self.hidden is not None and (not len(self.hidden) or min(self.hidden) < 1):
             raise InputError(f"hidden is {self.hidden!r}; expected sizes such as (64, 64).")
-        for name, number in (("tail_bound", self.tail_bound), ("learning_rate", self.learning_rate)):
+        for name, number in (
+            ("tail_bound", self.tail_bound),
+            ("learning_rate", self.learning_rate),
+        ):
             if number is not None and not 0 < number < math.inf:
                 raise InputError(f"{name} is {number!r}; expected a positive number.")
 
@@ -237,12 +244,9 @@ class NormalizingFlow(DensityEstimator):
                     "Give validation rows, or use gaussian or kde.",
                 )
             ]
-        m = len(validation[0])
-        some = fit.rng().choice(len(rows[0]), size=min(m, len(rows[0])), replace=False)
-        seen = self.flow_.log_prob(rows[0][some], None if rows[1] is None else rows[1][some])
-        unseen = self.flow_.log_prob(validation[0], validation[1])
+        seen, unseen = (self._some(part, fit) for part in (rows, validation))
         gap = seen.mean() - unseen.mean()
-        stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / m)
+        stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / len(unseen))
         if gap < max(0.1 * rows[0].shape[1], 3 * stderr):
             return []
         return [
@@ -252,6 +256,13 @@ class NormalizingFlow(DensityEstimator):
                 "The net is too large for these rows: give more rows, or a smaller hidden or n_transforms.",
             )
         ]
+
+    def _some(self, part: Any, fit: Fit) -> Floats:
+        """Log densities of some rows: enough to see a gap, few enough to cost nothing."""
+        x, context, _ = part
+        some = fit.rng().choice(len(x), size=min(_SOME, len(x)), replace=False)
+        values: Floats = self.flow_.log_prob(x[some], None if context is None else context[some])
+        return values
 
 
 def held_out(x: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -120,7 +120,9 @@ def build(
     def layer(key: Array) -> AbstractBijection:
         net_key, permutation_key = jr.split(key)
         if features == 1 and not context:
-            return Vmap(eqx.filter_vmap(lambda _: univariate)(jnp.arange(1)), in_axes=eqx.if_array(0))
+            return Vmap(
+                eqx.filter_vmap(lambda _: univariate)(jnp.arange(1)), in_axes=eqx.if_array(0)
+            )
         if features == 1 or kind in ("maf", "nsf-ar"):
             core: AbstractBijection = MaskedAutoregressive(net_key, **net)
         else:
@@ -131,7 +133,11 @@ def build(
         if lu:
             eye, zero = jnp.eye(features), jnp.zeros(features)
             steps += [TriangularAffine(zero, eye, lower=False), TriangularAffine(zero, eye)]
-        order = jnp.arange(features)[::-1] if features == 2 else jr.permutation(permutation_key, features)
+        order = (
+            jnp.arange(features)[::-1]
+            if features == 2
+            else jr.permutation(permutation_key, features)
+        )
         return Chain([*steps, Permute(order)])
 
     layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), n_transforms))

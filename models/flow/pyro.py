@@ -97,12 +97,12 @@ def build(
             if lu and features > 1:
                 first = list(range(features))
                 layers.append(LU(torch.randperm(features).tolist() if i else first))
-            if kind in ("maf", "nsf-ar"):
+            if kind in ("maf", "nsf-ar") or features == 1:
                 order = list(range(features))
                 order = order if lu or i % 2 == 0 else order[::-1]
                 layers.append(Masked(order, context, hidden, univariate, total, dropout))
             else:
-                kept = [j % 2 != i % 2 for j in range(features)] if features > 1 else [False]
+                kept = [j % 2 != i % 2 for j in range(features)]
                 layers.append(Coupling(kept, context, hidden, univariate, total, dropout))
     base = UnconditionalDistribution(
         DiagNormal, loc=torch.zeros(features), scale=torch.ones(features), buffer=True

@@ -32,7 +32,9 @@ class Bin(torch.autograd.Function):
     """The bin of each value: left edge on either axis, width, height, raw slope left and right, each (*,)."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, phi: Tensor, bins: int, bound: float, axis: int) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, value: Tensor, phi: Tensor, bins: int, bound: float, axis: int
+    ) -> tuple[Tensor, ...]:
         K = bins
         p = torch.softmax(phi[: 2 * K].unflatten(0, (2, K)), dim=1)  # (2, K, *)
         sizes = (p * (2 * bound * (1 - K * MIN))).add_(2 * bound * MIN)
@@ -89,7 +91,9 @@ class Spline(Transform):
 
     def _bin(self, value: Tensor, axis: int) -> tuple[Tensor, ...]:
         phi = self.phi.expand(self.phi.shape[0], *value.shape)
-        x0, y0, w, h, c0, c1, first, last = Bin.apply(value.detach(), phi, self.bins, self.bound, axis)
+        x0, y0, w, h, c0, c1, first, last = Bin.apply(
+            value.detach(), phi, self.bins, self.bound, axis
+        )
         d = MIN + (1 - MIN) * F.softplus(torch.stack((c0, c1)) + _SHIFT)
         ends = torch.stack((first, last))
         d0, d1 = torch.where(ends, 1.0, d).unbind(0)

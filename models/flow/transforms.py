@@ -133,7 +133,9 @@ class Coupling(LazyTransform):
         self.univariate = univariate
         self.register_buffer("mask", torch.tensor(mask), persistent=False)
         kept = sum(mask)
-        self.net = Conditioner([0] * (kept + context), [1] * (len(mask) - kept), hidden, total, dropout)
+        self.net = Conditioner(
+            [0] * (kept + context), [1] * (len(mask) - kept), hidden, total, dropout
+        )
 
     def meta(self, c: Tensor | None, x: Tensor) -> Transform:
         phi = self.net(_join(x, c))

@@ -31,7 +31,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
 from ..data import Dataset
-from ..estimator import CELL_DRAWS, DensityEstimator
+from ..estimator import DensityEstimator
+from ..scoring import CELL_DRAWS
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -137,7 +138,7 @@ def _log_likelihood(
         block = data.take(slice(start, start + _ROWS))
         logs = []
         for cell in range(noisy):
-            encoded = estimator._encode_noisy(block, draw=cell, draws=noisy)
+            encoded = estimator._encode(block, draw=cell, draws=noisy)
             values = estimator._log_prob_draws(encoded) + encoded.log_det
             logs.append(values.reshape(chains, draws, -1)[:, ::step])
         mean = logs[0] if noisy == 1 else logsumexp(logs, axis=0) - math.log(noisy)

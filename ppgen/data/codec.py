@@ -290,7 +290,7 @@ class Codec:
             gaps = np.isnan(v)
             v -= shift
             v /= scale
-            x[rows, index] = v
+            x[rows, slice(None) if len(index) == x.shape[1] else index] = v
             if gaps.any():
                 log_det[rows] -= (~gaps) @ np.log(scale)
             else:

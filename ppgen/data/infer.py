@@ -80,6 +80,7 @@ def _levels(
 
 
 def _number(name: str, values: NDArray[np.floating[Any]], dtype: str, *, plain: bool) -> Column:
+    values = np.ascontiguousarray(values)  # columns of a matrix are slow to go through
     check_finite(name, values)
     gaps = np.isnan(values)
     missing = bool(gaps.any())
@@ -94,7 +95,7 @@ def _number(name: str, values: NDArray[np.floating[Any]], dtype: str, *, plain: 
             return Column(name, kind, missing, dtype=dtype)
         if kind is not None:
             return Column(name, kind, missing, levels=levels_of(known), dtype=dtype)
-    width, note = find_ties(known, single=_is_single(known))
+    width, note = find_ties(known)
     return Column(name, "real", missing, width=width, note=note, dtype=dtype)
 
 
@@ -108,11 +109,3 @@ def _discrete_kind(known: NDArray[np.floating[Any]]) -> Kind | None:
     if len(distinct) <= _MOST_ORDINAL:
         return "ordinal" if len(known) >= _LEAST_ROWS else None
     return "count" if distinct[0] in (0, 1) else None
-
-
-def _is_single(values: NDArray[np.floating[Any]]) -> bool:
-    """Whether the numbers have no more than single precision, whatever they are stored in."""
-    if values.dtype != np.float64:
-        return True
-    with np.errstate(over="ignore"):
-        return bool(np.all(values.astype(np.float32) == values))

@@ -191,9 +191,11 @@ def _cleaned(series: Any) -> Any:
 
     if series.dtype.kind in "fiu" or series.isna().all():
         return series.astype(np.float64) if series.isna().all() else series
-    text = [v.strip() if isinstance(v, str) else v for v in series]
-    text = [None if v is None or v != v or v in MISSING else v for v in text]
-    if any(isinstance(old, str) and old != new for old, new in zip(series, text, strict=True)):
+    text = series.tolist()
+    stripped = {v: v.strip() for v in set(text) if isinstance(v, str)}
+    clean = {v: None if new in MISSING else new for v, new in stripped.items()}
+    text = [clean.get(v) for v in text]  # what is no text is missing
+    if any(old != new for old, new in clean.items()):
         try:
             return pd.to_numeric(pd.Series(text))
         except (ValueError, TypeError):

@@ -19,12 +19,11 @@ _MOST_NOISE = 0.1  # ... and how much of it may be due to the precision of the n
 _MOST_CELLS = 100  # cells per value between the quartiles beyond which a grid explains nothing
 
 
-def find_ties(values: NDArray[np.floating], *, single: bool = False) -> tuple[float | None, str]:
-    """The step of the grid that tied values lie on, and a note on ties without one.
+def find_ties(values: NDArray[np.floating]) -> tuple[float | None, str]:
+    """The step of the grid that tied values lie on, and a note on ties that no grid explains.
 
     Args:
         values: (n,) finite numbers.
-        single: whether they were stored in single precision, whose own coarseness is no tie.
 
     Returns:
         The step or None, and the note, empty where there is nothing to say.
@@ -34,24 +33,31 @@ def find_ties(values: NDArray[np.floating], *, single: bool = False) -> tuple[fl
     tied = float(counts[counts > 1].sum()) / n
     if tied <= _TIED or len(distinct) < 2:
         return None, ""
+    eps = _precision(distinct)
     distinct = distinct.astype(np.float64)
-    eps = float(np.finfo(np.float32 if single else np.float64).eps)
-    quartiles = np.quantile(values.astype(np.float64), [0.25, 0.75])
-    spread = float(quartiles[1] - quartiles[0])
+    low, high = np.searchsorted(np.cumsum(counts), (0.25 * n, 0.75 * n))
+    spread = float(distinct[high] - distinct[low])
+    top = int(np.argmax(counts))
+    often = f"{tied:.0%} of its values are repeated, most often {distinct[top]:g}"
+    often += f" ({counts[top] / n:.1%})"
     step = grid_step(distinct, eps)
     if step is not None and spread / step <= _MOST_CELLS * n:
-        return step, ""
-    # Continuous numbers collide in single precision: allow what a density spread over the quartiles
-    # would bring.
+        sparse = spread / step > _MOST_CELLS * len(distinct)
+        return step, f"{often}, far apart for a rounding to {step:g}" if sparse else ""
+    # Continuous numbers collide in single precision: allow for what a density spread over the
+    # quartiles would bring.
     ulp = eps * float(np.abs(distinct).max())
     expected = -np.expm1(-n * ulp / (2 * spread)) if spread > 0 else 0.0
     if tied <= _TIED + expected:
         return None, ""
-    top = int(np.argmax(counts))
-    return None, (
-        f"{tied:.0%} of its values are repeated without being rounded to a grid, "
-        f"most often {distinct[top]:g} ({counts[top] / n:.1%})"
-    )
+    return None, f"{often}, and lie on no grid"
+
+
+def _precision(distinct: NDArray[np.floating]) -> float:
+    """The relative precision of numbers, which may be single whatever they are stored in."""
+    with np.errstate(over="ignore"):
+        single = distinct.dtype == np.float32 or np.all(distinct.astype(np.float32) == distinct)
+    return float(np.finfo(np.float32 if single else np.float64).eps)
 
 
 def grid_step(distinct: Floats, eps: float = float(np.finfo(np.float64).eps)) -> float | None:

@@ -62,12 +62,16 @@ def split_groups(data: Dataset, fractions: Sequence[float], seed: int) -> list[I
     )  # ordered by hash
     ends = np.cumsum(sizes)
     cuts: list[int] = []
-    for k, share in enumerate(np.cumsum(fractions)[:-1]):
-        cut = int(np.argmin(np.abs(ends - share * ends[-1]))) + 1
+    taken = 0
+    for k, share in enumerate(fractions[:-1]):
+        # What is left is shared by the parts that are left: one large group upsets one part only.
+        wanted = taken + (ends[-1] - taken) * share / sum(fractions[k:])
+        cut = int(np.argmin(np.abs(ends - wanted))) + 1
         # No part is empty as long as there are groups for all of them.
         later = len(fractions) - 1 - k
         cut = max(min(cut, len(sizes) - later), cuts[-1] + 1 if cuts else 1)
         cuts.append(min(cut, len(sizes)))
+        taken = int(ends[cuts[-1] - 1])
     part = np.searchsorted(np.array(cuts), np.arange(len(sizes)), side="right")
     of_row = part[group]
     return [np.flatnonzero(of_row == k) for k in range(len(fractions))]

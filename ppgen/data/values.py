@@ -40,7 +40,7 @@ def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     if kind in "mM":
         raise InputError(_dates(name))
     objects = as_objects(values)
-    types = {type(v) for v in objects}
+    types = set(map(type, objects))
     types.discard(type(None))
     if types == {bool}:
         return np.array([math.nan if v is None else float(v) for v in objects]), True
@@ -49,16 +49,19 @@ def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     for t in types:
         if not issubclass(t, str | bytes | Real | Decimal):
             _refuse(name, objects, t)
-    for i, v in enumerate(objects):
-        if v is not None and type(v) is not str:
-            objects[i] = v.decode() if isinstance(v, bytes) else str(v)
+    if types - {str}:
+        objects[:] = [_text(v) for v in objects]
     return objects, False
 
 
 def as_objects(values: NDArray[Any]) -> NDArray[Any]:
     """Values as Python objects in a new array; a missing one becomes None."""
     out = np.empty(len(values), dtype=object)
-    out[:] = [None if is_missing(v) else _plain(v) for v in values.tolist()]
+    listed = values.tolist()
+    if set(map(type, listed)) <= {str, type(None)}:
+        out[:] = listed
+    else:
+        out[:] = [None if is_missing(v) else _plain(v) for v in listed]
     return out
 
 
@@ -112,6 +115,12 @@ def check_finite(name: str, values: NDArray[np.floating[Any]]) -> None:
 
 def _floats(values: NDArray[Any]) -> NDArray[np.floating[Any]]:
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode()
+    return None if value is None else str(value)
 
 
 def _plain(value: Any) -> Any:

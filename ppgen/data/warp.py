@@ -54,14 +54,17 @@ class Warp:
             warp = replace(warp, origin=_origin(float(v.min()), column.width))
         if not standardise:
             return warp
-        # A cell has a spread of its own, so that a column of few values is not blown up.
-        places = _PLACES if warp.noisy else (0.5,)
+        # Cells have a spread of their own, which keeps a column of few values from being blown up.
+        places = _PLACES if warp.noisy and not warp.linear else (0.5,)
         y = np.concatenate([warp.forward(v, place)[0] for place in places])
         share = None if weights is None else np.tile(weights[known], len(places))
         # Two passes about a value of the data: no digits are lost to a large offset.
         near = float(y[0])
         shift = near + float(np.average(y - near, weights=share))
-        scale = float(np.sqrt(np.average((y - shift) ** 2, weights=share)))
+        variance = float(np.average((y - shift) ** 2, weights=share))
+        if warp.linear and column.width is not None:
+            variance += column.width**2 / 12
+        scale = float(np.sqrt(variance))
         usable = scale > 0 and np.isfinite(scale)
         return replace(warp, shift=shift, scale=scale if usable else 1.0)
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -172,7 +171,7 @@ def _split(data: Dataset) -> str:
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
-    found = list(range(seeds)) if isinstance(seeds, Integral) else [int(s) for s in seeds]
+    found = [int(s) for s in (seeds if isinstance(seeds, Iterable) else range(seeds))]
     if not found or len(set(found)) < len(found) or min(found) < 0:
         raise InputError(
             f"seeds is {seeds!r}; expected a positive number of seeds, or a list of different "

@@ -12,14 +12,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
-from types import ModuleType
-from typing import Any
+from types import MappingProxyType, ModuleType
+from typing import Any, ParamSpec, TypeVar
 
 from ..errors import InputError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Where = Executor | str | None
 
@@ -67,6 +70,16 @@ def cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+class _Pool(ProcessPoolExecutor):
+    """Workers start as tasks come, and read their number of threads as they import."""
+
+    variables: Mapping[str, str] = MappingProxyType({})
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        with _environment(self.variables), _no_main():
+            return super().submit(fn, *args, **kwargs)
+
+
 @contextmanager
 def local(n_cells: int, workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """Spawned processes, one for each core or cell, whichever are fewer."""
@@ -78,11 +91,9 @@ def local(n_cells: int, workers: int | None = None) -> Iterator[ProcessPoolExecu
     for i in range(n):
         start = i * share % len(available)
         places.put(available[start : start + share])
-    executor = ProcessPoolExecutor(n, context, _begin_worker, (places,))
+    executor = _Pool(n, context, _begin_worker, (places,))
+    executor.variables = dict.fromkeys(_THREADS, str(share))
     try:
-        # The workers start with the first task and read their number of threads as they import.
-        with _environment(dict.fromkeys(_THREADS, str(share))), _no_main():
-            executor.submit(os.getpid)
         yield executor
     except BaseException:
         _end(executor)
@@ -155,7 +166,8 @@ def _dask(where: str, n_cells: int) -> Iterator[Executor]:
 def _no_main() -> Iterator[None]:
     """Keep processes started within from importing the caller's script again.
 
-    Cells need nothing of it, and a script without `if __name__ == "__main__"` would run once in each worker.
+    Cells need nothing of it, and a script without `if __name__ == "__main__"` would run once in
+    each worker.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
