@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -287,7 +287,7 @@ def _read_posterior(file: Path) -> dict[str, NDArray[Any]]:
         return {str(name): np.asarray(v.values) for name, v in data.data_vars.items()}
 
 
-def fingerprint(*parts: str | Iterable[Any] | Mapping[str, Any]) -> str:
+def fingerprint(*parts: Any) -> str:
     """A short hash of anything that JSON can say, for naming what a fit or a cell is of."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,8 +8,8 @@ row as given and z = encode(x),
     log p(x) = log p_z(z) + log |det dz/dx|,
 
 and where columns are rounded or discrete values are filled with noise, the average over the row's
-cell is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score never
-depends on its neighbours.
+cell is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score
+never depends on its neighbours.
 """
 
 from __future__ import annotations
