@@ -1,16 +1,19 @@
 """`NormalizingFlow` against a plain loop over zuko's neural spline flow, side by side on POWER.
 
-Both train at once for the same time, each on one core and one thread, on the same rows; the held-out part given is used
-for nothing but the score at the end (ppgen holds out rows of the training part for itself). The plain loop is what zuko's
-tutorials do, with what is known to help: Adam, clipping, a cosine to 0 that ends with the time.
+Both train at once for the same time, each on one core and one thread, on the same rows; the
+held-out part given is used for nothing but the score at the end (ppgen holds out rows of the
+training part for itself). The plain loop is what zuko's tutorials do, with what is known to help:
+Adam, clipping, a cosine to 0 that ends with the time.
 
     PPGEN_DATA=... python benchmarks/flow_vs_zuko.py --minutes 1 5 10
 
-Then the cost of a step on the same net (zuko's own) in the plain loop and through the Pyro learner, interleaved.
-Writes a JSON line. Data: `power_h1/power_h1_train_valid.npz` below PPGEN_DATA with arrays `train` and `valid`.
+Then the cost of a step on the same net (zuko's own) in the plain loop and through the Pyro learner,
+interleaved. Writes a JSON line. Data: `power_h1/power_h1_train_valid.npz` below PPGEN_DATA with
+arrays `train` and `valid`.
 
-References: Papamakarios, Pavlakou and Murray, "Masked autoregressive flow for density estimation", 2017,
-https://arxiv.org/abs/1705.07057 (the data); Rozet, "zuko", 2022, https://github.com/probabilists/zuko.
+References: Papamakarios, Pavlakou and Murray, "Masked autoregressive flow for density estimation",
+2017, https://arxiv.org/abs/1705.07057 (the data); Rozet, "zuko", 2022,
+https://github.com/probabilists/zuko.
 """
 
 from __future__ import annotations
@@ -133,7 +136,8 @@ def race(seconds: float, seed: int, rival: str) -> dict[str, Any]:
 
 
 def step_cost(pairs: int = 40, steps: int = 8, batch_size: int = 512) -> dict[str, float]:
-    """Milliseconds of a step of the same zuko net, plain and through the learner: medians of interleaved blocks."""
+    """Milliseconds of a step of the same zuko net, plain and through the learner: medians of
+    interleaved blocks."""
     import numpy as np
     import torch
     import zuko

@@ -1,4 +1,5 @@
-"""What `gradient.train` is made of and that can be read and tested alone: batches, rate, stopping."""
+"""What `gradient.train` is made of and that can be read and tested alone: batches, rate,
+stopping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Stochastic variational inference: learners for `gradient.train` whose loss is the ELBO of a (model, guide) pair.
+"""Stochastic variational inference: learners for `gradient.train` whose loss is the ELBO of a
+(model, guide) pair.
 
 For rows x_1 ... x_N, latents z and a batch B, the loss a step takes is, in nats a row,
 
@@ -7,8 +8,8 @@ For rows x_1 ... x_N, latents z and a batch B, the loss a step takes is, in nats
 the terms of B's rows weighted by N / |B|.
 
 Both learners call `model(*batch, n_total=N)` and `guide(*batch, n_total=N)`, where `batch` is the
-same rows of each array in `data` (None stays None). The weight N / |B| is the model's plate: in Pyro
-`pyro.plate("rows", n_total, subsample=rows)` with any `rows` of length |B|, in NumPyro
+same rows of each array in `data` (None stays None). The weight N / |B| is the model's plate: in
+Pyro `pyro.plate("rows", n_total, subsample=rows)` with any `rows` of length |B|, in NumPyro
 `numpyro.plate("rows", n_total, subsample_size=|B|)`. A flow is the pair whose guide is empty.
 
 Parameters belong to the learner: Pyro's global store, the validation flag, the random state and the

@@ -23,11 +23,12 @@ class NumpyroLearner:
         model, guide: called with a batch of `data` and `n_total`; functions or autoguides.
         data: arrays (n, ...) with the same rows, or None in their place.
         n_total: N, if it is not the number of rows.
-        log_density: `log_density(params, *block)` -> (m,) of a block of `validation`; what `evaluate` gives. `params` are the
-            values of the `numpyro.param` sites by name.
+        log_density: `log_density(params, *block)` -> (m,) of a block of `validation`; what
+            `evaluate` gives. `params` are the values of the `numpyro.param` sites by name.
         validation: held-out arrays, as `data`.
         loss: an ELBO of `numpyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
-        optimiser: of optax, for a learning rate of one: what it gives is multiplied by the rate of the step and added.
+        optimiser: of optax, for a learning rate of one: what it gives is multiplied by the rate of
+            the step and added.
         redraw: gives the data anew for an epoch, or None to keep them.
         seed: of the guide's draws and the initial values.
         x64: compute in double precision, whatever the process does elsewhere.
@@ -73,7 +74,8 @@ class NumpyroLearner:
             state = svi.init(start, *first, n_total=self.n_total)
             params = svi.optim.get_params(state.optim_state)
             self.constrain = svi.constrain_fn
-            # Weights, their averages, the optimiser's state and the random key: everything the next step depends on.
+            # Weights, their averages, the optimiser's state and the random key: everything the next
+            # step depends on.
             self._state = (
                 params,
                 jax.tree.map(jnp.array, params),
@@ -88,7 +90,7 @@ class NumpyroLearner:
             batch = [None if a is None else a[rows] for a in data]
 
             def objective(p: Any) -> jax.Array:
-                bound = elbo.loss(
+                bound: jax.Array = elbo.loss(
                     draw, self.constrain(p), model, guide, *batch, n_total=self.n_total
                 )
                 return bound / self.n_total

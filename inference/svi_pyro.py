@@ -1,5 +1,6 @@
 """The Pyro learner of `inference.svi`: parameters in modules, in `pyro.param` sites, or both."""
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 import contextlib
@@ -27,12 +28,15 @@ class PyroLearner:
     Args:
         model, guide: called with a batch of `data` and `n_total`; functions, modules or autoguides.
         data: tensors (n, ...) with the same rows, or None in their place.
-        module: owns parameters that neither `pyro.param` sites nor a model or guide that is a module own.
+        module: owns parameters that neither `pyro.param` sites nor a model or guide that is a
+            module own.
         n_total: N, if it is not the number of rows.
-        log_density: per-row log density (m,) of a block of `validation`; what `evaluate` gives. Takes no `n_total`.
+        log_density: per-row log density (m,) of a block of `validation`; what `evaluate` gives.
+            Takes no `n_total`.
         validation: held-out tensors, as `data`.
         loss: an ELBO of `pyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
-        optimiser: makes a torch optimiser from a list of parameters; its learning rate is set at each step.
+        optimiser: makes a torch optimiser from a list of parameters; its learning rate is set at
+            each step.
         clip: largest norm of the gradient.
         redraw: gives the data anew for an epoch, or None to keep them.
         seed: of the guide's draws and of any randomness in the pair.
@@ -166,7 +170,8 @@ class PyroLearner:
             torch._foreach_copy_(self._list, self.averages)
 
     def evaluate(self) -> Array:
-        """Log density (m,) of each held-out row under the averaged weights; the same draws each time."""
+        """Log density (m,) of each held-out row under the averaged weights; the same draws each
+        time."""
         if self.log_density is None:
             raise ValueError("log_density is None; give it to evaluate on held-out rows.")
         saved = self._rng

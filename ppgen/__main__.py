@@ -21,6 +21,7 @@ def main(args: Sequence[str] | None = None) -> int:
         args: the words after `ppgen`; None takes them from the command line.
     """
     with warnings.catch_warnings():
+        warnings.simplefilter("default")
         for category in (DeprecationWarning, FutureWarning, PendingDeprecationWarning):
             warnings.simplefilter("ignore", category)
         warnings.showwarning = _warn

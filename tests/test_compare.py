@@ -93,6 +93,19 @@ def test_ranks_differences_and_finding():
     assert str(result).startswith(result.finding)
 
 
+HEADLINES = {
+    "a is best": [("a", density(1)), ("b", density())],
+    "a and b tie": [("a", density(0.004 - 0.1 * JITTER.mean())), ("b", density(0, scatter=0))],
+    "a stands highest, undecided": [("a", density(1)), ("b", density(0, "lower_bound"))],
+    "nothing can be ranked": [],
+}
+
+
+@pytest.mark.parametrize("words", HEADLINES)
+def test_headline(words):
+    assert compare(HEADLINES[words]).headline == words
+
+
 def test_paired_difference_sees_what_separate_means_do_not():
     result = compare([("a", density(0.1)), ("b", density(0))])
     assert result["a"].stderr > 0.1  # two means 0.1 apart, each known to 0.25

@@ -339,7 +339,7 @@ def test_y_is_conditioned_on_or_ignored(name: str) -> None:
     each = [model.score_samples(rows, np.full(400, level)) for level in ("left", "right")]
     shares = np.log([np.mean(y == "left"), np.mean(y == "right")])
     np.testing.assert_allclose(
-        model.score_samples(rows), np.logaddexp(*(e + s for e, s in zip(each, shares))), atol=1e-3
+        model.score_samples(rows), np.logaddexp(each[0] + shares[0], each[1] + shares[1]), atol=1e-3
     )
 
 
@@ -362,7 +362,7 @@ def test_what_is_declared_is_there(name: str) -> None:
 @each_model
 def test_too_few_rows_are_refused(name: str) -> None:
     least = ZOO[name]().capabilities.min_rows
-    with pytest.raises(InputError, match="row|sample"):
+    with pytest.raises(InputError, match=r"row|sample"):
         ZOO[name]().fit(numbers()[: least - 1] if least > 1 else numbers()[:0])
 
 

@@ -140,7 +140,7 @@ def test_best_weights_are_kept_however_it_ends(rows):
     records = list(itertools.islice(loop, 12))
     loop.close()
     best = max(r.validation for r in records)
-    assert [r.best for r in records][0]
+    assert records[0].best
     assert learner.evaluate().mean() == best
 
     interrupted = MeanLearner(*rows)

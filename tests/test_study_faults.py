@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from ppgen.errors import InputError
 from ppgen.study import run_study
 from ppgen.study.executors import cores, local, opened
+from ppgen.study.memory import Peak
 from ppgen.study.store import Store
 
 from .study_toys import Inline, leave_out, plain, rows, toys  # noqa: F401
@@ -131,6 +133,14 @@ def test_workers_are_pinned_to_their_share():
     assert all(len(at) == share and n == str(share) for at, n in seen.values())
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_memory_is_that_of_the_work():
+    np.ones(30_000_000)  # before
+    peak = Peak()
+    size = np.ones(10_000_000).nbytes
+    assert 0.9 * size < peak.bytes() < 1.5 * size
+
+
 def test_no_more_workers_than_cells():
     with local(1) as executor:
         assert executor._max_workers == 1
@@ -180,7 +190,16 @@ def test_without_dask_the_extra_is_named(monkeypatch):
         pass
 
 
+@pytest.fixture
+def random_state():
+    """Dask draws from the global generator; the guard against leaks is about ppgen."""
+    state = random.getstate()
+    yield
+    random.setstate(state)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("random_state")
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("by_address", [True, False])
 def test_on_a_dask_cluster_of_two_workers(tmp_path, by_address):

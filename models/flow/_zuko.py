@@ -4,21 +4,20 @@ Importing zuko turns the argument checks of torch's distributions off for the wh
 they are left as found.
 """
 
-# ruff: noqa: E402, F401
+# ruff: noqa: E402
 from __future__ import annotations
 
 from torch.distributions import Distribution
 
 _found = Distribution._validate_args
 
-from zuko.distributions import DiagNormal, NormalizingFlow
-from zuko.flows import Flow
-from zuko.lazy import LazyTransform, UnconditionalDistribution
-from zuko.transforms import (
-    AutoregressiveTransform,
-    CouplingTransform,
-    DependentTransform,
-    MonotonicAffineTransform,
-)
+from zuko.distributions import DiagNormal as DiagNormal
+from zuko.flows import Flow as Flow
+from zuko.lazy import LazyTransform as LazyTransform
+from zuko.lazy import UnconditionalDistribution as UnconditionalDistribution
+from zuko.transforms import AutoregressiveTransform as AutoregressiveTransform
+from zuko.transforms import CouplingTransform as CouplingTransform
+from zuko.transforms import DependentTransform as DependentTransform
+from zuko.transforms import MonotonicAffineTransform as MonotonicAffineTransform
 
 Distribution._validate_args = _found

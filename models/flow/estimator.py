@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -12,34 +11,31 @@ from numpy.typing import NDArray
 from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Encoded
-from ...errors import InputError, did_you_mean
 from ...estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
+from .checks import BACKENDS, check, course, held_out, overfit
 from .plan import Plan, plan
-
-KINDS = ("nsf-ar", "nsf", "maf", "realnvp")
-BACKENDS = ("pyro", "numpyro")
-_FEW = 20  # rows below which none are held out
-_SOME = 2000  # rows that overfitting is looked for on
 
 Floats = NDArray[np.float64]
 
 
 class NormalizingFlow(DensityEstimator):
-    """A normalizing flow: an invertible net that carries rows to a standard normal; its density is exact.
+    """A normalizing flow: an invertible net that carries rows to a standard normal; its density is
+    exact.
 
-    Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`; equal rows are
-    never split. What is None is chosen by the numbers of rows and columns (see `plan`).
+    Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`; equal
+    rows are never split. What is None is chosen by the numbers of rows and columns (see `plan`).
 
     Args:
-        kind: "nsf-ar" neural spline, autoregressive; "nsf" neural spline, coupling: faster to sample from in many
-            columns; "maf" affine autoregressive; "realnvp" affine coupling.
+        kind: "nsf-ar" neural spline, autoregressive; "nsf" neural spline, coupling: faster to
+            sample from in many columns; "maf" affine autoregressive; "realnvp" affine coupling.
         n_transforms: layers.
         hidden: sizes of the hidden layers in each layer's net, such as (64, 64).
         bins: of the splines.
         tail_bound: in standard deviations; the splines are the identity beyond.
-        lu: whether LU linear maps stand between the layers; without, the order of the columns alternates.
+        lu: whether LU linear maps stand between the layers; without, the order of the columns
+            alternates.
         batch_size: rows a step.
         learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
         max_epochs: passes over the rows at most.
@@ -91,7 +87,7 @@ class NormalizingFlow(DensityEstimator):
     ) -> Iterable[Reason]:
         from ...inference.gradient import finish, train
 
-        self._check()
+        check(self)
         x, d = data.x, data.x.shape[1]
         kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
         if fit.validation is not None:
@@ -150,7 +146,8 @@ class NormalizingFlow(DensityEstimator):
         outcome = finish(loop, fit.report)
         self.flow_.keep(learner)
         self.n_steps_, self.n_epochs_ = outcome.steps, outcome.epochs
-        return [*_course(outcome, chosen), *self._overfit(part(data, rows), validation, fit)]
+        found = overfit(self.flow_.log_prob, part(data, rows), validation, fit.rng())
+        return [*course(outcome, chosen.settings), *found]
 
     def _plan(self, n: int, d: int, fit: Fit) -> Plan:
         return plan(
@@ -206,96 +203,3 @@ class NormalizingFlow(DensityEstimator):
 
     def _method(self) -> str:
         return "change of variables"
-
-    def _check(self) -> None:
-        for name, value, options in (
-            ("kind", self.kind, KINDS),
-            ("backend", self.backend, BACKENDS),
-        ):
-            if value not in options:
-                raise InputError(
-                    f"{name} is {value!r}; expected one of {', '.join(options)}."
-                    + did_you_mean(str(value), options)
-                )
-        sizes = {
-            "n_transforms": (self.n_transforms, 1),
-            "bins": (self.bins, 2),
-            "batch_size": (self.batch_size, 1),
-            "max_epochs": (self.max_epochs, 1),
-        }
-        for name, (value, least) in sizes.items():
-            if value is not None and (not isinstance(value, int | np.integer) or value < least):
-                raise InputError(f"{name} is {value!r}; expected None or an integer >= {least}.")
-        if self.hidden is not None and (not len(self.hidden) or min(self.hidden) < 1):
-            raise InputError(f"hidden is {self.hidden!r}; expected sizes such as (64, 64).")
-        for name, number in (
-            ("tail_bound", self.tail_bound),
-            ("learning_rate", self.learning_rate),
-        ):
-            if number is not None and not 0 < number < math.inf:
-                raise InputError(f"{name} is {number!r}; expected a positive number.")
-
-    def _overfit(self, rows: Any, validation: Any, fit: Fit) -> list[Reason]:
-        if validation is None:
-            return [
-                Reason(
-                    "warn",
-                    f"{len(rows[0])} rows are too few to hold any out, so nothing stopped the net early.",
-                    "Give validation rows, or use gaussian or kde.",
-                )
-            ]
-        seen, unseen = (self._some(part, fit) for part in (rows, validation))
-        gap = seen.mean() - unseen.mean()
-        stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / len(unseen))
-        if gap < max(0.1 * rows[0].shape[1], 3 * stderr):
-            return []
-        return [
-            Reason(
-                "warn",
-                f"rows trained on are {gap:.2g} nats likelier than held-out ones (± {stderr:.2g}).",
-                "The net is too large for these rows: give more rows, or a smaller hidden or n_transforms.",
-            )
-        ]
-
-    def _some(self, part: Any, fit: Fit) -> Floats:
-        """Log densities of some rows: enough to see a gap, few enough to cost nothing."""
-        x, context, _ = part
-        some = fit.rng().choice(len(x), size=min(_SOME, len(x)), replace=False)
-        values: Floats = self.flow_.log_prob(x[some], None if context is None else context[some])
-        return values
-
-
-def held_out(x: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which rows are held out: a tenth (a fifth of few rows, none of very few); equal rows go together."""
-    n = len(x)
-    if n < _FEW or x.shape[1] == 0:
-        return np.zeros(n, dtype=bool)
-    _, group = np.unique((x * rng.normal(size=x.shape[1])).sum(axis=1), return_inverse=True)
-    groups = group.max() + 1
-    wanted = min(max(n // 10, min(n // 5, 100)), 10_000) / n
-    order = rng.permutation(groups)
-    held: NDArray[np.bool_] = order[group] < round(wanted * groups)
-    return held
-
-
-def _course(outcome: Any, chosen: Plan) -> list[Reason]:
-    if outcome.why == "diverged":
-        return [
-            Reason(
-                "failed",
-                f"the loss was not finite {outcome.rollbacks + 1} times, at half the rate each time.",
-                f"Lower learning_rate (it was {chosen.settings.learning_rate:g}) or look for outliers.",
-            )
-        ]
-    found = []
-    gain, stderr = outcome.improvement, outcome.improvement_stderr
-    if outcome.why in ("budget", "max_epochs") and gain - 2 * stderr > 0.01:
-        limit = "the budget" if outcome.why == "budget" else "max_epochs"
-        found.append(
-            Reason(
-                "warn",
-                f"still improving when {limit} ended ({gain:.2g} nats over the last evaluations).",
-                f"Raise {'budget' if outcome.why == 'budget' else limit}.",
-            )
-        )
-    return found

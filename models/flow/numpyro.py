@@ -1,25 +1,27 @@
 """Normalizing flow, in NumPyro over FlowJAX.
 
-A flow is an invertible map f = f_T o ... o f_1 with parameters theta that carries a row x in R^d, given a
-context c in R^k (k may be 0), to u = f(x; c), which is standard normal. By the change of variables
+A flow is an invertible map f = f_T o ... o f_1 with parameters theta that carries a row x in R^d,
+given a context c in R^k (k may be 0), to u = f(x; c), which is standard normal. By the change of
+variables
 
     log p(x | c) = log Normal(f(x; c); 0, I) + log |det df(x; c)/dx|,
 
 the second term a sum over the layers. Sampling inverts f at u ~ Normal(0, I).
 
-There is nothing to infer but theta, which is fitted by maximum likelihood: the guide is empty, and the
-ELBO of the pair is the log likelihood.
+There is nothing to infer but theta, which is fitted by maximum likelihood: the guide is empty, and
+the ELBO of the pair is the log likelihood.
 
-Layers, by `kind`: "realnvp" affine coupling; "maf" affine autoregressive; "nsf" spline coupling; "nsf-ar" spline
-autoregressive; with a permuted LU linear map after each, or only the permutation where `lu` is False.
+Layers, by `kind`: "realnvp" affine coupling; "maf" affine autoregressive; "nsf" spline coupling;
+"nsf-ar" spline autoregressive; with a permuted LU linear map after each, or only the permutation
+where `lu` is False.
 
-The twin of `pyro.py`. FlowJAX parameterises its splines otherwise (free slopes at the ends), so the two
-agree in what they can fit, not number by number.
+The twin of `pyro.py`. FlowJAX parameterises its splines otherwise (free slopes at the ends), so the
+two agree in what they can fit, not number by number.
 
 References: Papamakarios, Nalisnick, Rezende, Mohamed and Lakshminarayanan, "Normalizing flows for
-probabilistic modeling and inference", 2021, https://arxiv.org/abs/1912.02762; Durkan, Bekasov, Murray and
-Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906.04032; Ward, "FlowJAX", 2025,
-https://github.com/danielward27/flowjax.
+probabilistic modeling and inference", 2021, https://arxiv.org/abs/1912.02762; Durkan, Bekasov,
+Murray and Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906.04032; Ward,
+"FlowJAX", 2025, https://github.com/danielward27/flowjax.
 """
 
 from __future__ import annotations
@@ -43,7 +45,6 @@ from flowjax.bijections import (
     MaskedAutoregressive,
     Permute,
     RationalQuadraticSpline,
-    Scale,
     Scan,
     TriangularAffine,
     Vmap,
@@ -73,7 +74,7 @@ def model(
         row_weights: (n,), or None.
         n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
     """
-    n = n_total if x is None else len(x)
+    n = (n_total or 1) if x is None else len(x)
     flow = register_params("flow", flow)
     scale = contextlib.nullcontext() if row_weights is None else handlers.scale(scale=row_weights)
     with numpyro.plate("rows", n_total or n, subsample_size=n), scale:
@@ -142,11 +143,13 @@ def build(
 
     layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), n_transforms))
     # Inverted: the layers run from rows to noise, which is what a density needs.
-    return Transformed(StandardNormal((features,)), Invert(Scan(layers)))
+    base = StandardNormal((features,))  # type: ignore[call-arg]
+    return Transformed(base, Invert(Scan(layers)))
 
 
 def _affine() -> AbstractBijection:
     smallest = 1e-3
     start = jnp.log(jnp.expm1(1 - smallest))
-    scale = paramax.Parameterize(lambda a: jax.nn.softplus(a) + smallest, start)
-    return eqx.tree_at(lambda f: f.scale, Affine(), scale)
+    scale: Any = paramax.Parameterize(lambda a: jax.nn.softplus(a) + smallest, start)
+    found: AbstractBijection = eqx.tree_at(lambda f: f.scale, Affine(), scale)
+    return found

@@ -1,8 +1,9 @@
 """What a flow's size and training are, where the user leaves them open: by rows, columns and time.
 
-Found by trials on tables of 150 to 200,000 rows (`benchmarks/flow_vs_zuko.py` has the largest): on few rows
-small nets with dropout, stopped early; on many rows, in the time given, narrow autoregressive spline layers with LU
-maps between them, fine bins, and a high learning rate that falls to 0 at the end.
+Found by trials on tables of 150 to 200,000 rows (`benchmarks/flow_vs_zuko.py` has the largest): on
+few rows small nets with dropout, stopped early; on many rows, in the time given, narrow
+autoregressive spline layers with LU maps between them, fine bins, and a high learning rate that
+falls to 0 at the end.
 """
 
 from __future__ import annotations

@@ -1,21 +1,24 @@
 """Normalizing flow, in Pyro over zuko.
 
-A flow is an invertible map f = f_T o ... o f_1 with parameters theta that carries a row x in R^d, given a
-context c in R^k (k may be 0), to u = f(x; c), which is standard normal. By the change of variables
+A flow is an invertible map f = f_T o ... o f_1 with parameters theta that carries a row x in R^d,
+given a context c in R^k (k may be 0), to u = f(x; c), which is standard normal. By the change of
+variables
 
     log p(x | c) = log Normal(f(x; c); 0, I) + log |det df(x; c)/dx|,
 
 the second term a sum over the layers. Sampling inverts f at u ~ Normal(0, I).
 
-There is nothing to infer but theta, which is fitted by maximum likelihood: the guide is empty, and the
-ELBO of the pair is the log likelihood.
+There is nothing to infer but theta, which is fitted by maximum likelihood: the guide is empty, and
+the ELBO of the pair is the log likelihood.
 
-Layers, by `kind`: "realnvp" affine coupling; "maf" affine autoregressive; "nsf" spline coupling; "nsf-ar" spline
-autoregressive; with an LU linear map before each (see `transforms`), or only a permutation where `lu` is False.
+Layers, by `kind`: "realnvp" affine coupling; "maf" affine autoregressive; "nsf" spline coupling;
+"nsf-ar" spline autoregressive; with an LU linear map before each (see `transforms`), or only a
+permutation where `lu` is False.
 
 References: Papamakarios, Nalisnick, Rezende, Mohamed and Lakshminarayanan, "Normalizing flows for
-probabilistic modeling and inference", 2021, https://arxiv.org/abs/1912.02762; Durkan, Bekasov, Murray and
-Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906.04032. More in `transforms`.
+probabilistic modeling and inference", 2021, https://arxiv.org/abs/1912.02762; Durkan, Bekasov,
+Murray and Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906.04032. More in
+`transforms`.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from pyro.contrib.zuko import ZukoToPyro
 from torch import Tensor
 
 from ._zuko import DiagNormal, Flow, UnconditionalDistribution
-from .transforms import LU, Coupling, Masked, affine, spline
+from .transforms import LU, Coupling, Masked, Univariate, affine, spline
 
 KINDS = ("nsf", "nsf-ar", "maf", "realnvp")
 
@@ -53,7 +56,7 @@ def model(
         row_weights: (n,), or None.
         n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
     """
-    n = n_total if x is None else len(x)
+    n = (n_total or 1) if x is None else len(x)
     scale = contextlib.nullcontext() if row_weights is None else poutine.scale(scale=row_weights)
     with pyro.plate("rows", n_total or n, subsample=torch.arange(n)), scale:
         drawn: Tensor = pyro.sample("x", ZukoToPyro(flow(context)), obs=x)
@@ -77,7 +80,8 @@ def build(
     dropout: float = 0.0,
     seed: int = 0,
 ) -> Flow:
-    """The flow of `n_transforms` layers; a pure function of its arguments, torch's random state is left as found.
+    """The flow of `n_transforms` layers; a pure function of its arguments, torch's random state is
+    left as found.
 
     Args:
         kind: one of `KINDS`.
@@ -87,7 +91,8 @@ def build(
         lu: whether an LU linear map stands before each layer.
         dropout: share of hidden units dropped while training.
     """
-    univariate, total = affine, 2
+    univariate: Univariate = affine
+    total = 2
     if kind.startswith("nsf"):
         univariate, total = spline(bins, tail_bound), 3 * bins - 1
     layers: list[torch.nn.Module] = []

@@ -1,22 +1,27 @@
-"""The layers a flow is stacked from, as lazy transforms of zuko: masked autoregressive, coupling, and LU linear.
+"""The layers a flow is stacked from, as lazy transforms of zuko: masked autoregressive, coupling,
+and LU linear.
 
-In a masked autoregressive layer y_i = f(x_i; phi_i(x_{<i}, c)) and in a coupling layer y_B = f(x_B; phi(x_A, c)), y_A = x_A, where f is
-an increasing function of one value, here an affine map or a spline. Both Jacobians are triangular.
+In a masked autoregressive layer y_i = f(x_i; phi_i(x_{<i}, c)) and in a coupling layer y_B = f(x_B;
+phi(x_A, c)), y_A = x_A, where f is an increasing function of one value, here an affine map or a
+spline. Both Jacobians are triangular.
 
-`Conditioner` computes phi with rows along the last axis and the parameters of f first, which is the order that
-`spline.Spline` is fast in, and multiplies no mask twice.
+`Conditioner` computes phi with rows along the last axis and the parameters of f first, which is the
+order that `spline.Spline` is fast in.
 
-References: Papamakarios, Pavlakou and Murray, "Masked autoregressive flow for density estimation", 2017,
-https://arxiv.org/abs/1705.07057; Dinh, Sohl-Dickstein and Bengio, "Density estimation using Real NVP", 2017,
-https://arxiv.org/abs/1605.08803; Germain, Gregor, Murray and Larochelle, "MADE", 2015, https://arxiv.org/abs/1502.03509;
-Oliva et al., "Transformation autoregressive networks", 2018 (the LU layer), https://arxiv.org/abs/1801.09819.
+References: Papamakarios, Pavlakou and Murray, "Masked autoregressive flow for density estimation",
+2017, https://arxiv.org/abs/1705.07057; Dinh, Sohl-Dickstein and Bengio, "Density estimation using
+Real NVP", 2017, https://arxiv.org/abs/1605.08803; Germain, Gregor, Murray and Larochelle, "MADE",
+2015, https://arxiv.org/abs/1502.03509; Oliva et al., "Transformation autoregressive networks", 2018
+(the LU layer), https://arxiv.org/abs/1801.09819.
 """
 
+# mypy: disable-error-code="misc, no-any-return"
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -65,12 +70,12 @@ class Conditioner(nn.Module):
     ) -> None:
         super().__init__()
         self.total, self.dropout = total, dropout
-        seen = sorted(set(d for d in inputs if d < max(outputs))) or [min(outputs) - 1]
+        seen = sorted({d for d in inputs if d < max(outputs)}) or [min(outputs) - 1]
         degrees = [torch.tensor(inputs, dtype=torch.long)]
         degrees += [torch.tensor(seen)[torch.arange(n) % len(seen)] for n in hidden]
         degrees += [torch.tensor(outputs).repeat(total) - 1]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for i, (a, b) in enumerate(zip(degrees[:-1], degrees[1:], strict=True)):
+        for i, (a, b) in enumerate(pairwise(degrees)):
             mask = b[:, None] >= a
             self.register_buffer(f"mask{i}", mask.to(torch.get_default_dtype()), persistent=False)
             bound = 1 / math.sqrt(max(len(a), 1))
@@ -146,7 +151,8 @@ class Coupling(LazyTransform):
 
 
 class LU(LazyTransform):
-    """y = P L U x + b: P a fixed permutation, L unit lower and U upper triangular with a positive diagonal."""
+    """y = P L U x + b: P a fixed permutation, L unit lower and U upper triangular with a positive
+    diagonal."""
 
     def __init__(self, permutation: Sequence[int]) -> None:
         super().__init__()

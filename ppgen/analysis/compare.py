@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .finding import finding, headline
 from .paired import (
     Difference,
     Scored,
@@ -68,6 +69,11 @@ class Comparison:
     models: tuple[Ranked, ...]
     finding: str
 
+    @property
+    def headline(self) -> str:
+        """The finding in a few words."""
+        return headline(self.models)
+
     def __getitem__(self, name: str) -> Ranked:
         for model in self.models:
             if model.name == name:
@@ -109,7 +115,7 @@ def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:
         groups.setdefault(claim(model).measure, []).append(model)
     ordered = sorted(groups.values(), key=len, reverse=True)
     lines = [line for group in ordered for line in _rank(group)]
-    return Comparison(tuple(lines), _finding(lines))
+    return Comparison(tuple(lines), finding(lines))
 
 
 def _by_model(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
@@ -188,43 +194,3 @@ def _line(model: list[Scored], rank: int | None, against: Difference | None) -> 
         difference=against,
         verdict=verdict,
     )
-
-
-def _finding(lines: Sequence[Ranked]) -> str:
-    """The comparison in one sentence that claims no more than it shows."""
-    ranked = [m for m in lines if m.rank is not None and m.measure == lines[0].measure]
-    if not ranked:
-        return "No model could be ranked."
-    best = next(m for m in ranked if m.difference is None)
-    by: dict[str, list[Ranked]] = {}
-    for m in ranked:
-        if m.difference is not None:
-            by.setdefault(m.difference.outcome, []).append(m)
-    behind = by.get("worse", [])
-    if by.get("bound"):
-        ahead = f", ahead of {behind[0].name}" if behind else ""
-        unclear = join([m.name for m in by["bound"]])
-        return f"{best.name} stands highest{ahead}, but bounds leave {unclear} undecided."
-    if by.get("close"):
-        tied = join([best.name, *(m.name for m in by["close"])])
-        tail = f", ahead of {behind[0].name}" if behind else ""
-        return f"On the held-out rows {tied} are too close to call{tail}."
-    if not behind:
-        return f"{best.name} reaches {best.mean:.2f} nats a row and stands alone."
-    second = behind[0]
-    assert second.difference is not None
-    if math.isinf(second.difference.mean):
-        return (
-            f"On the held-out rows {best.name} is best; {second.name} gives "
-            f"{second.zero_rows} of them probability zero."
-        )
-    least = "at least " if best.kind == "lower_bound" != second.kind else ""
-    return (
-        f"On the held-out rows {best.name} is best, {least}{-second.difference.mean:.2f} ± "
-        f"{second.difference.stderr:.2f} nats a row above {second.name}."
-    )
-
-
-def join(names: Sequence[str]) -> str:
-    """Names as one says them: a, b and c."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

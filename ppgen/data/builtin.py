@@ -60,7 +60,8 @@ def _table(name: str) -> Dataset:
     from sklearn import datasets
 
     raw: Any = getattr(datasets, f"load_{name}")()
-    names = [str(feature).replace(" ", "_") for feature in raw.feature_names]
+    clean = str.maketrans({" ": "_", "(": None, ")": None})
+    names = [str(feature).translate(clean) for feature in raw.feature_names]
     if name == "digits":
         # Brightness is a quantity: 64 rounded real columns, not 64 sets of levels.
         data = as_dataset(raw.data)

@@ -1,9 +1,10 @@
 """Ties: values that many rows share, and the grid they lie on.
 
 A density has no bound at a value that is repeated, so rounding has to be found before a model is
-fitted. Values are rounded to a step w if all of them are x0 + k w, with k whole; w is then the
-greatest common divisor of their differences, found by Euclid's algorithm with a tolerance for what
-floating point itself rounds away.
+fitted. Values are rounded to a step w if all of them are x0 + k w, with k whole; w is the greatest
+common divisor of their differences. Decimals are counted in units of their last digit, where it is
+exact; other numbers, such as standardised ones, go through Euclid's algorithm, which keeps account
+of what floating point itself rounds away.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ Floats = NDArray[np.float64]
 
 _TIED = 0.05  # share of repeated values beyond which a column counts as tied
 _ON_GRID = 1e-6  # distance from the grid, in steps, that is still on it
-_MOST_NOISE = 0.1  # ... and how much of it may be due to the precision of the numbers
+_MOST_NOISE = 0.1  # how far off, in steps, the precision of the numbers may let them be
+_MOST_DIGITS = 15
 _MOST_CELLS = 100  # cells per value between the quartiles beyond which a grid explains nothing
 
 
@@ -37,6 +39,8 @@ def find_ties(values: NDArray[np.floating]) -> tuple[float | None, str]:
     distinct = distinct.astype(np.float64)
     low, high = np.searchsorted(np.cumsum(counts), (0.25 * n, 0.75 * n))
     spread = float(distinct[high] - distinct[low])
+    if spread == 0:  # most values are one: look at the others
+        spread = float(np.subtract(*np.quantile(distinct, [0.75, 0.25])))
     top = int(np.argmax(counts))
     often = f"{tied:.0%} of its values are repeated, most often {distinct[top]:g}"
     often += f" ({counts[top] / n:.1%})"
@@ -69,49 +73,54 @@ def grid_step(distinct: Floats, eps: float = float(np.finfo(np.float64).eps)) ->
     if len(distinct) < 2:
         return None
     if np.all(distinct == np.round(distinct)) and np.abs(distinct).max() < 2**53:
-        gaps = np.diff(distinct.astype(np.int64))
-        step = float(np.gcd.reduce(gaps))
-        return step if step > noise else None
-    apart: Floats = distinct[1:] - distinct[:-1]
-    apart = apart[apart > 4 * noise]  # numbers this near are one number, written twice
-    divisor = _divisor(apart, noise) if len(apart) else None
-    if divisor is None:
-        return None
-    # Rounding is to decimals nearly always: the exact decimal beats the estimate, if the numbers
-    # agree.
-    for candidate in (_nearest_decimal(divisor), divisor):
-        if _on_grid(distinct, candidate, noise):
-            return candidate
+        whole = float(np.gcd.reduce(np.diff(distinct.astype(np.int64))))
+        return whole if whole > noise else None
+    from_first = distinct - distinct[0]
+    decimal, other = _decimal_step(from_first, noise), _euclid_step(from_first, noise)
+    if decimal is None or other is None:
+        return decimal or other
+    # Thirds written with nine digits are thirds; a tenth is the tenth, not what is near to it.
+    return other if other > 1.5 * decimal else decimal
+
+
+def _decimal_step(values: Floats, noise: float) -> float | None:
+    """The greatest common divisor of decimals known to +-noise, in units of their last digit."""
+    for digits in range(_MOST_DIGITS + 1):
+        unit = 10.0**digits
+        if 4 * noise * unit > _MOST_NOISE or values[-1] * unit > 2**53:
+            return None
+        wholes = np.round(values * unit)
+        if np.all(np.abs(values * unit - wholes) <= _ON_GRID + 4 * noise * unit):
+            divisor = int(np.gcd.reduce(wholes.astype(np.int64)))
+            # Numbers that differ by less than their precision are one.
+            return divisor / unit if divisor else None
     return None
 
 
-def _divisor(gaps: Floats, noise: float) -> float | None:
-    """The greatest common divisor of positive numbers known to +-noise."""
-    floor = 2 * noise / _MOST_NOISE
-    step = float(gaps.min())
-    while step > floor:
+def _euclid_step(values: Floats, noise: float) -> float | None:
+    """The greatest common divisor of any numbers known to +-noise."""
+    gaps = values[1:] - values[:-1]
+    gaps = gaps[gaps > 4 * noise]
+    if not len(gaps):
+        return None
+    step, error = float(gaps.min()), 2 * noise
+    while error < _MOST_NOISE * step:
         wholes = np.round(gaps / step)
         rest = np.abs(gaps - wholes * step)
-        # A step known to a precision of p gives k steps to k p, hence the tolerance grows with the
-        # multiple.
-        slack = np.maximum(4 * noise * (1 + wholes), _ON_GRID * step)
-        if np.all(rest <= np.minimum(slack, 0.1 * step)):
-            return float(gaps.sum() / wholes.sum())
-        left = rest[rest > np.minimum(slack, 0.1 * step)]
-        step = float(left.min())
+        # A step that is off by e makes k steps off by k e.
+        slack = 2 * noise + wholes * error
+        allowed = np.minimum(np.maximum(slack, _ON_GRID * step), _MOST_NOISE * step)
+        off = rest > allowed
+        if not off.any():
+            step = float(gaps.sum() / wholes.sum())
+            return step if _on_grid(values, step, noise) else None
+        least = int(np.argmin(np.where(off, rest, np.inf)))
+        step, error = float(rest[least]), float(slack[least])
     return None
 
 
-def _nearest_decimal(step: float) -> float:
-    """The nearest number of three significant digits."""
-    return float(f"{step:.2e}")
-
-
-def _on_grid(distinct: Floats, step: float, noise: float) -> bool:
-    if noise > _MOST_NOISE * step:
-        return False
-    cells = (distinct - distinct[0]) / step
-    off = np.abs(cells - np.round(cells))
+def _on_grid(values: Floats, step: float, noise: float) -> bool:
+    cells = values / step
     # The quotient itself is rounded, relative to its size.
     allowed = _ON_GRID + 4 * noise / step + 4e-16 * np.abs(cells)
-    return bool(np.all(off <= allowed))
+    return bool(np.all(np.abs(cells - np.round(cells)) <= np.minimum(allowed, 0.25)))

@@ -34,8 +34,8 @@ def plot_ranking(comparison: Comparison) -> Figure:
         axes.set_yticks(range(len(lines)), [shortened(m.name, 22) for m in lines])
         axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("nats a row to the best, on the same held-out rows")
-        _scale(axes, lines)
+        scale = _scale(axes, lines)
+        axes.set_xlabel(f"nats a row to the best, on the same held-out rows{scale}")
     return made
 
 
@@ -61,13 +61,17 @@ def _mark(axes: Axes, place: int, model: Ranked) -> None:
     )
 
 
-def _scale(axes: Axes, lines: list[Ranked]) -> None:
-    """Logarithmic where one model falls so far behind that the others could not be told apart."""
+def _scale(axes: Axes, lines: list[Ranked]) -> str:
+    """Set the scale and return what to say of it.
+
+    Logarithmic where one model falls so far behind that the others could not be told apart.
+    """
     means = [abs(m.difference.mean) for m in lines if m.difference is not None]
     means = sorted(m for m in means if math.isfinite(m) and m > 0)
     if len(means) > 1 and means[-1] > 20 * means[0]:
         axes.set_xscale("symlog", linthresh=10 ** math.floor(math.log10(2 * means[0])))
         axes.set_xlim(-1.5 * means[-1], max(0.1 * means[0], axes.dataLim.x1))
         plain_numbers(axes.xaxis)
-    else:
-        axes.locator_params(axis="x", nbins=6)
+        return " (logarithmic)"
+    axes.locator_params(axis="x", nbins=6)
+    return ""

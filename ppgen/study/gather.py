@@ -26,7 +26,7 @@ class CellResult:
     Attributes:
         reason: why there is no fit, where there is none.
         seconds: of the fit.
-        memory: the most the fit held, in bytes, where it is known.
+        memory: the most the fit took, in bytes, where it is known.
         verdict: of the fit.
         density: of the held-out rows, None for a family without density.
         rows: numbers of these rows in the data set.

@@ -1,29 +1,46 @@
-"""The most memory a piece of work held, in a process that does many."""
+"""The memory a piece of work takes, in a process that does many."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _STATUS, _REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def reset_peak() -> None:
-    """Begin anew, where the system can; elsewhere the peak is that of the process so far."""
-    try:
-        _REFS.write_text("5")
-    except OSError:
-        return
+class Peak:
+    """The most memory held since this was made, beyond what the process held then.
+
+    Libraries that the work is the first to load count as its own. Where the system cannot begin a
+    new peak, it is the most the process ever held beyond what it held when this was made.
+    """
+
+    def __init__(self) -> None:
+        with suppress(OSError):
+            _REFS.write_text("5")
+        self._before = _status("VmRSS")
+        self._ever = _ever()
+
+    def bytes(self) -> int | None:
+        """In bytes; None where the system does not tell."""
+        peak = _status("VmHWM")
+        if peak is not None and self._before is not None:
+            return max(0, peak - self._before)
+        now = _ever()
+        return None if now is None or self._ever is None else now - self._ever
 
 
-def peak_bytes() -> int | None:
-    """The most resident memory since `reset_peak`, in bytes; None where it cannot be told."""
+def _status(field: str) -> int | None:
     try:
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+        lines = _STATUS.read_text().splitlines()
     except OSError:
-        pass
+        return None
+    found = [line.split()[1] for line in lines if line.startswith(field + ":")]
+    return int(found[0]) * 1024 if found else None
+
+
+def _ever() -> int | None:
     try:
         import resource
     except ImportError:

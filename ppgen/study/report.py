@@ -24,6 +24,7 @@ from .table import HEADER, mean_scores, rendered, table_of, worst
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MAX_COLUMNS = 60
+_MAX_TITLED = 3
 
 SCORES = {
     "c2st": ("C2ST, AUC", "boosted trees telling samples from real rows; 0.5: they cannot"),
@@ -88,6 +89,9 @@ def _render(page: Mapping[str, Any]) -> str:
 def _title(comparisons: Mapping[str, Comparison]) -> str:
     if len(comparisons) == 1:
         return next(iter(comparisons.values())).finding
+    if len(comparisons) <= _MAX_TITLED:
+        told = [f"{c.headline} on {name}" for name, c in comparisons.items()]
+        return "; ".join(told)
     return f"A study of {len(comparisons)} data sets"
 
 
@@ -123,9 +127,9 @@ def _section(
 
 
 def _across(n: int) -> int:
-    """Panels side by side: at most six, and lines of like length."""
+    """Panels side by side: four to six, in lines of like length."""
     lines = -(-n // 6)
-    return -(-n // max(1, lines))
+    return max(4, -(-n // max(1, lines)))
 
 
 def _known(model: Any) -> dict[str, Any]:

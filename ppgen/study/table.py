@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..analysis.compare import Comparison, Ranked
+from ..analysis.finding import plus_minus
 from ..analysis.quality import Score
 from ..density import KIND_WORDS
 from ..verdict import Verdict
@@ -157,18 +158,6 @@ def rendered(row: Mapping[str, Any]) -> tuple[str, ...]:
         memory_words(row["memory"]),
         verdict,
     )
-
-
-def plus_minus(value: float | None, stderr: float | None, sign: str = "") -> str:
-    """A value with its standard error, to two digits of the error; infinities in words."""
-    if value is None or math.isnan(value):
-        return "" if value is None else "not a number"
-    if math.isinf(value):
-        return f"{'−' if value < 0 else '+'}∞"
-    if stderr is None or not math.isfinite(stderr):
-        return f"{value:{sign}.3f}".replace("-", "−")
-    digits = 3 if stderr <= 0 else min(4, max(0, 1 - math.floor(math.log10(stderr))))
-    return f"{value:{sign}.{digits}f} ± {stderr:.{digits}f}".replace("-", "−")
 
 
 def beside(value: float | None, control: float | None) -> str:

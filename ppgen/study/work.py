@@ -27,7 +27,7 @@ from ..errors import InputError
 from ..estimator import DensityEstimator
 from ..models import registry
 from .cells import FORMAT, Cell, not_applicable
-from .memory import peak_bytes, reset_peak
+from .memory import Peak
 from .rows import load_arrays, load_dataset, pack, save_arrays, unpack
 from .store import RESULT, Store, read_json, write_json
 
@@ -141,7 +141,7 @@ def _fitted(
             for stale in (run, *(place / name for name in STAGES)):
                 shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
     store.log("fit", cell)
-    reset_peak()
+    peak = Peak()
     model = registry.get(cell.model)(**cell.settings, random_state=cell.seed)
     model.fit(
         train,
@@ -149,7 +149,7 @@ def _fitted(
         checkpoint_dir=place / "checkpoints",
         budget=cell.budget,
     )
-    write_json(place / FIT, {"memory": peak_bytes()})
+    write_json(place / FIT, {"memory": peak.bytes()})
     model.save(run)
     return model
 

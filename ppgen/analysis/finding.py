@@ -1,0 +1,73 @@
+"""What a comparison found, in words that claim no more than it shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .compare import Ranked
+
+
+def finding(lines: Sequence[Ranked]) -> str:
+    """The comparison in one sentence."""
+    ranked = [m for m in lines if m.rank is not None and m.measure == lines[0].measure]
+    if not ranked:
+        return "No model could be ranked."
+    best = next(m for m in ranked if m.difference is None)
+    by: dict[str, list[Ranked]] = {}
+    for m in ranked:
+        if m.difference is not None:
+            by.setdefault(m.difference.outcome, []).append(m)
+    behind = by.get("worse", [])
+    if by.get("bound"):
+        ahead = f", ahead of {behind[0].name}" if behind else ""
+        unclear = join([m.name for m in by["bound"]])
+        return f"{best.name} stands highest{ahead}, but bounds leave {unclear} undecided."
+    if by.get("close"):
+        tied = join([best.name, *(m.name for m in by["close"])])
+        tail = f", ahead of {behind[0].name}" if behind else ""
+        return f"On the held-out rows {tied} are too close to call{tail}."
+    if not behind:
+        return f"{best.name} reaches {best.mean:.2f} nats a row and stands alone."
+    second = behind[0]
+    assert second.difference is not None
+    if math.isinf(second.difference.mean):
+        return (
+            f"On the held-out rows {best.name} is best; {second.name} gives "
+            f"{second.zero_rows} of them probability zero."
+        )
+    least = "at least " if best.kind == "lower_bound" != second.kind else ""
+    gap = plus_minus(-second.difference.mean, second.difference.stderr)
+    return f"On the held-out rows {best.name} is best, {least}{gap} nats a row above {second.name}."
+
+
+def join(names: Sequence[str]) -> str:
+    """Names as one says them: a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plus_minus(value: float | None, stderr: float | None, sign: str = "") -> str:
+    """A value with its standard error, to two digits of the error; infinities in words."""
+    if value is None or math.isnan(value):
+        return "" if value is None else "not a number"
+    if math.isinf(value):
+        return f"{'−' if value < 0 else '+'}∞"
+    if stderr is None or not math.isfinite(stderr):
+        return f"{value:{sign}.3f}".replace("-", "−")
+    digits = 3 if stderr <= 0 else min(4, max(0, 1 - math.floor(math.log10(stderr))))
+    return f"{value:{sign}.{digits}f} ± {stderr:.{digits}f}".replace("-", "−")
+
+
+def headline(lines: Sequence[Ranked]) -> str:
+    """The comparison in a few words."""
+    if not lines or lines[0].rank is None:
+        return "nothing can be ranked"
+    ranked = [m for m in lines if m.rank is not None and m.measure == lines[0].measure]
+    best = next(m for m in ranked if m.difference is None)
+    outcomes = {m.name: m.difference.outcome for m in ranked if m.difference is not None}
+    if "bound" in outcomes.values():
+        return f"{best.name} stands highest, undecided"
+    ties = [name for name, outcome in outcomes.items() if outcome == "close"]
+    return f"{join([best.name, *ties])} {'tie' if ties else 'is best'}"

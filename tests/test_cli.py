@@ -1,0 +1,256 @@
+"""The command line: what each command prints and writes, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ppgen.__main__ import main
+from ppgen.cli.options import value_of
+from ppgen.models import registry
+
+from .zoo import mixed
+
+
+class Done(NamedTuple):
+    """What a command came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def table(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.out)))
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> Run:
+    """Run a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> Done:
+        capsys.readouterr()
+        status = main([str(word) for word in words])
+        return Done(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def penguins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A table of mixed columns with gaps, and a mixture fitted to it."""
+    folder = tmp_path_factory.mktemp("penguins")
+    frame = pd.DataFrame(mixed(300)).drop(columns="ringed")
+    frame.loc[::9, "length"] = np.nan
+    frame.loc[4::13, "species"] = None
+    frame.to_csv(folder / "penguins.csv", index=False)
+    words = ["fit", folder / "penguins.csv", "gmm", "--set", "n_components=3", "--out"]
+    assert main([str(w) for w in [*words, folder / "run"]]) == 0
+    return folder / "penguins.csv", folder / "run"
+
+
+# What each command does ---------------------------------------------------------------------------
+
+
+def test_models_lists_the_registry(run: Run) -> None:
+    done = run("models")
+    assert done.status == 0
+    assert [row["model"] for row in done.table] == list(registry.names())
+    assert done.err == ""
+
+
+def test_help_and_version_end_well(run: Run) -> None:
+    assert "Commands:" in run().out
+    assert "Commands:" in run("--help").out
+    assert run("--version").out.startswith("ppgen ")
+    assert "--budget" in run("fit", "-h").out
+
+
+def test_fit_saves_a_run_and_prints_its_score(run: Run) -> None:
+    done = run("fit", "iris", "gmm", "--set", "gmm.n_components=3", "--seed", 1)
+    assert done.status == 0
+    (row,) = done.table
+    assert (row["model"], row["kind"], row["run"]) == ("gmm", "lower_bound", "runs/iris-gmm")
+    assert float(row["stderr"]) > 0
+    assert "sepal_length" in done.err
+    model = registry.load("runs/iris-gmm")
+    assert model.get_params()["n_components"] == 3
+    assert model.random_state == 1
+
+
+def test_fit_to_all_rows_holds_none_out(run: Run) -> None:
+    done = run("fit", "iris", "gaussian", "--all-rows", "--out", "g", "-o", "fit.csv")
+    assert (done.status, done.out) == (0, "")
+    row = pd.read_csv("fit.csv").iloc[0]
+    assert (row["rows"], row["held_out"]) == (150, 0)
+    assert np.isnan(row["log_density"])
+
+
+def test_score_prints_each_row(run: Run, penguins: tuple[Path, Path]) -> None:
+    data, fit = penguins
+    done = run("score", fit, data)
+    assert done.status == 0
+    assert [row["row"] for row in done.table] == [str(i) for i in range(300)]
+    expected = registry.load(fit).score_samples(pd.read_csv(data))
+    np.testing.assert_array_equal([float(r["log_density"]) for r in done.table], expected)
+    assert {row["kind"] for row in done.table} <= {"exact", "lower_bound"}
+    (summary,) = run("score", fit, data, "--summary").table
+    assert float(summary["mean"]) == pytest.approx(expected.mean())
+
+
+def test_sample_prints_rows_of_the_same_columns(run: Run, penguins: tuple[Path, Path]) -> None:
+    _, fit = penguins
+    done = run("sample", fit, "-n", 7)
+    assert len(done.table) == 7
+    assert list(done.table[0]) == ["length", "shift", "visits", "species"]
+    assert all(row["visits"].isdigit() for row in done.table)
+    assert run("sample", fit, "-n", 7).out == done.out
+    assert run("sample", fit, "-n", 7, "--seed", 5).out != done.out
+
+
+def test_sample_holds_columns_fixed(run: Run, penguins: tuple[Path, Path]) -> None:
+    done = run("sample", penguins[1], "-n", 5, "--given", "species=Adelie", "--given", "length=1.5")
+    assert {(row["species"], float(row["length"])) for row in done.table} == {("Adelie", 1.5)}
+
+
+def test_impute_fills_the_gaps_and_nothing_else(run: Run, penguins: tuple[Path, Path]) -> None:
+    data, fit = penguins
+    assert run("impute", fit, data, "-o", "full.csv").status == 0
+    before, after = pd.read_csv(data), pd.read_csv("full.csv")
+    assert list(after.columns) == list(before.columns)
+    assert not after.isna().any().any()
+    known = before.notna()
+    pd.testing.assert_frame_equal(after.where(known), before, check_dtype=False)
+
+
+def test_outliers_come_first(run: Run, penguins: tuple[Path, Path]) -> None:
+    data, fit = penguins
+    frame = pd.read_csv(data)
+    frame.loc[17, "shift"] = 40.0
+    frame.to_csv("odd.csv", index=False)
+    for more in ([], ["--reference", data]):
+        done = run("outliers", fit, "odd.csv", "--top", 20, *more)
+        assert done.status == 0
+        first = done.table[0]
+        assert (first["row"], first["shift"], first["fraction_below"]) == ("17", "40.0", "0.0")
+        scores = [float(row["log_density"]) for row in done.table]
+        assert scores == sorted(scores)
+        assert len(scores) == 20
+
+
+def test_fractions_of_the_rows_themselves_are_even(run: Run, penguins: tuple[Path, Path]) -> None:
+    """A right model's own rows have fractions that are uniform, gaps or not."""
+    data, fit = penguins
+    done = run("outliers", fit, data)
+    fractions = [float(row["fraction_below"]) for row in done.table]
+    assert np.mean(fractions) == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_study_prints_a_table_and_resumes(run: Run) -> None:
+    words = ("study", "iris", "--models", "gaussian,gmm", "--seeds", 1, "--budget", "10s")
+    done = run(*words, "--out", "s", "--set", "gmm.n_components=2")
+    assert done.status == 0
+    assert {row["model"] for row in done.table} == {"gaussian", "gmm"}
+    assert done.table[0]["rank"] == "1"
+    assert "report: s/report.html" in done.err
+    assert Path("s/report.html").is_file()
+    again = run(*words, "--out", "s", "--set", "gmm.n_components=2")
+    assert again.out == done.out
+    shown = run("report", "s")
+    assert (shown.status, shown.out) == (0, done.out)
+
+
+# How tables are written ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "npz"])
+def test_a_table_is_written_by_its_ending(
+    run: Run, penguins: tuple[Path, Path], ending: str
+) -> None:
+    assert run("sample", penguins[1], "-n", 6, "-o", f"rows.{ending}").out == ""
+    if ending == "npz":
+        with np.load("rows.npz", allow_pickle=False) as held:
+            columns = {name: held[name].tolist() for name in held.files}
+    else:
+        read = pd.read_parquet if ending == "parquet" else pd.read_csv
+        more = {"sep": "\t"} if ending == "tsv" else {}
+        columns = read(f"rows.{ending}", **more).to_dict("list")
+    printed = pd.read_csv(io.StringIO(run("sample", penguins[1], "-n", 6).out)).to_dict("list")
+    assert columns == printed
+    assert os.listdir(".") == [f"rows.{ending}"]
+
+
+def test_npy_holds_numbers_alone(run: Run, penguins: tuple[Path, Path]) -> None:
+    run("fit", "iris", "gaussian", "--out", "g")
+    assert run("sample", "g", "-n", 4, "-o", "rows.npy").status == 0
+    assert np.load("rows.npy").shape == (4, 4)
+    done = run("sample", penguins[1], "-o", "text.npy")
+    assert done.status == 2
+    assert "text" in done.err
+
+
+def test_settings_are_read_as_json_or_text() -> None:
+    expected = {"8": 8, "0.5": 0.5, "true": True, "null": None, "[1, 2]": [1, 2], "full": "full"}
+    assert {text: value_of(text) for text in expected} == expected
+    assert value_of("NaN") == "NaN"
+
+
+# How commands end ---------------------------------------------------------------------------------
+
+
+def _start(*words: object, **more: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ppgen", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def test_a_reader_that_leaves_ends_it_quietly(penguins: tuple[Path, Path]) -> None:
+    process = _start("sample", penguins[1], "-n", 20_000)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("length,")
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_an_interrupted_study_keeps_what_is_done(tmp_path: Path) -> None:
+    words = ("study", "toy:rings", "--models", "gaussian,flow", "--seeds", 1, "--budget", "10m")
+    process = _start(*words, "--out", tmp_path / "s")
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    assert "gaussian on toy:rings, seed 0: done" in first
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "kept" in err
+    assert "Traceback" not in err
+    shown = subprocess.run(
+        [sys.executable, "-m", "ppgen", "report", str(tmp_path / "s")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "gaussian" in shown.stdout
