@@ -222,6 +222,9 @@ def test_one_column_and_constant_columns():
     flow = NormalizingFlow(max_epochs=5, **SMALL)
     flow.fit(np.column_stack([rng.normal(size=100), np.ones(100)]))
     assert np.isfinite(flow.score_samples(flow.sample(3))).all()
+    flow.fit(np.ones((30, 2)))
+    np.testing.assert_array_equal(flow.score_samples(np.ones((2, 2))), 0.0)
+    np.testing.assert_array_equal(flow.sample(2), 1.0)
 
 
 def test_rounded_columns_are_filled_in_anew_each_epoch():

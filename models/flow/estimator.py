@@ -98,7 +98,7 @@ class NormalizingFlow(DensityEstimator):
         chosen = self._plan(len(rows), d, fit)
         self.architecture_: dict[str, Any] = {
             "kind": self.kind,
-            "features": d,
+            "features": max(d, 1),
             "context": 0 if context is None else context.shape[1],
             "n_transforms": chosen.n_transforms,
             "hidden": list(chosen.hidden),
@@ -109,7 +109,8 @@ class NormalizingFlow(DensityEstimator):
         }
         self.flow_seed_ = fit.seed
         self.flow_ = self._flow()
-        if d == 0:
+        self.n_steps_, self.n_epochs_ = 0, 0.0
+        if d == 0:  # constants only
             return []
 
         def part(encoded: Encoded, which: Any) -> Any:
@@ -180,7 +181,7 @@ class NormalizingFlow(DensityEstimator):
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
-        d = self.architecture_["features"]
+        d = len(self.codec_.continuous_names)
         seed = int(rng.integers(2**31 - 1))
         x = self.flow_.sample(n, seed, context) if d else np.empty((n, 0))
         return Encoded(x, np.empty((n, 0), dtype=np.int32), np.zeros(n))

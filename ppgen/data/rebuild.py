@@ -54,7 +54,7 @@ def scalars(column: Column, values: NDArray[Any]) -> list[Any]:
         out = [level.get(v, v) for v in out]
         if not _stored_whole(column):
             out = [v if isinstance(v, bool) else float(v) for v in out]
-    elif _stored_whole(column) and _whole(values, gaps):
+    elif _stored_whole(column) and _whole(values, gaps) and _fits(values[~gaps]):
         out = [v if v != v else int(v) for v in out]
     return [None if gap else v for v, gap in zip(out, gaps, strict=True)]
 
@@ -65,6 +65,10 @@ def _stored_whole(column: Column) -> bool:
 
 def _whole(values: NDArray[Any], gaps: NDArray[np.bool_]) -> bool:
     return bool(np.all(gaps | (values == np.round(values))))
+
+
+def _fits(values: NDArray[Any]) -> bool:
+    return _fitting("int64", values) == "int64"
 
 
 def _array(parts: list[NDArray[Any]], schema: Schema, dtype: str) -> NDArray[Any]:
@@ -84,7 +88,7 @@ def _dict_array(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     if column.levels == (False, True):
         return values.astype(bool)
     if "int" in column.dtype and _whole(values, gaps):
-        return values.astype(np.int64)
+        return values.astype(_fitting("int64", values))
     return values
 
 
@@ -115,6 +119,8 @@ def _pandas_column(column: Column, values: NDArray[Any]) -> Any:
             return values
         if not nullable:
             return values.astype(_fitting(dtype, values))
+        if not _fits(values[~gaps]):
+            return values
     if nullable:
         return pd.Series(scalars(column, values), dtype=dtype)
     return values.astype(dtype) if dtype.startswith("float") else values
@@ -122,9 +128,12 @@ def _pandas_column(column: Column, values: NDArray[Any]) -> Any:
 
 def _fitting(dtype: str, values: NDArray[Any]) -> str:
     """The integer type, or a wider one where samples left its range."""
-    info = np.iinfo(dtype)
-    inside = not len(values) or (values.min() >= info.min and values.max() <= info.max)
-    return dtype if inside else "int64"
+    for wide in (dtype, "int64"):
+        info = np.iinfo(wide)
+        # The largest integer itself is no float; the next one is too large.
+        if not len(values) or (values.min() >= info.min and values.max() < info.max):
+            return wide
+    return "float64"
 
 
 def _narwhals_type(column: Column, values: list[Any]) -> Any:

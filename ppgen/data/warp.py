@@ -16,7 +16,7 @@ from .schema import DISCRETE, MASS, Column
 INSIDE = (
     2.0**-20
 )  # places in a cell keep this far from its edges, or rounding errors would leave the cell
-_PLACES = (0.125, 0.375, 0.625, 0.875)  # where cells are looked at to find mean and spread
+_PLACES = tuple((np.arange(64) + 0.5) / 64)  # where cells are looked at for their spread
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,21 @@ class Warp:
             warp = replace(warp, origin=_origin(float(v.min()), column.width))
         if not standardise:
             return warp
-        # Cells have a spread of their own, which keeps a column of few values from being blown up.
-        places = _PLACES if warp.noisy and not warp.linear else (0.5,)
-        y = np.concatenate([warp.forward(v, place)[0] for place in places])
-        share = None if weights is None else np.tile(weights[known], len(places))
+        share = np.ones(len(v)) if weights is None else weights[known]
+        spread = 0.0
+        if warp.linear:
+            y, spread = v, (column.width or 0.0) ** 2 / 12
+        else:
+            if warp.noisy:
+                # Cells have a spread of their own, which keeps few values from being blown up.
+                v, group = np.unique(v, return_inverse=True)
+                share = np.tile(np.bincount(group, share), len(_PLACES))
+            places = _PLACES if warp.noisy else (0.5,)
+            y = np.concatenate([warp.forward(v, place)[0] for place in places])
         # Two passes about a value of the data: no digits are lost to a large offset.
         near = float(y[0])
         shift = near + float(np.average(y - near, weights=share))
-        variance = float(np.average((y - shift) ** 2, weights=share))
-        if warp.linear and column.width is not None:
-            variance += column.width**2 / 12
-        scale = float(np.sqrt(variance))
+        scale = float(np.sqrt(np.average((y - shift) ** 2, weights=share) + spread))
         usable = scale > 0 and np.isfinite(scale)
         return replace(warp, shift=shift, scale=scale if usable else 1.0)
 

@@ -1,0 +1,44 @@
+"""The examples and the picture, at a small size."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SIZES: dict[str, dict[str, Any]] = {
+    "examples/01_mixture.py": {"n": 150},
+    "examples/02_three_engines.py": {"n": 60, "num_samples": 120},
+    "examples/03_flow.py": {"n": 400, "budget": "6s"},
+    "examples/04_study.py": {"seeds": 1, "budget": "5s"},
+    "examples/05_schema.py": {"n": 200},
+}
+
+
+def main_of(path: str) -> Any:
+    found = importlib.util.spec_from_file_location("example", ROOT / path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module.main
+
+
+def test_every_example_is_run() -> None:
+    assert {f"examples/{file.name}" for file in (ROOT / "examples").glob("*.py")} == set(SIZES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SIZES)
+def test_examples_run(path: str, tmp_path: Path) -> None:
+    assert main_of(path)(str(tmp_path / "out"), **SIZES[path]) is not None
+    assert any((tmp_path / "out").iterdir())
+
+
+@pytest.mark.slow
+def test_the_picture_is_made(tmp_path: Path) -> None:
+    main_of("docs/images/make.py")(str(tmp_path / "samples.png"), budget="3s")
+    assert (tmp_path / "samples.png").stat().st_size > 10_000
