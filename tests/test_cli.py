@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import ppgen
 from ppgen.__main__ import main
 from ppgen.cli.options import value_of
 from ppgen.models import registry
@@ -107,7 +108,7 @@ def test_score_prints_each_row(run: Run, penguins: tuple[Path, Path]) -> None:
     done = run("score", fit, data)
     assert done.status == 0
     assert [row["row"] for row in done.table] == [str(i) for i in range(300)]
-    expected = registry.load(fit).score_samples(pd.read_csv(data))
+    expected = registry.load(fit).score_samples(ppgen.read(data))
     np.testing.assert_array_equal([float(r["log_density"]) for r in done.table], expected)
     assert {row["kind"] for row in done.table} <= {"exact", "lower_bound"}
     (summary,) = run("score", fit, data, "--summary").table

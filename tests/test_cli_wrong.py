@@ -29,10 +29,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         "empty": "",
         "header": "a,b\n",
         "ragged": "a,b\n1,2\n3,4,5\n6,7\n",
-        "text": "a,b\n" + "".join(f"{v:.3f},word{i}\n" for i, v in enumerate(x[:, 0])),
         "one_row": "a,b\n1.5,2.25\n",
         "five_rows": "a,b\n" + "".join(f"{a},{b}\n" for a, b in x[:5]),
-        "all_missing": "a,b\n" + ",\n" * 30,
         "infinite": "a,b\n" + "".join(f"{a},{b}\n" for a, b in x) + "1.5,inf\n",
         "another_column": good.assign(extra=1.0).to_csv(index=False),
         "column_missing": good.drop(columns="shift").to_csv(index=False),
@@ -79,9 +77,7 @@ def wrong(files: Files, tmp_path: Path, monkeypatch: Any, capsys: Any) -> Any:
         ("empty", "empty"),
         ("header", "row"),
         ("ragged", "line 3"),
-        ("text", "'b'"),
         ("one_row", "row"),
-        ("all_missing", "column"),
         ("infinite", "'b'"),
         ("nowhere.csv", "nowhere.csv"),
         ("win", "'wine'"),
@@ -158,7 +154,6 @@ def test_a_level_never_seen_is_named_and_has_no_probability(files: Files, capsys
         ("species=Emperor", "Emperor"),
         ("shift=far", "'shift'"),
         ("shift", "NAME=VALUE"),
-        ("length=-1", "'length'"),
     ],
 )
 def test_values_that_cannot_be_given(wrong: Any, given: str, said: str) -> None:

@@ -268,6 +268,8 @@ def test_levels_are_matched_however_written():
     assert data.columns["truth"].tolist() == [1.0, 0.0]
     assert data.columns["text"].tolist() == ["3", "1"]
     assert data.columns["name"].tolist() == ["Ann", "Eve"]
+    text = as_dataset({"t": ["TRUE", "FALSE", "TRUE"]})
+    assert as_dataset({"t": [True, False]}, text.schema).columns["t"].tolist() == ["TRUE", "FALSE"]
     # What was never seen is no error: it has probability zero.
     new = as_dataset(given | {"name": ["Zoe", None], "code": [9, 1]}, schema)
     assert new.columns["name"].tolist() == ["Zoe", None]

@@ -123,7 +123,7 @@ def test_energy_distance_of_shifted_points():
 
 
 def test_energy_distance_is_unbiased():
-    # Mean of 200 differences of equal laws; its standard error is estimated from them: beyond 5, 1 in 1e6.
+    # The mean of 200 differences of equal laws, against its own error: beyond 5, 1 in a million.
     found = [energy_distance(normal(30, s), normal(30, 1000 + s)) for s in range(200)]
     assert abs(np.mean(found)) < 5 * np.std(found) / np.sqrt(200)
 

@@ -21,7 +21,7 @@ def _mixture(**settings: Any) -> Make:
 
 
 def _flow(kind: str, **settings: Any) -> Make:
-    small = {"n_transforms": 2, "hidden": (16,), "bins": 4, "max_epochs": 15, "batch_size": 64}
+    small = {"n_transforms": 2, "hidden": (16,), "bins": 4, "max_epochs": 10, "batch_size": 50}
     return lambda: NormalizingFlow(**{"kind": kind, "random_state": 0} | small | settings)
 
 
@@ -52,6 +52,9 @@ ZOO: dict[str, Make] = {
 CLASSES = ("gaussian", "independent", "kde", "gmm", "flow-nsf")
 # Fits of these are random draws or short runs of a net: their densities are right, if not good.
 ROUGH = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", *(name for name in ZOO if name.startswith("flow")))
+
+# Fits that take seconds, mostly to compile: what needs fits of its own is marked slow for them.
+SLOW = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", "flow-nsf-ar", "flow-numpyro")
 
 
 def numbers(n: int = 200, seed: int = 0) -> Floats:

@@ -75,7 +75,7 @@ class KernelSum:
                 - 0.5 * _squared_distances(y[rows], self.centres) / self.bandwidth**2,
                 axis=1,
             )
-        return out - constant
+        return np.asarray(out - constant)
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
         """(n, d) draws."""
@@ -104,7 +104,7 @@ class KernelSum:
 def _squared_distances(a: Floats, b: Floats) -> Floats:
     cross = a @ b.T
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * cross
-    return np.maximum(squared, 0.0)
+    return np.asarray(np.maximum(squared, 0.0))
 
 
 def _factor(centred: Floats, weights: Floats) -> Floats:
@@ -137,4 +137,4 @@ def _leave_one_out_bandwidth(centres: Floats, weights: Floats, rng: np.random.Ge
         log_prob = logsumexp(log_others - 0.5 * squared / h**2, axis=1) - d * np.log(h)
         scores.append(float(shares @ log_prob))
     best = float(candidates[int(np.argmax(scores))])
-    return best * (m / n) ** (1.0 / (d + 4))
+    return best * float((m / n) ** (1.0 / (d + 4)))

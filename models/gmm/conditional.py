@@ -90,8 +90,8 @@ def sample(
     """n rows and codes; `given` is one row with NaN and -1 where it is free."""
     k, d = mixture.means.shape
     if given is not None:
-        x, codes = (np.repeat(part[None], n, axis=0) for part in given)
-        return impute(mixture, x, codes, rng)
+        row, row_codes = given
+        return impute(mixture, np.tile(row, (n, 1)), np.tile(row_codes, (n, 1)), rng)
     component = rng.choice(k, size=n, p=mixture.weights / mixture.weights.sum())
     x = mixture.means[component].copy()
     covariances = mixture.full_covariances()
@@ -116,4 +116,4 @@ def _noise(covariances: Floats, rng: np.random.Generator | None) -> Floats:
     assert rng is not None
     values, vectors = np.linalg.eigh(covariances)
     scaled = np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(values.shape)
-    return np.einsum("nij,nj->ni", vectors, scaled)
+    return np.asarray(np.einsum("nij,nj->ni", vectors, scaled))

@@ -200,7 +200,7 @@ def _positive(covariances: Floats, reg: Floats) -> Floats:
         scale = np.sqrt(np.maximum(reg, np.finfo(np.float64).tiny))
         values, vectors = np.linalg.eigh(covariances / np.outer(scale, scale))
         values = np.maximum(values, 1.0)
-        return (
+        return np.asarray(
             (vectors * values[:, None, :]) @ np.swapaxes(vectors, -1, -2) * np.outer(scale, scale)
         )
 

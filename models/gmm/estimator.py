@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
@@ -157,10 +156,15 @@ class GaussianMixture(DensityEstimator):
         return reasons
 
     def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
-        if self.posterior_ is not None:
-            draws = self._log_prob_draws(data, _DRAWS)
-            return np.asarray(logsumexp(draws, axis=0) - np.log(len(draws)))
-        return posterior(self.mixture_, data.x, data.codes)[1]
+        return posterior(self._predictive(), data.x, data.codes)[1]
+
+    def _predictive(self) -> Mixture:
+        """What rows are predicted by: the mixture, or all the mixtures of the posterior as one."""
+        if self.posterior_ is None:
+            return self.mixture_
+        from .posterior import predictive_mixture
+
+        return predictive_mixture(self.posterior_, self.covariance_type, _DRAWS)
 
     def _log_prob_draws(self, data: Encoded, draws: int | None = None) -> Floats:
         """(draws, n) log densities under draws of the parameters."""
@@ -176,7 +180,7 @@ class GaussianMixture(DensityEstimator):
         fixed = (
             None if given is None else (np.asarray(given.x[0], dtype=np.float64), given.codes[0])
         )
-        x, codes = conditional.sample(self.mixture_, n, rng, fixed)
+        x, codes = conditional.sample(self._predictive(), n, rng, fixed)
         return Encoded(x, codes, np.zeros(n))
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -239,7 +243,7 @@ class GaussianMixture(DensityEstimator):
 
     def predict(self, X: Any) -> NDArray[np.intp]:
         """(n,) likeliest component of each row."""
-        return self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.predict_proba(X).argmax(axis=1), dtype=np.intp)
 
     def bic(self, X: Any) -> float:
         """Bayesian information criterion on rows; lower is better."""
@@ -272,7 +276,7 @@ class GaussianMixture(DensityEstimator):
         row = self._given(given)
         free = [name for name in self.schema_.names if name not in given]
         known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]
-        return self._over(conditional.condition(self.mixture_, *known), free)
+        return self._over(conditional.condition(self._predictive(), *known), free)
 
     def marginal(self, columns: Iterable[str]) -> Self:
         """p(some columns), a mixture of this class again."""
@@ -285,7 +289,7 @@ class GaussianMixture(DensityEstimator):
         codes = np.array(
             [j for j, c in enumerate(self.codec_.discrete_names) if c in free], dtype=np.intp
         )
-        return self._over(conditional.marginal(self.mixture_, x, codes), free)
+        return self._over(conditional.marginal(self._predictive(), x, codes), free)
 
     def impute(self, X: Any, *, draw: bool = False, random_state: Any = None) -> Any:
         """Rows with their gaps filled, in the container they came in.
@@ -310,7 +314,7 @@ class GaussianMixture(DensityEstimator):
             else None
         )
         x, codes = conditional.impute(
-            self.mixture_, np.asarray(encoded.x, dtype=np.float64), encoded.codes, rng
+            self._predictive(), np.asarray(encoded.x, dtype=np.float64), encoded.codes, rng
         )
         filled = self.codec_.decode(Encoded(x, codes, encoded.log_det))
         columns = {}
@@ -333,6 +337,7 @@ class GaussianMixture(DensityEstimator):
         out.schema_ = self.schema_.select(names)
         out.codec_ = self.codec_.select(names)
         out.container_, out.context_, out.posterior_ = self.container_, None, None
+        out.covariance_type = mixture.covariance_type
         out.n_features_in_ = len(names)
         if hasattr(self, "feature_names_in_"):
             out.feature_names_in_ = np.array(names, dtype=object)

@@ -12,7 +12,7 @@ from ...fitting import Fit
 from ...progress import Progress
 from ...verdict import Reason
 from .em import Prior, Rows, steps
-from .initialise import Search, best_start, from_labels, nearest
+from .initialise import SAMPLE, Search, best_start, from_labels, nearest
 from .parameters import COVARIANCE_TYPES, Mixture
 from .selection import Criteria, choose
 
@@ -47,7 +47,7 @@ def fit_em(rows: Rows, of: GaussianMixture, fit: Fit, before: Mixture | None) ->
     if before is not None:
         start = before
     elif of.means_init is not None:
-        start = _given_start(rows, of, search)
+        start = _given_start(rows, of, search, fit.rng())
     elif isinstance(of.n_components, str):
 
         def report(k: int, loss: float) -> None:
@@ -81,7 +81,8 @@ def _check(of: GaussianMixture, n: int) -> None:
         raise InputError(f"n_components is {k!r}; expected a positive number, 'bic' or 'icl'.")
     elif k > n:
         raise InputError(
-            f"n_components is {k}, and {n} rows were given; expected at most one component a row. Give fewer components."
+            f"n_components is {k}, and {n} rows were given; expected at most one component a row. "
+            "Give fewer components."
         )
     if of.covariance_type not in COVARIANCE_TYPES:
         raise InputError(
@@ -99,20 +100,25 @@ def _check(of: GaussianMixture, n: int) -> None:
             raise InputError(f"{name} is {getattr(of, name)!r}; expected a number >= 1.")
 
 
-def _given_start(rows: Rows, of: GaussianMixture, search: Search) -> Mixture:
+def _given_start(
+    rows: Rows, of: GaussianMixture, search: Search, rng: np.random.Generator
+) -> Mixture:
     """The start that the user gave; what is not given comes from the rows nearest to each mean."""
     means = np.asarray(of.means_init, dtype=np.float64)
     d = rows.x.shape[1]
     if means.ndim != 2 or means.shape[1] != d:
         raise InputError(
-            f"means_init has shape {means.shape}; expected (components, {d}), the continuous columns."
+            f"means_init has shape {means.shape}; expected (components, {d}), one number a column."
         )
     k = len(means)
     if not isinstance(of.n_components, str) and k != of.n_components:
         raise InputError(
-            f"means_init has {k} rows, and n_components is {of.n_components}; give one mean a component."
+            f"means_init has {k} rows, and n_components is {of.n_components}; "
+            "give one mean a component."
         )
-    start = from_labels(rows, nearest(rows, means), k, search)
+    # What is not given is estimated from a sample: it is only where EM starts.
+    sample = rows.thinned(SAMPLE, rng)
+    start = from_labels(sample, nearest(sample, means), k, search)
     weights = start.weights
     if of.weights_init is not None:
         weights = np.asarray(of.weights_init, dtype=np.float64)
@@ -125,11 +131,11 @@ def _given_start(rows: Rows, of: GaussianMixture, search: Search) -> Mixture:
         precisions = np.asarray(of.precisions_init, dtype=np.float64)
         if precisions.shape != covariances.shape:
             raise InputError(
-                f"precisions_init has shape {precisions.shape}; expected {covariances.shape} for {of.covariance_type!r}."
+                f"precisions_init has shape {precisions.shape}; expected {covariances.shape} for "
+                f"{of.covariance_type!r}."
             )
-        covariances = (
-            np.linalg.inv(precisions) if of.covariance_type in ("full", "tied") else 1 / precisions
-        )
+        matrices = of.covariance_type in ("full", "tied")
+        covariances = np.asarray(np.linalg.inv(precisions) if matrices else 1 / precisions)
     return Mixture(weights / weights.sum(), means, covariances, of.covariance_type, start.probs)
 
 

@@ -126,7 +126,8 @@ def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> N
         return np.zeros(len(rows), dtype=np.intp)
     if init_params == "random":
         centres = features[rng.choice(len(rows), k, replace=False, p=rows.v / rows.v.sum())]
-        return np.argmin(((features[:, None] - centres) ** 2).sum(axis=2), axis=1)
+        distances = -2 * features @ centres.T + (centres**2).sum(axis=1)
+        return np.asarray(distances.argmin(axis=1), dtype=np.intp)
     seed = int(rng.integers(2**31 - 1))
     means = KMeans(k, init="k-means++", n_init=1, max_iter=20, random_state=seed)
     with warnings.catch_warnings():

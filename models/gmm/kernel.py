@@ -120,7 +120,7 @@ class Pass:
         self.shift = shift
         self.jitted = x.shape[0] * k * max(1, x.shape[1]) >= _JIT_FROM
         self.dtype = x.dtype if x.dtype == np.float32 and self.jitted else np.dtype(np.float64)
-        self._held: list[tuple[Any, Any, Any]] | None = None
+        self._held: list[tuple[Any, ...]] | None = None
 
     def __call__(self, w: Whitening) -> Moments:
         return self._compiled(w) if self.jitted else self._plain(w)
@@ -167,14 +167,14 @@ class Pass:
             return self._held
         return blocks
 
-    def _padded(self, start: int, size: int, jnp: Any) -> tuple[Any, Any, Any]:
-        parts = self._rows(start, min(start + size, len(self.x)))
+    def _padded(self, start: int, size: int, jnp: Any) -> tuple[Any, ...]:
+        parts: tuple[NDArray[Any], ...] = self._rows(start, min(start + size, len(self.x)))
         short = size - len(parts[2])
         if short:
             parts = tuple(
                 np.concatenate([p, np.zeros((short, *p.shape[1:]), p.dtype)]) for p in parts
-            )  # type: ignore[assignment]
-        return tuple(jnp.asarray(p) for p in parts)  # type: ignore[return-value]
+            )
+        return tuple(jnp.asarray(p) for p in parts)
 
     def _rows(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         x = np.subtract(self.x[start:stop], self.shift, dtype=np.float64).astype(
@@ -215,7 +215,7 @@ def _scan(kind: str, w: Whitening, x: Any, codes: Any, v: Any) -> Moments:
     blocks = tuple(a.reshape(len(a) // BLOCK, BLOCK, *a.shape[1:]) for a in (x, codes, v))
     like = jax.eval_shape(lambda *b: moments(jnp, kind, w, *b), *(b[0] for b in blocks))
     zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, jnp.float64), like)
-    total, _ = jax.lax.scan(body, zeros, blocks)
+    total: Moments = jax.lax.scan(body, zeros, blocks)[0]
     return total
 
 

@@ -32,7 +32,7 @@ def split_and_merge(
     k = mixture.n_components
     short = rows.thinned(_SHORT_ROWS, rng)
     for _ in range(k):
-        r, log_prob = rows.score(mixture)
+        r, _ = rows.score(mixture)
         pairs = _merges(r, rows.v)
         splits = misfit(mixture, rows, r)
         better = None

@@ -69,7 +69,7 @@ class Mixture:
         return diagonal[:, :, None] * np.eye(d)
 
     def precisions_cholesky(self) -> Floats:
-        """Factors of the precisions in scikit-learn's shapes: upper U, Sigma^-1 = U U^T, or 1 / sigma."""
+        """In scikit-learn's shapes: upper triangular U with Sigma^-1 = U U^T, or 1 / sigma."""
         if self.covariance_type in ("diag", "spherical"):
             return 1 / np.sqrt(self.covariances)
         lower = np.linalg.cholesky(self.covariances)
@@ -103,7 +103,7 @@ class Mixture:
         per_type = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d}
         covariance = per_type.get(self.covariance_type, k if d else 0)
         tables = sum(k * (p.shape[1] - 1) for p in self.probs)
-        return k - 1 + k * d + covariance + tables
+        return int(k - 1 + k * d + covariance + tables)
 
     def take(self, components: NDArray[np.intp]) -> Mixture:
         """Some of the components, their weights renormalised."""

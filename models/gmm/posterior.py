@@ -117,6 +117,26 @@ def covariances(posterior: Posterior, covariance_type: CovarianceType) -> Array:
     return np.asarray(tril @ np.swapaxes(tril, -1, -2))
 
 
+def predictive_mixture(
+    posterior: Posterior, covariance_type: CovarianceType, draws: int | None = None
+) -> Mixture:
+    """p(x | data) = 1/S sum_s p(x | theta_s) as one mixture, of the components of all S draws."""
+    flat = flatten(posterior, draws)
+    each, k = flat["w"].shape
+    spread = covariances({name: a[None] for name, a in flat.items()}, covariance_type)
+    if covariance_type == "tied":
+        spread = np.repeat(spread, k, axis=0)
+    else:
+        spread = spread.reshape(each * k, *spread.shape[2:])
+    return Mixture(
+        weights=flat["w"].reshape(-1) / flat["w"].sum(),
+        means=flat.get("mu", np.zeros((each, k, 0))).reshape(each * k, -1),
+        covariances=spread,
+        covariance_type="full" if covariance_type == "tied" else covariance_type,
+        probs=tuple(flat[name].reshape(each * k, -1) for name in table_names(flat)),
+    )
+
+
 def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixture:
     """The mixture at the posterior means of weights, means, covariances and tables.
 

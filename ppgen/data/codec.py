@@ -27,39 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..density import Measure
-from .conform import check_support, level_codes, outside_support
+from .conform import check_support, match, outside_support
 from .dataset import Dataset
+from .encoded import Encoded as Encoded
+from .levels import level_codes, levels_at
+from .linear import encode_linear
 from .schema import DISCRETE, MASS, Column, Scalar, Schema
 from .values import is_gap
-from .warp import INSIDE, Warp
+from .warp import Warp
 
 Floats = NDArray[np.float64]
-
-_CELLS = 1 << 20  # values standardised at a time
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """Rows as a model sees them.
-
-    Attributes:
-        x: (n, d) continuous part; NaN where missing.
-        codes: (n, c) level numbers of discrete columns; -1 where missing, -2 for what the fit never
-            saw.
-        log_det: (n,) log |dx/d(data)| summed over observed columns, to be added to the log density
-            of `x`; -inf for rows that the fit gives probability zero.
-    """
-
-    x: NDArray[Any]
-    codes: NDArray[np.int32]
-    log_det: Floats
-
-    def __len__(self) -> int:
-        return len(self.log_det)
-
-    def take(self, rows: Any) -> Encoded:
-        """Some rows, by slice, numbers or mask."""
-        return Encoded(self.x[rows], self.codes[rows], self.log_det[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,22 +93,13 @@ class Codec:
                 constants[column.name] = column.levels[0]
             elif column.kind == "empty" or not len(known):
                 empties.append(column.name)
-            elif column.kind in DISCRETE:
-                if discrete == "native":
-                    natives.append(column)
-                else:
-                    warps.append(
-                        Warp.fit(
-                            column,
-                            _numbers(column, values),
-                            weights,
-                            standardise=scaling == "standard",
-                        )
-                    )
-            elif (known == known[0]).all():
+            elif column.kind in DISCRETE and discrete == "native":
+                natives.append(column)
+            elif column.kind not in DISCRETE and (known == known[0]).all():
                 constants[column.name] = float(known[0])
             else:
-                warps.append(Warp.fit(column, values, weights, standardise=scaling == "standard"))
+                numbers = _numbers(column, values)
+                warps.append(Warp.fit(column, numbers, weights, standardise=scaling == "standard"))
         return cls(data.schema, tuple(warps), tuple(natives), constants, tuple(empties))
 
     @property
@@ -172,15 +140,17 @@ class Codec:
         """Rows as a model sees them.
 
         Args:
-            data: rows under the schema fitted.
+            data: rows with the columns fitted.
             offsets: (n or 1, d) places in [0, 1) within the cells of `dequantised` columns; None is
                 the middle.
         """
+        if data.schema != self.schema:
+            data = match(data, self.schema)
         n = len(data)
         x, log_det = self._untouched(data), np.zeros(n)
         if x is None:
             x = np.empty((n, len(self.warps)))
-            self._encode_linear(data, offsets, x, log_det)
+            encode_linear(self.warps, data, offsets, x, log_det)
             for j, warp in enumerate(self.warps):
                 if not warp.linear:
                     values = _numbers(warp.column, data.columns[warp.column.name])
@@ -200,19 +170,17 @@ class Codec:
         out: dict[str, NDArray[Any]] = {}
         for j, warp in enumerate(self.warps):
             values = warp.inverse(encoded.x[:, j].astype(np.float64))
-            out[warp.column.name] = (
-                _levels(warp.column, np.where(np.isnan(values), -1, values).astype(np.int32))
-                if warp.column.kind in DISCRETE
-                else values
-            )
+            if warp.column.kind in DISCRETE:
+                codes = np.where(np.isnan(values), -1, values).astype(np.int32)
+                values = levels_at(warp.column, codes)
+            out[warp.column.name] = values
         for j, column in enumerate(self.discrete):
-            out[column.name] = _levels(column, encoded.codes[:, j])
+            out[column.name] = levels_at(column, encoded.codes[:, j])
         for name, value in self.constants.items():
             out[name] = np.full(n, value, dtype=object if isinstance(value, str) else np.float64)
         for name in self.empties:
-            out[name] = (
-                np.full(n, np.nan) if self.schema[name].numeric else np.full(n, None, dtype=object)
-            )
+            textual = not self.schema[name].numeric
+            out[name] = np.full(n, None if textual else np.nan, object if textual else np.float64)
         return {name: out[name] for name in self.schema.names}
 
     def unseen(self, data: Dataset) -> dict[str, list[Any]]:
@@ -265,37 +233,6 @@ class Codec:
         same = data.array is not None and data.array.shape[1] == len(self.warps)
         return data.array if same and all(w.identity for w in self.warps) else None
 
-    def _encode_linear(
-        self, data: Dataset, offsets: Floats | None, x: Floats, log_det: Floats
-    ) -> None:
-        """Real columns, all at once in blocks of rows: z = (x + width (u - 1/2) - m) / s."""
-        index = [j for j, w in enumerate(self.warps) if w.linear]
-        if not index:
-            return
-        warps = [self.warps[j] for j in index]
-        names = [w.column.name for w in warps]
-        place = [list(data.columns).index(name) for name in names]
-        width = np.array([w.column.width or 0.0 for w in warps])
-        shift, scale = np.array([w.shift for w in warps]), np.array([w.scale for w in warps])
-        step = max(1, _CELLS // len(index))
-        for start in range(0, len(data), step):
-            rows = slice(start, start + step)
-            if data.array is not None:
-                v = data.array[rows][:, place].astype(np.float64)
-            else:
-                v = np.column_stack([data.columns[name][rows] for name in names]).astype(np.float64)
-            if offsets is not None and width.any():
-                u = offsets[:, index] if len(offsets) == 1 else offsets[rows][:, index]
-                v += width * (np.clip(u, INSIDE, 1 - INSIDE) - 0.5)
-            gaps = np.isnan(v)
-            v -= shift
-            v /= scale
-            x[rows, slice(None) if len(index) == x.shape[1] else index] = v
-            if gaps.any():
-                log_det[rows] -= (~gaps) @ np.log(scale)
-            else:
-                log_det[rows] -= np.log(scale).sum()
-
     def _differs(self, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
         """(n,) whether each value is observed and other than the column's constant."""
         constant = self.constants[name]
@@ -313,17 +250,3 @@ def _numbers(column: Column, values: NDArray[Any]) -> Floats:
         return values.astype(np.float64)
     codes = level_codes(column, values)
     return np.where(codes == -1, np.nan, codes.astype(np.float64))
-
-
-def _levels(column: Column, codes: NDArray[np.int32]) -> NDArray[Any]:
-    """Levels of level numbers; missing where the number is negative."""
-    known = codes >= 0
-    out: NDArray[Any]
-    if column.numeric:
-        levels: NDArray[Any] = np.array(column.levels, dtype=np.float64)
-        out = np.full(len(codes), np.nan)
-    else:
-        levels = np.array(column.levels, dtype=object)
-        out = np.full(len(codes), None, dtype=object)
-    out[known] = levels[codes[known]]
-    return out

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
 from .infer import levels_of
-from .schema import DISCRETE, Column, Scalar, Schema
+from .levels import level_codes, match_levels
+from .schema import DISCRETE, Column, Schema
 from .values import check_finite, is_gap, to_numbers
 
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
 Columns = Mapping[str, NDArray[Any]]
+
+
+def match(data: Dataset, schema: Schema, estimator: str = "the fit") -> Dataset:
+    """The rows under a fitted schema: frames matched by name, arrays by position.
+
+    Raises:
+        InputError: if they are of another sort, or their columns are not those of the schema.
+    """
+    if data.schema.sequence != schema.sequence or (data.images is None) != (
+        schema.image_shape is None
+    ):
+        raise InputError(f"{_what(data.schema)} given; {estimator} expects {_what(schema)}.")
+    if not schema.columns:
+        if data.schema.image_shape != schema.image_shape:
+            raise InputError(f"{data.schema} given; {estimator} expects {schema}. Resize them.")
+        return replace(data, schema=schema)
+    columns = data.columns
+    if data.like.startswith("numpy"):
+        if len(columns) != len(schema.columns):
+            raise InputError(
+                f"X has {len(columns)} features, but {estimator} is expecting "
+                f"{len(schema.columns)} features as input"
+            )
+        columns = dict(zip(schema.names, columns.values(), strict=True))
+    matched = conform(columns, schema)
+    same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
+    return replace(data, schema=schema, columns=matched, array=data.array if same else None)
 
 
 def conform(columns: Columns, schema: Schema) -> dict[str, NDArray[Any]]:
@@ -91,25 +122,6 @@ def outside_support(column: Column, values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.zeros(len(values), dtype=bool)
 
 
-def level_codes(column: Column, values: NDArray[Any]) -> NDArray[np.int32]:
-    """(n,) level numbers; -1 where missing, -2 for what is no level of the column."""
-    if values.dtype == object:
-        number = {level: code for code, level in enumerate(column.levels)}
-        number[None] = -1  # type: ignore[index]
-        return np.array([number.get(v, -2) for v in values], dtype=np.int32)
-    codes = np.full(len(values), -2, dtype=np.int32)
-    if column.numeric and column.levels:
-        levels = np.array(column.levels, dtype=np.float64)
-        order = np.argsort(levels)
-        ranked = levels[order]
-        # The nearest level, and only where it is the same number up to single precision.
-        place = np.searchsorted((ranked[1:] + ranked[:-1]) / 2, values)
-        near = np.abs(values - ranked[place]) <= 1e-6 * np.abs(ranked[place])
-        codes[near] = order[place][near]
-    codes[np.isnan(values)] = -1
-    return codes
-
-
 def _completed(column: Column, values: NDArray[Any]) -> Column:
     column = replace(column, missing=column.missing or bool(is_gap(values).any()))
     if column.kind not in DISCRETE:
@@ -129,7 +141,7 @@ def _conformed(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     if column.kind == "empty":
         return np.full(len(values), np.nan)
     if column.levels or column.kind in DISCRETE:
-        values = _matched(column, values) if column.levels else values
+        values = match_levels(column, values) if column.levels else values
         if values.dtype != object:
             check_finite(column.name, values)
         return values
@@ -138,36 +150,7 @@ def _conformed(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     return numbers
 
 
-def _matched(column: Column, values: NDArray[Any]) -> NDArray[Any]:
-    """Values spelt as the levels are: "1" and 1.0 as 1, "true" as True, 2 as "2"."""
-    if column.numeric and values.dtype != object:
-        return values
-    spelt: dict[str, Scalar | None] = {}
-    for written in column.levels:
-        key = _spelling(written)
-        spelt[key] = None if key in spelt else written  # two levels spelt alike: neither is meant
-    exact: dict[Any, Scalar] = {level: level for level in column.levels}
-    known: dict[Any, Any] = {}  # value -> how its level is written
-    objects = values if values.dtype == object else _texts(values)
-    for value in set(objects.tolist()) - {None}:
-        level: Scalar | None = exact.get(value, spelt.get(_spelling(value)))
-        known[value] = value if level is None else level
-    if column.numeric and not any(isinstance(v, str) for v in known.values()):
-        return np.array([np.nan if v is None else float(known[v]) for v in objects])
-    out = np.empty(len(objects), dtype=object)
-    out[:] = [None if v is None else known[v] for v in objects]
-    return out
-
-
-def _texts(values: NDArray[np.floating[Any]]) -> NDArray[Any]:
-    out = np.empty(len(values), dtype=object)
-    out[:] = [
-        None if v != v else str(int(v)) if v.is_integer() else repr(v) for v in values.tolist()
-    ]
-    return out
-
-
-def _spelling(value: Scalar) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip().casefold()
+def _what(schema: Schema) -> str:
+    if schema.sequence:
+        return "sequences"
+    return "a table" if schema.image_shape is None else "images"

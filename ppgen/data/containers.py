@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .schema import Scalar
+from .schema import Scalar, Schema
 from .values import COMPLEX, check_finite, settle
 
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
@@ -49,6 +49,14 @@ class Table:
         self.dtypes[name] = dtype or str(values.dtype)
         if truth:
             self.levels[name] = (False, True)
+
+    def spell_truths(self, schema: Schema) -> None:
+        """Truth values as text, for columns that a schema has as text."""
+        for name, levels in self.levels.items():
+            if levels == (False, True) and name in schema.names and not schema[name].numeric:
+                text = np.array(["False", "True", None], dtype=object)
+                values = self.columns[name]
+                self.columns[name] = text[np.where(np.isnan(values), 2, values).astype(int)]
 
 
 def read_table(X: Any, names: Sequence[str] | None = None) -> Table:

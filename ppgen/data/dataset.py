@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .conform import check_support, complete, conform
-from .containers import Table, read_table
+from .conform import check_support, complete, match
+from .containers import read_table
 from .hashing import fingerprint
 from .infer import infer_schema
 from .rebuild import rebuild
@@ -179,7 +179,7 @@ class Dataset:
             InputError: if the columns do not match, or a value is outside the support of its
                 column.
         """
-        data = _under(self, schema)
+        data = match(self, schema)
         if data.schema.columns:
             data = replace(data, schema=complete(data.columns, schema))
             check_support(data.columns, data.schema)
@@ -218,8 +218,10 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
         TypeError: for sparse matrices, and values that are neither numbers nor text.
     """
     if isinstance(X, Dataset):
-        return X if schema is None or X.schema == schema else _under(X, schema, estimator)
+        return X if schema is None or X.schema == schema else match(X, schema, estimator)
     table = read_table(X, None if schema is None else schema.names)
+    if schema is not None:
+        table.spell_truths(schema)
     if table.images is not None:
         found = Schema(image_shape=table.images.shape[1:])
     elif schema is None:
@@ -232,48 +234,15 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
         )
     else:
         found = Schema()
-    data = _wrap(table, found)
-    return data if schema is None else _under(data, schema, estimator)
-
-
-def _wrap(table: Table, schema: Schema) -> Dataset:
-    return Dataset(
-        schema,
+    data = Dataset(
+        found,
         table.columns,
         table.like,
         array=table.array,
         images=table.images,
-        native=None if table.like == "dict" else table.native,
+        native=table.native,
     )
-
-
-def _under(data: Dataset, schema: Schema, estimator: str = "the fit") -> Dataset:
-    """The rows matched to a schema."""
-    if data.schema.sequence != schema.sequence or (data.images is None) != (
-        schema.image_shape is None
-    ):
-        raise InputError(f"{_what(data.schema)} given; {estimator} expects {_what(schema)}.")
-    if not schema.columns:
-        if data.schema.image_shape != schema.image_shape:
-            raise InputError(f"{data.schema} given; {estimator} expects {schema}. Resize them.")
-        return replace(data, schema=schema)
-    columns = data.columns
-    if data.like.startswith("numpy"):
-        if len(columns) != len(schema.columns):
-            raise InputError(
-                f"X has {len(columns)} features, but {estimator} is expecting "
-                f"{len(schema.columns)} features as input"
-            )
-        columns = dict(zip(schema.names, columns.values(), strict=True))
-    matched = conform(columns, schema)
-    same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
-    return replace(data, schema=schema, columns=matched, array=data.array if same else None)
-
-
-def _what(schema: Schema) -> str:
-    if schema.sequence:
-        return "sequences"
-    return "a table" if schema.image_shape is None else "images"
+    return data if schema is None else match(data, schema, estimator)
 
 
 def _compose(rows: NDArray[np.intp] | None, numbers: NDArray[np.intp]) -> NDArray[np.intp]:

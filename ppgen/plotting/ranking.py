@@ -35,7 +35,7 @@ def plot_ranking(comparison: Comparison) -> Figure:
         axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
         axes.spines["left"].set_visible(False)
         scale = _scale(axes, lines)
-        axes.set_xlabel(f"nats a row to the best, on the same held-out rows{scale}")
+        axes.set_xlabel(f"nats a row to the best{scale}")
     return made
 
 

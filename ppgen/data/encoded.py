@@ -1,0 +1,33 @@
+"""Rows as a model sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Rows as a model sees them.
+
+    Attributes:
+        x: (n, d) continuous part; NaN where missing.
+        codes: (n, c) level numbers of discrete columns; -1 where missing, -2 for what the fit never
+            saw.
+        log_det: (n,) log |dx/d(data)| summed over observed columns, to be added to the log density
+            of `x`; -inf for rows that the fit gives probability zero.
+    """
+
+    x: NDArray[Any]
+    codes: NDArray[np.int32]
+    log_det: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.log_det)
+
+    def take(self, rows: Any) -> Encoded:
+        """Some rows, by slice, numbers or mask."""
+        return Encoded(self.x[rows], self.codes[rows], self.log_det[rows])

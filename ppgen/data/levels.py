@@ -1,0 +1,78 @@
+"""Levels of discrete columns: their numbers, and the ways of writing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .schema import Column, Scalar
+
+
+def level_codes(column: Column, values: NDArray[Any]) -> NDArray[np.int32]:
+    """(n,) level numbers; -1 where missing, -2 for what is no level of the column."""
+    if values.dtype == object:
+        number = {level: code for code, level in enumerate(column.levels)}
+        number[None] = -1  # type: ignore[index]
+        return np.array([number.get(v, -2) for v in values], dtype=np.int32)
+    codes = np.full(len(values), -2, dtype=np.int32)
+    if column.numeric and column.levels:
+        levels = np.array(column.levels, dtype=np.float64)
+        order = np.argsort(levels)
+        ranked = levels[order]
+        # The nearest level, and only where it is the same number up to single precision.
+        place = np.searchsorted((ranked[1:] + ranked[:-1]) / 2, values)
+        near = np.abs(values - ranked[place]) <= 1e-6 * np.abs(ranked[place])
+        codes[near] = order[place][near]
+    codes[np.isnan(values)] = -1
+    return codes
+
+
+def levels_at(column: Column, codes: NDArray[np.int32]) -> NDArray[Any]:
+    """Levels of level numbers; missing where the number is negative."""
+    known = codes >= 0
+    out: NDArray[Any]
+    if column.numeric:
+        levels: NDArray[Any] = np.array(column.levels, dtype=np.float64)
+        out = np.full(len(codes), np.nan)
+    else:
+        levels = np.array(column.levels, dtype=object)
+        out = np.full(len(codes), None, dtype=object)
+    out[known] = levels[codes[known]]
+    return out
+
+
+def match_levels(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    """Values spelt as the levels are: "1" and 1.0 as 1, "true" as True, 2 as "2"."""
+    if column.numeric and values.dtype != object:
+        return values
+    spelt: dict[str, Scalar | None] = {}
+    for written in column.levels:
+        key = _spelling(written)
+        spelt[key] = None if key in spelt else written  # two levels spelt alike: neither is meant
+    exact: dict[Any, Scalar] = {level: level for level in column.levels}
+    known: dict[Any, Any] = {}  # value -> how its level is written
+    objects = values if values.dtype == object else _texts(values)
+    for value in set(objects.tolist()) - {None}:
+        level: Scalar | None = exact.get(value, spelt.get(_spelling(value)))
+        known[value] = value if level is None else level
+    if column.numeric and not any(isinstance(v, str) for v in known.values()):
+        return np.array([np.nan if v is None else float(known[v]) for v in objects])
+    out = np.empty(len(objects), dtype=object)
+    out[:] = [None if v is None else known[v] for v in objects]
+    return out
+
+
+def _texts(values: NDArray[np.floating[Any]]) -> NDArray[Any]:
+    out = np.empty(len(values), dtype=object)
+    out[:] = [
+        None if v != v else str(int(v)) if v.is_integer() else repr(v) for v in values.tolist()
+    ]
+    return out
+
+
+def _spelling(value: Scalar) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().casefold()
