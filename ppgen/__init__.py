@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gmm import GaussianMixture as GaussianMixture
     from .models.registry import load as load
+    from .study import StudyResult as StudyResult
     from .study import compare as compare
     from .study import run_study as run_study
     from .verdict import Verdict as Verdict
@@ -47,6 +48,7 @@ _HOME = {
     "LogDensity": "density",
     "NormalizingFlow": "models.flow",
     "Schema": "data.schema",
+    "StudyResult": "study",
     "Verdict": "verdict",
     "as_dataset": "data.dataset",
     "compare": "study",

@@ -51,7 +51,9 @@ def fit_em(rows: Rows, of: GaussianMixture, fit: Fit, before: Mixture | None) ->
     elif isinstance(of.n_components, str):
 
         def report(k: int, loss: float) -> None:
-            fit.report(Progress(step=k, loss=loss, seconds=fit.clock.seconds()))
+            # Shown and not kept: the trace is of the fit that was chosen, `table` of the choice.
+            if fit.progress is not None:
+                fit.progress(Progress(step=k, loss=loss, seconds=fit.clock.seconds()))
 
         start, table = choose(rows, of.n_components, of.max_components, search, fit.rng(), report)
     else:

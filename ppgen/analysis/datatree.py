@@ -157,14 +157,17 @@ def _replicates(
 def _numbers(
     estimator: DensityEstimator, columns: dict[str, Array]
 ) -> tuple[dict[str, Array], dict[str, list[Any]]]:
-    """Columns as floats, text as the number of its level; and the levels of those."""
+    """Columns as floats, text as the number of its level; and the levels of those.
+
+    A name with a slash would be a path in a tree: a bar takes its place.
+    """
     out, levels = {}, {}
     for column in estimator.schema_.columns:
-        values = columns[column.name]
+        name, values = column.name.replace("/", "|"), columns[column.name]
         if values.dtype.kind == "f":
-            out[column.name] = values
+            out[name] = values
             continue
-        levels[column.name] = list(column.levels)
+        levels[name] = list(column.levels)
         code = {level: float(number) for number, level in enumerate(column.levels)}
-        out[column.name] = np.array([code.get(value, math.nan) for value in values])
+        out[name] = np.array([code.get(value, math.nan) for value in values])
     return out, levels
