@@ -39,10 +39,10 @@ def main(out: str = "out/02", n: int = 200, num_samples: int = 500) -> dict[str,
         if model.posterior_ is not None:
             trees[engine] = model.to_datatree(rows)
     print(arviz_stats.compare({name: arviz_stats.loo(tree) for name, tree in trees.items()}))
-    plots = arviz_plots.plot_trace_dist(trees["nuts"], var_names=["w", "mu"], backend="matplotlib")
+    plots = arviz_plots.plot_trace(trees["nuts"], var_names=["w", "mu"], backend="matplotlib")
     plots.savefig(folder / "nuts.png")
-    forest = arviz_plots.plot_forest(trees, var_names=["mu"], backend="matplotlib")
-    forest.savefig(folder / "svi_and_nuts.png")
+    forest = arviz_plots.plot_forest(trees["nuts"], var_names=["mu"], backend="matplotlib")
+    forest.savefig(folder / "means.png")
     return trees
 
 
