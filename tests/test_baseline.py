@@ -51,7 +51,7 @@ def test_bandwidth_maximises_the_leave_one_out_likelihood(rows: np.ndarray) -> N
 
 def test_kernels_match_scipy(rows: np.ndarray) -> None:
     kernels = KernelSum.fit(rows, None, np.random.default_rng(0), 10_000)
-    # SciPy divides by n - 1 where `kernel` divides by n; both have the ridge of 1e-4 on correlations or none.
+    # SciPy divides by n - 1, `kernel` by n with a ridge of 1e-4 on the correlations.
     spread = kernels.factor @ kernels.factor.T
     peer = stats.gaussian_kde(rows.T, bw_method=kernels.bandwidth)
     mine = kernels.log_prob(rows)

@@ -17,14 +17,19 @@ from ppgen import GaussianMixture
 
 from .zoo import CLASSES, ZOO, numbers
 
-# check -> why it cannot hold
-EXPECTED_TO_FAIL: dict[str, str] = {}
+# class -> check -> why it cannot hold
+EXPECTED_TO_FAIL: dict[str, dict[str, str]] = {
+    "GaussianMixture": {
+        "check_sample_weight_equivalence_on_dense_data": "starts are drawn from the rows, so rows "
+        "given twice draw other starts than rows of weight 2, and components are numbered otherwise"
+    }
+}
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", SkipTestWarning)
     with_checks = parametrize_with_checks(
         [ZOO[name]() for name in CLASSES],
-        expected_failed_checks=lambda estimator: EXPECTED_TO_FAIL,
+        expected_failed_checks=lambda e: EXPECTED_TO_FAIL.get(type(e).__name__, {}),
     )
 
 
