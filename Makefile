@@ -26,7 +26,6 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-full: $(READY)
-	$(PIP) install --quiet -e '.[peers]' -c constraints.txt --config-settings editable_mode=compat
 	$(BIN)/python -m benchmarks --full $(ARGS)
 
 lint: $(READY)

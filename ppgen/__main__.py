@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 import warnings
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ def main(args: Sequence[str] | None = None) -> int:
     Args:
         args: the words after `ppgen`; None takes them from the command line.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without "±" is no fault
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         for category in (DeprecationWarning, FutureWarning, PendingDeprecationWarning):

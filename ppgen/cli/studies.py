@@ -29,7 +29,8 @@ def demo(
     """Run a small study on data that come with ppgen and its dependencies; about two minutes."""
     say(f"A study of {', '.join(_DEMO)} in {out}:")
     result = _run({name: name for name in _DEMO}, _MODELS, out, seeds=1, budget="20s")
-    print_quietly(f"{result}\n\nreport: {result.report_path}")
+    truth = "\n".join(_truth(result, name) for name in _DEMO if name.startswith("toy:"))
+    print_quietly(f"{result}\n{truth}\n\nreport: {result.report_path}")
     return _status(result)
 
 
@@ -94,6 +95,23 @@ def _run(
     except KeyboardInterrupt:
         say(f"what was finished is kept in {out}; the same command goes on from there.")
         raise
+
+
+def _truth(result: StudyResult, name: str) -> str:
+    """What the density that a toy is drawn from scores on the rows that were held out."""
+    import numpy as np
+
+    from ..data.builtin import load_builtin
+    from ..data.toys import TOYS
+    from ..study.table import plus_minus
+
+    scored = (c.rows for c in result.cells if c.cell.data == name and c.rows is not None)
+    rows = next(scored, None)
+    if rows is None:
+        return ""
+    values = TOYS[name.removeprefix("toy:")].log_density(load_builtin(name).matrix()[rows])
+    stderr = float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    return f"{name}: the truth scores {plus_minus(float(np.mean(values)), stderr)} on these rows."
 
 
 def _tell(event: Event) -> None:

@@ -71,8 +71,7 @@ class Codec:
         Args:
             data: a table.
             scaling: "standard" gives continuous columns mean 0 and variance 1.
-            discrete: "native" keeps discrete columns as level numbers, "dequantised" makes them
-                continuous.
+            discrete: "native" keeps level numbers, "dequantised" makes them continuous.
             weights: (n,) weights of the rows; those of weight 0 do not count.
 
         Raises:
@@ -141,8 +140,7 @@ class Codec:
 
         Args:
             data: rows with the columns fitted.
-            offsets: (n or 1, d) places in [0, 1) within the cells of `dequantised` columns; None is
-                the middle.
+            offsets: (n or 1, d) places in [0, 1) in the cells of `dequantised`; None is the middle.
         """
         if data.schema != self.schema:
             data = match(data, self.schema)

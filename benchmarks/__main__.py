@@ -1,0 +1,65 @@
+"""All benchmarks, one after the other, each in a process of its own.
+
+    python -m benchmarks            a few minutes
+    python -m benchmarks --full     an hour or so
+
+Results are printed; the JSON lines are also appended to benchmarks/results/results.jsonl. What
+needs data that do not ship with ppgen is left out unless PPGEN_DATA names their folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "results.jsonl"
+QUICK = {
+    "import_time": [],
+    "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
+    "flow_vs_zuko": ["--minutes", "1"],
+}
+FULL = {
+    "import_time": [],
+    "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
+    "flow_vs_zuko": ["--minutes", "1", "5", "10"],
+}
+NEED_DATA = ("flow_vs_zuko",)
+
+
+def run(name: str, words: list[str]) -> int:
+    """Run one benchmark, print what it prints and keep its JSON lines."""
+    command = [sys.executable, str(HERE / f"{name}.py"), *words]
+    print(f"\n== {name} {' '.join(words)}".rstrip(), flush=True)
+    RESULTS.parent.mkdir(exist_ok=True)
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        RESULTS.open("a") as kept,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if line.startswith("{"):
+                kept.write(line)
+    return process.returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="every size")
+    failed = []
+    for name, words in (FULL if parser.parse_args().full else QUICK).items():
+        if name in NEED_DATA and "PPGEN_DATA" not in os.environ:
+            print(f"\n== {name}: left out; set PPGEN_DATA to the folder of its data")
+        elif run(name, words):
+            failed.append(name)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
