@@ -83,11 +83,11 @@ class Context:
 
 
 def _dataset(y: Any, n: int | None, schema: Schema | None) -> Dataset:
-    if np.ndim(y) == 0 and not hasattr(y, "columns"):
-        y = [y]
-    if not hasattr(y, "columns") and np.ndim(y) == 1:
-        # A vector is one column: text and whole numbers with few values are classes.
-        y = {"y": np.asarray(y)}
+    if not isinstance(y, Mapping) and not hasattr(y, "columns"):
+        y = np.atleast_1d(np.asarray(y))
+        if y.ndim == 1:
+            # A vector is one column: text and whole numbers with few values are classes.
+            y = {"y": y}
     data = as_dataset(y, schema)
     if n is not None and len(data) != n:
         raise InputError(f"y has {len(data)} rows, X has {n}; give one y a row.")

@@ -210,6 +210,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 the fitted `y`.
             random_state: seed; None takes the estimator's own.
         """
+        check_is_fitted(self)
         return self._rebuild(self.codec_.decode(self._draw(n, given, y, random_state)))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -236,10 +237,12 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return cast(Tags, tags)
 
     def _dataset(self, X: Any, *, reset: bool) -> Dataset:
-        named = isinstance(X, Dataset | Mapping)
+        # What is no table of two dimensions is for `as_dataset` to read or to refuse.
+        named = isinstance(X, Dataset | Mapping) or getattr(X, "ndim", 2) != 2
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
-        data = as_dataset(X, None if reset else self.schema_)
+        schema = None if reset else self.schema_
+        data = as_dataset(X, schema, estimator=type(self).__name__)
         if named and reset:
             self.n_features_in_ = len(data.schema.columns)
         if not data.schema.columns:
@@ -259,7 +262,6 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return encoded
 
     def _draw(self, n: int, given: Mapping[str, Any] | None, y: Any, random_state: Any) -> Encoded:
-        check_is_fitted(self)
         if not isinstance(n, int | np.integer) or n < 1:
             raise InputError(f"n is {n!r}; expected a positive number of rows.")
         rng = np.random.default_rng(
