@@ -40,6 +40,7 @@ _DEFAULTS = {
     "pyro.params": (),
     "pyro.stack": 0,
     "numpyro.stack": 0,
+    "numpyro.validation": True,
 }
 
 
@@ -84,7 +85,7 @@ def _leaves_no_trace() -> Iterator[None]:
     before = _DEFAULTS | state
     yield
     after = _global_state()
-    if "jax.x64" not in state:
+    if "jax.x64" in after and "jax.x64" not in state:
         after.pop("numpy.random", None)  # importing jax draws from it
     leaked = [name for name in after if name in before and after[name] != before[name]]
     pyplot = sys.modules.get("matplotlib.pyplot")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,6 +14,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# What is under version control, and goes into the sdist.
+ENTRIES = (
+    *("pyproject.toml", "MANIFEST.in", "constraints.txt", "Makefile"),
+    *("README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff"),
+    *("ppgen", "models", "inference", "tests", "examples", "benchmarks", "docs"),
+)
 # Where in the tree the parts of the package lie.
 PARTS = {"ppgen": "ppgen", "models": "ppgen/models", "inference": "ppgen/inference"}
 
@@ -35,15 +42,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     out = tmp_path_factory.mktemp("dist")
     source = out / "source"
     # A copy, so that building leaves nothing in the tree.
-    keep = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(keep, cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    for name in filter(None, names.split("\0")):
-        file, copy = ROOT / name, source / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if file.is_symlink():
-            copy.symlink_to(file.readlink())
-        elif file.is_file():
-            copy.write_bytes(file.read_bytes())
+    source.mkdir()
+    for entry in ENTRIES:
+        if (ROOT / entry).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "results")
+            shutil.copytree(ROOT / entry, source / entry, symlinks=True, ignore=ignore)
+        else:
+            shutil.copy(ROOT / entry, source / entry)
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -3,8 +3,10 @@ discrete columns."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from ...capabilities import Capabilities
 from ..gmm import GaussianMixture
 
 
@@ -19,6 +21,9 @@ class Gaussian(GaussianMixture):
     """
 
     name: ClassVar[str] = "gaussian"
+    capabilities: ClassVar[Capabilities] = replace(
+        GaussianMixture.capabilities, engines=("em",), backends=(), draws=False
+    )
 
     def __init__(
         self,

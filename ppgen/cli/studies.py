@@ -101,9 +101,9 @@ def _truth(result: StudyResult, name: str) -> str:
     """What the density that a toy is drawn from scores on the rows that were held out."""
     import numpy as np
 
+    from ..analysis.finding import plus_minus
     from ..data.builtin import load_builtin
     from ..data.toys import TOYS
-    from ..study.table import plus_minus
 
     scored = (c.rows for c in result.cells if c.cell.data == name and c.rows is not None)
     rows = next(scored, None)
