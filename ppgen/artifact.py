@@ -287,6 +287,13 @@ def _read_posterior(file: Path) -> dict[str, NDArray[Any]]:
         return {str(name): np.asarray(v.values) for name, v in data.data_vars.items()}
 
 
+def digest(array: NDArray[Any] | None) -> str:
+    """Hex SHA-256 of an array's contents; "" for None."""
+    if array is None:
+        return ""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
 def fingerprint(*parts: Any) -> str:
     """A short hash of anything that JSON can say, for naming what a fit or a cell is of."""
     text = json.dumps(parts, sort_keys=True, default=str)

@@ -31,10 +31,14 @@ class Context:
     shares: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, y: Any, n: int) -> Context:
+    def fit(cls, y: Any, n: int, weights: NDArray[np.float64] | None = None) -> Context:
+        """The context of `y`, one a row, with the rows' weights."""
         data = _dataset(y, n, None)
-        codec = Codec.fit(data, scaling="standard", discrete="native")
-        values, counts = np.unique(_numbers(codec, data), axis=0, return_counts=True)
+        codec = Codec.fit(data, scaling="standard", discrete="native", weights=weights)
+        shares = np.ones(n) if weights is None else weights
+        rows = _numbers(codec, data)[shares > 0]
+        values, group = np.unique(rows, axis=0, return_inverse=True)
+        counts = np.bincount(group.reshape(-1), weights=shares[shares > 0])
         if len(values) > _MOST_ROWS:
             kept = np.random.default_rng(0).choice(len(values), _MOST_ROWS, replace=False)
             values, counts = values[kept], counts[kept]

@@ -26,13 +26,14 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .artifact import Arrays, fingerprint
+from .artifact import Arrays, digest, fingerprint
 from .capabilities import Capabilities
 from .checkpoint import Checkpoints
 from .checks import check_no_gaps, check_weights, column_reasons, given_row, seed_of
 from .context import Context
 from .data import Codec, Dataset, Encoded, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
+from .data.splits import row_hashes
 from .density import LogDensity
 from .errors import FitError, InputError
 from .fitting import Fit
@@ -151,19 +152,26 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             weights=weights,
         )
         self.data_fingerprint_: str = data.fingerprint()
-        self.context_: Context | None = (
-            Context.fit(y, len(data)) if self.capabilities.conditional and y is not None else None
-        )
+        self.context_: Context | None = None
+        context = None
+        if self.capabilities.conditional and y is not None:
+            self.context_ = Context.fit(y, len(data), weights)
+            context = self.context_.encode(y)
         with progress_bar(self.name, clock, show=progress) as show:
             told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
-            encoded = self._encode(data, draw=0, seed=seed)
+            told.groups = lambda: row_hashes(data, seed)
+            encoded = self._encode(data, draw=0, seed=seed, apart=True)
             if self.codec_.dequantised:
-                told.redraw = lambda epoch: self._encode(data, draw=epoch, seed=seed)
+                told.redraw = lambda epoch: self._encode(data, draw=epoch, seed=seed, apart=True)
             if validation is not None:
                 told.validation, told.validation_context = self._validation(validation)
             if checkpoint_dir is not None:
-                told.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint(seed, seconds))
-            context = None if self.context_ is None else self.context_.encode(y)
+                held = told.validation
+                of = [weights, context, told.validation_context]
+                of += [] if held is None else [held.x, held.codes]
+                told.checkpoints = Checkpoints(
+                    checkpoint_dir, self._fingerprint(seed, seconds, *map(digest, of))
+                )
             self.posterior_: dict[str, NDArray[Any]] | None = None
             reasons = [*column_reasons(self.schema_), *self._fit(encoded, weights, context, told)]
         self.verdict_ = Verdict.of(reasons)
@@ -253,7 +261,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         return data
 
-    def _encode(self, data: Dataset, **noise: int) -> Encoded:
+    def _encode(self, data: Dataset, **noise: Any) -> Encoded:
         """Rows encoded, their rounding filled in; `noise` says with which draw (see `offsets`)."""
         cells = len(self.codec_.continuous_names) if self.codec_.dequantised else 0
         encoded = self.codec_.encode(data, offsets(data, cells, **noise) if cells else None)
@@ -294,9 +302,10 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             context = self.context_.encode(y, len(data))
         return self._encode(data, draw=0), context
 
-    def _fingerprint(self, seed: int, budget: float | None) -> str:
+    def _fingerprint(self, *of: Any) -> str:
+        """What a checkpoint belongs to: the family, its settings, the rows, and `of`."""
         params = {
             k: np.asarray(v).tolist() if isinstance(v, np.ndarray) else repr(v)
             for k, v in self.get_params().items()
         }
-        return fingerprint(self.name, params, self.data_fingerprint_, seed, budget)
+        return fingerprint(self.name, params, self.data_fingerprint_, of)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -210,48 +206,3 @@ def test_settings_are_read_as_json_or_text() -> None:
     expected = {"8": 8, "0.5": 0.5, "true": True, "null": None, "[1, 2]": [1, 2], "full": "full"}
     assert {text: value_of(text) for text in expected} == expected
     assert value_of("NaN") == "NaN"
-
-
-# How commands end ---------------------------------------------------------------------------------
-
-
-def _start(*words: object, **more: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "ppgen", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **more,
-    )
-
-
-def test_a_reader_that_leaves_ends_it_quietly(penguins: tuple[Path, Path]) -> None:
-    process = _start("sample", penguins[1], "-n", 20_000)
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("length,")
-    process.stdout.close()
-    assert process.wait(60) == 0
-    assert process.stderr is not None
-    assert process.stderr.read() == ""
-    process.stderr.close()
-
-
-def test_an_interrupted_study_keeps_what_is_done(tmp_path: Path) -> None:
-    words = ("study", "toy:rings", "--models", "gaussian,flow", "--seeds", 1, "--budget", "10m")
-    process = _start(*words, "--out", tmp_path / "s")
-    assert process.stderr is not None
-    first = process.stderr.readline()
-    assert "gaussian on toy:rings, seed 0: done" in first
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "kept" in err
-    assert "Traceback" not in err
-    shown = subprocess.run(
-        [sys.executable, "-m", "ppgen", "report", str(tmp_path / "s")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "gaussian" in shown.stdout

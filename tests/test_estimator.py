@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ppgen.artifact import digest
+from ppgen.context import Context
 from ppgen.data import as_dataset
 from ppgen.errors import InputError
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
+from ppgen.models.gmm import GaussianMixture
 from ppgen.models.registry import expand, get, load, names
 
 
@@ -146,3 +149,59 @@ def test_the_registry_is_closed() -> None:
         expand("gm")
     with pytest.raises(InputError, match="there is no model"):
         get("os.system")
+
+
+@pytest.mark.parametrize("family", [Gaussian, IndependentColumns, KernelDensity, GaussianMixture])
+def test_equal_rows_are_not_a_spike(family: type) -> None:
+    # Poisson counts: the truth is known, and copies of one place in a cell would be fitted instead.
+    x, y = (np.random.default_rng(s).poisson(3, (2000, 1)).astype(float) for s in (0, 1))
+    truth = stats.poisson(3).logpmf(y).mean()
+    score = family(random_state=1).fit(x).score(y)
+    assert score <= truth + 0.02
+    assert score > truth - 0.1
+
+
+def test_masses_of_two_binary_columns_sum_to_one() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.integers(0, 2, 1000), "b": rng.integers(0, 2, 1000)})
+    model = KernelDensity(random_state=0).fit(frame)
+    cells = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 0, 1]})
+    assert np.exp(model.score_samples(cells)).sum() == pytest.approx(1, abs=0.05)
+
+
+def test_tables_without_numbers() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"c": rng.choice(list("abc"), 600), "b": rng.integers(0, 2, 600)})
+    for family in (Gaussian, GaussianMixture, IndependentColumns):
+        model = family(random_state=0).fit(frame)
+        cells = pd.DataFrame({"c": list("aabbcc"), "b": [0, 1] * 3})
+        density = model.log_density(cells)
+        assert np.exp(density.values).sum() == pytest.approx(1)
+        assert (density.measure, density.kind) == ("mass", "exact")
+        assert len(model.sample(10)) == 10
+
+
+def test_a_checkpoint_belongs_to_weights_and_validation(rows: np.ndarray) -> None:
+    model = Gaussian(random_state=0).fit(rows)
+    same = model._fingerprint(0, None, digest(np.ones(3)))
+    assert same == model._fingerprint(0, None, digest(np.ones(3)))
+    assert same != model._fingerprint(0, None, digest(None))
+    assert same != model._fingerprint(0, None, digest(np.array([1.0, 1.0, 2.0])))
+
+
+def test_shares_of_y_are_weighted() -> None:
+    y = np.repeat(["a", "b"], 100)
+    weights = np.where(y == "a", 9.0, 1.0)
+    context = Context.fit(y, 200, weights)
+    np.testing.assert_allclose(context.shares, [0.1, 0.9])
+    np.testing.assert_allclose(context.shares @ context.values, [0.9, 0.1])
+
+
+def test_an_unseen_level_leaves_the_gaps_to_the_other_columns() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(100, 1, 300), "c": rng.choice(["a", "b"], 300)})
+    model = GaussianMixture(2, n_init=1, random_state=0).fit(frame)
+    gaps = pd.DataFrame({"x": [np.nan, np.nan], "c": ["a", "new"]})
+    filled = model.impute(gaps)
+    np.testing.assert_allclose(filled["x"], 100, atol=1)
+    assert list(filled["c"]) == ["a", "new"]

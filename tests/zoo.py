@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from ppgen import Gaussian, GaussianMixture, IndependentColumns, KernelDensity, NormalizingFlow
@@ -55,6 +56,12 @@ ROUGH = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", *(name for name in ZOO if name.s
 
 # Fits that take seconds, mostly to compile: what needs fits of its own is marked slow for them.
 SLOW = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", "flow-nsf-ar", "flow-numpyro")
+
+each_model = pytest.mark.parametrize("name", ZOO)
+each_refit = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ZOO]
+)
+each_class = pytest.mark.parametrize("name", CLASSES)
 
 
 def numbers(n: int = 200, seed: int = 0) -> Floats:

@@ -89,13 +89,13 @@ def overfit(
     ]
 
 
-def held_out(x: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
+def held_out(hashes: NDArray[np.uint64], rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which rows are held out: a tenth (a fifth of few rows, none of very few); equal rows go
     together."""
-    n = len(x)
-    if n < _FEW or x.shape[1] == 0:
+    n = len(hashes)
+    if n < _FEW:
         return np.zeros(n, dtype=bool)
-    _, group = np.unique((x * rng.normal(size=x.shape[1])).sum(axis=1), return_inverse=True)
+    _, group = np.unique(hashes, return_inverse=True)
     groups = group.max() + 1
     wanted = min(max(n // 10, min(n // 5, 100)), 10_000) / n
     order = rng.permutation(groups)

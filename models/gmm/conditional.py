@@ -57,7 +57,9 @@ def impute(
     `rng` is given."""
     k, d = mixture.means.shape
     x, codes = x.copy(), codes.copy()
-    columns = table_columns(codes, tuple(p.shape[1] for p in mixture.probs))
+    # A level that the fit never saw says nothing about the gaps beside it.
+    known = np.where(codes == -2, -1, codes)
+    columns = table_columns(known, tuple(p.shape[1] for p in mixture.probs))
     patterns = Patterns.of(x)
     for rows, local, observed in patterns.blocks(max(16, (1 << 21) // max(1, k * d * d))):
         filled = fill(mixture, x[rows], columns[rows], local, observed)

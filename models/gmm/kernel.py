@@ -70,11 +70,11 @@ def responsibilities(xp: Any, joint: Any) -> tuple[Any, Any]:
 
 def moments(xp: Any, kind: str, w: Whitening, x: Any, codes: Any, v: Any) -> Moments:
     """The sums over one block of rows with weights v (n,)."""
-    n, d = x.shape
+    (n, d), k = x.shape, len(w.b)
     r, log_prob = responsibilities(xp, log_joint(xp, kind, w, x, codes))
     r = r * v[:, None]
     if kind == "full":
-        second = ((r[:, :, None] * x[:, None, :]).reshape(n, -1).T @ x).reshape(-1, d, d)
+        second = ((r[:, :, None] * x[:, None, :]).reshape(n, k * d).T @ x).reshape(k, d, d)
     else:
         second = xp.zeros((0,), x.dtype) if kind == "tied" else r.T @ (x * x)
     counts = tuple(

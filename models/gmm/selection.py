@@ -47,7 +47,7 @@ def criteria(rows: Rows, mixture: Mixture) -> Criteria:
     log_likelihood = float(rows.v @ log_prob)
     p = mixture.n_parameters()
     entropy = -float(rows.v @ (r * np.log(np.where(r > 0, r, 1.0))).sum(axis=1))
-    bic = -2 * log_likelihood + p * float(np.log(rows.total))
+    bic = -2 * log_likelihood + p * float(np.log(max(rows.total, 2.0)))
     return Criteria(mixture.n_components, log_likelihood, p, bic, bic + 2 * entropy)
 
 

@@ -99,9 +99,10 @@ def decide(a: LogDensity, b: LogDensity, mean: float, stderr: float) -> tuple[Ou
         return "close", "one row has no standard error"
     margin = Z * stderr if math.isfinite(mean) else 0.0
     above, below, note = _conclusive(a, b)
-    if mean > margin and above:
+    slack_a, slack_b = (slack(a), slack(b)) if above and below else (0.0, 0.0)
+    if mean > margin + slack_b and above:
         return "better", note
-    if mean < -margin and below:
+    if mean < -margin - slack_a and below:
         return "worse", note
     return ("close" if above and below else "bound"), note
 
@@ -123,6 +124,16 @@ def _conclusive(a: LogDensity, b: LogDensity) -> tuple[bool, bool, str]:
     below = a.kind != "lower_bound" and b.kind != "upper_bound"
     bounds = " and ".join(KIND_WORDS[x.kind] for x in (a, b) if x.kind.endswith("bound"))
     return above, below, f"one side is a {bounds}" if bounds else ""
+
+
+def slack(density: LogDensity) -> float:
+    """How far, in nats a row, the averages over rounding cells are likely to lie below the truth.
+
+    For a mean of K draws with relative standard error s, E log mean = log truth - s^2 / 2 + ...
+    """
+    if density.kind != "lower_bound" or density.stderr is None:
+        return 0.0
+    return float(np.mean(np.square(density.stderr)) / 2)
 
 
 def claim(model: Sequence[Scored]) -> LogDensity:

@@ -26,7 +26,7 @@ def demo(
         "runs/demo"
     ),
 ) -> int:
-    """Run a small study on data that come with ppgen and its dependencies; about two minutes."""
+    """Run a small study on data that come with ppgen and its dependencies; about a minute."""
     say(f"A study of {', '.join(_DEMO)} in {out}:")
     result = _run({name: name for name in _DEMO}, _MODELS, out, seeds=1, budget="20s")
     truth = "\n".join(_truth(result, name) for name in _DEMO if name.startswith("toy:"))

@@ -16,8 +16,10 @@ from .containers import read_table
 from .hashing import fingerprint
 from .infer import infer_schema
 from .rebuild import rebuild
+from .rounding import find_ties
 from .schema import Schema
 from .splits import split_groups
+from .values import is_gap
 
 Rows = NDArray[Any] | slice
 PARTS = ("train", "valid", "test")
@@ -170,7 +172,17 @@ class Dataset:
         Raises:
             InputError: if a value is outside the support of its column, naming column and row.
         """
-        return self.with_schema(self.schema.override(kinds))
+        schema = self.schema.override(kinds)
+        columns = []
+        for column in schema.columns:
+            given = kinds.get(column.name, "")
+            counted = self.schema[column.name].kind == "count" and column.width is not None
+            if counted and "width" not in given:
+                # Counts have cells of one; read as a measure, the values may lie on a wider grid.
+                values = self.columns[column.name]
+                column = replace(column, width=find_ties(values[~is_gap(values)])[0] or 1.0)
+            columns.append(column)
+        return self.with_schema(replace(schema, columns=tuple(columns)))
 
     def with_schema(self, schema: Schema) -> Dataset:
         """The same rows under a schema; levels it leaves open are read off the values.

@@ -20,7 +20,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def offsets(
-    data: Dataset, d: int, *, draw: int, draws: int = 1, seed: int = 0
+    data: Dataset, d: int, *, draw: int, draws: int = 1, seed: int = 0, apart: bool = False
 ) -> NDArray[np.float64]:
     """(n, d) places in [0, 1) inside the cells of d columns: draw number `draw` of `draws`.
 
@@ -30,8 +30,14 @@ def offsets(
         draw: which draw, from 0 to draws - 1.
         draws: how many belong together, a power of two.
         seed: draws of different seeds are independent.
+        apart: whether equal rows get places of their own, as fitting needs: many copies of one
+            place would be a spike. Then the noise depends on how many equal rows stand before.
     """
-    rows = row_hashes(data, seed)[:, None]
+    hashes = row_hashes(data, seed)
+    if apart:
+        with np.errstate(over="ignore"):
+            hashes = mix(hashes + occurrence(hashes) * _GOLDEN)
+    rows = hashes[:, None]
     columns = np.arange(1, d + 1, dtype=np.uint64)[None, :]
     with np.errstate(over="ignore"):
         place = mix(rows + columns * _GOLDEN)
@@ -41,3 +47,14 @@ def offsets(
     stratum = (a * np.uint64(draw) + (place & np.uint64(0xFFFF))) & np.uint64(draws - 1)
     inside = (jitter >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return (stratum.astype(np.float64) + inside) / draws
+
+
+def occurrence(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """(n,) how many equal hashes stand before each."""
+    order = np.argsort(hashes, kind="stable")
+    ranked = hashes[order]
+    place = np.arange(len(hashes))
+    first = np.append(True, ranked[1:] != ranked[:-1])
+    counts = np.empty(len(hashes), np.uint64)
+    counts[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return counts
