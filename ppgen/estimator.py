@@ -167,7 +167,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 told.validation, told.validation_context = self._validation(validation)
             if checkpoint_dir is not None:
                 held = told.validation
-                of = [weights, context, told.validation_context]
+                of: list[NDArray[Any] | None] = [weights, context, told.validation_context]
                 of += [] if held is None else [held.x, held.codes]
                 told.checkpoints = Checkpoints(
                     checkpoint_dir, self._fingerprint(seed, seconds, *map(digest, of))
