@@ -252,7 +252,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         schema = None if reset else self.schema_
         data = as_dataset(X, schema, estimator=type(self).__name__)
         if named and reset:
-            self.n_features_in_ = len(data.schema.columns)
+            self._remember_names(data)
         if not data.schema.columns:
             what = "images" if data.schema.image_shape else "sequences"
             raise InputError(
@@ -260,6 +260,14 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
                 "case."
             )
         return data
+
+    def _remember_names(self, data: Dataset) -> None:
+        """What scikit-learn keeps of the columns, where it has not seen the rows itself."""
+        self.n_features_in_ = len(data.schema.columns)
+        if data.like.startswith("numpy"):
+            vars(self).pop("feature_names_in_", None)
+        else:
+            self.feature_names_in_ = np.array(data.schema.names, dtype=object)
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
         """Rows encoded, their rounding filled in; `noise` says with which draw (see `offsets`)."""

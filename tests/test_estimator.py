@@ -205,3 +205,13 @@ def test_an_unseen_level_leaves_the_gaps_to_the_other_columns() -> None:
     filled = model.impute(gaps)
     np.testing.assert_allclose(filled["x"], 100, atol=1)
     assert list(filled["c"]) == ["a", "new"]
+
+
+def test_names_are_kept_of_a_dataset_too() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2)), columns=["a", "b"])
+    model = Gaussian().fit(as_dataset(frame))
+    assert list(model.feature_names_in_) == ["a", "b"]
+    model.score_samples(frame)
+    model.fit(as_dataset(frame.to_numpy()))
+    assert not hasattr(model, "feature_names_in_")
+    model.score_samples(frame.to_numpy())
