@@ -206,3 +206,13 @@ def test_settings_are_read_as_json_or_text() -> None:
     expected = {"8": 8, "0.5": 0.5, "true": True, "null": None, "[1, 2]": [1, 2], "full": "full"}
     assert {text: value_of(text) for text in expected} == expected
     assert value_of("NaN") == "NaN"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_study_on_a_dask_cluster(run: Run) -> None:
+    pytest.importorskip("distributed")
+    where = ["--models", "gaussian", "--seeds", "1", "--out", "there"]
+    done = run("study", "iris", *where, "--executor", "dask")
+    assert done.status == 0
+    assert [row["state"] for row in done.table] == ["done"]

@@ -251,3 +251,7 @@ def test_a_fit_that_fails_ends_with_one(wrong: Any, monkeypatch: Any) -> None:
 
     monkeypatch.setattr(GaussianMixture, "fit", fail)
     assert "finite" in wrong("fit", "good", "gmm", status=1)
+
+
+def test_an_executor_that_is_none(wrong: Any) -> None:
+    assert "'dask'" in wrong("study", "iris", "--executor", "nowhere", "--out", "new")

@@ -40,6 +40,14 @@ def study(
     seeds: Annotated[int, typer.Option(min=1, help="How many splits and starts.")] = 3,
     budget: Annotated[str, typer.Option(help="A duration that each fit ends within.")] = "60s",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Where fits run: 'dask' or the address of a Dask scheduler, tcp://host:port; "
+            "local processes otherwise.",
+        ),
+    ] = None,
     set_: Settings = None,
     output: Out = None,
 ) -> int:
@@ -54,7 +62,7 @@ def study(
     if len(named) < len(data):
         raise InputError(f"two of {', '.join(data)} have the same name; give each file its own.")
     folder = out or Path("runs") / f"study-{'-'.join(named).replace(':', '-')}"
-    result = _run(named, models, folder, seeds=seeds, budget=budget, set_=set_)
+    result = _run(named, models, folder, seeds=seeds, budget=budget, set_=set_, executor=executor)
     _show(result, output)
     return _status(result)
 
@@ -79,6 +87,7 @@ def _run(
     seeds: int,
     budget: str,
     set_: Sequence[str] | None = None,
+    executor: str | None = None,
 ) -> StudyResult:
     from ..models import registry
     from ..study import run_study
@@ -90,7 +99,14 @@ def _run(
     progress = True if sys.stderr.isatty() else _tell
     try:
         return run_study(
-            data, names, seeds=seeds, budget=budget, out=out, settings=own, progress=progress
+            data,
+            names,
+            seeds=seeds,
+            budget=budget,
+            out=out,
+            settings=own,
+            executor=executor,
+            progress=progress,
         )
     except KeyboardInterrupt:
         say(f"what was finished is kept in {out}; the same command goes on from there.")
