@@ -265,7 +265,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """What scikit-learn keeps of the columns, where it has not seen the rows itself."""
         self.n_features_in_ = len(data.schema.columns)
         if data.like.startswith("numpy"):
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.schema.names, dtype=object)
 

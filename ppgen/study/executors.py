@@ -48,19 +48,33 @@ def opened(where: Where, n_cells: int) -> Iterator[Executor]:
     Raises:
         InputError: if it names nothing known, or Dask is not installed.
     """
+    check(where)
     if where is None:
         with local(n_cells) as executor:
             yield executor
-    elif isinstance(where, Executor):
-        yield where
-    elif isinstance(where, str) and (where == "dask" or "://" in where):
+    elif isinstance(where, str):
         with _dask(where, n_cells) as executor:
             yield executor
     else:
+        yield where
+
+
+def check(where: Where) -> None:
+    """Raise InputError if `where` names nothing known, or Dask is not installed."""
+    if where is None or isinstance(where, Executor):
+        return
+    if not isinstance(where, str) or (where != "dask" and "://" not in where):
         raise InputError(
             f"executor is {where!r}; expected None for local processes, 'dask', the address of a "
             "Dask scheduler such as 'tcp://host:8786', or a concurrent.futures.Executor."
         )
+    try:
+        import_module("distributed")
+    except ImportError:
+        raise InputError(
+            f"executor is {where!r}, and Dask is not installed. Install it: "
+            "pip install 'ppgen[dask]'."
+        ) from None
 
 
 def cores() -> list[int]:
@@ -127,13 +141,7 @@ def _end(executor: ProcessPoolExecutor) -> None:
 
 @contextmanager
 def _dask(where: str, n_cells: int) -> Iterator[Executor]:
-    try:
-        dask: Any = import_module("distributed")
-    except ImportError:
-        raise InputError(
-            f"executor is {where!r}, and Dask is not installed. Install it: "
-            "pip install 'ppgen[dask]'."
-        ) from None
+    dask: Any = import_module("distributed")
     if where != "dask":
         try:
             client = dask.Client(where, timeout="20s")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from .cells import FORMAT, Cell, Models, Settings, plan
-from .executors import Where, local, opened
+from .executors import Where, check, local, opened
 from .result import StudyResult, finish
 from .rows import save_dataset
 from .store import RESULT, Store, write_json
@@ -74,6 +74,7 @@ def run_study(
         InputError: if what was asked cannot be done, or `out` holds anything else.
         KeyboardInterrupt: on Ctrl-C, with what was finished kept in `out`.
     """
+    check(executor)
     named = _named(data)
     cells = plan(named, models, seeds, budget, settings)
     marks = {cell.data: cell.fingerprint for cell in cells}
