@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import InputError, did_you_mean
 from ...fitting import Fit
+from ...inference.em import Iteration
 from ...progress import Progress
 from ...verdict import Reason
 from .em import Prior, Rows, steps
@@ -67,7 +68,7 @@ def fit_em(rows: Rows, of: GaussianMixture, fit: Fit, before: Mixture | None) ->
         )
     if last is None:
         raise InputError(f"max_iter is {of.max_iter}; expected at least 1.")
-    reasons = _findings(last.state, rows, of, last.converged, falls)
+    reasons = _findings(last, rows, of, falls)
     return Result(last.state, last.objective, last.number, last.converged, table, reasons)
 
 
@@ -142,15 +143,16 @@ def _given_start(
 
 
 def _findings(
-    mixture: Mixture, rows: Rows, of: GaussianMixture, converged: bool, falls: int
+    last: Iteration[Mixture], rows: Rows, of: GaussianMixture, falls: int
 ) -> list[Reason]:
-    found = []
-    if not converged and of.tol > 0:
+    found, mixture = [], last.state
+    if not last.converged and of.tol > 0:
+        short = "max_iter" if last.number == of.max_iter else "the budget"
         found.append(
             Reason(
                 "warn",
-                f"EM had not converged after {of.max_iter} iterations.",
-                "Raise max_iter or the budget.",
+                f"EM had not converged after {last.number} iterations.",
+                f"Raise {short}.",
             )
         )
     if falls:
