@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppgen.analysis.compare import compare
-from ppgen.analysis.paired import Scored, difference
+from ppgen.analysis.paired import Scored, decide, difference
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
 
@@ -223,3 +223,23 @@ def test_wrong_input_is_named():
 def test_one_row_decides_nothing():
     one = [(n, LogDensity(np.array([v]), "exact", "t")) for n, v in (("a", 1.0), ("b", 0.0))]
     assert compare(one)["b"].verdict == "too close to call"
+
+
+def test_filled_in_densities_are_apart_only_beyond_what_the_averages_miss() -> None:
+    """The mean over a cell's draws lies below its logarithm's truth by about stderr^2 / 2."""
+    gap = ("dequantisation",)
+
+    def filled(values: np.ndarray, stderr: float) -> LogDensity:
+        return LogDensity(
+            values,
+            "lower_bound",
+            "8 draws a rounding cell",
+            dequantised=("a",),
+            gap=gap,
+            stderr=np.full(len(values), stderr),
+        )
+
+    values = np.random.default_rng(0).normal(size=200)
+    for stderr, outcome in ((0.1, "worse"), (0.9, "close")):
+        a, b = filled(values - 0.3, stderr), filled(values, stderr)
+        assert decide(a, b, -0.3, 0.01)[0] == outcome

@@ -31,7 +31,7 @@ def written(tmp_path_factory):
         patch.setattr(registry, "MODELS", dict(registry.MODELS))
         patch.setattr(registry, "get", registry.get)
         install()
-        models = {"<b>narrow</b>": Toy(width=0.5), "right": Toy()}
+        models = {"<b>wide</b>": Toy(width=4.0), "right": Toy()}
         out = tmp_path_factory.mktemp("report") / "study"
         return run_study(
             {"<i>data</i>": data}, models, seeds=2, out=out, executor=Inline(), progress=False
@@ -78,7 +78,7 @@ def test_what_came_with_the_data_is_escaped(written):
     assert "&lt;script&gt;" in text
     assert "{{ 7 * 7 }}" in text
     assert "<img src=x" not in text
-    assert "<b>narrow" not in text
+    assert "<b>wide" not in text
     assert "<i>data" not in text
 
 
@@ -98,7 +98,7 @@ def test_it_says_what_was_found_and_how(written):
         "How this was done",
     ]
     assert "the width is wrong." in text
-    assert "width = 0.5" in text
+    assert "width = 4.0" in text
     assert "prefers-color-scheme: dark" in text
     assert "width=device-width" in text
     assert "numpy " in text
