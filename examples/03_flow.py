@@ -24,7 +24,7 @@ def main(out: str = "out/03", n: int = 2000, budget: str = "30s") -> float:
     print(f"one Gaussian: {floor:.3f} nats a row")
     samples = ppgen.as_dataset(flow.sample(1000), data.schema)
     pair_panel(data, samples, ("x0", "x1"), title="flow").savefig(folder / "moons.png")
-    training_curves({"flow": flow.trace_}).savefig(folder / "training.png")
+    training_curves([flow.trace_], title="flow").savefig(folder / "training.png")
 
     upper = (data.matrix()[:, 1] > 0.25).astype(int)
     conditional = ppgen.NormalizingFlow(random_state=0).fit(data, y=upper, budget=budget)

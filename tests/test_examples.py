@@ -32,6 +32,11 @@ def test_every_example_is_run() -> None:
 
 
 @pytest.mark.slow
+# So few draws of so few rows: ArviZ says how far LOO can be trusted.
+@pytest.mark.filterwarnings(
+    "ignore:Estimated shape parameter of Pareto",
+    "ignore:The inplace keyword",  # ArviZ on pandas 3.1
+)
 @pytest.mark.parametrize("path", SIZES)
 def test_examples_run(path: str, tmp_path: Path) -> None:
     assert main_of(path)(str(tmp_path / "out"), **SIZES[path]) is not None
