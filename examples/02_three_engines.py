@@ -12,6 +12,7 @@ from typing import Any
 
 import arviz_plots
 import arviz_stats
+import matplotlib.pyplot as plt
 import numpy as np
 
 import ppgen
@@ -43,6 +44,7 @@ def main(out: str = "out/02", n: int = 200, num_samples: int = 500) -> dict[str,
     plots.savefig(folder / "nuts.png")
     forest = arviz_plots.plot_forest(trees["nuts"], var_names=["mu"], backend="matplotlib")
     forest.savefig(folder / "means.png")
+    plt.close("all")  # ArviZ draws through pyplot
     return trees
 
 
