@@ -10,7 +10,7 @@ from ..artifact import read_run
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from ..estimator import DensityEstimator
+    from ..density_estimator import DensityEstimator
 
 
 class Entry(NamedTuple):

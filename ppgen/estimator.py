@@ -1,19 +1,13 @@
-"""The contract every family meets.
+"""What every family's estimator does alike: reading rows, schema and codec, weights, budget, seeds,
+verdict, checkpoints and saving.
 
-`DensityEstimator` does what is the same for all of them: reading rows, schema and codec, weights,
-budget, seeds, verdict, the units and the containers. A family declares its `capabilities` and
-writes `_fit`, `_log_prob`, `_sample`, `_state` and `_restore`, all on encoded arrays. With x the
-row as given and z = encode(x),
-
-    log p(x) = log p_z(z) + log |det dz/dx|,
-
-and where columns are rounded or discrete values are filled with noise, the average over the row's
-cell is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score
-never depends on its neighbours.
+A family declares its `capabilities` and writes `_fit`, `_state` and `_restore` on encoded arrays;
+one with a density derives from `DensityEstimator`.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -22,36 +16,34 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .artifact import Arrays, digest, fingerprint
 from .capabilities import Capabilities
 from .checkpoint import Checkpoints
-from .checks import check_no_gaps, check_weights, column_reasons, given_row, seed_of
+from .checks import check_no_gaps, check_weights, column_reasons, seed_of
 from .context import Context
-from .data import Codec, Dataset, Encoded, Schema, as_dataset, rebuild
+from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
 from .data.splits import row_hashes
-from .density import LogDensity
 from .errors import FitError, InputError
 from .fitting import Fit
 from .progress import Clock, duration
 from .progress_bar import progress_bar
 from .saving import save_fit
-from .scoring import score_rows
 from .verdict import Reason, Verdict
 
 
-class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """A model of rows: fit, how likely, more like these.
+class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
+    """A model that is fitted to rows and saved.
 
     Hyper-parameters are keyword arguments of `__init__`, stored as given; fitted attributes end in
     `_`.
 
     Attributes:
-        schema_: the columns as fitted.
+        schema_: the columns, or what the images are, as fitted.
         codec_: how rows become what the model works in.
         verdict_: whether the fit can be trusted, and why not.
         trace_: the training record, a dict a step.
@@ -77,30 +69,12 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Set the fitted attributes; return what was found."""
 
     @abstractmethod
-    def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """(n,) log densities of encoded rows, without `data.log_det`."""
-
-    @abstractmethod
-    def _sample(
-        self,
-        n: int,
-        rng: np.random.Generator,
-        given: Encoded | None,
-        context: NDArray[np.float64] | None,
-    ) -> Encoded:
-        """n encoded rows; `given` is one row with NaN and -1 where it is free."""
-
-    @abstractmethod
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """The fitted attributes as JSON and arrays."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         """Set the fitted attributes from what `_state` gave."""
-
-    def _method(self) -> str:
-        """How `_log_prob` is computed, in words."""
-        return "closed form"
 
     # What users call
 
@@ -145,12 +119,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         seed = seed_of(self.random_state)
         self.schema_: Schema = data.schema
         self.container_: str = data.like
-        self.codec_: Codec = Codec.fit(
-            data,
-            scaling=self.capabilities.scaling,
-            discrete=self.capabilities.discrete,
-            weights=weights,
-        )
+        self.codec_: Codec | ImageCodec = self._fit_codec(data, weights)
         self.data_fingerprint_: str = data.fingerprint()
         self.context_: Context | None = None
         context = None
@@ -183,54 +152,10 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             raise FitError(str(self.verdict_))
         return self
 
-    def log_density(self, X: Any, y: Any = None) -> LogDensity:
-        """How likely each row is, in nats and in the units of the data, with what that number
-        claims."""
-        check_is_fitted(self)
-        return score_rows(self, self._dataset(X, reset=False), y)
-
-    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """(n,) log densities in nats; `log_density` says in addition what they claim."""
-        return np.asarray(self.log_density(X, y).values, dtype=np.float64)
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Mean log density a row, in nats."""
-        return float(
-            np.mean(
-                self.score_samples(X, y if getattr(self, "context_", None) is not None else None)
-            )
-        )
-
-    def sample(
-        self,
-        n: int = 1,
-        given: Mapping[str, Any] | None = None,
-        *,
-        y: Any = None,
-        random_state: Any = None,
-    ) -> Any:
-        """Rows like those fitted, in the container that was fitted.
-
-        Args:
-            n: how many.
-            given: column values to hold fixed, where the family can (`capabilities.conditions`).
-            y: for a conditional fit, what to condition on: one row for all, or n; None draws from
-                the fitted `y`.
-            random_state: seed; None takes the estimator's own.
-        """
-        check_is_fitted(self)
-        return self._rebuild(self.codec_.decode(self._draw(n, given, y, random_state)))
-
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save to a folder that `ppgen.load` reads: numbers and JSON, no code."""
         check_is_fitted(self)
         return save_fit(self, path)
-
-    def to_datatree(self, X: Any) -> Any:
-        """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
-        from . import to_datatree
-
-        return to_datatree(self, X)
 
     # Shared plumbing
 
@@ -253,7 +178,7 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
         data = as_dataset(X, schema, estimator=type(self).__name__)
         if named and reset:
             self._remember_names(data)
-        if not data.schema.columns:
+        if data.schema.sequence or (data.images is not None and not self.capabilities.images):
             what = "images" if data.schema.image_shape else "sequences"
             raise InputError(
                 f"{type(self).__name__} models tables; {what} were given. Give a table, one row a "
@@ -261,9 +186,20 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
             )
         return data
 
+    def _fit_codec(self, data: Dataset, weights: NDArray[np.float64] | None) -> Codec | ImageCodec:
+        if data.images is not None:
+            return ImageCodec(data.schema)
+        return Codec.fit(
+            data,
+            scaling=self.capabilities.scaling,
+            discrete=self.capabilities.discrete,
+            weights=weights,
+        )
+
     def _remember_names(self, data: Dataset) -> None:
         """What scikit-learn keeps of the columns, where it has not seen the rows itself."""
-        self.n_features_in_ = len(data.schema.columns)
+        shape = data.schema.image_shape
+        self.n_features_in_ = len(data.schema.columns) if shape is None else math.prod(shape)
         if data.like.startswith("numpy"):
             self.__dict__.pop("feature_names_in_", None)
         else:
@@ -271,32 +207,19 @@ class DensityEstimator(DensityMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
         """Rows encoded, their rounding filled in; `noise` says with which draw (see `offsets`)."""
+        if isinstance(self.codec_, ImageCodec):
+            return self.codec_.encode(data)
         cells = len(self.codec_.continuous_names) if self.codec_.dequantised else 0
         encoded = self.codec_.encode(data, offsets(data, cells, **noise) if cells else None)
         if not self.capabilities.missing:
             check_no_gaps(self.codec_, encoded, type(self).__name__)
         return encoded
 
-    def _draw(self, n: int, given: Mapping[str, Any] | None, y: Any, random_state: Any) -> Encoded:
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise InputError(f"n is {n!r}; expected a positive number of rows.")
-        rng = np.random.default_rng(
-            seed_of(self.random_state if random_state is None else random_state)
-        )
-        fixed = None if given is None else self._given(given)
-        context = None if self.context_ is None else self.context_.draw(n, y, rng)
-        return self._sample(int(n), rng, fixed, context)
-
-    def _given(self, given: Mapping[str, Any]) -> Encoded:
-        """One encoded row that holds the given values, NaN and -1 elsewhere."""
-        if not self.capabilities.conditions:
-            raise InputError(
-                f"{type(self).__name__} cannot hold columns fixed; ppgen.GaussianMixture can."
-            )
-        return given_row(self.schema_, self.codec_, given)
-
-    def _rebuild(self, columns: Mapping[str, NDArray[Any]]) -> Any:
-        return rebuild(columns, self.schema_, self.container_)
+    def _decoded(self, encoded: Encoded) -> Any:
+        """Encoded rows in the container that was fitted; images as (n, C, H, W)."""
+        if isinstance(self.codec_, ImageCodec):
+            return self.codec_.decode(encoded)
+        return rebuild(self.codec_.decode(encoded), self.schema_, self.container_)
 
     def _validation(self, validation: Any) -> tuple[Encoded, NDArray[np.float64] | None]:
         rows, y = validation if isinstance(validation, tuple) else (validation, None)

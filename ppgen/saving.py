@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from .artifact import Arrays, Run, write_run
 from .context import Context
-from .data import Codec, Schema
+from .data import Codec, ImageCodec, Schema
 from .errors import InputError
 from .verdict import Verdict
 
 if TYPE_CHECKING:
-    from .estimator import DensityEstimator
+    from .density_estimator import DensityEstimator
 
 E = TypeVar("E", bound="DensityEstimator")
 
@@ -63,7 +63,8 @@ def load_fit(cls: type[E], run: Run) -> E:
         )
     fit = cls(**params)
     fit.schema_ = Schema.from_json(body["schema"])
-    fit.codec_ = Codec.from_json(body["codec"])
+    codec = body["codec"]
+    fit.codec_ = ImageCodec.from_json(codec) if "images" in codec else Codec.from_json(codec)
     fit.container_ = body["container"]
     fit.context_ = None if body["context"] is None else Context.from_json(body["context"])
     fit.n_features_in_ = body["n_features_in"]

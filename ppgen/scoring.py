@@ -15,7 +15,7 @@ from .data import Dataset, Encoded
 from .density import LogDensity
 
 if TYPE_CHECKING:
-    from .estimator import DensityEstimator
+    from .density_estimator import DensityEstimator
 
 Floats = NDArray[np.float64]
 

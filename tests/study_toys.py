@@ -16,7 +16,7 @@ import ppgen.study.work as work
 from ppgen.analysis.quality import Score
 from ppgen.capabilities import Capabilities
 from ppgen.data import Encoded
-from ppgen.estimator import DensityEstimator
+from ppgen.density_estimator import DensityEstimator
 from ppgen.models import registry
 from ppgen.progress import Progress
 from ppgen.verdict import Reason

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ppgen import Gaussian, GaussianMixture, IndependentColumns, KernelDensity, NormalizingFlow
-from ppgen.estimator import DensityEstimator
+from ppgen.density_estimator import DensityEstimator
 
 Floats = NDArray[np.float64]
 Make = Callable[[], DensityEstimator]

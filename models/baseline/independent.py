@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
-from ...data import Encoded
-from ...estimator import DensityEstimator
+from ...data import Codec, Encoded
+from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from .kernel import KernelSum
@@ -37,6 +37,7 @@ class IndependentColumns(DensityEstimator):
     """
 
     name: ClassVar[str] = "independent"
+    codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact", discrete="native", missing=True
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Encoded
-from ...estimator import DensityEstimator
+from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from .kernel import KernelSum

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
-from ...data import Encoded
-from ...estimator import DensityEstimator
+from ...data import Codec, Encoded
+from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from .checks import BACKENDS, check, course, held_out, overfit
@@ -44,6 +44,7 @@ class NormalizingFlow(DensityEstimator):
     """
 
     name: ClassVar[str] = "flow"
+    codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
         discrete="dequantised",

@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
-from ...data import Encoded
+from ...data import Codec, Encoded
 from ...errors import InputError, did_you_mean
-from ...estimator import DensityEstimator
+from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from . import conditional
@@ -57,6 +57,7 @@ class GaussianMixture(DensityEstimator):
     """
 
     name: ClassVar[str] = "gmm"
+    codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
         discrete="native",

@@ -4,7 +4,7 @@
 |---|---|---|
 | `posterior` | draws of the parameters, where there are any | chain, draw, its own |
 | `log_likelihood` | `joint`: log density of rows under each draw | chain, draw, row |
-| `posterior_predictive` | rows drawn from the fit, by column | chain, draw, row |
+| `posterior_predictive` | rows drawn from the fit, by column, or `image` | chain, draw, row |
 | `observed_data` | the rows, by column | row |
 | `sample_stats` | of the draws, where there are any | chain, draw |
 | | the training record: step, loss, validation, seconds | record |
@@ -31,7 +31,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
 from ..data import Dataset
-from ..estimator import DensityEstimator
+from ..density_estimator import DensityEstimator
 from ..scoring import CELL_DRAWS
 
 if TYPE_CHECKING:
@@ -82,13 +82,16 @@ def to_datatree(
         log_likelihood = _log_likelihood(estimator, data, shape, step)
         attrs["log_likelihood"] = {"thinned": step}
     groups["log_likelihood"] = {"joint": log_likelihood}
-    groups["observed_data"], levels = _numbers(estimator, dict(data.columns))
+    seen: Any = dict(data.columns) if data.images is None else np.asarray(data.images)
+    groups["observed_data"], levels = _numbers(estimator, seen)
     attrs["observed_data"] = {"levels": json.dumps(levels, default=str)}
-    count = min(num_replicates, MAX_VALUES // max(1, len(data) * len(data.columns)))
+    values = sum(v.size for v in groups["observed_data"].values())
+    count = min(num_replicates, MAX_VALUES // max(1, values))
     if count > 0:
         groups["posterior_predictive"] = _replicates(estimator, len(data), count, random_state)
         attrs["posterior_predictive"] = attrs["observed_data"]
-    rows = {name: ["row"] for name in (*groups["observed_data"], "joint")}
+    inner = [] if data.images is None else ["channel", "height", "width"]
+    rows = {name: ["row", *inner] for name in groups["observed_data"]} | {"joint": ["row"]}
     tree: DataTree = from_dict(
         groups,
         dims={**names["dims"], **rows},
@@ -151,16 +154,19 @@ def _replicates(
 ) -> dict[str, Array]:
     encoded = estimator._draw(n * count, None, None, random_state)
     columns, _ = _numbers(estimator, estimator.codec_.decode(encoded))
-    return {name: values.reshape(1, count, n) for name, values in columns.items()}
+    return {name: v.reshape(1, count, n, *v.shape[1:]) for name, v in columns.items()}
 
 
 def _numbers(
-    estimator: DensityEstimator, columns: dict[str, Array]
+    estimator: DensityEstimator, columns: dict[str, Array] | Array
 ) -> tuple[dict[str, Array], dict[str, list[Any]]]:
-    """Columns as floats, text as the number of its level; and the levels of those.
+    """Columns as floats, text as the number of its level; and the levels of those. Images are one
+    variable.
 
     A name with a slash would be a path in a tree: a bar takes its place.
     """
+    if not isinstance(columns, dict):
+        return {"image": columns}, {}
     out, levels = {}, {}
     for column in estimator.schema_.columns:
         name, values = column.name.replace("/", "|"), columns[column.name]

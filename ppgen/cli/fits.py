@@ -12,7 +12,7 @@ from .output import check_output, say, write_table
 
 if TYPE_CHECKING:
     from ..data import Dataset
-    from ..estimator import DensityEstimator
+    from ..density_estimator import DensityEstimator
 
 
 def fit(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..data import Dataset, as_dataset
 
 if TYPE_CHECKING:
-    from ..estimator import DensityEstimator
+    from ..density_estimator import DensityEstimator
 
 _DRAWS = 10_000
 _SCORES = 400_000  # reference rows scored in all, over the patterns of gaps

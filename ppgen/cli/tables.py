@@ -11,7 +11,7 @@ from .options import Data, Out, Run, given_values, read_data
 from .output import check_output, native_columns, say, write_table
 
 if TYPE_CHECKING:
-    from ..estimator import DensityEstimator
+    from ..density_estimator import DensityEstimator
 
 
 def score(

@@ -34,6 +34,8 @@ def match(data: Dataset, schema: Schema, estimator: str = "the fit") -> Dataset:
     if not schema.columns:
         if data.schema.image_shape != schema.image_shape:
             raise InputError(f"{data.schema} given; {estimator} expects {schema}. Resize them.")
+        if data.images is not None and schema.pixels is not None:
+            schema.pixels.check(data.images, estimator)
         return replace(data, schema=schema)
     columns = data.columns
     if data.like.startswith("numpy"):

@@ -15,6 +15,7 @@ from .conform import check_support, complete, match
 from .containers import read_table
 from .hashing import fingerprint
 from .infer import infer_schema
+from .pixels import Pixels
 from .rebuild import rebuild
 from .rounding import find_ties
 from .schema import Schema
@@ -235,7 +236,7 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
     if schema is not None:
         table.spell_truths(schema)
     if table.images is not None:
-        found = Schema(image_shape=table.images.shape[1:])
+        found = Schema(image_shape=table.images.shape[1:], pixels=Pixels.infer(table.images))
     elif schema is None:
         found = infer_schema(
             table.columns,

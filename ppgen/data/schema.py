@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from ..errors import InputError, did_you_mean
+from .pixels import Pixels
 
 Kind = Literal[
     "real",
@@ -106,11 +107,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table, or the shape (C, H, W) of images, or sequences."""
+    """The columns of a table, or the shape (C, H, W) and the values of images, or sequences."""
 
     columns: tuple[Column, ...] = ()
     image_shape: tuple[int, int, int] | None = None
     sequence: bool = False
+    pixels: Pixels | None = None
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -172,21 +174,24 @@ class Schema:
             "columns": [column.to_json() for column in self.columns],
             "image_shape": None if self.image_shape is None else list(self.image_shape),
             "sequence": self.sequence,
+            "pixels": None if self.pixels is None else self.pixels.to_json(),
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Schema:
         """The schema that `to_json` wrote."""
-        shape = body.get("image_shape")
+        shape, pixels = body.get("image_shape"), body.get("pixels")
         return cls(
             tuple(Column.from_json(column) for column in body["columns"]),
             None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2])),
             bool(body.get("sequence", False)),
+            None if pixels is None else Pixels(**pixels),
         )
 
     def __str__(self) -> str:
         if self.image_shape is not None:
-            return "images (C, H, W) = {} x {} x {}".format(*self.image_shape)
+            size = "images (C, H, W) = {} x {} x {}".format(*self.image_shape)
+            return size if self.pixels is None else f"{size}, {self.pixels}"
         if self.sequence:
             return "sequences"
         wide = max((len(c.name) for c in self.columns), default=0)

@@ -17,7 +17,7 @@ import numpy as np
 from ..capabilities import Capabilities
 from ..data import Dataset
 from ..errors import InputError, did_you_mean
-from ..estimator import DensityEstimator
+from ..density_estimator import DensityEstimator
 from ..models import registry
 from ..progress import duration
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..analysis.compare import Comparison
 from ..data import Dataset
 from ..errors import InputError, did_you_mean
-from ..estimator import DensityEstimator
+from ..density_estimator import DensityEstimator
 from ..models import registry
 from .gather import CellResult, comparisons_of, read_cell
 from .report import report

@@ -24,7 +24,7 @@ from ..artifact import versions
 from ..data import Dataset, as_dataset, split_rows
 from ..density import LogDensity
 from ..errors import InputError
-from ..estimator import DensityEstimator
+from ..density_estimator import DensityEstimator
 from ..models import registry
 from .cells import FORMAT, Cell, not_applicable
 from .memory import Peak

@@ -1,0 +1,88 @@
+"""Images into what a model works in, and back.
+
+Pixels stay as they are stored: (n, C, H, W) becomes (n, C H W) without a copy, so that a file that
+is mapped into memory is read a batch at a time, and a model turns a batch into floats where it
+needs it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..density import Measure
+from .dataset import Dataset
+from .encoded import Encoded
+from .pixels import Pixels
+from .schema import Schema
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCodec:
+    """The map of images to `Encoded` and back.
+
+    Attributes:
+        schema: of the images fitted.
+    """
+
+    schema: Schema
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        assert self.schema.image_shape is not None
+        return self.schema.image_shape
+
+    @property
+    def pixels(self) -> Pixels:
+        """What their values are."""
+        assert self.schema.pixels is not None
+        return self.schema.pixels
+
+    @property
+    def dimension(self) -> int:
+        """C H W."""
+        return math.prod(self.shape)
+
+    @property
+    def dequantised(self) -> tuple[str, ...]:
+        """None: how levels are modelled is for the model's likelihood to say."""
+        return ()
+
+    @property
+    def measure(self) -> Measure:
+        """A mass where values are levels, a density where they are real."""
+        return "density" if self.pixels.kind == "real" else "mass"
+
+    def encode(self, data: Dataset) -> Encoded:
+        """Images as (n, C H W) values in the type they are stored in."""
+        assert data.images is not None
+        n = len(data.images)
+        return Encoded(data.images.reshape(n, -1), np.empty((n, 0), np.int32), np.zeros(n))
+
+    def decode(self, encoded: Encoded) -> NDArray[Any]:
+        """Images (n, C, H, W) in the type that was fitted: whole numbers rounded, levels kept to
+        their range."""
+        values = np.asarray(encoded.x).reshape(-1, *self.shape)
+        dtype = np.dtype(self.pixels.dtype)
+        if self.pixels.kind != "real":
+            values = np.clip(np.rint(values), 0, self.pixels.levels - 1)
+        return values.astype(dtype, copy=False)
+
+    def unseen(self, data: Dataset) -> dict[str, list[Any]]:
+        """No level of a picture is one that a fit could not know."""
+        return {}
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain values."""
+        return {"images": self.schema.to_json()}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> ImageCodec:
+        """The codec that `to_json` wrote."""
+        return cls(Schema.from_json(body["images"]))

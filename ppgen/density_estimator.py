@@ -1,0 +1,123 @@
+"""The contract of every family that has a density.
+
+`DensityEstimator` does what is the same for all of them. A family writes, besides what `Estimator`
+asks for, `_log_prob` and `_sample`, on encoded arrays. With x the row as given and z = encode(x),
+
+    log p(x) = log p_z(z) + log |det dz/dx|,
+
+and where columns are rounded or discrete values are filled with noise, the average over the row's
+cell is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score
+never depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import DensityMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .checks import given_row, seed_of
+from .data import Codec, Dataset, Encoded
+from .density import LogDensity
+from .errors import InputError
+from .estimator import Estimator
+from .scoring import score_rows
+
+
+class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
+    """A model of rows: fit, how likely, more like these."""
+
+    # What a family writes
+
+    @abstractmethod
+    def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """(n,) log densities of encoded rows, without `data.log_det`."""
+
+    @abstractmethod
+    def _sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: NDArray[np.float64] | None,
+    ) -> Encoded:
+        """n encoded rows; `given` is one row with NaN and -1 where it is free."""
+
+    def _method(self) -> str:
+        """How `_log_prob` is computed, in words."""
+        return "closed form"
+
+    # What users call
+
+    def log_density(self, X: Any, y: Any = None) -> LogDensity:
+        """How likely each row is, in nats and in the units of the data, with what that number
+        claims."""
+        check_is_fitted(self)
+        return self._score_rows(self._dataset(X, reset=False), y)
+
+    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """(n,) log densities in nats; `log_density` says in addition what they claim."""
+        return np.asarray(self.log_density(X, y).values, dtype=np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density a row, in nats."""
+        return float(
+            np.mean(
+                self.score_samples(X, y if getattr(self, "context_", None) is not None else None)
+            )
+        )
+
+    def sample(
+        self,
+        n: int = 1,
+        given: Mapping[str, Any] | None = None,
+        *,
+        y: Any = None,
+        random_state: Any = None,
+    ) -> Any:
+        """Rows like those fitted, in the container that was fitted.
+
+        Args:
+            n: how many.
+            given: column values to hold fixed, where the family can (`capabilities.conditions`).
+            y: for a conditional fit, what to condition on: one row for all, or n; None draws from
+                the fitted `y`.
+            random_state: seed; None takes the estimator's own.
+        """
+        check_is_fitted(self)
+        return self._decoded(self._draw(n, given, y, random_state))
+
+    def to_datatree(self, X: Any) -> Any:
+        """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
+        from . import to_datatree
+
+        return to_datatree(self, X)
+
+    # Shared plumbing
+
+    def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
+        return score_rows(self, data, y)
+
+    def _draw(self, n: int, given: Mapping[str, Any] | None, y: Any, random_state: Any) -> Encoded:
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise InputError(f"n is {n!r}; expected a positive number of rows.")
+        rng = np.random.default_rng(
+            seed_of(self.random_state if random_state is None else random_state)
+        )
+        fixed = None if given is None else self._given(given)
+        context = None if self.context_ is None else self.context_.draw(n, y, rng)
+        return self._sample(int(n), rng, fixed, context)
+
+    def _given(self, given: Mapping[str, Any]) -> Encoded:
+        """One encoded row that holds the given values, NaN and -1 elsewhere."""
+        if not self.capabilities.conditions:
+            raise InputError(
+                f"{type(self).__name__} cannot hold columns fixed; ppgen.GaussianMixture can."
+            )
+        assert isinstance(self.codec_, Codec)  # nothing that conditions models images
+        return given_row(self.schema_, self.codec_, given)
