@@ -51,7 +51,21 @@ def test_toys(name):
     again, other = load_builtin(f"toy:{name}"), load_builtin(f"toy:{name}", seed=1)
     assert data.fingerprint() == again.fingerprint() != other.fingerprint()
     assert len(load_builtin(f"toy:{name}", n=70)) == 70
-    assert set(BUILTIN) == {*SHAPES, *(f"toy:{t}" for t in TOYS)}
+
+
+def test_names():
+    images = {"mnist", "fashion_mnist", "sprites"}
+    assert set(BUILTIN) == {*SHAPES, *images, *(f"toy:{t}" for t in TOYS)}
+    assert all(about for about in BUILTIN.values())
+
+
+def test_sprites_by_name():
+    data = load_builtin("sprites", n=30, seed=1)
+    assert data.images.shape == (30, 1, 32, 32)
+    assert set(data.target) <= {0, 1, 2}
+    assert data.fingerprint() == load_builtin("sprites", n=30, seed=1).fingerprint()
+    assert data.fingerprint() != load_builtin("sprites", n=30).fingerprint()
+    assert len(read("sprites")) == 5000
 
 
 GRID = {"checkerboard": (5, 400), "8gaussians": (6, 600), "rings": (4, 800)}
@@ -95,6 +109,7 @@ def test_toy_scales():
 
 def test_importing_the_package_loads_nothing_heavy():
     heavy = ["torch", "jax", "scipy", "matplotlib", "sklearn", "pandas", "narwhals", "pyarrow"]
+    heavy += ["PIL", "urllib.request"]
     code = (
         "import sys, ppgen.data, ppgen.data.dequantise;"
         f"print([m for m in {heavy!r} if m in sys.modules])"

@@ -6,7 +6,10 @@ import gzip
 import io
 import struct
 import sys
+import tarfile
+import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -14,7 +17,10 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from ppgen.data import memory, memory_budget, read
+from ppgen.data import hashing, memory, memory_budget, read, read_arrays, row_hashes
+from ppgen.data import pixels as module_of_pixels
+from ppgen.data.read_images import read_tar_images
+from ppgen.data.stacking import stack_images
 from ppgen.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -248,6 +254,77 @@ def test_bad_idx_is_explained(tmp_path, content, message):
         read(path)
 
 
+def chain(array) -> list[type]:
+    """The types of the arrays that an array is a view of, itself first."""
+    types = []
+    while isinstance(array, np.ndarray):
+        types.append(type(array))
+        array = array.base
+    return types
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(60, 6, 5), (60, 3, 6, 5), (60, 6, 5, 3)])
+def test_large_images_are_mapped(tmp_path, monkeypatch, shape, order):
+    pixels = np.asarray(RNG.integers(0, 256, shape), np.uint8, order=order)
+    path = tmp_path / "t.npy"
+    np.save(path, pixels)
+    whole = read(path)
+    monkeypatch.setattr(read_arrays, "MAPPED", pixels.nbytes)
+    data = read(path)
+    assert np.memmap in chain(data.images)
+    assert np.memmap not in chain(whole.images)
+    assert np.memmap in chain(data.take(slice(5, 9)).images)
+    assert np.memmap not in chain(data.take([5, 7]).images)
+    assert data.fingerprint() == whole.fingerprint()
+    for part in ("train", "valid", "test"):
+        np.testing.assert_array_equal(getattr(data, part).images, getattr(whole, part).images)
+    with pytest.raises(ValueError, match="read-only"):
+        data.images[0] = 0
+    monkeypatch.setattr(read_arrays, "MAPPED", pixels.nbytes + 1)
+    assert np.memmap not in chain(read(path).images)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+@pytest.mark.parametrize("shape", [(1, 20, 20), (20, 20, 3)])
+def test_mapped_images_are_hashed_in_blocks(tmp_path, monkeypatch, kind, shape):
+    pixels = RNG.integers(0, 256, (4000, *shape)).astype(kind)
+    np.save(tmp_path / "t.npy", pixels)
+    monkeypatch.setattr(read_arrays, "MAPPED", 1000)
+    monkeypatch.setattr(memory, "memory_budget", lambda: 1000)  # nothing of it is allocated
+    monkeypatch.setattr(hashing, "_WORDS", 1 << 12)
+    monkeypatch.setattr(module_of_pixels, "_BLOCK", 1 << 14)
+    tracemalloc.start()
+    try:
+        data = read(tmp_path / "t.npy")
+        data.take(slice(0, 3000)).fingerprint()
+        row_hashes(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < pixels.nbytes / 2
+
+
+def test_large_idx_is_mapped(tmp_path, monkeypatch):
+    images = RNG.integers(0, 256, (60, 6, 5)).astype(np.uint8)
+    path, zipped = tmp_path / "t-images-idx3-ubyte", tmp_path / "z-images-idx3-ubyte.gz"
+    path.write_bytes(idx(images, 8))
+    zipped.write_bytes(gzip.compress(idx(images, 8)))
+    (tmp_path / "t-labels-idx1-ubyte").write_bytes(idx(np.arange(60, dtype=np.uint8), 8))
+    monkeypatch.setattr(read_arrays, "MAPPED", images.nbytes)
+    data = read(path)
+    assert np.memmap in chain(data.images)
+    assert data.target.tolist() == list(range(60))
+    np.testing.assert_array_equal(data.images[:, 0], images)
+    assert np.memmap not in chain(read(zipped).images)
+    # Values of more bytes stand in the other order in these files: they are read.
+    (tmp_path / "f.idx").write_bytes(idx(images.astype(">f4"), 13))
+    assert np.memmap not in chain(read(tmp_path / "f.idx").images)
+    path.write_bytes(idx(images, 8)[:-1])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        read(path)
+
+
 # Images and recordings -------------------------------------------------------------------------
 
 
@@ -269,6 +346,138 @@ def test_image_folder(tmp_path):
     (tmp_path / "4.png").write_bytes(b"\x89PNG no more")
     with pytest.raises(InputError, match=r"4\.png is no readable image"):
         read(tmp_path)
+
+
+def test_lists_of_images_are_alike():
+    images = [RNG.random((5, 4)) for _ in range(3)]
+    for given in (images, tuple(images)):
+        np.testing.assert_array_equal(stack_images(given), np.array(images))
+    objects = np.empty(3, dtype=object)
+    objects[:] = images
+    assert stack_images(objects).shape == (3, 5, 4)
+    for other, message in (
+        (np.zeros((6, 4)), r"image 2 has shape \(6, 4\), image 0 \(5, 4\); expected images of one"),
+        (np.zeros((5, 4, 3)), r"image 2 has shape \(5, 4, 3\), image 0 \(5, 4\)"),
+        (np.zeros((5, 4), np.uint8), "image 2 is of type uint8, image 0 of type float64"),
+    ):
+        objects[2] = other
+        for mixed in ([*images[:2], other], objects):
+            with pytest.raises(InputError, match=message):
+                stack_images(mixed)
+    # What is no list of images stays what it is.
+    for X in ([[1, 2], [3, 4]], [], np.zeros((3, 2)), {"a": images[0]}, [np.zeros(3), np.zeros(3)]):
+        assert stack_images(X) is X
+
+
+def deep_png(path, grey: bool) -> None:
+    """A PNG of 16 bits a channel, which Pillow opens as one of 8 if it is in colour."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    row = b"\0" + bytes(4 * (2 if grey else 6))
+    head = struct.pack(">IIBBBBB", 4, 5, 16, 0 if grey else 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(row * 5)), (b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+
+
+@pytest.mark.parametrize("kind", ["grey png", "colour png", "ppm", "float tiff"])
+def test_deep_images_are_refused(tmp_path, kind):
+    path = tmp_path / f"deep.{kind.split()[-1]}"
+    if kind.endswith("png"):
+        deep_png(path, kind.startswith("grey"))
+    elif kind == "ppm":
+        path.write_bytes(b"P6 2 2 65535\n" + bytes(24))
+    else:
+        Image.new("F", (4, 5)).save(path)
+    with pytest.raises(InputError, match=r"deep\.\w+ has more than 8 bits a channel"):
+        read(tmp_path)
+
+
+def test_transparency_is_shown_on_white(tmp_path):
+    clear = Image.new("RGBA", (4, 5), (10, 20, 30, 0))
+    clear.putpixel((1, 2), (10, 20, 30, 255))
+    clear.save(tmp_path / "a.png")
+    Image.new("LA", (4, 5), (100, 51)).save(tmp_path / "b.png")
+    palette = Image.new("P", (4, 5), 1)
+    palette.putpalette([9, 9, 9, 1, 2, 3])
+    palette.save(tmp_path / "c.png", transparency=0)
+    data = read(tmp_path)
+    assert data.images[0, :, 0, 0].tolist() == [255, 255, 255]
+    assert data.images[0, :, 2, 1].tolist() == [10, 20, 30]
+    assert set(np.unique(data.images[1])) == {224}  # 255 - 0.2 * 155
+    assert data.images[2, :, 0, 0].tolist() == [1, 2, 3]
+    # Grey ones stay grey.
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "c.png").unlink()
+    assert read(tmp_path).images.shape == (1, 1, 5, 4)
+
+
+def tar(path, members, mode: str = "w"):
+    with tarfile.open(path, mode) as archive:
+        for name, content in members.items():
+            if isinstance(content, Image.Image):
+                stream = io.BytesIO()
+                content.save(stream, "png")
+                content = stream.getvalue()
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize(("name", "mode"), [("t.tar", "w"), ("t.tar.gz", "w:gz"), ("data", "w")])
+def test_tar_of_images(tmp_path, name, mode):
+    pixels = RNG.integers(0, 255, (3, 6, 4)).astype(np.uint8)
+    members = {f"faces/{9 - i}_x.png": Image.fromarray(image) for i, image in enumerate(pixels)}
+    members |= {"notes.txt": b"no image", "faces/._9_x.png": b"hidden"}
+    path = tar(tmp_path / name, members, mode)
+    data = read(path)
+    assert data.target is None
+    np.testing.assert_array_equal(data.images[:, 0], pixels)
+    images, names = read_tar_images(path, limit=2)
+    assert names == ["faces/9_x.png", "faces/8_x.png"]
+    np.testing.assert_array_equal(images, pixels[:2, None])
+    half = read_tar_images(path, size=(3, 2))[0]
+    means = pixels.reshape(3, 1, 3, 2, 2, 2).mean(axis=(3, 5))
+    assert np.abs(half - means).max() <= 1  # rounded along each axis
+    assert sorted(p.name for p in tmp_path.iterdir()) == [name]  # nothing is extracted
+
+
+def test_tar_of_classes_and_colours(tmp_path):
+    grey, colour = Image.new("L", (4, 5), 7), Image.new("RGB", (4, 5), (1, 2, 3))
+    path = tar(tmp_path / "t.tar", {"b/0.png": grey, "a/1.png": colour, "../../b/2.png": grey})
+    data = read(path)
+    assert data.target.tolist() == ["b", "a", "b"]
+    assert data.images[:, :, 0, 0].tolist() == [[7, 7, 7], [1, 2, 3], [7, 7, 7]]
+
+
+def test_bad_tar_is_explained(tmp_path, monkeypatch):
+    grey = Image.new("L", (4, 5), 7)
+    members = {"a/0.png": grey, "a/1.png": Image.new("L", (6, 5))}
+    path = tar(tmp_path / "t.tar", members)
+    with pytest.raises(InputError, match=r"a/1\.png is 6 x 5 pixels, a/0\.png 4 x 5"):
+        read(path)
+    assert read_tar_images(path, size=(8, 8))[0].shape == (2, 1, 8, 8)
+    with pytest.raises(InputError, match="expected positive"):
+        read_tar_images(path, limit=0)
+    with pytest.raises(InputError, match=r"a/1\.png is no readable image"):
+        read(tar(tmp_path / "t.tar", {"a/0.png": grey, "a/1.png": b"\x89PNG no more"}))
+    with pytest.raises(InputError, match="holds no images"):
+        read(tar(tmp_path / "t.tar", {"a.txt": b"text"}))
+    content = tar(tmp_path / "t.tar", {"a/0.png": RNG.bytes(5000)}).read_bytes()
+    for damaged in (content[:2000], b"", b"no archive"):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="no readable TAR file"):
+            read(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_tar_images(tmp_path / "absent.tar")
+    path = tar(tmp_path / "t.tar", {"a/0.png": grey})
+    monkeypatch.setattr(memory, "memory_budget", lambda: 10)
+    with pytest.raises(InputError, match="in memory"):
+        read(path)
 
 
 def test_folder_of_classes(tmp_path):

@@ -9,8 +9,8 @@ from .dataset import as_dataset as as_dataset
 from .image_codec import ImageCodec as ImageCodec
 from .infer import infer_schema as infer_schema
 from .memory import memory_budget as memory_budget
-from .readers import read as read
 from .pixels import Pixels as Pixels
+from .readers import read as read
 from .rebuild import rebuild as rebuild
 from .schema import Column as Column
 from .schema import Schema as Schema

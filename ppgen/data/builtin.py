@@ -1,4 +1,4 @@
-"""Data sets that need no files: tables that scikit-learn ships, and toy densities."""
+"""Data sets by name: tables that scikit-learn ships, public images, sprites and toy densities."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from ..errors import InputError, did_you_mean
 from .dataset import Dataset, as_dataset
+from .image_sets import IMAGE_SETS, load_images
+from .sprites import sprites
 from .toys import TOYS
 
 _TABLES = {
@@ -20,7 +22,14 @@ _TABLES = {
     "linnerud": "20 men, 3 exercises; weight, waist and pulse are the target",
 }
 
-BUILTIN: dict[str, str] = _TABLES | {f"toy:{name}": toy.about for name, toy in TOYS.items()}
+_DRAWN = 5000  # rows of a toy, and sprites, where no number is asked for
+
+BUILTIN: dict[str, str] = (
+    _TABLES
+    | {name: images.about for name, images in IMAGE_SETS.items()}
+    | {"sprites": "shapes of known scale, orientation and place, 32 x 32; the shape is the target"}
+    | {f"toy:{name}": toy.about for name, toy in TOYS.items()}
+)
 """Name -> what it is."""
 
 
@@ -29,12 +38,13 @@ def load_builtin(name: str, n: int | None = None, seed: int = 0) -> Dataset:
 
     Args:
         name: one of `BUILTIN`.
-        n: how many rows: drawn anew for a toy (5000 where None), taken at random from a table (all
-            where None).
+        n: how many rows: drawn anew for a toy and for sprites (5000 where None), taken at random
+            from a table or a set of images (all where None).
         seed: of the drawing.
 
     Raises:
-        InputError: if there is no such name, or the table has fewer rows.
+        InputError: if there is no such name, there are fewer rows, or images are not there and
+            cannot be downloaded.
     """
     if name not in BUILTIN:
         raise InputError(
@@ -44,16 +54,19 @@ def load_builtin(name: str, n: int | None = None, seed: int = 0) -> Dataset:
         )
     if n is not None and n < 1:
         raise InputError(f"n is {n}; expected a positive number of rows.")
-    if name in _TABLES:
-        data = _table(name)
+    if name in _TABLES or name in IMAGE_SETS:
+        data = _table(name) if name in _TABLES else load_images(name)
         if n is None:
             return data
         if n > len(data):
             raise InputError(f"{name} has {len(data)} rows; {n} were asked for. Ask for fewer.")
         chosen = np.random.default_rng(seed).choice(len(data), n, replace=False)
         return data.take(np.sort(chosen))
+    drawn = _DRAWN if n is None else n
+    if name == "sprites":
+        return sprites(drawn, seed=seed).to_dataset()
     toy = TOYS[name.removeprefix("toy:")]
-    return as_dataset(toy.sample(5000 if n is None else n, np.random.default_rng(seed)))
+    return as_dataset(toy.sample(drawn, np.random.default_rng(seed)))
 
 
 def _table(name: str) -> Dataset:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .schema import Scalar, Schema
-from .values import COMPLEX, check_finite, settle
+from .stacking import stack_images
+from .values import COMPLEX, settle
 
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 
@@ -127,6 +128,7 @@ def _array(X: Any, names: Sequence[str] | None) -> Table:
     if isinstance(X, np.ma.MaskedArray):
         floats = X.dtype.kind in "fiub"
         X = np.ma.filled(X.astype(np.float64 if floats else object), np.nan if floats else None)
+    X = stack_images(X)
     try:
         array = np.asarray(X)
         if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
@@ -142,10 +144,7 @@ def _array(X: Any, names: Sequence[str] | None) -> Table:
     if array.dtype.kind == "c":
         raise InputError(COMPLEX)
     if array.ndim in (3, 4):
-        images = as_images(array)
-        if images.dtype.kind == "f":
-            check_finite("images", np.abs(images).max(axis=(1, 2, 3), initial=0))
-        return Table(f"numpy:{array.dtype}", images=images, native=array)
+        return Table(f"numpy:{array.dtype}", images=as_images(array), native=array)
     if array.ndim != 2:
         what = "scalar array" if array.ndim == 0 else f"{array.ndim}D array"
         raise InputError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,16 +88,14 @@ def _table_totals(data: Dataset) -> Hashes:
 
 def _image_totals(images: NDArray[Any]) -> Hashes:
     totals = np.zeros(len(images), dtype=np.uint64)
-    flat = images.reshape(len(images), -1)
-    if flat.dtype.kind == "f":
-        width = flat.shape[1]
-    else:
-        width = -(-flat.shape[1] * flat.dtype.itemsize // 8)
+    size = math.prod(images.shape[1:])
+    floats = images.dtype.kind == "f"
+    width = size if floats else -(-size * images.dtype.itemsize // 8)
     salts = mix(np.arange(width, dtype=np.uint64))
     with np.errstate(over="ignore"):
         for rows in _blocks(len(images), width):
-            block = np.ascontiguousarray(flat[rows])
-            if block.dtype.kind == "f":
+            block = np.ascontiguousarray(images[rows]).reshape(-1, size)
+            if floats:
                 words = _bits(block)
             else:
                 octets = block.view(np.uint8).reshape(len(block), -1)

@@ -1,4 +1,8 @@
-"""NumPy's and IDX files; what a header claims is checked against the file and the memory."""
+"""NumPy's and IDX files; what a header claims is checked against the file and the memory.
+
+Large files of images are mapped: their pages are read where rows of them are used, so that they may
+be larger than the memory. Such a file must stay as it is while its rows are in use.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -30,11 +34,14 @@ _PARTS = {
     "test": "test",
 }
 _TARGETS = ("y", "target", "targets", "label", "labels")
+MAPPED = 64 << 20  # bytes from which images in a file that is not zipped are mapped, not read
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 def read_npy(path: Path) -> Dataset:
     """Read a table or images from an NPY file.
+
+    Images of `MAPPED` bytes or more are mapped read-only.
 
     Raises:
         InputError: if it holds objects, claims more bytes than the file or the memory has, or is
@@ -44,7 +51,7 @@ def read_npy(path: Path) -> Dataset:
         content = read_bytes(path)
         return _dataset(path, _load(path, io.BytesIO(content), len(content)))
     with path.open("rb") as file:
-        return _dataset(path, _load(path, file, path.stat().st_size))
+        return _dataset(path, _load(path, file, path.stat().st_size, path))
 
 
 def read_npz(path: Path) -> Dataset:
@@ -75,16 +82,17 @@ def read_npz(path: Path) -> Dataset:
 def read_idx(path: Path) -> Dataset:
     """Read an IDX file, gzipped or not.
 
-    Labels that lie beside images, as in MNIST, become the `target`.
+    Images of `MAPPED` bytes or more are mapped read-only, if they are of one byte a value and not
+    gzipped. Labels that lie beside images, as in MNIST, become the `target`.
 
     Raises:
         InputError: if it is damaged or of another size than it says.
     """
-    data = _dataset(path, _load_idx(path))
+    data = _dataset(path, load_idx(path))
     beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
     if data.images is None or beside == path or not beside.exists():
         return data
-    labels = _load_idx(beside)
+    labels = load_idx(beside)
     if labels.shape != (len(data),):
         raise InputError(
             f"{beside} has {labels.shape} labels for {len(data)} images; expected one each."
@@ -92,8 +100,8 @@ def read_idx(path: Path) -> Dataset:
     return replace(data, target=labels)
 
 
-def _load(what: object, file: IO[bytes], size: int) -> NDArray[Any]:
-    """An array of an open NPY file of `size` bytes."""
+def _load(what: object, file: IO[bytes], size: int, path: Path | None = None) -> NDArray[Any]:
+    """An array of an open NPY file of `size` bytes; `path` is where it can be mapped."""
     try:
         version = npy.read_magic(file)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -113,15 +121,30 @@ def _load(what: object, file: IO[bytes], size: int) -> NDArray[Any]:
             f"{what} says that it holds {shape} values of type {dtype}, {claimed:,} bytes; "
             f"{left:,} follow. It is cut off or damaged: get it again."
         )
+    order: Literal["F", "C"] = "F" if fortran else "C"
+    if path is not None and dtype.isnative and _is_mapped(shape, claimed):
+        return np.memmap(path, dtype, "r", file.tell(), shape, order)
     check_memory(what, claimed)
     content = file.read(claimed)
     if len(content) < claimed:
         raise InputError(f"{what} ends early. It is cut off or damaged: get it again.")
     array = np.frombuffer(bytearray(content), dtype=dtype, count=count)
-    return array.reshape(shape, order="F" if fortran else "C")
+    return array.reshape(shape, order=order)
 
 
-def _load_idx(path: Path) -> NDArray[Any]:
+def _is_mapped(shape: tuple[int, ...], size: int) -> bool:
+    return len(shape) in (3, 4) and size >= MAPPED
+
+
+def load_idx(path: Path) -> NDArray[Any]:
+    """The array of an IDX file, gzipped or not; large images are mapped.
+
+    Raises:
+        InputError: if it is damaged or of another size than it says.
+    """
+    mapped = _map_idx(path)
+    if mapped is not None:
+        return mapped
     content = read_bytes(path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
         raise InputError(f"{path} is no IDX file: it begins with {content[:4]!r}.")
@@ -138,6 +161,21 @@ def _load_idx(path: Path) -> NDArray[Any]:
         )
     array = np.frombuffer(bytearray(content[start:]), dtype=dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _map_idx(path: Path) -> NDArray[Any] | None:
+    """Large images of one byte a value, mapped; None where it must be read, or refused."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(20)
+    if len(head) < 20 or head[:2] != b"\0\0" or head[2] not in (8, 9) or head[3] not in (3, 4):
+        return None
+    axes = head[3]
+    start = 4 + 4 * axes
+    shape = struct.unpack(f">{axes}I", head[4:start])
+    if math.prod(shape) != size - start or not _is_mapped(shape, size - start):
+        return None
+    return np.memmap(path, _IDX_TYPES[head[2]][1:], "r", start, shape)
 
 
 def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Dataset:

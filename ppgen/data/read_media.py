@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .dataset import Dataset
 from .memory import check_memory
+from .read_images import ENDINGS, read_images
 from .schema import Schema
-
-_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-_GREY = ("1", "L", "LA")
 
 
 def read_folder(path: Path) -> Dataset:
@@ -28,7 +26,7 @@ def read_folder(path: Path) -> Dataset:
     Raises:
         InputError: if there are none, images differ in size, or a file cannot be read (naming it).
     """
-    files = _files(path, (*_IMAGES, ".wav"))
+    files = _files(path, (*ENDINGS, ".wav"))
     target = None
     if not files:
         files = [f for sub in sorted(path.iterdir()) if sub.is_dir() for f in _files(sub)]
@@ -41,7 +39,7 @@ def read_folder(path: Path) -> Dataset:
         )
     if sounds and len(sounds) < len(files):
         raise InputError(f"the folder {path} holds images and recordings; expected one kind.")
-    return _recordings(sounds, target) if sounds else _images(files, target)
+    return _recordings(sounds, target) if sounds else read_images(files, target)
 
 
 def read_wav(path: Path) -> Dataset:
@@ -53,41 +51,8 @@ def read_wav(path: Path) -> Dataset:
     return _recordings([path], None)
 
 
-def _files(folder: Path, endings: Sequence[str] = (*_IMAGES, ".wav")) -> list[Path]:
+def _files(folder: Path, endings: Sequence[str] = (*ENDINGS, ".wav")) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.suffix.lower() in endings and f.is_file())
-
-
-def _images(files: list[Path], target: NDArray[Any] | None) -> Dataset:
-    """(n, c, h, w) bytes: one channel if all are grey, else three."""
-    from PIL import Image
-
-    heads = []
-    for file in files:
-        try:
-            with Image.open(file) as image:
-                heads.append((image.size, image.mode))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise InputError(f"{file} is no readable image: {error}") from None
-    size = heads[0][0]
-    for file, (other, _) in zip(files, heads, strict=True):
-        if other != size:
-            raise InputError(
-                f"{file} is {other[0]} x {other[1]} pixels, {files[0].name} {size[0]} x {size[1]}; "
-                "expected images of one size. Resize or crop them."
-            )
-    mode = "L" if all(m in _GREY for _, m in heads) else "RGB"
-    channels = len(mode)
-    check_memory(files[0].parent, len(files) * channels * size[0] * size[1])
-    out = np.empty((len(files), channels, size[1], size[0]), dtype=np.uint8)
-    for i, file in enumerate(files):
-        try:
-            with Image.open(file) as image:
-                pixels = np.asarray(image.convert(mode))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise InputError(f"{file} is no readable image: {error}") from None
-        out[i] = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
-    shape = (channels, size[1], size[0])
-    return Dataset(Schema(image_shape=shape), like="numpy:uint8", images=out, target=target)
 
 
 def _recordings(files: list[Path], target: NDArray[Any] | None) -> Dataset:

@@ -15,8 +15,10 @@ from .dataset import Dataset, as_dataset
 from .schema import Schema
 
 _TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
+_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _FORMATS = (
-    "CSV, TSV and TXT (also .gz), Parquet, NPY, NPZ, IDX, WAV, and folders of images or WAV files"
+    "CSV, TSV and TXT (also .gz), Parquet, NPY, NPZ, IDX, WAV, TAR files of images, and folders of "
+    "images or WAV files"
 )
 
 
@@ -65,11 +67,13 @@ def _open(source: str | os.PathLike[str]) -> Dataset:
 
 def _reader(path: Path) -> Callable[[Path], Dataset]:
     """The function that reads what the path holds, by its name, else by its first bytes."""
-    from . import read_arrays, read_media, read_text
+    from . import read_arrays, read_images, read_media, read_text
 
     if path.is_dir():
         return read_media.read_folder
     name = path.name.lower()
+    if name.endswith(_TAR):
+        return read_images.read_tar
     stem = name.removesuffix(".gz")
     if stem.endswith(_TEXT):
         return read_text.read_text
@@ -91,6 +95,8 @@ def _reader(path: Path) -> Callable[[Path], Dataset]:
         return read_arrays.read_npz
     if start[:4] == b"PAR1":
         return _read_parquet
+    if start[257:262] == b"ustar":
+        return read_images.read_tar
     if b"\0" not in start or start[:2] == b"\x1f\x8b":
         return read_text.read_text
     raise InputError(f"{path} is of no known format; read are {_FORMATS}.")

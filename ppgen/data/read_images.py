@@ -1,0 +1,181 @@
+"""Images: lists of files, and TAR files.
+
+Images become bytes: one channel if all are grey, else three, grey ones with three equal channels.
+What is transparent is shown on white. An animation is its first picture. Images of more than 8 bits
+a channel are refused, since bytes would keep a part of each value only.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+import tarfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .dataset import Dataset, as_dataset
+from .memory import check_memory
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+_GREY = ("1", "L", "LA")
+_AHEAD = 256  # images between two looks at the memory
+
+
+def read_images(files: list[Path], target: NDArray[Any] | None = None) -> Dataset:
+    """Read image files of one size.
+
+    Raises:
+        InputError: if one cannot be read or has another size (naming it), or they do not fit in
+            memory.
+    """
+    heads = [_head(file) for file in files]
+    size = heads[0][0]
+    for file, (other, _) in zip(files, heads, strict=True):
+        if other != size:
+            raise _differ(file, other, files[0].name, size)
+    channels = 1 if all(grey for _, grey in heads) else 3
+    check_memory(files[0].parent, len(files) * channels * size[0] * size[1])
+    out = np.empty((len(files), channels, size[1], size[0]), dtype=np.uint8)
+    for i, file in enumerate(files):
+        with file.open("rb") as stream:
+            out[i] = _pixels(file, stream)
+    return replace(as_dataset(out), target=target)
+
+
+def read_tar(path: Path) -> Dataset:
+    """Read the images of a TAR file, zipped or not; nothing is extracted.
+
+    Where they lie in several folders, the folder's name is the `target`.
+
+    Raises:
+        InputError: as `read_tar_images` does.
+    """
+    images, names = read_tar_images(path)
+    folders = np.array([PurePosixPath(name).parent.name for name in names])
+    return replace(as_dataset(images), target=folders if len(set(folders)) > 1 else None)
+
+
+def read_tar_images(
+    path: str | os.PathLike[str],
+    size: tuple[int, int] | None = None,
+    limit: int | None = None,
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """The images of a TAR file, zipped or not, in its order; nothing is extracted.
+
+    Args:
+        path: the file.
+        size: (height, width) that images are brought to, whatever their own, each of its pixels the
+            mean of those it covers. None keeps theirs, which must then be the same.
+        limit: how many are read, the first ones. None reads all.
+
+    Returns:
+        (n, c, h, w) bytes, and the names of the n members. Other members are passed over.
+
+    Raises:
+        InputError: if the file is damaged, holds no images, one of them cannot be read or has
+            another size (naming it), or they do not fit in memory.
+    """
+    if (limit is not None and limit < 1) or (size is not None and min(size) < 1):
+        raise InputError(f"size is {size} and limit {limit}; expected positive numbers.")
+    found: list[NDArray[np.uint8]] = []
+    names: list[str] = []
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                inside = PurePosixPath(member.name)
+                hidden = inside.name.startswith(".")
+                if not member.isfile() or hidden or inside.suffix.lower() not in ENDINGS:
+                    continue
+                check_memory(path, member.size)
+                stream = archive.extractfile(member)
+                content = b"" if stream is None else stream.read()
+                pixels = _pixels(f"{path}, {member.name}", io.BytesIO(content), size)
+                if found and pixels.shape[1:] != found[0].shape[1:]:
+                    (_, h, w), (_, height, width) = pixels.shape, found[0].shape
+                    raise _differ(f"{path}, {member.name}", (w, h), names[0], (width, height))
+                if len(found) % _AHEAD == 0:
+                    check_memory(path, (len(found) + 2 * _AHEAD) * pixels.size)
+                found.append(pixels)
+                names.append(member.name)
+                if len(found) == limit:
+                    break
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is no readable TAR file: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not found:
+        raise InputError(f"{path} holds no images. Give a TAR file of {', '.join(ENDINGS)} files.")
+    channels = max(len(pixels) for pixels in found)
+    shape = (len(found), channels, *found[0].shape[1:])
+    check_memory(path, math.prod(shape))
+    out = np.empty(shape, dtype=np.uint8)
+    for i, pixels in enumerate(found):
+        out[i] = pixels
+    return out, names
+
+
+def _differ(file: object, size: Sequence[int], first: str, other: Sequence[int]) -> InputError:
+    return InputError(
+        f"{file} is {size[0]} x {size[1]} pixels, {first} {other[0]} x {other[1]}; expected images "
+        "of one size. Resize or crop them."
+    )
+
+
+def _head(file: Path) -> tuple[tuple[int, int], bool]:
+    """(width, height) of an image file, and whether it is grey."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            return image.size, image.mode in _GREY
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file} is no readable image: {error}") from None
+
+
+def _is_deep(image: Any) -> bool:
+    """Whether an opened image file holds more than 8 bits a channel, whatever it is opened as."""
+    if image.mode[:1] in ("I", "F"):
+        return True
+    return any(
+        re.search(r";(16|32)[BLNS]", str(args)) or (codec.startswith("ppm") and args[-1] > 255)
+        for codec, _, _, args in image.tile
+    )
+
+
+def _pixels(
+    what: object, stream: IO[bytes], size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """(1, h, w) bytes of a grey image, (3, h, w) of another."""
+    from PIL import Image
+
+    try:
+        with Image.open(stream) as image:
+            if _is_deep(image):
+                raise InputError(
+                    f"{what} has more than 8 bits a channel; expected 8. Convert it, or give the "
+                    "values as an array (.npy), which keeps them."
+                )
+            mode = "L" if image.mode in _GREY else "RGB"
+            if image.has_transparency_data:
+                clear = image.convert("RGBA")
+                white = Image.new("RGBA", clear.size, "white")
+                plain = Image.alpha_composite(white, clear).convert(mode)
+            else:
+                plain = image.convert(mode)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{what} is no readable image: {error}") from None
+    if size is not None:
+        plain = plain.resize((size[1], size[0]), Image.Resampling.BOX)
+    pixels = np.asarray(plain)
+    return pixels[None] if mode == "L" else pixels.transpose(2, 0, 1)
