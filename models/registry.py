@@ -33,6 +33,7 @@ MODELS: dict[str, Entry] = {
     "flow": Entry(
         "flow", "NormalizingFlow", "flow", "normalizing flow: RealNVP, MAF, neural splines"
     ),
+    "vae": Entry("vae", "VAE", "vae", "variational autoencoder, of tables and images"),
 }
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gmm import GaussianMixture as GaussianMixture
     from .models.registry import load as load
+    from .models.vae import VAE as VAE
     from .study import StudyResult as StudyResult
     from .study import compare as compare
     from .study import run_study as run_study
@@ -49,6 +50,7 @@ _HOME = {
     "NormalizingFlow": "models.flow",
     "Schema": "data.schema",
     "StudyResult": "study",
+    "VAE": "models.vae",
     "Verdict": "verdict",
     "as_dataset": "data.dataset",
     "compare": "study",

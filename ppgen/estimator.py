@@ -206,10 +206,12 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             self.feature_names_in_ = np.array(data.schema.names, dtype=object)
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
-        """Rows encoded, their rounding filled in; `noise` says with which draw (see `offsets`)."""
+        """Rows encoded, their rounding filled in; `noise` says with which draw (see `offsets`), and
+        draw=None leaves each at the middle of its cell."""
         if isinstance(self.codec_, ImageCodec):
             return self.codec_.encode(data)
-        cells = len(self.codec_.continuous_names) if self.codec_.dequantised else 0
+        noisy = self.codec_.dequantised and noise.get("draw") is not None
+        cells = len(self.codec_.continuous_names) if noisy else 0
         encoded = self.codec_.encode(data, offsets(data, cells, **noise) if cells else None)
         if not self.capabilities.missing:
             check_no_gaps(self.codec_, encoded, type(self).__name__)

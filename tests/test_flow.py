@@ -13,7 +13,7 @@ from ppgen.data import as_dataset
 from ppgen.data.splits import row_hashes
 from ppgen.errors import FitError, InputError
 from ppgen.models.flow import NormalizingFlow
-from ppgen.models.flow.checks import held_out
+from ppgen.models.course import held_out
 
 SMALL = {"n_transforms": 2, "hidden": (16,), "bins": 4, "random_state": 0}
 BACKENDS = ("pyro", "numpyro")

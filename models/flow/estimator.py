@@ -14,7 +14,8 @@ from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
-from .checks import BACKENDS, check, course, held_out, overfit
+from ..course import course, held_out
+from .checks import BACKENDS, check, overfit
 from .plan import Plan, plan
 
 Floats = NDArray[np.float64]

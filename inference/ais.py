@@ -1,0 +1,212 @@
+"""Annealed importance sampling: log p(x) from chains that walk from a start to the posterior.
+
+For a row x, f(z) = log p(x, z) and a normalised start g(z) that can be sampled, on the path
+
+    log pi_b(z) = (1 - b) g(z) + b f(z),        0 = b_0 < b_1 < ... < b_T = 1,
+
+a chain starts at z_0 ~ pi_0, and z_t comes from z_{t-1} by a transition that leaves pi_{b_t} as it
+is. Then
+
+    log w = sum_{t=1}^T (b_t - b_{t-1}) (f(z_{t-1}) - g(z_{t-1}))    has    E[w] = p(x),
+
+so that log mean w over chains is a lower bound of log p(x) in expectation. `inference.bdmc` says
+how far off it can be.
+
+Step sizes are found by a pilot of its own draws, whose states are thrown away, and stay fixed in
+the run: they depend on nothing that the run draws, so E[w] = p(x) holds exactly.
+
+References: Neal, "Annealed importance sampling", 2001, https://arxiv.org/abs/physics/9803008; Wu,
+Burda, Salakhutdinov and Grosse, "On the quantitative analysis of decoder-based generative models",
+2017, https://arxiv.org/abs/1611.04273.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .hmc import LogProb, Start, Walk
+from .importance import Weights, summarise
+
+Progress = Callable[[int, int], None]  # (transitions done, transitions in all)
+_PILOT_CHAINS, _WARM, _GAIN, _SMOOTH = 4, 40, 0.25, 8  # 40 transitions at b_1; half a window
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """How to anneal.
+
+    Attributes:
+        schedule: (T + 1,) b_0 ... b_T, rising from 0 to 1, as `linear` or `sigmoidal` gives it.
+        chains: a row.
+        n_leapfrog: steps a transition; each takes one gradient of f.
+        step_size: where the pilot begins; or `AIS.step_size`, (T - 1, rows), of another run.
+        target_accept: share of proposals that the pilot aims at; None for no pilot: `step_size` is
+            used as it stands.
+    """
+
+    schedule: Tensor = field(default_factory=lambda: sigmoidal(500))
+    chains: int = 16
+    n_leapfrog: int = 10
+    step_size: float | Tensor = 0.1
+    target_accept: float | None = 0.65
+
+    def __post_init__(self) -> None:
+        _at_least_one("chains", self.chains)
+        _at_least_one("n_leapfrog", self.n_leapfrog)
+        b = self.schedule
+        if b.ndim != 1 or len(b) < 2 or b[0] != 0 or b[-1] != 1 or not bool((b.diff() > 0).all()):
+            raise InputError(
+                f"schedule is {b}; expected numbers that rise from 0 to 1: take linear(n) or "
+                "sigmoidal(n)."
+            )
+        if not bool(torch.as_tensor(self.step_size > 0).all()):
+            raise InputError(f"step_size is {self.step_size}; expected positive numbers.")
+        if self.target_accept is not None and not 0 < self.target_accept < 1:
+            raise InputError(
+                f"target_accept is {self.target_accept}; expected a share between 0 and 1, or None."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class AIS:
+    """What a run found.
+
+    Attributes:
+        log_weights: (chains, rows) log w in nats, float64.
+        acceptance: (T - 1, rows) share of proposals accepted at b_1 ... b_{T-1}.
+        z: (chains, rows, k) last states; a forward run's are draws from p(z | x) under its weights.
+        step_size: (T - 1, rows) at b_1 ... b_{T-1}.
+    """
+
+    log_weights: Tensor
+    acceptance: Tensor
+    z: Tensor
+    step_size: Tensor
+
+    @property
+    def weights(self) -> Weights:
+        """What the weights of a forward run say: lower bound of log p(x), its standard error."""
+        return summarise(self.log_weights.T.cpu().numpy())
+
+
+def linear(n: int) -> Tensor:
+    """b_t = t / n, (n + 1,)."""
+    return torch.linspace(0.0, 1.0, _at_least_one("n", n) + 1, dtype=torch.float64)
+
+
+def sigmoidal(n: int, delta: float = 4.0) -> Tensor:
+    """b_t = sigmoid(delta (2 t / n - 1)), shifted and scaled to run from 0 to 1, (n + 1,): short
+    steps at both ends."""
+    if not 0 < delta < 30:
+        raise InputError(f"delta is {delta}; expected a number between 0 and 30.")
+    b = torch.sigmoid(delta * (2 * linear(n) - 1))
+    return (b - b[0]) / (b[-1] - b[0])
+
+
+def ais(
+    log_joint: LogProb,
+    start: Start,
+    settings: Settings,
+    *,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+) -> AIS:
+    """Estimate log p(x) of a block of rows, all chains side by side.
+
+    Args:
+        log_joint: f: z (chains, rows, k) -> (chains, rows), in nats, nothing summed over rows; its
+            gradient is taken by z alone. The pilot calls it with another number of chains. Far out
+            it may give -inf or NaN, which is no proposal to accept, but must not raise.
+        start: g.
+        settings: how to anneal.
+        generator: what every draw comes from; on the rows' device.
+        progress: called with (done, total) after each transition, the pilot's included.
+
+    Raises:
+        InputError: if f or g give another shape than (chains, rows).
+    """
+    b, walk = settings.schedule.tolist(), Walk(log_joint, start, generator, settings.n_leapfrog)
+    target, inner = settings.target_accept, len(settings.schedule) - 2
+    warm = min(_WARM, 5 * inner)
+    tell = counter(progress, inner if target is None else warm + 2 * inner)
+    with torch.no_grad():
+        step_size = settings.step_size
+        if target is not None and inner:
+            z = start.sample(_PILOT_CHAINS, generator)
+            begin = _sizes(step_size, inner, z)[0]
+            trace = _pilot(walk, z, [b[1]] * warm + b[1:-1], begin, target, tell)
+            step_size = _smooth(trace[warm:])
+        z = start.sample(settings.chains, generator)
+        return run(walk, z, b, _sizes(step_size, inner, z), tell)
+
+
+def run(
+    walk: Walk, z: Tensor, path: Sequence[float], sizes: Tensor, tell: Callable[[], None]
+) -> AIS:
+    """Along `path`, to either end: the weight's share of a move is taken before its transition, and
+    after the last move there is none."""
+    point = walk.at(z)
+    log_w = torch.zeros_like(point.f, dtype=torch.float64)
+    acceptance = torch.zeros_like(sizes)
+    for t, (before, b) in enumerate(pairwise(path)):
+        log_w += (b - before) * (point.f.double() - point.g.double())
+        if t < len(sizes):
+            point, accepted, _ = walk.step(point, b, sizes[t])
+            acceptance[t] = accepted.to(sizes.dtype).mean(0)
+            tell()
+    return AIS(log_w, acceptance, point.z, sizes)
+
+
+def _pilot(
+    walk: Walk,
+    z: Tensor,
+    path: Sequence[float],
+    begin: Tensor,
+    target: float,
+    tell: Callable[[], None],
+) -> Tensor:
+    """Step sizes (len(path), rows) that go from `begin` (rows,) to where `target` is accepted."""
+    point, log_size, trace = walk.at(z), begin.log(), []
+    least, most = log_size - 10, log_size + 10
+    for b in path:
+        point, _, probability = walk.step(point, b, log_size.exp())
+        log_size = (log_size + _GAIN * (probability.mean(0) - target)).clamp(least, most)
+        trace.append(log_size)
+        tell()
+    return torch.stack(trace).exp()
+
+
+def _smooth(sizes: Tensor) -> Tensor:
+    """Geometric means over neighbours on the path: (T - 1, rows)."""
+    half = min(_SMOOTH, len(sizes) - 1)
+    padded = torch.nn.functional.pad(sizes.log().T[None], (half, half), mode="replicate")
+    return torch.nn.functional.avg_pool1d(padded, 2 * half + 1, stride=1)[0].T.exp()
+
+
+def _sizes(step_size: float | Tensor, inner: int, z: Tensor) -> Tensor:
+    """A step size (inner, rows) for each transition."""
+    sizes = torch.as_tensor(step_size, dtype=z.dtype, device=z.device)
+    if sizes.ndim not in (0, 2) or (sizes.ndim == 2 and sizes.shape != (inner, z.shape[1])):
+        raise InputError(
+            f"step_size has shape {tuple(sizes.shape)}; expected a number, or "
+            f"(transitions, rows) = {(inner, z.shape[1])}."
+        )
+    return sizes.expand(inner, z.shape[1])
+
+
+def counter(progress: Progress | None, total: int) -> Callable[[], None]:
+    """Calls `progress` with (1, total), (2, total), ..."""
+    done = iter(range(1, total + 1))
+    return lambda: None if progress is None else progress(next(done), total)
+
+
+def _at_least_one(name: str, number: int) -> int:
+    if number < 1:
+        raise InputError(f"{name} is {number}; expected 1 or more.")
+    return number

@@ -1,0 +1,157 @@
+"""The JAX learner of `gradient.train`: gradient steps on any loss of a pytree, a chunk of steps in
+one jitted `lax.scan`.
+
+It owns what a step depends on: weights, their running averages, the optimiser's state, the random
+key, and the number of steps taken. All of it is in `state`, so that a fit that was killed goes on
+bit for bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Loss = Callable[[Any, jax.Array, list[Any], jax.Array], jax.Array]
+
+
+class JaxLearner:
+    """Gradient steps on `loss(params, key, batch, step)`, in nats a row.
+
+    Args:
+        params: pytree of arrays to train.
+        loss: the mean loss of a batch, the same rows of each array in `data`, at this step (counted
+            from 0). It is traced: what it does may not depend on the values of its arguments.
+        data: arrays (n, ...) with the same rows, or None in their place.
+        log_density: `log_density(params, key, *block)` -> (m,) of a block of `validation`; what
+            `evaluate` gives.
+        validation: held-out arrays, as `data`.
+        optimiser: of optax, for a learning rate of one: what it gives is multiplied by the rate of
+            the step and added.
+        clip: largest norm of the gradient.
+        redraw: gives the data anew for an epoch, or None to keep them.
+        seed: of all that `loss` draws.
+        x64: compute in double precision, whatever the process does elsewhere.
+        block: held-out rows at a time.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        loss: Loss,
+        data: Sequence[Any],
+        *,
+        log_density: Callable[..., jax.Array] | None = None,
+        validation: Sequence[Any] = (),
+        optimiser: optax.GradientTransformation | None = None,
+        clip: float = 5.0,
+        redraw: Callable[[int], Sequence[Any] | None] | None = None,
+        seed: int = 0,
+        x64: bool = False,
+        block: int = 8192,
+    ) -> None:
+        self.redraw, self.seed, self.x64, self.block = redraw, seed, x64, block
+        self.optimiser = optax.chain(
+            optax.clip_by_global_norm(clip),
+            optimiser or optax.chain(optax.scale_by_adam(), optax.scale(-1.0)),
+        )
+        with self._precision():
+            self.data, self.validation = arrays(data), arrays(validation)
+            params = jax.tree.map(jnp.asarray, params)
+            key, _ = jax.random.split(jax.random.key(seed))
+            self._state = {
+                "weight": params,
+                "average": jax.tree.map(jnp.array, params),
+                "optimiser": self.optimiser.init(params),
+                "rng": key,
+                "step": jnp.zeros((), jnp.int32),
+            }
+
+        def one(data: Any, carry: Any, inputs: Any) -> Any:
+            params, slots, key, step = carry
+            rows, rate = inputs
+            key, draw = jax.random.split(key)
+            batch = [None if a is None else a[rows] for a in data]
+            value, grads = jax.value_and_grad(loss)(params, draw, batch, step)
+            updates, slots = self.optimiser.update(grads, slots, params)
+            params = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), params, updates)
+            return (params, slots, key, step + 1), value
+
+        self._scan = jax.jit(
+            lambda carry, data, inputs: jax.lax.scan(lambda c, i: one(data, c, i), carry, inputs)
+        )
+        self._lerp = jax.jit(
+            lambda a, w, d: jax.tree.map(lambda x, y: x + (1 - d).astype(x.dtype) * (y - x), a, w)
+        )
+        self._density = None if log_density is None else jax.jit(log_density)
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        return jax.enable_x64(True) if self.x64 else contextlib.nullcontext()
+
+    def begin_epoch(self, epoch: int) -> None:
+        data = None if self.redraw is None else self.redraw(epoch)
+        if data is not None:
+            with self._precision():
+                self.data = arrays(data)
+
+    def run(self, batches: NDArray[np.int64], rates: NDArray[np.float64]) -> Array:
+        names = ("weight", "optimiser", "rng", "step")
+        with self._precision():
+            inputs = (jnp.asarray(batches, jnp.int32), jnp.asarray(rates))
+            carry = tuple(self._state[name] for name in names)
+            carry, losses = self._scan(carry, self.data, inputs)
+            self._state |= dict(zip(names, carry, strict=True))
+            return np.asarray(losses)
+
+    def average(self, decay: float) -> None:
+        with self._precision():
+            mean, params = self._state["average"], self._state["weight"]
+            self._state["average"] = self._lerp(mean, params, jnp.asarray(decay))
+
+    def evaluate(self) -> Array:
+        """Log density (m,) of each held-out row under the averaged weights; the same draws each
+        time."""
+        if self._density is None:
+            raise ValueError("log_density is None; give it to evaluate on held-out rows.")
+        with self._precision():
+            n = next(len(a) for a in self.validation if a is not None)
+            key, parts = jax.random.key(self.seed), []
+            for start in range(0, n, self.block):
+                rows = [
+                    None if a is None else a[start : start + self.block] for a in self.validation
+                ]
+                draw = jax.random.fold_in(key, start)
+                parts.append(np.asarray(self._density(self._state["average"], draw, *rows)))
+        return np.concatenate(parts).astype(np.float64)
+
+    def averaged(self) -> Any:
+        """The averaged weights: what the fit gives."""
+        return self._state["average"]
+
+    def _parts(self) -> dict[str, Any]:
+        # A key's bits stand for it where arrays are wanted.
+        return self._state | {"rng": jax.random.key_data(self._state["rng"])}
+
+    def state(self) -> dict[str, Array]:
+        leaves, _ = jax.tree_util.tree_flatten_with_path(self._parts())
+        return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in leaves}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        with self._precision():
+            parts = jax.tree_util.tree_map_with_path(
+                lambda path, leaf: jnp.asarray(state[jax.tree_util.keystr(path)], leaf.dtype),
+                self._parts(),
+            )
+            self._state = parts | {"rng": jax.random.wrap_key_data(parts["rng"])}
+
+
+def arrays(data: Sequence[Any]) -> list[Any]:
+    """Each as an array on the device; None stays None."""
+    return [None if a is None else jnp.asarray(a) for a in data]

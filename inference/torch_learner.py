@@ -1,0 +1,207 @@
+"""The torch learner of `gradient.train`: gradient steps on any loss of modules.
+
+It owns what a step depends on: weights, their running averages, the optimiser's state, the random
+state, and the number of steps taken. All of it is in `state`, so that a fit that was killed goes on
+bit for bit. Torch's global random state is left as found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Array = NDArray[Any]
+Loss = Callable[[Tensor, int], Tensor]
+
+
+class TorchLearner:
+    """Gradient steps on `loss(rows, step)`, in nats a row.
+
+    Args:
+        parameters: name -> tensor to train.
+        loss: the mean loss of the rows numbered, at this step (counted from 0).
+        modules: set to training mode in steps only.
+        log_density: per-row (m,) log density of the held-out rows; what `evaluate` gives.
+        optimiser: makes a torch optimiser from a list of parameters; its learning rate is set at
+            each step.
+        clip: largest norm of the gradient.
+        redraw: called with the number of each epoch before its first step.
+        seed: of all that `loss` draws.
+        device: where the parameters are.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor],
+        loss: Loss,
+        *,
+        modules: Sequence[nn.Module] = (),
+        log_density: Callable[[], Array] | None = None,
+        optimiser: Callable[[list[Tensor]], torch.optim.Optimizer] | None = None,
+        clip: float = 5.0,
+        redraw: Callable[[int], Any] | None = None,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.loss, self.modules, self.clip, self.redraw, self.seed = (
+            loss,
+            list(modules),
+            clip,
+            redraw,
+            seed,
+        )
+        self.log_density = log_density
+        self.step = 0
+        self.device = torch.device(device)
+        self._cuda = [self.device] if self.device.type == "cuda" else []
+        self._rng = self._seeded(seed)
+        if parameters:
+            self.own(parameters, optimiser)
+
+    def own(
+        self,
+        parameters: Mapping[str, Tensor],
+        optimiser: Callable[[list[Tensor]], torch.optim.Optimizer] | None,
+    ) -> None:
+        """Take these parameters to train."""
+        self.parameters = {name: p for name, p in parameters.items() if p.requires_grad}
+        self._list = list(self.parameters.values())
+        make = optimiser or (lambda ps: torch.optim.Adam(ps, fused=True))
+        self.optimiser = make(self._list)
+        self.averages = [p.detach().clone() for p in self._list]
+
+    # Randomness and modes
+
+    def _seeded(self, seed: int) -> list[Tensor]:
+        with torch.random.fork_rng(devices=self._cuda):
+            torch.manual_seed(seed)
+            return self._random_state()
+
+    def _random_state(self) -> list[Tensor]:
+        return [torch.get_rng_state(), *(torch.cuda.get_rng_state(d) for d in self._cuda)]
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Within it, torch draws from the learner's own random state."""
+        with torch.random.fork_rng(devices=self._cuda):
+            torch.set_rng_state(self._rng[0])
+            for device, state in zip(self._cuda, self._rng[1:], strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
+            self._rng = self._random_state()
+
+    @contextlib.contextmanager
+    def _mode(self, *, training: bool) -> Iterator[None]:
+        # Dropout and the like are on in steps only.
+        for m in self.modules:
+            m.train(training)
+        yield
+        for m in self.modules:
+            m.eval()
+
+    # What `gradient.train` asks for
+
+    def begin_epoch(self, epoch: int) -> None:
+        if self.redraw is not None:
+            self.redraw(epoch)
+
+    def run(self, batches: NDArray[np.int64], rates: NDArray[np.float64]) -> Array:
+        losses: list[float] = []
+        with self.inside(), self._mode(training=True):
+            for rows, rate in zip(torch.from_numpy(batches), rates.tolist(), strict=True):
+                for group in self.optimiser.param_groups:
+                    group["lr"] = rate
+                self.optimiser.zero_grad(set_to_none=True)
+                loss = self.loss(rows, self.step)
+                losses.append(loss.item())
+                if not np.isfinite(losses[-1]):
+                    break
+                loss.backward()
+                nn.utils.clip_grad_norm_(self._list, self.clip)
+                self.optimiser.step()
+                self.step += 1
+        return np.asarray(losses)
+
+    def probe(self, rows: NDArray[np.int64]) -> None:
+        """One step forward and back that changes nothing: whether it fits in memory."""
+        saved = self._rng
+        try:
+            with self.inside(), self._mode(training=True):
+                self.loss(torch.from_numpy(rows), self.step).backward()
+        finally:
+            self._rng = saved
+            self.optimiser.zero_grad(set_to_none=True)
+
+    def average(self, decay: float) -> None:
+        with torch.no_grad():
+            torch._foreach_lerp_(self.averages, [p.detach() for p in self._list], 1 - decay)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it, the parameters are their averages."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        for i, p in enumerate(self._list):
+            p.data, self.averages[i] = self.averages[i], p.data
+
+    def keep_average(self) -> None:
+        """Leave the parameters at their averages: what the fit gives."""
+        with torch.no_grad():
+            torch._foreach_copy_(self._list, self.averages)
+
+    def evaluate(self) -> Array:
+        """Log density (m,) of each held-out row under the averaged weights; the same draws each
+        time."""
+        if self.log_density is None:
+            raise ValueError("log_density is None; give it to evaluate on held-out rows.")
+        saved = self._rng
+        try:
+            self._rng = self._seeded(self.seed)
+            with self.averaged(), self.inside(), self._mode(training=False), torch.no_grad():
+                values = self.log_density()
+        finally:
+            self._rng = saved
+        return np.asarray(values, dtype=np.float64)
+
+    def state(self) -> dict[str, Array]:
+        out: dict[str, Array] = {"step": np.array(self.step)}
+        out |= {f"rng/{i}": s.cpu().numpy().copy() for i, s in enumerate(self._rng)}
+        for (name, p), mean in zip(self.parameters.items(), self.averages, strict=True):
+            out[f"weight/{name}"] = _array(p)
+            out[f"average/{name}"] = _array(mean)
+            for key, value in self.optimiser.state.get(p, {}).items():
+                out[f"optimiser/{key}/{name}"] = _array(value)
+        return out
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        self.step = int(state["step"])
+        self._rng = [torch.from_numpy(state[f"rng/{i}"].copy()) for i in range(len(self._rng))]
+        self.optimiser.state.clear()
+        with torch.no_grad():
+            for (name, p), mean in zip(self.parameters.items(), self.averages, strict=True):
+                p.copy_(torch.from_numpy(np.array(state[f"weight/{name}"])))
+                mean.copy_(torch.from_numpy(np.array(state[f"average/{name}"])))
+        for key, value in state.items():
+            kind, _, rest = key.partition("/")
+            if kind == "optimiser":
+                field, _, name = rest.partition("/")
+                p = self.parameters[name]
+                slot = torch.from_numpy(np.array(value)).to(p.device)
+                if slot.shape == p.shape:  # channels-last weights have channels-last moments
+                    slot = torch.empty_like(p).copy_(slot)
+                self.optimiser.state[p][field] = slot
+
+
+def _array(value: Tensor) -> Array:
+    return value.detach().cpu().contiguous().numpy().copy()

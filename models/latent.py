@@ -1,0 +1,121 @@
+"""What every model with a code for each row answers: encode, decode, reconstruct, embed.
+
+With f the encoder and g the decoder, z = f(x) is a row's code and g(z) the row expected of it. As a
+scikit-learn transformer, `transform` gives the codes and `inverse_transform` decodes them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ..data import Dataset, Encoded, ImageCodec
+from ..errors import InputError
+from ..estimator import Estimator
+
+Floats = NDArray[np.float64]
+
+
+class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type: ignore[misc]
+    """A model whose rows have codes (n, k).
+
+    Attributes:
+        latent_dim_: k.
+    """
+
+    latent_dim_: int
+
+    # What a family writes
+
+    @abstractmethod
+    def _codes(self, data: Encoded, context: Floats | None) -> Floats:
+        """(n, k) codes of encoded rows."""
+
+    @abstractmethod
+    def _rows(self, z: Floats, context: Floats | None) -> Encoded:
+        """The encoded rows expected of codes (n, k)."""
+
+    # What users call
+
+    def encode(self, X: Any, y: Any = None) -> Floats:
+        """(n, k) codes of rows: the mean of q(z | x), or an autoencoder's bottleneck.
+
+        Args:
+            X: rows as in `fit`.
+            y: for a conditional fit, what to condition on, one a row.
+        """
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        return self._codes(self._middle(data), self._context(y, len(data)))
+
+    def decode(self, Z: Any, y: Any = None) -> Any:
+        """The rows expected of codes.
+
+        Args:
+            Z: (n, k) codes.
+            y: for a conditional fit, one for all codes or one each.
+
+        Returns:
+            For a table, rows in the container that was fitted; for images, (n, C, H, W) floats in
+            the units of the data, not rounded.
+        """
+        check_is_fitted(self)
+        z = self._checked(Z)
+        context = self._context(y, len(z), one_for_all=True)
+        rows = self._rows(z, context)
+        if isinstance(self.codec_, ImageCodec):
+            return np.asarray(rows.x, dtype=np.float64).reshape(-1, *self.codec_.shape)
+        return self._decoded(rows)
+
+    def reconstruct(self, X: Any, y: Any = None) -> Any:
+        """Rows encoded and decoded again; as `decode` gives them."""
+        return self.decode(self.encode(X, y), y)
+
+    def transform(self, X: Any) -> Floats:
+        """(n, k) codes, as scikit-learn's transformers give them."""
+        return self.encode(X)
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """`decode`, under scikit-learn's name."""
+        return self.decode(Z)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.latent_dim_
+
+    # Shared plumbing
+
+    def _middle(self, data: Dataset) -> Encoded:
+        """Rows encoded, those that are rounded at the middle of their cells."""
+        return self._encode(data, draw=None)
+
+    def _context(self, y: Any, n: int, *, one_for_all: bool = False) -> Floats | None:
+        if self.context_ is None:
+            return None
+        if y is None:
+            raise InputError(
+                f"{type(self).__name__} was fitted with y, and codes depend on it; give y, one a "
+                "row."
+            )
+        rows = self.context_.encode(y)
+        if one_for_all and len(rows) == 1:
+            return np.repeat(rows, n, axis=0)
+        if len(rows) != n:
+            raise InputError(f"y has {len(rows)} rows, X has {n}; give one y a row.")
+        return rows
+
+    def _checked(self, Z: Any) -> Floats:
+        z = np.asarray(Z, dtype=np.float64)
+        if z.ndim != 2 or z.shape[1] != self.latent_dim_:
+            raise InputError(
+                f"codes of shape {z.shape} given; expected (n, {self.latent_dim_}), as `encode` "
+                "gives them."
+            )
+        if not np.isfinite(z).all():
+            raise InputError("the codes hold NaN or infinite values; give finite ones.")
+        return z

@@ -1,0 +1,2 @@
+"""Neural parts that families share: perceptrons, residual convolutions, and what a machine can
+hold."""

@@ -1,0 +1,103 @@
+"""Rows handed to a net a batch at a time; only what a batch needs is made floats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Array = NDArray[Any]
+
+_KINDS = "biuf"
+
+
+class Batches:
+    """Rows with what goes with each, taken by number.
+
+    A file that is mapped into memory stays one and is read a batch at a time; other arrays are
+    moved to the device once, in the type they are stored in, floats in single precision.
+
+    Args:
+        x: (n, D) rows.
+        context: (n, c), or None.
+        weights: (n,), or None.
+        device: where batches are wanted.
+        rows: numbers or mask of the rows that are meant, which are then counted from 0; None for
+            all. Of a mapped file nothing is copied for it.
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        context: Array | None = None,
+        weights: Array | None = None,
+        device: torch.device | str = "cpu",
+        rows: Array | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        if rows is not None:
+            rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        self._rows: Array | None = None  # of a mapped file
+        if is_mapped(x):
+            self.x, self._rows = x, rows
+        else:
+            self.x = self.source(x if rows is None else x[rows])
+        some = slice(None) if rows is None else rows
+        self.context = None if context is None else self._floats(context[some])
+        self.weights = None if weights is None else self._floats(weights[some])
+
+    def source(self, x: Array) -> Any:
+        """Rows as they are kept: the mapped file, or a tensor on the device."""
+        return x if is_mapped(x) else torch.from_numpy(_storable(x)).to(self.device)
+
+    def __len__(self) -> int:
+        return len(self.x if self._rows is None else self._rows)
+
+    def take(self, rows: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Rows as floats, context, weights.
+
+        Args:
+            rows: a tensor of numbers, or a slice.
+        """
+        if isinstance(rows, Tensor):
+            rows = rows.to(self.device)
+        if isinstance(self.x, Tensor):
+            x = self.x[rows]
+        else:
+            at = rows.cpu().numpy() if isinstance(rows, Tensor) else rows
+            at = at if self._rows is None else self._rows[at]
+            x = torch.from_numpy(_storable(self.x[at])).to(self.device)
+        return (
+            x.to(torch.get_default_dtype()),
+            None if self.context is None else self.context[rows],
+            None if self.weights is None else self.weights[rows],
+        )
+
+    def _floats(self, values: Array) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.get_default_dtype(), device=self.device)
+
+
+def is_mapped(x: Array) -> bool:
+    """Whether an array is, or is a view of, a file mapped into memory."""
+    base: Any = x
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return True
+        base = base.base
+    return False
+
+
+def _storable(x: Array) -> Array:
+    """A writeable array that torch takes and can index; a copy only where it must be one."""
+    if x.dtype.kind not in _KINDS:
+        raise TypeError(f"rows of type {x.dtype} are no numbers.")
+    dtype: Any = x.dtype.newbyteorder("=")
+    if x.dtype.kind == "f":
+        dtype = np.float32
+    elif x.dtype.kind == "u" and x.dtype.itemsize > 1:
+        dtype = np.int32 if x.dtype.itemsize == 2 else np.int64  # not all torch does takes these
+    found = np.ascontiguousarray(x, dtype=dtype)
+    return found if found.flags.writeable else found.copy()

@@ -1,0 +1,170 @@
+"""The nets of a variational autoencoder from what describes them: numbers and names only, as a saved
+run keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..nets.conv import ConvDecoder, ConvEncoder
+from ..nets.mlp import mlp
+from .features import Features
+from .observation import Observation, Part
+from .priors import FlowPosterior, FlowPrior, MixturePrior, NormalPosterior, NormalPrior, VampPrior
+from .pyro import Nets
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the nets of a fit are.
+
+    Attributes:
+        net: "mlp" or "conv".
+        parts: of a row, and the likelihood of each.
+        latent: sizes of the layers of latents, the one next to the data first.
+        shape: (C, H, W) of images, else ().
+        context: numbers that each row is conditioned on.
+        hidden: of perceptrons; of a convolutional net, the one layer between pictures and latents.
+        channels, blocks: of the convolutions.
+        noise, missing: of the observation.
+        prior, posterior: names, see `priors`.
+        flow_layers, components: of the flows, and of the mixture priors.
+    """
+
+    net: str
+    parts: tuple[Part, ...]
+    latent: tuple[int, ...]
+    shape: tuple[int, ...] = ()
+    context: int = 0
+    hidden: tuple[int, ...] = (64, 64)
+    channels: tuple[int, ...] = ()
+    blocks: int = 1
+    activation: str = "relu"
+    dropout: float = 0.0
+    noise: str | float = "column"
+    missing: bool = False
+    prior: str = "normal"
+    posterior: str = "normal"
+    flow_layers: int = 4
+    components: int = 50
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> Architecture:
+        """The architecture that `to_json` wrote."""
+        parts = tuple(Part(**{**p, "levels": tuple(p["levels"])}) for p in body["parts"])
+        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in body.items()}
+        return cls(**{**lists, "parts": parts})
+
+
+class _ConvThenContext(nn.Module):
+    """Images beside their context (n, F + c): the pictures are convolved, the context joins what
+    comes of them."""
+
+    def __init__(self, conv: ConvEncoder, hidden: int, context: int, outputs: int) -> None:
+        super().__init__()
+        self.conv, self.context = conv, context
+        self.head = nn.Sequential(nn.SiLU(), nn.Linear(hidden + context, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels, context = x[..., : -self.context], x[..., -self.context :]
+        found: Tensor = self.head(torch.cat((self.conv(pixels), context), -1))
+        return found
+
+
+def build(a: Architecture, seed: int, rows: Tensor | None = None) -> Nets:
+    """The nets; a pure function of its arguments, torch's random state is left as found.
+
+    Args:
+        rows: (n, D) model values from which centres, biases and pseudo-inputs start; None where
+            weights are loaded next.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _build(a, seed, rows)
+
+
+def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
+    observation = Observation(a.parts, noise=a.noise, missing=a.missing)
+    features = Features(a.parts, missing=a.missing)
+    if rows is not None:
+        features.fit(rows)
+    k, width = a.latent[0], max((*a.hidden, 16))
+    posterior: nn.Module = NormalPosterior(k)
+    if a.posterior == "flow":
+        posterior = FlowPosterior(k, a.flow_layers, width, seed)
+    encoder = _encoder(a, features.size, posterior.n_inputs)  # type: ignore[arg-type]
+    decoder = _decoder(a, observation.n_outputs)
+    if rows is not None:
+        last = decoder.bias if isinstance(decoder, ConvDecoder) else decoder[-1].bias  # type: ignore[index]
+        last.data.copy_(observation.start(rows))  # type: ignore[union-attr, operator]
+    up = down = None
+    if len(a.latent) == 2:
+        hidden = a.hidden or (width,)
+        net = {"activation": a.activation, "dropout": a.dropout}
+        up, down = mlp(k, hidden, 2 * a.latent[1], **net), mlp(a.latent[1], hidden, 2 * k, **net)  # type: ignore[arg-type]
+    made = Nets(observation, features, encoder, decoder, nn.Identity(), posterior, up, down)
+    made.prior = _prior(a, made, width, seed, rows)
+    return made
+
+
+def _encoder(a: Architecture, inputs: int, outputs: int) -> nn.Module:
+    if a.net == "mlp":
+        return mlp(
+            inputs + a.context, a.hidden, outputs, activation=a.activation, dropout=a.dropout
+        )
+    extra = inputs - (a.shape[0] * a.shape[1] * a.shape[2])
+    if extra:
+        raise ValueError("a convolutional encoder takes pictures without gaps")
+    size = a.hidden[-1] if a.hidden else 256
+    conv = ConvEncoder(
+        a.shape,  # type: ignore[arg-type]
+        a.channels,
+        size if a.context else outputs,
+        blocks=a.blocks,
+        hidden=size,
+        activation=a.activation,
+        dropout=a.dropout,
+    )
+    return _ConvThenContext(conv, size, a.context, outputs) if a.context else conv
+
+
+def _decoder(a: Architecture, outputs: int) -> nn.Module:
+    inputs = a.latent[0] + a.context
+    if a.net == "mlp":
+        return mlp(inputs, a.hidden[::-1], outputs, activation=a.activation, dropout=a.dropout)
+    return ConvDecoder(
+        inputs,
+        a.channels,
+        a.shape,  # type: ignore[arg-type]
+        per_pixel=outputs // (a.shape[0] * a.shape[1] * a.shape[2]),
+        blocks=a.blocks,
+        hidden=a.hidden[-1] if a.hidden else 256,
+        activation=a.activation,
+        dropout=a.dropout,
+    )
+
+
+def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | None) -> nn.Module:
+    k = a.latent[-1]
+    if a.prior == "normal":
+        return NormalPrior(k)
+    if a.prior == "flow":
+        return FlowPrior(k, a.flow_layers, width, seed)
+    if a.prior == "mixture":
+        return MixturePrior(k, a.components)
+    inputs = torch.zeros(a.components, nets.features.size + a.context)
+    if rows is not None:
+        with torch.no_grad():
+            seen = nets.features(rows[torch.randperm(len(rows))[: a.components]])
+            inputs[: len(seen), : seen.shape[-1]] = seen
+            inputs += 0.01 * torch.randn_like(inputs)
+    return VampPrior(k, nets.encoder, inputs)
+
+

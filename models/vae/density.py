@@ -1,0 +1,145 @@
+"""`VAE.log_density`: importance samples, their diagnostics, and annealing where they fail."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from ...cells import Floats
+from ...data import Dataset, Encoded, ImageCodec, row_hashes
+from ...data.hashing import mix
+from ...density import LogDensity
+from ...errors import InputError, did_you_mean
+from ...inference.importance import Weights, good_khat, summarise_blocks
+from ...scoring import CELL_DRAWS
+
+if TYPE_CHECKING:
+    from .estimator import VAE
+
+METHODS = ("iwae", "elbo", "ais")
+_CHAINS, _QUICK = 16, 32
+
+
+def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -> LogDensity:
+    """The log density of rows, with what it claims."""
+    if method not in METHODS:
+        raise InputError(
+            f"method is {method!r}; expected one of {', '.join(METHODS)}."
+            + did_you_mean(str(method), METHODS)
+        )
+    default = _CHAINS if method == "ais" else vae.n_importance
+    samples = default if n_samples is None else n_samples
+    if not isinstance(samples, int | np.integer) or samples < 1:
+        raise InputError(f"n_samples is {n_samples!r}; expected a positive number of draws.")
+    noisy = vae.codec_.dequantised
+    if noisy:
+        samples = -(-int(samples) // CELL_DRAWS) * CELL_DRAWS
+    encoded = vae._middle(data)
+    found, words = _summed(vae, data, encoded, y, method, int(samples))
+    values = found.log_mean + vae.units_.log_det
+    values = np.where((encoded.codes == -2).any(axis=1), -np.inf, values)
+    values[np.isneginf(encoded.log_det)] = -np.inf
+    filled = ("pixels",) if vae.units_.filled else noisy
+    pixels = vae.codec_.dimension if isinstance(vae.codec_, ImageCodec) else None
+    dimension = pixels or max(1, vae.architecture_.parts[-1].stop)
+    return LogDensity(
+        values=values,
+        kind="lower_bound",
+        method=words + (f", {CELL_DRAWS} places a rounding cell" if noisy else ""),
+        measure=vae.codec_.measure,
+        dequantised=filled,
+        gap=("variational", "dequantisation") if filled else ("variational",),
+        stderr=found.stderr,
+        diagnostics={
+            "khat": found.khat,
+            "good_khat": good_khat(int(samples)) if samples > 1 else float("nan"),
+            "ess": found.ess,
+            "bits_per_dim": -values / (dimension * math.log(2)),
+        },
+    )
+
+
+def quick(vae: VAE, data: Encoded, context: Floats | None) -> Floats:
+    """(n,) bounds by a few draws, without the units."""
+    return quick_values(vae, vae._matrix(data), context)
+
+
+def quick_values(vae: VAE, x: NDArray[Any], context: Floats | None) -> Floats:
+    """(n,) bounds of stored rows (n, D) by a few draws."""
+    seeds = np.arange(len(x), dtype=np.uint64)
+    blocks = vae.net_.log_weights(x, context, seeds, _QUICK)
+    return np.asarray(np.concatenate([_log_mean(log_w) for log_w in blocks]))
+
+
+def _summed(
+    vae: VAE, data: Dataset, encoded: Encoded, y: Any, method: str, samples: int
+) -> tuple[Weights, str]:
+    """Given y, or the sum over the y that were fitted: p(x) = sum_y p(y) p(x | y)."""
+    fitted = vae.context_
+    if fitted is None or y is not None:
+        context = None if fitted is None else fitted.encode(y, len(data))
+        return _weights(vae, data, encoded, context, method, samples)
+    found, shares, words = [], fitted.table()[1], ""
+    for row in fitted.table()[0]:
+        context = np.tile(row, (len(data), 1))
+        each, words = _weights(vae, data, encoded, context, method, samples)
+        found.append(each)
+    logs = np.stack([w.log_mean + s for w, s in zip(found, shares, strict=True)])
+    total = logsumexp(logs, axis=0)
+    share = np.exp(logs - total)
+    stderr = np.sqrt(sum((s * w.stderr) ** 2 for s, w in zip(share, found, strict=True)))
+    ess = sum(s * w.ess for s, w in zip(share, found, strict=True))
+    likeliest = np.argmax(logs, axis=0)
+    khat = np.stack([w.khat for w in found])[likeliest, np.arange(len(likeliest))]
+    return Weights(total, stderr, np.asarray(ess), khat), words + ", summed over y"
+
+
+def _weights(
+    vae: VAE, data: Dataset, encoded: Encoded, context: Floats | None, method: str, samples: int
+) -> tuple[Weights, str]:
+    x = vae._matrix(encoded)
+    seeds = mix(row_hashes(data, vae.net_seed_))
+    if method == "ais":
+        from .annealing import anneal
+
+        found, words = anneal(vae, x, context, seeds, samples)
+        log_det = np.where(np.isneginf(encoded.log_det), 0.0, encoded.log_det)
+        return replace(found, log_mean=found.log_mean + log_det), words
+    places, log_det = _places(vae, data, encoded)
+    each = -(-samples // len(log_det))
+
+    def blocks() -> Any:
+        at = 0
+        for log_w in vae.net_.log_weights(x, context, seeds, samples, places):
+            rows = slice(at, at + len(log_w))
+            at += len(log_w)
+            yield log_w + np.repeat(log_det[:, rows].T, each, axis=1)
+
+    if method == "iwae":
+        return summarise_blocks(blocks()), f"IWAE-{samples}"
+    parts = [(w.mean(1), w.std(1, ddof=1) if samples > 1 else w[:, 0] * np.nan) for w in blocks()]
+    mean, spread = (np.concatenate(p) for p in zip(*parts, strict=True))
+    n = np.full(len(mean), np.nan)
+    return Weights(mean, spread / math.sqrt(samples), n, n), f"ELBO, {samples} draws"
+
+
+def _places(
+    vae: VAE, data: Dataset, encoded: Encoded
+) -> tuple[list[NDArray[Any]] | None, Floats]:
+    """Stored rows at several places of their rounding cells, and the log-determinants (places, n)
+    there."""
+    if not vae.codec_.dequantised:
+        finite = np.where(np.isneginf(encoded.log_det), 0.0, encoded.log_det)
+        return None, finite[None]
+    found = [vae._encode(data, draw=k, draws=CELL_DRAWS) for k in range(CELL_DRAWS)]
+    log_det = np.stack([e.log_det for e in found])
+    return [vae._matrix(e) for e in found], np.where(np.isneginf(log_det), 0.0, log_det)
+
+
+def _log_mean(log_w: Floats) -> Floats:
+    return np.asarray(logsumexp(log_w, axis=1) - math.log(log_w.shape[1]))

@@ -1,0 +1,265 @@
+"""`VAE`: the class users meet, which binds a pair, the training loop and a codec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...artifact import Arrays
+from ...capabilities import Capabilities
+from ...data import Dataset, Encoded, ImageCodec
+from ...density import LogDensity
+from ...density_estimator import DensityEstimator
+from ...fitting import Fit
+from ...verdict import Reason
+from ..latent import LatentEstimator
+from .checks import BACKENDS
+from .report import Bound
+
+Floats = NDArray[np.float64]
+
+
+class VAE(LatentEstimator, DensityEstimator):
+    """A variational autoencoder: rows come from a few latents through a net; another net guesses the
+    latents of a row.
+
+    Densities are lower bounds, by importance samples from the encoder, whose diagnostics say how
+    tight. Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`.
+    What is None is chosen by the numbers of rows and values (see `plan`). Tables may have gaps: the
+    bound is then that of what is there (MIWAE).
+
+    Args:
+        latent_dim: latents; or two numbers for two layers, the one next to the data first.
+        net: "mlp", "conv" (images), or "auto".
+        hidden: sizes of the hidden layers; of a convolutional net, the one layer between pictures
+            and latents.
+        channels: of each halving of the picture by convolutions.
+        likelihood: "auto" by the values: of images Bernoulli for 0 and 1, categorical for a few
+            levels, discretised logistic for more, Gaussian for real values; of tables by each
+            column's kind. Images may ask for any of them, and for "continuous_bernoulli".
+        noise: of Gaussian and discretised logistic values: "column" learns one scale for each,
+            "shared" one for all, "row" lets the decoder say; a number is a standard deviation in
+            those of the data (levels: in half ranges), and is not learnt.
+        prior: "normal", "flow", "mixture" or "vamp".
+        posterior: "normal" or "flow".
+        objective: "elbo"; "iwae" and "dreg" raise the tighter bound of `n_samples` draws.
+        n_samples: draws a row in training; None is 1, and 8 for iwae and dreg.
+        beta: weight of the divergence from the prior, with objective "elbo".
+        warm_up: epochs over which beta rises from 0.
+        free_bits: nats that each latent may hold unpunished.
+        flow_layers, components: of the flows, and of the mixture priors.
+        activation, dropout: of the nets; None is "silu" for convolutions and "relu" else.
+        augment: changes of images while training, such as {"shift": 2, "flip": True}; see
+            `data.augment.Augment`.
+        n_importance: draws a row of `log_density`.
+        batch_size: rows a step.
+        learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
+        max_epochs: passes over the rows at most.
+        device: "cpu", "cuda"; None is the processor.
+        backend: "pyro" (torch) or "numpyro" (JAX; perceptrons on tables).
+        random_state: seed of initial weights, held-out rows, batches and what is drawn.
+    """
+
+    name: ClassVar[str] = "vae"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density="lower_bound",
+        discrete="native",
+        missing=True,
+        conditional=True,
+        latents=True,
+        images=True,
+        engines=("gradient",),
+        backends=BACKENDS,
+    )
+
+    def __init__(
+        self,
+        latent_dim: int | Sequence[int] | None = None,
+        *,
+        net: Literal["auto", "mlp", "conv"] = "auto",
+        hidden: Sequence[int] | None = None,
+        channels: Sequence[int] | None = None,
+        likelihood: str = "auto",
+        noise: str | float = "column",
+        prior: Literal["normal", "flow", "mixture", "vamp"] = "normal",
+        posterior: Literal["normal", "flow"] = "normal",
+        objective: Literal["elbo", "iwae", "dreg"] = "elbo",
+        n_samples: int | None = None,
+        beta: float = 1.0,
+        warm_up: float = 0.0,
+        free_bits: float = 0.0,
+        flow_layers: int = 4,
+        components: int = 100,
+        activation: str | None = None,
+        dropout: float = 0.0,
+        augment: Mapping[str, Any] | None = None,
+        n_importance: int = 128,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        max_epochs: int | None = None,
+        device: str | None = None,
+        backend: Literal["pyro", "numpyro"] = "pyro",
+        random_state: Any = None,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.net = net
+        self.hidden = hidden
+        self.channels = channels
+        self.likelihood = likelihood
+        self.noise = noise
+        self.prior = prior
+        self.posterior = posterior
+        self.objective = objective
+        self.n_samples = n_samples
+        self.beta = beta
+        self.warm_up = warm_up
+        self.free_bits = free_bits
+        self.flow_layers = flow_layers
+        self.components = components
+        self.activation = activation
+        self.dropout = dropout
+        self.augment = augment
+        self.n_importance = n_importance
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.max_epochs = max_epochs
+        self.device = device
+        self.backend = backend
+        self.random_state = random_state
+
+    # How likely
+
+    def log_density(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        method: Literal["iwae", "elbo", "ais"] = "iwae",
+        n_samples: int | None = None,
+    ) -> LogDensity:
+        """Lower bounds of how likely each row is, in nats and in the units of the data.
+
+        Args:
+            X: rows.
+            y: for a conditional fit, what to condition on; None sums over what was fitted.
+            method: "iwae" importance samples, with k-hat, effective sample size and standard error
+                of each row; "elbo" their plain mean; "ais" annealed importance sampling from the
+                posterior, for rows where k-hat is bad: it takes long.
+            n_samples: draws a row; None is `n_importance`. For "ais" the chains, None is 16.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        from .density import score
+
+        check_is_fitted(self)
+        return score(self, self._dataset(X, reset=False), y, method, n_samples)
+
+    def bound(self, X: Any, y: Any = None) -> Bound:
+        """The ELBO of rows in its parts: reconstruction, divergence, and each latent's share."""
+        from .report import bound
+
+        return bound(self, X, y)
+
+    def amortisation_gap(self, X: Any, y: Any = None, *, n_steps: int = 200) -> Floats:
+        """(n,) nats by which each row's ELBO rises when its own Gaussian q(z | x) is fitted to it
+        instead of read off the encoder."""
+        from .report import amortisation_gap
+
+        return amortisation_gap(self, X, y, n_steps)
+
+    def sample_latents(self, n: int, *, random_state: Any = None) -> Floats:
+        """(n, k) codes drawn from the prior."""
+        from ...checks import seed_of
+
+        seed = seed_of(self.random_state if random_state is None else random_state)
+        return np.asarray(self.net_.prior(n, seed))
+
+    def impute(self, X: Any, *, n_samples: int = 128, random_state: int = 0) -> Any:
+        """Rows with their gaps filled by what is expected of them given the rest: importance
+        weighted means of real columns, likeliest levels of discrete ones."""
+        from .impute import impute
+
+        return impute(self, X, n_samples, random_state)
+
+    # What the contract asks for
+
+    def _fit(
+        self, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
+    ) -> Iterable[Reason]:
+        from .fitting import fit_vae
+
+        return fit_vae(self, data, weights, context, fit)
+
+    def _matrix(self, data: Encoded) -> NDArray[Any]:
+        """(n, D) stored values: those of images, or continuous columns and level numbers, NaN where
+        missing."""
+        if isinstance(self.codec_, ImageCodec):
+            return data.x
+        codes = data.codes.astype(np.float64)
+        codes[data.codes == -1] = np.nan
+        return np.concatenate([data.x, np.maximum(codes, 0)], axis=1)
+
+    def _encoded(self, values: NDArray[Any]) -> Encoded:
+        n, d = len(values), values.shape[1]
+        if not isinstance(self.codec_, ImageCodec):
+            d = len(self.codec_.continuous_names)
+        codes = np.rint(values[:, d:]).astype(np.int32)
+        return Encoded(values[:, :d], codes, np.zeros(n))
+
+    def _codes(self, data: Encoded, context: Floats | None) -> Floats:
+        return np.asarray(self.net_.encode(self._matrix(data), context)[0])
+
+    def _rows(self, z: Floats, context: Floats | None) -> Encoded:
+        return self._encoded(self.net_.decode(z, context))
+
+    def _sample(
+        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+    ) -> Encoded:
+        first, second = rng.integers(2**31 - 1, size=2)
+        z = self.net_.prior(n, int(first))
+        return self._encoded(self.net_.decode(z, context, draw=int(second)))
+
+    def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
+        from .density import quick
+
+        return quick(self, data, context)
+
+    def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
+        from .density import score
+
+        return score(self, data, y, "iwae", None)
+
+    def _method(self) -> str:
+        return f"IWAE-{self.n_importance}"
+
+    def _network(self, rows: NDArray[Any] | None = None, device: Any = "cpu") -> Any:
+        from .backend_torch import TorchVAE
+
+        return TorchVAE(self.architecture_, self.units_, self.net_seed_, device, rows)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        state = {
+            "architecture": self.architecture_.to_json(),
+            "units": self.units_.to_json(),
+            "seed": self.net_seed_,
+            "n_steps": self.n_steps_,
+            "n_epochs": self.n_epochs_,
+            "kl": self.kl_per_latent_.tolist(),
+        }
+        return state, self.net_.arrays()
+
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from .build import Architecture
+        from .units import Units
+
+        self.architecture_ = Architecture.from_json(state["architecture"])
+        self.units_ = Units.from_json(state["units"])
+        self.net_seed_ = int(state["seed"])
+        self.latent_dim_ = self.architecture_.latent[0]
+        self.n_steps_, self.n_epochs_ = state["n_steps"], state["n_epochs"]
+        self.kl_per_latent_ = np.asarray(state["kl"], dtype=np.float64)
+        self.net_ = self._network()  # on the processor: this machine may have no other
+        self.net_.load(arrays)

@@ -1,0 +1,244 @@
+"""How a variational autoencoder is fitted: what its nets are, which rows they see, and what the
+verdict says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import ImageCodec
+from ...data.encoded import Encoded
+from ...errors import InputError
+from ...fitting import Fit
+from ...inference.gradient import finish, train
+from ...verdict import Reason
+from ..course import course, held_out
+from ..flow.checks import overfit
+from .build import Architecture
+from .checks import check, check_size, collapse
+from .observation import Part
+from .plan import Plan, plan
+from .training import Rows, Training
+from .units import Units, check_likelihood, of_images, of_table
+
+if TYPE_CHECKING:
+    from .estimator import VAE
+
+Floats = NDArray[np.float64]
+_START = 5000  # rows from which centres and biases start
+_HELD = 2000  # held-out rows that are evaluated
+
+
+def fit_vae(
+    vae: VAE, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
+) -> list[Reason]:
+    """Set the fitted attributes; return what was found."""
+    check(vae)
+    check_likelihood(vae.likelihood)
+    x = vae._matrix(data)
+    parts, vae.units_ = _parts(vae, x)
+    kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
+    held = np.zeros(len(x), dtype=bool)
+    if fit.validation is None:
+        held = held_out(fit.groups(), fit.rng()) & kept
+    numbers = np.flatnonzero(kept & ~held)
+    chosen = _plan(vae, len(numbers), x.shape[1], fit)
+    check_size(chosen.latent, x.shape[1])
+    vae.architecture_ = _architecture(vae, chosen, parts, x, context)
+    vae.latent_dim_ = chosen.latent[0]
+    vae.net_seed_ = fit.seed
+    some = np.sort(fit.rng().choice(numbers, min(_START, len(numbers)), replace=False))
+    net = trained = vae._network(x[some], _device(vae))
+    if vae.backend == "numpyro":
+        trained = _jax(vae, x[some])
+    rows = Rows(x, context, None if weights is None else weights / weights[numbers].mean(), numbers)
+    unseen = _unseen(vae, rows, held, fit)
+    learner = trained.learner(
+        rows, unseen, _training(vae, chosen, len(numbers)), fit.seed, _redraw(vae, fit)
+    )
+    settings, found = chosen.settings, []
+    if vae.backend == "pyro":
+        settings, found = _fitting_batch(learner, settings, len(numbers))
+    evaluate = None
+    if unseen is not None:
+        share = 1.0 if unseen.weights is None else unseen.weights[unseen.numbers]
+        share = share / np.mean(share)
+
+        def evaluate() -> Floats:
+            return np.asarray(learner.evaluate() * share)
+
+    loop = train(
+        learner,
+        len(numbers),
+        settings,
+        seed=fit.seed,
+        validation=evaluate,
+        checkpoints=fit.checkpoints,
+        deadline=fit.deadline,
+    )
+    outcome = finish(loop, fit.report)
+    trained.keep(learner)
+    if trained is not net:
+        net.load(trained.arrays())
+    vae.net_ = net
+    vae.n_steps_, vae.n_epochs_ = outcome.steps, outcome.epochs
+    found += course(outcome, settings)
+    if outcome.why == "diverged":
+        return found
+    return found + _looked_at(vae, rows, unseen, fit)
+
+
+def _parts(vae: VAE, x: NDArray[Any]) -> tuple[tuple[Part, ...], Units]:
+    if isinstance(vae.codec_, ImageCodec):
+        part, units = of_images(vae.codec_, vae.likelihood, x)
+        return (part,), units
+    if vae.net == "conv":
+        raise InputError('net is "conv", and a table was given; give images (n, height, width).')
+    parts = of_table(vae.codec_, vae.likelihood)
+    if not parts:
+        raise InputError("every column is constant or empty; there is nothing to model.")
+    return parts, Units()
+
+
+def _plan(vae: VAE, n: int, values: int, fit: Fit) -> Plan:
+    shape = fit.schema.image_shape or ()
+    return plan(
+        n,
+        values,
+        shape,
+        net=vae.net,
+        latent_dim=vae.latent_dim,
+        hidden=vae.hidden,
+        channels=vae.channels,
+        batch_size=vae.batch_size,
+        learning_rate=vae.learning_rate,
+        max_epochs=vae.max_epochs,
+        timed=fit.deadline() is not None,
+    )
+
+
+def _architecture(
+    vae: VAE, chosen: Plan, parts: tuple[Part, ...], x: NDArray[Any], context: Floats | None
+) -> Architecture:
+    conv = chosen.net == "conv"
+    return Architecture(
+        net=chosen.net,
+        parts=parts,
+        latent=chosen.latent,
+        shape=vae.schema_.image_shape or (),
+        context=0 if context is None else context.shape[1],
+        hidden=chosen.hidden,
+        channels=chosen.channels,
+        activation=vae.activation or ("silu" if conv else "relu"),
+        dropout=float(vae.dropout),
+        noise=vae.noise if isinstance(vae.noise, str) else float(vae.noise),
+        missing=x.dtype.kind == "f" and not conv and bool(np.isnan(x).any()),
+        prior=vae.prior,
+        posterior=vae.posterior,
+        flow_layers=vae.flow_layers,
+        components=vae.components,
+    )
+
+
+def _jax(vae: VAE, some: NDArray[Any]) -> Any:
+    """The nets on JAX, to be trained; the same numbers then serve on torch."""
+    from .backend_jax import JaxVAE, unsupported
+
+    reason = unsupported(vae.architecture_)
+    if reason is not None:
+        raise InputError(reason)
+    return JaxVAE(vae.architecture_, vae.units_, vae.net_seed_, some)
+
+
+def _device(vae: VAE) -> Any:
+    if vae.backend != "pyro":
+        return "cpu"
+    from ..nets.machine import device_of
+
+    return device_of(vae.device)
+
+
+def _training(vae: VAE, chosen: Plan, n: int) -> Training:
+    steps = max(1, n // min(chosen.settings.batch_size, n))
+    default = 1 if vae.objective == "elbo" else 8
+    return Training(
+        objective=vae.objective,
+        samples=default if vae.n_samples is None else int(vae.n_samples),
+        beta=float(vae.beta),
+        warm_up=round(vae.warm_up * steps),
+        free_bits=float(vae.free_bits),
+        augment=_augment(vae),
+    )
+
+
+def _augment(vae: VAE) -> Callable[..., Any] | None:
+    if not vae.augment:
+        return None
+    if not isinstance(vae.codec_, ImageCodec):
+        raise InputError("augment changes images, and a table was given; leave it out.")
+    from ...data.augment import Augment
+
+    pixels = vae.codec_.pixels
+    try:
+        change = Augment(**vae.augment, low=pixels.low, high=pixels.high)
+    except TypeError:
+        raise InputError(
+            f"augment is {dict(vae.augment)}; expected changes such as "
+            '{"shift": 2, "flip": True}; see ppgen.data.augment.Augment.'
+        ) from None
+    if pixels.kind == "real":
+        return change
+    return lambda images, generator: change(images, generator).round()
+
+
+def _unseen(vae: VAE, rows: Rows, held: NDArray[np.bool_], fit: Fit) -> Rows | None:
+    """Held-out rows: the caller's or ours; the first few thousand of a random order."""
+    if fit.validation is not None:
+        x = vae._matrix(fit.validation)
+        rows, numbers = Rows(x, fit.validation_context, None, rows.numbers), np.arange(len(x))
+    else:
+        numbers = np.flatnonzero(held)
+    if not len(numbers):
+        return None
+    if len(numbers) > _HELD:
+        numbers = np.sort(fit.rng().choice(numbers, _HELD, replace=False))
+    return rows._replace(numbers=numbers)
+
+
+def _redraw(vae: VAE, fit: Fit) -> Callable[[int], NDArray[Any]] | None:
+    again = fit.redraw
+    return None if again is None else lambda epoch: vae._matrix(again(epoch))
+
+
+def _fitting_batch(learner: Any, settings: Any, n: int) -> tuple[Any, list[Reason]]:
+    from ..nets.machine import shrinking
+
+    asked = min(settings.batch_size, n)
+    _, size = shrinking(lambda k: learner.probe(np.arange(k)), asked, "training")
+    if size == asked:
+        return settings, []
+    what = f"a batch of {asked} rows does not fit in memory; {size} do, and were taken."
+    return replace(settings, batch_size=size), [
+        Reason("warn", what, f"Set batch_size={size}, or make the nets smaller.")
+    ]
+
+
+def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit) -> list[Reason]:
+    from .density import quick_values
+
+    def log_prob(x: NDArray[Any], context: Floats | None) -> Floats:
+        return quick_values(vae, x, context)
+
+    def part(of: Rows) -> Any:
+        at = fit.rng().permutation(of.numbers)[:_HELD]
+        at.sort()
+        return of.x[at], None if of.context is None else of.context[at], None
+
+    found = overfit(log_prob, part(rows), None if unseen is None else part(unseen), fit.rng())
+    x, context, _ = part(rows if unseen is None else unseen)
+    vae.kl_per_latent_ = vae.net_.kl(x, context)
+    return [*found, *collapse(vae.kl_per_latent_)]

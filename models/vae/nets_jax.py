@@ -1,0 +1,233 @@
+"""The nets of a variational autoencoder in JAX: functions of one dict of arrays, which has torch's
+names and shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from .observation_jax import Observation, levels_of
+
+if TYPE_CHECKING:
+    from .build import Architecture
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "tanh": jnp.tanh,
+    "elu": jax.nn.elu,
+}
+FIXED = ("features.centre", "features.gain")  # arrays that are not learnt
+_MOST_LEVELS = 64  # from which categorical values are numbers to the encoder
+_WIDEST = 3.0  # of log s: nothing learns from wider
+_NETS = ("encoder", "decoder", "up", "down")
+
+
+def unsupported(architecture: Architecture) -> str | None:
+    """What of an architecture has no NumPyro pair, and what to do; None where it has one."""
+    a = architecture
+    if a.net != "mlp":
+        return (
+            f'net is {a.net!r}; backend "numpyro" has perceptrons. Take net="mlp", or '
+            'backend="pyro".'
+        )
+    if a.prior not in ("normal", "mixture"):
+        return (
+            f'prior is {a.prior!r}; backend "numpyro" has normal and mixture. Take one of them, or '
+            'backend="pyro".'
+        )
+    if a.posterior != "normal":
+        return (
+            f'posterior is {a.posterior!r}; backend "numpyro" has normal. Take it, or '
+            'backend="pyro".'
+        )
+    return None
+
+
+class Nets(eqx.Module):
+    """All that is learnt, theta and phi, and what the encoder's inputs are centred by.
+
+    Attributes:
+        architecture: what the nets are.
+        arrays: name -> array, as `initial` gives them.
+        key: of dropout; None while not training.
+    """
+
+    architecture: Architecture = eqx.field(static=True)
+    arrays: dict[str, Array]
+    key: Array | None = None
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of latents, 1 or 2."""
+        return len(self.architecture.latent)
+
+    @property
+    def learnt(self) -> dict[str, Array]:
+        """theta and phi."""
+        return {name: a for name, a in self.arrays.items() if name not in FIXED}
+
+    def given(self, learnt: Mapping[str, Array], key: Array | None = None) -> Nets:
+        """The nets with other theta and phi."""
+        return replace(self, arrays=self.arrays | dict(learnt), key=key)
+
+    @property
+    def observation(self) -> Observation:
+        """p(x | z), cutting up what the decoder gives."""
+        return observation(self.architecture, self.arrays)
+
+    def encode(self, x: Array, context: Array | None = None) -> Array:
+        """What the posterior takes, (n, 2 k)."""
+        return self._net("encoder", join(self.features(x), context))
+
+    def decode(self, z_1: Array, context: Array | None = None) -> Array:
+        """(*, P) what p(x | z_1, c) takes."""
+        return self._net("decoder", join(z_1, context))
+
+    def q_1(self, encoded: Array) -> tuple[Array, Array]:
+        """Mean and log standard deviation of q(z_1 | x, c)."""
+        return split(encoded)
+
+    def q_2(self, z_1: Array) -> tuple[Array, Array]:
+        """Mean and log standard deviation of q(z_2 | z_1)."""
+        return split(self._net("up", z_1))
+
+    def p_1(self, z_2: Array) -> tuple[Array, Array]:
+        """Mean and log standard deviation of p(z_1 | z_2)."""
+        return split(self._net("down", z_2))
+
+    def mixture(self) -> tuple[Array, Array, Array]:
+        """Logits, means and log scales of the mixture prior."""
+        log_s = jnp.clip(self.arrays["prior.log_scale"], -10.0, _WIDEST)
+        return self.arrays["prior.logits"], self.arrays["prior.mean"], log_s
+
+    def features(self, y: Array) -> Array:
+        """What the encoder sees of rows (n, D): values centred and scaled, levels as indicators,
+        gaps as zeros beside a mask of what is there."""
+        plain, levels = places(self.architecture)
+        known, zeroed = ~jnp.isnan(y), jnp.nan_to_num(y)
+        at = jnp.asarray(plain, jnp.int32)
+        centred = (zeroed[:, at] - self.arrays["features.centre"]) * self.arrays["features.gain"]
+        found = [centred * known[:, at]]
+        for place, count in levels:
+            seen = jnp.where(known[:, place], zeroed[:, place], -1.0).astype(jnp.int32)
+            found.append(jax.nn.one_hot(seen, count, dtype=y.dtype))
+        if self.architecture.missing:
+            found.append(known.astype(y.dtype))
+        return jnp.concatenate(found, -1)
+
+    def _net(self, name: str, h: Array) -> Array:
+        a = self.architecture
+        activation = ACTIVATIONS[a.activation]
+        step = 3 if a.dropout else 2
+        last = step * len(_hidden(a, name))
+        for i in range(0, last, step):
+            h = activation(self._linear(f"{name}.{i}", h))
+            if a.dropout and self.key is not None:
+                key = jr.fold_in(jr.fold_in(self.key, _NETS.index(name)), i)
+                kept = jr.bernoulli(key, 1 - a.dropout, h.shape)
+                h = jnp.where(kept, h / (1 - a.dropout), 0.0)
+        return self._linear(f"{name}.{last}", h)
+
+    def _linear(self, name: str, h: Array) -> Array:
+        return h @ self.arrays[f"{name}.weight"].T + self.arrays[f"{name}.bias"]
+
+
+def observation(a: Architecture, arrays: Mapping[str, Array]) -> Observation:
+    """p(x | z) with the scales that are among the arrays."""
+    prefix = "observation.log_scales."
+    scales = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    return Observation(a.parts, a.noise, a.missing, scales)
+
+
+def initial(
+    a: Architecture, seed: int, rows: NDArray[np.float64] | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Where theta and phi start: uniform in +-1 / sqrt(inputs), the decoder's last biases such that
+    each value has its mean or share in the rows; a pure function of its arguments.
+
+    Args:
+        rows: (n, D) model values; None where weights are loaded next.
+    """
+    seen = observation(a, {})
+    plain, levels = places(a)
+    arrays: dict[str, NDArray[np.float64]] = {
+        f"observation.log_scales.{i}": v for i, v in seen.start_scales().items()
+    }
+    arrays["features.centre"], arrays["features.gain"] = _spread(plain, rows)
+    inputs = len(plain) + sum(k for _, k in levels) + (seen.n_values if a.missing else 0)
+    k, outputs = a.latent[0], sum(seen.outputs)
+    ends = {"encoder": (inputs + a.context, 2 * k), "decoder": (k + a.context, outputs)}
+    if len(a.latent) == 2:
+        ends |= {"up": (k, 2 * a.latent[1]), "down": (a.latent[1], 2 * k)}
+    rng = np.random.default_rng(seed)
+    for name, (first, last) in ends.items():
+        sizes = (first, *_hidden(a, name), last)
+        for i, (n_in, n_out) in enumerate(pairwise(sizes)):
+            at, bound = f"{name}.{(3 if a.dropout else 2) * i}", 1 / math.sqrt(n_in)
+            arrays[f"{at}.weight"] = rng.uniform(-bound, bound, (n_out, n_in))
+            arrays[f"{at}.bias"] = rng.uniform(-bound, bound, n_out)
+        if name == "decoder" and rows is not None:
+            arrays[f"{at}.bias"] = seen.start(rows)
+    if a.prior == "mixture":
+        size = (a.components, a.latent[-1])
+        arrays["prior.mean"], arrays["prior.log_scale"] = rng.normal(size=size), np.zeros(size)
+        arrays["prior.logits"] = np.zeros(a.components)
+    return arrays
+
+
+def places(a: Architecture) -> tuple[list[int], list[tuple[int, int]]]:
+    """Of a row as the encoder sees it: where its numbers are, and (place, count) of its levels."""
+    plain: list[int] = []
+    levels: list[tuple[int, int]] = []
+    for part in a.parts:
+        at = range(part.start, part.stop)
+        if part.kind == "categorical" and max(part.levels) < _MOST_LEVELS:
+            levels += list(zip(at, levels_of(part), strict=True))
+        else:
+            plain += list(at)
+    return plain, levels
+
+
+def _spread(
+    plain: list[int], rows: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The centre of each number, and one gain for all."""
+    if rows is None or not plain:
+        return np.zeros(len(plain)), np.ones(())
+    y = rows[:, plain]
+    known = ~np.isnan(y)
+    mean = np.where(known, y, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    square = np.where(known, (y - mean) ** 2, 0.0).sum() / max(known.sum(), 1)
+    return mean, np.asarray(1 / max(math.sqrt(square), 1e-3))
+
+
+def _hidden(a: Architecture, net: str) -> tuple[int, ...]:
+    if net == "decoder":
+        return a.hidden[::-1]
+    return a.hidden if net == "encoder" else a.hidden or (16,)
+
+
+def split(raw: Array) -> tuple[Array, Array]:
+    """Mean and log standard deviation of what an encoder gives, (*, 2 k)."""
+    m, log_s = jnp.split(raw, 2, -1)
+    return m, jnp.clip(log_s, -10.0, _WIDEST)
+
+
+def join(a: Array, context: Array | None) -> Array:
+    """(*, n, k) beside (n, c)."""
+    if context is None:
+        return a
+    return jnp.concatenate((a, jnp.broadcast_to(context, (*a.shape[:-1], context.shape[-1]))), -1)

@@ -1,0 +1,154 @@
+"""p(z) and q(z | x): the two ends of the latent space.
+
+Priors over z in R^k:
+
+- "normal": Normal(0, I);
+- "flow": f(z) ~ Normal(0, I) for an invertible net f (see `models.flow.pyro`);
+- "mixture": sum_j w_j Normal(m_j, diag s_j^2), all learnt;
+- "vamp": sum_j w_j q(z | u_j), the posteriors of learnt pseudo-inputs u_j (of a flow posterior,
+  its Gaussian base).
+
+Posteriors: "normal", Normal(m(x), diag s(x)^2), and "flow", of which that is the base.
+
+References: Tomczak and Welling, "VAE with a VampPrior", 2018, https://arxiv.org/abs/1705.07120;
+Rezende and Mohamed, "Variational inference with normalizing flows", 2015,
+https://arxiv.org/abs/1505.05770; Chen et al., "Variational lossy autoencoder" (flow priors), 2017,
+https://arxiv.org/abs/1611.02731.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from pyro.contrib.zuko import ZukoToPyro
+from pyro.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+    TransformedDistribution,
+)
+from torch import Tensor, nn
+
+from ..flow.pyro import build
+
+PRIORS = ("normal", "flow", "mixture", "vamp")
+POSTERIORS = ("normal", "flow")
+_WIDEST = 3.0  # of log s, in the posterior and the mixture: nothing learns from wider
+
+
+def normal(m: Tensor, log_s: Tensor) -> Any:
+    """Normal(m, diag s^2) over the last axis."""
+    return Independent(Normal(m, torch.exp(log_s), validate_args=False), 1, validate_args=False)
+
+
+def split(raw: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log standard deviation of what an encoder gives, (*, 2 k)."""
+    m, log_s = raw.chunk(2, -1)
+    return m, log_s.clamp(-10.0, _WIDEST)
+
+
+class NormalPrior(nn.Module):
+    """Normal(0, I)."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(k), persistent=False)
+
+    def forward(self) -> Any:
+        return normal(self.zero, self.zero)
+
+
+class FlowPrior(nn.Module):
+    """An affine coupling flow in front of Normal(0, I)."""
+
+    def __init__(self, k: int, layers: int, hidden: int, seed: int) -> None:
+        super().__init__()
+        self.flow = build(
+            "realnvp", k, n_transforms=layers, hidden=(hidden, hidden), lu=False, seed=seed
+        )
+
+    def forward(self) -> Any:
+        return ZukoToPyro(self.flow())
+
+
+class MixturePrior(nn.Module):
+    """A mixture of diagonal Gaussians that is learnt."""
+
+    def __init__(self, k: int, components: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.randn(components, k))
+        self.log_scale = nn.Parameter(torch.zeros(components, k))
+        self.logits = nn.Parameter(torch.zeros(components))
+
+    def forward(self) -> Any:
+        return _mixture(self.logits, self.mean, self.log_scale.clamp(-10.0, _WIDEST))
+
+
+class VampPrior(nn.Module):
+    """The mixture of the posteriors of pseudo-inputs.
+
+    Args:
+        encode: pseudo-inputs (components, F) -> (components, 2 k).
+        inputs: (components, F) where they start: rows of the data.
+    """
+
+    def __init__(self, k: int, encode: Callable[[Tensor], Tensor], inputs: Tensor) -> None:
+        super().__init__()
+        self.k = k
+        self.inputs = nn.Parameter(inputs.clone())
+        self.logits = nn.Parameter(torch.zeros(len(inputs)))
+        self._encode = (encode,)  # in a tuple: the encoder is no part of the prior
+
+    def forward(self) -> Any:
+        raw = self._encode[0](self.inputs)
+        return _mixture(self.logits, *split(raw[..., : 2 * self.k]))
+
+
+def _mixture(logits: Tensor, m: Tensor, log_s: Tensor) -> Distribution:
+    return MixtureSameFamily(
+        Categorical(logits=logits, validate_args=False), normal(m, log_s), validate_args=False
+    )
+
+
+class NormalPosterior(nn.Module):
+    """Normal(m, diag s^2) of encoder outputs (n, 2 k)."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.n_inputs = 2 * k
+
+    def forward(self, raw: Tensor) -> Any:
+        return normal(*split(raw))
+
+
+class FlowPosterior(nn.Module):
+    """z = T(z_0; h), z_0 ~ Normal(m, diag s^2), of encoder outputs (m, log s, h)."""
+
+    def __init__(self, k: int, layers: int, hidden: int, seed: int) -> None:
+        super().__init__()
+        self.k, self.context = k, k
+        self.n_inputs = 2 * k + self.context
+        self.flow = build(
+            "realnvp",
+            k,
+            self.context,
+            n_transforms=layers,
+            hidden=(hidden, hidden),
+            lu=False,
+            seed=seed,
+        )
+
+    def forward(self, raw: Tensor) -> Any:
+        m, log_s = split(raw[..., : 2 * self.k])
+        transform = self.flow(raw[..., 2 * self.k :]).transform
+        return TransformedDistribution(normal(m, log_s), [transform.inv], validate_args=False)
+
+
+def components(k: int) -> int:
+    """Default number of components of a mixture over k latents."""
+    return min(500, 50 * math.ceil(math.sqrt(k)))
