@@ -1,0 +1,128 @@
+"""Rows to codes for whoever looks into a latent space, with the checks that all of them need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset, as_dataset
+from ..errors import InputError
+
+Floats = NDArray[np.float64]
+Draws = Literal["prior", "gaussian", "codes"]
+
+
+def codes_of(model: Any, X: Any, y: Any = None, name: str = "X") -> Floats:
+    """(n, k) codes of rows: what `model.encode` gives; `y` is one value, or one a row.
+
+    Raises:
+        InputError: if the model has no latents, or a code is not finite.
+    """
+    if not (hasattr(model, "encode") and hasattr(model, "decode")):
+        raise InputError(
+            f"{type(model).__name__} has no latent space to look into; use an autoencoder or a "
+            "variational one, which have `encode` and `decode`."
+        )
+    if not isinstance(X, Dataset) and hasattr(X, "__len__") and len(X) == 0:
+        raise InputError(f"{name} has no rows; give at least one.")
+    if y is not None:
+        y = labels(y, len(as_dataset(X, model.schema_)))
+    codes = np.asarray(model.encode(X) if y is None else model.encode(X, y), np.float64)
+    if codes.ndim != 2 or not np.isfinite(codes).all():
+        raise InputError(
+            f"the codes of {name} are not finite; the fit cannot be looked into. See its verdict_."
+        )
+    return codes
+
+
+def code_of_row(model: Any, row: Any, y: Any = None, name: str = "row") -> Floats:
+    """(k,) the code of one row: an image (C, H, W), a row (d,), or one row in any container.
+
+    Raises:
+        InputError: if there is more than one row.
+    """
+    schema = getattr(model, "schema_", None)
+    if isinstance(row, np.ndarray | list | tuple):
+        array = row if isinstance(row, np.ndarray) else np.asarray(row, object)
+        single = array.ndim == (1 if schema is None or schema.image_shape is None else 3)
+        row = (array[None] if isinstance(row, np.ndarray) else [row]) if single else row
+    codes = codes_of(model, row, y, name)
+    if len(codes) != 1:
+        raise InputError(f"{name} has {len(codes)} rows; give one.")
+    found: Floats = codes[0]
+    return found
+
+
+def n_latents(model: Any) -> int:
+    """The number of latents of a model that has a prior."""
+    return int(np.asarray(model.sample_latents(1, random_state=0)).shape[1])
+
+
+def labels(y: Any, n: int) -> Any:
+    """`y` for n rows: one value repeated, or n as they are.
+
+    Raises:
+        InputError: if there are neither 1 nor n.
+    """
+    if isinstance(y, Mapping) or hasattr(y, "columns"):
+        columns = as_dataset(y).columns
+        return {name: _repeated(np.asarray(values), n) for name, values in columns.items()}
+    return _repeated(np.atleast_1d(np.asarray(y)), n)
+
+
+def latent_draws(
+    model: Any, n: int, draws: Draws, *, X: Any, y: Any = None, rng: np.random.Generator
+) -> Floats:
+    """(n, k) codes: of the prior, of a Gaussian fitted to the codes of X, or codes of X."""
+    if draws == "prior":
+        found = model.sample_latents(n, random_state=int(rng.integers(2**31 - 1)))
+        return np.asarray(found, np.float64)
+    codes = codes_of(model, X, y)
+    if draws == "codes":
+        return codes[rng.choice(len(codes), n, replace=len(codes) < n)]
+    if len(codes) < 2:
+        raise InputError(f"{len(codes)} row given; a Gaussian of codes needs at least 2.")
+    covariance = np.atleast_2d(np.cov(codes, rowvar=False))
+    return rng.multivariate_normal(codes.mean(axis=0), covariance, size=n, method="eigh")
+
+
+def source_of(model: Any, draws: Draws | None, otherwise: Draws) -> Draws:
+    """Where draws come from: as asked, else the prior, else `otherwise`.
+
+    Raises:
+        InputError: for another word, or a prior that the model lacks.
+    """
+    has_prior = hasattr(model, "sample_latents")
+    if draws is None:
+        return "prior" if has_prior else otherwise
+    if draws not in ("prior", "gaussian", "codes"):
+        raise InputError(f"draws is {draws!r}; expected 'prior', 'gaussian' or 'codes'.")
+    if draws == "prior" and not has_prior:
+        raise InputError(f"{type(model).__name__} has no prior; draws='gaussian' or 'codes' do.")
+    return draws
+
+
+def decoded(model: Any, z: Floats, y: Any) -> Dataset:
+    """Decoded rows of codes (n, k)."""
+    return made_rows(model, model.decode(z) if y is None else model.decode(z, labels(y, len(z))))
+
+
+def made_rows(model: Any, rows: Any) -> Dataset:
+    """Rows that a model made, as a `Dataset`."""
+    schema = model.schema_
+    if schema.image_shape is None:
+        return as_dataset(rows, schema)
+    # Expected pixels lie between the levels that were fitted, which `as_dataset` would refuse.
+    images = np.asarray(rows, np.float64).reshape(-1, *schema.image_shape)
+    return Dataset(schema, like="numpy:float64", images=images)
+
+
+def _repeated(y: NDArray[Any], n: int) -> NDArray[Any]:
+    if len(y) == n:
+        return y
+    if len(y) != 1:
+        raise InputError(f"y has {len(y)} rows; expected one for all, or {n}, one a row.")
+    return np.repeat(y, n, axis=0)

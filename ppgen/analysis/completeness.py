@@ -1,0 +1,192 @@
+"""Whether draws of a latent space decode to rows that the data accept.
+
+    completeness   the share of decoded draws whose distance to the k-th nearest training row is at
+                   most the (1 - alpha) quantile of that distance among held-out real rows. The
+                   control is the same share for held-out rows, half of them judged by the other.
+
+The distance counts every column in robust standard deviations, and sees images through their
+principal components. This judge knows nothing of the model. It sees what is unlike the data, not
+what is left out of it: a decoder that always gives one likely row has completeness 1;
+`sample_quality` has the coverage. Decoded rows are expectations, without the noise of p(x | z), so
+they may be accepted more often than real rows are; `rows="sampled"` judges `model.sample` instead.
+
+Reference: From variational to deterministic autoencoders (Ghosh, Sajjadi, Vergari, Black,
+Schölkopf, 2020) https://arxiv.org/abs/1903.12436 (a Gaussian fitted to the codes where there is no
+prior)
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset, as_dataset
+from ..errors import InputError
+from .coding import Draws, decoded, latent_draws, made_rows, source_of
+from .features import Features
+from .finding import plus_minus
+
+Floats = NDArray[np.float64]
+
+N_DRAWS = 500
+_BOOTSTRAP = 200
+_MAX_TRAIN = 10_000
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """Whether draws decode to rows like the data.
+
+    Attributes:
+        value: share of draws accepted.
+        stderr: its standard error, over draws and held-out rows.
+        control: share of held-out real rows accepted, near 1 - alpha.
+        control_stderr: its standard error.
+        threshold: the largest distance accepted.
+        alpha: share of real rows that the threshold turns away.
+        neighbours: k, of the distance.
+        rows: "decoded" or "sampled".
+        draws: where the codes were drawn from.
+        n, n_held_out: how many draws and held-out rows.
+    """
+
+    value: float
+    stderr: float
+    control: float
+    control_stderr: float
+    threshold: float
+    alpha: float
+    neighbours: int
+    rows: Literal["decoded", "sampled"]
+    draws: Draws
+    n: int
+    n_held_out: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"completeness {plus_minus(self.value, self.stderr)} "
+            f"(real rows {plus_minus(self.control, self.control_stderr)})"
+        )
+
+
+def completeness(
+    model: Any,
+    train: Any,
+    held_out: Any,
+    y: Any = None,
+    *,
+    n: int = N_DRAWS,
+    alpha: float = 0.05,
+    neighbours: int = 5,
+    rows: Literal["decoded", "sampled"] = "decoded",
+    draws: Draws | None = None,
+    seed: int = 0,
+) -> Completeness:
+    """The share of draws whose rows the data accept, beside the share of real rows.
+
+    Args:
+        model: fitted, with `encode` and `decode`.
+        train: real rows to be near to.
+        held_out: other real rows, which set the threshold. The model should not have seen them.
+        y: what to condition on, where the fit is conditional: one value for all. Give then rows of
+            that value only.
+        n: draws.
+        alpha: share of real rows turned away.
+        neighbours: k: the distance is that to the k-th nearest training row.
+        rows: "decoded" for expected rows of draws, "sampled" for what `model.sample` gives.
+        draws: "prior", "gaussian" (fitted to the codes of `train`) or "codes" (of `train`, which
+            only tests reconstruction); by default the prior, and a Gaussian where there is none.
+        seed: of draws, halves and resamples.
+
+    Raises:
+        InputError: for too few rows or draws, or alpha outside (0, 1/2].
+    """
+    real, other = as_dataset(train, model.schema_), as_dataset(held_out, model.schema_)
+    if not 0 < alpha <= 0.5:
+        raise InputError(f"alpha is {alpha}; expected a share above 0 and at most 0.5.")
+    if rows not in ("decoded", "sampled"):
+        raise InputError(f"rows is {rows!r}; expected 'decoded' or 'sampled'.")
+    least = int(np.ceil(2 / alpha))
+    if len(real) <= neighbours or len(other) < least or n < 10 or neighbours < 1:
+        raise InputError(
+            f"{len(real)} training rows, {len(other)} held-out rows and {n} draws given; the "
+            f"{neighbours}-th neighbour and alpha={alpha:g} need more than {max(neighbours, 1)}, "
+            f"at least {least} and at least 10. Give more rows, or a larger alpha."
+        )
+    source = "prior" if rows == "sampled" else source_of(model, draws, "gaussian")
+    rng = np.random.default_rng([seed, 0xC1])
+    if rows == "sampled":
+        drawn = _sampled(model, n, y, int(rng.integers(2**31 - 1)))
+    else:
+        drawn = decoded(model, latent_draws(model, n, source, X=train, y=y, rng=rng), y)
+    if len(real) > _MAX_TRAIN:
+        real = real.take(np.sort(rng.choice(len(real), _MAX_TRAIN, replace=False)))
+    features = Features.fit(real)
+    pool = features.space(real)
+    of_draws = neighbour_distance(pool, features.space(drawn), neighbours)
+    of_real = rng.permutation(neighbour_distance(pool, features.space(other), neighbours))
+    value, control, threshold = _accepted(of_draws, of_real, alpha)
+    again = [
+        _accepted(rng.choice(of_draws, n), _resampled(of_real, rng), alpha)[:2]
+        for _ in range(_BOOTSTRAP)
+    ]
+    errors = np.std(again, axis=0, ddof=1)
+    return Completeness(
+        value,
+        float(errors[0]),
+        control,
+        float(errors[1]),
+        threshold=threshold,
+        alpha=alpha,
+        neighbours=neighbours,
+        rows=rows,
+        draws=source,
+        n=n,
+        n_held_out=len(other),
+    )
+
+
+def neighbour_distance(pool: Floats, rows: Floats, k: int) -> Floats:
+    """(n,) the distance to the k-th nearest row of the pool."""
+    from sklearn.neighbors import NearestNeighbors
+
+    found, _ = NearestNeighbors(n_neighbors=k).fit(pool).kneighbors(rows)
+    return np.asarray(found[:, -1], np.float64)
+
+
+def _accepted(of_draws: Floats, of_real: Floats, alpha: float) -> tuple[float, float, float]:
+    """The share of draws, the cross-fitted share of real rows, and the threshold."""
+    threshold = _quantile(of_real, alpha)
+    halves = (of_real[::2], of_real[1::2])
+    control = np.concatenate(
+        [halves[0] <= _quantile(halves[1], alpha), halves[1] <= _quantile(halves[0], alpha)]
+    )
+    return float((of_draws <= threshold).mean()), float(control.mean()), threshold
+
+
+def _quantile(distances: Floats, alpha: float) -> float:
+    """The ceil((1 - alpha)(m + 1))-th smallest: above it lie at most alpha of further rows."""
+    place = int(np.ceil((1 - alpha) * (len(distances) + 1))) - 1
+    return float(np.sort(distances)[min(place, len(distances) - 1)])
+
+
+def _resampled(of_real: Floats, rng: np.random.Generator) -> Floats:
+    """A bootstrap of each half by itself, so that no row lands in both."""
+    again = np.empty_like(of_real)
+    for start in (0, 1):
+        half = of_real[start::2]
+        again[start::2] = rng.choice(half, len(half))
+    return again
+
+
+def _sampled(model: Any, n: int, y: Any, seed: int) -> Dataset:
+    if not hasattr(model, "sample"):
+        raise InputError(f"{type(model).__name__} has no `sample`; use rows='decoded'.")
+    given = {} if y is None else {"y": y}
+    return made_rows(model, model.sample(n, random_state=seed, **given))

@@ -1,0 +1,66 @@
+"""Codes in some layout with the rows they decode to: what a walk through a latent space gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Schema, as_dataset
+from ..errors import InputError
+from .coding import labels
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Codes laid out in some shape, and the rows they decode to.
+
+    Attributes:
+        codes: (*shape, k).
+        rows: the decoded rows, shape flattened in C order: (n, C, H, W) for images, else the
+            container that was fitted.
+        schema: what the rows are.
+    """
+
+    codes: Floats
+    rows: Any
+    schema: Schema
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How the rows are laid out."""
+        return self.codes.shape[:-1]
+
+    @property
+    def images(self) -> Floats:
+        """(*shape, C, H, W).
+
+        Raises:
+            InputError: if the rows are no images.
+        """
+        if self.schema.image_shape is None:
+            raise InputError("the decoded rows are a table, no images; use `.columns`.")
+        return np.asarray(self.rows, np.float64).reshape(*self.shape, *self.schema.image_shape)
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Column name -> (*shape,) values.
+
+        Raises:
+            InputError: if the rows are images.
+        """
+        if self.schema.image_shape is not None:
+            raise InputError("the decoded rows are images, no table; use `.images`.")
+        found = as_dataset(self.rows, self.schema).columns
+        return {name: np.asarray(values).reshape(self.shape) for name, values in found.items()}
+
+
+def decode_codes(model: Any, codes: Floats, y: Any) -> Decoded:
+    """The rows of codes (*shape, k); `y` is one value for all, or one a code."""
+    flat = codes.reshape(-1, codes.shape[-1])
+    rows = model.decode(flat) if y is None else model.decode(flat, labels(y, len(flat)))
+    return Decoded(codes, rows, model.schema_)

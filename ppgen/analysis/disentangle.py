@@ -1,0 +1,193 @@
+"""How far latents follow known factors of variation, one each: four scores at one front.
+
+| score | asks | best | chance |
+|---|---|---|---|
+| `mig` | does one latent know a factor, and no other? | 1 | 0 |
+| `sap` | does one latent alone predict a factor? | 1 | 0 |
+| `dci` | what does a learner of the factors read? | 1 | 0 |
+| `factor_vae` | which latent stands still while a factor does? | 1 | 1 / f |
+
+None of them changes when latents are permuted, scaled, shifted or turned around. MIG, SAP and DCI
+work on rows with known factors; the FactorVAE score renders its own. The definitions, with what is
+done otherwise than in the papers, stand in `mig`, `sap`, `dci` and `factorvae`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from .coding import codes_of
+from .dci import TREES, Dci, dci
+from .factors import BINS, Factors, check_codes
+from .factorvae import FactorVaeScore, factor_vae_score
+from .finding import plus_minus
+from .mig import mutual_information_gap
+from .sap import attribute_predictability_gap
+
+Floats = NDArray[np.float64]
+
+_GROUPS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Disentanglement:
+    """Disentanglement scores.
+
+    Attributes:
+        names: of the f factors.
+        mig, sap: the mean gaps over factors in [0, 1], `mig_of`, `sap_of` (f,) those of each.
+        mig_stderr, sap_stderr: standard errors over rows (jackknife of ten groups).
+        dci: disentanglement, completeness and informativeness.
+        factor_vae: the FactorVAE score, None where nothing could be rendered.
+        n: rows scored.
+    """
+
+    names: tuple[str, ...]
+    mig: float
+    mig_stderr: float
+    mig_of: Floats
+    sap: float
+    sap_stderr: float
+    sap_of: Floats
+    dci: Dci
+    factor_vae: FactorVaeScore | None
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers, lists and names."""
+        found: dict[str, Any] = {
+            "mig": self.mig,
+            "mig_stderr": self.mig_stderr,
+            "sap": self.sap,
+            "sap_stderr": self.sap_stderr,
+            "dci_disentanglement": self.dci.disentanglement,
+            "dci_completeness": self.dci.completeness,
+            "dci_informativeness": self.dci.informativeness,
+            "n": self.n,
+            "factors": {
+                name: {
+                    "mig": float(self.mig_of[j]),
+                    "sap": float(self.sap_of[j]),
+                    "dci_completeness": float(self.dci.completeness_of[j]),
+                    "dci_informativeness": float(self.dci.informativeness_of[j]),
+                }
+                for j, name in enumerate(self.names)
+            },
+        }
+        if self.factor_vae is not None:
+            found["factor_vae"] = self.factor_vae.value
+            found["factor_vae_stderr"] = self.factor_vae.stderr
+            found["factor_vae_chance"] = self.factor_vae.chance
+        return found
+
+    def __str__(self) -> str:
+        parts = [
+            f"MIG {plus_minus(self.mig, self.mig_stderr)}",
+            f"SAP {plus_minus(self.sap, self.sap_stderr)}",
+            f"DCI {self.dci.disentanglement:.3f} / {self.dci.completeness:.3f} / "
+            f"{self.dci.informativeness:.3f}",
+        ]
+        if self.factor_vae is not None:
+            score = self.factor_vae
+            parts.append(
+                f"FactorVAE {plus_minus(score.value, score.stderr)} (chance {score.chance:.3f})"
+            )
+        return ", ".join(parts)
+
+
+def disentanglement(
+    model: Any,
+    rows: Any,
+    factors: ArrayLike,
+    *,
+    y: Any = None,
+    names: Sequence[str] | None = None,
+    categorical: Collection[int | str] = (),
+    render: Callable[[Floats], Any] | None = None,
+    factor_values: Sequence[ArrayLike] | None = None,
+    n_votes: int = 800,
+    bins: int = BINS,
+    trees: int = TREES,
+    seed: int = 0,
+) -> Disentanglement:
+    """Disentanglement scores of a model's codes.
+
+    Args:
+        model: fitted, with `encode`.
+        rows: n rows with known factors.
+        factors: (n, f) their factors, as numbers.
+        y: what the rows are conditioned on, where the fit is conditional.
+        names: of the factors.
+        categorical: names or places of the factors that have no order, such as a shape.
+        render: factors (m, f) -> rows, for the FactorVAE score; None leaves it out.
+        factor_values: f arrays of values to render; None takes those of `factors`.
+        n_votes: of the FactorVAE score.
+        bins: the most bins of a latent or factor, for mutual information.
+        trees: of each forest.
+        seed: of halves, forests and votes.
+
+    Raises:
+        InputError: if rows and factors differ in number, a factor never changes, or there are too
+            few rows.
+    """
+    known = Factors.of(factors, names, categorical)
+    codes = check_codes(codes_of(model, rows, y), len(known))
+    voted = None
+    if render is not None:
+        if y is not None and np.size(y) != 1:
+            raise InputError("rendered rows need one y for all; give one, or no `render`.")
+        values = [np.unique(v) for v in known.values.T] if factor_values is None else factor_values
+        voted = factor_vae_score(
+            lambda made: codes_of(model, made, y), render, values, seed=seed, n_votes=n_votes
+        )
+    return scores_of_codes(codes, known, bins=bins, trees=trees, seed=seed, factor_vae=voted)
+
+
+def scores_of_codes(
+    codes: ArrayLike,
+    factors: Factors,
+    *,
+    bins: int = BINS,
+    trees: int = TREES,
+    seed: int = 0,
+    factor_vae: FactorVaeScore | None = None,
+) -> Disentanglement:
+    """`disentanglement` of codes (n, k) that are at hand."""
+    z = check_codes(codes, len(factors))
+
+    def mig(codes: Floats, known: Factors) -> Floats:
+        return mutual_information_gap(codes, known, bins)
+
+    def sap(codes: Floats, known: Factors) -> Floats:
+        return attribute_predictability_gap(codes, known, seed)
+
+    mig_of, sap_of = mig(z, factors), sap(z, factors)
+    return Disentanglement(
+        factors.names,
+        float(mig_of.mean()),
+        _jackknife(mig, z, factors, seed),
+        mig_of,
+        float(sap_of.mean()),
+        _jackknife(sap, z, factors, seed),
+        sap_of,
+        dci(z, factors, trees=trees, seed=seed),
+        factor_vae,
+        len(z),
+    )
+
+
+def _jackknife(
+    score: Callable[[Floats, Factors], Floats], codes: Floats, factors: Factors, seed: int
+) -> float:
+    """Standard error of a mean score by leaving out a tenth of the rows at a time."""
+    n = len(factors)
+    group = np.random.default_rng([seed, 0x1A]).permutation(np.arange(n) % _GROUPS)
+    left = [np.flatnonzero(group != g) for g in range(_GROUPS)]
+    found = np.array([float(score(codes[rows], factors.take(rows)).mean()) for rows in left])
+    return float(np.sqrt((_GROUPS - 1) * found.var()))

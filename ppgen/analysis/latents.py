@@ -1,0 +1,253 @@
+"""Walks through a latent space: what the decoder makes of codes that no row had.
+
+With e(x) the code of a row (the mean of q(z | x)) and g(z) the expected row that is decoded,
+
+    traverse       g(z with z_j set to v), one latent j after the other, v over a span
+    interpolate    g of a path from code a to code b, straight or along the sphere
+    arithmetic     g(e(x) + scale * (mean of e over one group - mean of e over another))
+
+References:
+    Importance weighted autoencoders (Burda, Grosse, Salakhutdinov, 2016)
+    https://arxiv.org/abs/1509.00519 (activity: the variance of e(x)_j over rows)
+    Sampling generative networks (White, 2016) https://arxiv.org/abs/1609.04468 (the sphere)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from .coding import code_of_row, codes_of, n_latents
+from .decoded import Decoded, decode_codes
+from .latent_map import latent_map as latent_map
+from .latent_map import manifold as manifold
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+_PARALLEL = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Traversal(Decoded):
+    """Decoded rows of shape (dims, steps).
+
+    Attributes:
+        dims: the latents walked along, one a line.
+        values: (dims, steps) what each was set to.
+        activity: (dims,) the variance of the codes along it; NaN where no rows were given.
+    """
+
+    dims: tuple[int, ...]
+    values: Floats
+    activity: Floats
+
+
+def activity(codes: Floats) -> Floats:
+    """(k,) the variance of each latent's code over rows; near 0 where a latent says nothing."""
+    return np.asarray(np.var(codes, axis=0), np.float64)
+
+
+def traverse(
+    model: Any,
+    at: Any = None,
+    *,
+    X: Any = None,
+    y: Any = None,
+    dims: Sequence[int] | None = None,
+    span: tuple[float, float] = (-3.0, 3.0),
+    steps: int = 9,
+    unit: Literal["latent", "std"] = "latent",
+    most: int | None = None,
+) -> Traversal:
+    """Set one latent after the other to values over a span, the rest held, and decode.
+
+    Args:
+        model: fitted, with `encode` and `decode`.
+        at: the row whose code is held; None holds zeros, the middle of a standard normal prior, or
+            the mean code of X for a model that has no prior.
+        X: rows whose codes say which latents are active, and their standard deviations.
+        y: what to condition on, where the fit is conditional: one value.
+        dims: latents to walk along, in this order; None takes all, the most active first where X
+            is given.
+        span: the first and the last value.
+        steps: how many values.
+        unit: "latent" for a span in the latents' own units, "std" for one in standard deviations
+            of X's codes around their mean.
+        most: keep this many of the first latents.
+
+    Raises:
+        InputError: for a latent that is not there, a span without width, fewer than 2 steps, more
+            than one row in `at`, or no X where it is needed.
+    """
+    _check_steps(steps)
+    low, high = _span(span)
+    codes = None if X is None else codes_of(model, X, y)
+    if unit not in ("latent", "std"):
+        raise InputError(f"unit is {unit!r}; expected 'latent' or 'std'.")
+    if unit == "std" and codes is None:
+        raise InputError("a span in standard deviations needs rows to take them from; give X.")
+    base = _base(model, at, codes, y)
+    k = len(base)
+    spread = np.full(k, np.nan) if codes is None else activity(codes)
+    order = np.arange(k) if codes is None else np.argsort(-spread, kind="stable")
+    if most is not None and most < 1:
+        raise InputError(f"most is {most}; expected how many latents to keep, at least 1.")
+    chosen = _dims(order if dims is None else dims, k)[:most]
+    values = np.repeat(np.linspace(low, high, steps)[None], len(chosen), axis=0)
+    if unit == "std":
+        assert codes is not None
+        scale = np.sqrt(spread)[chosen, None]
+        values = codes.mean(axis=0)[chosen, None] + scale * values
+    grid = np.tile(base, (len(chosen), steps, 1))
+    for line, j in enumerate(chosen):
+        grid[line, :, j] = values[line]
+    made = decode_codes(model, grid, y)
+    return Traversal(
+        made.codes, made.rows, made.schema, tuple(int(j) for j in chosen), values, spread[chosen]
+    )
+
+
+def interpolate(
+    model: Any,
+    a: Any,
+    b: Any,
+    *,
+    steps: int = 9,
+    how: Literal["linear", "spherical"] = "linear",
+    codes: bool = False,
+    y: Any = None,
+) -> Decoded:
+    """Rows decoded along a path from one code to another; shape (steps,).
+
+    Args:
+        model: fitted, with `encode` and `decode`.
+        a, b: one row each; or (k,) codes with `codes=True`.
+        steps: how many, both ends included.
+        how: see `path`.
+        codes: whether a and b are codes.
+        y: what to condition on, where the fit is conditional: one value.
+
+    Raises:
+        InputError: for fewer than 2 steps, more than one row, codes of another length, or an
+            unknown way.
+    """
+    ends = [_code(end, name) if codes else code_of_row(model, end, y, name)
+            for end, name in ((a, "a"), (b, "b"))]  # fmt: skip
+    if codes:
+        _check_width(model, ends)
+    return decode_codes(model, path(ends[0], ends[1], steps=steps, how=how), y)
+
+
+def path(
+    a: ArrayLike, b: ArrayLike, *, steps: int, how: Literal["linear", "spherical"] = "linear"
+) -> Floats:
+    """(steps, k) codes from a to b, both included.
+
+    "linear" goes straight. "spherical" turns the direction from a to b at constant speed in their
+    plane, while the length goes straight from |a| to |b|: draws of a high-dimensional normal prior
+    lie near a sphere, whose inside the straight way cuts through. Codes that point the same way,
+    or opposite ways (no one plane is theirs), or have no length, are joined straight.
+
+    Raises:
+        InputError: for fewer than 2 steps, codes of different lengths, or an unknown way.
+    """
+    _check_steps(steps)
+    a, b = _code(a, "a"), _code(b, "b")
+    if len(a) != len(b):
+        raise InputError(f"a has {len(a)} latents, b has {len(b)}; expected codes of one model.")
+    if how not in ("linear", "spherical"):
+        raise InputError(f"how is {how!r}; expected 'linear' or 'spherical'.")
+    t = np.linspace(0, 1, steps)[:, None]
+    straight = (1 - t) * a + t * b
+    long_a, long_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if how == "linear" or min(long_a, long_b) == 0:
+        return straight
+    u, v = a / long_a, b / long_b
+    # The half-angle form keeps its accuracy near 0 and pi, where arccos loses it.
+    angle = 2 * float(np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)))
+    if np.sin(angle) < _PARALLEL:
+        return straight
+    turned = (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)
+    found = ((1 - t) * long_a + t * long_b) * turned
+    found[0], found[-1] = a, b
+    return np.asarray(found, np.float64)
+
+
+def arithmetic(
+    model: Any, plus: Any, minus: Any, to: Any, *, scale: float = 1.0, y: Any = None
+) -> Decoded:
+    """Add the difference of two groups' mean codes to the codes of rows, and decode; shape (n,).
+
+    Args:
+        model: fitted, with `encode` and `decode`.
+        plus, minus: rows with and without what is to be added.
+        to: the rows it is added to.
+        scale: how much of it; negative takes it away.
+        y: what to condition on, where the fit is conditional: one value.
+
+    Raises:
+        InputError: if a group has no rows, or scale is not a finite number.
+    """
+    if not np.isfinite(scale):
+        raise InputError(f"scale is {scale}; expected a finite number.")
+    groups = [
+        codes_of(model, rows, y, name)
+        for rows, name in ((plus, "plus"), (minus, "minus"), (to, "to"))
+    ]
+    step = groups[0].mean(axis=0) - groups[1].mean(axis=0)
+    return decode_codes(model, groups[2] + scale * step, y)
+
+
+def _base(model: Any, at: Any, codes: Floats | None, y: Any) -> Floats:
+    if at is not None:
+        return code_of_row(model, at, y, "at")
+    if hasattr(model, "sample_latents"):
+        return np.zeros(n_latents(model) if codes is None else codes.shape[1])
+    if codes is None:
+        raise InputError(
+            f"{type(model).__name__} has no prior, so no middle to start from; give `at`, a row, "
+            "or X, rows whose mean code is taken."
+        )
+    return np.asarray(codes.mean(axis=0), np.float64)
+
+
+def _dims(dims: Sequence[int] | Ints, k: int) -> Ints:
+    chosen = np.asarray(dims)
+    whole = chosen.ndim == 1 and len(chosen) > 0 and np.issubdtype(chosen.dtype, np.integer)
+    if not whole or (chosen < 0).any() or (chosen >= k).any():
+        raise InputError(f"dims is {list(dims)!r}; expected latents among 0 to {k - 1}.")
+    return chosen.astype(np.intp)
+
+
+def _span(span: tuple[float, float]) -> tuple[float, float]:
+    values = np.asarray(span, np.float64)
+    if values.shape != (2,) or not np.isfinite(values).all() or values[0] == values[1]:
+        raise InputError(f"span is {span!r}; expected two different numbers, such as (-3, 3).")
+    return float(values[0]), float(values[1])
+
+
+def _check_steps(steps: int) -> None:
+    if not isinstance(steps, int | np.integer) or steps < 2:
+        raise InputError(f"steps is {steps!r}; expected a whole number of at least 2.")
+
+
+def _code(code: ArrayLike, name: str) -> Floats:
+    found = np.asarray(code, np.float64)
+    if found.ndim != 1 or not len(found) or not np.isfinite(found).all():
+        raise InputError(
+            f"{name} is a code of shape {found.shape}; expected (k,) finite numbers, one a latent."
+        )
+    return found
+
+
+def _check_width(model: Any, codes: Sequence[Floats]) -> None:
+    k = n_latents(model) if hasattr(model, "sample_latents") else len(codes[0])
+    for code in codes:
+        if len(code) != k:
+            raise InputError(f"a code of {len(code)} latents was given; the model has {k}.")

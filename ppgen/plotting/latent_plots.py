@@ -1,0 +1,175 @@
+"""Latents as bars and lines: the KL of each latent, and what a table's columns do along one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from .axis import shortened
+from .latent_map import PALETTE, side_legend
+from .style import ACCENT, MUTED, REAL, RULE, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+
+MAX_COLUMNS = 12
+MAX_LINES = 6
+MAX_NAMED = 40
+
+
+def kl_bars(kl: ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figure:
+    """The mean KL divergence of each latent's posterior from the prior, the largest first.
+
+    Args:
+        kl: (k,) nats a row.
+        threshold: latents below it are inactive, and grey.
+        title: of the figure; by default how many are active.
+
+    Raises:
+        InputError: if kl is not one finite number a latent.
+    """
+    values = np.asarray(kl, np.float64)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise InputError(f"kl of shape {values.shape} given; expected one finite number a latent.")
+    order = np.argsort(-values, kind="stable")
+    tall = values[order]
+    active = tall >= threshold
+    place = np.arange(len(tall))
+    with styled():
+        made = figure(float(np.clip(0.16 * len(tall) + 0.9, 2.6, 7.0)), 2.2)
+        axes = made.subplots()
+        axes.bar(place[active], tall[active], width=0.8, color=ACCENT)
+        if not active.all():
+            # No bar would show: a foot says that there is a latent.
+            top = float(max(tall.max(), threshold))
+            foot = np.maximum(tall[~active], 0.012 * top)
+            axes.bar(place[~active], foot, width=0.8, color=REAL)
+        if threshold > 0.03 * tall.max():
+            axes.axhline(threshold, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
+        _latent_ticks(axes, order)
+        axes.set_xlim(-0.7, len(tall) - 0.3)
+        axes.set_ylabel("KL, nats a row")
+        said = title or f"{int(active.sum())} of {len(tall)} latents active"
+        axes.set_title(shortened(said, 60), parse_math=False)
+    return made
+
+
+def traversal_lines(
+    values: ArrayLike,
+    columns: Mapping[str, ArrayLike],
+    labels: Sequence[str] | None = None,
+    *,
+    reach: Mapping[str, tuple[float, float]] | None = None,
+    across: int = 4,
+    title: str = "",
+) -> Figure:
+    """Each column's predicted value while one latent changes: a panel a column, a line a latent.
+
+    Args:
+        values: (steps,) or (dims, steps) what the latent is set to, such as `traverse(...).values`.
+        columns: name -> (dims, steps) numbers or levels, such as `traverse(...).columns`.
+        labels: of the latents; "latent 1", "latent 2", ... by default.
+        reach: name -> the least and greatest value of the data, so that a panel is no narrower
+            than they and a line that hardly moves looks so.
+        across: panels side by side.
+        title: of the figure.
+
+    The first 12 columns and the first 6 latents are drawn; the title says if there are more.
+
+    Raises:
+        InputError: for values or columns of another shape.
+    """
+    tables = {name: np.asarray(v) for name, v in columns.items()}
+    if not tables:
+        raise InputError("no columns given; expected name -> (dims, steps) values.")
+    dims, steps = shape = next(iter(tables.values())).shape[:2] or (0, 0)
+    x = np.asarray(values, np.float64)
+    x = np.broadcast_to(x, shape) if x.shape in ((steps,), shape) else x
+    if x.shape != shape or any(v.shape != shape for v in tables.values()):
+        raise InputError(
+            f"values of shape {x.shape} and columns of {sorted({v.shape for v in tables.values()})}"
+            " given; expected (dims, steps), the same of all."
+        )
+    named = [f"latent {i + 1}" for i in range(dims)] if labels is None else list(labels)
+    if len(named) != dims:
+        raise InputError(f"{len(named)} labels given for {dims} latents; give one each.")
+    drawn = list(tables.items())[:MAX_COLUMNS]
+    lines = range(min(dims, MAX_LINES))
+    wide = min(across, len(drawn))
+    down = -(-len(drawn) // wide)
+    with styled():
+        made = figure(1.75 * wide + 1.0, 1.5 * down + 0.4)
+        grid = list(made.subplots(down, wide, squeeze=False, sharex=True).ravel())
+        for axes, (name, table) in zip(grid, drawn, strict=False):
+            heights, levels = _heights(table)
+            for i in reversed(lines):
+                style = "-" if levels is None else "steps-mid"
+                axes.plot(x[i], heights[i], color=PALETTE[i], drawstyle=_draw(style))
+            if levels is not None:
+                axes.set_yticks(range(len(levels)), [shortened(v, 10) for v in levels])
+                axes.set_ylim(-0.4, len(levels) - 0.6)
+            else:
+                axes.locator_params(axis="y", nbins=4)
+                if reach is not None and name in reach:
+                    axes.update_datalim([(x.min(), v) for v in reach[name]])
+                    axes.autoscale_view(scalex=False)
+            axes.set_title(shortened(name, 22), parse_math=False)
+        for axes in grid[len(drawn) :]:
+            axes.remove()
+        _under(grid[: len(drawn)], wide)
+        side_legend(made, [(shortened(named[i], 16), PALETTE[i]) for i in lines], line=True)
+        made.supxlabel("value of the latent", fontsize=9, color=MUTED)
+        left_out = _left_out(dims, len(tables))
+        made.suptitle(
+            shortened(" ".join(t for t in (title, left_out) if t), 90),
+            fontsize=9.5,
+            x=0.01,
+            ha="left",
+            parse_math=False,
+        )
+    return made
+
+
+def _heights(table: NDArray[Any]) -> tuple[Floats, list[str] | None]:
+    """Numbers as they are; levels as places, with their names."""
+    if table.dtype.kind in "iufb":
+        return table.astype(np.float64), None
+    levels, place = np.unique(table.astype(str), return_inverse=True)
+    return place.reshape(table.shape).astype(np.float64), [str(v) for v in levels]
+
+
+def _draw(style: str) -> Any:
+    return "default" if style == "-" else style
+
+
+def _left_out(dims: int, columns: int) -> str:
+    said = []
+    if dims > MAX_LINES:
+        said.append(f"{MAX_LINES} of {dims} latents")
+    if columns > MAX_COLUMNS:
+        said.append(f"{MAX_COLUMNS} of {columns} columns")
+    return f"({', '.join(said)})" if said else ""
+
+
+def _latent_ticks(axes: Axes, order: NDArray[np.intp]) -> None:
+    if len(order) > MAX_NAMED:
+        axes.set_xticks([])
+        axes.set_xlabel("latents, the largest first")
+        return
+    axes.set_xticks(range(len(order)), [str(j + 1) for j in order])
+    axes.tick_params(axis="x", length=0, labelsize=7)
+    axes.set_xlabel("latent")
+
+
+def _under(panels: Sequence[Axes], wide: int) -> None:
+    """Numbers below each panel that has none beneath it."""
+    for place, axes in enumerate(panels):
+        axes.tick_params(labelbottom=place + wide >= len(panels))
+        axes.locator_params(axis="x", nbins=5)
