@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,9 +73,7 @@ class PyroLearner(TorchLearner):
         self._store: Any = {"params": {}, "constraints": {}}
         modules = [m for m in (module, model, guide) if isinstance(m, torch.nn.Module)]
         density = None if log_density is None else self._densities
-        super().__init__(
-            {}, self._loss, modules=modules, log_density=density, seed=seed, clip=clip
-        )
+        super().__init__({}, self._loss, modules=modules, log_density=density, seed=seed, clip=clip)
         with self.inside(), torch.no_grad():
             # One pass makes what is made lazily: autoguides, `pyro.param` sites.
             first = self._batch(torch.arange(min(2, _rows(data))))
@@ -88,7 +86,7 @@ class PyroLearner(TorchLearner):
                     named.setdefault(id(p), (f"{owner}.{name}", p))
         for name, p in self._store["params"].items():
             named.setdefault(id(p), (f"param.{name}", p))
-        self.own({name: p for name, p in named.values()}, optimiser)
+        self.own(dict(named.values()), optimiser)
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ state, and the number of steps taken. All of it is in `state`, so that a fit tha
 bit for bit. Torch's global random state is left as found.
 """
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 import contextlib

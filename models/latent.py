@@ -7,11 +7,12 @@ scikit-learn transformer, `transform` gives the codes and `inverse_transform` de
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from ..data import Dataset, Encoded, ImageCodec
@@ -83,6 +84,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
     def inverse_transform(self, Z: Any) -> Any:
         """`decode`, under scikit-learn's name."""
         return self.decode(Z)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # codes are always float64
+        return cast(Tags, tags)
 
     @property
     def _n_features_out(self) -> int:

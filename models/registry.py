@@ -10,7 +10,7 @@ from ..artifact import read_run
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from ..density_estimator import DensityEstimator
+    from ..estimator import Estimator
 
 
 class Entry(NamedTuple):
@@ -32,6 +32,12 @@ MODELS: dict[str, Entry] = {
     "gmm": Entry("gmm", "GaussianMixture", "gmm", "Gaussian mixture, mixed columns and gaps"),
     "flow": Entry(
         "flow", "NormalizingFlow", "flow", "normalizing flow: RealNVP, MAF, neural splines"
+    ),
+    "autoencoder": Entry(
+        "autoencoder",
+        "Autoencoder",
+        "autoencoder",
+        "autoencoder: linear, perceptron, convolutional, denoising",
     ),
     "vae": Entry("vae", "VAE", "vae", "variational autoencoder, of tables and images"),
 }
@@ -59,7 +65,7 @@ def expand(name: str) -> tuple[str, ...]:
     return members
 
 
-def get(name: str) -> type[DensityEstimator]:
+def get(name: str) -> type[Estimator]:
     """The class of a model.
 
     Raises:
@@ -72,11 +78,11 @@ def get(name: str) -> type[DensityEstimator]:
         )
     entry = MODELS[name]
     module = import_module(f".{entry.module}", __package__)
-    found: type[DensityEstimator] = getattr(module, entry.class_name)
+    found: type[Estimator] = getattr(module, entry.class_name)
     return found
 
 
-def load(path: str | os.PathLike[str]) -> DensityEstimator:
+def load(path: str | os.PathLike[str]) -> Estimator:
     """The fitted estimator that `save` wrote.
 
     Raises:

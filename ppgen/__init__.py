@@ -14,15 +14,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .analysis.completeness import completeness as completeness
+    from .analysis.continuity import continuity as continuity
     from .analysis.datatree import to_datatree as to_datatree
+    from .analysis.disentangle import disentanglement as disentanglement
+    from .analysis.latent_map import latent_map as latent_map
+    from .analysis.latent_map import manifold as manifold
+    from .analysis.latents import arithmetic as arithmetic
+    from .analysis.latents import interpolate as interpolate
+    from .analysis.latents import traverse as traverse
+    from .analysis.reconstruction import reconstruction_error as reconstruction_error
+    from .data.augment import Augment as Augment
     from .data.dataset import Dataset as Dataset
     from .data.dataset import as_dataset as as_dataset
     from .data.readers import read as read
     from .data.schema import Column as Column
     from .data.schema import Schema as Schema
+    from .data.sprites import sprites as sprites
     from .density import LogDensity as LogDensity
     from .errors import FitError as FitError
     from .errors import InputError as InputError
+    from .models.autoencoder import Autoencoder as Autoencoder
     from .models.baseline import Gaussian as Gaussian
     from .models.baseline import IndependentColumns as IndependentColumns
     from .models.baseline import KernelDensity as KernelDensity
@@ -38,6 +50,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Autoencoder": "models.autoencoder",
+    "Augment": "data.augment",
     "Column": "data.schema",
     "Dataset": "data.dataset",
     "FitError": "errors",
@@ -52,18 +66,32 @@ _HOME = {
     "StudyResult": "study",
     "VAE": "models.vae",
     "Verdict": "verdict",
+    "arithmetic": "analysis.latents",
     "as_dataset": "data.dataset",
     "compare": "study",
+    "completeness": "analysis.completeness",
+    "continuity": "analysis.continuity",
+    "disentanglement": "analysis.disentangle",
+    "interpolate": "analysis.latents",
+    "latent_map": "analysis.latent_map",
     "load": "models.registry",
+    "manifold": "analysis.latent_map",
     "read": "data.readers",
+    "reconstruction_error": "analysis.reconstruction",
     "run_study": "study",
+    "sprites": "data.sprites",
     "to_datatree": "analysis.datatree",
+    "traverse": "analysis.latents",
 }
+
+_MODULES = ("analysis", "plotting")
 
 __all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'ppgen' has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -28,6 +28,9 @@ class Capabilities:
             scikit-learn's densities.
         conditions: whether `condition`, `impute` and `sample(given=...)` answer p(rest | some
             columns).
+        imputes: whether `impute` fills gaps though `conditions` is not answered.
+        samples: whether `sample` gives rows like those fitted; by default what has a density does.
+        supervised: whether `fit` needs labels y.
         draws: whether a posterior over parameters can be drawn.
         latents: whether rows have latent variables to look at.
         images: whether images are modelled as such.
@@ -43,9 +46,21 @@ class Capabilities:
     weights: bool = True
     conditional: bool = False
     conditions: bool = False
+    imputes: bool = False
+    samples: bool | None = None
+    supervised: bool = False
     draws: bool = False
     latents: bool = False
     images: bool = False
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
     min_rows: int = 2
+
+    def __post_init__(self) -> None:
+        if self.samples is None:
+            object.__setattr__(self, "samples", self.density is not None)
+
+    @property
+    def fills_gaps(self) -> bool:
+        """Whether there is an `impute`."""
+        return self.conditions or self.imputes

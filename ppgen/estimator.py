@@ -123,7 +123,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.data_fingerprint_: str = data.fingerprint()
         self.context_: Context | None = None
         context = None
-        if self.capabilities.conditional and y is not None:
+        if self._conditions_on(y):
             self.context_ = Context.fit(y, len(data), weights)
             context = self.context_.encode(y)
         with progress_bar(self.name, clock, show=progress) as show:
@@ -142,7 +142,9 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
                     checkpoint_dir, self._fingerprint(seed, seconds, *map(digest, of))
                 )
             self.posterior_: dict[str, NDArray[Any]] | None = None
-            reasons = [*column_reasons(self.schema_), *self._fit(encoded, weights, context, told)]
+            reasons = list(self._fit(encoded, weights, context, told))
+            if self.capabilities.density is not None:
+                reasons = [*column_reasons(self.schema_), *reasons]
         self.verdict_ = Verdict.of(reasons)
         self.trace_ = told.trace
         self.fit_seconds_ = clock.seconds()
@@ -185,6 +187,10 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
                 "case."
             )
         return data
+
+    def _conditions_on(self, y: Any) -> bool:
+        """Whether `y` is what the rows are modelled given."""
+        return self.capabilities.conditional and y is not None
 
     def _fit_codec(self, data: Dataset, weights: NDArray[np.float64] | None) -> Codec | ImageCodec:
         if data.images is not None:

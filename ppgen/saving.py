@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,12 +18,12 @@ from .errors import InputError
 from .verdict import Verdict
 
 if TYPE_CHECKING:
-    from .density_estimator import DensityEstimator
+    from .estimator import Estimator
 
-E = TypeVar("E", bound="DensityEstimator")
+E = TypeVar("E", bound="Estimator")
 
 
-def save_fit(estimator: DensityEstimator, path: str | os.PathLike[str]) -> Path:
+def save_fit(estimator: Estimator, path: str | os.PathLike[str]) -> Path:
     """Write a fitted estimator as a run folder: numbers and JSON, no code."""
     state, arrays = estimator._state()
     params, param_arrays = _split_params(estimator.get_params(deep=False))
@@ -88,6 +89,8 @@ def _split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
             plain[name] = None
         elif isinstance(value, np.ndarray):
             arrays[name] = value
+        elif is_dataclass(value) and not isinstance(value, type):
+            plain[name] = asdict(value)
         elif isinstance(value, np.generic):
             plain[name] = value.item()
         else:

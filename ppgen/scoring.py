@@ -26,7 +26,7 @@ _BLOCK = 1 << 18  # rows encoded at a time
 def score_rows(estimator: DensityEstimator, data: Dataset, y: Any) -> LogDensity:
     """The log density of rows, with what it claims."""
     values, stderr = map(np.concatenate, zip(*_blocks(estimator, data, y), strict=True))
-    _warn_unseen(estimator, data, values)
+    warn_unseen(estimator, data, values)
     noisy = estimator.codec_.dequantised
     return LogDensity(
         values=values,
@@ -74,7 +74,8 @@ def _log_prob(estimator: DensityEstimator, data: Encoded, context: Floats | None
     return np.asarray(logsumexp(terms, axis=0))
 
 
-def _warn_unseen(estimator: DensityEstimator, data: Dataset, values: Floats) -> None:
+def warn_unseen(estimator: DensityEstimator, data: Dataset, values: Floats) -> None:
+    """Name the levels that the fit never saw, where rows have probability zero."""
     if not np.isneginf(values).any():
         return
     for column, seen in estimator.codec_.unseen(data).items():

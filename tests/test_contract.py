@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -18,6 +19,7 @@ from ppgen.models import registry
 from .zoo import (
     CLASSES,
     ROUGH,
+    WITHOUT_DENSITY,
     ZOO,
     each_class,
     each_model,
@@ -29,7 +31,11 @@ from .zoo import (
 
 
 def test_the_zoo_holds_every_model_of_the_registry() -> None:
-    assert {ZOO[name]().name for name in CLASSES} == set(registry.names())
+    named = {ZOO[name]().name for name in CLASSES}
+    assert named | set(WITHOUT_DENSITY) == set(registry.names())
+    for name in registry.names():
+        has_density = registry.get(name).capabilities.density is not None
+        assert has_density == (name not in WITHOUT_DENSITY), name
     for name, make in ZOO.items():
         assert registry.get(make().name) is type(make()), name
 
@@ -116,8 +122,7 @@ def test_likely_rows_score_above_unlikely_ones(name: str) -> None:
 def test_a_density_of_one_column_integrates_to_one(name: str) -> None:
     model = ZOO[name]().fit(numbers()[:, :1])
     grid = np.linspace(-40, 60, 20_001)
-    total = np.trapezoid(np.exp(model.score_samples(grid[:, None])), grid)
-    assert total == pytest.approx(1, abs=2e-3)
+    _integrates_to_one(model.log_density(grid[:, None]), grid)
 
 
 @each_class
@@ -126,8 +131,15 @@ def test_a_density_of_lengths_integrates_to_one(name: str) -> None:
     model = ZOO[name]().fit(data)
     assert model.schema_["length"].kind == "positive"
     grid = np.exp(np.linspace(-12, 8, 20_001))
-    log_p = model.score_samples(ppgen.as_dataset({"length": grid}, model.schema_))
-    assert np.trapezoid(np.exp(log_p), grid) == pytest.approx(1, abs=2e-3)
+    _integrates_to_one(model.log_density(ppgen.as_dataset({"length": grid}, model.schema_)), grid)
+
+
+def _integrates_to_one(density: ppgen.LogDensity, grid: NDArray[np.float64]) -> None:
+    """Up to the grid, and five standard errors of what is random."""
+    mass = np.exp(density.values) * np.gradient(grid)
+    stderr = 0.0 if density.stderr is None else np.sqrt(np.nansum((mass * density.stderr) ** 2))
+    assert mass.sum() == pytest.approx(1, abs=2e-3 + 5 * stderr)
+    assert stderr < 4e-3
 
 
 @each_refit
@@ -137,7 +149,10 @@ def test_units_shift_the_density_by_their_log(name: str) -> None:
     expected = fitted(name).score_samples(rows) - 2 * np.log(factor)
     # Rounding decides where a chain goes; the mean over rows and draws hardly moves.
     if name in ROUGH:
-        assert scaled.mean() == pytest.approx(expected.mean(), abs=0.1)
+        # Scaled rows have other hashes, so other rows are held out: short fits of a VAE to 180 rows
+        # then differ by up to 0.14 nats; a forgotten Jacobian would be 2.8.
+        allowed = 0.3 if name.startswith("vae") else 0.1
+        assert scaled.mean() == pytest.approx(expected.mean(), abs=allowed)
     else:
         np.testing.assert_allclose(scaled, expected, atol=1e-3)
 

@@ -12,8 +12,8 @@ from sklearn.datasets import make_moons
 from ppgen.data import as_dataset
 from ppgen.data.splits import row_hashes
 from ppgen.errors import FitError, InputError
-from ppgen.models.flow import NormalizingFlow
 from ppgen.models.course import held_out
+from ppgen.models.flow import NormalizingFlow
 
 SMALL = {"n_transforms": 2, "hidden": (16,), "bins": 4, "random_state": 0}
 BACKENDS = ("pyro", "numpyro")

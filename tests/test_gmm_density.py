@@ -54,7 +54,7 @@ def test_density_is_that_of_scikit_learn(kind: str) -> None:
     np.testing.assert_allclose(log_prob, reference.score_samples(x), rtol=1e-9)
     np.testing.assert_allclose(r, reference.predict_proba(x), atol=1e-9)
     np.testing.assert_allclose(
-        ours.precisions_cholesky(), reference.precisions_cholesky_, rtol=1e-6
+        ours.precisions_cholesky(), reference.precisions_cholesky_, rtol=1e-6, atol=1e-12
     )
     assert ours.n_parameters() == reference._n_parameters()
 

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ppgen import Gaussian, GaussianMixture, IndependentColumns, KernelDensity, NormalizingFlow
+from ppgen import (
+    VAE,
+    Gaussian,
+    GaussianMixture,
+    IndependentColumns,
+    KernelDensity,
+    NormalizingFlow,
+)
 from ppgen.density_estimator import DensityEstimator
 
 Floats = NDArray[np.float64]
@@ -24,6 +31,11 @@ def _mixture(**settings: Any) -> Make:
 def _flow(kind: str, **settings: Any) -> Make:
     small = {"n_transforms": 2, "hidden": (16,), "bins": 4, "max_epochs": 10, "batch_size": 50}
     return lambda: NormalizingFlow(**{"kind": kind, "random_state": 0} | small | settings)
+
+
+def _vae(**settings: Any) -> Make:
+    small = {"latent_dim": 1, "hidden": (16,), "max_epochs": 80, "n_importance": 128}
+    return lambda: VAE(**{"random_state": 0, "batch_size": 20} | small | settings)
 
 
 ZOO: dict[str, Make] = {
@@ -47,12 +59,25 @@ ZOO: dict[str, Make] = {
     "flow-maf": _flow("maf"),
     "flow-realnvp": _flow("realnvp"),
     "flow-numpyro": _flow("nsf", backend="numpyro"),
+    "vae": _vae(),
+    "vae-flow": _vae(prior="flow", posterior="flow", flow_layers=2),
+    "vae-mixture": _vae(prior="mixture", components=5),
+    "vae-vamp": _vae(prior="vamp", components=5),
+    "vae-two": _vae(latent_dim=(2, 1), objective="dreg", n_samples=4, max_epochs=160),
+    "vae-iwae": _vae(objective="iwae", noise="row"),
 }
 
 # One of each class: for what does not depend on the settings.
-CLASSES = ("gaussian", "independent", "kde", "gmm", "flow-nsf")
+CLASSES = ("gaussian", "independent", "kde", "gmm", "flow-nsf", "vae")
+# Models of the registry without a density, which have tests of their own.
+WITHOUT_DENSITY = ("autoencoder", "debias")
 # Fits of these are random draws or short runs of a net: their densities are right, if not good.
-ROUGH = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", *(name for name in ZOO if name.startswith("flow")))
+ROUGH = (
+    "gmm-svi",
+    "gmm-svi-pyro",
+    "gmm-nuts",
+    *(name for name in ZOO if name[:4] in ("flow", "vae", "vae-")),
+)
 
 # Fits that take seconds, mostly to compile: what needs fits of its own is marked slow for them.
 SLOW = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", "flow-nsf-ar", "flow-numpyro")

@@ -40,6 +40,7 @@ class Batches:
         self.device = torch.device(device)
         if rows is not None:
             rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        self.x: Any
         self._rows: Array | None = None  # of a mapped file
         if is_mapped(x):
             self.x, self._rows = x, rows

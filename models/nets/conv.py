@@ -70,7 +70,8 @@ class ConvEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.shape = shape
-        act, layers, before = ACTIVATIONS[activation], [], shape[0]
+        act, before = ACTIVATIONS[activation], shape[0]
+        layers: list[nn.Module] = []
         for c in channels:
             layers += [nn.Conv2d(before, c, 3, stride=2, padding=1)]
             layers += [Residual(c, activation) for _ in range(blocks)]

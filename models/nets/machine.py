@@ -51,12 +51,21 @@ def shrinking(work: Callable[[int], T], batch_size: int, what: str) -> tuple[T, 
     while True:
         try:
             return work(size), size
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error):
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
                 raise
             if size == 1:
                 raise FitError(
                     f"{what} is out of memory with a batch of one row. Make the nets smaller "
                     "(hidden, channels), or the images."
                 ) from None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         size //= 2
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    said = ("out of memory", "allocate memory", "ALLOC_FAILED")
+    return not isinstance(error, FitError) and any(words in str(error) for words in said)

@@ -1,0 +1,72 @@
+"""Noise for denoising autoencoders: rows are made worse on the way in, and compared with the clean
+ones on the way out.
+
+    gaussian          y + level e, e standard normal, for each number; levels stay
+    masking           exactly round(level D) of a row's D values, drawn anew for each row, are 0:
+                      the mean of a table's column, black in an image, no level at all
+    salt_and_pepper   as many are the least or the greatest value there is, each with probability
+                      1/2; of levels, any
+
+Reference: Vincent, Larochelle, Lajoie, Bengio and Manzagol, "Stacked denoising autoencoders", 2010,
+https://www.jmlr.org/papers/v11/vincent10a.html.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .layout import Layout
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Generator, Tensor
+
+NOISES = ("gaussian", "masking", "salt_and_pepper")
+
+
+def corrupt(
+    y: Tensor,
+    layout: Layout,
+    kind: str,
+    level: float,
+    ends: Tensor,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Rows (n, features) with noise; those given stay as they are.
+
+    Args:
+        kind: one of `NOISES`.
+        level: standard deviation of Gaussian noise, in the model's units (standard deviations of a
+            table's columns; the range of an image's values); the share of values of the others.
+        ends: (2, features) least and greatest value of each.
+        generator: of what is drawn; None takes torch's own state.
+    """
+    import torch
+
+    n, numbers = len(y), layout.numbers
+    if kind == "gaussian":
+        e = torch.randn((n, numbers), dtype=y.dtype, device=y.device, generator=generator)
+        return torch.cat([y[:, :numbers] + level * e, y[:, numbers:]], 1)
+    chosen = choose(n, layout.values, level, y.device, generator)
+    spread = chosen[:, torch.as_tensor(layout.owner, device=y.device)] if layout.levels else chosen
+    if kind == "masking":
+        return y.masked_fill(spread, 0.0)
+    coins = torch.rand((n, layout.values), device=y.device, generator=generator)
+    put = [torch.where(coins[:, :numbers] < 0.5, ends[0, :numbers], ends[1, :numbers])]
+    for j, count in enumerate(layout.levels, numbers):
+        drawn = (coins[:, j] * count).long().clamp(max=count - 1)
+        put.append(torch.nn.functional.one_hot(drawn, count).to(y.dtype))
+    return torch.where(spread, torch.cat(put, 1), y)
+
+
+def choose(
+    n: int, values: int, share: float, device: torch.device, generator: Generator | None
+) -> Tensor:
+    """(n, values) mask that is true for round(share values) places of each row, at least one."""
+    import torch
+
+    count = max(1, round(share * values))
+    order = torch.rand((n, values), device=device, generator=generator)
+    places = order.topk(count, dim=1, sorted=False).indices
+    mask = torch.zeros((n, values), dtype=torch.bool, device=device)
+    return mask.scatter_(1, places, True)

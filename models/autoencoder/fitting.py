@@ -1,0 +1,228 @@
+"""How `Autoencoder` is fitted: solved where it is linear, and otherwise trained."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import Encoded, ImageCodec
+from ...fitting import Fit
+from ...inference.gradient import finish, train
+from ...inference.learner import Outcome
+from ...verdict import Reason
+from ..course import held_out
+from ..nets.batches import Batches
+from ..nets.machine import device_of, shrinking
+from . import checks
+from .backend import TorchAutoencoder, augmented
+from .layout import Layout, of_images, of_table
+from .nets import Architecture
+from .plan import Plan, plan
+
+if TYPE_CHECKING:
+    from .estimator import Autoencoder
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+_START = 4096  # rows that nets start from
+_SOME = 2000  # rows that are looked at once the nets are trained
+_PROBE = 200
+_OFFSET = 10_000  # rows that outliers are told from
+
+
+def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -> list[Reason]:
+    """Set the fitted attributes; say what was found."""
+    n = len(data)
+    kept = np.ones(n, dtype=bool) if weights is None else weights > 0
+    # The seeds of what is drawn below stay the same whether a fit is resumed or not.
+    rng = fit.rng()
+    layout = layout_of(of, data)
+    checks.check_layout(of, layout)
+    x = layout.stored(data)
+    exact = _solved(of)
+    held = np.zeros(n, dtype=bool)
+    if fit.validation is None and not exact:
+        held = held_out(fit.groups(), fit.rng()) & kept
+    rows = np.flatnonzero(kept & ~held)
+    chosen = plan(
+        len(rows),
+        layout.free,
+        layout.shape,
+        kind=of.kind,
+        latent_dim=of.latent_dim,
+        hidden=of.hidden,
+        channels=of.channels,
+        batch_size=of.batch_size,
+        learning_rate=of.learning_rate,
+        max_epochs=of.max_epochs,
+        timed=fit.deadline() is not None,
+    )
+    of.layout_, of.latent_dim_ = layout, chosen.latent
+    of.architecture_ = Architecture(
+        chosen.kind,
+        chosen.latent,
+        chosen.hidden,
+        chosen.channels,
+        of.activation,
+        double=exact or not layout.shape,
+    )
+    begin = x[np.sort(rng.choice(rows, min(_START, len(rows)), replace=False))]
+    ends = _ends(of, layout, x)
+
+    def nets() -> TorchAutoencoder:
+        made = TorchAutoencoder(of.architecture_, layout, fit.seed, device_of(of.device))
+        made.begin(begin, ends)
+        return made
+
+    unseen, reasons = x[_some(np.flatnonzero(held), rng)], []
+    if fit.validation is not None:
+        unseen = layout.stored(fit.validation)
+        unseen = unseen[_some(np.arange(len(unseen)), rng)]
+    if exact:
+        of.nets_, of.batch_size_, of.n_steps_, of.n_epochs_ = nets(), 0, 0, 0.0
+        of.nets_.solve(x, weights, fit.seed)
+    else:
+        held_rows: tuple[Array, Array | None, Array | None] | None = None
+        if fit.validation is not None:
+            held_rows = (layout.stored(fit.validation), None, None)
+        elif held.any():
+            held_rows = (x, weights, np.flatnonzero(held))
+        reasons = _trained(of, nets, (x, weights, rows), held_rows, chosen, fit)
+    if any(reason.status == "failed" for reason in reasons):
+        return reasons
+    seen = x[_some(rows, rng)]
+    if len(unseen) or not exact:
+        known = of.nets_.errors(seen)
+        new = of.nets_.errors(unseen) if len(unseen) else None
+        reasons += checks.errors(known, new, of.nets_.constant, len(rows))
+    reasons += checks.dead(of.nets_.encode(seen))
+    all_rows = np.flatnonzero(kept)
+    if len(all_rows) > _OFFSET:
+        all_rows = np.sort(rng.choice(all_rows, _OFFSET, replace=False))
+    of.offset_ = lowest(
+        -of.nets_.errors(x[all_rows]),
+        None if weights is None else weights[all_rows],
+        of.contamination,
+    )
+    return reasons
+
+
+def _trained(
+    of: Autoencoder,
+    nets: Any,
+    rows: tuple[Array, Array | None, Array],
+    held: tuple[Array, Array | None, Array | None] | None,
+    chosen: Plan,
+    fit: Fit,
+) -> list[Reason]:
+    """Train; rows and held are arrays, weights, and which of the rows are meant."""
+    x, weights, which = rows
+    if weights is not None:
+        weights = weights / weights[which].mean()
+    augment = None if of.augment is None else augmented(of.augment, of.layout_)
+    noise = None if of.noise is None else (of.noise, float(of.noise_level))
+
+    def work(size: int) -> Outcome:
+        made = nets()
+        after = 0.0 if fit.deadline() is None else _afterwards(made, x, which)
+
+        def left() -> float | None:
+            seconds = fit.deadline()
+            return None if seconds is None else seconds - after
+
+        learner = made.learner(
+            Batches(x, None, weights, made.device, which),
+            None if held is None else Batches(held[0], None, None, made.device, held[2]),
+            noise=noise,
+            weight_decay=float(of.weight_decay),
+            augment=augment,
+            block=min(1024, 8 * size),
+            seed=fit.seed,
+        )
+        share: Any = 1.0
+        if held is not None and held[1] is not None and held[2] is not None:
+            share = held[1][held[2]] / held[1][held[2]].mean()
+        loop = train(
+            learner,
+            len(which),
+            replace(chosen.settings, batch_size=size),
+            seed=fit.seed,
+            validation=None if held is None else (lambda: learner.evaluate() * share),
+            checkpoints=fit.checkpoints,
+            deadline=left,
+        )
+        outcome = finish(loop, fit.report)
+        made.keep(learner)
+        of.nets_ = made
+        return outcome
+
+    wanted = min(chosen.settings.batch_size, len(which))
+    outcome, of.batch_size_ = shrinking(work, wanted, "training")
+    of.n_steps_, of.n_epochs_ = outcome.steps, outcome.epochs
+    found = checks.progress(outcome, chosen.settings)
+    if of.batch_size_ < wanted:
+        what = f"a batch of {wanted} rows did not fit in memory; one of {of.batch_size_} did."
+        found.append(Reason("warn", what, f"Set batch_size={of.batch_size_}, or smaller nets."))
+    return found
+
+
+def _afterwards(nets: TorchAutoencoder, x: Array, rows: Array) -> float:
+    """Seconds that looking at the errors of rows will take, once the nets are trained."""
+    probe = x[rows[:_PROBE]]
+    began = time.perf_counter()
+    nets.errors(probe)
+    later = min(len(rows), _OFFSET) + 3 * min(len(rows), _SOME)
+    return (time.perf_counter() - began) / len(probe) * later
+
+
+def layout_of(of: Autoencoder, data: Encoded) -> Layout:
+    """How rows are compared under the settings."""
+    loss = "squared" if of.kind == "linear" and of.loss == "auto" else of.loss
+    if isinstance(of.codec_, ImageCodec):
+        return of_images(of.codec_, loss, data.x)
+    return of_table(of.codec_, loss)
+
+
+def lowest(scores: Floats, weights: Floats | None, share: float) -> float:
+    """The number below which lie the lowest scores that weigh at most `share` of all: halfway to
+    the next score where they weigh just that."""
+    order = np.argsort(scores, kind="stable")
+    s = scores[order]
+    total = np.cumsum(np.ones(len(s)) if weights is None else weights[order])
+    total /= total[-1]
+    first = int(np.searchsorted(total, share + 1e-12, side="right"))
+    at_end = first > 0 and total[first - 1] > share - 1e-12
+    return float((s[first - 1] + s[first]) / 2 if at_end else s[first])
+
+
+def _solved(of: Autoencoder) -> bool:
+    """Whether the closed form is the optimum of what is asked for."""
+    squared = of.loss in ("auto", "squared")
+    plain = of.noise is None and of.augment is None and of.weight_decay == 0
+    return of.kind == "linear" and squared and plain
+
+
+def _ends(of: Autoencoder, layout: Layout, x: Array) -> Floats:
+    """(2, features) the least and greatest value of each, as the net sees them."""
+    ends = np.repeat([[0.0], [1.0]], layout.features, axis=1)
+    if layout.shape:
+        assert isinstance(of.codec_, ImageCodec)
+        pixels = of.codec_.pixels
+        if layout.shift:
+            for i, end in enumerate((pixels.low, pixels.high)):
+                ends[i] = (end - layout.shift) / layout.scale
+    elif layout.numbers:
+        ends[0, : layout.numbers] = x[:, : layout.numbers].min(0)
+        ends[1, : layout.numbers] = x[:, : layout.numbers].max(0)
+    return ends
+
+
+def _some(rows: Array, rng: np.random.Generator) -> Array:
+    """Some of the rows, in order: enough to see by, few enough to cost nothing."""
+    if len(rows) <= _SOME:
+        return rows
+    return np.sort(rng.choice(rows, _SOME, replace=False))
