@@ -1,9 +1,10 @@
 """Annealed importance sampling from the encoder's posterior, where its importance weights fail, and
-both sides of the truth on simulated rows.
+both sides of the truth on simulated rows (see `gap`).
 
 Annealing keeps a row where it is, so fits that fill rounding cells with noise are refused.
 """
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 import math
@@ -17,14 +18,16 @@ from torch import Tensor
 from ...errors import InputError
 from ...inference.ais import Settings, ais, sigmoidal
 from ...inference.bdmc import bdmc
-from ...inference.importance import Weights
 from ...inference.hmc import Start
+from ...inference.importance import Weights
+from .seeding import seeded
 
 if TYPE_CHECKING:
     from .estimator import VAE
 
 Floats = NDArray[np.float64]
 _BLOCK = 64
+_AT_ONCE = 128  # importance draws of a block
 
 
 def anneal(
@@ -54,19 +57,24 @@ def anneal(
 
 
 def simulated_gap(
-    vae: VAE, n: int, seed: int, chains: int, n_temperatures: int, context: Floats | None
+    vae: VAE,
+    n: int,
+    seed: int,
+    chains: int,
+    n_temperatures: int,
+    context: Floats | None,
+    samples: int = 1024,
 ) -> tuple[Floats, Floats, Floats]:
     """On n simulated rows: (n,) importance bound, annealed lower bound, annealed upper bound."""
     _check(vae)
     net, settings = vae.net_, Settings(schedule=sigmoidal(n_temperatures), chains=chains)
     lower, upper, iwae = [], [], []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, net.device):
         for start in range(0, n, _BLOCK):
             m = min(_BLOCK, n - start)
             c = None if context is None else net.context(context[start : start + m])
             with torch.no_grad():
-                z = [net.nets.prior().sample((m,))]
+                z = [net.nets.prior()(torch.Size((m,)))]
                 if net.nets.n_layers == 2:
                     z.insert(0, net.nets.p_1(z[0]).sample())
                 y = net.nets.p_x(z[0], c).sample()
@@ -76,10 +84,12 @@ def simulated_gap(
             lower.append(both.lower)
             upper.append(both.upper)
             with torch.no_grad():
-                draws = g.sample(1024, generator)
-                log_w = f(draws) - g.log_prob(draws)
-                log_mean = torch.logsumexp(log_w, 0) - math.log(1024)
-            iwae.append(log_mean.cpu().double().numpy())
+                parts = []
+                for begin in range(0, samples, _AT_ONCE):
+                    z_q = g.sample(min(_AT_ONCE, samples - begin), generator)
+                    parts.append(f(z_q) - g.log_prob(z_q))
+                log_mean = torch.logsumexp(torch.cat(parts).double(), 0) - math.log(samples)
+            iwae.append(log_mean.cpu().numpy())
     return np.concatenate(iwae), np.concatenate(lower), np.concatenate(upper)
 
 
@@ -88,7 +98,7 @@ def _check(vae: VAE) -> None:
     if noisy:
         raise InputError(
             f"annealing keeps a row where it is, and this fit fills in the rounding of "
-            f"{', '.join(noisy[:3])} with noise. Take method=\"iwae\" (more n_samples), or fit "
+            f'{", ".join(noisy[:3])} with noise. Take method="iwae" (more n_samples), or fit '
             'levels of images with likelihood="discretised_logistic".'
         )
 
@@ -104,7 +114,8 @@ def _ends(vae: VAE, y: Tensor, context: Tensor | None) -> tuple[Any, Start]:
         log_p = nets.prior().log_prob(layers[-1])
         if len(layers) == 2:
             log_p = log_p + nets.p_1(layers[1]).log_prob(layers[0])
-        return log_p + nets.p_x(layers[0], context).log_prob(y)
+        joint: Tensor = log_p + nets.p_x(layers[0], context).log_prob(y)
+        return joint
 
     def log_q(z: Tensor) -> Tensor:
         layers = z.split(sizes, -1)

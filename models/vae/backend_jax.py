@@ -116,7 +116,7 @@ class JaxVAE:
     def _fill(self, x: Any, key: Any) -> Any:
         """Model values of a batch of stored rows, u drawn by the key."""
         x = x.astype(jnp.result_type(float))
-        u = jr.uniform(key, x.shape, x.dtype) if self.units.filled else None
+        u: Any = jr.uniform(key, x.shape, x.dtype) if self.units.filled else None
         return self.units.enter(x, u)
 
     def keep(self, learner: JaxLearner) -> None:

@@ -15,6 +15,8 @@ from ...inference.torch_learner import TorchLearner
 from ..nets.batches import Batches
 from . import objectives
 from .build import Architecture, build
+from .priors import split
+from .seeding import seeded
 from .training import Rows, Training
 from .units import Units
 
@@ -151,7 +153,7 @@ class TorchVAE:
             rows = slice(start, start + _BLOCK)
             c = None if context is None else self.context(context[rows])
             raw = self.nets.encode(self.rows(x[rows]), c)
-            m, log_s = objectives.split(raw[:, : 2 * self.architecture.latent[0]])
+            m, log_s = split(raw[:, : 2 * self.architecture.latent[0]])
             if self.architecture.posterior == "flow":
                 # The image of the base's mean: no expectation, but where the mass lies.
                 m = self.nets.q_1(raw).transforms[0](m)
@@ -163,8 +165,7 @@ class TorchVAE:
     def decode(self, z: Array, context: Array | None, *, draw: int | None = None) -> Array:
         """(n, D) stored values: expected ones, or drawn ones with the seed `draw`."""
         found = []
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(draw or 0)
+        with seeded(draw or 0, self.device):
             for start in range(0, len(z), _BLOCK):
                 rows = slice(start, start + _BLOCK)
                 c = None if context is None else self.context(context[rows])
@@ -176,9 +177,8 @@ class TorchVAE:
     @torch.no_grad()
     def prior(self, n: int, seed: int) -> Floats:
         """(n, k) draws of z_1 from the prior."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            z = self.nets.prior().sample((n,))
+        with seeded(seed, self.device):
+            z = self.nets.prior()(torch.Size((n,)))
             if self.nets.n_layers == 2:
                 z = self.nets.p_1(z).sample()
             return np.asarray(z.cpu().double().numpy())
@@ -204,11 +204,13 @@ class TorchVAE:
 
         return log_weights(self, x, context, seeds, samples, places)
 
-    def bound(self, x: Array, context: Array | None, seed: int) -> tuple[Floats, Floats]:
+    def bound(
+        self, x: Array, context: Array | None, seed: int, places: list[Array] | None = None
+    ) -> tuple[Floats, Floats]:
         """(n,) reconstruction and divergence, see `inspect`."""
         from .inspect import bound
 
-        return bound(self, x, context, seed)
+        return bound(self, x, context, seed, places)
 
     def kl(self, x: Array, context: Array | None) -> Floats:
         """(k,) divergence of each latent, a mean over the rows."""
@@ -216,9 +218,7 @@ class TorchVAE:
 
         return kl_per_latent(self, x, context)
 
-    def amortisation_gap(
-        self, x: Array, context: Array | None, seed: int, n_steps: int
-    ) -> Floats:
+    def amortisation_gap(self, x: Array, context: Array | None, seed: int, n_steps: int) -> Floats:
         """(n,) nats, see `inspect`."""
         from .inspect import amortisation_gap
 

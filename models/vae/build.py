@@ -1,5 +1,5 @@
-"""The nets of a variational autoencoder from what describes them: numbers and names only, as a saved
-run keeps them."""
+"""The nets of a variational autoencoder from what describes them: numbers and names only, as a
+saved run keeps them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .features import Features
 from .observation import Observation, Part
 from .priors import FlowPosterior, FlowPrior, MixturePrior, NormalPosterior, NormalPrior, VampPrior
 from .pyro import Nets
+from .seeding import seeded
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Architecture:
         context: numbers that each row is conditioned on.
         hidden: of perceptrons; of a convolutional net, the one layer between pictures and latents.
         channels, blocks: of the convolutions.
-        noise, missing: of the observation.
+        noise: of the observation.
+        missing: whether the rows fitted have gaps, of which the encoder is told.
         prior, posterior: names, see `priors`.
         flow_layers, components: of the flows, and of the mixture priors.
     """
@@ -59,7 +61,7 @@ class Architecture:
     def from_json(cls, body: dict[str, Any]) -> Architecture:
         """The architecture that `to_json` wrote."""
         parts = tuple(Part(**{**p, "levels": tuple(p["levels"])}) for p in body["parts"])
-        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in body.items()}
+        lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in body.items()}
         return cls(**{**lists, "parts": parts})
 
 
@@ -85,14 +87,14 @@ def build(a: Architecture, seed: int, rows: Tensor | None = None) -> Nets:
         rows: (n, D) model values from which centres, biases and pseudo-inputs start; None where
             weights are loaded next.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return _build(a, seed, rows)
 
 
 def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
-    observation = Observation(a.parts, noise=a.noise, missing=a.missing)
-    features = Features(a.parts, missing=a.missing)
+    # A table's rows may have gaps when they are scored, though those fitted had none.
+    observation = Observation(a.parts, noise=a.noise, missing=not a.shape)
+    features = Features(a.parts, missing=a.missing, gaps=not a.shape)
     if rows is not None:
         features.fit(rows)
     k, width = a.latent[0], max((*a.hidden, 16))
@@ -103,7 +105,7 @@ def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
     decoder = _decoder(a, observation.n_outputs)
     if rows is not None:
         last = decoder.bias if isinstance(decoder, ConvDecoder) else decoder[-1].bias  # type: ignore[index]
-        last.data.copy_(observation.start(rows))  # type: ignore[union-attr, operator]
+        last.data.copy_(observation.start(rows))
     up = down = None
     if len(a.latent) == 2:
         hidden = a.hidden or (width,)
@@ -166,5 +168,3 @@ def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | No
             inputs[: len(seen), : seen.shape[-1]] = seen
             inputs += 0.01 * torch.randn_like(inputs)
     return VampPrior(k, nets.encoder, inputs)
-
-

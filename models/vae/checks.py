@@ -28,6 +28,8 @@ ACTIVE = 0.01  # nats below which a latent says nothing of a row
 
 def check(vae: VAE) -> None:
     """Raise InputError where a setting is none."""
+    from ..nets.mlp import ACTIVATIONS
+
     choices = (
         ("net", vae.net, NETS),
         ("prior", vae.prior, PRIORS),
@@ -57,20 +59,33 @@ def check(vae: VAE) -> None:
     for name, (size, least) in sizes.items():
         if size is not None and (not _whole(size) or size < least):
             raise InputError(f"{name} is {size!r}; expected None or an integer >= {least}.")
-    for name, given in (("hidden", vae.hidden), ("channels", vae.channels)):
-        if given is not None and not all(_whole(size) and size >= 1 for size in given):
+    for name, given, empty in (("hidden", vae.hidden, True), ("channels", vae.channels, False)):
+        if given is not None and not _sizes(given, empty):
             raise InputError(f"{name} is {given!r}; expected sizes such as (64, 64).")
+    activations = tuple(ACTIVATIONS)
+    if vae.activation is not None and vae.activation not in activations:
+        raise InputError(
+            f"activation is {vae.activation!r}; expected None or one of {', '.join(activations)}."
+            + did_you_mean(str(vae.activation), activations)
+        )
+    if not _number(vae.dropout) or not 0 <= vae.dropout < 1:
+        raise InputError(f"dropout is {vae.dropout!r}; expected a share of units, 0 <= share < 1.")
     for name, number in (("beta", vae.beta), ("free_bits", vae.free_bits)):
-        if not isinstance(number, int | float | np.number) or not 0 <= number < math.inf:
+        if not _number(number) or not 0 <= number < math.inf:
             raise InputError(f"{name} is {number!r}; expected a number >= 0.")
     if vae.learning_rate is not None and not _positive(vae.learning_rate):
         raise InputError(f"learning_rate is {vae.learning_rate!r}; expected a positive number.")
-    if not 0 <= vae.warm_up < math.inf:
+    if not _number(vae.warm_up) or not 0 <= vae.warm_up < math.inf:
         raise InputError(f"warm_up is {vae.warm_up!r}; expected epochs >= 0.")
     if vae.objective != "elbo" and (vae.beta != 1 or vae.free_bits or vae.warm_up):
         raise InputError(
-            f"objective {vae.objective!r} weighs whole rows, and has no divergence to bend by beta, "
+            f"objective {vae.objective!r} weighs whole rows; it has no divergence to bend by beta, "
             'warm_up or free_bits. Take objective="elbo", or leave them out.'
+        )
+    if vae.backend == "numpyro" and vae.device not in (None, "cpu"):
+        raise InputError(
+            f'device is {vae.device!r}, and backend "numpyro" trains on the processor. Take '
+            'backend="pyro", or leave device out.'
         )
     check_latent(vae.latent_dim)
 
@@ -118,6 +133,15 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+def _sizes(given: Any, empty: bool) -> bool:
+    if isinstance(given, str) or not hasattr(given, "__len__"):
+        return False
+    return (empty or len(given) > 0) and all(_whole(size) and size >= 1 for size in given)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 def _positive(value: Any) -> bool:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return number and 0 < float(value) < math.inf
+    return _number(value) and 0 < float(value) < math.inf

@@ -77,8 +77,8 @@ class ContinuousBernoulli:
     @staticmethod
     def sample(l: Tensor) -> Tensor:
         u, size = torch.rand_like(l), l.abs().clamp(min=1e-4)
-        x = 1 + torch.log1p((1 - u) * torch.expm1(-size)) / size
-        return torch.where(l < 0, 1 - x, x).clamp(0, 1)
+        below = torch.log1p((1 - u) * torch.expm1(-size)) / size  # x - 1 where l > 0
+        return torch.where(l < 0, -below, 1 + below).clamp(0, 1)
 
     @staticmethod
     def logit_of(mean: Tensor) -> Tensor:

@@ -65,8 +65,8 @@ class ContinuousBernoulli:
     @staticmethod
     def sample(key: Array, l: Array) -> Array:
         u, size = jr.uniform(key, l.shape, l.dtype), jnp.maximum(jnp.abs(l), 1e-4)
-        x = 1 + jnp.log1p((1 - u) * jnp.expm1(-size)) / size
-        return jnp.clip(jnp.where(l < 0, 1 - x, x), 0, 1)
+        below = jnp.log1p((1 - u) * jnp.expm1(-size)) / size  # x - 1 where l > 0
+        return jnp.clip(jnp.where(l < 0, -below, 1 + below), 0, 1)
 
 
 def _log_norm(l: Array) -> Array:

@@ -16,7 +16,7 @@ from ...data.hashing import mix
 from ...density import LogDensity
 from ...errors import InputError, did_you_mean
 from ...inference.importance import Weights, good_khat, summarise_blocks
-from ...scoring import CELL_DRAWS
+from ...scoring import CELL_DRAWS, warn_unseen
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -42,11 +42,12 @@ def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -
     encoded = vae._middle(data)
     found, words = _summed(vae, data, encoded, y, method, int(samples))
     values = found.log_mean + vae.units_.log_det
-    values = np.where((encoded.codes == -2).any(axis=1), -np.inf, values)
-    values[np.isneginf(encoded.log_det)] = -np.inf
+    values[impossible(vae, vae._matrix(encoded), encoded)] = -np.inf
+    warn_unseen(vae, data, values)
     filled = ("pixels",) if vae.units_.filled else noisy
     pixels = vae.codec_.dimension if isinstance(vae.codec_, ImageCodec) else None
     dimension = pixels or max(1, vae.architecture_.parts[-1].stop)
+    good = good_khat(int(samples)) if samples > 1 else math.nan
     return LogDensity(
         values=values,
         kind="lower_bound",
@@ -57,11 +58,28 @@ def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -
         stderr=found.stderr,
         diagnostics={
             "khat": found.khat,
-            "good_khat": good_khat(int(samples)) if samples > 1 else float("nan"),
+            "good_khat": good,
             "ess": found.ess,
             "bits_per_dim": -values / (dimension * math.log(2)),
+            "advice": _advice(found.khat, good, method, bool(filled)),
         },
     )
+
+
+def _advice(khat: Floats, good: float, method: str, filled: bool) -> str:
+    """What to do about rows whose weights cannot be trusted; "" where there are none."""
+    bad = int((khat > good).sum())
+    if not bad:
+        return ""
+    what = (
+        f"k-hat is above {good:.2f} for {bad} of {len(khat)} rows: their bounds are likely to be "
+        "loose, and their standard errors too small. "
+    )
+    if method == "ais":
+        return what + "Raise n_samples, the chains."
+    if filled:  # annealing is refused
+        return what + "Raise n_samples."
+    return what + 'Take method="ais" for these rows, or raise n_samples.'
 
 
 def quick(vae: VAE, data: Encoded, context: Floats | None) -> Floats:
@@ -92,7 +110,8 @@ def _summed(
     logs = np.stack([w.log_mean + s for w, s in zip(found, shares, strict=True)])
     total = logsumexp(logs, axis=0)
     share = np.exp(logs - total)
-    stderr = np.sqrt(sum((s * w.stderr) ** 2 for s, w in zip(share, found, strict=True)))
+    # At most, as the draws are the same for each y.
+    stderr = np.asarray(sum(s * w.stderr for s, w in zip(share, found, strict=True)))
     ess = sum(s * w.ess for s, w in zip(share, found, strict=True))
     likeliest = np.argmax(logs, axis=0)
     khat = np.stack([w.khat for w in found])[likeliest, np.arange(len(likeliest))]
@@ -109,8 +128,9 @@ def _weights(
 
         found, words = anneal(vae, x, context, seeds, samples)
         log_det = np.where(np.isneginf(encoded.log_det), 0.0, encoded.log_det)
-        return replace(found, log_mean=found.log_mean + log_det), words
-    places, log_det = _places(vae, data, encoded)
+        found = replace(found, log_mean=found.log_mean + log_det)
+        return _of_nothing(x, found, samples), words
+    places, log_det = cells(vae, data, encoded)
     each = -(-samples // len(log_det))
 
     def blocks() -> Any:
@@ -121,16 +141,33 @@ def _weights(
             yield log_w + np.repeat(log_det[:, rows].T, each, axis=1)
 
     if method == "iwae":
-        return summarise_blocks(blocks()), f"IWAE-{samples}"
+        return _of_nothing(x, summarise_blocks(blocks()), samples), f"IWAE-{samples}"
     parts = [(w.mean(1), w.std(1, ddof=1) if samples > 1 else w[:, 0] * np.nan) for w in blocks()]
     mean, spread = (np.concatenate(p) for p in zip(*parts, strict=True))
     n = np.full(len(mean), np.nan)
-    return Weights(mean, spread / math.sqrt(samples), n, n), f"ELBO, {samples} draws"
+    found = Weights(mean, spread / math.sqrt(samples), n, n)
+    return _of_nothing(x, found, samples), f"ELBO, {samples} draws"
 
 
-def _places(
-    vae: VAE, data: Dataset, encoded: Encoded
-) -> tuple[list[NDArray[Any]] | None, Floats]:
+def _of_nothing(x: NDArray[Any], found: Weights, samples: int) -> Weights:
+    """The density of a row without a value is 1."""
+    empty = np.isnan(x).all(axis=1) if x.dtype.kind == "f" else np.zeros(len(x), dtype=bool)
+    if not empty.any():
+        return found
+    exact = (("log_mean", 0.0), ("stderr", 0.0), ("ess", float(samples)), ("khat", -np.inf))
+    return Weights(**{name: np.where(empty, v, getattr(found, name)) for name, v in exact})
+
+
+def impossible(vae: VAE, x: NDArray[Any], encoded: Encoded) -> NDArray[np.bool_]:
+    """(n,) which rows have probability zero: levels never seen, values outside the support."""
+    found = (encoded.codes == -2).any(axis=1) | np.isneginf(encoded.log_det)
+    pixels = vae.codec_.pixels.kind if isinstance(vae.codec_, ImageCodec) else ""
+    if pixels == "real" and vae.architecture_.parts[0].kind == "continuous_bernoulli":
+        found |= ((x < 0) | (x > 1)).any(axis=1)
+    return np.asarray(found)
+
+
+def cells(vae: VAE, data: Dataset, encoded: Encoded) -> tuple[list[NDArray[Any]] | None, Floats]:
     """Stored rows at several places of their rounding cells, and the log-determinants (places, n)
     there."""
     if not vae.codec_.dequantised:

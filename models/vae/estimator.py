@@ -17,14 +17,15 @@ from ...fitting import Fit
 from ...verdict import Reason
 from ..latent import LatentEstimator
 from .checks import BACKENDS
+from .gap import DensityGap
 from .report import Bound
 
 Floats = NDArray[np.float64]
 
 
 class VAE(LatentEstimator, DensityEstimator):
-    """A variational autoencoder: rows come from a few latents through a net; another net guesses the
-    latents of a row.
+    """A variational autoencoder: rows come from a few latents through a net; another net guesses
+    the latents of a row.
 
     Densities are lower bounds, by importance samples from the encoder, whose diagnostics say how
     tight. Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`.
@@ -54,6 +55,8 @@ class VAE(LatentEstimator, DensityEstimator):
         activation, dropout: of the nets; None is "silu" for convolutions and "relu" else.
         augment: changes of images while training, such as {"shift": 2, "flip": True}; see
             `data.augment.Augment`.
+        conditional: whether `fit(X, y)` models p(x | y); else y is ignored, so that a classifier's
+            pipeline can be given labels.
         n_importance: draws a row of `log_density`.
         batch_size: rows a step.
         learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
@@ -96,6 +99,7 @@ class VAE(LatentEstimator, DensityEstimator):
         activation: str | None = None,
         dropout: float = 0.0,
         augment: Mapping[str, Any] | None = None,
+        conditional: bool = False,
         n_importance: int = 128,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -122,6 +126,7 @@ class VAE(LatentEstimator, DensityEstimator):
         self.activation = activation
         self.dropout = dropout
         self.augment = augment
+        self.conditional = conditional
         self.n_importance = n_importance
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -147,8 +152,17 @@ class VAE(LatentEstimator, DensityEstimator):
             y: for a conditional fit, what to condition on; None sums over what was fitted.
             method: "iwae" importance samples, with k-hat, effective sample size and standard error
                 of each row; "elbo" their plain mean; "ais" annealed importance sampling from the
-                posterior, for rows where k-hat is bad: it takes long.
+                posterior, for rows where k-hat is bad: it takes long (see `density_gap` for how
+                tight it is).
             n_samples: draws a row; None is `n_importance`. For "ais" the chains, None is 16.
+
+        Returns:
+            The bounds; `diagnostics` has "khat", "ess" and "bits_per_dim" of each row, "good_khat",
+            above which a k-hat is bad, and "advice": what to do about such rows, or "".
+
+        Raises:
+            InputError: for a method or a number of draws that is none, and for "ais" where rounded
+                values are filled in with noise, which annealing cannot do.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -169,6 +183,38 @@ class VAE(LatentEstimator, DensityEstimator):
         from .report import amortisation_gap
 
         return amortisation_gap(self, X, y, n_steps)
+
+    def density_gap(
+        self,
+        n_rows: int = 64,
+        *,
+        n_chains: int = 16,
+        n_temperatures: int = 500,
+        n_samples: int | None = None,
+        random_state: Any = None,
+    ) -> DensityGap:
+        """How tight the bounds are, on rows that the fit makes itself: for these, annealing bounds
+        the log density from above too (bidirectional Monte Carlo; Grosse, Ghahramani and Adams,
+        2015; Wu et al., 2017).
+
+        Args:
+            n_rows: simulated rows. For a conditional fit they are of the y that were fitted.
+            n_chains: a row, each way.
+            n_temperatures: steps from the encoder's posterior to the true one: more, tighter.
+            n_samples: importance samples a row that are bounded beside them; None is
+                `n_importance`.
+            random_state: seed; None takes the estimator's own.
+
+        Returns:
+            Both bounds of each row beside IWAE, their mean gap and its standard error, in nats. Of
+            tables the rows are meant as encoded, columns standardised; gaps do not depend on that.
+
+        Raises:
+            InputError: for a number that is none, or where rounded values are filled in with noise.
+        """
+        from .gap import density_gap
+
+        return density_gap(self, n_rows, n_chains, n_temperatures, n_samples, random_state)
 
     def sample_latents(self, n: int, *, random_state: Any = None) -> Floats:
         """(n, k) codes drawn from the prior."""
@@ -192,6 +238,9 @@ class VAE(LatentEstimator, DensityEstimator):
         from .fitting import fit_vae
 
         return fit_vae(self, data, weights, context, fit)
+
+    def _conditions_on(self, y: Any) -> bool:
+        return self.conditional and y is not None
 
     def _matrix(self, data: Encoded) -> NDArray[Any]:
         """(n, D) stored values: those of images, or continuous columns and level numbers, NaN where

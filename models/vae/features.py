@@ -18,14 +18,20 @@ class Features(nn.Module):
     Args:
         parts: of the observation; indicators stand for categorical values with fewer than
             `most_levels` levels, other values are numbers.
-        missing: whether NaN is a gap; a mask of D values is then added.
+        missing: whether rows were fitted with gaps; a mask of D values is then added.
+        gaps: whether NaN may come all the same; it is then taken for the centre.
     """
 
     centre: Tensor
     gain: Tensor
 
     def __init__(
-        self, parts: Sequence[Part], *, missing: bool = False, most_levels: int = 64
+        self,
+        parts: Sequence[Part],
+        *,
+        missing: bool = False,
+        gaps: bool = False,
+        most_levels: int = 64,
     ) -> None:
         super().__init__()
         self.missing = missing
@@ -39,7 +45,7 @@ class Features(nn.Module):
                 self.levels += list(zip(places, counts, strict=True))
             else:
                 self.plain += list(places)
-        self.whole = len(self.plain) == n and not missing
+        self.whole = len(self.plain) == n and not missing and not gaps
         self.size = len(self.plain) + sum(k for _, k in self.levels) + (n if missing else 0)
         self.register_buffer("centre", torch.zeros(len(self.plain)))
         self.register_buffer("gain", torch.ones(()))

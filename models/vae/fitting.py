@@ -60,13 +60,14 @@ def fit_vae(
     learner = trained.learner(
         rows, unseen, _training(vae, chosen, len(numbers)), fit.seed, _redraw(vae, fit)
     )
-    settings, found = chosen.settings, []
+    settings = chosen.settings
+    found: list[Reason] = []
     if vae.backend == "pyro":
         settings, found = _fitting_batch(learner, settings, len(numbers))
     evaluate = None
     if unseen is not None:
-        share = 1.0 if unseen.weights is None else unseen.weights[unseen.numbers]
-        share = share / np.mean(share)
+        shares = 1.0 if unseen.weights is None else unseen.weights[unseen.numbers]
+        share = shares / np.mean(shares)
 
         def evaluate() -> Floats:
             return np.asarray(learner.evaluate() * share)
@@ -139,8 +140,8 @@ def _architecture(
         missing=x.dtype.kind == "f" and not conv and bool(np.isnan(x).any()),
         prior=vae.prior,
         posterior=vae.posterior,
-        flow_layers=vae.flow_layers,
-        components=vae.components,
+        flow_layers=int(vae.flow_layers),
+        components=int(vae.components),
     )
 
 
@@ -187,7 +188,7 @@ def _augment(vae: VAE) -> Callable[..., Any] | None:
         change = Augment(**vae.augment, low=pixels.low, high=pixels.high)
     except TypeError:
         raise InputError(
-            f"augment is {dict(vae.augment)}; expected changes such as "
+            f"augment is {vae.augment!r}; expected changes such as "
             '{"shift": 2, "flip": True}; see ppgen.data.augment.Augment.'
         ) from None
     if pixels.kind == "real":
@@ -202,6 +203,10 @@ def _unseen(vae: VAE, rows: Rows, held: NDArray[np.bool_], fit: Fit) -> Rows | N
         rows, numbers = Rows(x, fit.validation_context, None, rows.numbers), np.arange(len(x))
     else:
         numbers = np.flatnonzero(held)
+    if (
+        rows.x.dtype.kind == "f" and not vae.architecture_.missing
+    ):  # gaps that no row trained on has
+        numbers = numbers[~np.isnan(rows.x[numbers]).any(axis=1)]
     if not len(numbers):
         return None
     if len(numbers) > _HELD:

@@ -4,12 +4,13 @@ With z_k ~ q(z | x_seen) and self-normalised weights v_k = w_k / sum w,
 
     E[x_gap | x_seen]  ~  sum_k v_k E[x_gap | z_k];
 
-of a discrete column the level with the largest sum of v_k.
+of a discrete column the likeliest level, p(level | x_seen) ~ sum_k v_k p(level | z_k).
 
 Reference: Mattei and Frellsen, "MIWAE: deep generative modelling and imputation of incomplete data
 sets", 2019, https://arxiv.org/abs/1812.02633.
 """
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
+from ...data.values import is_gap
 from ...errors import InputError
 from .objectives import draw, terms
+from .observation import Observation
+from .seeding import seeded
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -28,11 +33,13 @@ _BLOCK = 64
 
 
 def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
-    """Rows with their gaps filled, in the container that was fitted."""
+    """Rows with their gaps filled and all else as it was, in the container they came in."""
     check_is_fitted(vae)
     if vae.context_ is not None:
         raise InputError("a fit that is conditional on y does not fill gaps; fit without y.")
     data = vae._dataset(X, reset=False)
+    if data.images is not None:
+        return np.array(data.images)  # pictures have no gaps
     x = vae._matrix(vae._middle(data)).astype(np.float64)
     gaps = np.isnan(x)
     if gaps.any() and not vae.architecture_.missing:
@@ -43,26 +50,36 @@ def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
     if gaps.any():
         filled = _filled(vae, x, n_samples, random_state)
         x = np.where(gaps, filled, x)
-    return vae._decoded(vae._encoded(x))
+    found = vae.codec_.decode(vae._encoded(x))
+    assert isinstance(found, dict)  # of a table
+    columns = {name: np.where(is_gap(v), found[name], v) for name, v in data.columns.items()}
+    return data.rebuild(columns)
 
 
 @torch.no_grad()
 def _filled(vae: VAE, x: Any, n_samples: int, seed: int) -> Any:
     nets, found = vae.net_.nets, []
-    discrete = len(vae.codec_.continuous_names)  # type: ignore[union-attr]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, vae.net_.device):
         for start in range(0, len(x), _BLOCK):
             y = vae.net_.rows(x[start : start + _BLOCK])
             encoded = nets.encode(y)
             z = draw(nets, encoded, n_samples)
             share = torch.softmax(terms(nets, z, encoded, y).log_w, 0).unsqueeze(-1)
-            expected = nets.observation.mean(nets.decoder(z[0]))
-            mean = (share * expected).sum(0)
-            for j in range(discrete, x.shape[1]):
-                levels = expected[..., j].round().long()
-                votes = torch.zeros(int(levels.max()) + 1, *levels.shape[1:], device=y.device)
-                votes.scatter_add_(0, levels, share[..., 0])
-                mean[:, j] = votes.argmax(0).to(mean.dtype)
+            mean = _expected(nets.observation, nets.decoder(z[0]), share)
             found.append(mean.cpu().double().numpy())
     return np.concatenate(found)
+
+
+def _expected(observation: Observation, raw: Tensor, share: Tensor) -> Tensor:
+    """(n, D) means, and likeliest levels, of decoder outputs (K, n, P) with shares (K, n, 1)."""
+    found = []
+    for i, part in enumerate(observation.parts):
+        given = observation._given(i, part, raw.split(observation.outputs, -1)[i])
+        if part.kind == "categorical":
+            mass = (share.unsqueeze(-1) * torch.softmax(given[0], -1)).sum(0)
+            found.append(mass.argmax(-1).to(raw.dtype))
+        elif part.kind == "bernoulli":
+            found.append((share * torch.sigmoid(given[0])).sum(0).round())
+        else:
+            found.append((share * given[0]).sum(0))  # Gaussian: all that tables have besides
+    return torch.cat(found, -1)

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .backend_torch import TorchVAE
-from .objectives import Terms, draw, kl_per_latent as closed, terms
+from .objectives import Terms, draw, terms
+from .objectives import kl_per_latent as closed
 from .priors import normal, split
+from .seeding import seeded
 
 Floats = NDArray[np.float64]
 _BLOCK, _DRAWS = 256, 16
@@ -21,23 +23,29 @@ def _blocks(vae: TorchVAE, x: Any, context: Any) -> Any:
     for start in range(0, len(x), _BLOCK):
         rows = slice(start, start + _BLOCK)
         c = None if context is None else vae.context(context[rows])
-        y = vae.rows(x[rows])
-        yield y, c, vae.nets.encode(y, c)
+        yield rows, c, vae.nets.encode(vae.rows(x[rows]), c)
 
 
 @torch.no_grad()
-def bound(vae: TorchVAE, x: Any, context: Any, seed: int) -> tuple[Floats, Floats]:
-    """(n,) E_q log p(y | z) by a few draws, and the divergence: closed form or the same draws."""
+def bound(
+    vae: TorchVAE, x: Any, context: Any, seed: int, places: list[Any] | None = None
+) -> tuple[Floats, Floats]:
+    """(n,) E_q log p(y | z) by a few draws, a share at each of `places` of a row's cells (see
+    `scoring`), and the divergence: closed form or the same draws."""
     found: list[tuple[Tensor, Tensor]] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for y, c, encoded in _blocks(vae, x, context):
-            t: Terms = terms(vae.nets, draw(vae.nets, encoded, _DRAWS), encoded, y, c)
+    each = -(-_DRAWS // (1 if places is None else len(places)))
+    with seeded(seed, vae.device):
+        for rows, c, encoded in _blocks(vae, x, context):
+            parts: list[Terms] = []
+            for stored in (x,) if places is None else places:
+                y = vae.units.tensor(stored[rows], vae.device)
+                y = vae.units.fill(y.expand(each, *y.shape) if vae.units.filled else y)
+                parts.append(terms(vae.nets, draw(vae.nets, encoded, each), encoded, y, c))
+            log_x, log_p, log_q = (torch.cat(t) for t in zip(*parts, strict=True))
             kl = closed(vae.nets, encoded)
-            each = (t.log_q - t.log_p).mean(0) if kl is None else kl.sum(-1)
-            found.append((t.log_x.mean(0), each))
-    log_x, kl_x = (torch.cat(p).cpu().double().numpy() for p in zip(*found, strict=True))
-    return log_x, kl_x
+            found.append((log_x.mean(0), (log_q - log_p).mean(0) if kl is None else kl.sum(-1)))
+    reconstruction, divergence = (torch.cat(p).cpu() for p in zip(*found, strict=True))
+    return reconstruction.double().numpy(), divergence.double().numpy()
 
 
 @torch.no_grad()
@@ -60,10 +68,9 @@ def amortisation_gap(
     """(n,) ELBO of a Gaussian fitted to each row by Adam, less that of the encoder's; both by the
     same draws, other ones than those fitted with."""
     gaps = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for y, c, encoded in _blocks(vae, x, context):
-            raw = encoded.detach()
+    with seeded(seed, vae.device):
+        for rows, c, encoded in _blocks(vae, x, context):
+            y, raw = vae.rows(x[rows]), encoded.detach()
             free = raw.clone().requires_grad_()
             optimiser = torch.optim.Adam([free], lr=0.05)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, n_steps)
@@ -80,9 +87,7 @@ def amortisation_gap(
     return np.concatenate(gaps)
 
 
-def _elbo(
-    vae: TorchVAE, raw: Tensor, noise: Tensor, y: Tensor, context: Tensor | None
-) -> Tensor:
+def _elbo(vae: TorchVAE, raw: Tensor, noise: Tensor, y: Tensor, context: Tensor | None) -> Tensor:
     m, log_s = split(raw)
     z = m + torch.exp(log_s) * noise
     log_x = vae.nets.p_x(z, context).log_prob(y).mean(0)
@@ -90,4 +95,5 @@ def _elbo(
     if kl is not None:
         return log_x - kl.sum(-1)
     log_ratio = normal(m, log_s).log_prob(z) - vae.nets.prior().log_prob(z)
-    return log_x - log_ratio.mean(0)
+    elbo: Tensor = log_x - log_ratio.mean(0)
+    return elbo

@@ -115,7 +115,7 @@ class Nets(eqx.Module):
 
     def features(self, y: Array) -> Array:
         """What the encoder sees of rows (n, D): values centred and scaled, levels as indicators,
-        gaps as zeros beside a mask of what is there."""
+        gaps as zeros, beside a mask of what is there if the rows fitted had gaps."""
         plain, levels = places(self.architecture)
         known, zeroed = ~jnp.isnan(y), jnp.nan_to_num(y)
         at = jnp.asarray(plain, jnp.int32)
@@ -149,7 +149,8 @@ def observation(a: Architecture, arrays: Mapping[str, Array]) -> Observation:
     """p(x | z) with the scales that are among the arrays."""
     prefix = "observation.log_scales."
     scales = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-    return Observation(a.parts, a.noise, a.missing, scales)
+    # A table's rows may have gaps when they are scored, though those fitted had none.
+    return Observation(a.parts, a.noise, not a.shape, scales)
 
 
 def initial(

@@ -10,8 +10,8 @@ With z^(1) ... z^(K) ~ q(z | x) and log w_k = log p(x | z_k) + log p(z_k) - log 
 
 v_k = w_k / sum w. KL_j is latent j's divergence, a mean over the batch, in closed form where q and
 p are Gaussian and otherwise from the draw itself, where q's own parameters are held fixed in
-log q (they have no part in the expected gradient, and only add noise). lambda are the free bits: the
-nats that a latent may hold unpunished; without a closed form they are shared by all latents.
+log q (they have no part in the expected gradient, and only add noise). lambda are the free bits:
+the nats that a latent may hold unpunished; without a closed form they are shared by all latents.
 
 References: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016,
 https://arxiv.org/abs/1509.00519; Tucker, Lawson, Gu and Maddison, "Doubly reparameterized gradient
@@ -21,6 +21,7 @@ variational inference with inverse autoregressive flow" (free bits), 2016,
 https://arxiv.org/abs/1606.04934.
 """
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 import math
@@ -165,4 +166,6 @@ def _constant(module: nn.Module, *args: Any) -> Any:
 
 def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """Mean over rows, the first axis; weights have mean 1 over all rows of the data."""
-    return values.mean(0) if weights is None else (values.T * weights).T.mean(0)
+    if weights is not None:
+        values = values * weights.view(-1, *[1] * (values.ndim - 1))
+    return values.mean(0)

@@ -122,9 +122,9 @@ def iwae(
     v = jax.nn.softmax(log_w, 0)
     share = jnp.ones(x.shape[0]) if weights is None else weights
     by_theta, by_z = pull(v * share)
-    linear = sum((by_theta[name] * p).sum() for name, p in nets.learnt.items())
-    linear += sum((v[..., None] * g * layer).sum() for g, layer in zip(by_z, z, strict=True))
-    linear = linear / x.shape[0]
+    parts = [(by_theta[name] * p).sum() for name, p in nets.learnt.items()]
+    parts += [(v[..., None] * g * layer).sum() for g, layer in zip(by_z, z, strict=True)]
+    linear = jnp.stack(parts).sum() / x.shape[0]
     bound = _mean(logsumexp(log_w, 0) - math.log(samples), weights)
     return bound + linear - stop_gradient(linear)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -86,15 +87,14 @@ class Observation(nn.Module):
             scaled = part.kind in SCALED
             self.outputs.append(width * (2 if scaled and noise == "row" else 1))
             if scaled and noise in ("column", "shared"):
-                start = -1.0 if part.kind == "gaussian" else -2.0
                 size = width if noise == "column" else 1
-                self.log_scales[str(i)] = nn.Parameter(torch.full((size,), start))
+                self.log_scales[str(i)] = nn.Parameter(torch.full((size,), self._first(part)))
         self.n_outputs = sum(self.outputs)
 
     @staticmethod
     def _first(part: Part) -> float:
         """The log scale that a fit begins with."""
-        return 0.0 if part.kind == "gaussian" else -2.0
+        return -1.0 if part.kind == "gaussian" else -2.0
 
     @staticmethod
     def _levels(part: Part) -> tuple[int, ...]:
@@ -109,24 +109,24 @@ class Observation(nn.Module):
         if part.kind not in SCALED:
             return (raw,)
         if self.noise == "row":
-            loc, log_s = raw.unflatten(-1, (-1, 2)).unbind(-1)
-            return loc, log_s.clamp(_SMALLEST, 5.0)
+            pairs = raw.reshape(*raw.shape[:-1], -1, 2)
+            return pairs[..., 0], pairs[..., 1].clamp(_SMALLEST, 5.0)
         if isinstance(self.noise, str):
             return raw, self.log_scales[str(i)].clamp(_SMALLEST, 5.0)
         return raw, torch.log(torch.as_tensor(float(self.noise), dtype=raw.dtype))
 
+    def _pieces(self, raw: Tensor) -> list[tuple[int, Part, Tensor]]:
+        cut = torch.split(raw, self.outputs, -1)
+        return [(i, part, out) for i, (part, out) in enumerate(zip(self.parts, cut, strict=True))]
+
     def values(self, raw: Tensor, x: Tensor) -> Tensor:
         """(*, D) log p of each value of x (n, D) given decoder outputs (*, n, P)."""
         found = []
-        for i, (part, out) in enumerate(zip(self.parts, raw.split(self.outputs, -1), strict=True)):
+        for i, part, out in self._pieces(raw):
             y = x[..., part.start : part.stop]
             known = ~torch.isnan(y) if self.missing else None
             y = torch.nan_to_num(y) if self.missing else y
-            given = self._given(i, part, out)
-            if part.kind == "discretised_logistic":
-                log_p = DiscretisedLogistic.log_prob(y, *given, self.half(part))  # type: ignore[arg-type]
-            else:
-                log_p = _OF[part.kind].log_prob(y, *given)
+            log_p = _OF[part.kind].log_prob(y, *self._given(i, part, out), *_half(part))
             found.append(log_p if known is None else torch.where(known, log_p, 0.0))
         return found[0] if len(found) == 1 else torch.cat(found, -1)
 
@@ -135,29 +135,21 @@ class Observation(nn.Module):
         only = self.parts[0] if len(self.parts) == 1 else None
         if only is not None and only.kind == "bernoulli" and not self.missing:
             # x l summed is a product of matrices' work: one pass over the outputs less.
-            return torch.linalg.vecdot(raw, x) - nn.functional.softplus(raw).sum(-1)
+            product: Tensor = torch.linalg.vecdot(raw, x)
+            return product - nn.functional.softplus(raw).sum(-1)
         return self.values(raw, x).sum(-1)
-
-    @staticmethod
-    def half(part: Part) -> float:
-        """Half the step between levels on [-1, 1]."""
-        return 1.0 / (part.levels[0] - 1)
 
     def mean(self, raw: Tensor) -> Tensor:
         """(*, D) expected values; the likeliest level of categorical ones."""
-        pieces = zip(self.parts, raw.split(self.outputs, -1), strict=True)
-        found = [_OF[p.kind].mean(*self._given(i, p, out)) for i, (p, out) in enumerate(pieces)]
+        found = [_OF[p.kind].mean(*self._given(i, p, out)) for i, p, out in self._pieces(raw)]
         return torch.cat(found, -1)
 
     def sample(self, raw: Tensor) -> Tensor:
         """(*, D) drawn values, by torch's random state."""
-        found = []
-        for i, (part, out) in enumerate(zip(self.parts, raw.split(self.outputs, -1), strict=True)):
-            given = self._given(i, part, out)
-            if part.kind == "discretised_logistic":
-                found.append(DiscretisedLogistic.sample(*given, self.half(part)))  # type: ignore[arg-type]
-            else:
-                found.append(_OF[part.kind].sample(*given))
+        found = [
+            _OF[p.kind].sample(*self._given(i, p, out), *_half(p))
+            for i, p, out in self._pieces(raw)
+        ]
         return torch.cat(found, -1)
 
     @torch.no_grad()
@@ -175,7 +167,7 @@ class Observation(nn.Module):
             elif part.kind == "categorical":
                 for j, count in enumerate(self._levels(part)):
                     seen = x[:, j][~torch.isnan(x[:, j])].long().clamp(min=0)
-                    shares = torch.bincount(seen, minlength=count)[:count] + 1.0
+                    shares = torch.bincount(seen, minlength=count)[:count].to(y.dtype) + 1.0
                     found.append(torch.log(shares / shares.sum()))
             else:
                 twice = width == 2 * len(mean)
@@ -184,7 +176,12 @@ class Observation(nn.Module):
         return torch.cat(found)
 
 
-_OF = {
+def _half(part: Part) -> tuple[float, ...]:
+    """Half the step between levels on [-1, 1], where there is one."""
+    return (1.0 / (part.levels[0] - 1),) if part.kind == "discretised_logistic" else ()
+
+
+_OF: dict[str, Any] = {
     "gaussian": Gaussian,
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,

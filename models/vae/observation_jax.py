@@ -154,7 +154,8 @@ def levels_of(part: Part) -> tuple[int, ...]:
 
 
 def _first(part: Part) -> float:
-    return 0.0 if part.kind == "gaussian" else -2.0
+    """The log scale that a fit begins with."""
+    return -1.0 if part.kind == "gaussian" else -2.0
 
 
 def _half(part: Part) -> tuple[float, ...]:

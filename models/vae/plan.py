@@ -60,9 +60,9 @@ def plan(
         max_epochs = 1_000_000 if timed else math.ceil(wanted / steps)
     return Plan(
         net=net,
-        latent=(int(latent_dim),) if isinstance(latent_dim, int) else tuple(latent_dim),
-        hidden=tuple(hidden),
-        channels=tuple(channels) if net == "conv" else (),
+        latent=_whole(latent_dim if isinstance(latent_dim, Sequence) else (latent_dim,)),
+        hidden=_whole(hidden),
+        channels=_whole(channels) if net == "conv" else (),
         settings=Settings(
             batch_size=batch_size,
             learning_rate=learning_rate or (2e-3 if net == "conv" else 1e-3),
@@ -72,3 +72,8 @@ def plan(
             min_delta=2e-3 * math.sqrt(values),
         ),
     )
+
+
+def _whole(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Python's own integers, which a saved run can hold."""
+    return tuple(int(size) for size in sizes)

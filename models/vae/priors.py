@@ -26,7 +26,6 @@ import torch
 from pyro.contrib.zuko import ZukoToPyro
 from pyro.distributions import (
     Categorical,
-    Distribution,
     Independent,
     MixtureSameFamily,
     Normal,
@@ -54,6 +53,8 @@ def split(raw: Tensor) -> tuple[Tensor, Tensor]:
 
 class NormalPrior(nn.Module):
     """Normal(0, I)."""
+
+    zero: Tensor
 
     def __init__(self, k: int) -> None:
         super().__init__()
@@ -109,7 +110,7 @@ class VampPrior(nn.Module):
         return _mixture(self.logits, *split(raw[..., : 2 * self.k]))
 
 
-def _mixture(logits: Tensor, m: Tensor, log_s: Tensor) -> Distribution:
+def _mixture(logits: Tensor, m: Tensor, log_s: Tensor) -> Any:
     return MixtureSameFamily(
         Categorical(logits=logits, validate_args=False), normal(m, log_s), validate_args=False
     )

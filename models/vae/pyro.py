@@ -98,8 +98,12 @@ class Nets(nn.Module):
         return 1 if self.up is None else 2
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """What the posterior takes, (n, outputs)."""
-        found: Tensor = self.encoder(join(self.features(x), context))
+        """What the posterior takes, (n, outputs); gaps that the features know nothing of stand at
+        their centres."""
+        seen = self.features(x)
+        if self.observation.missing:
+            seen = torch.nan_to_num(seen)
+        found: Tensor = self.encoder(join(seen, context))
         return found
 
     def q_1(self, encoded: Tensor) -> Any:

@@ -64,13 +64,16 @@ class Bound:
 
 def bound(vae: VAE, X: Any, y: Any) -> Bound:
     """The parts of the ELBO of rows."""
+    from .density import cells, impossible
+
     check_is_fitted(vae)
     data = vae._dataset(X, reset=False)
     encoded = vae._middle(data)
     x, context = vae._matrix(encoded), vae._context(y, len(data))
-    log_x, kl = vae.net_.bound(x, context, vae.net_seed_)
-    log_x = log_x + encoded.log_det + vae.units_.log_det
-    return Bound(log_x, kl, vae.net_.kl(x, context))
+    places, log_det = cells(vae, data, encoded)
+    log_x, kl = vae.net_.bound(x, context, vae.net_seed_, places)
+    log_x = np.where(impossible(vae, x, encoded), -np.inf, log_x + log_det.mean(0))
+    return Bound(log_x + vae.units_.log_det, kl, vae.net_.kl(x, context))
 
 
 def amortisation_gap(vae: VAE, X: Any, y: Any, n_steps: int) -> Floats:

@@ -14,6 +14,7 @@ Reference: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 
 https://arxiv.org/abs/1509.00519.
 """
 
+# mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -93,7 +94,7 @@ def _noise(generator: torch.Generator, k: int, sizes: tuple[int, ...]) -> Tensor
 
 
 def place(vae: TorchVAE, encoded: Tensor, noise: list[Tensor]) -> list[Tensor]:
-    """Latents (K, n, k) of each layer where the standard normal draws (K, sum k) of each row lead."""
+    """Latents (K, n, k) of each layer from the standard normal draws (K, sum k) of each row."""
     layers = torch.stack(noise, 1).to(vae.device, encoded.dtype).split(vae.architecture.latent, -1)
     z = [_carry(vae.nets.q_1(encoded), layers[0])]
     if vae.nets.n_layers == 2:

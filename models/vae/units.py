@@ -2,8 +2,8 @@
 
     y = (x + u - shift) / scale,          log p(x) = log p(y) - sum_j log scale_j,
 
-u uniform in [0, 1) where whole numbers are filled in for a likelihood of real values, else 0. A mass
-stays a mass: scale is then 1 in the sum.
+u uniform in [0, 1) where whole numbers are filled in for a likelihood of real values, else 0. A
+mass stays a mass: scale is then 1 in the sum.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Units:
 
     def tensor(self, x: NDArray[Any], device: torch.device | str = "cpu") -> Tensor:
         """Stored rows (n, D) as floats, unscaled."""
-        return torch.as_tensor(x, device=device).to(torch.get_default_dtype())
+        # Of a mapped file that may only be read, these rows are copied.
+        own = np.require(x, x.dtype.newbyteorder("="), "W")
+        return torch.as_tensor(own, device=device).to(torch.get_default_dtype())
 
     def enter(self, x: Tensor, u: Tensor | None = None) -> Tensor:
         """Model values of stored ones; u is a half where it is filled in and not given."""
@@ -115,7 +117,7 @@ def of_images(codec: ImageCodec, likelihood: str, values: NDArray[Any]) -> tuple
         if pixels.low < 0 or pixels.high > 1:
             raise InputError(
                 f"continuous_bernoulli models values in [0, 1]; the images have {pixels}. Scale "
-                "them, (X - X.min()) / (X.max() - X.min()), or take likelihood=\"gaussian\"."
+                'them, (X - X.min()) / (X.max() - X.min()), or take likelihood="gaussian".'
             )
         return part, Units()
     some = np.asarray(values[: 1 << 12], dtype=np.float64)
