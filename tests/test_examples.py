@@ -15,6 +15,10 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/03_flow.py": {"n": 400, "budget": "6s"},
     "examples/04_study.py": {"seeds": 1, "budget": "5s"},
     "examples/05_schema.py": {"n": 200},
+    "examples/06_denoising.py": {"n": 600, "budget": "3s"},
+    "examples/07_digits_two_and_five.py": {"n": 400, "budget": "3s"},
+    "examples/08_beta_traversals.py": {"n": 400, "budget": "3s"},
+    "examples/10_few_labels.py": {"labels": 100, "budget": "3s"},
 }
 
 
