@@ -17,6 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .threads import within_cores
+
 Array = NDArray[Any]
 Loss = Callable[[Tensor, int], Tensor]
 
@@ -89,8 +91,8 @@ class TorchLearner:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Within it, torch draws from the learner's own random state."""
-        with torch.random.fork_rng(devices=self._cuda):
+        """Within it, torch draws from the learner's own random state, on the cores there are."""
+        with torch.random.fork_rng(devices=self._cuda), within_cores():
             torch.set_rng_state(self._rng[0])
             for device, state in zip(self._cuda, self._rng[1:], strict=True):
                 torch.cuda.set_rng_state(state, device)
