@@ -1,7 +1,10 @@
-"""What every neural family does around its training: which rows are held out, and what the course
-of the training says."""
+"""What every neural family does around its training: which rows are held out, what the course of
+the training says, and whether rows were learnt by heart."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,10 @@ from ..inference.learner import Outcome
 from ..inference.schedule import Settings
 from ..verdict import Reason
 
+Floats = NDArray[np.float64]
+Rows = tuple[Floats, Floats | None]  # x, context
+
+_SOME = 2000  # rows that overfitting is looked for on
 _FEW = 20  # rows below which none are held out
 
 
@@ -49,3 +56,46 @@ def course(outcome: Outcome, settings: Settings) -> list[Reason]:
             )
         )
     return found
+
+
+def overfit(
+    log_prob: Callable[[Floats, Floats | None], Floats],
+    rows: Rows,
+    held: Rows | None,
+    rng: np.random.Generator,
+    smaller: str,
+) -> list[Reason]:
+    """Whether rows trained on are likelier than held-out ones by more than noise.
+
+    Args:
+        log_prob: (n,) log densities of rows and their context.
+        rows, held: what was trained on, and what was not.
+        smaller: the settings that make the net smaller.
+    """
+    if held is None:
+        return [
+            Reason(
+                "warn",
+                f"{len(rows[0])} rows are too few to hold any out, so nothing stopped the net.",
+                "Give validation rows, or use gaussian or kde.",
+            )
+        ]
+
+    def some(part: Rows) -> Floats:
+        # Enough rows to see a gap, few enough to cost nothing.
+        x, context = part
+        which = rng.choice(len(x), size=min(_SOME, len(x)), replace=False)
+        return log_prob(x[which], None if context is None else context[which])
+
+    seen, unseen = some(rows), some(held)
+    gap = seen.mean() - unseen.mean()
+    stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / len(unseen))
+    if gap < max(0.25 * math.sqrt(rows[0].shape[1]), 3 * stderr):
+        return []
+    return [
+        Reason(
+            "warn",
+            f"rows trained on are {gap:.2g} nats likelier than held-out ones (± {stderr:.2g}).",
+            f"The net is too large for them: give more rows, or a smaller {smaller}.",
+        )
+    ]

@@ -14,8 +14,8 @@ from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
-from ..course import course, held_out
-from .checks import BACKENDS, check, overfit
+from ..course import course, held_out, overfit
+from .checks import BACKENDS, check
 from .plan import Plan, plan
 
 Floats = NDArray[np.float64]
@@ -149,7 +149,13 @@ class NormalizingFlow(DensityEstimator):
         outcome = finish(loop, fit.report)
         self.flow_.keep(learner)
         self.n_steps_, self.n_epochs_ = outcome.steps, outcome.epochs
-        found = overfit(self.flow_.log_prob, part(data, rows), validation, fit.rng())
+        found = overfit(
+            self.flow_.log_prob,
+            part(data, rows)[:2],
+            None if validation is None else validation[:2],
+            fit.rng(),
+            "hidden or n_transforms",
+        )
         return [*course(outcome, chosen.settings), *found]
 
     def _plan(self, n: int, d: int, fit: Fit) -> Plan:

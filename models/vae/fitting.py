@@ -16,8 +16,7 @@ from ...errors import InputError
 from ...fitting import Fit
 from ...inference.gradient import finish, train
 from ...verdict import Reason
-from ..course import course, held_out
-from ..flow.checks import overfit
+from ..course import course, held_out, overfit
 from .build import Architecture
 from .checks import check, check_size, collapse
 from .observation import Part
@@ -241,9 +240,10 @@ def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit) -> list[Reas
     def part(of: Rows) -> Any:
         at = fit.rng().permutation(of.numbers)[:_HELD]
         at.sort()
-        return of.x[at], None if of.context is None else of.context[at], None
+        return of.x[at], None if of.context is None else of.context[at]
 
-    found = overfit(log_prob, part(rows), None if unseen is None else part(unseen), fit.rng())
-    x, context, _ = part(rows if unseen is None else unseen)
+    new = None if unseen is None else part(unseen)
+    found = overfit(log_prob, part(rows), new, fit.rng(), "hidden, or dropout")
+    x, context = part(rows if unseen is None else unseen)
     vae.kl_per_latent_ = vae.net_.kl(x, context)
     return [*found, *collapse(vae.kl_per_latent_)]
