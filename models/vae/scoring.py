@@ -26,11 +26,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import TransformedDistribution
 
+from ...inference.threads import within_cores
 from .backend_torch import TorchVAE
 from .objectives import terms
 
 Floats = NDArray[np.float64]
-_DECODED = {"mlp": 1 << 23, "conv": 1 << 21}  # values decoded at a time
+_DECODED = 1 << 20  # values decoded at a time: what a processor's caches hold
 
 
 def log_weights(
@@ -50,7 +51,7 @@ def log_weights(
             draws is taken; None takes all at x.
     """
     d = x.shape[1]
-    at_once = max(1, _DECODED[vae.architecture.net] // max(d, 64))
+    at_once = max(1, _DECODED // max(d, 64))
     block = max(1, min(256, at_once // samples))
     for start in range(0, len(x), block):
         rows = slice(start, min(start + block, len(x)))
@@ -60,6 +61,7 @@ def log_weights(
 
 
 @torch.no_grad()
+@within_cores()
 def _block(
     vae: TorchVAE,
     x: NDArray[Any],
