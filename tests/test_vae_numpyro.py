@@ -207,7 +207,16 @@ OBJECTIVES = {
     "dreg-two-layers": ("two-layers-mixture", None),
     "dreg-context": ("context-two-layers", None),
 }
-SLOW = ("elbo", "elbo-mixture", "elbo-two-layers", "iwae", "dreg", "dreg-two-layers")
+SLOW = (
+    "dreg-context",
+    "elbo",
+    "elbo-mixture",
+    "elbo-mixture-free",
+    "elbo-two-layers",
+    "iwae",
+    "dreg",
+    "dreg-two-layers",
+)
 
 
 @pytest.mark.parametrize(
@@ -278,6 +287,7 @@ def linear_gaussian():
     return nets, stats.multivariate_normal(b, w @ w.T + s**2 * np.eye(d))
 
 
+@pytest.mark.slow
 def test_at_the_exact_posterior_every_bound_is_the_log_density(double):
     nets, truth = linear_gaussian()
     x = truth.rvs(30, random_state=1)
@@ -379,6 +389,7 @@ def zeros(units, **changes):
     return vae
 
 
+@pytest.mark.slow
 def test_beta_rises_over_the_warm_up():
     # A decoder that is deaf to z, and q(z | x) = Normal(1, 1) of two latents: KL = 2 / 2.
     vae, x = zeros(UNITS), np.zeros((4, 3))
@@ -391,6 +402,7 @@ def test_beta_rises_over_the_warm_up():
     assert losses[0] < losses[3] < losses[4] == losses[6]
 
 
+@pytest.mark.slow
 def test_weights_and_numbers_choose_the_rows():
     x = np.array([[1.0, 2, 3], [5.0, 5, 5], [9.0, 9, 9]])
     rows = Rows(x, None, np.array([0.5, 100, 2]), np.array([2, 0]))
@@ -414,7 +426,7 @@ def test_cells_are_filled_evenly():
 @pytest.mark.parametrize(
     ("name", "dropout"),
     [
-        ("context-two-layers", 0.2),
+        pytest.param("context-two-layers", 0.2, marks=pytest.mark.slow),
         pytest.param("mixed-row", 0.0, marks=pytest.mark.slow),
         pytest.param("two-layers-mixture", 0.2, marks=pytest.mark.slow),
         pytest.param("context", 0.0, marks=pytest.mark.slow),
@@ -466,6 +478,7 @@ def test_initial_weights_are_spread_as_torch_spreads_them():
     assert not np.array_equal(other["encoder.0.weight"], arrays["encoder.0.weight"])
 
 
+@pytest.mark.slow
 def test_dropout_is_on_in_training_only():
     nets = JaxVAE(replace(THREE, dropout=0.5), UNITS, 0).nets
     x = jnp.ones((200, 3))

@@ -21,11 +21,14 @@ def low_rank(n: int, d: int = D, k: int = K, noise: float = 0.5, seed: int = 0) 
     return (x - x.mean(0)) / x.std(0)
 
 
-def fitted(exact: bool = True, **settings: Any) -> VAE:
+def fitted(exact: bool = True, gaps: bool = False, **settings: Any) -> VAE:
     """A linear VAE with parameters set by hand, and the exact posterior for its encoder or one that
-    is off the mean and too wide."""
+    is off the mean and too wide; with `gaps` it is told of them, and does not listen."""
     small = {"hidden": (), "noise": "shared", "max_epochs": 1, "random_state": 0}
-    vae = VAE(K, **{**small, **settings}).fit(low_rank(200))
+    rows = low_rank(200)
+    if gaps:
+        rows[::9, 0] = np.nan
+    vae = VAE(K, **{**small, **settings}).fit(rows)
     nets, s = vae.net_.nets, 0.6
     q, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(D, K)))
     w, c = torch.tensor(q * [0.9, 0.5]).float(), torch.linspace(-0.3, 0.4, D)
@@ -38,19 +41,35 @@ def fitted(exact: bool = True, **settings: Any) -> VAE:
         nets.observation.log_scales["0"].fill_(np.log(s))
         encoder, features = nets.encoder[-1], nets.features
         encoder.weight.zero_()
-        encoder.weight[:K] = a / features.gain
+        encoder.weight[:K, :D] = a / features.gain
         encoder.bias[:K] = a @ (features.centre - c) + (0.0 if exact else 0.3)
         encoder.bias[K:] = 0.5 * variance.log() + (0.0 if exact else 0.3)
     return vae
 
 
-def closed_form(vae: VAE, x: np.ndarray) -> np.ndarray:
-    """(n,) log p(x) of a linear fit, in the units of the data; gaps are left out."""
-    nets, encoded = vae.net_.nets, vae._middle(vae._dataset(x, reset=False))
+def moments(vae: VAE) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of the encoded rows of a linear fit."""
+    nets = vae.net_.nets
     w = nets.decoder[-1].weight.detach().double().numpy()
     c = nets.decoder[-1].bias.detach().double().numpy()
     s = float(nets.observation.log_scales["0"].detach().exp())
-    covariance = w @ w.T + s**2 * np.eye(len(c))
+    return c, w @ w.T + s**2 * np.eye(len(c))
+
+
+def conditional_mean(vae: VAE, x: np.ndarray) -> np.ndarray:
+    """(n, D) encoded rows with their gaps filled by E[gap | rest] of a linear fit."""
+    c, covariance = moments(vae)
+    found = np.array(vae._middle(vae._dataset(x, reset=False)).x, dtype=np.float64)
+    for row in found:
+        lost = np.isnan(row)
+        gain = np.linalg.solve(covariance[np.ix_(~lost, ~lost)], covariance[np.ix_(~lost, lost)])
+        row[lost] = c[lost] + (row[~lost] - c[~lost]) @ gain
+    return found
+
+
+def closed_form(vae: VAE, x: np.ndarray) -> np.ndarray:
+    """(n,) log p(x) of a linear fit, in the units of the data; gaps are left out."""
+    (c, covariance), encoded = moments(vae), vae._middle(vae._dataset(x, reset=False))
     found = np.zeros(len(x))
     for i, row in enumerate(encoded.x):
         seen = np.flatnonzero(~np.isnan(row))

@@ -4,6 +4,7 @@ in `pyro` and `numpyro`)."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -12,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
-from ...data import Codec, Encoded
-from ...errors import InputError, did_you_mean
+from ...data import Codec, Dataset, Encoded
+from ...density import LogDensity
 from ...density_estimator import DensityEstimator
+from ...errors import InputError, did_you_mean
 from ...fitting import Fit
 from ...verdict import Reason
 from . import conditional
@@ -28,6 +30,9 @@ _DRAWS = 200  # of a posterior, that a row's density is averaged over
 
 class GaussianMixture(DensityEstimator):
     """A mixture of Gaussians; with categorical columns, of Gaussians times tables.
+
+    Fitted by EM its densities are exact. Those of a posterior ("svi", "nuts") are means over 200 of
+    its draws: estimates, with a standard error for each row.
 
     Args:
         n_components: how many, or "bic" or "icl" to choose up to `max_components`.
@@ -58,6 +63,7 @@ class GaussianMixture(DensityEstimator):
 
     name: ClassVar[str] = "gmm"
     codec_: Codec
+    _draws = 0  # of a posterior, whose components a marginal or conditional mixture has
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
         discrete="native",
@@ -136,6 +142,7 @@ class GaussianMixture(DensityEstimator):
         reasons = result.reasons
         mixture = result.mixture
         self.sample_stats_: dict[str, Floats] = {}
+        self._draws = 0
         if self.engine != "em":
             from .bayes import fit_bayes
 
@@ -158,6 +165,26 @@ class GaussianMixture(DensityEstimator):
 
     def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
         return posterior(self._predictive(), data.x, data.codes)[1]
+
+    def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
+        found, draws = super()._score_rows(data, y), self._n_draws()
+        if not draws:
+            return found
+        from .uncertainty import draws_stderr
+
+        middle = self._encode(data, draw=None)
+        stderr = draws_stderr(self._predictive(), draws, middle.x, middle.codes)
+        if found.stderr is not None:
+            stderr = np.hypot(stderr, found.stderr)
+        kind = "estimate" if found.kind == "exact" else found.kind
+        return replace(found, kind=kind, stderr=stderr)
+
+    def _n_draws(self) -> int:
+        """How many draws' components the predictive mixture has, 0 for a fit by EM."""
+        if self.posterior_ is None:
+            return self._draws
+        chains, draws = self.posterior_["w"].shape[:2]
+        return min(_DRAWS, int(chains * draws))
 
     def _predictive(self) -> Mixture:
         """What rows are predicted by: the mixture, or all the mixtures of the posterior as one."""
@@ -199,6 +226,7 @@ class GaussianMixture(DensityEstimator):
             "n_iter": int(self.n_iter_),
             "lower_bound": float(self.lower_bound_),
             "selection": self.selection_,
+            "draws": self._draws,
         }
         return body, arrays
 
@@ -213,9 +241,11 @@ class GaussianMixture(DensityEstimator):
         }
         self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
         self.lower_bound_, self.selection_ = state["lower_bound"], state["selection"]
+        self._draws = int(state.get("draws", 0))
 
     def _method(self) -> str:
-        return "closed form" if self.posterior_ is None else f"mean over {_DRAWS} posterior draws"
+        draws = self._n_draws()
+        return f"mean over {draws} posterior draws" if draws else "closed form"
 
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
         from .posterior import dims
@@ -353,7 +383,7 @@ class GaussianMixture(DensityEstimator):
             "selection_",
         ):
             setattr(out, name, getattr(self, name))
-        out.sample_stats_ = {}
+        out.sample_stats_, out._draws = {}, self._n_draws()
         out._set(mixture)
         return out
 

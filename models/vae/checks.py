@@ -90,6 +90,12 @@ def check(vae: VAE) -> None:
     check_latent(vae.latent_dim)
 
 
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise InputError unless it is a whole number of so many or more."""
+    if not _whole(value) or value < least:
+        raise InputError(f"{name} is {value!r}; expected an integer >= {least}.")
+
+
 def check_latent(latent_dim: Any) -> None:
     """Raise InputError unless it is None, a size, or two sizes."""
     layers = latent_dim if isinstance(latent_dim, Sequence) else (latent_dim,)

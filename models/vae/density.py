@@ -17,6 +17,7 @@ from ...density import LogDensity
 from ...errors import InputError, did_you_mean
 from ...inference.importance import Weights, good_khat, summarise_blocks
 from ...scoring import CELL_DRAWS, warn_unseen
+from .checks import check_count
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -34,8 +35,7 @@ def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -
         )
     default = _CHAINS if method == "ais" else vae.n_importance
     samples = default if n_samples is None else n_samples
-    if not isinstance(samples, int | np.integer) or samples < 1:
-        raise InputError(f"n_samples is {n_samples!r}; expected a positive number of draws.")
+    check_count("n_samples", samples)
     noisy = vae.codec_.dequantised
     if noisy:
         samples = -(-int(samples) // CELL_DRAWS) * CELL_DRAWS

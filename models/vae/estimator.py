@@ -38,9 +38,9 @@ class VAE(LatentEstimator, DensityEstimator):
         hidden: sizes of the hidden layers; of a convolutional net, the one layer between pictures
             and latents.
         channels: of each halving of the picture by convolutions.
-        likelihood: "auto" by the values: of images Bernoulli for 0 and 1, categorical for a few
-            levels, discretised logistic for more, Gaussian for real values; of tables by each
-            column's kind. Images may ask for any of them, and for "continuous_bernoulli".
+        likelihood: "auto" by the values: of images Bernoulli for 0 and 1, discretised logistic for
+            levels, Gaussian for real values; of tables by each column's kind. Images may ask for
+            any of them, for "categorical" and for "continuous_bernoulli".
         noise: of Gaussian and discretised logistic values: "column" learns one scale for each,
             "shared" one for all, "row" lets the decoder say; a number is a standard deviation in
             those of the data (levels: in half ranges), and is not learnt.
@@ -153,7 +153,8 @@ class VAE(LatentEstimator, DensityEstimator):
             method: "iwae" importance samples, with k-hat, effective sample size and standard error
                 of each row; "elbo" their plain mean; "ais" annealed importance sampling from the
                 posterior, for rows where k-hat is bad: it takes long (see `density_gap` for how
-                tight it is).
+                tight it is), and as 64 rows share their random numbers, a row's value depends,
+                within its standard error, on the rows beside it.
             n_samples: draws a row; None is `n_importance`. For "ais" the chains, None is 16.
 
         Returns:
@@ -218,8 +219,13 @@ class VAE(LatentEstimator, DensityEstimator):
 
     def sample_latents(self, n: int, *, random_state: Any = None) -> Floats:
         """(n, k) codes drawn from the prior."""
-        from ...checks import seed_of
+        from sklearn.utils.validation import check_is_fitted
 
+        from ...checks import seed_of
+        from .checks import check_count
+
+        check_is_fitted(self)
+        check_count("n", n)
         seed = seed_of(self.random_state if random_state is None else random_state)
         return np.asarray(self.net_.prior(n, seed))
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ...checks import seed_of
-from ...errors import InputError
+from .checks import check_count
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -101,16 +101,10 @@ def density_gap(
 
     check_is_fitted(vae)
     samples = vae.n_importance if n_samples is None else n_samples
-    sizes = {
-        "n_rows": (n_rows, 1),
-        "n_chains": (n_chains, 1),
-        "n_temperatures": (n_temperatures, 2),
-        "n_samples": (samples, 1),
-    }
-    for name, (size, least) in sizes.items():
-        whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-        if not whole or size < least:
-            raise InputError(f"{name} is {size!r}; expected an integer >= {least}.")
+    check_count("n_rows", n_rows)
+    check_count("n_chains", n_chains)
+    check_count("n_temperatures", n_temperatures, 2)
+    check_count("n_samples", samples)
     seed = seed_of(vae.random_state if random_state is None else random_state)
     context = None
     if vae.context_ is not None:
@@ -120,8 +114,9 @@ def density_gap(
         vae, int(n_rows), seed, chains, temperatures, context, int(samples)
     )
     shift = vae.units_.log_det
-    found = (np.asarray(b + shift, dtype=np.float64) for b in (iwae, lower, upper))
-    return DensityGap(*found, int(samples), chains, temperatures)
+    return DensityGap(
+        iwae + shift, lower + shift, upper + shift, int(samples), chains, temperatures
+    )
 
 
 def _stderr(values: Floats) -> float:

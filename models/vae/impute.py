@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ...data.values import is_gap
 from ...errors import InputError
+from .checks import check_count
 from .objectives import draw, terms
 from .observation import Observation
 from .seeding import seeded
@@ -35,6 +36,7 @@ _BLOCK = 64
 def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
     """Rows with their gaps filled and all else as it was, in the container they came in."""
     check_is_fitted(vae)
+    check_count("n_samples", n_samples)
     if vae.context_ is not None:
         raise InputError("a fit that is conditional on y does not fill gaps; fit without y.")
     data = vae._dataset(X, reset=False)

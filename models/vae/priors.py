@@ -23,7 +23,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pyro.contrib.zuko import ZukoToPyro
 from pyro.distributions import (
     Categorical,
     Independent,
@@ -74,7 +73,12 @@ class FlowPrior(nn.Module):
         )
 
     def forward(self) -> Any:
-        return ZukoToPyro(self.flow())
+        # Its own base would refuse NaN, which is what annealing may propose far out.
+        made = self.flow()
+        zero = torch.zeros_like(made.base.mean)
+        return TransformedDistribution(
+            normal(zero, zero), [made.transform.inv], validate_args=False
+        )
 
 
 class MixturePrior(nn.Module):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ...errors import InputError
-from .checks import ACTIVE
+from .checks import ACTIVE, check_count
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -79,6 +79,7 @@ def bound(vae: VAE, X: Any, y: Any) -> Bound:
 def amortisation_gap(vae: VAE, X: Any, y: Any, n_steps: int) -> Floats:
     """(n,) nats that a row's own Gaussian gains over the encoder's."""
     check_is_fitted(vae)
+    check_count("n_steps", n_steps)
     if vae.backend != "pyro" or vae.posterior != "normal" or vae.net_.nets.n_layers > 1:
         raise InputError(
             "the amortisation gap is defined here for one layer with a Gaussian posterior on the "

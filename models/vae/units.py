@@ -23,8 +23,6 @@ from ...data.pixels import Pixels
 from ...errors import InputError, did_you_mean
 from .observation import KINDS, Part
 
-_SMALL_LEVELS = 16  # up to which levels of pixels are categories by default
-
 
 @dataclass(frozen=True)
 class Units:
@@ -131,7 +129,7 @@ def automatic(pixels: Pixels) -> str:
         return "bernoulli"
     if pixels.kind == "real":
         return "gaussian"
-    return "categorical" if pixels.levels <= _SMALL_LEVELS else "discretised_logistic"
+    return "discretised_logistic"
 
 
 def of_table(codec: Codec, likelihood: str) -> tuple[Part, ...]:
