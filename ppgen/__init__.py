@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .models.baseline import Gaussian as Gaussian
     from .models.baseline import IndependentColumns as IndependentColumns
     from .models.baseline import KernelDensity as KernelDensity
+    from .models.debias import DebiasingVAE as DebiasingVAE
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gmm import GaussianMixture as GaussianMixture
     from .models.registry import load as load
@@ -54,6 +55,7 @@ _HOME = {
     "Augment": "data.augment",
     "Column": "data.schema",
     "Dataset": "data.dataset",
+    "DebiasingVAE": "models.debias",
     "FitError": "errors",
     "Gaussian": "models.baseline",
     "GaussianMixture": "models.gmm",

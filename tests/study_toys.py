@@ -73,7 +73,7 @@ class Mute(Toy):
     """A family without density."""
 
     name: ClassVar[str] = "mute"
-    capabilities: ClassVar[Capabilities] = Capabilities(density=None)
+    capabilities: ClassVar[Capabilities] = Capabilities(density=None, samples=True)
 
 
 class Demanding(Toy):

@@ -3,16 +3,20 @@
 | group | what | dimensions |
 |---|---|---|
 | `posterior` | draws of the parameters, where there are any | chain, draw, its own |
+| | of a model with latents `z`: draws of q(z given x), or codes | chain, draw, row, latent |
 | `log_likelihood` | `joint`: log density of rows under each draw | chain, draw, row |
 | `posterior_predictive` | rows drawn from the fit, by column, or `image` | chain, draw, row |
+| | where none are drawn: the rows' reconstructions | chain, draw, row |
 | `observed_data` | the rows, by column | row |
 | `sample_stats` | of the draws, where there are any | chain, draw |
 | | the training record: step, loss, validation, seconds | record |
+| | of a model without density: `reconstruction_error` | row |
 
 Labels of a mixture's rows are summed out. Log densities are in nats and in the units of the data,
 as `score_samples` has them. A family without draws has one chain of one draw in `log_likelihood`,
 the fit itself: leave-one-out means nothing there, and the group's `note` says so. Replicates in
-`posterior_predictive` are rows that `sample` gives.
+`posterior_predictive` are rows that `sample` gives. Parameters of a model with latents are the
+fit's own, so its `posterior` is that of each row's latents alone.
 
 Reference: Kumar, Carroll, Hartikainen and Martin, "ArviZ a unified library for exploratory
 analysis of Bayesian models in Python", 2019, https://doi.org/10.21105/joss.01143.
@@ -31,8 +35,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
 from ..data import Dataset
-from ..density_estimator import DensityEstimator
+from ..errors import InputError
+from ..estimator import Estimator
 from ..scoring import CELL_DRAWS
+from .coding import codes_of, made_rows
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -43,7 +49,12 @@ _ROWS = 4096
 
 
 def to_datatree(
-    estimator: DensityEstimator, X: Any, *, num_replicates: int = 100, random_state: int = 0
+    estimator: Estimator,
+    X: Any,
+    y: Any = None,
+    *,
+    num_replicates: int = 100,
+    random_state: int = 0,
 ) -> DataTree:
     """An ArviZ DataTree of a fit and these rows.
 
@@ -53,9 +64,13 @@ def to_datatree(
     Args:
         estimator: fitted.
         X: rows.
-        num_replicates: data sets as long as X to draw for `posterior_predictive`, 0 for none; fewer
-            where they would not fit in memory.
+        y: what they are conditioned on, one a row, where the fit is conditional.
+        num_replicates: data sets as long as X to draw for `posterior_predictive`, and draws of each
+            row's latents; 0 for none of the former. Fewer where they would not fit in memory.
         random_state: seed of these.
+
+    Raises:
+        InputError: for a model that has neither density nor latents.
     """
     from arviz_base import from_dict
     from xarray import Dataset as Empty
@@ -66,30 +81,44 @@ def to_datatree(
     groups: dict[str, dict[str, Any]] = {}
     attrs: dict[str, dict[str, Any]] = {"/": _about(estimator)}
     names: dict[str, Any] = {"dims": {}, "coords": {}}
-    posterior = estimator.posterior_
+    can, posterior = estimator.capabilities, estimator.posterior_
+    model: Any = estimator  # what it has besides is declared
+    if can.density is None and not can.latents:
+        raise InputError(f"{type(estimator).__name__} has neither density nor latents to show.")
+    log_likelihood: Array | None = None
     if posterior is None:
-        log_likelihood = estimator.score_samples(X)[None, None]
-        attrs["log_likelihood"] = {
-            "note": "one draw, the fit itself: there is no posterior, so loo has no meaning here"
-        }
+        if can.latents and (y is not None or estimator.context_ is None):
+            groups["posterior"], attrs["posterior"] = _latents(
+                model, data, y, num_replicates, random_state
+            )
+            names = {"dims": {"z": ["row", "latent"]}, "coords": {}}
+        if can.density is not None:
+            log_likelihood = _score(model, X, y)[None, None]
+            note = "one draw, the fit itself: no posterior of parameters; loo has no meaning"
+            attrs["log_likelihood"] = {"note": note}
     else:
-        names = estimator._posterior_dims()
+        names = model._posterior_dims()
         shape = next(iter(posterior.values())).shape[:2]
         step = max(1, math.ceil(math.prod(shape) * len(data) / MAX_VALUES))
         groups["posterior"] = {name: draws[:, ::step] for name, draws in posterior.items()}
-        if estimator.sample_stats_:
-            groups["sample_stats"] = {n: a[:, ::step] for n, a in estimator.sample_stats_.items()}
+        if model.sample_stats_:
+            groups["sample_stats"] = {n: a[:, ::step] for n, a in model.sample_stats_.items()}
         log_likelihood = _log_likelihood(estimator, data, shape, step)
         attrs["log_likelihood"] = {"thinned": step}
-    groups["log_likelihood"] = {"joint": log_likelihood}
+    if log_likelihood is not None:
+        groups["log_likelihood"] = {"joint": log_likelihood}
     seen: Any = dict(data.columns) if data.images is None else np.asarray(data.images)
     groups["observed_data"], levels = _numbers(estimator, seen)
     attrs["observed_data"] = {"levels": json.dumps(levels, default=str)}
     values = sum(v.size for v in groups["observed_data"].values())
     count = min(num_replicates, MAX_VALUES // max(1, values))
-    if count > 0:
-        groups["posterior_predictive"] = _replicates(estimator, len(data), count, random_state)
+    if count > 0 and can.samples:
+        groups["posterior_predictive"] = _replicates(model, len(data), count, y, random_state)
         attrs["posterior_predictive"] = attrs["observed_data"]
+    elif count > 0 and can.latents:
+        groups["posterior_predictive"] = _expected(model, data, y)
+        note = "rows expected of the codes, without noise: the model draws none"
+        attrs["posterior_predictive"] = {**attrs["observed_data"], "note": note}
     inner = [] if data.images is None else ["channel", "height", "width"]
     rows = {name: ["row", *inner] for name in groups["observed_data"]} | {"joint": ["row"]}
     tree: DataTree = from_dict(
@@ -99,13 +128,41 @@ def to_datatree(
         attrs=attrs,
     )
     record = _record(estimator)
+    if can.density is None and hasattr(model, "reconstruction_error"):
+        record["reconstruction_error"] = ("row", np.asarray(model.reconstruction_error(data)))
     if record:
         given = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else Empty()
         tree["sample_stats"] = DataTree(given.assign(record))
     return tree
 
 
-def _record(estimator: DensityEstimator) -> dict[str, tuple[str, Array]]:
+def _score(model: Any, X: Any, y: Any) -> Array:
+    values: Array = model.score_samples(X) if y is None else model.score_samples(X, y)
+    return values
+
+
+def _latents(
+    model: Any, data: Dataset, y: Any, draws: int, random_state: int
+) -> tuple[dict[str, Array], dict[str, str]]:
+    """`z` (chain, draw, row, latent), and what it is."""
+    codes = codes_of(model, data, y)
+    draws = min(draws, MAX_VALUES // max(1, codes.size))
+    if draws < 1 or not hasattr(model, "sample_posterior"):
+        return {"z": codes[None, None]}, {"note": "one draw, the code of each row"}
+    drawn = model.sample_posterior(data, y, n=draws, random_state=random_state)
+    return {"z": np.asarray(drawn)[None]}, {"note": "draws of each row's latents by the encoder"}
+
+
+def _expected(model: Any, data: Dataset, y: Any) -> dict[str, Array]:
+    """One replicate: the rows' reconstructions."""
+    rows = model.reconstruct(data) if y is None else model.reconstruct(data, y)
+    made = made_rows(model, rows)
+    seen: Any = dict(made.columns) if made.images is None else np.asarray(made.images)
+    columns, _ = _numbers(model, seen)
+    return {name: v[None, None] for name, v in columns.items()}
+
+
+def _record(estimator: Estimator) -> dict[str, tuple[str, Array]]:
     """The training record as variables over `record`."""
     return {
         name: (
@@ -117,22 +174,20 @@ def _record(estimator: DensityEstimator) -> dict[str, tuple[str, Array]]:
     }
 
 
-def _about(estimator: DensityEstimator) -> dict[str, Any]:
-    noisy = estimator.codec_.dequantised
+def _about(estimator: Estimator) -> dict[str, Any]:
+    noisy = estimator.codec_.dequantised and estimator.capabilities.density is not None
     return {
         "inference_library": "ppgen",
         "inference_library_version": __version__,
         "family": estimator.name,
         "measure": estimator.codec_.measure,
-        "kind": "lower_bound" if noisy else str(estimator.capabilities.density),
+        "kind": "lower_bound" if noisy else estimator.capabilities.density or "none",
         "units": "nats, per unit of the data",
         "verdict": str(estimator.verdict_),
     }
 
 
-def _log_likelihood(
-    estimator: DensityEstimator, data: Dataset, shape: tuple[int, ...], step: int
-) -> Array:
+def _log_likelihood(estimator: Any, data: Dataset, shape: tuple[int, ...], step: int) -> Array:
     """(chain, draw / step, row); where columns are rounded, of the average over a row's cell."""
     chains, draws = shape
     out = np.empty((chains, len(range(0, draws, step)), len(data)))
@@ -149,16 +204,21 @@ def _log_likelihood(
     return out
 
 
-def _replicates(
-    estimator: DensityEstimator, n: int, count: int, random_state: int
-) -> dict[str, Array]:
-    encoded = estimator._draw(n * count, None, None, random_state)
-    columns, _ = _numbers(estimator, estimator.codec_.decode(encoded))
+def _replicates(estimator: Any, n: int, count: int, y: Any, random_state: int) -> dict[str, Array]:
+    def drawn(rows: int, seed: int) -> dict[str, Array]:
+        encoded = estimator._draw(rows, None, y, seed)
+        return _numbers(estimator, estimator.codec_.decode(encoded))[0]
+
+    if y is None:
+        columns = drawn(n * count, random_state)
+    else:
+        each = [drawn(n, random_state + i) for i in range(count)]
+        columns = {name: np.concatenate([one[name] for one in each]) for name in each[0]}
     return {name: v.reshape(1, count, n, *v.shape[1:]) for name, v in columns.items()}
 
 
 def _numbers(
-    estimator: DensityEstimator, columns: dict[str, Array] | Array
+    estimator: Estimator, columns: dict[str, Array] | Array
 ) -> tuple[dict[str, Array], dict[str, list[Any]]]:
     """Columns as floats, text as the number of its level; and the levels of those. Images are one
     variable.

@@ -11,8 +11,9 @@ from . import families, fits, studies, tables
 
 app = typer.Typer(
     name="ppgen",
-    help="A suite of generative models. DATA is a file (CSV, Parquet, NPY, NPZ, IDX, a folder of "
-    "images, WAV) or a built-in name such as wine, digits or toy:checkerboard.",
+    help="A suite of generative models. DATA is a file (CSV, Parquet, NPY, NPZ, IDX, WAV, a folder "
+    "or a TAR file of images) or a built-in name such as wine, digits, sprites or "
+    "toy:checkerboard.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

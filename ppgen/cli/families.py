@@ -25,7 +25,10 @@ def models(output: Out = None) -> None:
                 "weights": _yes(can.weights),
                 "given y": _yes(can.conditional),
                 "given columns": _yes(can.conditions),
+                "fills gaps": _yes(can.fills_gaps),
                 "images": _yes(can.images),
+                "latents": _yes(can.latents),
+                "samples": _yes(can.samples),
                 "engines": " ".join(can.engines),
                 "backends": " ".join(can.backends),
                 "what": entry.summary,
@@ -34,5 +37,5 @@ def models(output: Out = None) -> None:
     write_table({key: [row[key] for row in rows] for key in rows[0]}, output, pretty=True)
 
 
-def _yes(able: bool) -> str:
+def _yes(able: bool | None) -> str:
     return "yes" if able else "no"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Data, Out, Seed, Settings, read_data, settings
 from .output import check_output, say, write_table
+from .tables import tell_khat
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -39,7 +40,7 @@ def fit(
 ) -> None:
     """Fit a model to 80 % of the rows, score it on the held-out tenth, and save it.
 
-    The last tenth is for early stopping.
+    The last tenth is for early stopping. Of very many held-out images, a thousand are scored.
     """
     check_output(output)
     from ..artifact import check_free
@@ -52,21 +53,23 @@ def fit(
     rows = read_data(data, split_seed=seed)
     train, valid, test = _parts(rows, all_rows)
     say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
-    estimator = chosen(**own, random_state=seed).fit(
-        train, validation=valid, budget=budget, checkpoint_dir=checkpoints, progress=True
+    y, validation = None, valid
+    if chosen.capabilities.supervised:
+        y, validation = _labelled(model, train, valid)
+    estimator: Any = chosen(**own, random_state=seed).fit(
+        train, y, validation=validation, budget=budget, checkpoint_dir=checkpoints, progress=True
     )
-    density = None if test is None else estimator.log_density(test)
+    scored = None if test is None else _scored(test, seed)
     estimator.save(target)
     _tell(estimator)
+    found = {} if scored is None else _score(estimator, scored)
+    names = ("log_density", "stderr", "kind", "measure", *found)
     write_table(
         {
             "model": [model],
             "rows": [len(train)],
-            "held_out": [0 if test is None else len(test)],
-            "log_density": [None if density is None else density.mean()],
-            "stderr": [None if density is None else density.mean_stderr()],
-            "kind": [None if density is None else density.kind],
-            "measure": [None if density is None else density.measure],
+            "held_out": [0 if scored is None else len(scored)],
+            **{name: [found.get(name)] for name in names},
             "verdict": [estimator.verdict_.status],
             "seconds": [round(estimator.fit_seconds_, 3)],
             "run": [str(target)],
@@ -74,6 +77,48 @@ def fit(
         output,
         pretty=True,
     )
+
+
+def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:
+    """What held-out rows come to: their log density, else their reconstruction error."""
+    if estimator.capabilities.density is None:
+        if not hasattr(estimator, "reconstruction_error"):
+            return {}
+        return {"reconstruction_error": float(estimator.reconstruction_error(rows).mean())}
+    density = estimator.log_density(rows)
+    tell_khat(density)
+    found = {
+        "log_density": density.mean(),
+        "stderr": density.mean_stderr(),
+        "kind": density.kind,
+        "measure": density.measure,
+    }
+    if rows.images is not None and "bits_per_dim" in density.diagnostics:
+        found["bits_per_dim"] = float(density.diagnostics["bits_per_dim"].mean())
+    return found
+
+
+def _scored(test: Dataset, seed: int) -> Dataset:
+    """All held-out rows, or so many of very many images."""
+    import numpy as np
+
+    from ..study.densities import scored_rows
+
+    chosen = scored_rows(test, np.arange(len(test)), seed)
+    if len(chosen) < len(test):
+        say(f"{len(chosen)} of {len(test)} held-out images are scored.")
+    return test.take(chosen)
+
+
+def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, Any]:
+    from ..errors import InputError
+
+    if train.target is None:
+        raise InputError(
+            f"{model} needs labels, and the data come with none. Give folders of images, one a "
+            "label, an .npz file that holds X and y, or a built-in name."
+        )
+    return train.target, None if valid is None else (valid, valid.target)
 
 
 def _name(data: str) -> str:

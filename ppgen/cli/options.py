@@ -14,12 +14,25 @@ from ..errors import InputError, did_you_mean
 if TYPE_CHECKING:
     from ..data import Dataset, Schema
 
-Data = Annotated[str, typer.Argument(help="A file or a built-in name.", show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(help="A file, a folder of images, or a built-in name.", show_default=False),
+]
 Run = Annotated[Path, typer.Argument(help="A folder that fit or save wrote.", show_default=False)]
 Out = Annotated[
     Path | None,
     typer.Option(
         "--output", "-o", metavar="FILE", help="Write the table here: csv, tsv, parquet, npy, npz."
+    ),
+]
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the rows here: a table as csv, tsv, parquet, npy, npz; images as npy, npz, or "
+        "one picture of all, png.",
     ),
 ]
 Settings = Annotated[
@@ -86,6 +99,8 @@ def _no_constant(name: str) -> Any:
 def given_values(given: Sequence[str] | None, schema: Schema) -> Mapping[str, Any] | None:
     """Column values from `species=Adelie`, typed as the columns of the fit are."""
     found: dict[str, Any] = {}
+    if given and not schema.columns:
+        raise InputError("--given holds columns fixed, and the fit is of images. Leave it out.")
     for name, text in pairs(given, "--given").items():
         column = schema[name]
         level = {str(v): v for v in column.levels}

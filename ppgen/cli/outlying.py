@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DRAWS = 10_000
 _SCORES = 400_000  # reference rows scored in all, over the patterns of gaps
+_IMAGES = 500  # of images, whose scores take long
 
 
 def fraction_below(
@@ -35,20 +36,23 @@ def fraction_below(
         values: (n,) their log densities.
         reference: rows to compare with; None draws them from the model.
     """
-    gaps = np.column_stack([_missing(rows.columns[name]) for name in rows.schema.names])
+    found = [_missing(rows.columns[name]) for name in rows.schema.names]
+    gaps = np.column_stack(found) if found else np.zeros((len(rows), 1), bool)
     patterns, of_row = np.unique(gaps, axis=0, return_inverse=True)
     size = int(min(_DRAWS, max(500, _SCORES // len(patterns))))
+    if rows.images is not None:
+        size = _IMAGES
     if reference is None:
         reference = as_dataset(estimator.sample(size), rows.schema)
     elif len(reference) > size:
         keep = np.random.default_rng(0).choice(len(reference), size, replace=False)
         reference = reference.take(np.sort(keep))
-    found = np.empty(len(rows))
+    below = np.empty(len(rows))
     for number, pattern in enumerate(patterns):
         here = of_row.reshape(-1) == number
         scores = np.sort(estimator.score_samples(_masked(reference, pattern)))
-        found[here] = np.searchsorted(scores, values[here], side="left") / len(scores)
-    return found
+        below[here] = np.searchsorted(scores, values[here], side="left") / len(scores)
+    return below
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

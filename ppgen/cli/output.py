@@ -1,9 +1,11 @@
-"""Tables to standard output as CSV, or to a file by its ending; messages to standard error."""
+"""Tables to standard output as CSV, tables and images to a file by its ending; messages to standard
+error."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import sys
 import zipfile
@@ -16,8 +18,12 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..data import Schema
+
 Columns = Mapping[str, Any]
 ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")
+IMAGE_ENDINGS = (".npy", ".npz", ".png")
+_ACROSS = 32  # images side by side in a picture, at most
 _BLOCK = 1 << 14
 
 
@@ -26,13 +32,18 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def check_output(out: Path | None) -> None:
-    """Raise InputError, before any work, where a table could not be written to `out`."""
+def check_output(out: Path | None, *, images: bool = False) -> None:
+    """Raise InputError, before any work, where rows could not be written to `out`.
+
+    Args:
+        images: whether they may be images.
+    """
     if out is None:
         return
-    if out.suffix.lower() not in ENDINGS:
+    endings = (*ENDINGS, ".png") if images else ENDINGS
+    if out.suffix.lower() not in endings:
         raise InputError(
-            f"the output {out} ends in {out.suffix or 'nothing'}; expected {', '.join(ENDINGS)}."
+            f"the output {out} ends in {out.suffix or 'nothing'}; expected {', '.join(endings)}."
         )
     if out.is_dir():
         raise InputError(f"the output {out} is a folder; give the name of a file.")
@@ -59,6 +70,50 @@ def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = Fal
     from ..artifact import write_bytes
 
     write_bytes(out, _content(columns, out.suffix.lower()))
+
+
+def check_rows(out: Path | None, schema: Schema) -> None:
+    """Raise InputError where rows of this schema cannot be written to `out`.
+
+    Images need a file: a table cannot hold them. A picture holds nothing but images.
+    """
+    ending = None if out is None else out.suffix.lower()
+    if schema.image_shape is None:
+        if ending == ".png":
+            raise InputError(f"{out} is a picture, and the rows are a table; write a .csv.")
+    elif ending not in IMAGE_ENDINGS:
+        raise InputError(
+            f"the rows are images, which no table holds; write them to a file: -o FILE, which ends "
+            f"in {', '.join(IMAGE_ENDINGS)}."
+        )
+
+
+def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
+    """Write what `sample` or `impute` returned, images as arrays (n, C, H, W) or one picture."""
+    if schema.image_shape is None:
+        write_table(native_columns(rows, schema.names), out)
+        return
+    import numpy as np
+
+    from ..artifact import write_bytes
+
+    assert out is not None  # see `check_rows`
+    images, stream = np.asarray(rows), io.BytesIO()
+    if out.suffix.lower() == ".png":
+        from PIL import Image
+
+        from ..plotting.images import image_pixels, shown_limits
+
+        pixels = schema.pixels
+        across = min(_ACROSS, math.ceil(math.sqrt(len(images))))
+        limits = None if pixels is None else shown_limits(images, pixels.low, pixels.high)
+        picture = image_pixels(images, across=across, limits=limits)
+        Image.fromarray(picture).save(stream, format="PNG")
+    elif out.suffix.lower() == ".npy":
+        np.save(stream, images, allow_pickle=False)
+    else:
+        np.savez(stream, X=images)
+    write_bytes(out, stream.getvalue())
 
 
 def print_quietly(text: str) -> None:

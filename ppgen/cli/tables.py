@@ -1,16 +1,20 @@
-"""Commands that take a saved run and a table: `score`, `sample`, `impute`, `outliers`."""
+"""Commands that take a saved run and rows: `score`, `sample`, `impute`, `outliers`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Data, Out, Run, given_values, read_data
-from .output import check_output, native_columns, say, write_table
+from .options import Data, Out, Run, Samples, given_values, read_data
+from .output import check_output, check_rows, native_columns, say, write_rows, write_table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..data import Dataset
+    from ..density import LogDensity
     from ..density_estimator import DensityEstimator
 
 
@@ -22,11 +26,23 @@ def score(
     ] = False,
     output: Out = None,
 ) -> None:
-    """Print each row's log density, in nats and in the units of the data."""
+    """Print each row's log density, in nats and in the units of the data.
+
+    Of a model without density, how far each row is from its reconstruction.
+    """
     check_output(output)
     estimator = _load(run)
-    density = estimator.log_density(read_data(data, estimator.schema_))
+    rows = read_data(data, estimator.schema_)
+    if estimator.capabilities.density is None:
+        errors = _errors(run, estimator, rows)
+        table: dict[str, Any] = {"row": range(len(errors)), "reconstruction_error": errors}
+        if summary:
+            table = {"rows": [len(errors)], "reconstruction_error": [float(errors.mean())]}
+        write_table(table, output, pretty=summary)
+        return
+    density = estimator.log_density(rows)
     say(f"log density a row: {density.describe()}")
+    tell_khat(density)
     if summary:
         table = {
             "rows": [len(density)],
@@ -36,11 +52,17 @@ def score(
             "measure": [density.measure],
             "method": [density.method],
         }
+        if rows.images is not None and "bits_per_dim" in density.diagnostics:
+            table["bits_per_dim"] = [float(density.diagnostics["bits_per_dim"].mean())]
         write_table(table, output, pretty=True)
         return
     columns = {"row": range(len(density)), "log_density": density.values}
     if density.stderr is not None:
         columns["stderr"] = density.stderr
+    if "khat" in density.diagnostics:
+        columns["khat"] = density.diagnostics["khat"]
+    if rows.images is not None and "bits_per_dim" in density.diagnostics:
+        columns["bits_per_dim"] = density.diagnostics["bits_per_dim"]
     write_table({**columns, "kind": [density.kind] * len(density)}, output)
 
 
@@ -54,31 +76,54 @@ def sample(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Another seed than that of the fit.")
     ] = None,
-    output: Out = None,
+    expected: Annotated[
+        bool,
+        typer.Option(
+            "--expected",
+            help="Of a model with latents: rows expected of draws of them, without the noise of "
+            "their values.",
+        ),
+    ] = False,
+    output: Samples = None,
 ) -> None:
-    """Print rows like those fitted."""
-    check_output(output)
+    """Print rows like those fitted; images are written to a file."""
+    check_output(output, images=True)
+    from ..errors import InputError
+
     estimator = _load(run)
-    rows = estimator.sample(n, given_values(given, estimator.schema_), random_state=seed)
-    write_table(native_columns(rows, estimator.schema_.names), output)
+    check_rows(output, estimator.schema_)
+    if not estimator.capabilities.samples:
+        raise InputError(
+            f"{run} is a fit of {estimator.name}, which draws no samples; fit one of "
+            f"{_able('samples')}."
+        )
+    if expected:
+        if given or not hasattr(estimator, "sample_latents"):
+            raise InputError(
+                f"--expected {'with --given' if given else f'of a fit of {estimator.name}'}; it "
+                "decodes draws of a model's latents, with nothing held fixed. Leave it out."
+            )
+        rows = estimator.decode(estimator.sample_latents(n, random_state=seed))
+    else:
+        rows = estimator.sample(n, given_values(given, estimator.schema_), random_state=seed)
+    write_rows(rows, estimator.schema_, output)
 
 
 def impute(run: Run, data: Data, output: Out = None) -> None:
     """Print the table with its gaps filled."""
     check_output(output)
     from ..errors import InputError
-    from ..models import registry
 
-    estimator = _load(run)
-    if not estimator.capabilities.conditions:
-        able = [m for m in registry.names() if registry.get(m).capabilities.conditions]
+    estimator: Any = _load(run)
+    if not estimator.capabilities.fills_gaps:
         raise InputError(
             f"{run} is a fit of {estimator.name}, which cannot fill gaps; fit one of "
-            f"{', '.join(able)}."
+            f"{_able('fills_gaps')}."
         )
+    if estimator.schema_.image_shape is not None:
+        raise InputError(f"{run} is a fit of images, which have no gaps; give a fit of a table.")
     rows = read_data(data, estimator.schema_)
-    filled = estimator.impute(rows)
-    write_table(native_columns(filled, estimator.schema_.names), output)
+    write_rows(estimator.impute(rows), estimator.schema_, output)
 
 
 def outliers(
@@ -94,7 +139,9 @@ def outliers(
     """Print rows by ascending log density.
 
     `fraction_below` is the fraction of reference rows that are less likely than the row: those of
-    --reference, or else rows that the model draws.
+    --reference, or else rows that the model draws. Of a model without density, rows by descending
+    reconstruction error; `fraction_above` is the fraction of the rows of --reference whose error is
+    larger.
     """
     check_output(output)
     import numpy as np
@@ -104,17 +151,59 @@ def outliers(
     estimator = _load(run)
     rows = read_data(data, estimator.schema_)
     against = None if reference is None else read_data(reference, estimator.schema_)
-    density = estimator.log_density(rows)
-    order = np.argsort(density.values, kind="stable")[:top]
-    found = {
-        "row": order,
-        "log_density": density.values[order],
-        "fraction_below": fraction_below(
-            estimator, rows.take(order), density.values[order], against
-        ),
-    }
-    values = native_columns(rows.take(order).to_native(), rows.schema.names)
-    write_table(found | {f"{k} (data)" if k in found else k: v for k, v in values.items()}, output)
+    if estimator.capabilities.density is None:
+        errors = _errors(run, estimator, rows)
+        order = np.argsort(-errors, kind="stable")[:top]
+        found = {"row": order, "reconstruction_error": errors[order]}
+        if against is not None:
+            others = np.sort(_errors(run, estimator, against))
+            above = len(others) - np.searchsorted(others, errors[order], side="right")
+            found["fraction_above"] = above / len(others)
+    else:
+        density = estimator.log_density(rows)
+        tell_khat(density)
+        order = np.argsort(density.values, kind="stable")[:top]
+        values = density.values[order]
+        below = fraction_below(estimator, rows.take(order), values, against)
+        found = {"row": order, "log_density": values, "fraction_below": below}
+    if rows.images is None:
+        native = native_columns(rows.take(order).to_native(), rows.schema.names)
+        found |= {f"{k} (data)" if k in found else k: v for k, v in native.items()}
+    write_table(found, output)
+
+
+def tell_khat(density: LogDensity) -> None:
+    """Say how many rows' importance samples cannot be trusted."""
+    import numpy as np
+
+    khat, good = (density.diagnostics.get(name) for name in ("khat", "good_khat"))
+    if khat is None or good is None or not np.isfinite(good):
+        return
+    bad = int((khat > good).sum())
+    if bad:
+        say(
+            f"k-hat is above {good:.2f} for {bad} of {len(density)} rows: their importance samples "
+            "are too few, and the bound is likely to be loose there."
+        )
+
+
+def _errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[Any]:
+    from ..errors import InputError
+
+    if not hasattr(estimator, "reconstruction_error"):
+        raise InputError(
+            f"{run} is a fit of {estimator.name}, which has no density; fit one of "
+            f"{_able('density')}."
+        )
+    found: NDArray[Any] = estimator.reconstruction_error(rows)
+    return found
+
+
+def _able(what: str) -> str:
+    """The models that declare it."""
+    from ..models import registry
+
+    return ", ".join(m for m in registry.names() if getattr(registry.get(m).capabilities, what))
 
 
 def _load(run: Path) -> DensityEstimator:

@@ -1,14 +1,24 @@
-"""Figures in one style: samples against real rows, training curves, the ranking, mixtures.
+"""Figures in one style: samples against real rows, training curves, the ranking, mixtures, latents.
 
 Every function returns a matplotlib `Figure` and leaves global settings and pyplot alone; matplotlib
 is imported when the first one is called.
 """
 
 from .curves import training_curves as training_curves
+from .images import image_grid as image_grid
+from .images import image_pixels as image_pixels
+from .images import image_rows as image_rows
+from .khat import khat_histogram as khat_histogram
+from .latents import interpolation_strip as interpolation_strip
+from .latents import kl_bars as kl_bars
+from .latents import latent_manifold as latent_manifold
+from .latents import latent_map_plot as latent_map_plot
+from .latents import reconstruction_strip as reconstruction_strip
+from .latents import traversal_grid as traversal_grid
+from .latents import traversal_lines as traversal_lines
 from .mixture import plot_mixture as plot_mixture
 from .ranking import plot_ranking as plot_ranking
 from .samples import dependent_pairs as dependent_pairs
-from .samples import image_grid as image_grid
 from .samples import marginals as marginals
 from .samples import pair_panel as pair_panel
 from .samples import sample_pairs as sample_pairs

@@ -19,12 +19,14 @@ Floats = NDArray[np.float64]
 Trace = Sequence[Mapping[str, Any]]
 
 
-def training_curves(traces: Sequence[Trace], *, title: str = "") -> Figure:
+def training_curves(
+    traces: Sequence[Trace], *, title: str = "", unit: str = "nats a row"
+) -> Figure:
     """The training records of one model's fits (a line a seed), in nats a row over seconds.
 
     Grey: minus the loss on the rows trained on. Accent: mean log density of validation rows, a dot
     where the best of a fit was. Both as the model sees the rows, so only differences mean
-    something.
+    something. A model without density has another `unit`.
     """
     with styled():
         made = figure(3.5, 2.3)
@@ -47,7 +49,7 @@ def training_curves(traces: Sequence[Trace], *, title: str = "") -> Figure:
             axes.set_ylim(*_reach(levels))
         _label(axes, ends)
         axes.set_xlabel("seconds")
-        axes.set_ylabel("nats a row")
+        axes.set_ylabel(unit)
         axes.set_title(shortened(title, 40), parse_math=False)
     return made
 
@@ -65,7 +67,7 @@ def _series(trace: Trace) -> tuple[Floats, Floats, Floats]:
 def _reach(levels: Sequence[Floats]) -> tuple[float, float]:
     """Limits that show the later part of training rather than its first fall."""
     high = max(float(y.max()) for y in levels)
-    low = min(float(np.quantile(y[len(y) // 10 :], 0.02)) for y in levels)
+    low = min(float(np.quantile(y[max(len(y) // 10, int(len(y) > 3)) :], 0.02)) for y in levels)
     margin = 0.08 * (high - low) or 0.5
     return low - margin, high + margin
 

@@ -129,12 +129,21 @@ def interpolation_strip(
     )
 
 
-def latent_manifold(images: ArrayLike, *, limits: Limits | None = None, title: str = "") -> Figure:
+def latent_manifold(
+    images: ArrayLike,
+    *,
+    names: tuple[str, str] = ("latent 1", "latent 2"),
+    width: float = 5.0,
+    limits: Limits | None = None,
+    title: str = "",
+) -> Figure:
     """Rows decoded on a grid over two latents, without gaps.
 
     Args:
         images: (rows, cols, C, H, W), such as `manifold(...).images`: the first latent grows to the
             right, the second upwards.
+        names: of the axes.
+        width: of all images, in inches.
         limits: the values of black and white.
         title: of the figure.
 
@@ -142,12 +151,12 @@ def latent_manifold(images: ArrayLike, *, limits: Limits | None = None, title: s
         InputError: for images of another shape.
     """
     grid = as_grid(images, 2, "(rows, cols, C, H, W)")
-    cell = float(np.clip(5.0 / grid.shape[1], 0.12, 0.55))
+    cell = float(np.clip(width / grid.shape[1], 0.12, 0.55))
     return sheet(
         grid,
         limits or limits_of(grid),
         title=title,
-        axis_names=("latent 1 →", "latent 2 →"),
+        axis_names=(f"{names[0]} →", f"{names[1]} →"),
         cell=cell,
         gap=0,
     )

@@ -22,6 +22,7 @@ Limits = tuple[float, float]
 CELL = 0.55
 """Width of an image in inches; smaller where there are many in a row."""
 PAD = 0.07
+_LABELS = 0.95
 
 
 def as_grid(images: ArrayLike, ndim: int, what: str) -> Floats:
@@ -130,7 +131,8 @@ def sheet(
         axes.set_ylabel(axis_names[1])
         # Measured, since a layout engine gives labels no room beside an axis of fixed aspect.
         words = [label.get_window_extent().width for label in axes.get_yticklabels()]
-        left = PAD + max(words, default=0.0) / made.dpi + (0.12 if rows else 0)
+        # Of one width for most labels, so that figures below each other are aligned.
+        left = PAD + (max(_LABELS, max(words) / made.dpi) + 0.12 if rows else 0.0)
         left += 0.22 * bool(axis_names[1])
         below = PAD + 0.2 * bool(columns) + 0.22 * bool(axis_names[0])
         above = PAD + 0.26 * bool(title)

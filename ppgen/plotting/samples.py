@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..analysis.association import associations, pairs
 from ..analysis.features import Features
@@ -101,25 +100,6 @@ def marginals(
         for axes, name in zip(grid, names, strict=False):
             _histogram(axes, axes_of[name], real, generated)
         for axes in grid[len(names) :]:
-            bare(axes)
-    return made
-
-
-def image_grid(images: NDArray[np.float64], *, across: int = 8, title: str = "") -> Figure:
-    """Images (N, C, H, W) in a grid, each channel scaled to the range of all."""
-    shown = np.moveaxis(np.asarray(images, np.float64), 1, -1)
-    low, high = float(shown.min()), float(shown.max())
-    shown = (shown - low) / ((high - low) or 1.0)
-    down = -(-len(shown) // across)
-    with styled():
-        made = figure(0.55 * across, 0.55 * down + (0.3 if title else 0))
-        made.suptitle(title, fontsize=9.5, x=0.01, ha="left", parse_math=False)
-        for axes, image in zip(
-            made.subplots(down, across, squeeze=False).ravel(), shown, strict=False
-        ):
-            grey = image.shape[-1] == 1
-            axes.imshow(image[..., 0] if grey else image[..., :3], cmap="gray" if grey else None)
-        for axes in made.axes:
             bare(axes)
     return made
 

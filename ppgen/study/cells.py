@@ -17,13 +17,13 @@ import numpy as np
 from ..capabilities import Capabilities
 from ..data import Dataset
 from ..errors import InputError, did_you_mean
-from ..density_estimator import DensityEstimator
+from ..estimator import Estimator
 from ..models import registry
 from ..progress import duration
 
 FORMAT = 1
 
-Models = Sequence[str] | Mapping[str, DensityEstimator] | str
+Models = Sequence[str] | Mapping[str, Estimator] | str
 Settings = Mapping[str, Mapping[str, Any]]
 
 
@@ -96,6 +96,8 @@ def plan(
 def not_applicable(capabilities: Capabilities, data: Dataset, n_train: int) -> str | None:
     """Why a family cannot model these data, by what it declares; None where it can."""
     schema = data.schema
+    if capabilities.supervised:
+        return "it needs labels, and a study fits rows alone"
     if schema.image_shape is not None and not capabilities.images:
         return "it models tables, and these are images"
     if schema.sequence:
@@ -130,7 +132,7 @@ def _models(models: Models, settings: Settings) -> dict[str, tuple[str, dict[str
 
 
 def _of_estimator(label: str, estimator: Any) -> tuple[str, dict[str, Any]]:
-    if not isinstance(estimator, DensityEstimator):
+    if not isinstance(estimator, Estimator):
         raise InputError(
             f"models[{label!r}] is a {type(estimator).__name__}; expected an estimator such as "
             "ppgen.GaussianMixture(n_components=4)."

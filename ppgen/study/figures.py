@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..analysis.compare import Comparison
 from ..artifact import read_run, write_bytes
@@ -13,17 +15,20 @@ from ..data import Dataset
 from ..plotting import samples, style
 from ..plotting.axis import column_axes
 from ..plotting.curves import training_curves
+from ..plotting.images import image_rows
 from ..plotting.ranking import plot_ranking
 from .gather import CellResult
+from .latent_figures import Arrays, LatentFigures, draw_latents, limits_of
 from .rows import load_dataset
 from .store import Store
-from .work import parts, read_samples
+from .work import SAMPLES, parts, read_looks, read_samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MANY_POINTS = 3
 _MAX_MARGINALS = 12
+_MANY_IMAGES = 24
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Figures:
     pairs: Sequence[tuple[str, Sequence[Drawn]]]
     marginals: Sequence[Drawn]
     best: str
+    images: Drawn | None
+    latents: LatentFigures | None
     curves: Sequence[Drawn]
 
 
@@ -62,26 +69,58 @@ class Artist:
             of_model = [c for c in done if c.cell.label == label]
             if of_model:
                 shown[label] = of_model[0]
-        pairs, marginals, best = self._samples(shown)
-        return Figures(self._ranking(), pairs, marginals, best, self._curves(done, list(shown)))
+        if not shown:
+            return Figures(self._ranking(), [], [], "", None, None, [])
+        first = next(iter(shown.values())).cell
+        data = load_dataset(self.store.folder / "data" / first.fingerprint[:20])
+        real = data.take(parts(data, first.seed)[0])
+        looks = {label: read_looks(self.store.cell(c.cell)) for label, c in shown.items()}
+        drawn = {
+            label: read_samples(self.store.cell(c.cell), data)
+            for label, c in shown.items()
+            if (self.store.cell(c.cell) / SAMPLES).exists()
+        }
+        images: Drawn | None = None
+        pairs: Sequence[tuple[str, Sequence[Drawn]]] = []
+        marginals: Sequence[Drawn] = []
+        best = ""
+        if data.images is not None:
+            images = self._images(real, drawn, looks)
+        elif drawn:
+            pairs, marginals, best = self._samples(real, drawn)
+        latents = draw_latents(data, shown, looks, self._keep)
+        curves = self._curves(done, list(shown))
+        return Figures(self._ranking(), pairs, marginals, best, images, latents, curves)
 
     def _ranking(self) -> Drawn | None:
-        if not any(m.rank is not None for m in self.comparison):
+        if sum(m.rank is not None for m in self.comparison) < 2:
             return None
         return self._keep(
             "ranking", plot_ranking(self.comparison), "Paired differences to the best"
         )
 
+    def _images(
+        self, real: Dataset, drawn: Mapping[str, Dataset], looks: Mapping[str, Arrays]
+    ) -> Drawn | None:
+        """Real images, samples of each model and, of models with a prior, what it expects."""
+        rng = np.random.default_rng(0)
+        some = np.sort(rng.choice(len(real), min(_MANY_IMAGES, len(real)), replace=False))
+        rows: dict[str, Any] = {"real": real.take(some).images}
+        for label, arrays in looks.items():
+            if "prior" in arrays:
+                rows[f"{label}: expected"] = arrays["prior"]
+            if label in drawn:
+                rows[f"{label}: samples"] = drawn[label].images
+        if len(rows) == 1:
+            return None
+        return self._keep(
+            "samples", image_rows(rows, limits=limits_of(real)), "Real images and samples"
+        )
+
     def _samples(
-        self, shown: Mapping[str, CellResult]
+        self, real: Dataset, drawn: Mapping[str, Dataset]
     ) -> tuple[list[tuple[str, list[Drawn]]], list[Drawn], str]:
-        if not shown:
-            return [], [], ""
-        first = next(iter(shown.values())).cell
-        data = load_dataset(self.store.folder / "data" / first.fingerprint[:20])
-        real = data.take(parts(data, first.seed)[0])
-        drawn = {label: read_samples(self.store.cell(c.cell), data) for label, c in shown.items()}
-        if data.images is not None or not data.schema.columns:
+        if not real.schema.columns:
             return [], [], ""
         found = []
         chosen = samples.dependent_pairs(real)
@@ -111,17 +150,19 @@ class Artist:
     def _curves(self, done: Sequence[CellResult], order: Sequence[str]) -> list[Drawn]:
         found = []
         for label in order:
-            runs = [self.store.cell(c.cell) / "run" for c in done if c.cell.label == label]
+            here = [c for c in done if c.cell.label == label]
+            runs = [self.store.cell(c.cell) / "run" for c in here]
             traces = [read_run(run).trace for run in runs]
             traces = [t for t in traces if len(t) >= _MANY_POINTS]
             if traces:
-                made = training_curves(traces, title=label)
+                unit = "minus the loss" if here[0].density is None else "nats a row"
+                made = training_curves(traces, title=label, unit=unit)
                 found.append(self._keep(f"training-{label}", made, f"Training of {label}"))
         return found
 
-    def _keep(self, what: str, made: Figure, title: str) -> Drawn:
+    def _keep(self, what: str, made: Figure, title: str, caption: str = "") -> Drawn:
         self._png(what, made)
-        return Drawn(style.svg(made, f"{self.name}-{what}", title), title)
+        return Drawn(style.svg(made, f"{self.name}-{what}", title), title, caption)
 
     def _png(self, what: str, made: Figure) -> None:
         folder = self.store.folder / "figures"

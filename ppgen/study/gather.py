@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,9 @@ from ..analysis.quality import Score
 from ..density import LogDensity
 from ..verdict import Verdict
 from .cells import Cell
+from .densities import read_density
 from .store import Store
-from .work import read_density, read_quality
+from .work import read_quality
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class CellResult:
         density: of the held-out rows, None for a family without density.
         rows: numbers of these rows in the data set.
         quality: sample scores by name.
+        latents: what was seen of the latents, None for a family without.
         body: all that was recorded.
     """
 
@@ -43,7 +46,26 @@ class CellResult:
     density: LogDensity | None = None
     rows: NDArray[np.int64] | None = None
     quality: Mapping[str, Score] = field(default_factory=dict)
+    latents: Mapping[str, Any] | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bits_per_dim(self) -> float | None:
+        """Minus the mean log density of images in bits a value; None for tables."""
+        dimension = (self.body.get("density") or {}).get("dimension")
+        if self.density is None or dimension is None:
+            return None
+        return -self.density.mean() / (float(dimension) * math.log(2))
+
+    @property
+    def bad_khat(self) -> tuple[int, float] | None:
+        """How many rows have a Pareto k-hat that is too large, and from where on it is; None where
+        the density is not by importance samples."""
+        found = {} if self.density is None else self.density.diagnostics
+        if "khat" not in found:
+            return None
+        good = float(found["good_khat"])
+        return int((np.nan_to_num(found["khat"], nan=np.inf, neginf=-1.0) > good).sum()), good
 
 
 def read_cell(store: Store, cell: Cell) -> CellResult:
@@ -63,7 +85,30 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
         density=scored[0] if scored else None,
         rows=scored[1] if scored else None,
         quality=read_quality(body),
+        latents=body.get("latents"),
         body=body,
+    )
+
+
+def finding_of(data: str, comparison: Comparison, cells: Sequence[CellResult]) -> str:
+    """What was found on a data set, in a sentence: the comparison's, or what models without density
+    lose of rows."""
+    if len(comparison):
+        return comparison.finding
+    lost: dict[str, list[tuple[float, float]]] = {}
+    for c in cells:
+        score = (c.latents or {}).get("reconstruction")
+        if c.cell.data == data and c.state == "done" and score:
+            lost.setdefault(c.cell.label, []).append((score["value"], score["control"]))
+    if not lost:
+        return comparison.finding
+    mean = {label: np.mean(scores, axis=0) for label, scores in lost.items()}
+    best = min(mean, key=lambda label: float(mean[label][0]))
+    least = " least" if len(mean) > 1 else ""
+    value, control = mean[best]
+    return (
+        f"No model here has a density. {best} loses{least}: {value:.1%} of the variance of "
+        f"held-out rows, where as many principal components lose {control:.1%}."
     )
 
 

@@ -7,7 +7,9 @@ levels) is escaped.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,12 @@ from ..data import Schema
 from ..density import KIND_WORDS
 from ..verdict import Reason
 from .figures import Artist
-from .gather import CellResult, comparisons_of, read_cell
+from .gather import CellResult, comparisons_of, finding_of, read_cell
+from .latent_words import latent_line, seen
+from .latents import WALKED
+from .rendering import HEADS, columns_of, line
 from .store import REPORT, Store
-from .table import HEADER, mean_scores, rendered, table_of, worst
+from .table import mean_scores, table_of, worst
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MAX_COLUMNS = 60
@@ -58,7 +63,7 @@ def report(study: str | os.PathLike[str]) -> Path:
         _section(store, name, body["data"][name], cells, c) for name, c in comparisons.items()
     ]
     page = {
-        "title": _title(comparisons),
+        "title": _title(comparisons, cells),
         "sections": sections,
         "several": len(sections) > 1,
         "seeds": sorted({c.cell.seed for c in cells}),
@@ -66,6 +71,7 @@ def report(study: str | os.PathLike[str]) -> Path:
         "versions": body["versions"],
         "hardware": body["hardware"],
         "across": _across,
+        "walked": WALKED,
         "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
     file = store.folder / REPORT
@@ -86,13 +92,18 @@ def _render(page: Mapping[str, Any]) -> str:
     return environment.get_template("report.html.j2").render(page)
 
 
-def _title(comparisons: Mapping[str, Comparison]) -> str:
+def _title(comparisons: Mapping[str, Comparison], cells: Sequence[CellResult]) -> str:
     if len(comparisons) == 1:
-        return next(iter(comparisons.values())).finding
+        return _typeset(finding_of(*next(iter(comparisons.items())), cells))
     if len(comparisons) <= _MAX_TITLED:
         told = [f"{c.headline} on {name}" for name, c in comparisons.items()]
         return "; ".join(told)
     return f"A study of {len(comparisons)} data sets"
+
+
+def _typeset(text: str) -> str:
+    """With a minus before a number that stands by itself."""
+    return re.sub(r"(?<= )-(?=\d)", "−", text)
 
 
 def _section(
@@ -104,18 +115,25 @@ def _section(
     by_label = {label: [c for c in here if c.cell.label == label] for label in order}
     schema = Schema.from_json(data["schema"])
     done = [c for c in here if c.state == "done"]
+    heads = {name: HEADS[name] for name in columns_of(rows) if name in HEADS}
     shared = _shared([c for c in by_label.values() if any(x.state == "done" for x in c)])
     return {
         "name": name,
-        "finding": found.finding,
-        "header": HEADER,
-        "rows": [{"cells": rendered(row), "best": row["rank"] == 1, "row": row} for row in rows],
-        "known": [_known(m) for m in found],
+        "finding": _typeset(finding_of(name, found, cells)),
+        "heads": heads,
+        "rows": [line(row, list(heads)) for row in rows],
+        "known": [_known(m, by_label[m.name]) for m in found],
+        "against": any(m.difference is not None for m in found),
+        "spread": any(math.isfinite(m.spread) for m in found),
+        "rounding": any(m.dequantised for m in found),
+        "importance": any(c.bad_khat is not None for c in done),
         "scores": _scores(by_label),
         "score_words": SCORES,
         "shared": shared,
         "verdicts": [_verdict(label, of, shared) for label, of in by_label.items()],
         "settings": {label: _settings(of) for label, of in by_label.items()},
+        "latents": [latent_line(label, of) for label, of in by_label.items() if seen(of)],
+        "n_scored": _scored(done),
         "figures": Artist(store, name, found).draw(here, order),
         "n_rows": data["rows"],
         "split": done[0].body["n_rows"] if done else None,
@@ -132,7 +150,11 @@ def _across(n: int) -> int:
     return max(4, -(-n // max(1, lines)))
 
 
-def _known(model: Any) -> dict[str, Any]:
+def _known(model: Any, cells: Sequence[CellResult]) -> dict[str, Any]:
+    khat = [c.bad_khat for c in cells if c.bad_khat is not None]
+    words = ""
+    if khat:
+        words = f"{sum(bad for bad, _ in khat)} of {model.n_rows} above {khat[0][1]:.2f}"
     note = model.difference.note if model.difference is not None else ""
     return {
         "name": model.name,
@@ -146,7 +168,16 @@ def _known(model: Any) -> dict[str, Any]:
         "spread": model.spread,
         "difference": model.difference,
         "note": note,
+        "khat": words,
     }
+
+
+def _scored(done: Sequence[CellResult]) -> int | None:
+    """How many held-out rows were scored, where these are not all."""
+    for c in done:
+        if c.rows is not None and len(c.rows) < c.body["n_rows"][2]:
+            return len(c.rows)
+    return None
 
 
 def _scores(by_label: Mapping[str, Sequence[CellResult]]) -> dict[str, Any]:

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.compare import Comparison
+from ..analysis.datatree import to_datatree
 from ..data import Dataset
-from ..errors import InputError, did_you_mean
 from ..density_estimator import DensityEstimator
+from ..errors import InputError, did_you_mean
 from ..models import registry
-from .gather import CellResult, comparisons_of, read_cell
+from .gather import CellResult, comparisons_of, finding_of, read_cell
 from .report import report
 from .rows import load_dataset
 from .store import REPORT, Store
 from .table import Table, table_of
-from .work import parts, read_samples
+from .work import SAMPLES, parts, read_samples
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ class StudyResult:
     def finding(self) -> str:
         """What was found, a sentence for each data set."""
         if len(self.comparisons) == 1:
-            return next(iter(self.comparisons.values())).finding
-        return " ".join(f"{name}: {c.finding}" for name, c in self.comparisons.items())
+            return finding_of(*next(iter(self.comparisons.items())), self.cells)
+        found = {name: finding_of(name, c, self.cells) for name, c in self.comparisons.items()}
+        return " ".join(f"{name}: {what}" for name, what in found.items())
 
     def cell(self, model: str, seed: int | None = None, data: str | None = None) -> CellResult:
         """One cell, the first that fits.
@@ -91,15 +93,22 @@ class StudyResult:
         return registry.load(Store(self.folder).cell(of.cell) / "run")
 
     def samples(self, cell: CellResult | str, seed: int | None = None) -> Dataset:
-        """The samples of a cell."""
+        """The samples of a cell.
+
+        Raises:
+            InputError: if there are none, because the family draws none.
+        """
         of = self._done(cell, seed)
+        if not (Store(self.folder).cell(of.cell) / SAMPLES).exists():
+            raise InputError(f"{of.cell} has no samples: {of.cell.model} draws none.")
         return read_samples(Store(self.folder).cell(of.cell), self._data(of))
 
     def datatree(self, cell: CellResult | str, seed: int | None = None) -> Any:
         """An ArviZ DataTree of a cell's fit and its held-out rows."""
         of = self._done(cell, seed)
         data = self._data(of)
-        return self.model(of).to_datatree(data.take(parts(data, of.cell.seed)[2]))
+        rows = parts(data, of.cell.seed)[2] if of.rows is None else of.rows
+        return to_datatree(self.model(of), data.take(rows))
 
     def __str__(self) -> str:
         return f"{self.table}\n\n{self.finding}"

@@ -28,6 +28,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 PARTS = ("train", "valid", "test")
 _SCHEMA, _COLUMNS, _BLOCK, _PARTS = "schema.json", "columns.npz", "rows.npy", "parts.npz"
+_TARGET = "target.npy"
 
 
 def save_dataset(folder: Path, data: Dataset) -> None:
@@ -47,6 +48,9 @@ def save_dataset(folder: Path, data: Dataset) -> None:
             save_arrays(
                 made / _PARTS, {n: numbers[r] for n, r in zip(PARTS, data.parts, strict=True)}
             )
+        labels = _labels(data)
+        if labels is not None:
+            _save_array(made / _TARGET, labels)
         body = {"schema": data.schema.to_json(), "like": data.like}
         write_bytes(made / _SCHEMA, json.dumps(body).encode())
         made.chmod(0o755)
@@ -72,6 +76,8 @@ def load_dataset(folder: Path) -> Dataset:
     if (folder / _PARTS).exists():
         held = load_arrays(folder / _PARTS)
         data = replace(data, parts=(held["train"], held["valid"], held["test"]))
+    if (folder / _TARGET).exists():
+        data = replace(data, target=np.load(folder / _TARGET, allow_pickle=False))
     return data
 
 
@@ -116,6 +122,16 @@ def save_arrays(file: Path, arrays: Arrays) -> None:
 def load_arrays(file: Path) -> dict[str, NDArray[Any]]:
     with np.load(file, allow_pickle=False) as held:
         return {name: held[name] for name in held.files}
+
+
+def _labels(data: Dataset) -> NDArray[Any] | None:
+    """The target as a plain array: a number or text a row, several numbers, or named fields."""
+    labels = None if data.target is None else np.asarray(data.target)
+    if labels is None or labels.ndim not in (1, 2) or len(labels) != len(data):
+        return None
+    if labels.ndim == 2 or labels.dtype.names:
+        return None if labels.dtype.hasobject else labels
+    return labels if labels.dtype.kind in "biufU" else np.array([str(v) for v in labels])
 
 
 def _save_array(file: Path, array: NDArray[Any]) -> None:

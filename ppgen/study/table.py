@@ -9,11 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ..analysis.compare import Comparison, Ranked
-from ..analysis.finding import plus_minus
 from ..analysis.quality import Score
-from ..density import KIND_WORDS
 from ..verdict import Verdict
 from .gather import CellResult
+from .rendering import aligned, columns_of, rendered
 
 Row = dict[str, Any]
 
@@ -24,10 +23,11 @@ class Table(list[Row]):
     """The lines as dicts. `str` renders them for a terminal; `to_native` makes a data frame.
 
     A line has: data, rank, model, log_density and stderr (mean a held-out row, nats), spread
-    (standard deviation between seeds), kind, method, measure, difference and difference_stderr
-    (paired, to the best, nats), decided (in words), c2st, coverage and their controls, seconds and
-    memory (bytes) of a fit, verdict, seeds (done, of), zero_rows, state and reason. What is not
-    known is None.
+    (standard deviation between seeds), bits_per_dim (of images), kind, method, measure, bad_khat
+    (share of rows whose importance samples cannot be trusted), difference and difference_stderr
+    (paired, to the best, nats), decided (in words), c2st, coverage, reconstruction (share of the
+    variance lost) and their controls, seconds and memory (bytes) of a fit, verdict, seeds (done,
+    of), zero_rows, state and reason. What is not known is None.
     """
 
     def to_native(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
@@ -43,14 +43,10 @@ class Table(list[Row]):
         for data in dict.fromkeys(row["data"] for row in self):
             lines = [row for row in self if row["data"] == data]
             head = f"{data}\n" if len({row["data"] for row in self}) > 1 else ""
-            blocks.append(head + _aligned([HEADER, *(rendered(row) for row in lines)]))
+            shown = columns_of(lines)
+            told = [rendered(row, shown) for row in lines]
+            blocks.append(head + aligned([tuple(shown.values()), *told]))
         return "\n\n".join(blocks)
-
-
-HEADER = (
-    "", "model", "log density", "known as", "to the best", "decided", "C2ST (real)",
-    "coverage (real)", "fit", "memory", "verdict",
-)  # fmt: skip
 
 
 def table_of(cells: Sequence[CellResult], comparisons: Mapping[str, Comparison]) -> Table:
@@ -67,12 +63,14 @@ def table_of(cells: Sequence[CellResult], comparisons: Mapping[str, Comparison])
     return rows
 
 
-def _place(cells: Sequence[CellResult], label: str) -> tuple[int, float]:
+def _place(cells: Sequence[CellResult], label: str) -> tuple[float, ...]:
+    """Done before failed; then by what tells samples from real rows, and by what is lost."""
     of_model = [c for c in cells if c.cell.label == label]
     states = ("done", "failed", "not applicable", "missing")
     best = min(states.index(c.state) for c in of_model)
-    quality = [c.quality["c2st"].value for c in of_model if "c2st" in c.quality]
-    return best, float(np.mean(quality)) if quality else math.inf
+    scores = _scores(of_model)
+    found = [scores["c2st"], scores["reconstruction"]]
+    return best, *(math.inf if score is None else score for score in found)
 
 
 def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None) -> Row:
@@ -87,9 +85,11 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
         "log_density": line.mean if line else None,
         "stderr": line.stderr if line else None,
         "spread": line.spread if line else None,
+        "bits_per_dim": _mean([c.bits_per_dim for c in done]),
         "kind": line.kind if line else None,
         "method": line.method if line else None,
         "measure": line.measure if line else None,
+        "bad_khat": _bad_khat(done),
         "difference": difference.mean if difference else None,
         "difference_stderr": difference.stderr if difference else None,
         "decided": line.verdict if line else None,
@@ -114,7 +114,18 @@ def _scores(done: Sequence[CellResult]) -> dict[str, float | None]:
         scores = [c.quality[name] for c in done if name in c.quality]
         found[name] = _mean([s.value for s in scores])
         found[f"{name}_control"] = _mean([s.control for s in scores])
+    lost = [c.latents["reconstruction"] for c in done if c.latents]
+    for key, of in (("reconstruction", "value"), ("reconstruction_control", "control")):
+        found[key] = _mean([score[of] for score in lost if score])
     return found
+
+
+def _bad_khat(done: Sequence[CellResult]) -> float | None:
+    known = [c for c in done if c.bad_khat is not None and c.density is not None]
+    if not known:
+        return None
+    bad = sum(c.bad_khat[0] for c in known if c.bad_khat is not None)
+    return bad / sum(len(c.density) for c in known if c.density is not None)
 
 
 def mean_scores(cells: Sequence[CellResult]) -> dict[str, Score]:
@@ -135,63 +146,6 @@ def worst(cells: Sequence[CellResult]) -> Verdict:
     return Verdict.of(dict.fromkeys(r for c in cells for r in c.verdict.reasons))
 
 
-def rendered(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """A line's cells as text."""
-    n, of = row["seeds"]
-    if not n:
-        note = f"{row['state']}: {row['reason']}"
-        return ("", row["model"], note)
-    known = KIND_WORDS.get(row["kind"] or "", "")
-    verdict = row["verdict"] or ""
-    if n < of:
-        verdict += f" ({n} of {of} seeds)"
-    return (
-        str(row["rank"] or ""),
-        row["model"],
-        plus_minus(row["log_density"], row["stderr"]),
-        f"{known} ({row['measure']})" if known else "no density",
-        plus_minus(row["difference"], row["difference_stderr"], sign="+"),
-        row["decided"] or "",
-        beside(row["c2st"], row["c2st_control"]),
-        beside(row["coverage"], row["coverage_control"]),
-        duration_words(row["seconds"]),
-        memory_words(row["memory"]),
-        verdict,
-    )
-
-
-def beside(value: float | None, control: float | None) -> str:
-    """A score with its control in brackets."""
-    return "" if value is None or control is None else f"{value:.2f} ({control:.2f})"
-
-
-def duration_words(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.{0 if seconds >= 10 else 1}f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
-
-
-def memory_words(size: int | None) -> str:
-    if size is None:
-        return ""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
     return float(np.mean(known)) if known else None
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Columns under each other; a line of fewer cells runs on freely after its last."""
-    full = [line for line in lines if len(line) == len(lines[0])]
-    widths = [max(len(line[i]) for line in full) for i in range(len(lines[0]))]
-    names = max(len(line[1]) for line in lines)
-    widths[1] = max(widths[1], names)
-    text = []
-    for line in lines:
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        text.append("  ".join(padded).rstrip())
-    return "\n".join(text)

@@ -1,8 +1,9 @@
 """One cell, from rows to result; this is what a worker runs.
 
-Stages: fit, save, score held-out rows, sample, judge the samples. Each leaves a file, and a cell
-begun before goes on after the last whole one; a fit that was killed goes on from its checkpoints.
-`result.json` is written last: a cell that has one is finished.
+Stages: fit, save, score held-out rows, sample, judge the samples, look into the latents. A stage
+that the family has no answer for is left out. Each leaves a file, and a cell begun before goes on
+after the last whole one; a fit that was killed goes on from its checkpoints. `result.json` is
+written last: a cell that has one is finished.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import time
 import traceback
 import warnings
 from pathlib import Path
@@ -22,22 +22,19 @@ from numpy.typing import NDArray
 from ..analysis.quality import MAX_ROWS, Score, sample_quality
 from ..artifact import versions
 from ..data import Dataset, as_dataset, split_rows
-from ..density import LogDensity
-from ..errors import InputError
 from ..density_estimator import DensityEstimator
+from ..errors import InputError
 from ..models import registry
 from .cells import FORMAT, Cell, not_applicable
+from .densities import CLAIM, TEST, scored_rows
+from .densities import scored as _scored
+from .latents import LATENTS, LOOKS, look
 from .memory import Peak
 from .rows import load_arrays, load_dataset, pack, save_arrays, unpack
 from .store import RESULT, Store, read_json, write_json
 
-FIT, CLAIM, TEST, SAMPLES, QUALITY = STAGES = (
-    "fit.json",
-    "density.json",
-    "test.npz",
-    "samples.npz",
-    "quality.json",
-)
+FIT, SAMPLES, QUALITY = "fit.json", "samples.npz", "quality.json"
+STAGES = (FIT, CLAIM, TEST, SAMPLES, QUALITY, LATENTS, LOOKS)
 _FEW = 200
 
 
@@ -115,9 +112,12 @@ def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
     train, valid, test = (data.take(r) for r in rows)
     model = _fitted(store, cell, place, train, valid)
     fit = read_json(place / FIT) or {}
-    score = _scored(model, place, test, rows[2])
-    _sampled(model, cell, place, data, len(test))
-    judged = _judged(store, cell, place, data, rows)
+    score = _scored(model, place, data, scored_rows(data, rows[2], cell.seed))
+    judged = None
+    if model.capabilities.samples:
+        _sampled(model, cell, place, data, len(test))
+        judged = _judged(store, cell, place, data, rows)
+    seen = _looked(model, cell, place, data, rows) if model.capabilities.latents else None
     shutil.rmtree(place / "checkpoints", ignore_errors=True)
     return {
         "state": "done",
@@ -127,6 +127,7 @@ def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
         "verdict": model.verdict_.to_json(),
         "density": score,
         "quality": judged,
+        "latents": seen,
     }
 
 
@@ -152,48 +153,6 @@ def _fitted(
     write_json(place / FIT, {"memory": peak.bytes()})
     model.save(run)
     return model
-
-
-def _scored(
-    model: DensityEstimator, place: Path, test: Dataset, rows: NDArray[np.intp]
-) -> dict[str, Any] | None:
-    if model.capabilities.density is None:
-        return None
-    began = time.perf_counter()
-    if not (place / TEST).exists():
-        density = model.log_density(test)
-        arrays = {"values": density.values, "rows": rows}
-        if density.stderr is not None:
-            arrays["stderr"] = density.stderr
-        claim = {
-            "kind": density.kind,
-            "method": density.method,
-            "measure": density.measure,
-            "dequantised": list(density.dequantised),
-            "gap": list(density.gap),
-            "seconds": time.perf_counter() - began,
-        }
-        write_json(place / CLAIM, claim)
-        save_arrays(place / TEST, arrays)
-    return read_json(place / CLAIM)
-
-
-def read_density(place: Path) -> tuple[LogDensity, NDArray[np.int64]] | None:
-    """The held-out log densities of a finished cell and their rows; None without density."""
-    claim = (read_json(place / RESULT) or {}).get("density")
-    if claim is None:
-        return None
-    arrays = load_arrays(place / TEST)
-    density = LogDensity(
-        arrays["values"],
-        claim["kind"],
-        claim["method"],
-        claim["measure"],
-        tuple(claim["dequantised"]),
-        tuple(claim["gap"]),
-        arrays.get("stderr"),
-    )
-    return density, arrays["rows"].astype(np.int64)
 
 
 def _sampled(model: DensityEstimator, cell: Cell, place: Path, data: Dataset, n_test: int) -> None:
@@ -227,6 +186,29 @@ def _judged(
     body = {name: score.to_json() for name, score in scores.items()}
     write_json(place / QUALITY, body)
     return body
+
+
+def _looked(
+    model: DensityEstimator,
+    cell: Cell,
+    place: Path,
+    data: Dataset,
+    rows: tuple[NDArray[np.intp], ...],
+) -> dict[str, Any]:
+    if not (place / LATENTS).exists():
+        try:
+            body, arrays = look(model, data, rows, cell.seed)
+        except (ValueError, ArithmeticError) as error:  # the fit and its scores stand
+            warnings.warn(f"the latents could not be looked into: {error}", stacklevel=2)
+            return {}
+        save_arrays(place / LOOKS, arrays)
+        write_json(place / LATENTS, body)
+    return read_json(place / LATENTS) or {}
+
+
+def read_looks(place: Path) -> dict[str, NDArray[Any]]:
+    """What the latents of a finished cell look like, as arrays; empty where nobody looked."""
+    return load_arrays(place / LOOKS) if (place / LOOKS).exists() else {}
 
 
 def read_quality(of: dict[str, Any]) -> dict[str, Score]:

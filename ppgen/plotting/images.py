@@ -1,0 +1,127 @@
+"""Grids of images: samples by themselves, and beside real ones.
+
+Images are (C, H, W), one channel grey, three colours. Black and white are the `limits` given, such
+as (0, 255).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError
+from .axis import shortened
+from .mosaic import CELL, Limits, as_grid, limits_of, mosaic, sheet
+from .style import bare, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+_WIDTH = 800  # pixels of a picture, about
+
+
+def shown_limits(images: ArrayLike, low: float, high: float) -> Limits:
+    """The values of black and white for images whose values may lie from low to high: these, or the
+    greatest value that occurs where it is not half of the way, as nothing would be seen then."""
+    values = np.asarray(images)
+    most = float(values.max()) if values.size else high
+    return low, most if low < most < (low + high) / 2 else high
+
+
+def image_grid(
+    images: ArrayLike, *, across: int = 8, limits: Limits | None = None, title: str = ""
+) -> Figure:
+    """Images (N, C, H, W) in a grid, `across` of them side by side.
+
+    Args:
+        images: what to draw.
+        across: how many in a line.
+        limits: the values of black and white; by default the least and the greatest.
+        title: of the figure.
+
+    Raises:
+        InputError: for images of another shape.
+    """
+    picture, cells = _picture(images, across, limits)
+    with styled():
+        width = CELL * cells
+        made = figure(width, width * picture.shape[0] / picture.shape[1] + 0.3 * bool(title))
+        axes = made.subplots()
+        axes.imshow(picture, interpolation="nearest")
+        axes.set_title(shortened(title, 90), parse_math=False)
+        bare(axes)
+    return made
+
+
+def image_rows(
+    images: Mapping[str, ArrayLike],
+    *,
+    across: int = 12,
+    down: int = 2,
+    limits: Limits | None = None,
+    title: str = "",
+) -> Figure:
+    """Images of several sorts below each other, such as real ones and samples.
+
+    Args:
+        images: name -> (n, C, H, W), of one shape; of each as many are drawn as all of them have,
+            in at most `down` lines of `across`.
+        across: how many in a line.
+        down: lines of each sort.
+        limits: the values of black and white; by default those of the first sort.
+        title: of the figure.
+
+    Raises:
+        InputError: if there are none, or their shapes differ.
+    """
+    found = {name: as_grid(shown, 1, "(n, C, H, W)") for name, shown in images.items()}
+    shapes = sorted({shown.shape[1:] for shown in found.values()})
+    if len(shapes) != 1:
+        raise InputError(f"images of shapes {shapes} given; expected one shape.")
+    n = min(len(shown) for shown in found.values())
+    wide = min(across, n)
+    lines = min(down, n // wide)
+    whole = [shown[: wide * lines].reshape(lines, wide, *shapes[0]) for shown in found.values()]
+    names = [name if i == 0 else "" for name in found for i in range(lines)]
+    chosen = limits or limits_of(next(iter(found.values())))
+    return sheet(np.concatenate(whole), chosen, rows=names, title=title)
+
+
+def image_pixels(images: ArrayLike, *, across: int = 8, limits: Limits | None = None) -> Bytes:
+    """Images (N, C, H, W) in a grid as the pixels (height, width, 4) of one picture.
+
+    Every value becomes a square of whole pixels, so that small images can be looked at; what lies
+    between the images is see-through.
+
+    Args:
+        images, across, limits: as in `image_grid`.
+
+    Raises:
+        InputError: for images of another shape.
+    """
+    picture, _ = _picture(images, across, limits)
+    size = max(1, round(_WIDTH / picture.shape[1]))
+    drawn = np.rint(255 * picture).astype(np.uint8)
+    return drawn.repeat(size, axis=0).repeat(size, axis=1)
+
+
+def _picture(images: ArrayLike, across: int, limits: Limits | None) -> tuple[Floats, int]:
+    """The picture, and how many images it is wide."""
+    shown = as_grid(images, 1, "(n, C, H, W)")
+    if across < 1:
+        raise InputError(f"across is {across}; expected how many are drawn side by side.")
+    wide = min(across, len(shown))
+    down = -(-len(shown) // wide)
+    whole = np.zeros((down * wide, *shown.shape[1:]))
+    whole[: len(shown)] = shown
+    grid = whole.reshape(down, wide, *shown.shape[1:])
+    picture, tops, lefts = mosaic(grid, limits or limits_of(shown))
+    if len(shown) % wide:
+        picture[tops[-1] :, lefts[len(shown) % wide] :, 3] = 0  # places of the last line left free
+    return picture, wide

@@ -1,0 +1,59 @@
+"""How far importance samples can be trusted, row by row: a histogram of Pareto k-hat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import InputError
+from .axis import shortened
+from .style import ACCENT, REAL, RULE, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BINS = 28
+_LEAST, _MOST = -0.5, 1.5
+
+
+def khat_histogram(khat: ArrayLike, good: float, *, title: str = "") -> Figure:
+    """How many rows have which k-hat; grey beyond the largest that is good.
+
+    Args:
+        khat: (n,) of each row; minus infinity for a row without a tail, not a number where there
+            are too few samples to say.
+        good: the largest that is good.
+        title: of the figure; by default how many rows are good.
+
+    Raises:
+        InputError: if there are no rows.
+    """
+    values = np.asarray(khat, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise InputError(f"khat of shape {values.shape} given; expected one number a row.")
+    trusted = int((np.nan_to_num(values, nan=np.inf, neginf=-1.0) <= good).sum())
+    known = np.clip(np.nan_to_num(values, nan=_MOST, posinf=_MOST, neginf=_LEAST), _LEAST, _MOST)
+    low, high = min(0.0, float(known.min())), max(1.0, float(known.max()))
+    # An edge lies where the colour changes.
+    step = (high - low) / _BINS
+    edges = good + step * np.arange(
+        np.floor((low - good) / step), np.ceil((high - good) / step) + 1
+    )
+    counts, _ = np.histogram(known, edges)
+    fine = edges[1:] <= good + 1e-9
+    with styled():
+        made = figure(3.3, 2.2)
+        axes = made.subplots()
+        for chosen, colour in ((fine, ACCENT), (~fine, REAL)):
+            axes.bar(edges[:-1][chosen], counts[chosen], 0.86 * step, align="edge", color=colour)
+        axes.axvline(good - 0.07 * step, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
+        beyond = not np.all(values <= _MOST)  # what is not a number counts too
+        more = f", cut at {_MOST}" if beyond else ""
+        axes.set_xlabel(f"Pareto k-hat of a row{more}")
+        axes.set_ylabel("rows")
+        axes.locator_params(axis="y", nbins=4, integer=True)
+        share = f"{trusted / len(values):.0%} of rows below {good:.2f}: to be trusted"
+        axes.set_title(shortened(title or share, 60), parse_math=False)
+    return made

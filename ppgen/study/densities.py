@@ -1,0 +1,86 @@
+"""Held-out log densities of a cell, with what they claim."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset
+from ..density import LogDensity
+from ..density_estimator import DensityEstimator
+from .rows import load_arrays, save_arrays
+from .store import RESULT, read_json, write_json
+
+CLAIM, TEST = "density.json", "test.npz"
+MAX_IMAGES = 1000
+"""Held-out images that are scored: the density of one may take as long as that of many rows."""
+
+
+def scored_rows(data: Dataset, test: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
+    """The held-out rows that are scored: all, or so many of very many images."""
+    if data.images is None or len(test) <= MAX_IMAGES:
+        return test
+    rng = np.random.default_rng([seed, 0x1B])
+    return np.sort(rng.choice(test, MAX_IMAGES, replace=False))
+
+
+def scored(
+    model: DensityEstimator, place: Path, data: Dataset, rows: NDArray[np.intp]
+) -> dict[str, Any] | None:
+    """What the log densities of these rows claim, computed where that was not done; None for a
+    family without density."""
+    if model.capabilities.density is None:
+        return None
+    began = time.perf_counter()
+    if not (place / TEST).exists():
+        density = model.log_density(data.take(rows))
+        arrays = {"values": density.values, "rows": rows}
+        if density.stderr is not None:
+            arrays["stderr"] = density.stderr
+        if "khat" in density.diagnostics:
+            arrays["khat"] = density.diagnostics["khat"]
+        shape = data.schema.image_shape
+        claim = {
+            "kind": density.kind,
+            "method": density.method,
+            "measure": density.measure,
+            "dequantised": list(density.dequantised),
+            "gap": list(density.gap),
+            "good_khat": _number(density.diagnostics.get("good_khat")),
+            "dimension": None if shape is None else math.prod(shape),
+            "seconds": time.perf_counter() - began,
+        }
+        write_json(place / CLAIM, claim)
+        save_arrays(place / TEST, arrays)
+    return read_json(place / CLAIM)
+
+
+def read_density(place: Path) -> tuple[LogDensity, NDArray[np.int64]] | None:
+    """The held-out log densities of a finished cell and their rows; None without density."""
+    claim = (read_json(place / RESULT) or {}).get("density")
+    if claim is None:
+        return None
+    arrays = load_arrays(place / TEST)
+    found = {}
+    if "khat" in arrays and claim.get("good_khat") is not None:
+        found = {"khat": arrays["khat"], "good_khat": claim["good_khat"]}
+    density = LogDensity(
+        arrays["values"],
+        claim["kind"],
+        claim["method"],
+        claim["measure"],
+        tuple(claim["dequantised"]),
+        tuple(claim["gap"]),
+        arrays.get("stderr"),
+        found,
+    )
+    return density, arrays["rows"].astype(np.int64)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

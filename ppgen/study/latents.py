@@ -1,0 +1,209 @@
+"""What a cell's fit knows of latents: numbers, and rows decoded for the report's figures.
+
+Looked into once, by the worker that fitted: a report is then drawn without the model. Whatever a
+family has no answer for is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis.coding import codes_of
+from ..analysis.completeness import completeness
+from ..analysis.continuity import continuity
+from ..analysis.decoded import decode_codes
+from ..analysis.latent_map import LatentMap, map_of
+from ..analysis.latents import activity, interpolate, traverse
+from ..analysis.reconstruction import reconstruction_error
+from ..data import Dataset
+from ..errors import InputError
+from .latent_scores import bound_parts, disentangled, factors_of
+
+Arrays = dict[str, NDArray[Any]]
+Rows = NDArray[np.intp]
+
+LATENTS, LOOKS = "latents.json", "latents.npz"
+WALKED, STEPS, REACH = 8, 9, 3.0
+"""Latents that are traversed, how many steps each, and how many standard deviations of the codes to
+either side."""
+THRESHOLD = 0.01
+"""Nats a row below which a latent is inactive."""
+_SHOWN, _WALKS, _PRIOR, _SIDE = 12, 3, 24, 13
+_COLUMNS = 12
+_JUDGED, _BOUNDED, _FITTED, _MAPPED = 500, 200, 5000, 2000
+_FEW = 200
+
+
+def look(
+    model: Any, data: Dataset, rows: tuple[Rows, ...], seed: int
+) -> tuple[dict[str, Any], Arrays]:
+    """Numbers and arrays of a fitted model with latents.
+
+    Args:
+        model: fitted.
+        data: all rows of the study's data set.
+        rows: numbers of those fitted to, for early stopping, held out.
+        seed: of what is drawn.
+
+    Returns:
+        Numbers: `latents`, `active`, `kl_per_latent`, and as JSON `bound` (see `latent_scores`),
+        `reconstruction`, `continuity`, `completeness`, `disentanglement`; None where there is no
+        answer. Arrays: `originals` and `reconstructed` (n, C, H, W), `traversal` (dims, steps, C,
+        H, W) or `traversal0`, `traversal1`, ... (dims, steps) of the `columns`, along `dims`;
+        `walk` and `ends` of interpolations; `prior`, decoded draws; `points`, `explained`
+        and `mapped` (row numbers) of the map, and `manifold`, what its plane decodes to. Rows are
+        held out, but those of the map.
+    """
+    rng = np.random.default_rng([seed, 0x1A])
+    train, valid, test = rows
+    unseen = np.concatenate([valid, test]) if len(test) < _FEW else test
+    fitted, judged = (data.take(_some(r, n, rng)) for r, n in ((train, _FITTED), (unseen, _JUDGED)))
+    k = int(codes_of(model, judged.take(slice(1))).shape[1])
+    body: dict[str, Any] = {"latents": k, "active": None, "kl_per_latent": None}
+    body["bound"] = bound_parts(model, judged.take(slice(_BOUNDED)))
+    if body["bound"] is not None:
+        kl = body["kl_per_latent"] = body["bound"].pop("kl_per_latent")
+        body["active"] = sum(v >= THRESHOLD for v in kl)
+    alpha = 0.05 if len(judged) >= 40 else 0.1
+    body["reconstruction"] = _asked(lambda: reconstruction_error(model, fitted, judged, seed=seed))
+    body["continuity"] = _asked(lambda: continuity(model, fitted, seed=seed))
+    body["completeness"] = _asked(
+        lambda: completeness(model, fitted, judged, alpha=alpha, seed=seed)
+    )
+    mapped = _some(np.arange(len(data)), _MAPPED, rng)
+    codes = codes_of(model, data.take(mapped))
+    factors = factors_of(data.take(mapped))
+    body["disentanglement"] = None if factors is None else disentangled(codes, factors, seed)
+    arrays: Arrays = {}
+    if k > 1 and len(codes) > 2:
+        seen = map_of(codes)
+        arrays |= {"points": seen.points, "explained": seen.explained, "mapped": mapped}
+        if data.images is not None:
+            arrays["manifold"] = decode_codes(model, _plane(seen), None).images
+    order = _order(body["kl_per_latent"], codes)
+    looks = _images if data.images is not None else _table
+    arrays |= looks(model, judged, data.take(mapped), order, body, rng)
+    return body, {name: _small(values) for name, values in arrays.items()}
+
+
+def _plane(seen: LatentMap) -> NDArray[np.float64]:
+    """(side, side, k) codes in the plane of the map, at quantiles of its points: the first of its
+    axes grows to the right, the second upwards."""
+    shares = (np.arange(_SIDE) + 0.5) / _SIDE
+    across, up = np.quantile(seen.points, shares, axis=0).T
+    return seen.codes(np.stack(np.meshgrid(across, up[::-1]), axis=-1))
+
+
+def _asked(question: Callable[[], Any]) -> dict[str, Any] | None:
+    """The answer as JSON, None where there are too few rows for one."""
+    try:
+        found: dict[str, Any] = question().to_json()
+    except InputError:
+        return None
+    return found
+
+
+def _order(kl: list[float] | None, codes: NDArray[np.float64]) -> Rows:
+    """Latents that say something, the most active first; at least one."""
+    spread = activity(codes)
+    says = spread if kl is None else np.array(kl)
+    order = np.argsort(-says, kind="stable")
+    active = order[(says[order] >= THRESHOLD) if kl is not None else (spread[order] > 0)]
+    return active if len(active) else order[:1]
+
+
+def _images(
+    model: Any,
+    judged: Dataset,
+    mapped: Dataset,
+    order: Rows,
+    body: dict[str, Any],
+    rng: np.random.Generator,
+) -> Arrays:
+    shown = judged.take(_some(np.arange(len(judged)), _SHOWN, rng))
+    walk = _walk(model, judged, mapped, order)
+    arrays = {
+        "originals": np.asarray(shown.images),
+        "reconstructed": np.asarray(model.reconstruct(shown)),
+        "traversal": walk.images,
+        "dims": np.array(walk.dims),
+    }
+    n = min(_WALKS, len(judged) // 2)
+    if n:
+        ends = judged.take(rng.choice(len(judged), (n, 2), replace=False).ravel())
+        codes = codes_of(model, ends).reshape(n, 2, -1)
+        paths = [interpolate(model, a, b, steps=STEPS, codes=True).images for a, b in codes]
+        images = np.asarray(ends.images)
+        arrays["walk"] = np.stack(paths)
+        arrays["ends"] = images.reshape(n, 2, *images.shape[1:])
+    if hasattr(model, "sample_latents"):
+        drawn = model.sample_latents(_PRIOR, random_state=int(rng.integers(2**31 - 1)))
+        arrays["prior"] = np.asarray(model.decode(drawn))
+    return arrays
+
+
+def _table(
+    model: Any,
+    judged: Dataset,
+    mapped: Dataset,
+    order: Rows,
+    body: dict[str, Any],
+    rng: np.random.Generator,
+) -> Arrays:
+    walk = _walk(model, judged, mapped, order)
+    columns = {name: v for name, v in walk.columns.items() if _moves(v)}
+    # Those that move most, in the order of the table.
+    moved = {name: _movement(v, mapped.columns[name]) for name, v in columns.items()}
+    chosen = sorted(moved, key=lambda name: -moved[name])[:_COLUMNS]
+    columns = {name: v for name, v in columns.items() if name in chosen}
+    body["columns"] = list(columns)
+    arrays = {f"traversal{i}": _plain(v) for i, v in enumerate(columns.values())}
+    return arrays | {"dims": np.array(walk.dims)}
+
+
+def _walk(model: Any, judged: Dataset, mapped: Dataset, order: Rows) -> Any:
+    """A traversal from the held-out row whose code is most in the middle."""
+    codes, held = codes_of(model, mapped), codes_of(model, judged)
+    scale = codes.std(axis=0)
+    away = np.square((held - codes.mean(axis=0)) / np.where(scale > 0, scale, 1)).sum(axis=1)
+    return traverse(
+        model,
+        judged.take(slice(int(away.argmin()), int(away.argmin()) + 1)),
+        X=mapped,
+        dims=[int(j) for j in order],
+        span=(-REACH, REACH),
+        steps=STEPS,
+        unit="std",
+        most=WALKED,
+    )
+
+
+def _moves(values: NDArray[Any]) -> bool:
+    return values.dtype.kind in "fiub" or any(v is not None for v in values.ravel())
+
+
+def _movement(values: NDArray[Any], real: NDArray[Any]) -> float:
+    """How far a column goes along the latents, in standard deviations of the data."""
+    if values.dtype.kind not in "fiub":
+        return float(len(set(values.ravel().tolist())) - 1)
+    spread = float(np.nanstd(np.asarray(real, np.float64)))
+    return float(np.ptp(values, axis=1).max()) / (spread or 1.0)
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """Without objects, which need code to be read."""
+    if values.dtype.kind in "fiub":
+        return values
+    return np.array([["" if v is None else str(v) for v in line] for line in values])
+
+
+def _small(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(np.float32) if values.dtype == np.float64 else values
+
+
+def _some(rows: Rows, n: int, rng: np.random.Generator) -> Rows:
+    return rows if len(rows) <= n else np.sort(rng.choice(rows, n, replace=False))
