@@ -40,6 +40,7 @@ MODELS: dict[str, Entry] = {
         "autoencoder: linear, perceptron, convolutional, denoising",
     ),
     "vae": Entry("vae", "VAE", "vae", "variational autoencoder, of tables and images"),
+    "debias": Entry("debias", "DebiasingVAE", "debias", "classifier that draws rare rows often"),
 }
 
 

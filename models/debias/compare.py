@@ -1,0 +1,117 @@
+"""Accuracy in the worst group beside plain training and group balancing, over seeds.
+
+Three fits a seed, of the same nets for the same number of epochs, to the same rows:
+
+    plain        each row once an epoch,
+    balanced     rows drawn so that every group of every class has the same share: told the groups,
+    debiasing    rows drawn by the latents: not told.
+
+Over seeds, a mean is given with its standard error, s / sqrt(seeds) for the standard deviation s;
+differences between two ways are paired by the seed.
+
+Reference for balancing: Idrissi, Arjovsky, Pezeshki and Lopez-Paz, "Simple data balancing achieves
+competitive worst-group-accuracy" (2022), https://arxiv.org/abs/2110.14503
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from ...errors import InputError
+from .groups import GroupAccuracy, balanced
+from .labels import check_length, vector
+
+if TYPE_CHECKING:
+    from .estimator import DebiasingVAE
+
+Floats = NDArray[np.float64]
+WAYS = ("plain", "balanced", "debiasing")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accuracies by group of each way to train, a fit a seed.
+
+    Attributes:
+        seeds: of the fits.
+        found: way -> accuracies by group, one a seed.
+    """
+
+    seeds: tuple[int, ...]
+    found: Mapping[str, tuple[GroupAccuracy, ...]]
+
+    def worst(self, way: str) -> Floats:
+        """(seeds,) accuracy in the group where it is worst."""
+        return np.array([one.worst.accuracy for one in self.found[way]])
+
+    def accuracy(self, way: str) -> Floats:
+        """(seeds,) accuracy of all rows."""
+        return np.array([one.accuracy for one in self.found[way]])
+
+    def by_group(self, way: str) -> dict[Any, Floats]:
+        """Group -> (seeds,) accuracy."""
+        names = [g.name for g in self.found[way][0]]
+        each = [[g.accuracy for g in one] for one in self.found[way]]
+        return dict(zip(names, np.array(each).T, strict=True))
+
+    def gain(self, way: str = "debiasing", over: str = "plain") -> tuple[float, float]:
+        """Mean and standard error of the paired difference in the worst group's accuracy."""
+        return mean_stderr(self.worst(way) - self.worst(over))
+
+    def __str__(self) -> str:
+        lines = [f"{'':12}worst group       all rows          ({len(self.seeds)} seeds)"]
+        for way in self.found:
+            each = (mean_stderr(values) for values in (self.worst(way), self.accuracy(way)))
+            lines.append(f"{way:12}" + "   ".join(f"{m:.3f} ± {e:.3f}  " for m, e in each).rstrip())
+        for over in self.found:
+            if over != "debiasing":
+                m, e = self.gain(over=over)
+                lines.append(f"debiasing above {over}, in the worst group: {m:+.3f} ± {e:.3f}")
+        return "\n".join(lines)
+
+
+def mean_stderr(values: Floats) -> tuple[float, float]:
+    """Mean and its standard error; NaN for the error of one value."""
+    n = len(values)
+    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+
+
+def compare(
+    of: DebiasingVAE,
+    rows: tuple[Any, Any, Any],
+    held: tuple[Any, Any, Any],
+    seeds: Sequence[int],
+    **fit: Any,
+) -> Comparison:
+    """Fit each way with each seed to rows (X, y, groups); accuracies on `held`, the same of others.
+
+    Args:
+        of: the settings.
+        fit: arguments of `fit`.
+    """
+    x, y, groups = rows
+    labels = vector(y)
+    cells = np.asarray(groups).reshape(len(np.asarray(groups)), -1)
+    check_length("groups", len(cells), len(labels))
+    if not len(seeds):
+        raise InputError("no seeds given; give one or more, such as range(5).")
+    named = np.column_stack([labels.astype(str), cells.astype(str)])
+    even = balanced(named, len(labels))
+    plain: dict[str, Any] = {"resample": False, "class_shares": "data"}
+
+    def each(way: str) -> Iterator[GroupAccuracy]:
+        for seed in seeds:
+            made = clone(of).set_params(random_state=seed)
+            if way != "debiasing":
+                made.set_params(**plain)
+            made.fit(x, y, even if way == "balanced" else None, **fit)
+            yield made.worst_group(*held)
+
+    return Comparison(tuple(seeds), {way: tuple(each(way)) for way in WAYS})

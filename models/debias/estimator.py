@@ -1,0 +1,229 @@
+"""`DebiasingVAE`: the class users meet, which binds the nets, the resampling and a codec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...artifact import Arrays, digest
+from ...capabilities import Capabilities
+from ...data import Dataset, Encoded
+from ...errors import InputError
+from ...fitting import Fit
+from ...verdict import Reason
+from .answers import DebiasedClassifier
+from .labels import Labels, known
+
+if TYPE_CHECKING:
+    from ...data.augment import Augment
+
+Floats = NDArray[np.float64]
+
+
+class DebiasingVAE(DebiasedClassifier):
+    """A classifier whose encoder also gives latents that rows are reconstructed from: rows that are
+    rare in the latents are drawn more often while it trains. No groups are told to it.
+
+    At the beginning of each epoch all rows trained on are encoded, and drawn by weights that are
+    large where the histograms of the latents are low (see `resampling`); rows of each class are
+    weighed against each other only. The loss is the classification's, of all rows, and the
+    variational autoencoder's, of the rows of the class that is modelled (see `nets`).
+
+    A tenth of the rows is held out for the choice of the epoch and for the verdict, unless `fit` is
+    given `validation=(rows, labels)`; their losses are weighted as rows are drawn. What is None is
+    chosen by the numbers of rows and values. Images are compared on [0, 1], table columns in
+    standard deviations, as `Autoencoder` does.
+
+    Args:
+        latent_dim: k.
+        net: "mlp"; "conv" for images; "auto" takes "conv" for those of 12 pixels or more.
+        hidden: sizes of the hidden layers; one for "conv".
+        channels: of an image each time it is halved, such as (16, 32).
+        activation: "relu", "silu", "gelu", "tanh" or "elu".
+        dropout: of the encoder.
+        alpha: a latent makes a row at most (1 + alpha) / alpha times as likely as another: a small
+            one draws rare rows often.
+        combine: "product" over the latents, as in the paper, or "max".
+        bins: of each latent's histogram.
+        smoothing: of the histograms, in bins.
+        modelled: the label whose rows are reconstructed and resampled, the others drawn as they
+            are; None is all classes, each by its own histograms.
+        class_shares: of the draws: "data" as in the rows, or "equal".
+        resample: False draws each row once an epoch: plain training of the same nets.
+        reconstruction_weight: of the reconstruction's error, as a share of the error of the best
+            constant row; that of the classification is 1, a nat. At 1 the two begin about alike.
+        kl_weight: of a nat of the divergence from the prior. None is `reconstruction_weight` / D
+            for D values: the bound on log p(x) with Gaussian noise of half the variance of the
+            data. With a smaller one the latents say more of each row.
+        weight_decay: of AdamW.
+        augment: a `ppgen.data.augment.Augment`, or a dict of its attributes, that changes images in
+            training.
+        batch_size: rows a step; where they do not fit in memory, fewer are tried.
+        learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
+        max_epochs: passes over the rows at most.
+        device: "cpu", or "cuda" for a GPU.
+        random_state: seed of initial weights, held-out rows, draws and batches.
+
+    Attributes:
+        classes_, latent_dim_: (C,) the labels, ascending; k.
+        sampling_weights_: (n,) the share of the draws that each row given would have under the nets
+            as fitted, with the sum 1; rows held out have theirs too.
+        effective_share_: 1 / (m sum p^2) of the m rows trained on, in the last epoch.
+        architecture_, layout_: of the nets, and of how rows are compared.
+        batch_size_, n_steps_, n_epochs_: of the training.
+    """
+
+    name: ClassVar[str] = "debias"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density=None,
+        discrete="native",
+        scaling="standard",
+        weights=True,
+        latents=True,
+        images=True,
+        engines=("gradient",),
+    )
+
+    def __init__(
+        self,
+        latent_dim: int | None = None,
+        *,
+        net: Literal["auto", "mlp", "conv"] = "auto",
+        hidden: Sequence[int] | None = None,
+        channels: Sequence[int] | None = None,
+        activation: str = "silu",
+        dropout: float = 0.0,
+        alpha: float = 0.1,
+        combine: Literal["product", "max"] = "product",
+        bins: int = 50,
+        smoothing: float = 1.0,
+        modelled: Any = None,
+        class_shares: Literal["data", "equal"] = "data",
+        resample: bool = True,
+        reconstruction_weight: float = 1.0,
+        kl_weight: float | None = None,
+        weight_decay: float = 0.0,
+        augment: Augment | Mapping[str, Any] | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        max_epochs: int | None = None,
+        device: str | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.net = net
+        self.hidden = hidden
+        self.channels = channels
+        self.activation = activation
+        self.dropout = dropout
+        self.alpha = alpha
+        self.combine = combine
+        self.bins = bins
+        self.smoothing = smoothing
+        self.modelled = modelled
+        self.class_shares = class_shares
+        self.resample = resample
+        self.reconstruction_weight = reconstruction_weight
+        self.kl_weight = kl_weight
+        self.weight_decay = weight_decay
+        self.augment = augment
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.max_epochs = max_epochs
+        self.device = device
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation: Any = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        budget: str | float | None = None,
+        progress: bool = False,
+    ) -> Self:
+        """Fit to rows and their labels.
+
+        Args:
+            X: rows: images (n, H, W) or (n, C, H, W), array (n, d), frame, or a `Dataset`.
+            y: (n,) labels: text, truth values or whole numbers.
+            sample_weight: (n,) rows are drawn in proportion to it, beside what resampling does.
+            validation: held-out rows and their labels, a pair; never trained on.
+            checkpoint_dir: where a long fit keeps its state; the same fit started again goes on
+                from there.
+            budget: a duration such as "60s" that the fit plans to end within.
+            progress: show a bar on a terminal.
+
+        Raises:
+            InputError: if what was given cannot be modelled.
+            FitError: if the fit failed.
+        """
+        # For `_fit`, `_validation` and `_fingerprint`: what a family is handed are rows.
+        self._labels: Labels | None = Labels.of(y, type(self).__name__)
+        self._held_labels: NDArray[np.int64] | None = None
+        try:
+            return super().fit(
+                X,
+                None,
+                sample_weight,
+                validation=validation,
+                checkpoint_dir=checkpoint_dir,
+                budget=budget,
+                progress=progress,
+            )
+        finally:
+            del self._labels, self._held_labels
+
+    # What the contract asks for
+
+    def _fit(
+        self, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
+    ) -> Iterable[Reason]:
+        from .checks import check
+        from .fitting import fit_debias
+
+        assert self._labels is not None
+        self._labels.check(len(data), type(self).__name__)
+        check(self)
+        return fit_debias(self, data, weights, self._labels, self._held_labels, fit)
+
+    def _validation(self, validation: Any) -> tuple[Encoded, Floats | None]:
+        if not isinstance(validation, tuple) or len(validation) != 2 or validation[1] is None:
+            raise InputError("validation has no labels; give validation=(rows, labels).")
+        assert self._labels is not None
+        encoded, _ = super()._validation(validation)
+        self._held_labels = known(validation[1], self._labels.classes, len(encoded))
+        return encoded, None
+
+    def _fingerprint(self, *of: Any) -> str:
+        assert self._labels is not None
+        held = None if self._held_labels is None else digest(self._held_labels)
+        labels = (self._labels.classes.tolist(), digest(self._labels.codes), held)
+        return super()._fingerprint(*of, labels)
+
+    def _encode(self, data: Dataset, **noise: Any) -> Encoded:
+        # Cells are not filled in: there is no density that could rise without end.
+        return super()._encode(data, **noise | {"draw": None})
+
+    def _codes(self, data: Encoded, context: Floats | None) -> Floats:
+        return np.asarray(self.nets_.latents(self.layout_.stored(data))[0])
+
+    def _rows(self, z: Floats, context: Floats | None) -> Encoded:
+        rows: Encoded = self.layout_.encoded(self.nets_.decode(z))
+        return rows
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        from .weighing import state_of
+
+        return state_of(self)
+
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from .weighing import restore
+
+        restore(self, state, arrays)

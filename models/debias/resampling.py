@@ -1,0 +1,146 @@
+"""Which rows an epoch is drawn from: rare ones, by histograms of the latents, more often.
+
+With m_i(x) the mean of latent i of row x under the encoder, q_i the smoothed histogram of the means
+of all rows, relative to its highest value, and a > 0,
+
+    product    log w(x) = - sum_i log(q_i(m_i(x)) + a),
+    max        log w(x) =   max_i -log(q_i(m_i(x)) + a),
+
+brought to the sum 1. One latent makes a row at most (1 + a) / a times as likely as another: a small
+a resamples more, and with a large one rows are drawn alike. The product is that of the paper, whose
+Q_i are densities: relative to the highest value, a does not depend on a latent's units. With many
+latents the product is ruled by rows that are a little rare in each of them, the maximum by those
+that are very rare in one.
+
+The histogram of latent i is smoothed by a Gaussian of variance (s b_i)^2 + v_i, with b_i the width
+of its bins, s a number of them, and v_i the mean over rows of the encoder's variance: means that
+are closer than the encoder can tell apart count as the same, so a latent that says nothing of a row
+weighs all rows alike, however few its means lie apart.
+
+Reference: Amini, Soleimany, Schwarting, Bhatia and Rus, "Uncovering and mitigating algorithmic bias
+through learned latent structure" (2019), https://doi.org/10.1145/3306618.3314243
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+COMBINE = ("product", "max")
+_DRAW = 0xD3B1A5  # keeps these draws apart from others of the same seed and epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Histograms:
+    """How the means of k latents lie.
+
+    Attributes:
+        edges: (k, bins + 1) of the bins, from the least mean to the greatest.
+        counts: (k, bins) rows in each; sums of weights where rows have weights.
+        density: (k, bins) the smoothed histogram, relative to its highest value.
+    """
+
+    edges: Floats
+    counts: Floats
+    density: Floats
+
+    @classmethod
+    def of(
+        cls,
+        means: Floats,
+        variances: Floats,
+        *,
+        bins: int,
+        smoothing: float,
+        weights: Floats | None = None,
+    ) -> Histograms:
+        """The histograms of rows.
+
+        Args:
+            means: (n, k) of the latents.
+            variances: (n, k) the encoder's, or (k,) their means.
+            bins: of each histogram.
+            smoothing: s, in bins.
+            weights: (n,), or None.
+        """
+        low, high = means.min(0), means.max(0)
+        # Rounding may make of one value two neighbours: such a range is none.
+        wide = high - low > 1e-9 * np.maximum(1.0, np.abs(low))
+        low, high = np.where(wide, low, low - 0.5), np.where(wide, high, high + 0.5)
+        edges = np.linspace(low, high, bins + 1, axis=1)
+        width = (high - low) / bins
+        places = _bins(edges, means)
+        counts = np.stack([np.bincount(p, weights, bins) for p in places.T]).astype(np.float64)
+        known = variances if variances.ndim == 1 else np.average(variances, 0, weights)
+        spread = np.sqrt((smoothing * width) ** 2 + known)
+        steps = np.arange(bins)
+        apart = (steps[:, None] - steps) * (width / np.maximum(spread, 1e-300))[:, None, None]
+        kernel = np.exp(-0.5 * np.minimum(np.abs(apart), 40.0) ** 2)
+        # Each bin's smoothed count is a mean over the bins there are, so the ends are not thinned.
+        smooth = (kernel @ counts[:, :, None])[:, :, 0] / kernel.sum(2)
+        return cls(edges, counts, smooth / smooth.max(1, keepdims=True))
+
+    def at(self, means: Floats) -> Floats:
+        """(n, k) q_i at means (n, k), linear between the middles of the bins."""
+        middles = (self.edges[:, 1:] + self.edges[:, :-1]) / 2
+        columns = zip(means.T, middles, self.density, strict=True)
+        return np.stack([np.interp(m, at, q) for m, at, q in columns], axis=1)
+
+    def log_weights(self, means: Floats, alpha: float, combine: str = "product") -> Floats:
+        """(n,) log w(x), not normalised."""
+        each = -np.log(self.at(means) + alpha)
+        found: Floats = each.max(1) if combine == "max" else each.sum(1)
+        return found
+
+
+def normalised(
+    log_weights: Floats, classes: Indices, shares: Floats, weights: Floats | None = None
+) -> Floats:
+    """(n,) probabilities of rows: within class c proportional to exp(log w) and the rows' own
+    weights, with the sum `shares[c]`."""
+    out = np.zeros(len(log_weights))
+    for c, share in enumerate(shares):
+        rows = np.flatnonzero(classes == c)
+        if not len(rows):
+            continue
+        w = np.exp(log_weights[rows] - log_weights[rows].max())
+        w = w if weights is None else w * weights[rows]
+        total = w.sum()
+        if total > 0:
+            out[rows] = share * w / total
+    found: Floats = out / out.sum()
+    return found
+
+
+def draw(probabilities: Floats, seed: int, epoch: int) -> Indices:
+    """(n,) row numbers of one epoch, a pure function of the arguments.
+
+    Rows are drawn systematically: row i floor(n p_i) or ceil(n p_i) times, n p_i on average. With
+    equal probabilities each row comes once.
+    """
+    n = len(probabilities)
+    rng = np.random.default_rng([seed, epoch, _DRAW])
+    order = rng.permutation(n)
+    ends = np.cumsum(probabilities[order])
+    points = (np.arange(n) + rng.random()) / n * ends[-1]
+    found = np.searchsorted(ends, points, side="right")
+    return np.asarray(order[np.minimum(found, n - 1)], dtype=np.int64)
+
+
+def effective_share(probabilities: Floats) -> float:
+    """1 / (n sum p^2) of rows that can be drawn: 1 for equal ones, 1 / n if only one is drawn."""
+    p = probabilities[probabilities > 0]
+    p = p / p.sum()
+    return float(1.0 / (len(p) * (p**2).sum()))
+
+
+def _bins(edges: Floats, means: Floats) -> Indices:
+    bins = edges.shape[1] - 1
+    columns = zip(means.T, edges, strict=True)
+    found = np.stack([np.searchsorted(e, m, side="right") - 1 for m, e in columns], axis=1)
+    return np.asarray(np.clip(found, 0, bins - 1), dtype=np.int64)

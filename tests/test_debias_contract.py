@@ -1,0 +1,229 @@
+"""`DebiasingVAE` under scikit-learn's checks, given what it cannot take, and its verdicts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import SkipTestWarning
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from ppgen.errors import FitError, InputError
+from ppgen.models.debias import DebiasingVAE, checks
+from ppgen.models.debias.backend import TorchDebias
+from ppgen.models.debias.nets import Nets
+
+SMALL = {"latent_dim": 2, "hidden": (8,), "batch_size": 32, "max_epochs": 3, "random_state": 0}
+EXPECTED_TO_FAIL = {
+    "check_sample_weight_equivalence_on_dense_data": "rows given twice are drawn as others than "
+    "rows of weight 2",
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=200)
+    return rng.normal(size=(200, 5)) + 3 * y[:, None], y
+
+
+@pytest.fixture(scope="module")
+def images(table):
+    y = table[1]
+    x = np.random.default_rng(1).integers(0, 200, size=(200, 12, 12), dtype=np.uint8)
+    return x + 50 * y[:, None, None].astype(np.uint8), y
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", SkipTestWarning)
+    with_checks = parametrize_with_checks(
+        [DebiasingVAE(1, hidden=(16,), max_epochs=40, learning_rate=1e-2, random_state=0)],
+        expected_failed_checks=lambda e: EXPECTED_TO_FAIL,
+    )
+
+
+@pytest.mark.slow
+@with_checks
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learns_checks(estimator, check):
+    # Some checks shuffle rows by the global random state, which is not a leak of ours.
+    state = np.random.get_state()
+    try:
+        check(estimator)
+    finally:
+        np.random.set_state(state)
+
+
+def test_import_is_light():
+    code = (
+        "import sys, ppgen.models.debias as d; d.DebiasingVAE();"
+        "assert not {'torch', 'jax', 'pyro'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"net": "cnn"}, "net is 'cnn'"),
+        ({"activation": "sine"}, "activation"),
+        ({"combine": "prod"}, "Did you mean 'product'"),
+        ({"class_shares": "even"}, "data, equal"),
+        ({"latent_dim": 0}, "latent_dim"),
+        ({"latent_dim": 6}, "Take at most 5"),
+        ({"hidden": 16}, "hidden"),
+        ({"channels": ()}, "channels"),
+        ({"alpha": 0}, "resample=False"),
+        ({"bins": 1}, "bins"),
+        ({"smoothing": -1}, "smoothing"),
+        ({"kl_weight": -1}, "kl_weight"),
+        ({"dropout": 1}, "share"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"max_epochs": True}, "max_epochs"),
+        ({"modelled": 7}, "modelled is 7, which is no label of y; expected one of 0, 1"),
+        ({"device": "gpu"}, "device"),
+        ({"net": "conv"}, "table was given"),
+        ({"augment": {"shift": 1}}, "augment"),
+    ],
+)
+def test_settings_that_are_none_are_refused(table, settings, said):
+    with pytest.raises(InputError, match=said):
+        DebiasingVAE(**SMALL | settings).fit(*table)
+
+
+@pytest.mark.parametrize("net", ["auto", "conv"])
+def test_two_hidden_layers_are_refused_of_convolutions(images, net):
+    with pytest.raises(InputError, match="one layer between"):
+        DebiasingVAE(**SMALL | {"net": net, "hidden": (8, 8)}).fit(*images)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (None, "requires y"),
+        (np.zeros(199, dtype=int), "y has 199 values and X has 200 rows"),
+        (np.ones(200, dtype=int), "one class only, .*1"),
+        (np.linspace(0, 1, 200), "continuous"),
+        (np.full(200, np.nan), "NaN"),
+    ],
+)
+def test_labels_that_are_none_are_refused(table, y, said):
+    with pytest.raises(InputError, match=said):
+        DebiasingVAE(**SMALL).fit(table[0], y)
+
+
+def test_a_gpu_that_is_not_there_is_refused(table, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="none that torch can use"):
+        DebiasingVAE(device="cuda").fit(*table)
+
+
+def test_images_of_mixed_sizes_are_refused(images):
+    x, y = images
+    mixed = [*x[:199], x[199][:, :8]]
+    with pytest.raises(InputError, match=r"image|size|shape"):
+        DebiasingVAE(**SMALL).fit(mixed, y)
+    fit = DebiasingVAE(**SMALL).fit(x, y)
+    with pytest.raises(InputError, match="12"):
+        fit.predict(x[:, :8])
+
+
+def test_a_class_of_weight_0_is_refused(table):
+    x, y = table
+    with pytest.raises(InputError, match="class 1 have the weight 0"):
+        DebiasingVAE(**SMALL).fit(x, y, np.where(y == 1, 0.0, 1.0))
+
+
+def test_validation_needs_labels_that_are_known(table):
+    x, y = table
+    for held in (x[:20], (x[:20], None)):
+        with pytest.raises(InputError, match=r"validation=\(rows, labels\)"):
+            DebiasingVAE(**SMALL).fit(x, y, validation=held)
+    with pytest.raises(InputError, match="y holds 5"):
+        DebiasingVAE(**SMALL).fit(x, y, validation=(x[:20], np.full(20, 5)))
+
+
+def test_questions_that_make_no_sense_are_refused(table):
+    x, y = table
+    fit = DebiasingVAE(**SMALL).fit(x, y)
+    with pytest.raises(InputError, match="y is given without X"):
+        fit.rare_regions(y=y)
+    with pytest.raises(InputError, match="one group a row"):
+        fit.worst_group(x, y, y[:9])
+    with pytest.raises(InputError, match="y holds 4"):
+        fit.worst_group(x, y + 4, y)
+    with pytest.raises(InputError, match=r"expected \(n, 2\)"):
+        fit.decode(np.zeros((3, 4)))
+    with pytest.raises(InputError, match="no seeds"):
+        fit.compare((x, y, y), (x, y, y), seeds=())
+    with pytest.raises(InputError, match="groups has 9 values"):
+        fit.compare((x, y, y[:9]), (x, y, y), seeds=(0,))
+
+
+def test_a_class_of_one_row_is_trained_on_and_few_rows_are_said(table):
+    x, y = table
+    y = np.where(np.arange(200) == 7, 2, y)
+    assert DebiasingVAE(**SMALL).fit(x, y).classes_.tolist() == [0, 1, 2]
+    fit = DebiasingVAE(**SMALL).fit(x[:12], y[:12])
+    assert "too few to hold any out" in str(fit.verdict_)
+
+
+# Verdicts
+
+
+def test_labels_learnt_by_heart_are_said():
+    right, half = np.ones(100, dtype=bool), np.arange(100) % 2 == 0
+    assert "overfitting: accuracy 0.500" in checks.overfitting(right, half, 100)[0].what
+    assert checks.overfitting(right, right, 100)[0].status == "ok"
+    # So few rows say little.
+    assert checks.overfitting(right, np.arange(6) > 1, 100)[0].status == "ok"
+
+
+def test_draws_of_few_rows_are_said():
+    assert "rests on 4.0% of the rows" in checks.rests_on(0.04, 0.1)[0].what
+    assert checks.rests_on(0.06, 0.1) == []
+
+
+def test_latents_that_say_nothing_are_said(table):
+    fit = DebiasingVAE(**SMALL | {"max_epochs": 40}, kl_weight=20.0).fit(*table)
+    assert "posterior collapse" in str(fit.verdict_)
+    assert "Lower kl_weight" in str(fit.verdict_)
+
+
+def test_divergence_fails_with_advice(table):
+    with pytest.raises(FitError, match="learning_rate"):
+        DebiasingVAE(**SMALL | {"learning_rate": 1e30, "max_epochs": 20}).fit(*table)
+
+
+def test_out_of_memory_smaller_batches_are_tried_and_said(table, monkeypatch):
+    see = Nets.see
+
+    def greedy(self, y):
+        if self.training and len(y) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return see(self, y)
+
+    monkeypatch.setattr(Nets, "see", greedy)
+    fit = DebiasingVAE(**SMALL | {"batch_size": 64}).fit(*table)
+    assert fit.batch_size_ == 16
+    assert "64 rows did not fit in memory; one of 16 did" in str(fit.verdict_)
+
+
+def test_a_fit_from_another_machine_is_read_on_the_processor(table, tmp_path, monkeypatch):
+    import ppgen
+
+    x, y = table
+    fit = DebiasingVAE(**SMALL).fit(x, y)
+    fit.device = "cuda"
+    fit.save(tmp_path / "run")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    back = ppgen.load(tmp_path / "run")
+    assert isinstance(back.nets_, TorchDebias)
+    np.testing.assert_array_equal(back.predict(x), fit.predict(x))
