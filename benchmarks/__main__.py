@@ -21,13 +21,20 @@ QUICK = {
     "import_time": [],
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
     "flow_vs_zuko": ["--minutes", "1"],
+    "vae_ppca": [],
+    "vae_mnist": ["--sections", "speed", "--pairs", "3"],
+    "debiasing": [],
 }
 FULL = {
     "import_time": [],
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
     "flow_vs_zuko": ["--minutes", "1", "5", "10"],
+    "vae_ppca": [],
+    "vae_mnist": ["--sections", "speed", "scoring", "bound", "--minutes", "10", "20"],
+    "embeddings": [],
+    "debiasing": [],
 }
-NEED_DATA = ("flow_vs_zuko",)
+NEED_DATA = ("flow_vs_zuko", "vae_mnist", "embeddings")
 
 
 def run(name: str, words: list[str]) -> int:

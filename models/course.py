@@ -51,7 +51,7 @@ def course(outcome: Outcome, settings: Settings) -> list[Reason]:
         found.append(
             Reason(
                 "warn",
-                f"still improving when {limit} ended ({gain:.2g} nats over the last evaluations).",
+                f"still improving when {limit} ended ({gain:.3g} nats over the last evaluations).",
                 f"Raise {'budget' if outcome.why == 'budget' else limit}.",
             )
         )

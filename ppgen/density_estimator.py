@@ -92,12 +92,6 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self._decoded(self._draw(n, given, y, random_state))
 
-    def to_datatree(self, X: Any) -> Any:
-        """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
-        from . import to_datatree
-
-        return to_datatree(self, X)
-
     # Shared plumbing
 
     def _score_rows(self, data: Dataset, y: Any) -> LogDensity:

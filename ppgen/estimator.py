@@ -161,6 +161,12 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     # Shared plumbing
 
+    def to_datatree(self, X: Any, y: Any = None) -> Any:
+        """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
+        from . import to_datatree
+
+        return to_datatree(self, X, y)
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "verdict_")
 

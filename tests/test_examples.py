@@ -18,6 +18,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/06_denoising.py": {"n": 600, "budget": "3s"},
     "examples/07_digits_two_and_five.py": {"n": 400, "budget": "3s"},
     "examples/08_beta_traversals.py": {"n": 400, "budget": "3s"},
+    "examples/09_faces_debiased.py": {"n": 300, "seeds": 2, "epochs": 3},
     "examples/10_few_labels.py": {"labels": 100, "budget": "3s"},
 }
 

@@ -108,7 +108,9 @@ def test_drawn_from_the_grid_by_the_seed():
     assert len(found) == 300
     data = found.to_dataset()
     assert data.schema.image_shape == (1, 32, 32)
-    np.testing.assert_array_equal(data.target, found.factors[:, 0])
+    assert data.target.dtype.names == found.names
+    for name, column in zip(found.names, found.factors.T, strict=True):
+        np.testing.assert_array_equal(data.target[name], column)
 
 
 def test_factors_are_uniform_and_independent():

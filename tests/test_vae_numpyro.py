@@ -32,7 +32,7 @@ from ppgen.models.vae.training import Rows, Training
 from ppgen.models.vae.units import Units
 
 N = 7
-GAUSSIAN, LOGISTIC = Part("gaussian", 0, 4), Part("discretised_logistic", 0, 4, (16,))
+GAUSSIAN, LOGISTIC = Part("gaussian", 0, 4), Part("discretised_logistic", 0, 4, (16,), unit=0.3)
 MIXED = (
     Part("gaussian", 0, 2),
     Part("bernoulli", 2, 4),

@@ -13,7 +13,7 @@ from ppgen.models.vae.pyro import Nets
 REAL = (Part("gaussian", 0, 5),)
 BITS = (Part("bernoulli", 0, 5),)
 PIXELS = (Part("bernoulli", 0, 30),)
-LEVELS = (Part("discretised_logistic", 0, 30, (256,)),)
+LEVELS = (Part("discretised_logistic", 0, 30, (256,), unit=0.3),)
 MIXED = (Part("gaussian", 0, 2), Part("bernoulli", 2, 3), Part("categorical", 3, 5, (3, 4)))
 IMAGE = {"net": "conv", "shape": (1, 6, 5), "hidden": (8,), "channels": (3, 4)}
 

@@ -115,6 +115,14 @@ def mixed(n: int = 200, seed: int = 0) -> dict[str, Any]:
     }
 
 
+def of_one_column(name: str) -> DensityEstimator:
+    """The model of this name with no more latents than a row of one number can have."""
+    made = ZOO[name]()
+    if isinstance(made.get_params().get("latent_dim"), tuple):
+        made.set_params(latent_dim=(1, 1))
+    return made
+
+
 @cache
 def fitted(name: str) -> DensityEstimator:
     """The model of this name, fitted to `numbers()`; shared, so not to be changed."""

@@ -83,6 +83,7 @@ class DebiasingVAE(DebiasedClassifier):
         discrete="native",
         scaling="standard",
         weights=True,
+        supervised=True,
         latents=True,
         images=True,
         engines=("gradient",),

@@ -68,6 +68,8 @@ def vector(y: Any) -> NDArray[Any]:
     Raises:
         InputError: if they are no vector, or some are missing.
     """
+    if names := np.asarray(y).dtype.names:
+        raise InputError(f"y has the fields {', '.join(names)}; give one of them: y[{names[0]!r}].")
     try:
         values: NDArray[Any] = column_or_1d(np.asarray(y), warn=True)
     except ValueError as error:

@@ -84,13 +84,13 @@ def _advice(khat: Floats, good: float, method: str, filled: bool) -> str:
 
 def quick(vae: VAE, data: Encoded, context: Floats | None) -> Floats:
     """(n,) bounds by a few draws, without the units."""
-    return quick_values(vae, vae._matrix(data), context)
+    return quick_values(vae, vae._matrix(data), context, _QUICK)
 
 
-def quick_values(vae: VAE, x: NDArray[Any], context: Floats | None) -> Floats:
+def quick_values(vae: VAE, x: NDArray[Any], context: Floats | None, samples: int) -> Floats:
     """(n,) bounds of stored rows (n, D) by a few draws."""
     seeds = np.arange(len(x), dtype=np.uint64)
-    blocks = vae.net_.log_weights(x, context, seeds, _QUICK)
+    blocks = vae.net_.log_weights(x, context, seeds, samples)
     return np.asarray(np.concatenate([_log_mean(log_w) for log_w in blocks]))
 
 

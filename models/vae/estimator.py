@@ -71,6 +71,7 @@ class VAE(LatentEstimator, DensityEstimator):
         density="lower_bound",
         discrete="native",
         missing=True,
+        imputes=True,
         conditional=True,
         latents=True,
         images=True,

@@ -3,8 +3,10 @@ verdict says."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _START = 5000  # rows from which centres and biases start
 _HELD = 2000  # held-out rows that are evaluated
+_LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
+_PROBE = 50
 
 
 def fit_vae(
@@ -39,19 +43,19 @@ def fit_vae(
     check(vae)
     check_likelihood(vae.likelihood)
     x = vae._matrix(data)
-    parts, vae.units_ = _parts(vae, x)
     kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
     held = np.zeros(len(x), dtype=bool)
     if fit.validation is None:
         held = held_out(fit.groups(), fit.rng()) & kept
     numbers = np.flatnonzero(kept & ~held)
+    some = np.sort(fit.rng().choice(numbers, min(_START, len(numbers)), replace=False))
+    parts, vae.units_ = _parts(vae, x[some])
     chosen = _plan(vae, len(numbers), x.shape[1], fit)
     check_size(chosen.latent, x.shape[1])
     vae.architecture_ = _architecture(vae, chosen, parts, x, context)
     vae.latent_dim_ = chosen.latent[0]
     vae.net_seed_ = fit.seed
-    some = np.sort(fit.rng().choice(numbers, min(_START, len(numbers)), replace=False))
-    net = trained = vae._network(x[some], _device(vae))
+    vae.net_ = net = trained = vae._network(x[some], _device(vae))
     if vae.backend == "numpyro":
         trained = _jax(vae, x[some])
     rows = Rows(x, context, None if weights is None else weights / weights[numbers].mean(), numbers)
@@ -71,6 +75,12 @@ def fit_vae(
         def evaluate() -> Floats:
             return np.asarray(learner.evaluate() * share)
 
+    after = 0.0 if fit.deadline() is None else _afterwards(vae, rows)
+
+    def left() -> float | None:
+        seconds = fit.deadline()
+        return None if seconds is None else seconds - after
+
     loop = train(
         learner,
         len(numbers),
@@ -78,18 +88,32 @@ def fit_vae(
         seed=fit.seed,
         validation=evaluate,
         checkpoints=fit.checkpoints,
-        deadline=fit.deadline,
+        deadline=left,
     )
     outcome = finish(loop, fit.report)
     trained.keep(learner)
     if trained is not net:
         net.load(trained.arrays())
-    vae.net_ = net
     vae.n_steps_, vae.n_epochs_ = outcome.steps, outcome.epochs
     found += course(outcome, settings)
     if outcome.why == "diverged":
         return found
     return found + _looked_at(vae, rows, unseen, fit)
+
+
+def _afterwards(vae: VAE, rows: Rows) -> float:
+    """Seconds that judging the fit will take, once the nets are trained."""
+    at = rows.numbers[:_PROBE]
+    began = time.perf_counter()
+    _quick(vae, rows.x[at], None if rows.context is None else rows.context[at])
+    looked = min(len(rows.numbers), 2 * _LOOKED)
+    return (time.perf_counter() - began) / len(at) * looked
+
+
+def _quick(vae: VAE, x: NDArray[Any], context: Floats | None) -> Floats:
+    from .density import quick_values
+
+    return quick_values(vae, x, context, _DRAWS)
 
 
 def _parts(vae: VAE, x: NDArray[Any]) -> tuple[tuple[Part, ...], Units]:
@@ -232,18 +256,13 @@ def _fitting_batch(learner: Any, settings: Any, n: int) -> tuple[Any, list[Reaso
 
 
 def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit) -> list[Reason]:
-    from .density import quick_values
-
-    def log_prob(x: NDArray[Any], context: Floats | None) -> Floats:
-        return quick_values(vae, x, context)
-
     def part(of: Rows) -> Any:
-        at = fit.rng().permutation(of.numbers)[:_HELD]
+        at = fit.rng().permutation(of.numbers)[:_LOOKED]
         at.sort()
         return of.x[at], None if of.context is None else of.context[at]
 
     new = None if unseen is None else part(unseen)
-    found = overfit(log_prob, part(rows), new, fit.rng(), "hidden, or dropout")
+    found = overfit(partial(_quick, vae), part(rows), new, fit.rng(), "hidden, or dropout")
     x, context = part(rows if unseen is None else unseen)
     vae.kl_per_latent_ = vae.net_.kl(x, context)
     return [*found, *collapse(vae.kl_per_latent_)]

@@ -12,6 +12,7 @@ where whole numbers are filled in for a continuous likelihood, and 0 elsewhere; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -43,12 +44,15 @@ class Part:
     """Neighbouring values of one kind: places start ... stop of a row.
 
     `levels` has the number of levels of each value that is categorical, or one number for all.
+    Locations and learnt scales are decoded in multiples of `unit`, the spread of the values, so
+    that nets start near them however small it is.
     """
 
     kind: str
     start: int
     stop: int
     levels: tuple[int, ...] = ()
+    unit: float = 1.0
 
 
 class Observation(nn.Module):
@@ -109,11 +113,13 @@ class Observation(nn.Module):
         if part.kind not in SCALED:
             return (raw,)
         if self.noise == "row":
-            pairs = raw.reshape(*raw.shape[:-1], -1, 2)
-            return pairs[..., 0], pairs[..., 1].clamp(_SMALLEST, 5.0)
-        if isinstance(self.noise, str):
-            return raw, self.log_scales[str(i)].clamp(_SMALLEST, 5.0)
-        return raw, torch.log(torch.as_tensor(float(self.noise), dtype=raw.dtype))
+            raw, log_s = raw.reshape(*raw.shape[:-1], -1, 2).unbind(-1)
+        l = raw if part.unit == 1 else part.unit * raw
+        if not isinstance(self.noise, str):
+            return l, torch.log(torch.as_tensor(float(self.noise), dtype=raw.dtype))
+        if self.noise != "row":
+            log_s = self.log_scales[str(i)]
+        return l, (log_s + math.log(part.unit)).clamp(_SMALLEST, 5.0)
 
     def _pieces(self, raw: Tensor) -> list[tuple[int, Part, Tensor]]:
         cut = torch.split(raw, self.outputs, -1)
@@ -170,7 +176,7 @@ class Observation(nn.Module):
                     shares = torch.bincount(seen, minlength=count)[:count].to(y.dtype) + 1.0
                     found.append(torch.log(shares / shares.sum()))
             else:
-                twice = width == 2 * len(mean)
+                twice, mean = width == 2 * len(mean), mean / part.unit
                 scale = torch.full_like(mean, self._first(part))
                 found.append(torch.stack([mean, scale], -1).ravel() if twice else mean)
         return torch.cat(found)

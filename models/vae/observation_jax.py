@@ -82,11 +82,12 @@ class Observation(eqx.Module):
         if part.kind not in SCALED:
             return (raw,)
         if self.noise == "row":
-            pairs = raw.reshape(*raw.shape[:-1], -1, 2)
-            return pairs[..., 0], jnp.clip(pairs[..., 1], _SMALLEST, 5.0)
-        if isinstance(self.noise, str):
-            return raw, jnp.clip(self.log_scales[str(i)], _SMALLEST, 5.0)
-        return raw, jnp.log(jnp.asarray(self.noise, raw.dtype))
+            raw, log_s = jnp.moveaxis(raw.reshape(*raw.shape[:-1], -1, 2), -1, 0)
+        if not isinstance(self.noise, str):
+            return part.unit * raw, jnp.log(jnp.asarray(self.noise, raw.dtype))
+        if self.noise != "row":
+            log_s = self.log_scales[str(i)]
+        return part.unit * raw, jnp.clip(log_s + np.log(part.unit), _SMALLEST, 5.0)
 
     def values(self, raw: Array, x: Array) -> Array:
         """(*, D) log p of each value of x (n, D) given decoder outputs (*, n, P)."""
@@ -141,7 +142,7 @@ class Observation(eqx.Module):
             elif part.kind == "continuous_bernoulli":
                 found.append(_logit_of(mean))
             else:
-                twice = self._width(part) == 2 * len(mean)
+                twice, mean = self._width(part) == 2 * len(mean), mean / part.unit
                 scale = np.full_like(mean, _first(part))
                 found.append(np.stack([mean, scale], -1).ravel() if twice else mean)
         return np.concatenate(found)

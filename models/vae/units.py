@@ -86,6 +86,8 @@ def of_images(codec: ImageCodec, likelihood: str, values: NDArray[Any]) -> tuple
     if likelihood == "auto":
         likelihood = automatic(pixels)
     part = Part(likelihood, 0, size)
+    some = np.asarray(values[: 1 << 12], dtype=np.float64)
+    spread = float(some.std()) or 1.0
     if likelihood == "bernoulli":
         if pixels.kind != "binary":
             fix = (
@@ -107,8 +109,8 @@ def of_images(codec: ImageCodec, likelihood: str, values: NDArray[Any]) -> tuple
         if likelihood == "categorical":
             return Part(likelihood, 0, size, levels), Units()
         half = (pixels.levels - 1) / 2
-        return Part(likelihood, 0, size, levels), Units(half, half)
-    if pixels.kind != "real":  # a mass: the cell's width is 1
+        return Part(likelihood, 0, size, levels, unit=spread / half), Units(half, half)
+    if likelihood == "continuous_bernoulli" and pixels.kind != "real":
         scale = float(pixels.levels)
         return part, Units(0.0, scale, filled=True, log_det=-size * math.log(scale))
     if likelihood == "continuous_bernoulli":
@@ -118,9 +120,9 @@ def of_images(codec: ImageCodec, likelihood: str, values: NDArray[Any]) -> tuple
                 'them, (X - X.min()) / (X.max() - X.min()), or take likelihood="gaussian".'
             )
         return part, Units()
-    some = np.asarray(values[: 1 << 12], dtype=np.float64)
-    scale = float(some.std()) or 1.0
-    return part, Units(float(some.mean()), scale, log_det=-size * math.log(scale))
+    filled = pixels.kind != "real"  # a mass then: the cell's width is 1
+    centre = float(some.mean()) + 0.5 * filled
+    return part, Units(centre, spread, filled, log_det=-size * math.log(spread))
 
 
 def automatic(pixels: Pixels) -> str:

@@ -175,13 +175,15 @@ def _record(estimator: Estimator) -> dict[str, tuple[str, Array]]:
 
 
 def _about(estimator: Estimator) -> dict[str, Any]:
-    noisy = estimator.codec_.dequantised and estimator.capabilities.density is not None
+    claimed = estimator.capabilities.density
+    kind = "estimate" if getattr(estimator, "posterior_", None) is not None else claimed or "none"
+    noisy = estimator.codec_.dequantised and claimed is not None
     return {
         "inference_library": "ppgen",
         "inference_library_version": __version__,
         "family": estimator.name,
         "measure": estimator.codec_.measure,
-        "kind": "lower_bound" if noisy else estimator.capabilities.density or "none",
+        "kind": "lower_bound" if noisy else kind,
         "units": "nats, per unit of the data",
         "verdict": str(estimator.verdict_),
     }

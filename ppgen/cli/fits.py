@@ -111,6 +111,8 @@ def _scored(test: Dataset, seed: int) -> Dataset:
 
 
 def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, Any]:
+    import numpy as np
+
     from ..errors import InputError
 
     if train.target is None:
@@ -118,7 +120,14 @@ def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, A
             f"{model} needs labels, and the data come with none. Give folders of images, one a "
             "label, an .npz file that holds X and y, or a built-in name."
         )
-    return train.target, None if valid is None else (valid, valid.target)
+    fields = np.asarray(train.target).dtype.names
+    if fields:
+        say(f"The labels are {fields[0]!r}, the first of {', '.join(fields)}.")
+
+    def labels(of: Dataset) -> Any:
+        return np.asarray(of.target)[fields[0]] if fields else of.target
+
+    return labels(train), None if valid is None else (valid, labels(valid))
 
 
 def _name(data: str) -> str:

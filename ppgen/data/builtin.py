@@ -27,7 +27,7 @@ _DRAWN = 5000  # rows of a toy, and sprites, where no number is asked for
 BUILTIN: dict[str, str] = (
     _TABLES
     | {name: images.about for name, images in IMAGE_SETS.items()}
-    | {"sprites": "shapes of known scale, orientation and place, 32 x 32; the shape is the target"}
+    | {"sprites": "shapes whose scale, orientation and place are the target, 32 x 32"}
     | {f"toy:{name}": toy.about for name, toy in TOYS.items()}
 )
 """Name -> what it is."""

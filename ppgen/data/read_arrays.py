@@ -194,7 +194,8 @@ def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
     for name in targets[:1]:
         if len(arrays[name]) != len(data):
             raise InputError(
-                f"{path} has {len(arrays[name])} labels in {name!r} for {len(data)} rows."
+                f"{path} has {len(arrays[name])} labels in {name!r} for {len(data)} rows; "
+                "give one a row."
             )
         data = replace(data, target=arrays[name])
     return data

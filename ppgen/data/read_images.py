@@ -138,7 +138,11 @@ def _head(file: Path) -> tuple[tuple[int, int], bool]:
         with Image.open(file) as image:
             return image.size, image.mode in _GREY
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} is no readable image: {error}") from None
+        raise InputError(_unreadable(file, error)) from None
+
+
+def _unreadable(what: object, error: Exception) -> str:
+    return f"{what} is no readable image: {error}. Replace or remove it."
 
 
 def _is_deep(image: Any) -> bool:
@@ -174,7 +178,7 @@ def _pixels(
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{what} is no readable image: {error}") from None
+        raise InputError(_unreadable(what, error)) from None
     if size is not None:
         plain = plain.resize((size[1], size[0]), Image.Resampling.BOX)
     pixels = np.asarray(plain)

@@ -75,8 +75,13 @@ class Sprites:
         return np.stack([_nearest(column, grid) for column, grid in columns], axis=1)
 
     def to_dataset(self) -> Dataset:
-        """The images as a data set whose target is the number of the shape in `SHAPES`."""
-        return replace(as_dataset(self.images), target=self.codes[:, 0])
+        """The images as a data set whose target has a field for each factor: the number of the
+        shape in `SHAPES`, and the values of the others."""
+        kinds = [(name, np.int64 if name == "shape" else np.float64) for name in self.names]
+        target = np.empty(len(self), dtype=kinds)
+        for name, column in zip(self.names, self.factors.T, strict=True):
+            target[name] = column
+        return replace(as_dataset(self.images), target=target)
 
 
 def sprites(
