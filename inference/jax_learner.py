@@ -110,6 +110,13 @@ class JaxLearner:
             self._state |= dict(zip(names, carry, strict=True))
             return np.asarray(losses)
 
+    def probe(self, rows: NDArray[np.int64]) -> None:
+        """One step forward and back that changes nothing: whether it fits in memory."""
+        with self._precision():
+            inputs = (jnp.asarray(rows[None], jnp.int32), jnp.zeros(1))
+            carry = tuple(self._state[name] for name in ("weight", "optimiser", "rng", "step"))
+            jax.block_until_ready(self._scan(carry, self.data, inputs))
+
     def average(self, decay: float) -> None:
         with self._precision():
             mean, params = self._state["average"], self._state["weight"]

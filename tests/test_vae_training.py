@@ -209,6 +209,27 @@ def test_a_batch_that_does_not_fit_is_halved_and_said(monkeypatch):
     same(fit, asked)  # trying leaves no trace in what is drawn
 
 
+def test_out_of_memory_on_jax_the_batch_that_fits_is_taken(monkeypatch):
+    import jax
+
+    from ppgen.inference.jax_learner import JaxLearner
+
+    run = JaxLearner.probe
+
+    def greedy(self, rows):
+        if len(rows) > 10:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")
+        run(self, rows)
+
+    monkeypatch.setattr("ppgen.models.vae.fitting._LARGE", 0)
+    monkeypatch.setattr(JaxLearner, "probe", greedy)
+    settings = {**SMALL, "backend": "numpyro", "max_epochs": 2}
+    fit = VAE(1, **{**settings, "batch_size": 40}).fit(low_rank(100))
+    assert "a batch of 40 rows does not fit in memory; 10 do" in str(fit.verdict_)
+    asked = VAE(1, **{**settings, "batch_size": 10}).fit(low_rank(100))
+    same(fit, asked)
+
+
 def test_not_even_one_row_fits(monkeypatch):
     def greedy(self, x, context=None):
         raise MemoryError

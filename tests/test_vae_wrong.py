@@ -194,3 +194,10 @@ def test_the_amortisation_gap_of_other_posteriors():
 def test_columns_that_say_nothing():
     with pytest.raises(InputError, match="constant"):
         VAE(1, **SMALL).fit(np.ones((30, 2)))
+
+
+def test_weights_that_stay_as_they_began_are_said():
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    fit = VAE(2, max_epochs=5, learning_rate=10.0, random_state=0).fit(x)
+    assert "nothing was learnt" in str(fit.verdict_)
+    assert fit.verdict_.status == "warn"

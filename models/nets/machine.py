@@ -67,5 +67,6 @@ def shrinking(work: Callable[[int], T], batch_size: int, what: str) -> tuple[T, 
 def _out_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    said = ("out of memory", "allocate memory", "ALLOC_FAILED")
-    return not isinstance(error, FitError) and any(words in str(error) for words in said)
+    said = ("out of memory", "allocate memory", "alloc_failed")
+    text = str(error).lower()
+    return not isinstance(error, FitError) and any(words in text for words in said)

@@ -20,7 +20,7 @@ from ...inference.gradient import finish, train
 from ...verdict import Reason
 from ..course import course, held_out, overfit
 from .build import Architecture
-from .checks import check, check_size, collapse
+from .checks import check, check_size, collapse, unlearnt
 from .observation import Part
 from .plan import Plan, plan
 from .training import Rows, Training
@@ -34,6 +34,7 @@ _START = 5000  # rows from which centres and biases start
 _HELD = 2000  # held-out rows that are evaluated
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
 _PROBE = 50
+_LARGE = 1 << 20  # values of a batch
 
 
 def fit_vae(
@@ -65,7 +66,8 @@ def fit_vae(
     )
     settings = chosen.settings
     found: list[Reason] = []
-    if vae.backend == "pyro":
+    # On JAX a probe is compiled for itself: only where memory may be short.
+    if vae.backend == "pyro" or settings.batch_size * x.shape[1] > _LARGE:
         settings, found = _fitting_batch(learner, settings, len(numbers))
     evaluate = None
     if unseen is not None:
@@ -95,7 +97,7 @@ def fit_vae(
     if trained is not net:
         net.load(trained.arrays())
     vae.n_steps_, vae.n_epochs_ = outcome.steps, outcome.epochs
-    found += course(outcome, settings)
+    found += course(outcome, settings) + unlearnt(outcome)
     if outcome.why == "diverged":
         return found
     return found + _looked_at(vae, rows, unseen, fit)
