@@ -7,7 +7,7 @@ import pytest
 
 from ppgen import VAE
 
-from .vae_linear import low_rank
+from .vae_linear import K, fitted, low_rank
 from .vae_rows import SMALL, moons, of_all_kinds
 
 
@@ -86,3 +86,15 @@ def test_the_amortisation_gap_is_what_the_encoder_leaves(vae):
     worse = vae.amortisation_gap(moons(100, seed=1), n_steps=60)
     nets.encoder[-1].bias.data.copy_(kept)
     assert worse.mean() > gap.mean() + 0.1
+
+
+def test_draws_of_the_posterior_have_its_moments():
+    vae, x = fitted(), low_rank(5, seed=3)
+    drawn = vae.sample_posterior(x, n=20_000, random_state=1)
+    assert drawn.shape == (20_000, 5, K)
+    mean, scale = vae.net_.encode(vae._matrix(vae._middle(vae._dataset(x, reset=False))), None)
+    # Six standard errors of 20,000 draws.
+    assert (np.abs(drawn.mean(0) - mean) < 6 * scale / 20_000**0.5).all()
+    np.testing.assert_allclose(drawn.std(0), scale, rtol=6 / (2 * 20_000) ** 0.5)
+    np.testing.assert_array_equal(drawn, vae.sample_posterior(x, n=20_000, random_state=1))
+    assert not np.array_equal(drawn[:3], vae.sample_posterior(x, n=3, random_state=2))

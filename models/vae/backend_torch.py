@@ -183,6 +183,18 @@ class TorchVAE:
                 z = self.nets.p_1(z).sample()
             return np.asarray(z.cpu().double().numpy())
 
+    @torch.no_grad()
+    def posterior(self, x: Array, context: Array | None, n: int, seed: int) -> Floats:
+        """(n, rows, k) draws of z_1 from q(z_1 | x)."""
+        found, block = [], max(1, _BLOCK // n)
+        with seeded(seed, self.device):
+            for start in range(0, len(x), block):
+                rows = slice(start, start + block)
+                c = None if context is None else self.context(context[rows])
+                z = objectives.draw(self.nets, self.nets.encode(self.rows(x[rows]), c), n)[0]
+                found.append(z.cpu().double().numpy())
+        return np.concatenate(found, axis=1)
+
     def arrays(self) -> dict[str, Array]:
         return {k: v.detach().cpu().contiguous().numpy() for k, v in self.nets.state_dict().items()}
 

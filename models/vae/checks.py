@@ -131,7 +131,7 @@ def unlearnt(outcome: Outcome) -> list[Reason]:
     ]
 
 
-def collapse(kl: Floats, held: str = "rows") -> list[Reason]:
+def collapse(kl: Floats) -> list[Reason]:
     """What the divergences of the latents (k,), means over rows in nats, say."""
     inactive = int((kl < ACTIVE).sum())
     if inactive == len(kl):

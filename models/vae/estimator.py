@@ -7,16 +7,18 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
+from ...checks import seed_of
 from ...data import Dataset, Encoded, ImageCodec
 from ...density import LogDensity
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from ..latent import LatentEstimator
-from .checks import BACKENDS
+from .checks import BACKENDS, check_count
 from .gap import DensityGap
 from .report import Bound
 
@@ -166,8 +168,6 @@ class VAE(LatentEstimator, DensityEstimator):
             InputError: for a method or a number of draws that is none, and for "ais" where rounded
                 values are filled in with noise, which annealing cannot do.
         """
-        from sklearn.utils.validation import check_is_fitted
-
         from .density import score
 
         check_is_fitted(self)
@@ -220,15 +220,22 @@ class VAE(LatentEstimator, DensityEstimator):
 
     def sample_latents(self, n: int, *, random_state: Any = None) -> Floats:
         """(n, k) codes drawn from the prior."""
-        from sklearn.utils.validation import check_is_fitted
-
-        from ...checks import seed_of
-        from .checks import check_count
-
         check_is_fitted(self)
         check_count("n", n)
         seed = seed_of(self.random_state if random_state is None else random_state)
         return np.asarray(self.net_.prior(n, seed))
+
+    def sample_posterior(
+        self, X: Any, y: Any = None, *, n: int = 1, random_state: Any = None
+    ) -> Floats:
+        """(n, rows, k) draws of each row's latents from q(z | x), whose mean `encode` gives; of two
+        layers, those next to the data."""
+        check_is_fitted(self)
+        check_count("n", n)
+        seed = seed_of(self.random_state if random_state is None else random_state)
+        data = self._dataset(X, reset=False)
+        x, context = self._matrix(self._middle(data)), self._context(y, len(data))
+        return np.asarray(self.net_.posterior(x, context, n, seed))
 
     def impute(self, X: Any, *, n_samples: int = 128, random_state: int = 0) -> Any:
         """Rows with their gaps filled by what is expected of them given the rest: importance
