@@ -104,7 +104,7 @@ def ours_epochs(x: Any, seed: int) -> Any:
     from ppgen.inference import gradient
     from ppgen.models.vae.backend_torch import TorchVAE
     from ppgen.models.vae.build import Architecture
-    from ppgen.models.vae.observation import Part
+    from ppgen.models.vae.parts import Part
     from ppgen.models.vae.training import Rows, Training
     from ppgen.models.vae.units import Units
 

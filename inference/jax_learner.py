@@ -115,7 +115,7 @@ class JaxLearner:
         with self._precision():
             inputs = (jnp.asarray(rows[None], jnp.int32), jnp.zeros(1))
             carry = tuple(self._state[name] for name in ("weight", "optimiser", "rng", "step"))
-            jax.block_until_ready(self._scan(carry, self.data, inputs))
+            np.asarray(self._scan(carry, self.data, inputs)[1])  # waits for it
 
     def average(self, decay: float) -> None:
         with self._precision():

@@ -116,12 +116,20 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
         return rows
 
     def _checked(self, Z: Any) -> Floats:
-        z = np.asarray(Z, dtype=np.float64)
+        try:
+            z = np.asarray(Z, dtype=np.float64)
+        except (ValueError, TypeError):
+            raise InputError(
+                f"the codes are no array of numbers; expected (n, {self.latent_dim_}), as `encode` "
+                "gives them."
+            ) from None
         if z.ndim != 2 or z.shape[1] != self.latent_dim_:
             raise InputError(
                 f"codes of shape {z.shape} given; expected (n, {self.latent_dim_}), as `encode` "
                 "gives them."
             )
+        if not len(z):
+            raise InputError(f"no codes given (shape {z.shape}); give at least one.")
         if not np.isfinite(z).all():
             raise InputError("the codes hold NaN or infinite values; give finite ones.")
         return z

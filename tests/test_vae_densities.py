@@ -18,7 +18,8 @@ from ppgen.models.vae.densities import (
     Gaussian,
 )
 from ppgen.models.vae.features import Features
-from ppgen.models.vae.observation import KINDS, Observation, Part
+from ppgen.models.vae.observation import Observation
+from ppgen.models.vae.parts import KINDS, Part
 
 FLOOR = -7.0
 LOGITS = (-80.0, -20.0, -3.0, -0.3, -0.19, -1e-3, 0.0, 1e-6, 0.0101, 0.2, 1.0, 15.0, 80.0)
@@ -223,7 +224,9 @@ def test_a_row_is_the_sum_of_its_values(noise):
     if noise == "row":
         (m, log_s), (l, log_r) = (p.unflatten(-1, (-1, 2)).unbind(-1) for p in (first, last))
     elif noise == 0.3:
-        (m, log_s), (l, log_r) = (first, t(math.log(0.3))), (last, t(math.log(0.3)))
+        # A logistic of scale s has the standard deviation s pi / sqrt(3).
+        log_r = t(math.log(0.3 * math.sqrt(3) / math.pi))
+        (m, log_s), (l, log_r) = (first, t(math.log(0.3))), (last, log_r)
     else:
         (m, log_s), (l, log_r) = ((p, seen.log_scales[i]) for p, i in ((first, "0"), (last, "4")))
         assert log_s.numel() == (2 if noise == "column" else 1)

@@ -27,7 +27,7 @@ from ppgen.models.vae.backend_jax import JaxVAE, unsupported
 from ppgen.models.vae.backend_torch import TorchVAE
 from ppgen.models.vae.build import Architecture, build
 from ppgen.models.vae.nets_jax import Nets
-from ppgen.models.vae.observation import Part
+from ppgen.models.vae.parts import Part
 from ppgen.models.vae.training import Rows, Training
 from ppgen.models.vae.units import Units
 

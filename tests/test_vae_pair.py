@@ -14,7 +14,7 @@ from pyro.infer import Trace_ELBO
 from scipy import stats
 
 from ppgen.models.vae.objectives import elbo, terms
-from ppgen.models.vae.observation import Part
+from ppgen.models.vae.parts import Part
 from ppgen.models.vae.pyro import guide, model
 
 from .vae_nets import CASES, context, nets, rows, scales

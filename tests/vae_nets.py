@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ppgen.models.vae.build import Architecture, build
-from ppgen.models.vae.observation import Part
+from ppgen.models.vae.parts import Part
 from ppgen.models.vae.pyro import Nets
 
 REAL = (Part("gaussian", 0, 5),)

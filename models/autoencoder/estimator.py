@@ -133,6 +133,10 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
         """(n,) minus the reconstruction error: the higher, the more ordinary. No log density."""
         return -self.reconstruction_error(X)
 
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of `score_samples`, for `cross_val_score` and `GridSearchCV`; y is ignored."""
+        return float(np.mean(self.score_samples(X)))
+
     def decision_function(self, X: Any) -> Floats:
         """(n,) `score_samples` minus `offset_`; negative for outliers."""
         return self.score_samples(X) - self.offset_

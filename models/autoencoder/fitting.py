@@ -40,14 +40,14 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
     kept = np.ones(n, dtype=bool) if weights is None else weights > 0
     # The seeds of what is drawn below stay the same whether a fit is resumed or not.
     rng = fit.rng()
-    layout = layout_of(of, data)
-    checks.check_layout(of, layout)
-    x = layout.stored(data)
     exact = _solved(of)
     held = np.zeros(n, dtype=bool)
     if fit.validation is None and not exact:
         held = held_out(fit.groups(), fit.rng()) & kept
     rows = np.flatnonzero(kept & ~held)
+    layout = layout_of(of, data, rows)
+    checks.check_layout(of, layout)
+    x = layout.stored(data)
     chosen = plan(
         len(rows),
         layout.free,
@@ -71,7 +71,7 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
         double=exact or not layout.shape,
     )
     begin = x[np.sort(rng.choice(rows, min(_START, len(rows)), replace=False))]
-    ends = _ends(of, layout, x)
+    ends = _ends(of, layout, x[rows] if not layout.shape else x)
 
     def nets() -> TorchAutoencoder:
         made = TorchAutoencoder(of.architecture_, layout, fit.seed, device_of(of.device))
@@ -179,11 +179,11 @@ def _afterwards(nets: TorchAutoencoder, x: Array, rows: Array) -> float:
     return (time.perf_counter() - began) / len(probe) * later
 
 
-def layout_of(of: Autoencoder, data: Encoded) -> Layout:
+def layout_of(of: Autoencoder, data: Encoded, rows: NDArray[np.int64]) -> Layout:
     """How rows are compared under the settings."""
     loss = "squared" if of.kind == "linear" and of.loss == "auto" else of.loss
     if isinstance(of.codec_, ImageCodec):
-        return of_images(of.codec_, loss, data.x)
+        return of_images(of.codec_, loss, data.x, rows)
     return of_table(of.codec_, loss)
 
 

@@ -160,14 +160,15 @@ class Layout:
         return cls(**{**body, **tuples})
 
 
-def of_images(codec: ImageCodec, loss: str, values: Array) -> Layout:
+def of_images(codec: ImageCodec, loss: str, values: Array, rows: Array) -> Layout:
     """The layout of images: levels over the greatest there is; real values as they are where they
     lie in [0, 1], and otherwise centred and scaled.
 
     Args:
         loss: "auto", "squared" or "cross_entropy".
-        values: (n, D) the rows; all are looked at for the greatest level, and some for the centre
-            and spread of real values.
+        values: (n, D) stored values.
+        rows: numbers of those to fit to; all are looked at for the greatest level, and some for the
+            centre and spread of real values.
 
     Raises:
         InputError: if the loss does not suit the values.
@@ -183,9 +184,9 @@ def of_images(codec: ImageCodec, loss: str, values: Array) -> Layout:
         loss = "cross_entropy" if pixels.kind == "binary" else "squared"
     shift, scale = 0.0, 1.0
     if pixels.kind == "levels":
-        scale = float(values.max())
+        scale = float(max(values[at].max() for at in np.array_split(rows, -(-len(rows) // _SOME))))
     elif not between:
-        some = np.asarray(values[:: max(1, len(values) // _SOME)], dtype=np.float64)
+        some = np.asarray(values[rows[:: max(1, len(rows) // _SOME)]], dtype=np.float64)
         shift, scale = float(some.mean()), float(some.std()) or 1.0
     return Layout(codec.dimension, (), shift, scale, loss, loss, codec.shape)
 

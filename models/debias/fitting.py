@@ -52,10 +52,10 @@ def fit_debias(
     kept = np.ones(len(data), dtype=bool) if weights is None else weights > 0
     _check_classes(labels, kept)
     modelled = _modelled(of, labels)
-    layout = _layout(of, data)
-    x = layout.stored(data)
     held = _held(labels, kept, fit)
     rows = np.flatnonzero(kept & ~held)
+    layout = _layout(of, data, rows)
+    x = layout.stored(data)
     chosen = _plan(of, layout, len(rows), fit)
     checks.check_layout(of, layout, chosen.kind)
     of.classes_, of.layout_, of.latent_dim_ = labels.classes, layout, chosen.latent
@@ -115,9 +115,9 @@ def _modelled(of: DebiasingVAE, labels: Labels) -> int | None:
     return found
 
 
-def _layout(of: DebiasingVAE, data: Encoded) -> Layout:
+def _layout(of: DebiasingVAE, data: Encoded, rows: Indices) -> Layout:
     if isinstance(of.codec_, ImageCodec):
-        return of_images(of.codec_, "auto", data.x)
+        return of_images(of.codec_, "auto", data.x, rows)
     return of_table(of.codec_, "auto")
 
 

@@ -131,7 +131,7 @@ def _ends(vae: VAE, y: Tensor, context: Tensor | None) -> tuple[Any, Start]:
             chains, len(y), sum(sizes), generator=generator, device=generator.device
         )
         with torch.no_grad():
-            return torch.cat(place(vae.net_, encoded, list(noise.unbind(1))), -1)
+            return torch.cat(place(vae.net_, encoded, noise), -1)
 
     scale = torch.exp(encoded[:, sizes[0] : 2 * sizes[0]].clamp(-10, 3))
     if len(sizes) == 2:

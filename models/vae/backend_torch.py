@@ -217,12 +217,16 @@ class TorchVAE:
         return log_weights(self, x, context, seeds, samples, places)
 
     def bound(
-        self, x: Array, context: Array | None, seed: int, places: list[Array] | None = None
+        self,
+        x: Array,
+        context: Array | None,
+        seeds: NDArray[np.uint64],
+        places: list[Array] | None = None,
     ) -> tuple[Floats, Floats]:
         """(n,) reconstruction and divergence, see `inspect`."""
         from .inspect import bound
 
-        return bound(self, x, context, seed, places)
+        return bound(self, x, context, seeds, places)
 
     def kl(self, x: Array, context: Array | None) -> Floats:
         """(k,) divergence of each latent, a mean over the rows."""

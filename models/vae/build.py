@@ -4,6 +4,7 @@ saved run keeps them."""
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,8 +13,17 @@ from torch import Tensor, nn
 from ..nets.conv import ConvDecoder, ConvEncoder
 from ..nets.mlp import mlp
 from .features import Features
-from .observation import Observation, Part
-from .priors import FlowPosterior, FlowPrior, MixturePrior, NormalPosterior, NormalPrior, VampPrior
+from .observation import Observation
+from .parts import Part
+from .priors import (
+    FlowPosterior,
+    FlowPrior,
+    MixturePrior,
+    NormalPosterior,
+    NormalPrior,
+    VampPrior,
+    split,
+)
 from .pyro import Nets
 from .seeding import seeded
 
@@ -167,4 +177,11 @@ def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | No
             seen = nets.features(rows[torch.randperm(len(rows))[: a.components]])
             inputs[: len(seen), : seen.shape[-1]] = seen
             inputs += 0.01 * torch.randn_like(inputs)
-    return VampPrior(k, nets.encoder, inputs)
+    return VampPrior(partial(_pseudo, nets, a.latent[0]), inputs)
+
+
+def _pseudo(nets: Nets, k: int, inputs: Tensor) -> Tensor:
+    """(components, 2 k) means and log scales of the last latents, given features of pseudo-inputs;
+    of two layers, given the mean of the first."""
+    raw = nets.encoder(inputs)[..., : 2 * k]
+    return raw if nets.up is None else nets.up(split(raw)[0])  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from ...data import Dataset, Encoded, ImageCodec, row_hashes
 from ...data.hashing import mix
 from ...density import LogDensity
 from ...errors import InputError, did_you_mean
-from ...inference.importance import Weights, good_khat, summarise_blocks
+from ...inference.importance import MIN_SAMPLES, Weights, good_khat, summarise_blocks
 from ...scoring import CELL_DRAWS, warn_unseen
 from .checks import check_count
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .estimator import VAE
 
 METHODS = ("iwae", "elbo", "ais")
-_CHAINS, _QUICK = 16, 32
+_CHAINS, _QUICK = 25, 32  # with fewer chains nothing says how they fare
 
 
 def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -> LogDensity:
@@ -42,7 +42,14 @@ def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -
     encoded = vae._middle(data)
     found, words = _summed(vae, data, encoded, y, method, int(samples))
     values = found.log_mean + vae.units_.log_det
-    values[impossible(vae, vae._matrix(encoded), encoded)] = -np.inf
+    never = impossible(vae, vae._matrix(encoded), encoded)
+    values[never] = -np.inf
+    found = replace(
+        found,
+        stderr=np.where(never, np.nan, found.stderr),
+        ess=np.where(never, 0.0, found.ess),
+        khat=np.where(never, np.nan, found.khat),
+    )
     warn_unseen(vae, data, values)
     filled = ("pixels",) if vae.units_.filled else noisy
     pixels = vae.codec_.dimension if isinstance(vae.codec_, ImageCodec) else None
@@ -68,6 +75,10 @@ def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -
 
 def _advice(khat: Floats, good: float, method: str, filled: bool) -> str:
     """What to do about rows whose weights cannot be trusted; "" where there are none."""
+    if method == "elbo":
+        return ""
+    if np.isnan(khat).all():
+        return f"Fewer than {MIN_SAMPLES} draws say nothing of their tail: raise n_samples."
     bad = int((khat > good).sum())
     if not bad:
         return ""
@@ -118,11 +129,16 @@ def _summed(
     return Weights(total, stderr, np.asarray(ess), khat), words + ", summed over y"
 
 
+def row_seeds(data: Dataset, seed: int) -> NDArray[np.uint64]:
+    """(n,) seeds of what is drawn for each row, which depend on the row alone."""
+    return mix(row_hashes(data, seed))
+
+
 def _weights(
     vae: VAE, data: Dataset, encoded: Encoded, context: Floats | None, method: str, samples: int
 ) -> tuple[Weights, str]:
     x = vae._matrix(encoded)
-    seeds = mix(row_hashes(data, vae.net_seed_))
+    seeds = row_seeds(data, vae.net_seed_)
     if method == "ais":
         from .annealing import anneal
 

@@ -15,6 +15,7 @@ from ...checks import seed_of
 from ...data import Dataset, Encoded, ImageCodec
 from ...density import LogDensity
 from ...density_estimator import DensityEstimator
+from ...errors import InputError
 from ...fitting import Fit
 from ...verdict import Reason
 from ..latent import LatentEstimator
@@ -45,7 +46,7 @@ class VAE(LatentEstimator, DensityEstimator):
             any of them, for "categorical" and for "continuous_bernoulli".
         noise: of Gaussian and discretised logistic values: "column" learns one scale for each,
             "shared" one for all, "row" lets the decoder say; a number is a standard deviation in
-            those of the data (levels: in half ranges), and is not learnt.
+            those of the data, and is not learnt.
         prior: "normal", "flow", "mixture" or "vamp".
         posterior: "normal" or "flow".
         objective: "elbo"; "iwae" and "dreg" raise the tighter bound of `n_samples` draws.
@@ -158,7 +159,7 @@ class VAE(LatentEstimator, DensityEstimator):
                 posterior, for rows where k-hat is bad: it takes long (see `density_gap` for how
                 tight it is), and as 64 rows share their random numbers, a row's value depends,
                 within its standard error, on the rows beside it.
-            n_samples: draws a row; None is `n_importance`. For "ais" the chains, None is 16.
+            n_samples: draws a row; None is `n_importance`. For "ais" the chains, None is 25.
 
         Returns:
             The bounds; `diagnostics` has "khat", "ess" and "bits_per_dim" of each row, "good_khat",
@@ -254,7 +255,12 @@ class VAE(LatentEstimator, DensityEstimator):
         return fit_vae(self, data, weights, context, fit)
 
     def _conditions_on(self, y: Any) -> bool:
-        return self.conditional and y is not None
+        if self.conditional and y is None:
+            raise InputError(
+                "conditional is True, and no y was given; give fit(X, y) one a row, or leave "
+                "conditional out."
+            )
+        return bool(self.conditional)
 
     def _matrix(self, data: Encoded) -> NDArray[Any]:
         """(n, D) stored values: those of images, or continuous columns and level numbers, NaN where

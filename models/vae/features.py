@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .observation import Part
+from .parts import Part
 
 
 class Features(nn.Module):
@@ -40,9 +40,8 @@ class Features(nn.Module):
         self.levels: list[tuple[int, int]] = []  # (place, number of levels)
         for part in parts:
             places = range(part.start, part.stop)
-            counts = part.levels * len(places) if len(part.levels) == 1 else part.levels
             if part.kind == "categorical" and max(part.levels) < most_levels:
-                self.levels += list(zip(places, counts, strict=True))
+                self.levels += list(zip(places, part.each_levels, strict=True))
             else:
                 self.plain += list(places)
         self.whole = len(self.plain) == n and not missing and not gaps

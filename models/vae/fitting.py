@@ -21,7 +21,7 @@ from ...verdict import Reason
 from ..course import course, held_out, overfit
 from .build import Architecture
 from .checks import check, check_size, collapse, unlearnt
-from .observation import Part
+from .parts import Part
 from .plan import Plan, plan
 from .training import Rows, Training
 from .units import Units, check_likelihood, of_images, of_table
@@ -53,7 +53,8 @@ def fit_vae(
     parts, vae.units_ = _parts(vae, x[some])
     chosen = _plan(vae, len(numbers), x.shape[1], fit)
     check_size(chosen.latent, x.shape[1])
-    vae.architecture_ = _architecture(vae, chosen, parts, x, context)
+    gaps = x.dtype.kind == "f" and bool(np.isnan(x[kept]).any())
+    vae.architecture_ = _architecture(vae, chosen, parts, gaps, context)
     vae.latent_dim_ = chosen.latent[0]
     vae.net_seed_ = fit.seed
     vae.net_ = net = trained = vae._network(x[some], _device(vae))
@@ -148,7 +149,7 @@ def _plan(vae: VAE, n: int, values: int, fit: Fit) -> Plan:
 
 
 def _architecture(
-    vae: VAE, chosen: Plan, parts: tuple[Part, ...], x: NDArray[Any], context: Floats | None
+    vae: VAE, chosen: Plan, parts: tuple[Part, ...], gaps: bool, context: Floats | None
 ) -> Architecture:
     conv = chosen.net == "conv"
     return Architecture(
@@ -162,7 +163,7 @@ def _architecture(
         activation=vae.activation or ("silu" if conv else "relu"),
         dropout=float(vae.dropout),
         noise=vae.noise if isinstance(vae.noise, str) else float(vae.noise),
-        missing=x.dtype.kind == "f" and not conv and bool(np.isnan(x).any()),
+        missing=gaps and not conv,
         prior=vae.prior,
         posterior=vae.posterior,
         flow_layers=int(vae.flow_layers),

@@ -23,9 +23,10 @@ from torch import Tensor
 from ...data.values import is_gap
 from ...errors import InputError
 from .checks import check_count
-from .objectives import draw, terms
+from .density import row_seeds
+from .objectives import terms
 from .observation import Observation
-from .seeding import seeded
+from .scoring import RowDraws
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -50,7 +51,7 @@ def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
             "without a value. Fit to rows with gaps."
         )
     if gaps.any():
-        filled = _filled(vae, x, n_samples, random_state)
+        filled = _filled(vae, x, n_samples, row_seeds(data, random_state))
         x = np.where(gaps, filled, x)
     found = vae.codec_.decode(vae._encoded(x))
     assert isinstance(found, dict)  # of a table
@@ -59,16 +60,16 @@ def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
 
 
 @torch.no_grad()
-def _filled(vae: VAE, x: Any, n_samples: int, seed: int) -> Any:
+def _filled(vae: VAE, x: Any, n_samples: int, seeds: Any) -> Any:
     nets, found = vae.net_.nets, []
-    with seeded(seed, vae.net_.device):
-        for start in range(0, len(x), _BLOCK):
-            y = vae.net_.rows(x[start : start + _BLOCK])
-            encoded = nets.encode(y)
-            z = draw(nets, encoded, n_samples)
-            share = torch.softmax(terms(nets, z, encoded, y).log_w, 0).unsqueeze(-1)
-            mean = _expected(nets.observation, nets.decoder(z[0]), share)
-            found.append(mean.cpu().double().numpy())
+    for start in range(0, len(x), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        y = vae.net_.rows(x[rows])
+        encoded = nets.encode(y)
+        z = RowDraws(seeds[rows], vae.net_).latents(encoded, n_samples)
+        share = torch.softmax(terms(nets, z, encoded, y).log_w, 0).unsqueeze(-1)
+        mean = _expected(nets.observation, nets.decoder(z[0]), share)
+        found.append(mean.cpu().double().numpy())
     return np.concatenate(found)
 
 

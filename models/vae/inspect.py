@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .backend_torch import TorchVAE
-from .objectives import Terms, draw, terms
 from .objectives import kl_per_latent as closed
+from .objectives import terms
 from .priors import normal, split
+from .scoring import RowDraws
 from .seeding import seeded
 
 Floats = NDArray[np.float64]
@@ -28,22 +29,25 @@ def _blocks(vae: TorchVAE, x: Any, context: Any) -> Any:
 
 @torch.no_grad()
 def bound(
-    vae: TorchVAE, x: Any, context: Any, seed: int, places: list[Any] | None = None
+    vae: TorchVAE,
+    x: Any,
+    context: Any,
+    seeds: NDArray[np.uint64],
+    places: list[Any] | None = None,
 ) -> tuple[Floats, Floats]:
     """(n,) E_q log p(y | z) by a few draws, a share at each of `places` of a row's cells (see
-    `scoring`), and the divergence: closed form or the same draws."""
+    `scoring`), and the divergence: closed form or the same draws; `seeds` (n,) are the rows'."""
     found: list[tuple[Tensor, Tensor]] = []
     each = -(-_DRAWS // (1 if places is None else len(places)))
-    with seeded(seed, vae.device):
-        for rows, c, encoded in _blocks(vae, x, context):
-            parts: list[Terms] = []
-            for stored in (x,) if places is None else places:
-                y = vae.units.tensor(stored[rows], vae.device)
-                y = vae.units.fill(y.expand(each, *y.shape) if vae.units.filled else y)
-                parts.append(terms(vae.nets, draw(vae.nets, encoded, each), encoded, y, c))
-            log_x, log_p, log_q = (torch.cat(t) for t in zip(*parts, strict=True))
-            kl = closed(vae.nets, encoded)
-            found.append((log_x.mean(0), (log_q - log_p).mean(0) if kl is None else kl.sum(-1)))
+    for rows, c, encoded in _blocks(vae, x, context):
+        draws, parts = RowDraws(seeds[rows], vae), []
+        for stored in (x,) if places is None else places:
+            z = draws.latents(encoded, each)
+            y = draws.filled(vae.units.tensor(stored[rows], vae.device), each)
+            parts.append(terms(vae.nets, z, encoded, y, c))
+        log_x, log_p, log_q = (torch.cat(t) for t in zip(*parts, strict=True))
+        kl = closed(vae.nets, encoded)
+        found.append((log_x.mean(0), (log_q - log_p).mean(0) if kl is None else kl.sum(-1)))
     reconstruction, divergence = (torch.cat(p).cpu() for p in zip(*found, strict=True))
     return reconstruction.double().numpy(), divergence.double().numpy()
 

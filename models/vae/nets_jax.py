@@ -17,7 +17,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from .observation_jax import Observation, levels_of
+from .observation_jax import Observation
 
 if TYPE_CHECKING:
     from .build import Architecture
@@ -196,7 +196,7 @@ def places(a: Architecture) -> tuple[list[int], list[tuple[int, int]]]:
     for part in a.parts:
         at = range(part.start, part.stop)
         if part.kind == "categorical" and max(part.levels) < _MOST_LEVELS:
-            levels += list(zip(at, levels_of(part), strict=True))
+            levels += list(zip(at, part.each_levels, strict=True))
         else:
             plain += list(at)
     return plain, levels

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,32 +26,7 @@ from .densities import (
     DiscretisedLogistic,
     Gaussian,
 )
-
-KINDS = (
-    "gaussian",
-    "bernoulli",
-    "continuous_bernoulli",
-    "discretised_logistic",
-    "categorical",
-)
-SCALED = ("gaussian", "discretised_logistic")
-_SMALLEST = -7.0  # log of the least noise, in standard deviations of the data
-
-
-@dataclass(frozen=True)
-class Part:
-    """Neighbouring values of one kind: places start ... stop of a row.
-
-    `levels` has the number of levels of each value that is categorical, or one number for all.
-    Locations and learnt scales are decoded in multiples of `unit`, the spread of the values, so
-    that nets start near them however small it is.
-    """
-
-    kind: str
-    start: int
-    stop: int
-    levels: tuple[int, ...] = ()
-    unit: float = 1.0
+from .parts import SCALED, SMALLEST, Part
 
 
 class Observation(nn.Module):
@@ -61,7 +35,7 @@ class Observation(nn.Module):
     Args:
         parts: what they are, in order.
         noise: of the scaled kinds: "column" learns a scale for each value, "shared" one for all,
-            "row" asks the decoder; a number is taken as stated, in units of the model.
+            "row" asks the decoder; a number is a standard deviation, in multiples of `Part.unit`.
         missing: whether NaN stands for a value that is not there.
     """
 
@@ -76,12 +50,12 @@ class Observation(nn.Module):
         for i, part in enumerate(self.parts):
             width = part.stop - part.start
             if part.kind == "categorical":
-                self.outputs.append(sum(self._levels(part)))
+                self.outputs.append(sum(part.each_levels))
                 most = max(part.levels)
                 index = torch.zeros(width, most, dtype=torch.long)
                 absent = torch.ones(width, most, dtype=torch.bool)
                 at = 0
-                for j, count in enumerate(self._levels(part)):
+                for j, count in enumerate(part.each_levels):
                     index[j, :count] = torch.arange(at, at + count)
                     absent[j, :count] = False
                     at += count
@@ -92,18 +66,8 @@ class Observation(nn.Module):
             self.outputs.append(width * (2 if scaled and noise == "row" else 1))
             if scaled and noise in ("column", "shared"):
                 size = width if noise == "column" else 1
-                self.log_scales[str(i)] = nn.Parameter(torch.full((size,), self._first(part)))
+                self.log_scales[str(i)] = nn.Parameter(torch.full((size,), part.first))
         self.n_outputs = sum(self.outputs)
-
-    @staticmethod
-    def _first(part: Part) -> float:
-        """The log scale that a fit begins with."""
-        return -1.0 if part.kind == "gaussian" else -2.0
-
-    @staticmethod
-    def _levels(part: Part) -> tuple[int, ...]:
-        width = part.stop - part.start
-        return part.levels * width if len(part.levels) == 1 else part.levels
 
     def _given(self, i: int, part: Part, raw: Tensor) -> tuple[Tensor, ...]:
         """Location or logits, and log scale where there is one, (*, values)."""
@@ -116,10 +80,10 @@ class Observation(nn.Module):
             raw, log_s = raw.reshape(*raw.shape[:-1], -1, 2).unbind(-1)
         l = raw if part.unit == 1 else part.unit * raw
         if not isinstance(self.noise, str):
-            return l, torch.log(torch.as_tensor(float(self.noise), dtype=raw.dtype))
+            return l, torch.as_tensor(part.stated(self.noise), dtype=raw.dtype)
         if self.noise != "row":
             log_s = self.log_scales[str(i)]
-        return l, (log_s + math.log(part.unit)).clamp(_SMALLEST, 5.0)
+        return l, (log_s + math.log(part.unit)).clamp(SMALLEST, 5.0)
 
     def _pieces(self, raw: Tensor) -> list[tuple[int, Part, Tensor]]:
         cut = torch.split(raw, self.outputs, -1)
@@ -132,7 +96,7 @@ class Observation(nn.Module):
             y = x[..., part.start : part.stop]
             known = ~torch.isnan(y) if self.missing else None
             y = torch.nan_to_num(y) if self.missing else y
-            log_p = _OF[part.kind].log_prob(y, *self._given(i, part, out), *_half(part))
+            log_p = _OF[part.kind].log_prob(y, *self._given(i, part, out), *part.half)
             found.append(log_p if known is None else torch.where(known, log_p, 0.0))
         return found[0] if len(found) == 1 else torch.cat(found, -1)
 
@@ -153,8 +117,7 @@ class Observation(nn.Module):
     def sample(self, raw: Tensor) -> Tensor:
         """(*, D) drawn values, by torch's random state."""
         found = [
-            _OF[p.kind].sample(*self._given(i, p, out), *_half(p))
-            for i, p, out in self._pieces(raw)
+            _OF[p.kind].sample(*self._given(i, p, out), *p.half) for i, p, out in self._pieces(raw)
         ]
         return torch.cat(found, -1)
 
@@ -171,20 +134,15 @@ class Observation(nn.Module):
             elif part.kind == "continuous_bernoulli":
                 found.append(ContinuousBernoulli.logit_of(mean))
             elif part.kind == "categorical":
-                for j, count in enumerate(self._levels(part)):
+                for j, count in enumerate(part.each_levels):
                     seen = x[:, j][~torch.isnan(x[:, j])].long().clamp(min=0)
                     shares = torch.bincount(seen, minlength=count)[:count].to(y.dtype) + 1.0
                     found.append(torch.log(shares / shares.sum()))
             else:
                 twice, mean = width == 2 * len(mean), mean / part.unit
-                scale = torch.full_like(mean, self._first(part))
+                scale = torch.full_like(mean, part.first)
                 found.append(torch.stack([mean, scale], -1).ravel() if twice else mean)
         return torch.cat(found)
-
-
-def _half(part: Part) -> tuple[float, ...]:
-    """Half the step between levels on [-1, 1], where there is one."""
-    return (1.0 / (part.levels[0] - 1),) if part.kind == "discretised_logistic" else ()
 
 
 _OF: dict[str, Any] = {

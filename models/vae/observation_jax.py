@@ -5,7 +5,7 @@ What torch keeps in modules is here a pytree: `log_scales` are its only arrays.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -22,12 +22,7 @@ from .densities_jax import (
     DiscretisedLogistic,
     Gaussian,
 )
-
-if TYPE_CHECKING:
-    from .observation import Part
-
-SCALED = ("gaussian", "discretised_logistic")
-_SMALLEST = -7.0  # log of the least noise, in standard deviations of the data
+from .parts import SCALED, SMALLEST, Part
 
 
 class Observation(eqx.Module):
@@ -57,7 +52,7 @@ class Observation(eqx.Module):
 
     def _width(self, part: Part) -> int:
         if part.kind == "categorical":
-            return sum(levels_of(part))
+            return sum(part.each_levels)
         return (part.stop - part.start) * (2 if part.kind in SCALED and self.noise == "row" else 1)
 
     def start_scales(self) -> dict[str, NDArray[np.float64]]:
@@ -65,7 +60,7 @@ class Observation(eqx.Module):
         if self.noise not in ("column", "shared"):
             return {}
         return {
-            str(i): np.full(part.stop - part.start if self.noise == "column" else 1, _first(part))
+            str(i): np.full(part.stop - part.start if self.noise == "column" else 1, part.first)
             for i, part in enumerate(self.parts)
             if part.kind in SCALED
         }
@@ -84,10 +79,10 @@ class Observation(eqx.Module):
         if self.noise == "row":
             raw, log_s = jnp.moveaxis(raw.reshape(*raw.shape[:-1], -1, 2), -1, 0)
         if not isinstance(self.noise, str):
-            return part.unit * raw, jnp.log(jnp.asarray(self.noise, raw.dtype))
+            return part.unit * raw, jnp.asarray(part.stated(self.noise), raw.dtype)
         if self.noise != "row":
             log_s = self.log_scales[str(i)]
-        return part.unit * raw, jnp.clip(log_s + np.log(part.unit), _SMALLEST, 5.0)
+        return part.unit * raw, jnp.clip(log_s + np.log(part.unit), SMALLEST, 5.0)
 
     def values(self, raw: Array, x: Array) -> Array:
         """(*, D) log p of each value of x (n, D) given decoder outputs (*, n, P)."""
@@ -96,7 +91,7 @@ class Observation(eqx.Module):
             y = x[..., part.start : part.stop]
             known = ~jnp.isnan(y) if self.missing else None
             y = jnp.nan_to_num(y) if self.missing else y
-            log_p = _OF[part.kind].log_prob(y, *self._given(i, part, out), *_half(part))
+            log_p = _OF[part.kind].log_prob(y, *self._given(i, part, out), *part.half)
             found.append(log_p if known is None else jnp.where(known, log_p, 0.0))
         return jnp.concatenate(found, -1)
 
@@ -115,7 +110,7 @@ class Observation(eqx.Module):
     def sample(self, key: Array, raw: Array) -> Array:
         """(*, D) drawn values."""
         found = [
-            _OF[p.kind].sample(jr.fold_in(key, i), *self._given(i, p, out), *_half(p))
+            _OF[p.kind].sample(jr.fold_in(key, i), *self._given(i, p, out), *p.half)
             for i, p, out in self._pieces(raw)
         ]
         return jnp.concatenate(found, -1)
@@ -129,7 +124,7 @@ class Observation(eqx.Module):
             known = ~np.isnan(x)
             n = known.sum(0)
             if part.kind == "categorical":
-                for j, count in enumerate(levels_of(part)):
+                for j, count in enumerate(part.each_levels):
                     seen = np.maximum(x[known[:, j], j].astype(np.int64), 0)
                     shares = np.bincount(seen, minlength=count)[:count] + 1.0
                     found.append(np.log(shares / shares.sum()))
@@ -143,30 +138,14 @@ class Observation(eqx.Module):
                 found.append(_logit_of(mean))
             else:
                 twice, mean = self._width(part) == 2 * len(mean), mean / part.unit
-                scale = np.full_like(mean, _first(part))
+                scale = np.full_like(mean, part.first)
                 found.append(np.stack([mean, scale], -1).ravel() if twice else mean)
         return np.concatenate(found)
 
 
-def levels_of(part: Part) -> tuple[int, ...]:
-    """Levels of each categorical value."""
-    width = part.stop - part.start
-    return part.levels * width if len(part.levels) == 1 else part.levels
-
-
-def _first(part: Part) -> float:
-    """The log scale that a fit begins with."""
-    return -1.0 if part.kind == "gaussian" else -2.0
-
-
-def _half(part: Part) -> tuple[float, ...]:
-    """Half the step between levels on [-1, 1], where there is one."""
-    return (1.0 / (part.levels[0] - 1),) if part.kind == "discretised_logistic" else ()
-
-
 def _padded(part: Part) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(values, most levels): where the logits of each are, and which it lacks."""
-    counts = np.asarray(levels_of(part))
+    counts = np.asarray(part.each_levels)
     places = np.arange(counts.max())
     absent = places >= counts[:, None]
     first = np.cumsum(counts) - counts

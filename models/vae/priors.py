@@ -95,23 +95,22 @@ class MixturePrior(nn.Module):
 
 
 class VampPrior(nn.Module):
-    """The mixture of the posteriors of pseudo-inputs.
+    """The mixture of the posteriors of pseudo-inputs, or of their Gaussian parts where flows
+    follow.
 
     Args:
-        encode: pseudo-inputs (components, F) -> (components, 2 k).
+        encode: pseudo-inputs (components, F) -> (components, 2 k) means and log scales.
         inputs: (components, F) where they start: rows of the data.
     """
 
-    def __init__(self, k: int, encode: Callable[[Tensor], Tensor], inputs: Tensor) -> None:
+    def __init__(self, encode: Callable[[Tensor], Tensor], inputs: Tensor) -> None:
         super().__init__()
-        self.k = k
         self.inputs = nn.Parameter(inputs.clone())
         self.logits = nn.Parameter(torch.zeros(len(inputs)))
         self._encode = (encode,)  # in a tuple: the encoder is no part of the prior
 
     def forward(self) -> Any:
-        raw = self._encode[0](self.inputs)
-        return _mixture(self.logits, *split(raw[..., : 2 * self.k]))
+        return _mixture(self.logits, *split(self._encode[0](self.inputs)))
 
 
 def _mixture(logits: Tensor, m: Tensor, log_s: Tensor) -> Any:

@@ -35,7 +35,7 @@ class Bound:
     """The ELBO of n rows in its parts, in nats.
 
     Attributes:
-        reconstruction: (n,) E_q log p(x | z), in the units of the data.
+        reconstruction: (n,) E_q log p(x | z), in the units of the data, by 16 draws of each row.
         kl: (n,) divergence of q(z | x) from the prior.
         kl_per_latent: (k,) each latent's share, a mean over the rows.
     """
@@ -64,14 +64,14 @@ class Bound:
 
 def bound(vae: VAE, X: Any, y: Any) -> Bound:
     """The parts of the ELBO of rows."""
-    from .density import cells, impossible
+    from .density import cells, impossible, row_seeds
 
     check_is_fitted(vae)
     data = vae._dataset(X, reset=False)
     encoded = vae._middle(data)
     x, context = vae._matrix(encoded), vae._context(y, len(data))
     places, log_det = cells(vae, data, encoded)
-    log_x, kl = vae.net_.bound(x, context, vae.net_seed_, places)
+    log_x, kl = vae.net_.bound(x, context, row_seeds(data, vae.net_seed_), places)
     log_x = np.where(impossible(vae, x, encoded), -np.inf, log_x + log_det.mean(0))
     return Bound(log_x + vae.units_.log_det, kl, vae.net_.kl(x, context))
 
@@ -80,10 +80,10 @@ def amortisation_gap(vae: VAE, X: Any, y: Any, n_steps: int) -> Floats:
     """(n,) nats that a row's own Gaussian gains over the encoder's."""
     check_is_fitted(vae)
     check_count("n_steps", n_steps)
-    if vae.backend != "pyro" or vae.posterior != "normal" or vae.net_.nets.n_layers > 1:
+    if vae.posterior != "normal" or vae.net_.nets.n_layers > 1:
         raise InputError(
-            "the amortisation gap is defined here for one layer with a Gaussian posterior on the "
-            'pyro backend; this fit has another. Fit with posterior="normal" and one latent_dim.'
+            "the amortisation gap is defined here for one layer with a Gaussian posterior; this "
+            'fit has another. Fit with posterior="normal" and one latent_dim.'
         )
     data = vae._dataset(X, reset=False)
     x, context = vae._matrix(vae._middle(data)), vae._context(y, len(data))

@@ -75,29 +75,48 @@ def _block(
     middle = units.tensor(x, vae.device)
     encoded = nets.encode(units.enter(middle), context)
     stored = [middle] if places[0] is x else [units.tensor(p, vae.device) for p in places]
-    generators = [torch.Generator().manual_seed(int(s) & (2**63 - 1)) for s in seeds]
+    draws = RowDraws(seeds, vae)
     each = -(-samples // len(stored))
     chunk = max(1, at_once // max(len(x), 1))
     found = []
     for values in stored:
         for begin in range(0, each, chunk):
             k = min(chunk, each - begin)
-            z = place(vae, encoded, [_noise(g, k, vae.architecture.latent) for g in generators])
-            y = units.enter(values)
-            if units.filled:
-                fill = [torch.rand(k, x.shape[1], generator=g) for g in generators]
-                y = units.enter(values, torch.stack(fill, 1).to(vae.device))
-            found.append(terms(nets, z, encoded, y, context).log_w.cpu())
+            z = draws.latents(encoded, k)
+            found.append(terms(nets, z, encoded, draws.filled(values, k), context).log_w.cpu())
     return np.asarray(torch.cat(found).T.double().numpy())
 
 
-def _noise(generator: torch.Generator, k: int, sizes: tuple[int, ...]) -> Tensor:
-    return torch.randn(k, sum(sizes), generator=generator)
+class RowDraws:
+    """What is drawn for n rows, for each by a generator of its own: no row's draws depend on the
+    rows beside it.
+
+    Args:
+        seeds: (n,) of the rows.
+    """
+
+    def __init__(self, seeds: NDArray[np.uint64], vae: TorchVAE) -> None:
+        self.vae = vae
+        self._generators = [torch.Generator().manual_seed(int(s) & (2**63 - 1)) for s in seeds]
+
+    def latents(self, encoded: Tensor, k: int) -> list[Tensor]:
+        """Latents (k, n, ...) of each layer from q."""
+        size = sum(self.vae.architecture.latent)
+        noise = [torch.randn(k, size, generator=g) for g in self._generators]
+        return place(self.vae, encoded, torch.stack(noise, 1))
+
+    def filled(self, stored: Tensor, k: int) -> Tensor:
+        """Model values of stored rows (n, D): (k, n, D) with their cells filled in, where they are;
+        else (n, D)."""
+        if not self.vae.units.filled:
+            return self.vae.units.enter(stored)
+        u = [torch.rand(k, stored.shape[1], generator=g) for g in self._generators]
+        return self.vae.units.enter(stored, torch.stack(u, 1).to(self.vae.device))
 
 
-def place(vae: TorchVAE, encoded: Tensor, noise: list[Tensor]) -> list[Tensor]:
-    """Latents (K, n, k) of each layer from the standard normal draws (K, sum k) of each row."""
-    layers = torch.stack(noise, 1).to(vae.device, encoded.dtype).split(vae.architecture.latent, -1)
+def place(vae: TorchVAE, encoded: Tensor, noise: Tensor) -> list[Tensor]:
+    """Latents (K, n, k) of each layer from standard normal draws (K, n, sum k)."""
+    layers = noise.to(vae.device, encoded.dtype).split(vae.architecture.latent, -1)
     z = [_carry(vae.nets.q_1(encoded), layers[0])]
     if vae.nets.n_layers == 2:
         z.append(_carry(vae.nets.q_2(z[0]), layers[1]))

@@ -21,7 +21,7 @@ from torch import Tensor
 from ...data import Codec, ImageCodec
 from ...data.pixels import Pixels
 from ...errors import InputError, did_you_mean
-from .observation import KINDS, Part
+from .parts import KINDS, Part
 
 
 @dataclass(frozen=True)
