@@ -1,4 +1,4 @@
-"""The bar a terminal shows while a fit runs."""
+"""The bars a terminal shows while a fit runs, and while rows are gone through."""
 
 from __future__ import annotations
 
@@ -30,3 +30,16 @@ def progress_bar(
             bar.set_postfix_str(told if left is None else f"{told}, {left:.0f} s left")
 
         yield draw
+
+
+@contextmanager
+def rows_bar(name: str, n: int, *, show: bool) -> Iterator[Callable[[int], object]]:
+    """A callback that is told how many more of n rows are done, and draws it on standard error
+    where somebody would see it."""
+    if not show or not sys.stderr.isatty():
+        yield lambda rows: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit=" rows", total=n, leave=False) as bar:
+        yield bar.update

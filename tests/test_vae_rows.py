@@ -119,3 +119,16 @@ def test_conditional_fits_ask_for_labels():
 def test_the_amortisation_gap_of_a_fit_on_jax():
     vae = VAE(1, backend="numpyro", **SMALL).fit(low_rank(60))
     assert vae.amortisation_gap(low_rank(5), n_steps=5).shape == (5,)
+
+
+def test_a_bar_is_shown_on_a_terminal(monkeypatch, capsys):
+    import sys
+
+    vae = VAE(1, **SMALL).fit(low_rank(60))
+    x = low_rank(12)
+    quiet = vae.log_density(x, n_samples=30)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    shown = vae.log_density(x, n_samples=30, progress=True)
+    assert "/12 [" in capsys.readouterr().err
+    np.testing.assert_array_equal(shown.values, quiet.values)

@@ -8,6 +8,7 @@ Annealing keeps a row where it is, so fits that fill rounding cells with noise a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,9 +37,12 @@ def anneal(
     context: Floats | None,
     seeds: NDArray[np.uint64],
     chains: int,
-    n_temperatures: int = 500,
+    n_temperatures: int = 200,
+    *,
+    done: Callable[[int], object] = lambda rows: None,
 ) -> tuple[Weights, str]:
-    """Bounds of stored rows (n, D) by annealing; random numbers go by blocks of rows."""
+    """Bounds of stored rows (n, D) by annealing; random numbers go by blocks of rows, and `done` is
+    told how many more are done."""
     _check(vae)
     settings, parts = Settings(schedule=sigmoidal(n_temperatures), chains=chains), []
     for start in range(0, len(x), _BLOCK):
@@ -47,6 +51,7 @@ def anneal(
         f, g = _ends(vae, vae.net_.rows(x[rows]), c)
         generator = torch.Generator(vae.net_.device).manual_seed(int(seeds[start]) >> 1)
         parts.append(ais(f, g, settings, generator=generator).weights)
+        done(len(x[rows]))
     found = Weights(
         *(
             np.concatenate([getattr(p, name) for p in parts])

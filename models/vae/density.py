@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ...data.hashing import mix
 from ...density import LogDensity
 from ...errors import InputError, did_you_mean
 from ...inference.importance import MIN_SAMPLES, Weights, good_khat, summarise_blocks
+from ...progress_bar import rows_bar
 from ...scoring import CELL_DRAWS, warn_unseen
 from .checks import check_count
 
@@ -26,8 +28,10 @@ METHODS = ("iwae", "elbo", "ais")
 _CHAINS, _QUICK = 25, 32  # with fewer chains nothing says how they fare
 
 
-def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -> LogDensity:
-    """The log density of rows, with what it claims."""
+def score(
+    vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None, *, show: bool = False
+) -> LogDensity:
+    """The log density of rows, with what it claims; `show` a bar."""
     if method not in METHODS:
         raise InputError(
             f"method is {method!r}; expected one of {', '.join(METHODS)}."
@@ -40,7 +44,7 @@ def score(vae: VAE, data: Dataset, y: Any, method: str, n_samples: int | None) -
     if noisy:
         samples = -(-int(samples) // CELL_DRAWS) * CELL_DRAWS
     encoded = vae._middle(data)
-    found, words = _summed(vae, data, encoded, y, method, int(samples))
+    found, words = _summed(vae, data, encoded, y, method, int(samples), show)
     values = found.log_mean + vae.units_.log_det
     never = impossible(vae, vae._matrix(encoded), encoded)
     values[never] = -np.inf
@@ -106,17 +110,17 @@ def quick_values(vae: VAE, x: NDArray[Any], context: Floats | None, samples: int
 
 
 def _summed(
-    vae: VAE, data: Dataset, encoded: Encoded, y: Any, method: str, samples: int
+    vae: VAE, data: Dataset, encoded: Encoded, y: Any, method: str, samples: int, show: bool
 ) -> tuple[Weights, str]:
     """Given y, or the sum over the y that were fitted: p(x) = sum_y p(y) p(x | y)."""
     fitted = vae.context_
     if fitted is None or y is not None:
         context = None if fitted is None else fitted.encode(y, len(data))
-        return _weights(vae, data, encoded, context, method, samples)
+        return _weights(vae, data, encoded, context, method, samples, show)
     found, shares, words = [], fitted.table()[1], ""
     for row in fitted.table()[0]:
         context = np.tile(row, (len(data), 1))
-        each, words = _weights(vae, data, encoded, context, method, samples)
+        each, words = _weights(vae, data, encoded, context, method, samples, show)
         found.append(each)
     logs = np.stack([w.log_mean + s for w, s in zip(found, shares, strict=True)])
     total = logsumexp(logs, axis=0)
@@ -135,14 +139,33 @@ def row_seeds(data: Dataset, seed: int) -> NDArray[np.uint64]:
 
 
 def _weights(
-    vae: VAE, data: Dataset, encoded: Encoded, context: Floats | None, method: str, samples: int
+    vae: VAE,
+    data: Dataset,
+    encoded: Encoded,
+    context: Floats | None,
+    method: str,
+    samples: int,
+    show: bool,
+) -> tuple[Weights, str]:
+    with rows_bar(f"{method}, {samples} draws", len(data), show=show) as done:
+        return _drawn(vae, data, encoded, context, method, samples, done)
+
+
+def _drawn(
+    vae: VAE,
+    data: Dataset,
+    encoded: Encoded,
+    context: Floats | None,
+    method: str,
+    samples: int,
+    done: Callable[[int], object],
 ) -> tuple[Weights, str]:
     x = vae._matrix(encoded)
     seeds = row_seeds(data, vae.net_seed_)
     if method == "ais":
         from .annealing import anneal
 
-        found, words = anneal(vae, x, context, seeds, samples)
+        found, words = anneal(vae, x, context, seeds, samples, done=done)
         log_det = np.where(np.isneginf(encoded.log_det), 0.0, encoded.log_det)
         found = replace(found, log_mean=found.log_mean + log_det)
         return _of_nothing(x, found, samples), words
@@ -154,6 +177,7 @@ def _weights(
         for log_w in vae.net_.log_weights(x, context, seeds, samples, places):
             rows = slice(at, at + len(log_w))
             at += len(log_w)
+            done(len(log_w))
             yield log_w + np.repeat(log_det[:, rows].T, each, axis=1)
 
     if method == "iwae":

@@ -148,6 +148,7 @@ class VAE(LatentEstimator, DensityEstimator):
         *,
         method: Literal["iwae", "elbo", "ais"] = "iwae",
         n_samples: int | None = None,
+        progress: bool = False,
     ) -> LogDensity:
         """Lower bounds of how likely each row is, in nats and in the units of the data.
 
@@ -160,6 +161,7 @@ class VAE(LatentEstimator, DensityEstimator):
                 tight it is), and as 64 rows share their random numbers, a row's value depends,
                 within its standard error, on the rows beside it.
             n_samples: draws a row; None is `n_importance`. For "ais" the chains, None is 25.
+            progress: whether to show a bar on a terminal.
 
         Returns:
             The bounds; `diagnostics` has "khat", "ess" and "bits_per_dim" of each row, "good_khat",
@@ -172,7 +174,7 @@ class VAE(LatentEstimator, DensityEstimator):
         from .density import score
 
         check_is_fitted(self)
-        return score(self, self._dataset(X, reset=False), y, method, n_samples)
+        return score(self, self._dataset(X, reset=False), y, method, n_samples, show=progress)
 
     def bound(self, X: Any, y: Any = None) -> Bound:
         """The ELBO of rows in its parts: reconstruction, divergence, and each latent's share."""
@@ -189,10 +191,10 @@ class VAE(LatentEstimator, DensityEstimator):
 
     def density_gap(
         self,
-        n_rows: int = 64,
+        n_rows: int = 32,
         *,
         n_chains: int = 16,
-        n_temperatures: int = 500,
+        n_temperatures: int = 200,
         n_samples: int | None = None,
         random_state: Any = None,
     ) -> DensityGap:
