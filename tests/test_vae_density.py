@@ -76,7 +76,7 @@ def test_annealing_agrees_with_the_closed_form():
 def test_annealing_is_a_method():
     vae, x = fitted(exact=False), low_rank(8, seed=3)
     density = vae.log_density(x, method="ais")
-    assert density.method == "AIS-500, 16 chains"
+    assert density.method == "AIS-200, 25 chains"
     error = np.abs(density.values - closed_form(vae, x))
     assert (error < np.maximum(4.5 * density.stderr, 1e-3)).all()
 
@@ -124,7 +124,9 @@ def test_units_shift_the_density_by_their_log(kind):
         one, two = (VAE(2, **SMALL).fit(a, validation=a) for a in (x, 4 * x))
         expected = -math.prod(x.shape[1:]) * math.log(4)
     a, b = one.bound(x), two.bound(x.astype(np.uint16) if kind == "levels" else 4 * x)
-    np.testing.assert_allclose(b.elbo, a.elbo + expected, atol=1e-3)
+    np.testing.assert_allclose(b.kl, a.kl, atol=1e-3)
+    d = b.elbo - a.elbo - expected  # other values have other draws
+    assert abs(d.mean()) < 5 * d.std() / math.sqrt(len(d)) + 1e-3
     first = one.log_density(x, n_samples=500)
     second = two.log_density(x.astype(np.uint16) if kind == "levels" else 4 * x, n_samples=500)
     d = second.values - first.values - expected
