@@ -28,6 +28,7 @@ from .context import Context
 from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
 from .data.splits import row_hashes
+from .data.stacking import dimensions
 from .errors import FitError, InputError
 from .fitting import Fit
 from .progress import Clock, duration
@@ -179,12 +180,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _dataset(self, X: Any, *, reset: bool) -> Dataset:
         # What is no table of two dimensions is for `as_dataset` to read or to refuse.
-        named = isinstance(X, Dataset | Mapping) or getattr(X, "ndim", 2) != 2
+        named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
+        named = named or (not reset and self.schema_.image_shape is not None)
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
         schema = None if reset else self.schema_
         data = as_dataset(X, schema, estimator=type(self).__name__)
-        if named and reset:
+        if reset and (named or data.images is not None):
             self._remember_names(data)
         if data.schema.sequence or (data.images is not None and not self.capabilities.images):
             what = "images" if data.schema.image_shape else "sequences"

@@ -8,11 +8,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits, make_moons
 
+from ppgen.data.mapped import is_mapped
 from ppgen.errors import InputError
 from ppgen.models import registry
 from ppgen.models.autoencoder import Autoencoder, fitting
 from ppgen.models.autoencoder.fitting import lowest
-from ppgen.models.nets.batches import is_mapped
 
 from .zoo import mixed
 

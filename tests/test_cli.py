@@ -209,6 +209,24 @@ def test_settings_are_read_as_json_or_text() -> None:
     assert value_of("NaN") == "NaN"
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(text, [2, 1]) for text in ("[2,1]", "(2,1)", "2,1", "( 2, 1 )", "2, 1", "(2,1,)")],
+        *[(text, [2]) for text in ("[2]", "(2,)", "2,")],
+        ("(2)", 2),
+        ("()", []),
+        ("((2,1)", "((2,1)"),
+        ("a,b", "a,b"),
+        ("2,NaN", "2,NaN"),
+        ("", ""),
+        (",", ","),
+    ],
+)
+def test_lists_may_be_written_as_tuples(text: str, value: Any) -> None:
+    assert value_of(text) == value
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_study_on_a_dask_cluster(run: Run) -> None:

@@ -142,6 +142,9 @@ def test_what_cannot_be_sampled(run: Run, runs: Path) -> None:
     assert done.status == 2
     assert "draws no samples; fit one of" in done.err
     assert "autoencoder" not in done.err.split("fit one of")[1]
+    for words in ((), ("-o", "drawn.csv"), ("-o", "drawn.npy")):
+        done = run("sample", runs / "autoencoder-bars", "-n", 2, *words)
+        assert (done.status, "draws no samples" in done.err) == (2, True)
     done = run("sample", runs / "vae-table", "-n", 2, "-o", "table.png")
     assert (done.status, "write a .csv" in done.err) == (2, True)
 

@@ -62,7 +62,7 @@ def test_names():
 def test_sprites_by_name():
     data = load_builtin("sprites", n=30, seed=1)
     assert data.images.shape == (30, 1, 32, 32)
-    assert set(data.target) <= {0, 1, 2}
+    assert set(data.target["shape"].tolist()) <= {0, 1, 2}
     assert data.fingerprint() == load_builtin("sprites", n=30, seed=1).fingerprint()
     assert data.fingerprint() != load_builtin("sprites", n=30).fingerprint()
     assert len(read("sprites")) == 5000

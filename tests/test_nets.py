@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from ppgen.data.mapped import is_mapped
 from ppgen.errors import FitError, InputError
 from ppgen.models.nets import machine
-from ppgen.models.nets.batches import Batches, is_mapped
+from ppgen.models.nets.batches import Batches
 from ppgen.models.nets.conv import ConvDecoder, ConvEncoder, Residual, sizes
 from ppgen.models.nets.mlp import ACTIVATIONS, mlp
 

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...data.mapped import is_mapped
+
 Array = NDArray[Any]
 
 _KINDS = "biuf"
@@ -79,16 +81,6 @@ class Batches:
 
     def _floats(self, values: Array) -> Tensor:
         return torch.as_tensor(values, dtype=torch.get_default_dtype(), device=self.device)
-
-
-def is_mapped(x: Array) -> bool:
-    """Whether an array is, or is a view of, a file mapped into memory."""
-    base: Any = x
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            return True
-        base = base.base
-    return False
 
 
 def _storable(x: Array) -> Array:

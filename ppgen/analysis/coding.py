@@ -9,10 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset, as_dataset
+from ..data.conform import is_one_image
+from ..data.stacking import nested_shape
 from ..errors import InputError
 
 Floats = NDArray[np.float64]
 Draws = Literal["prior", "gaussian", "codes"]
+
+
+def as_rows(model: Any, X: Any) -> Any:
+    """Rows as they are; one image (C, H, W) or (H, W), or one row (d,), as rows of one."""
+    if not isinstance(X, np.ndarray | list | tuple):
+        return X
+    shape, schema = nested_shape(X), getattr(model, "schema_", None)
+    if schema is None or schema.image_shape is None:
+        single = len(shape) == 1 and shape[0] > 0
+    else:
+        single = is_one_image(shape, schema.image_shape)
+    if not single:
+        return X
+    return X[None] if isinstance(X, np.ndarray) else [X]
 
 
 def codes_of(model: Any, X: Any, y: Any = None, name: str = "X") -> Floats:
@@ -39,17 +55,12 @@ def codes_of(model: Any, X: Any, y: Any = None, name: str = "X") -> Floats:
 
 
 def code_of_row(model: Any, row: Any, y: Any = None, name: str = "row") -> Floats:
-    """(k,) the code of one row: an image (C, H, W), a row (d,), or one row in any container.
+    """(k,) the code of one row: what `as_rows` takes for one, or one row in any container.
 
     Raises:
         InputError: if there is more than one row.
     """
-    schema = getattr(model, "schema_", None)
-    if isinstance(row, np.ndarray | list | tuple):
-        array = row if isinstance(row, np.ndarray) else np.asarray(row, object)
-        single = array.ndim == (1 if schema is None or schema.image_shape is None else 3)
-        row = (array[None] if isinstance(row, np.ndarray) else [row]) if single else row
-    codes = codes_of(model, row, y, name)
+    codes = codes_of(model, as_rows(model, row), y, name)
     if len(codes) != 1:
         raise InputError(f"{name} has {len(codes)} rows; give one.")
     found: Floats = codes[0]

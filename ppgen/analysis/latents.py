@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .coding import code_of_row, codes_of, n_latents
+from .coding import as_rows, code_of_row, codes_of, n_latents
 from .decoded import Decoded, decode_codes
 from .latent_map import latent_map as latent_map
 from .latent_map import manifold as manifold
@@ -69,8 +69,9 @@ def traverse(
 
     Args:
         model: fitted, with `encode` and `decode`.
-        at: the row whose code is held; None holds zeros, the middle of a standard normal prior, or
-            the mean code of X for a model that has no prior.
+        at: the row, such as an image (C, H, W) or (H, W), whose code is held; None holds zeros,
+            the middle of a standard normal prior, or the mean code of X for a model that has no
+            prior.
         X: rows whose codes say which latents are active, and their standard deviations.
         y: what to condition on, where the fit is conditional: one value.
         dims: latents to walk along, in this order; None takes all, the most active first where X
@@ -127,7 +128,7 @@ def interpolate(
 
     Args:
         model: fitted, with `encode` and `decode`.
-        a, b: one row each; or (k,) codes with `codes=True`.
+        a, b: one row each, such as images (C, H, W) or (H, W); or (k,) codes with `codes=True`.
         steps: how many, both ends included.
         how: see `path`.
         codes: whether a and b are codes.
@@ -186,8 +187,8 @@ def arithmetic(
 
     Args:
         model: fitted, with `encode` and `decode`.
-        plus, minus: rows with and without what is to be added.
-        to: the rows it is added to.
+        plus, minus: rows with and without what is to be added, or one row.
+        to: the rows it is added to, or one row.
         scale: how much of it; negative takes it away.
         y: what to condition on, where the fit is conditional: one value.
 
@@ -197,7 +198,7 @@ def arithmetic(
     if not np.isfinite(scale):
         raise InputError(f"scale is {scale}; expected a finite number.")
     groups = [
-        codes_of(model, rows, y, name)
+        codes_of(model, as_rows(model, rows), y, name)
         for rows, name in ((plus, "plus"), (minus, "minus"), (to, "to"))
     ]
     step = groups[0].mean(axis=0) - groups[1].mean(axis=0)

@@ -85,11 +85,27 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
 
 
 def value_of(text: str) -> Any:
-    """What JSON reads it as: a number, list, true, false or null; anything else is text."""
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except ValueError:
-        return text
+    """What JSON reads it as: a number, list, true, false or null; anything else is text.
+
+    A list may also be written as Python's tuples are, `(2, 1)` or `2, 1`.
+    """
+    for written in (text, _bracketed(text)):
+        try:
+            return json.loads(written, parse_constant=_no_constant)
+        except ValueError:
+            continue
+    return text
+
+
+def _bracketed(text: str) -> str:
+    """A tuple as JSON writes a list; in parentheses without a comma stands one value."""
+    inner = text.strip()
+    if inner.startswith("(") and inner.endswith(")"):
+        inner = inner[1:-1].strip()
+        if not inner:
+            return "[]"
+    items = inner.removesuffix(",")
+    return f"[{items}]" if items and "," in inner else inner
 
 
 def _no_constant(name: str) -> Any:

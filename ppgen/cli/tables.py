@@ -91,12 +91,12 @@ def sample(
     from ..errors import InputError
 
     estimator = _load(run)
-    check_rows(output, estimator.schema_)
     if not estimator.capabilities.samples:
         raise InputError(
             f"{run} is a fit of {estimator.name}, which draws no samples; fit one of "
             f"{_able('samples')}."
         )
+    check_rows(output, estimator.schema_)
     if expected:
         if given or not hasattr(estimator, "sample_latents"):
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -30,10 +31,14 @@ def match(data: Dataset, schema: Schema, estimator: str = "the fit") -> Dataset:
     if data.schema.sequence != schema.sequence or (data.images is None) != (
         schema.image_shape is None
     ):
-        raise InputError(f"{_what(data.schema)} given; {estimator} expects {_what(schema)}.")
+        what = f"{_what(data.schema)} given; {estimator} expects {_what(schema)}."
+        raise InputError(_one_image(data, schema, estimator) or what + _features(data, schema))
     if not schema.columns:
         if data.schema.image_shape != schema.image_shape:
-            raise InputError(f"{data.schema} given; {estimator} expects {schema}. Resize them.")
+            raise InputError(
+                _one_image(data, schema, estimator)
+                or f"{data.schema} given; {estimator} expects {schema}. Resize them."
+            )
         if data.images is not None and schema.pixels is not None:
             schema.pixels.check(data.images, estimator)
         return replace(data, schema=schema)
@@ -150,6 +155,37 @@ def _conformed(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     numbers = to_numbers(column.name, values)
     check_finite(column.name, numbers)
     return numbers
+
+
+def is_one_image(shape: tuple[int, ...], image: tuple[int, int, int]) -> bool:
+    """Whether an array of a shape is one image (C, H, W), (H, W, C), or (H, W) of one channel."""
+    channels, height, width = image
+    grey = [(height, width)] if channels == 1 else []
+    return tuple(shape) in [image, (height, width, channels), *grey]
+
+
+def _one_image(data: Dataset, schema: Schema, estimator: str) -> str:
+    """What to say where what was given is one image, not several; else ""."""
+    image, array = schema.image_shape, data.native
+    if image is None or not isinstance(array, np.ndarray) or data.native_rows is not None:
+        return ""
+    if not is_one_image(array.shape, image):
+        return ""
+    many = image if image[0] > 1 else image[1:]
+    return (
+        f"one image was given, of shape {array.shape}; {estimator} expects several, "
+        f"(n, {', '.join(map(str, many))}). Give X[None]."
+    )
+
+
+def _features(data: Dataset, schema: Schema) -> str:
+    d, image = len(data.columns), schema.image_shape
+    if image is None or not d:
+        return ""
+    size, shape = math.prod(image), ", ".join(map(str, image))
+    if d == size:
+        return f" Reshape the rows to (n, {shape})."
+    return f" A row has {d} features, an image ({shape}) has {size} features."
 
 
 def _what(schema: Schema) -> str:

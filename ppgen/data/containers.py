@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -223,12 +224,14 @@ def _add_series(table: Table, name: str, series: Any) -> None:
 
 def _check_size(table: Table) -> None:
     if table.images is not None:
-        n, d = table.images.shape[:2]
+        given: tuple[int, ...] = table.native.shape
+        n, d = len(table.images), math.prod(given[1:])
     else:
         n, d = len(next(iter(table.columns.values()), ())), len(table.columns)
         if d == 0 and hasattr(table.native, "__len__"):
             n = len(table.native)
-    shape = f"(shape=({n}, {d}))"
+        given = (n, d)
+    shape = f"(shape={given})"
     if d == 0:
         raise InputError(
             f"0 feature(s) {shape} while a minimum of 1 is required. Give at least one column."

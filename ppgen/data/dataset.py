@@ -15,6 +15,7 @@ from .conform import check_support, complete, match
 from .containers import read_table
 from .hashing import fingerprint
 from .infer import infer_schema
+from .mapped import take_rows
 from .pixels import Pixels
 from .rebuild import rebuild
 from .rounding import find_ties
@@ -75,6 +76,8 @@ class Dataset:
     def take(self, rows: Rows) -> Dataset:
         """Some rows, by slice, numbers or mask; the schema stays as it is.
 
+        Many images of a mapped file are copied to a temporary file, not to memory (see `mapped`).
+
         Raises:
             InputError: if no row is left.
         """
@@ -87,12 +90,15 @@ class Dataset:
         else:
             array = self.array[rows]
             columns = dict(zip(self.columns, array.T, strict=True))
+        images = self.images
+        if images is not None:
+            images = images[rows] if isinstance(rows, slice) else take_rows(images, numbers)
         kept = None if self.native is None else _compose(self.native_rows, numbers)
         return replace(
             self,
             columns=columns,
             array=array,
-            images=None if self.images is None else self.images[rows],
+            images=images,
             sequences=tuple(self.sequences[i] for i in numbers) if self.sequences else (),
             rates=tuple(self.rates[i] for i in numbers) if self.rates else (),
             target=None if self.target is None else self.target[rows],
@@ -155,7 +161,7 @@ class Dataset:
             if self.native_rows is None:
                 return self.native
             if isinstance(self.native, np.ndarray):
-                return self.native[self.native_rows]
+                return take_rows(self.native, self.native_rows)
             import narwhals as nw
 
             return nw.from_native(self.native)[self.native_rows].to_native()

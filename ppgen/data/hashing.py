@@ -39,7 +39,10 @@ def mix(bits: Hashes) -> Hashes:
 
 
 def row_hashes(data: Dataset, seed: int = 0) -> Hashes:
-    """(n,) 64-bit hashes of what the rows say; 0.0 and -0.0 say the same, and so do all NaN."""
+    """(n,) 64-bit hashes of what the rows say; 0.0 and -0.0 say the same, and so do all NaN.
+
+    An image is what its values are, whatever type they are stored in.
+    """
     start = mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
     if data.schema.sequence:
         words = [_digest(np.ascontiguousarray(s).tobytes()) for s in data.sequences]
@@ -89,21 +92,40 @@ def _table_totals(data: Dataset) -> Hashes:
 def _image_totals(images: NDArray[Any]) -> Hashes:
     totals = np.zeros(len(images), dtype=np.uint64)
     size = math.prod(images.shape[1:])
-    floats = images.dtype.kind == "f"
-    width = size if floats else -(-size * images.dtype.itemsize // 8)
-    salts = mix(np.arange(width, dtype=np.uint64))
-    with np.errstate(over="ignore"):
-        for rows in _blocks(len(images), width):
-            block = np.ascontiguousarray(images[rows]).reshape(-1, size)
-            if floats:
-                words = _bits(block)
-            else:
-                octets = block.view(np.uint8).reshape(len(block), -1)
-                padded = np.zeros((len(block), width * 8), dtype=np.uint8)
-                padded[:, : octets.shape[1]] = octets
-                words = padded.view(np.uint64)
-            totals[rows] = mix(words ^ salts).sum(axis=1, dtype=np.uint64)
+    salts = mix(np.arange(size, dtype=np.uint64))
+    for rows in _blocks(len(images), -(-size * min(images.dtype.itemsize, 8) // 8)):
+        block = np.ascontiguousarray(images[rows]).reshape(-1, size)
+        kinds, found = _widths(block), np.empty(len(block), dtype=np.uint64)
+        for kind in np.unique(kinds):
+            some = block if (kinds == kind).all() else block[kinds == kind]
+            words = _bits(some) if kind == 8 else _packed(some, np.dtype(f"<u{kind}"))
+            with np.errstate(over="ignore"):
+                total = mix(words ^ salts[: words.shape[1]]).sum(axis=1, dtype=np.uint64)
+            found[kinds == kind] = total ^ np.uint64(kind == 2)  # two bytes are not two pixels
+        totals[rows] = found
     return totals
+
+
+def _widths(block: NDArray[Any]) -> NDArray[np.int64]:
+    """(n,) bytes that hold each value of a row: 1 or 2 for whole numbers from 0 up, else 8.
+
+    Read off the values of the row, not off their type nor off other rows.
+    """
+    if block.dtype.kind == "b" or block.dtype == np.uint8:
+        return np.ones(len(block), dtype=np.int64)
+    low, high = block.min(axis=1), block.max(axis=1)  # NaN where there is one
+    widths = np.where((low >= 0) & (high < 256), 1, np.where((low >= 0) & (high < 65536), 2, 8))
+    if block.dtype.kind == "f":
+        widths[(block != np.rint(block)).any(axis=1)] = 8
+    return widths
+
+
+def _packed(block: NDArray[Any], dtype: np.dtype[Any]) -> Hashes:
+    """Whole numbers side by side in words."""
+    a_word = 8 // dtype.itemsize
+    padded = np.zeros((len(block), -(-block.shape[1] // a_word) * a_word), dtype=dtype)
+    padded[:, : block.shape[1]] = block
+    return padded.view(np.uint64)
 
 
 def _stack(data: Dataset, numbers: list[NDArray[Any]], rows: slice) -> NDArray[Any]:

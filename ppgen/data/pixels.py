@@ -71,22 +71,30 @@ class Pixels:
         return cls("real", 0, low, high, str(dtype))
 
     def check(self, images: NDArray[Any], who: str) -> None:
-        """Raise InputError unless the images are such as these."""
+        """Raise InputError unless the images are such as these, in whatever type."""
         found = Pixels.infer(images)
-        if self.kind == "real" or (found.kind == "binary" and images.dtype.kind in "uib"):
+        if self.kind == "real" or found.kind == "binary":
             return  # black and white is a picture on any scale of whole numbers
-        if found.kind != self.kind or found.levels > self.levels:
-            raise InputError(
-                f"images of {found} given; {who} was fitted to {self}. Bring them to that scale"
-                f"{self._how(found)}."
-            )
+        inside = self.kind == "levels" and found.low >= 0 and found.high < self.levels
+        if inside and all((b == np.rint(b)).all() for b in _blocks(images)):
+            return
+        raise InputError(f"images of {found} given; {who} was fitted to {self}. {self._how(found)}")
 
     def _how(self, found: Pixels) -> str:
         if self.kind == "binary":
-            return f", for instance (X > {found.high / 2:g})"
-        if found.kind == "real" and self.levels == 256 and found.high <= 1:
-            return ", for instance (255 * X).round().astype('uint8')"
-        return ""
+            return f"Bring them to that scale, for instance (X > {found.high / 2:g})."
+        last = self.levels - 1
+        store = f".round().astype('uint{8 if last < 256 else 16}')"
+        if 1 < found.high <= last and found.low >= 0:
+            return f"Make them whole numbers: X{store}."
+        wanted = f"Bring them to that scale, whole numbers from 0 to {last}"
+        if found.low >= 0 and found.high <= 1:
+            return f"{wanted}, for instance ({last} * X){store}."
+        if found.low >= 0 and found.high > 2 * last:
+            return f"{wanted}, for instance (X / {found.high / last:g}){store}."
+        if found.high > 1:
+            return f"{wanted}, for instance X.clip(0, {last}){store}."
+        return f"{wanted}."
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""

@@ -1,4 +1,4 @@
-"""Lists of images into one array."""
+"""Nested lists, and lists of images into one array."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+
+
+def nested_shape(X: Any) -> tuple[int, ...]:
+    """The shape of an array, or of nested lists as far as their first items tell."""
+    lengths: list[int] = []
+    while isinstance(X, list | tuple):
+        lengths.append(len(X))
+        X = X[0] if len(X) else None
+    return (*lengths, *getattr(X, "shape", ()))
+
+
+def dimensions(X: Any) -> int:
+    """How many dimensions rows have; 2 where what they come in does not say."""
+    if isinstance(X, list | tuple):
+        return len(nested_shape(X))
+    return int(getattr(X, "ndim", 2))
 
 
 def stack_images(X: Any) -> Any:
