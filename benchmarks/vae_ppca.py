@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-STEPS = 8000
+STEPS = 3000
 
 
 def subspace(n: int = 2000, d: int = 8, k: int = 3) -> Any:
@@ -48,7 +48,7 @@ def gap(x: Any, k: int) -> dict[str, float]:
         hidden=(),
         noise="shared",
         batch_size=250,
-        learning_rate=1e-2,
+        learning_rate=3e-2,
         max_epochs=STEPS * 250 // len(x),
         random_state=0,
     )
