@@ -120,16 +120,24 @@ class TorchLearner:
             for rows, rate in zip(torch.from_numpy(batches), rates.tolist(), strict=True):
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
-                self.optimiser.zero_grad(set_to_none=True)
+                for p in self._list:
+                    p.grad = None
                 loss = self.loss(rows, self.step)
                 losses.append(loss.item())
                 if not np.isfinite(losses[-1]):
                     break
                 loss.backward()
-                nn.utils.clip_grad_norm_(self._list, self.clip)
+                self._clip()
                 self.optimiser.step()
                 self.step += 1
         return np.asarray(losses)
+
+    def _clip(self) -> None:
+        """Scale gradients down to the norm `clip`; unlike torch's own, only those above it."""
+        grads = [p.grad for p in self._list if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+        if norm > self.clip:
+            torch._foreach_mul_(grads, self.clip / (norm + 1e-6))
 
     def probe(self, rows: NDArray[np.int64]) -> None:
         """One step forward and back that changes nothing: whether it fits in memory."""

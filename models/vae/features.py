@@ -61,7 +61,7 @@ class Features(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         if self.whole:
-            return (y - self.centre) * self.gain
+            return (y - self.centre).mul_(self.gain)
         known = ~torch.isnan(y)
         zeroed = torch.nan_to_num(y)
         found = [(zeroed[:, self.plain] - self.centre) * self.gain * known[:, self.plain]]
