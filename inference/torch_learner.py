@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .seeding import seeded
 from .threads import within_cores
 
 Array = NDArray[Any]
@@ -82,8 +83,7 @@ class TorchLearner:
     # Randomness and modes
 
     def _seeded(self, seed: int) -> list[Tensor]:
-        with torch.random.fork_rng(devices=self._cuda):
-            torch.manual_seed(seed)
+        with seeded(seed, self.device):
             return self._random_state()
 
     def _random_state(self) -> list[Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...inference.seeding import seeded
 from ..nets.conv import ConvDecoder, ConvEncoder
 from ..nets.mlp import mlp
 from .layout import Layout
@@ -105,6 +106,5 @@ class Nets(nn.Module):
 
 def build(of: Architecture, layout: Layout, seed: int) -> Nets:
     """Nets with weights drawn from a seed; torch's own random state stays as it is."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return Nets(of, layout).eval()

@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...inference.seeding import seeded
 from ..autoencoder.layout import Layout
 from ..nets.conv import ConvDecoder, ConvEncoder
 from ..nets.mlp import mlp
@@ -141,8 +142,7 @@ class Nets(nn.Module):
 
 def build(of: Architecture, layout: Layout, seed: int) -> Nets:
     """Nets with weights drawn from a seed; torch's own random state stays as it is."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return Nets(of, layout).eval()
 
 

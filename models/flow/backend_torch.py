@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...inference.seeding import seeded
 from ...inference.svi_pyro import PyroLearner
 from .pyro import build, guide, model
 
@@ -63,8 +64,7 @@ class TorchFlow:
 
     def sample(self, n: int, seed: int, context: Array | None) -> NDArray[np.float64]:
         parts = []
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with torch.no_grad(), seeded(seed):
             for start in range(0, n, _BLOCK):
                 m = min(_BLOCK, n - start)
                 if context is None:

@@ -33,6 +33,7 @@ from pyro import poutine
 from pyro.contrib.zuko import ZukoToPyro
 from torch import Tensor
 
+from ...inference.seeding import seeded
 from ._zuko import DiagNormal, Flow, UnconditionalDistribution
 from .transforms import LU, Coupling, Masked, Univariate, affine, spline
 
@@ -96,8 +97,7 @@ def build(
     if kind.startswith("nsf"):
         univariate, total = spline(bins, tail_bound), 3 * bins - 1
     layers: list[torch.nn.Module] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         for i in range(n_transforms):
             if lu and features > 1:
                 first = list(range(features))

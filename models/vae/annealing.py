@@ -21,7 +21,7 @@ from ...inference.ais import Settings, ais, sigmoidal
 from ...inference.bdmc import bdmc
 from ...inference.hmc import Start
 from ...inference.importance import Weights
-from .seeding import seeded
+from ...inference.seeding import seeded
 
 if TYPE_CHECKING:
     from .estimator import VAE

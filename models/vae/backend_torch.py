@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import Batches
 from . import objectives
 from .build import Architecture, build
 from .priors import split
-from .seeding import seeded
 from .training import Rows, Training
 from .units import Units
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...inference.seeding import seeded
 from ..nets.conv import ConvDecoder, ConvEncoder
 from ..nets.mlp import mlp
 from .features import Features
@@ -25,7 +26,6 @@ from .priors import (
     split,
 )
 from .pyro import Nets
-from .seeding import seeded
 
 
 @dataclass(frozen=True)

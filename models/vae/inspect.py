@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...inference.seeding import seeded
 from .backend_torch import TorchVAE
 from .objectives import kl_per_latent as closed
 from .objectives import terms
 from .priors import normal, split
 from .scoring import RowDraws
-from .seeding import seeded
 
 Floats = NDArray[np.float64]
 _BLOCK, _DRAWS = 256, 16
