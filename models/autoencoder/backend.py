@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
-from ..nets.batches import Batches
+from ..nets.batches import Batches, floats, slices
 from ..nets.machine import shrinking
 from .corrupt import corrupt
 from .layout import Layout
@@ -61,8 +61,8 @@ class TorchAutoencoder:
         """Take the linear nets with the least squared error of stored rows."""
 
         def blocks() -> Iterator[tuple[slice, Floats]]:
-            for at in _slices(len(x), _BLOCK):
-                yield at, self.layout.enter(_tensor(x[at], torch.float64)).numpy()
+            for at in slices(len(x), _BLOCK):
+                yield at, self.layout.enter(floats(x[at], torch.float64)).numpy()
 
         size, k = self.layout.features, self.architecture.latent
         mean, axes = principal(blocks, len(x), size, k, weights, seed)
@@ -107,7 +107,7 @@ class TorchAutoencoder:
 
             def evaluate() -> Array:
                 parts = []
-                for at in _slices(len(unseen), block):
+                for at in slices(len(unseen), block):
                     parts.append(-off(self.layout.enter(unseen.take(at)[0])))
                 return torch.cat(parts).cpu().numpy()
 
@@ -160,13 +160,13 @@ class TorchAutoencoder:
     def _blockwise(self, work: Callable[[slice], Tensor], n: int) -> Floats:
         @torch.no_grad()
         def all_of(size: int) -> Floats:
-            parts = [work(at).cpu().double().numpy() for at in _slices(n, size)]
+            parts = [work(at).cpu().double().numpy() for at in slices(n, size)]
             return np.concatenate(parts)
 
         return shrinking(all_of, _BLOCK, "the net")[0]
 
     def _to(self, x: Array) -> Tensor:
-        return _tensor(x, self.nets.centre.dtype).to(self.device)
+        return floats(x, self.nets.centre.dtype).to(self.device)
 
     def _enter(self, x: Array) -> Tensor:
         return self.layout.enter(self._to(x))
@@ -202,13 +202,3 @@ def augmented(augment: Any, layout: Layout) -> Change:
         return made(images, torch.Generator(images.device).manual_seed(seed))
 
     return change
-
-
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, n)) for start in range(0, max(n, 1), size))
-
-
-def _tensor(x: Array, dtype: torch.dtype) -> Tensor:
-    wide = np.float64 if dtype == torch.float64 else np.float32
-    found = np.ascontiguousarray(x, dtype=wide)
-    return torch.from_numpy(found if found.flags.writeable else found.copy())

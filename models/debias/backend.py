@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
 from ..autoencoder.layout import Layout
-from ..nets.batches import Batches
+from ..nets.batches import Batches, floats, slices
 from ..nets.machine import shrinking
 from .nets import Architecture, Weights, build, divergence, loss_parts
 from .resampling import draw
@@ -96,14 +96,14 @@ class TorchDebias:
 
             def evaluate() -> Array:
                 found = []
-                for at in _slices(len(unseen), block):
+                for at in slices(len(unseen), block):
                     classification, unsupervised = parts(unseen.take(at)[0], of[at])
                     found.append(-(classification + unsupervised))
                 return np.asarray(learner.share * torch.cat(found).cpu().numpy())
 
         @torch.no_grad()
         def latents(of: Batches) -> tuple[Floats, Floats]:
-            seen = [self._latents(of.take(at)[0]) for at in _slices(len(of), block)]
+            seen = [self._latents(of.take(at)[0]) for at in slices(len(of), block)]
             means, variances = (np.concatenate(part) for part in zip(*seen, strict=True))
             return means, variances
 
@@ -163,7 +163,7 @@ class TorchDebias:
     def decode(self, z: Floats) -> Floats:
         """(n, features) values expected of codes, as the net sees them."""
         return self._blockwise(
-            lambda at: self.layout.expected(self.nets.decode(_tensor(z[at]).to(self.device))),
+            lambda at: self.layout.expected(self.nets.decode(floats(z[at]).to(self.device))),
             len(z),
         )
 
@@ -179,12 +179,12 @@ class TorchDebias:
     def _blockwise(self, work: Callable[[slice], Tensor], n: int) -> Floats:
         @torch.no_grad()
         def all_of(size: int) -> Floats:
-            return np.concatenate([work(at).cpu().double().numpy() for at in _slices(n, size)])
+            return np.concatenate([work(at).cpu().double().numpy() for at in slices(n, size)])
 
         return shrinking(all_of, _BLOCK, "the net")[0]
 
     def _enter(self, x: Array) -> Tensor:
-        return self.layout.enter(_tensor(x).to(self.device))
+        return self.layout.enter(floats(x).to(self.device))
 
     def arrays(self) -> dict[str, Array]:
         """The weights of the nets."""
@@ -205,12 +205,3 @@ class Resampled(TorchLearner):
 
     table: Indices
     share: Floats
-
-
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, n)) for start in range(0, max(n, 1), size))
-
-
-def _tensor(x: Array) -> Tensor:
-    found = np.ascontiguousarray(x, dtype=np.float32)
-    return torch.from_numpy(found if found.flags.writeable else found.copy())

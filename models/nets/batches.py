@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -94,3 +95,14 @@ def _storable(x: Array) -> Array:
         dtype = np.int32 if x.dtype.itemsize == 2 else np.int64  # not all torch does takes these
     found = np.ascontiguousarray(x, dtype=dtype)
     return found if found.flags.writeable else found.copy()
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Stretches of n rows, at least one even where there are none."""
+    return (slice(start, min(start + size, n)) for start in range(0, max(n, 1), size))
+
+
+def floats(x: Array, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Stored rows as a tensor in single or double precision; a copy only where it must be one."""
+    found = np.ascontiguousarray(x, dtype=np.float64 if dtype == torch.float64 else np.float32)
+    return torch.from_numpy(found if found.flags.writeable else found.copy())

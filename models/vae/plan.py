@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...inference.schedule import Settings
+from ..nets.sizes import batch_for, channels_for, epochs_for, latents_for, net_for, steps_of
 
 
 @dataclass(frozen=True)
@@ -42,22 +43,20 @@ def plan(
         timed: whether a budget ends the fit; without one, `max_epochs` does.
     """
     if net == "auto":
-        net = "conv" if shape and min(shape[1:]) >= 12 else "mlp"
+        net = net_for(shape)
     if latent_dim is None:
-        latent_dim = 32 if values >= 256 else max(1, min(values - 1, round(2 * math.sqrt(values))))
+        latent_dim = latents_for(values)
     if hidden is None:
         width = 64 if n < 1000 else 128 if values < 64 else 300
         hidden = (256,) if net == "conv" else (width, width)
     if channels is None:
-        # As many halvings as leave a picture of about 7 x 7.
-        halvings = max(1, round(math.log2(min(shape[1:]) / 7))) if shape else 1
-        channels = tuple(16 * 2**i for i in range(halvings))
+        channels = channels_for(shape)
     if batch_size is None:
-        batch_size = min(128, max(16, 2 ** round(math.log2(max(n, 1) / 16))))
-    steps = max(1, n // min(batch_size, max(n, 1)))
+        batch_size = batch_for(n)
+    steps = steps_of(n, batch_size)
     if max_epochs is None:
         wanted = 3000 if n < 5000 else 10_000 if net == "conv" else 20_000
-        max_epochs = 1_000_000 if timed else math.ceil(wanted / steps)
+        max_epochs = epochs_for(wanted, steps, timed=timed)
     return Plan(
         net=net,
         latent=_whole(latent_dim if isinstance(latent_dim, Sequence) else (latent_dim,)),
