@@ -369,3 +369,36 @@ def test_any_text_survives(rows):
         for name in ("t", "b"):
             if data.schema[name].kind in ("binary", "categorical"):
                 np.testing.assert_array_equal(back[name], data.columns[name])
+
+
+def test_one_value_far_out_leaves_the_scale_of_the_others():
+    x = np.random.default_rng(0).normal(3.0, 2.0, 500)
+    clean = Codec.fit(as_dataset(x[:, None]))
+    far = Codec.fit(as_dataset(np.append(x, 1e6)[:, None]))
+    z, other = (codec.encode(as_dataset(x[:, None])).x for codec in (clean, far))
+    assert other.std() == pytest.approx(z.std(), rel=0.1)
+    assert abs(other.mean()) < 0.1
+    assert far.encode(as_dataset(np.array([[1e6]]))).x.max() < 30  # nor does it stand alone
+
+
+@pytest.mark.parametrize(("kind", "far"), [("real", 1e6), ("positive", 1e60)])
+def test_a_column_with_a_value_far_out_is_mapped_one_to_one(kind, far):
+    v = np.append(np.random.default_rng(0).gamma(9.0, size=300), far)
+    data = as_dataset({"a": v}).override({"a": {"kind": kind}})
+    codec = Codec.fit(data)
+    warp, h = codec.warps[0], 1e-6
+    assert warp.bend > 0
+    np.testing.assert_allclose(codec.decode(codec.encode(data))["a"], v, rtol=1e-9)
+    # The slope is that of the map, by differences, on both sides of the bend and far beyond.
+    at = np.array([2.0, 9.0, 14.0, 40.0, 1e3, 1e5])
+    (low, _), (high, _) = (warp.forward(at * (1 + s * h), 0.5) for s in (-1, 1))
+    slope = warp.forward(at, 0.5)[1]
+    np.testing.assert_allclose(np.exp(slope), (high - low) / (2 * h * at), rtol=1e-4)
+
+
+def test_two_clusters_are_no_value_far_out():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(1000) < 0.5, rng.normal(0, 1e-3, 1000), rng.normal(100, 10, 1000))
+    codec = Codec.fit(as_dataset(x[:, None]))
+    assert codec.warps[0].bend == 0
+    assert codec.encode(as_dataset(x[:, None])).x.std() == pytest.approx(1.0)

@@ -70,7 +70,8 @@ class Codec:
 
         Args:
             data: a table.
-            scaling: "standard" gives continuous columns mean 0 and variance 1.
+            scaling: "standard" gives continuous columns mean 0 and variance 1, or, where a few
+                values alone would set these, those of the others (see `warp`).
             discrete: "native" keeps level numbers, "dequantised" makes them continuous.
             weights: (n,) weights of the rows; those of weight 0 do not count.
 

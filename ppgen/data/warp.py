@@ -1,10 +1,20 @@
-"""The map of one continuous column, z = (g(v) - shift) / scale; `codec` says what v and g are."""
+"""The map of one continuous column, z = (g(v) - shift) / scale; `codec` says what v and g are.
+
+Shift and scale are mean and standard deviation, unless a few values alone set these. Then they are
+read off the ranks of the others, and what lies far out is drawn in,
+
+    z' = sign(z) (b + log(1 + |z| - b)) for |z| > b,          log |dz'/dz| = -log(1 + |z| - b),
+
+so that one value of 1e6 leaves the other rows of its column the scale that they have without it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -16,6 +26,10 @@ from .schema import DISCRETE, MASS, Column
 INSIDE = (
     2.0**-20
 )  # places in a cell keep this far from its edges, or rounding errors would leave the cell
+_OUTER, _FEWEST = 0.01, 2.5  # share of the rows beyond each of the ranks a robust scale is read at
+_ALONE = 3.0  # times that scale, above which a standard deviation is that of a few values
+_BEND = 5.0  # in such columns
+_FARTHEST = 700.0  # exp of more than this overflows
 _PLACES = tuple((np.arange(64) + 0.5) / 64)  # where cells are looked at for their spread
 
 
@@ -29,6 +43,8 @@ class Warp:
         cut: where a circle is opened.
         origin: a value on the grid of a rounded column.
         start: where the values of a circular column begin: they lie in [start, start + period).
+        bend: |z| from which on it grows as a logarithm, where a few values would else stand
+            thousands of deviations away; 0 for none.
     """
 
     column: Column
@@ -37,6 +53,7 @@ class Warp:
     cut: float = 0.0
     origin: float = 0.0
     start: float = 0.0
+    bend: float = 0.0
 
     @classmethod
     def fit(
@@ -65,12 +82,10 @@ class Warp:
                 share = np.tile(np.bincount(group, share), len(_PLACES))
             places = _PLACES if warp.noisy else (0.5,)
             y = np.concatenate([warp.forward(v, place)[0] for place in places])
-        # Two passes about a value of the data: no digits are lost to a large offset.
-        near = float(y[0])
-        shift = near + float(np.average(y - near, weights=share))
-        scale = float(np.sqrt(np.average((y - shift) ** 2, weights=share) + spread))
+        shift, scale, alone = _standard(y, share, spread)
         usable = scale > 0 and np.isfinite(scale)
-        return replace(warp, shift=shift, scale=scale if usable else 1.0)
+        bend = _BEND if alone else 0.0
+        return replace(warp, shift=shift, scale=scale if usable else 1.0, bend=bend)
 
     @property
     def noisy(self) -> bool:
@@ -84,8 +99,8 @@ class Warp:
 
     @property
     def linear(self) -> bool:
-        """Whether g is the identity."""
-        return self.column.kind == "real"
+        """Whether z is (v - shift) / scale."""
+        return self.column.kind == "real" and not self.bend
 
     @cached_property
     def bijection(self) -> Bijection:
@@ -119,11 +134,19 @@ class Warp:
             values = np.where(outside, self._inside(), values)
         y, log_slope = self.bijection.forward(self._fill(values, places))
         log_slope = np.where(outside, -np.inf, log_slope - np.log(self.scale))
-        return (y - self.shift) / self.scale, log_slope
+        z = (y - self.shift) / self.scale
+        if self.bend:
+            beyond = np.maximum(np.abs(z) - self.bend, 0.0)
+            log_slope = log_slope - np.log1p(beyond)
+            z = np.clip(z, -self.bend, self.bend) + np.sign(z) * np.log1p(beyond)
+        return z, log_slope
 
     def inverse(self, z: Floats) -> Floats:
         """Values of z, on their grid, inside their bounds; level numbers for a discrete column."""
         column = self.column
+        if self.bend:
+            beyond = np.clip(np.abs(z) - self.bend, 0.0, _FARTHEST)
+            z = np.clip(z, -self.bend, self.bend) + np.sign(z) * np.expm1(beyond)
         v = self.bijection.inverse(z * self.scale + self.shift)
         if column.kind in MASS:
             v = np.floor(v)
@@ -149,6 +172,7 @@ class Warp:
             "cut": self.cut,
             "origin": self.origin,
             "start": self.start,
+            "bend": self.bend,
         }
 
     @classmethod
@@ -189,6 +213,29 @@ class Warp:
             if all(_multiple(x, unit) for x in (width, self.origin)):
                 return np.round(v, digits)
         return v
+
+
+def _standard(y: Floats, share: Floats, more: float) -> tuple[float, float, bool]:
+    """Centre and scale of values y, and whether a few values alone would have set them.
+
+    They are the mean and the standard deviation (`more` is added to the variance); or, where a few
+    values make that more than `_ALONE` times what the others say, the median and (q - q') / 2c,
+    with q and q' the values at the ranks `_OUTER` from either end (of few rows the third one), and
+    c that quantile of a standard normal.
+    """
+    # Two passes about a value of the data: no digits are lost to a large offset.
+    near = float(y[0])
+    mean = near + float(np.average(y - near, weights=share))
+    deviation = float(np.sqrt(np.average((y - mean) ** 2, weights=share) + more))
+    order = np.argsort(y, kind="stable")
+    ranks = np.cumsum(share[order]) / share.sum()
+    outer = min(max(_OUTER, _FEWEST / share.sum()), 0.25)
+    at = np.searchsorted(ranks, (outer, 0.5, 1 - outer)).clip(max=len(y) - 1)
+    low, median, high = y[order[at]].tolist()
+    robust = math.hypot((high - low) / (2 * NormalDist().inv_cdf(1 - outer)), math.sqrt(more))
+    if robust > 0 and high > low and not deviation <= _ALONE * robust:
+        return median, robust, True
+    return mean, deviation, False
 
 
 def _multiple(x: float, unit: float) -> bool:
