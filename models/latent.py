@@ -15,6 +15,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from ..context import refuse_unused
 from ..data import Dataset, Encoded, ImageCodec
 from ..errors import InputError
 from ..estimator import Estimator
@@ -101,6 +102,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
         return self._encode(data, draw=None)
 
     def _context(self, y: Any, n: int, *, one_for_all: bool = False) -> Floats | None:
+        refuse_unused(self, y)
         if self.context_ is None:
             return None
         if y is None:

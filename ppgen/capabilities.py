@@ -11,6 +11,8 @@ from typing import Literal
 
 from .density import Kind
 
+TRAINED = ("validation", "budget", "checkpoint_dir")  # what nets use of what `fit` takes
+
 
 @dataclass(frozen=True)
 class Capabilities:
@@ -36,6 +38,7 @@ class Capabilities:
         images: whether images are modelled as such.
         engines: names of the inference engines, the default first.
         backends: where the model is written as a pair, the default first.
+        uses: which of `validation`, `budget` and `checkpoint_dir` play a part in `fit`.
         min_rows: the fewest rows that can be fitted.
     """
 
@@ -54,6 +57,7 @@ class Capabilities:
     images: bool = False
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     min_rows: int = 2
 
     def __post_init__(self) -> None:

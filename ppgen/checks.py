@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,20 @@ def given_row(schema: Schema, codec: Codec, given: Mapping[str, Any]) -> Encoded
             "follows from it. Give values that occur in the data."
         )
     return encoded
+
+
+def unused_reasons(used: Collection[str], who: str, **given: Any) -> list[Reason]:
+    """What of `given` (None where it was not) plays no part in a fit that looks at `used`."""
+    why = {
+        "validation": "rows to stop early by were given, and it does not stop early",
+        "budget": "a budget was given, and it is fitted in closed form, however long that takes",
+        "checkpoint_dir": "a folder to go on from was given, and it keeps no state in between",
+    }
+    return [
+        Reason("ok", f"{name} plays no part in the fit of {who}: {why[name]}.")
+        for name, value in given.items()
+        if value is not None and name not in used
+    ]
 
 
 def column_reasons(schema: Schema) -> list[Reason]:

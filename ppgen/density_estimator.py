@@ -22,6 +22,7 @@ from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .checks import given_row, seed_of
+from .context import refuse_unused
 from .data import Codec, Dataset, Encoded
 from .density import LogDensity
 from .errors import InputError
@@ -56,7 +57,16 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
 
     def log_density(self, X: Any, y: Any = None) -> LogDensity:
         """How likely each row is, in nats and in the units of the data, with what that number
-        claims."""
+        claims.
+
+        Args:
+            X: rows as in `fit`.
+            y: for a conditional fit, what to condition on, one a row; None averages over the `y`
+                that were fitted.
+
+        Raises:
+            InputError: if the rows are not those of the fit, or y is given to a fit of X alone.
+        """
         check_is_fitted(self)
         return self._score_rows(self._dataset(X, reset=False), y)
 
@@ -65,12 +75,12 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
         return np.asarray(self.log_density(X, y).values, dtype=np.float64)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean log density a row, in nats."""
-        return float(
-            np.mean(
-                self.score_samples(X, y if getattr(self, "context_", None) is not None else None)
-            )
-        )
+        """Mean log density a row, in nats.
+
+        As scikit-learn hands labels to every score, `y` is ignored where the fit is of X alone.
+        """
+        conditional = getattr(self, "context_", None) is not None
+        return float(np.mean(self.score_samples(X, y if conditional else None)))
 
     def sample(
         self,
@@ -104,6 +114,7 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
             seed_of(self.random_state if random_state is None else random_state)
         )
         fixed = None if given is None else self._given(given)
+        refuse_unused(self, y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
         return self._sample(int(n), rng, fixed, context)
 

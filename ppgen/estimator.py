@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .artifact import Arrays, digest, fingerprint
 from .capabilities import Capabilities
 from .checkpoint import Checkpoints
-from .checks import check_no_gaps, check_weights, column_reasons, seed_of
+from .checks import check_no_gaps, check_weights, column_reasons, seed_of, unused_reasons
 from .context import Context
 from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
@@ -103,6 +103,9 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             budget: a duration such as "60s" that the fit plans to end within.
             progress: show a bar on a terminal.
 
+        Of validation, checkpoint_dir and budget, what plays no part in this family's fits
+        (`capabilities.uses`) is named in the verdict.
+
         Raises:
             InputError: if what was given cannot be modelled.
             FitError: if the fit failed.
@@ -146,6 +149,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             reasons = list(self._fit(encoded, weights, context, told))
             if self.capabilities.density is not None:
                 reasons = [*column_reasons(self.schema_), *reasons]
+            reasons += unused_reasons(
+                self._uses(),
+                type(self).__name__,
+                validation=validation,
+                budget=budget,
+                checkpoint_dir=checkpoint_dir,
+            )
         self.verdict_ = Verdict.of(reasons)
         self.trace_ = told.trace
         self.fit_seconds_ = clock.seconds()
@@ -195,6 +205,10 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
                 "case."
             )
         return data
+
+    def _uses(self) -> tuple[str, ...]:
+        """Which of `validation`, `budget` and `checkpoint_dir` these settings look at."""
+        return self.capabilities.uses
 
     def _conditions_on(self, y: Any) -> bool:
         """Whether `y` is what the rows are modelled given."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from .cells import cell_average
+from .context import given
 from .data import Dataset, Encoded
 from .density import LogDensity
 
@@ -40,10 +41,7 @@ def score_rows(estimator: DensityEstimator, data: Dataset, y: Any) -> LogDensity
 
 
 def _blocks(estimator: DensityEstimator, data: Dataset, y: Any) -> Iterator[tuple[Floats, Floats]]:
-    fitted_context = estimator.context_
-    context = None
-    if fitted_context is not None and y is not None:
-        context = fitted_context.encode(y, len(data))
+    context = given(estimator, y, len(data))
     for start in range(0, len(data), _BLOCK):
         rows = slice(start, start + _BLOCK)
         block = data if len(data) <= _BLOCK else data.take(rows)

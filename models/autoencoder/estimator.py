@@ -11,8 +11,9 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
-from ...capabilities import Capabilities
+from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
+from ...context import refuse_unused
 from ...data import Dataset, Encoded
 from ...errors import InputError
 from ...fitting import Fit
@@ -74,7 +75,13 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
 
     name: ClassVar[str] = "autoencoder"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        density=None, discrete="native", scaling="standard", weights=True, latents=True, images=True
+        density=None,
+        discrete="native",
+        scaling="standard",
+        weights=True,
+        latents=True,
+        images=True,
+        uses=TRAINED,
     )
 
     def __init__(
@@ -122,9 +129,10 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
 
         Args:
             X: rows as in `fit`.
-            y: ignored.
+            y: None; the codes are of X alone.
         """
         check_is_fitted(self)
+        refuse_unused(self, y)
         data = self._middle(self._dataset(X, reset=False))
         errors: Floats = self.nets_.errors(self.layout_.stored(data))
         return errors

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...artifact import Arrays, digest
-from ...capabilities import Capabilities
+from ...capabilities import TRAINED, Capabilities
 from ...data import Dataset, Encoded
 from ...errors import InputError
 from ...fitting import Fit
@@ -87,6 +87,7 @@ class DebiasingVAE(DebiasedClassifier):
         latents=True,
         images=True,
         engines=("gradient",),
+        uses=TRAINED,
     )
 
     def __init__(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...artifact import Arrays
-from ...capabilities import Capabilities
+from ...capabilities import TRAINED, Capabilities
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
@@ -55,6 +55,7 @@ class NormalizingFlow(DensityEstimator):
         conditions=False,
         engines=("svi",),
         backends=BACKENDS,
+        uses=TRAINED,
     )
 
     def __init__(

@@ -73,6 +73,7 @@ class GaussianMixture(DensityEstimator):
         draws=True,
         engines=("em", "svi", "nuts"),
         backends=("numpyro", "pyro"),
+        uses=("budget", "checkpoint_dir"),
     )
 
     def __init__(
@@ -162,6 +163,10 @@ class GaussianMixture(DensityEstimator):
             )
         self._set(mixture)
         return reasons
+
+    def _uses(self) -> tuple[str, ...]:
+        # The other engines keep no state.
+        return self.capabilities.uses if self.engine == "svi" else ("budget",)
 
     def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
         return posterior(self._predictive(), data.x, data.codes)[1]

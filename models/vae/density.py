@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ...cells import Floats
+from ...context import given
 from ...data import Dataset, Encoded, ImageCodec, row_hashes
 from ...data.hashing import mix
 from ...density import LogDensity
@@ -113,9 +114,8 @@ def _summed(
     vae: VAE, data: Dataset, encoded: Encoded, y: Any, method: str, samples: int, show: bool
 ) -> tuple[Weights, str]:
     """Given y, or the sum over the y that were fitted: p(x) = sum_y p(y) p(x | y)."""
-    fitted = vae.context_
-    if fitted is None or y is not None:
-        context = None if fitted is None else fitted.encode(y, len(data))
+    fitted, context = vae.context_, given(vae, y, len(data))
+    if fitted is None or context is not None:
         return _weights(vae, data, encoded, context, method, samples, show)
     found, shares, words = [], fitted.table()[1], ""
     for row in fitted.table()[0]:

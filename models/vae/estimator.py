@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
-from ...capabilities import Capabilities
+from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
 from ...data import Dataset, Encoded, ImageCodec
 from ...density import LogDensity
@@ -80,6 +80,7 @@ class VAE(LatentEstimator, DensityEstimator):
         images=True,
         engines=("gradient",),
         backends=BACKENDS,
+        uses=TRAINED,
     )
 
     def __init__(

@@ -34,6 +34,7 @@ from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
+from ..context import refuse_unused
 from ..data import Dataset
 from ..errors import InputError
 from ..estimator import Estimator
@@ -77,6 +78,7 @@ def to_datatree(
     from xarray import DataTree
 
     check_is_fitted(estimator)
+    refuse_unused(estimator, y)
     data = estimator._dataset(X, reset=False)
     groups: dict[str, dict[str, Any]] = {}
     attrs: dict[str, dict[str, Any]] = {"/": _about(estimator)}

@@ -56,7 +56,10 @@ def fit(
     y, validation = None, valid
     if chosen.capabilities.supervised:
         y, validation = _labelled(model, train, valid)
-    estimator: Any = chosen(**own, random_state=seed).fit(
+    estimator: Any = chosen(**own, random_state=seed)
+    if "validation" not in estimator._uses():
+        validation = None
+    estimator.fit(
         train, y, validation=validation, budget=budget, checkpoint_dir=checkpoints, progress=True
     )
     scored = None if test is None else _scored(test, seed)

@@ -144,12 +144,12 @@ def _fitted(
     store.log("fit", cell)
     peak = Peak()
     model = registry.get(cell.model)(**cell.settings, random_state=cell.seed)
-    model.fit(
-        train,
-        validation=valid if len(valid) else None,
-        checkpoint_dir=place / "checkpoints",
-        budget=cell.budget,
-    )
+    told = {
+        "validation": valid if len(valid) else None,
+        "checkpoint_dir": place / "checkpoints",
+        "budget": cell.budget,
+    }
+    model.fit(train, **{name: told[name] for name in model._uses()})
     write_json(place / FIT, {"memory": peak.bytes()})
     model.save(run)
     return model
