@@ -1,5 +1,5 @@
-"""Nothing that was asked for is ignored: what a fit cannot do with an argument is refused, and it is
-said how to have it."""
+"""Nothing that was asked for is ignored: what a fit cannot do with an argument is refused, and how
+to have it is said."""
 
 from __future__ import annotations
 
