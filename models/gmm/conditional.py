@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...covariance import root
 from .em import table_columns
 from .kernel import responsibilities
 from .missing import Patterns, fill
@@ -65,11 +66,11 @@ def impute(
         filled = fill(mixture, x[rows], columns[rows], local, observed)
         r, _ = responsibilities(np, filled.joint)
         chosen = None if rng is None else _draw_rows(r, rng)
-        if chosen is None:
+        if rng is None or chosen is None:
             values = np.einsum("nk,nkd->nd", r, filled.mean)
         else:
             values = filled.mean[np.arange(len(rows)), chosen]
-            values = values + _noise(filled.covariance[local, chosen], rng)
+            values = values + _noise(filled.covariance, local, chosen, rng)
         gaps = ~observed[local]
         part = x[rows]
         part[gaps] = values[gaps]
@@ -96,10 +97,10 @@ def sample(
         return impute(mixture, np.tile(row, (n, 1)), np.tile(row_codes, (n, 1)), rng)
     component = rng.choice(k, size=n, p=mixture.weights / mixture.weights.sum())
     x = mixture.means[component].copy()
-    covariances = mixture.full_covariances()
+    factors = root(mixture.full_covariances())
     for c in range(k):
         rows = component == c
-        x[rows] += rng.standard_normal((int(rows.sum()), d)) @ np.linalg.cholesky(covariances[c]).T
+        x[rows] += rng.standard_normal((int(rows.sum()), d)) @ factors[c].T
     codes = np.empty((n, len(mixture.probs)), np.int32)
     for j, table in enumerate(mixture.probs):
         codes[:, j] = _draw_rows(table[component], rng)
@@ -113,9 +114,16 @@ def _draw_rows(shares: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
     return np.asarray((point >= edges).sum(axis=1).clip(max=shares.shape[1] - 1), dtype=np.intp)
 
 
-def _noise(covariances: Floats, rng: np.random.Generator | None) -> Floats:
-    """A draw from N(0, C) for each of the positive semidefinite C (n, d, d)."""
-    assert rng is not None
-    values, vectors = np.linalg.eigh(covariances)
-    scaled = np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(values.shape)
-    return np.asarray(np.einsum("nij,nj->ni", vectors, scaled))
+def _noise(
+    covariances: Floats,
+    pattern: NDArray[np.intp],
+    component: NDArray[np.intp],
+    rng: np.random.Generator,
+) -> Floats:
+    """(n, d) draws from N(0, C), with C of the pattern and the component of each row among (p, k,
+    d, d)."""
+    k, d = covariances.shape[1:3]
+    used, which = np.unique(pattern * k + component, return_inverse=True)
+    factors = root(covariances[used // k, used % k])
+    z = rng.standard_normal((len(pattern), d))
+    return np.asarray(np.einsum("nij,nj->ni", factors[which.reshape(-1)], z))

@@ -65,6 +65,11 @@ class Rows:
         return len(self.x)
 
     @property
+    def spread(self) -> Floats:
+        """(d,) standard deviations of the columns; 1 where there is none."""
+        return np.sqrt(np.where(self.variance > 0, self.variance, 1.0))
+
+    @property
     def v(self) -> Floats:
         return np.ones(len(self.x)) if self.weights is None else self.weights
 

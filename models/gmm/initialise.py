@@ -141,8 +141,7 @@ def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> N
 
 def _features(rows: Rows) -> Floats:
     """Standardised columns and indicators, in which distances between rows mean something."""
-    scale = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
-    blocks = [(rows.filled() - rows.mean) / scale]
+    blocks = [(rows.filled() - rows.mean) / rows.spread]
     for j, levels in enumerate(rows.n_levels):
         blocks.append(np.eye(levels + 2)[rows.columns[:, j]][:, :levels] / np.sqrt(2))
     return np.concatenate(blocks, axis=1)
@@ -150,7 +149,6 @@ def _features(rows: Rows) -> Floats:
 
 def nearest(rows: Rows, means: Floats) -> NDArray[np.intp]:
     """(n,) which of the means (k, d) each row is nearest to, in standardised columns."""
-    scale = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
-    x, centres = rows.filled() / scale, means / scale
+    x, centres = (rows.filled() - rows.mean) / rows.spread, (means - rows.mean) / rows.spread
     distances = -2 * x @ centres.T + (centres**2).sum(axis=1)
     return np.asarray(distances.argmin(axis=1), dtype=np.intp)

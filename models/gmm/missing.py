@@ -7,7 +7,8 @@ M Sigma M + I - M. Then
     E[x | x_o]   = mu + Sigma A^-1 e,
     Cov[x | x_o] = Sigma - Sigma M A^-1 M Sigma,
 
-which is one shape for every pattern of gaps, so that patterns are handled in batches (Ghahramani
+which is one shape for every pattern of gaps, so that patterns are handled in batches, computed on
+correlations, so that units do not matter (Ghahramani
 and Jordan, "Supervised learning from incomplete data via an EM approach", 1994,
 https://papers.nips.cc/paper/1993/hash/f2201f5191c4e92cc5af043eebfd0946-Abstract.html).
 """
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...covariance import correlations
 from .kernel import Moments, add, responsibilities
 from .parameters import Floats, Mixture
 
@@ -82,14 +84,16 @@ def fill(
     """Densities and conditional moments of rows x (n, d); `local` numbers their patterns among
     `observed` (p, d)."""
     k, d = mixture.means.shape
-    sigma = mixture.full_covariances()
+    sigma, spread = correlations(mixture.full_covariances())
     m = observed[:, None, :].astype(np.float64)
     A = sigma * (m[..., :, None] * m[..., None, :]) + (1 - m)[..., None] * np.eye(d)
     inverse = np.linalg.inv(A) * (m[..., :, None] * m[..., None, :])
     gain = sigma @ inverse
-    covariance = sigma - gain @ sigma
-    log_det = np.linalg.slogdet(A)[1]
-    e = np.where(np.isnan(x)[:, None, :], 0.0, x[:, None, :] - mixture.means)
+    # What is observed has no variance; what rounding leaves there must not be taken for one.
+    free = (1 - m) * spread
+    covariance = (sigma - gain @ sigma) * (free[..., :, None] * free[..., None, :])
+    log_det = np.linalg.slogdet(A)[1] + 2 * observed @ np.log(spread).T
+    e = np.where(np.isnan(x)[:, None, :], 0.0, (x[:, None, :] - mixture.means) / spread)
     joint = np.empty((len(x), k))
     mean = np.empty((len(x), k, d))
     for p in range(len(observed)):
@@ -97,7 +101,8 @@ def fill(
         part = e[rows].transpose(1, 0, 2)
         distance = ((part @ inverse[p]) * part).sum(axis=2)
         joint[rows] = -0.5 * (distance.T + log_det[p] + observed[p].sum() * np.log(2 * np.pi))
-        mean[rows] = mixture.means + (part @ np.swapaxes(gain[p], 1, 2)).transpose(1, 0, 2)
+        mean[rows] = (part @ np.swapaxes(gain[p], 1, 2)).transpose(1, 0, 2)
+    mean = mixture.means + spread * mean
     with np.errstate(divide="ignore"):
         joint += np.log(mixture.weights)
         for j, table in enumerate(mixture.probs):

@@ -39,7 +39,7 @@ def split_and_merge(
         for a, b, c in _candidates(pairs, splits, k):
             if search.out_of_time():
                 return mixture
-            moved = split(merge(mixture, a, b), c if c < b else c - 1, rng)
+            moved = split(merge(mixture, a, b), c if c < b else c - 1, rows.spread, rng)
             # A move that is behind after a short run on few rows is not worth a long one.
             tried, _ = search.run(short, moved, _SHORT_ITER)
             gain = _mean(short, tried) - _mean(short, mixture)
@@ -130,9 +130,9 @@ def merge(mixture: Mixture, a: int, b: int) -> Mixture:
     return Mixture(weights, means, covariances, mixture.covariance_type, tuple(probs)).take(kept)
 
 
-def split(mixture: Mixture, c: int, rng: np.random.Generator) -> Mixture:
-    """Component c as two, half a standard deviation to either side along its longest axis; the
-    second comes last."""
+def split(mixture: Mixture, c: int, unit: Floats, rng: np.random.Generator) -> Mixture:
+    """Component c as two, half a standard deviation to either side along its longest axis, columns
+    measured in `unit` (d,); the second comes last."""
     k, d = mixture.means.shape
     both = mixture.take(np.append(np.arange(k), c))
     weights = both.weights.copy()
@@ -140,10 +140,10 @@ def split(mixture: Mixture, c: int, rng: np.random.Generator) -> Mixture:
     means = both.means.copy()
     covariances = both.covariances.copy()
     if d:
-        values, vectors = np.linalg.eigh(mixture.full_covariances()[c])
+        values, vectors = np.linalg.eigh(mixture.full_covariances()[c] / np.outer(unit, unit))
         # Mostly along the longest axis, with some chance of another, so that repeated tries differ.
         axis = d - 1 if rng.random() < 0.7 else int(rng.integers(d))
-        step = np.sqrt(values[axis]) * vectors[:, axis]
+        step = unit * np.sqrt(max(values[axis], 0.0)) * vectors[:, axis]
         means[c] = mixture.means[c] + 0.7 * step
         means[k] = mixture.means[c] - 0.7 * step
         if mixture.covariance_type == "full":

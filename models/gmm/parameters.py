@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...covariance import correlations
+
 Floats = NDArray[np.float64]
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
 COVARIANCE_TYPES: tuple[CovarianceType, ...] = ("full", "tied", "diag", "spherical")
@@ -72,8 +74,9 @@ class Mixture:
         """In scikit-learn's shapes: upper triangular U with Sigma^-1 = U U^T, or 1 / sigma."""
         if self.covariance_type in ("diag", "spherical"):
             return 1 / np.sqrt(self.covariances)
-        lower = np.linalg.cholesky(self.covariances)
-        return np.swapaxes(np.linalg.inv(lower), -1, -2)
+        unitless, spread = correlations(self.covariances)
+        lower = np.linalg.cholesky(unitless)
+        return np.swapaxes(np.linalg.inv(lower), -1, -2) / spread[..., :, None]
 
     def whitening(self, shift: Floats) -> Whitening:
         """The whitening of rows that have had `shift` (d,) taken off."""

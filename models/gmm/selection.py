@@ -70,7 +70,7 @@ def choose(
         tried = [best_start(sample, k, plain, rng)]
         if before is not None:
             worst = misfit(before, sample, sample.score(before)[0])[0]
-            tried.append(search.run(sample, split(before, worst, rng), 200)[0])
+            tried.append(search.run(sample, split(before, worst, sample.spread, rng), 200)[0])
         scored = [(criteria(sample, mixture), mixture) for mixture in tried]
         score, before = max(scored, key=lambda pair: pair[0].log_likelihood)
         table.append(score)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..covariance import root
 from ..data import Dataset, as_dataset
 from ..data.conform import is_one_image
 from ..data.stacking import nested_shape
@@ -96,8 +97,9 @@ def latent_draws(
         return codes[rng.choice(len(codes), n, replace=len(codes) < n)]
     if len(codes) < 2:
         raise InputError(f"{len(codes)} row given; a Gaussian of codes needs at least 2.")
-    covariance = np.atleast_2d(np.cov(codes, rowvar=False))
-    return rng.multivariate_normal(codes.mean(axis=0), covariance, size=n, method="eigh")
+    factor = root(np.atleast_2d(np.cov(codes, rowvar=False)))
+    noise = rng.standard_normal((n, codes.shape[1])) @ factor.T
+    return np.asarray(codes.mean(axis=0) + noise)
 
 
 def source_of(model: Any, draws: Draws | None, otherwise: Draws) -> Draws:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..covariance import root
 from .axis import shortened
 from .style import ACCENT, REAL, figure, styled
 
@@ -47,8 +48,7 @@ def plot_mixture(
             x, y = np.asarray(rows, np.float64)[:, list(columns)].T
             axes.scatter(x, y, s=6, color=REAL, alpha=0.6, linewidths=0, rasterized=True)
         for weight, mean, covariance in zip(w, m, s, strict=True):
-            values, vectors = np.linalg.eigh(covariance)
-            shape = vectors * np.sqrt(np.clip(values, 0, None)) @ circle
+            shape = root(covariance) @ circle
             strength = 0.25 + 0.75 * float(weight / w.max())
             for radius in _RADII:
                 line = mean[:, None] + radius * shape
