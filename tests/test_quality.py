@@ -7,7 +7,7 @@ import pytest
 
 from ppgen.analysis.association import associations, correlation_ratio, cramers_v, pairs
 from ppgen.analysis.features import Features
-from ppgen.analysis.quality import c2st, copies, energy_distance, neighbour_scores, sample_quality
+from ppgen.analysis.quality import copies, energy_distance, neighbour_scores, sample_quality
 from ppgen.data import as_dataset
 from ppgen.errors import InputError
 
@@ -131,13 +131,6 @@ def test_energy_distance_is_unbiased():
 def test_copies_with_ties_count_half():
     train = np.zeros((20, 1))
     assert copies(train, np.zeros((10, 1)), np.zeros((10, 1))) == (0.5, 0.5)
-
-
-def test_c2st_uses_levels_as_levels():
-    rng = np.random.default_rng(0)
-    a = rng.integers(0, 6, (400, 1)).astype(float)
-    b = 2.0 * rng.integers(0, 3, (400, 1))
-    assert c2st(a, b, [True])[0] > 0.7
 
 
 def test_associations_against_closed_forms():

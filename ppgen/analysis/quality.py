@@ -5,7 +5,7 @@ with rows it was trained on in the place of generated ones. A score means someth
 control.
 
     c2st         area under the ROC curve of boosted trees that tell generated from real rows; 0.5:
-                 they cannot.
+                 they cannot (see `ppgen.goodness`).
     c2st_acc     their accuracy.
     precision    share of generated rows within a real row's k-nearest-neighbour ball.
     density      mean number of such balls a generated row lies in, over k.
@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from ..data import Dataset
 from ..errors import InputError
+from ..goodness import two_sample
 from .association import associations
 from .features import Features
 
@@ -92,11 +93,11 @@ def sample_quality(
     real, fake, seen = (_subset(d, n, rng) for d in (held_out, generated, train))
     tables = [features.table(d) for d in (real, fake, seen)]
     spaces = [features.space(d) for d in (real, fake, seen)]
-    levels = [not f.is_number and len(f.levels) < 254 for f in features.columns]
+    levels = [not f.is_number for f in features.columns]
     found: dict[str, Score] = {}
-    value, control = (c2st(tables[0], other, levels, seed) for other in tables[1:])
-    found["c2st"] = Score(value[0], control[0], "low")
-    found["c2st_acc"] = Score(value[1], control[1], "low")
+    told, control = (two_sample(tables[0], t, seed, levels=levels, most=n) for t in tables[1:])
+    found["c2st"] = Score(told.auc, control.auc, "low")
+    found["c2st_acc"] = Score(told.accuracy, control.accuracy, "low")
     value3, control3 = (neighbour_scores(spaces[0], other) for other in spaces[1:])
     for i, name in enumerate(("precision", "density", "coverage")):
         found[name] = Score(value3[i], control3[i], "control" if name == "density" else "high")
@@ -112,28 +113,6 @@ def sample_quality(
     pool = features.space(_subset(train, min(len(train), _MAX_TRAIN), rng))
     found["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
     return found
-
-
-def c2st(a: Floats, b: Floats, levels: list[bool], seed: int = 0) -> tuple[float, float]:
-    """Area under the curve, and accuracy, of cross-validated trees that tell rows a from b."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.metrics import accuracy_score, roc_auc_score
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
-    x = np.concatenate([a, b])
-    y = np.repeat([0, 1], [len(a), len(b)])
-    trees = HistGradientBoostingClassifier(
-        max_iter=50,
-        learning_rate=0.15,
-        max_leaf_nodes=15,
-        min_samples_leaf=max(3, min(20, len(x) // 25)),
-        categorical_features=np.array(levels) if any(levels) else None,
-        early_stopping=False,
-        random_state=seed,
-    )
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    p = cross_val_predict(trees, x, y, cv=folds, method="predict_proba")[:, 1]
-    return float(roc_auc_score(y, p)), float(accuracy_score(y, p > 0.5))
 
 
 def neighbour_scores(real: Floats, fake: Floats, k: int = NEIGHBOURS) -> tuple[float, float, float]:
