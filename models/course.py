@@ -20,17 +20,26 @@ _SOME = 2000  # rows that overfitting is looked for on
 _FEW = 20  # rows below which none are held out
 
 
-def held_out(hashes: NDArray[np.uint64], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which rows are held out: a tenth (a fifth of few rows, none of very few); equal rows go
-    together."""
-    n = len(hashes)
+def held_out(units: NDArray[np.uint64], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which rows are held out: a tenth (a fifth of few rows, none of very few).
+
+    Rows of a unit go together: they are taken in random order as long as the rows wanted are not
+    exceeded; if the first alone exceeds them, the smallest is taken, unless it is more than half.
+
+    Args:
+        units: (n,) a number or hash of each row's unit (`data.units`).
+    """
+    n = len(units)
     if n < _FEW:
         return np.zeros(n, dtype=bool)
-    _, group = np.unique(hashes, return_inverse=True)
-    groups = group.max() + 1
-    wanted = min(max(n // 10, min(n // 5, 100)), 10_000) / n
-    order = rng.permutation(groups)
-    held: NDArray[np.bool_] = order[group] < round(wanted * groups)
+    _, unit, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    wanted = min(max(n // 10, min(n // 5, 100)), 10_000)
+    place = rng.permutation(len(sizes))  # of each unit in the order
+    order = np.argsort(place)
+    chosen = (np.cumsum(sizes[order]) <= wanted)[place]
+    if not chosen.any() and 2 * sizes.min() <= n:
+        chosen[np.argmin(sizes)] = True
+    held: NDArray[np.bool_] = chosen[unit]
     return held
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
 
@@ -86,12 +86,33 @@ class LogDensity:
         """Mean log density a row, in nats."""
         return float(np.mean(self.values))
 
-    def mean_stderr(self) -> float:
-        """Standard error of `mean()` over rows as a sample of the population (nan for one row)."""
-        n = len(self.values)
-        if n < 2 or not np.all(np.isfinite(self.values)):
+    def mean_stderr(self, units: ArrayLike | None = None) -> float:
+        """Standard error of `mean()` over rows as a sample of the population, in nats.
+
+        With S_u the sum of the values' deviations from their mean over the rows of unit u of m, it
+        is sqrt(m / (m - 1) sum_u S_u^2) / n (nan for one unit, or where a value is not finite).
+
+        Args:
+            units: (n,) what each row belongs to: rows of one label are one draw. `Dataset.units`
+                gives copies and rows of named groups; None takes each row for itself.
+
+        Raises:
+            InputError: if there is not one unit a row.
+        """
+        values = np.asarray(self.values, dtype=np.float64)
+        if units is not None and np.shape(units) != values.shape:
+            raise InputError(
+                f"units have shape {np.shape(units)}; expected one label a row, {values.shape}."
+            )
+        if not np.all(np.isfinite(values)):
             return float("nan")
-        return float(np.std(self.values, ddof=1) / np.sqrt(n))
+        sums = values - values.mean()
+        if units is not None:
+            sums = np.bincount(np.unique(units, return_inverse=True)[1], weights=sums)
+        m = len(sums)
+        if m < 2:
+            return float("nan")
+        return float(np.sqrt(m / (m - 1) * np.sum(sums**2)) / len(values))
 
     def describe(self) -> str:
         """One line in words: what these numbers are."""

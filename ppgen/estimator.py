@@ -27,8 +27,8 @@ from .checks import check_no_gaps, check_weights, column_reasons, seed_of, unuse
 from .context import Context
 from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
-from .data.splits import row_hashes
 from .data.stacking import dimensions
+from .data.units import unit_hashes
 from .errors import FitError, InputError
 from .fitting import Fit
 from .progress import Clock, duration
@@ -132,7 +132,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             context = self.context_.encode(y)
         with progress_bar(self.name, clock, show=progress) as show:
             told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
-            told.groups = lambda: row_hashes(data, seed)
+            told.units = lambda: unit_hashes(data, seed)
             encoded = self._encode(data, draw=0, seed=seed, apart=True)
             if self.codec_.dequantised:
                 told.redraw = lambda epoch: self._encode(data, draw=epoch, seed=seed, apart=True)

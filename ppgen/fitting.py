@@ -28,8 +28,8 @@ class Fit:
         checkpoints: where to keep the state of a long fit, or None.
         redraw: re-encodes the rows with the rounding filled in anew for an epoch; None where
             nothing is rounded.
-        groups: gives a hash of each row as given; equal rows have equal hashes, whatever noise
-            fills their cells. Rows to hold out are chosen by it.
+        units: gives a hash of each row's unit (`data.units`): copies of a row and rows of a
+            named group have the same. Rows to hold out are chosen by it.
         progress: called with each record.
     """
 
@@ -40,7 +40,7 @@ class Fit:
     validation_context: NDArray[np.float64] | None = None
     checkpoints: Checkpoints | None = None
     redraw: Callable[[int], Encoded] | None = None
-    groups: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
+    units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
     progress: Callable[[Progress], None] | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
 

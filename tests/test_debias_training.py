@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import ppgen
-from ppgen.data.splits import row_hashes
+from ppgen.data import row_hashes
 from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.inference import gradient

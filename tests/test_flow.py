@@ -9,8 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_moons
 
-from ppgen.data import as_dataset
-from ppgen.data.splits import row_hashes
+from ppgen.data import as_dataset, row_hashes
 from ppgen.errors import FitError, InputError
 from ppgen.models.course import held_out
 from ppgen.models.flow import NormalizingFlow

@@ -43,7 +43,7 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
     exact = _solved(of)
     held = np.zeros(n, dtype=bool)
     if fit.validation is None and not exact:
-        held = held_out(fit.groups(), fit.rng()) & kept
+        held = held_out(fit.units(), fit.rng()) & kept
     rows = np.flatnonzero(kept & ~held)
     layout = layout_of(of, data, rows)
     checks.check_layout(of, layout)

@@ -125,7 +125,7 @@ def _held(labels: Labels, kept: NDArray[np.bool_], fit: Fit) -> NDArray[np.bool_
     """(n,) which rows are held out: none of a class of which no row were left to train on."""
     if fit.validation is not None:
         return np.zeros(len(kept), dtype=bool)
-    held: NDArray[np.bool_] = held_out(fit.groups(), fit.rng()) & kept
+    held: NDArray[np.bool_] = held_out(fit.units(), fit.rng()) & kept
     for c in range(len(labels.classes)):
         if not (kept & ~held & (labels.codes == c)).any():
             held &= labels.codes != c

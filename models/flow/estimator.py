@@ -96,7 +96,7 @@ class NormalizingFlow(DensityEstimator):
         if fit.validation is not None:
             held = np.zeros(len(x), dtype=bool)
         else:
-            held = held_out(fit.groups(), fit.rng()) & kept
+            held = held_out(fit.units(), fit.rng()) & kept
         rows = np.flatnonzero(kept & ~held)
         chosen = self._plan(len(rows), d, fit)
         self.architecture_: dict[str, Any] = {

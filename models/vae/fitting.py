@@ -47,7 +47,7 @@ def fit_vae(
     kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
     held = np.zeros(len(x), dtype=bool)
     if fit.validation is None:
-        held = held_out(fit.groups(), fit.rng()) & kept
+        held = held_out(fit.units(), fit.rng()) & kept
     numbers = np.flatnonzero(kept & ~held)
     some = np.sort(fit.rng().choice(numbers, min(_START, len(numbers)), replace=False))
     parts, vae.units_ = _parts(vae, x[some])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Data, Out, Seed, Settings, read_data, settings
+from .options import Data, Groups, Out, Seed, Settings, read_data, settings
 from .output import check_output, say, write_table
 from .tables import tell_khat
 
@@ -28,6 +28,7 @@ def fit(
     budget: Annotated[
         str | None, typer.Option(help="A duration such as 60s that the fit ends within.")
     ] = None,
+    groups: Groups = None,
     seed: Seed = 0,
     all_rows: Annotated[
         bool, typer.Option("--all-rows", help="Fit to every row; hold none out.")
@@ -50,7 +51,7 @@ def fit(
     own = settings(set_, [model])[model]
     target = out or Path("runs") / f"{_name(data)}-{model}"
     check_free(target)
-    rows = read_data(data, split_seed=seed)
+    rows = read_data(data, split_seed=seed, groups=groups)
     train, valid, test = _parts(rows, all_rows)
     say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
     y, validation = None, valid
@@ -92,7 +93,7 @@ def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:
     tell_khat(density)
     found = {
         "log_density": density.mean(),
-        "stderr": density.mean_stderr(),
+        "stderr": density.mean_stderr(rows.units),
         "kind": density.kind,
         "measure": density.measure,
     }

@@ -39,6 +39,14 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model; repeatable."),
 ]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Rows with the same value here belong together: they are fitted to or held out "
+        "together and count once in standard errors. The column itself is not modelled.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 
 
@@ -137,9 +145,11 @@ def _number(text: str) -> float | None:
         return None
 
 
-def read_data(source: str, schema: Schema | None = None, split_seed: int = 0) -> Dataset:
-    """Rows of a file or built-in; with `schema`, as a fit has them."""
+def read_data(
+    source: str, schema: Schema | None = None, split_seed: int = 0, groups: str | None = None
+) -> Dataset:
+    """Rows of a file or built-in, in groups; with `schema`, as a fit has them."""
     from ..data import as_dataset
     from ..data.readers import read
 
-    return as_dataset(read(source, split_seed=split_seed), schema)
+    return as_dataset(read(source, split_seed=split_seed, groups=groups), schema)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Out, Settings, settings
+from .options import Groups, Out, Settings, settings
 from .output import check_output, print_quietly, say, write_table
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def demo(
 def study(
     data: Annotated[list[str], typer.Argument(help="Files or built-in names.", show_default=False)],
     models: Models = _MODELS,
+    groups: Groups = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many splits and starts.")] = 3,
     budget: Annotated[str, typer.Option(help="A duration that each fit ends within.")] = "60s",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None,
@@ -62,7 +63,16 @@ def study(
     if len(named) < len(data):
         raise InputError(f"two of {', '.join(data)} have the same name; give each file its own.")
     folder = out or Path("runs") / f"study-{'-'.join(named).replace(':', '-')}"
-    result = _run(named, models, folder, seeds=seeds, budget=budget, set_=set_, executor=executor)
+    result = _run(
+        named,
+        models,
+        folder,
+        groups=groups,
+        seeds=seeds,
+        budget=budget,
+        set_=set_,
+        executor=executor,
+    )
     _show(result, output)
     return _status(result)
 
@@ -86,6 +96,7 @@ def _run(
     *,
     seeds: int,
     budget: str,
+    groups: str | None = None,
     set_: Sequence[str] | None = None,
     executor: str | None = None,
 ) -> StudyResult:
@@ -101,6 +112,7 @@ def _run(
         return run_study(
             data,
             names,
+            groups=groups,
             seeds=seeds,
             budget=budget,
             out=out,
@@ -115,19 +127,20 @@ def _run(
 
 def _truth(result: StudyResult, name: str) -> str:
     """What the density that a toy is drawn from scores on the rows that were held out."""
-    import numpy as np
-
     from ..analysis.finding import plus_minus
     from ..data.builtin import load_builtin
     from ..data.toys import TOYS
+    from ..density import LogDensity
 
     scored = (c.rows for c in result.cells if c.cell.data == name and c.rows is not None)
     rows = next(scored, None)
     if rows is None:
         return ""
     values = TOYS[name.removeprefix("toy:")].log_density(load_builtin(name).matrix()[rows])
-    stderr = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    return f"{name}: the truth scores {plus_minus(float(np.mean(values)), stderr)} on these rows."
+    truth = LogDensity(values, "exact", "the toy's formula")
+    return (
+        f"{name}: the truth scores {plus_minus(truth.mean(), truth.mean_stderr())} on these rows."
+    )
 
 
 def _tell(event: Event) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Data, Out, Run, Samples, given_values, read_data
+from .options import Data, Groups, Out, Run, Samples, given_values, read_data
 from .output import check_output, check_rows, native_columns, say, write_rows, write_table
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def score(
     summary: Annotated[
         bool, typer.Option("--summary", help="One line: the mean and what it claims.")
     ] = False,
+    groups: Groups = None,
     output: Out = None,
 ) -> None:
     """Print each row's log density, in nats and in the units of the data.
@@ -32,7 +33,7 @@ def score(
     """
     check_output(output)
     estimator = _load(run)
-    rows = read_data(data, estimator.schema_)
+    rows = read_data(data, estimator.schema_, groups=groups)
     if estimator.capabilities.density is None:
         errors = _errors(run, estimator, rows)
         table: dict[str, Any] = {"row": range(len(errors)), "reconstruction_error": errors}
@@ -47,7 +48,7 @@ def score(
         table = {
             "rows": [len(density)],
             "mean": [density.mean()],
-            "stderr": [density.mean_stderr()],
+            "stderr": [density.mean_stderr(rows.units)],
             "kind": [density.kind],
             "measure": [density.measure],
             "method": [density.method],

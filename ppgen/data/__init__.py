@@ -6,6 +6,7 @@ from .codec import Codec as Codec
 from .codec import Encoded as Encoded
 from .dataset import Dataset as Dataset
 from .dataset import as_dataset as as_dataset
+from .hashing import row_hashes as row_hashes
 from .image_codec import ImageCodec as ImageCodec
 from .infer import infer_schema as infer_schema
 from .memory import memory_budget as memory_budget
@@ -14,7 +15,6 @@ from .readers import read as read
 from .rebuild import rebuild as rebuild
 from .schema import Column as Column
 from .schema import Schema as Schema
-from .splits import row_hashes as row_hashes
 from .splits import split as split
 from .splits import split_rows as split_rows
 from .toys import TOYS as TOYS

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .conform import check_support, complete, match
 from .containers import read_table
+from .grouping import grouped
 from .hashing import fingerprint
 from .infer import infer_schema
 from .mapped import take_rows
@@ -20,7 +21,8 @@ from .pixels import Pixels
 from .rebuild import rebuild
 from .rounding import find_ties
 from .schema import Schema
-from .splits import split_groups
+from .splits import TOGETHER, split_units
+from .units import unit_hashes, units_of
 from .values import is_gap
 
 Rows = NDArray[Any] | slice
@@ -45,6 +47,7 @@ class Dataset:
         target: labels that came with the rows and are no column, one a row, or None.
         parts: rows of the train, valid and test parts that the source itself has, or None.
         split_seed: the seed that splits the rows otherwise.
+        groups: (n,) labels of what each row belongs to, numbers or texts, or None; see `grouped`.
         native: the container itself, where there was one, and
         native_rows: the rows of it that these are; None for all.
     """
@@ -59,6 +62,7 @@ class Dataset:
     target: Any = None
     parts: tuple[Rows, Rows, Rows] | None = None
     split_seed: int = 0
+    groups: NDArray[Any] | None = None
     native: Any = field(default=None, repr=False)
     native_rows: NDArray[np.intp] | None = field(default=None, repr=False)
 
@@ -103,6 +107,7 @@ class Dataset:
             rates=tuple(self.rates[i] for i in numbers) if self.rates else (),
             target=None if self.target is None else self.target[rows],
             parts=None,
+            groups=None if self.groups is None else self.groups[rows],
             native_rows=kept,
         )
 
@@ -125,16 +130,35 @@ class Dataset:
     def _parts(self) -> Sequence[Rows]:
         if self.parts is not None:
             return self.parts
-        return split_groups(self, (0.8, 0.1, 0.1), self.split_seed)
+        return split_units(self, (0.8, 0.1, 0.1), self.split_seed)
 
     def _part(self, name: str) -> Dataset:
         rows = self._parts[PARTS.index(name)]
         if not isinstance(rows, slice) and not len(rows):
             raise InputError(
-                f"{len(self)} rows are too few to split: the {name} part is empty (equal rows stay "
-                "together). Give more rows."
+                f"{len(self)} rows are too few to split: the {name} part is empty ({TOGETHER}). "
+                "Give more rows."
             )
         return self.take(rows)
+
+    def grouped(self, by: Any) -> Dataset:
+        """The same rows in named groups, which no split parts and which count once in standard
+        errors.
+
+        Args:
+            by: a column's name, such as "patient": what rows belong to is not modelled, so the
+                column is left out; or (n,) labels. Rows whose label is missing are in no group.
+
+        Raises:
+            InputError: if there is no such column, nothing is left beside it, the labels are not
+                one a row, or the source's own parts divide a group.
+        """
+        return grouped(self, by)
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """(n,) numbers of what is one draw: copies of a row and rows of a group have the same."""
+        return units_of(unit_hashes(self))
 
     def matrix(self) -> NDArray[Any]:
         """(n, d) floats; the array itself where the rows came as one of floats.

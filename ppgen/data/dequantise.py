@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dataset import Dataset
-from .splits import mix, row_hashes
+from .hashing import mix, occurrence, row_hashes
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -47,14 +47,3 @@ def offsets(
     stratum = (a * np.uint64(draw) + (place & np.uint64(0xFFFF))) & np.uint64(draws - 1)
     inside = (jitter >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return (stratum.astype(np.float64) + inside) / draws
-
-
-def occurrence(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """(n,) how many equal hashes stand before each."""
-    order = np.argsort(hashes, kind="stable")
-    ranked = hashes[order]
-    place = np.arange(len(hashes))
-    first = np.append(True, ranked[1:] != ranked[:-1])
-    counts = np.empty(len(hashes), np.uint64)
-    counts[order] = place - np.maximum.accumulate(np.where(first, place, 0))
-    return counts

@@ -54,8 +54,35 @@ def row_hashes(data: Dataset, seed: int = 0) -> Hashes:
     return mix(start ^ totals)
 
 
+def label_hashes(labels: NDArray[Any], seed: int = 0) -> Hashes:
+    """(n,) 64-bit hashes of labels, numbers or texts."""
+    start = mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
+    words = _text_words(labels) if labels.dtype == object else _bits(labels)
+    return mix(start ^ mix(words))
+
+
+def occurrence(hashes: Hashes) -> Hashes:
+    """(n,) how many equal hashes stand before each."""
+    order = np.argsort(hashes, kind="stable")
+    ranked = hashes[order]
+    place = np.arange(len(hashes))
+    first = np.append(True, ranked[1:] != ranked[:-1])
+    counts = np.empty(len(hashes), np.uint64)
+    counts[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return counts
+
+
+def whole_numbers(images: NDArray[Any]) -> bool:
+    """Whether all values of images are whole numbers, from a look at some of them."""
+    if images.dtype.kind != "f":
+        return True
+    some = np.asarray(images[: max(1, _WORDS // max(1, images[0].size))])
+    return bool((some == np.rint(some)).all())
+
+
 def fingerprint(data: Dataset) -> str:
-    """SHA-256 of the schema and the contents, in hexadecimal; float32 and float64 alike."""
+    """SHA-256 of the schema, the contents and the groups, in hexadecimal; float32 and float64
+    alike."""
     digest = hashlib.sha256(json.dumps(data.schema.to_json(), sort_keys=True).encode())
     for sequence in data.sequences:
         digest.update(f"{sequence.dtype}{sequence.shape}".encode())
@@ -70,6 +97,8 @@ def fingerprint(data: Dataset) -> str:
     for values in data.columns.values():
         if values.dtype == object:
             digest.update("\x1f".join(map(repr, values.tolist())).encode())
+    if data.groups is not None:
+        digest.update(label_hashes(data.groups).data)
     return digest.hexdigest()
 
 

@@ -24,7 +24,7 @@ from ..errors import InputError
 from .dataset import Dataset, as_dataset
 from .memory import check_memory
 from .read_text import read_bytes
-from .splits import split_groups
+from .splits import split_units
 
 _PARTS = {
     "train": "train",
@@ -227,7 +227,7 @@ def _from_parts(path: Path, parts: Mapping[str, NDArray[Any]]) -> Dataset:
 def _cut(
     data: Dataset, rows: NDArray[np.intp], source: str, new: str, shares: tuple[float, float]
 ) -> dict[str, NDArray[np.intp]]:
-    kept, cut = split_groups(data.take(rows), shares, seed=0)
+    kept, cut = split_units(data.take(rows), shares, seed=0)
     return {source: rows[kept], new: rows[cut]}
 
 

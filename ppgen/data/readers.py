@@ -27,6 +27,7 @@ def read(
     *,
     schema: Schema | Mapping[str, str | Mapping[str, Any]] | None = None,
     split_seed: int = 0,
+    groups: Any = None,
 ) -> Dataset:
     """Read rows.
 
@@ -36,12 +37,16 @@ def read(
         schema: the schema that the rows have; or kinds that override the inferred ones, such as
             {"mass": "positive", "angle": {"kind": "circular", "period": 360}}.
         split_seed: the seed of `.train`, `.valid` and `.test`.
+        groups: what rows belong to: a column's name, such as "patient", which is then left out of
+            what is modelled, or (n,) labels. Parts never divide a group; see `Dataset.grouped`.
 
     Raises:
         InputError: if there is no such file or name, it cannot be read, or its values do not fit
             the schema.
     """
     data = _open(source) if isinstance(source, str | os.PathLike) else as_dataset(source)
+    if groups is not None:
+        data = data.grouped(groups)
     if isinstance(schema, Schema):
         data = data.with_schema(schema)
     elif schema:

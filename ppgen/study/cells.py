@@ -21,7 +21,7 @@ from ..estimator import Estimator
 from ..models import registry
 from ..progress import duration
 
-FORMAT = 1
+FORMAT = 2
 
 Models = Sequence[str] | Mapping[str, Estimator] | str
 Settings = Mapping[str, Mapping[str, Any]]
@@ -33,7 +33,7 @@ class Cell:
 
     Attributes:
         data: the data set's name in this study.
-        fingerprint: of its content and schema.
+        fingerprint: of its content, schema and groups.
         label: the model's name in this study.
         model: its name in the registry.
         settings: hyper-parameters that differ from their defaults.

@@ -39,7 +39,7 @@ def scored(
     began = time.perf_counter()
     if not (place / TEST).exists():
         density = model.log_density(data.take(rows))
-        arrays = {"values": density.values, "rows": rows}
+        arrays = {"values": density.values, "rows": rows, "units": data.units[rows]}
         if density.stderr is not None:
             arrays["stderr"] = density.stderr
         if "khat" in density.diagnostics:
@@ -60,8 +60,11 @@ def scored(
     return read_json(place / CLAIM)
 
 
-def read_density(place: Path) -> tuple[LogDensity, NDArray[np.int64]] | None:
-    """The held-out log densities of a finished cell and their rows; None without density."""
+def read_density(
+    place: Path,
+) -> tuple[LogDensity, NDArray[np.int64], NDArray[np.int64]] | None:
+    """The held-out log densities of a finished cell, their rows and these rows' units; None without
+    density."""
     claim = (read_json(place / RESULT) or {}).get("density")
     if claim is None:
         return None
@@ -79,7 +82,7 @@ def read_density(place: Path) -> tuple[LogDensity, NDArray[np.int64]] | None:
         arrays.get("stderr"),
         found,
     )
-    return density, arrays["rows"].astype(np.int64)
+    return density, arrays["rows"].astype(np.int64), arrays["units"].astype(np.int64)
 
 
 def _number(value: Any) -> float | None:

@@ -32,6 +32,8 @@ class CellResult:
         verdict: of the fit.
         density: of the held-out rows, None for a family without density.
         rows: numbers of these rows in the data set.
+        units: what each of them belongs to, the same in every seed: copies of a row and rows of a
+            named group are one draw.
         quality: sample scores by name.
         latents: what was seen of the latents, None for a family without.
         body: all that was recorded.
@@ -45,6 +47,7 @@ class CellResult:
     verdict: Verdict = field(default_factory=Verdict)
     density: LogDensity | None = None
     rows: NDArray[np.int64] | None = None
+    units: NDArray[np.int64] | None = None
     quality: Mapping[str, Score] = field(default_factory=dict)
     latents: Mapping[str, Any] | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +87,7 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
         verdict=Verdict.from_json(body["verdict"]),
         density=scored[0] if scored else None,
         rows=scored[1] if scored else None,
+        units=scored[2] if scored else None,
         quality=read_quality(body),
         latents=body.get("latents"),
         body=body,
@@ -117,7 +121,7 @@ def comparisons_of(cells: Sequence[CellResult]) -> dict[str, Comparison]:
     found = {}
     for data in dict.fromkeys(c.cell.data for c in cells):
         scored = [
-            Scored(c.cell.label, c.density, c.cell.seed, c.rows)
+            Scored(c.cell.label, c.density, c.cell.seed, c.units)
             for c in cells
             if c.cell.data == data and c.density is not None
         ]

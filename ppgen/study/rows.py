@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 
 from ..artifact import write_bytes
 from ..data import Dataset, Schema
+from ..data.values import is_gap
 
 Arrays = Mapping[str, NDArray[Any]]
 
 PARTS = ("train", "valid", "test")
 _SCHEMA, _COLUMNS, _BLOCK, _PARTS = "schema.json", "columns.npz", "rows.npy", "parts.npz"
-_TARGET = "target.npy"
+_TARGET, _GROUPS = "target.npy", "groups.npz"
 
 
 def save_dataset(folder: Path, data: Dataset) -> None:
@@ -48,6 +49,11 @@ def save_dataset(folder: Path, data: Dataset) -> None:
             save_arrays(
                 made / _PARTS, {n: numbers[r] for n, r in zip(PARTS, data.parts, strict=True)}
             )
+        if data.groups is not None:
+            gaps = is_gap(data.groups)
+            text = data.groups.dtype == object
+            named = np.where(gaps, "", data.groups).astype(str) if text else data.groups
+            save_arrays(made / _GROUPS, {"labels": named, "gaps": gaps})
         labels = _labels(data)
         if labels is not None:
             _save_array(made / _TARGET, labels)
@@ -76,6 +82,13 @@ def load_dataset(folder: Path) -> Dataset:
     if (folder / _PARTS).exists():
         held = load_arrays(folder / _PARTS)
         data = replace(data, parts=(held["train"], held["valid"], held["test"]))
+    if (folder / _GROUPS).exists():
+        held = load_arrays(folder / _GROUPS)
+        labels = held["labels"]
+        if labels.dtype.kind == "U":
+            labels = labels.astype(object)
+            labels[held["gaps"]] = None
+        data = replace(data, groups=labels)
     if (folder / _TARGET).exists():
         data = replace(data, target=np.load(folder / _TARGET, allow_pickle=False))
     return data

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from .cells import FORMAT, Cell, Models, Settings, plan
@@ -37,6 +39,7 @@ def run_study(
     data: Any,
     models: Models = ("gaussian", "independent", "kde", "gmm", "flow"),
     *,
+    groups: Any = None,
     seeds: int | Sequence[int] = 3,
     budget: str | float | None = "60s",
     out: str | os.PathLike[str] = "runs/study",
@@ -60,6 +63,9 @@ def run_study(
         models: names of models or families ("baseline" is three models), or a mapping of names of
             your choice to unfitted estimators, such as {"gmm 4": GaussianMixture(n_components=4),
             ...}.
+        groups: what rows belong to: a column's name, such as "patient", which is left out of the
+            models, or (n,) labels. Rows of a group are fitted to or held out together and count
+            once in standard errors. Several data sets need the column each.
         seeds: how many, or which.
         budget: how long a fit may take, such as "60s"; None for as long as it likes.
         out: the study's folder; absent, empty, or of an earlier run of this study.
@@ -75,7 +81,7 @@ def run_study(
         KeyboardInterrupt: on Ctrl-C, with what was finished kept in `out`.
     """
     check(executor)
-    named = _named(data)
+    named = _named(data, groups)
     cells = plan(named, models, seeds, budget, settings)
     marks = {cell.data: cell.fingerprint for cell in cells}
     store = Store(out)
@@ -174,8 +180,8 @@ def _shown(events: Iterator[Event], n: int, *, bar: bool) -> Iterator[Event]:
             yield event
 
 
-def _named(data: Any) -> dict[str, Dataset]:
-    """Data sets by name; what has no name of its own is called data."""
+def _named(data: Any, groups: Any) -> dict[str, Dataset]:
+    """Data sets by name, in groups; what has no name of its own is called data."""
     if not isinstance(data, Mapping):
         name = Path(data).name if isinstance(data, str | os.PathLike) else "data"
         data = {name: data}
@@ -185,6 +191,8 @@ def _named(data: Any) -> dict[str, Dataset]:
     for name, rows in found.items():
         if rows.schema.sequence:
             raise InputError(f"{name} holds sequences; a study takes tables and images.")
+    if groups is not None:
+        found = {name: rows.grouped(groups) for name, rows in found.items()}
     return found
 
 
@@ -205,6 +213,7 @@ def _body(data: Mapping[str, Dataset], cells: Sequence[Cell]) -> Json:
             "rows": len(rows),
             "schema": rows.schema.to_json(),
             "own_split": rows.parts is not None,
+            "groups": None if rows.groups is None else len(np.unique(rows.units)),
         }
         for name, rows in data.items()
     }

@@ -1,0 +1,86 @@
+"""Naming the groups that rows belong to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .values import is_gap, settle
+
+if TYPE_CHECKING:
+    from .dataset import Dataset
+
+
+def grouped(data: Dataset, by: Any) -> Dataset:
+    """The rows with labels of their groups; see `Dataset.grouped`."""
+    if np.ndim(by) == 0:
+        return _checked(_by_column(data, by))
+    labels = np.asarray(by)
+    if labels.shape != (len(data),):
+        raise InputError(
+            f"groups of shape {labels.shape} for {len(data)} rows; give a column's name, or one "
+            "label a row."
+        )
+    if labels.dtype.kind in "mM":
+        labels = labels.astype(str)
+    return _checked(replace(data, groups=settle("groups", labels)[0]))
+
+
+def _by_column(data: Dataset, name: Any) -> Dataset:
+    if not data.schema.columns:
+        raise InputError(
+            f"groups is {name!r}, a column's name, and the data are {data.schema}; give one label "
+            "a row."
+        )
+    data.schema[name]  # raises, naming the nearest column
+    left = tuple(c for c in data.schema.columns if c.name != name)
+    if not left:
+        raise InputError(
+            f"groups is {name!r}, the only column; what rows belong to is not modelled. Give data "
+            "with other columns too."
+        )
+    columns = {key: values for key, values in data.columns.items() if key != name}
+    at = [i for i, c in enumerate(data.schema.columns) if c.name != name]
+    array = None if data.array is None else np.ascontiguousarray(data.array[:, at])
+    if array is not None:
+        columns = dict(zip(columns, array.T, strict=True))
+    return replace(
+        data,
+        schema=replace(data.schema, columns=left),
+        columns=columns,
+        array=array,
+        groups=data.columns[name],
+        native=_without(data.native, name, at),
+    )
+
+
+def _without(native: Any, name: str, at: list[int]) -> Any:
+    """The container without a column."""
+    if native is None or isinstance(native, np.ndarray):
+        return None if native is None else native[:, at]
+    import narwhals as nw
+
+    return nw.from_native(native).drop(name).to_native()
+
+
+def _checked(data: Dataset) -> Dataset:
+    if data.parts is None or data.groups is None:
+        return data
+    known = np.flatnonzero(~is_gap(data.groups))
+    _, group = np.unique(data.groups[known].astype(str), return_inverse=True)
+    part: NDArray[np.intp] = np.full(len(data), -1)
+    for k, rows in enumerate(data.parts):
+        part[rows] = k
+    first = np.full(len(known), -1)
+    first[group] = part[known]
+    torn = np.flatnonzero(first[group] != part[known])
+    if len(torn):
+        raise InputError(
+            f"the data come with parts of their own, and these divide the group "
+            f"{data.groups[known[torn[0]]]!r}. Leave groups out, or give the rows without parts."
+        )
+    return data
