@@ -49,9 +49,59 @@ def test_bandwidth_maximises_the_leave_one_out_likelihood(rows: np.ndarray) -> N
     assert best > leave_one_out(kernels.bandwidth / 1.4)
 
 
+def test_copies_of_rows_change_nothing() -> None:
+    rng = np.random.default_rng(0)
+    once = rng.normal(size=(500, 2))
+    new = rng.normal(size=(3000, 2))
+    for family in (KernelDensity, IndependentColumns):
+        alone = family(random_state=0).fit(once)
+        twice = family(random_state=0).fit(np.r_[once, once])
+        np.testing.assert_allclose(twice.score_samples(new), alone.score_samples(new), rtol=1e-6)
+        # The truth's is -(1 + log 2 pi) = -2.838.
+        assert -2.95 < twice.score(new) < -2.80
+
+
+def test_copies_that_are_rounded_change_next_to_nothing() -> None:
+    rng = np.random.default_rng(0)
+    once = rng.normal(size=(500, 2)).round(4)
+    new = rng.normal(size=(1000, 2)).round(4)
+    alone, twice = (KernelDensity(random_state=0).fit(x) for x in (once, np.r_[once, once]))
+    assert twice.score(new) == pytest.approx(alone.score(new), abs=0.02)
+
+
+def test_one_row_far_away_sets_neither_shape_nor_bandwidth() -> None:
+    rng = np.random.default_rng(0)
+    rows, new = rng.normal(size=(500, 2)), rng.normal(size=(1000, 2))
+    clean = KernelSum.fit(rows, None, np.random.default_rng(0), 10_000)
+    one = KernelSum.fit(np.r_[rows, [[1e6, -1e6]]], None, np.random.default_rng(0), 10_000)
+    assert one.bandwidth == pytest.approx(clean.bandwidth, rel=0.15)
+    assert one.log_prob(new).mean() == pytest.approx(clean.log_prob(new).mean(), abs=0.01)
+
+
+def test_the_search_for_a_bandwidth_is_recorded(rows: np.ndarray) -> None:
+    model = KernelDensity(random_state=0).fit(rows)
+    assert len(model.trace_) >= 5
+    assert not model.at_edge_
+    assert 5 < model.effective_kernels_ < 300
+    # Rows held out score as rows left out do, within the errors of both.
+    rng = np.random.default_rng(1)
+    new = rng.normal(size=(3000, 2)) @ np.array([[1.0, 0.8], [0.0, 0.5]]) * [1, 100] + [3, -50]
+    assert model.leave_one_out_ == pytest.approx(model.score(new), abs=0.2)
+
+
+def test_near_copies_put_the_bandwidth_at_the_edge_which_warns() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.repeat(rng.normal(size=(100, 2)), 3, axis=0) + 1e-9 * rng.normal(size=(300, 2))
+    verdict = KernelDensity(random_state=0).fit(rows).verdict_
+    assert verdict.status == "warn"
+    assert "edge of its grid" in str(verdict)
+    column = IndependentColumns(random_state=0).fit(rows).verdict_
+    assert "bandwidth of column 'x0' is at the edge" in str(column)
+
+
 def test_kernels_match_scipy(rows: np.ndarray) -> None:
     kernels = KernelSum.fit(rows, None, np.random.default_rng(0), 10_000)
-    # SciPy divides by n - 1, `kernel` by n with a ridge of 1e-4 on the correlations.
+    # SciPy divides by n - 1, `kernel` by n, of columns whose tails are drawn in.
     spread = kernels.factor @ kernels.factor.T
     peer = stats.gaussian_kde(rows.T, bw_method=kernels.bandwidth)
     mine = kernels.log_prob(rows)
@@ -65,15 +115,10 @@ def test_a_weight_counts_as_repetition(family: type, rows: np.ndarray) -> None:
     rows = rows[:60]
     weights = np.array([0.0, 1.0, 2.0] * 20)
     weighted = family(random_state=0).fit(rows, sample_weight=weights)
-    if family is Gaussian:
-        repeated = family(random_state=0).fit(np.repeat(rows, weights.astype(int), axis=0))
-        np.testing.assert_allclose(
-            weighted.score_samples(rows), repeated.score_samples(rows), rtol=1e-6
-        )
-    else:
-        # Repeats would be ties, which a kernel's bandwidth must not see; dropping zeros must agree.
-        kept = family(random_state=0).fit(rows[weights > 0], sample_weight=weights[weights > 0])
-        np.testing.assert_allclose(weighted.score_samples(rows), kept.score_samples(rows))
+    repeated = family(random_state=0).fit(np.repeat(rows, weights.astype(int), axis=0))
+    np.testing.assert_allclose(
+        weighted.score_samples(rows), repeated.score_samples(rows), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("family", [Gaussian, IndependentColumns, KernelDensity])

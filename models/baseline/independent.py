@@ -23,6 +23,7 @@ from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
+from .course import edge_reasons, reporter
 from .kernel import KernelSum
 
 _PSEUDO_COUNT = 1.0
@@ -34,6 +35,11 @@ class IndependentColumns(DensityEstimator):
     Args:
         max_rows: kernels kept for a column; more rows are thinned at random.
         random_state: seed of the thinning.
+
+    Attributes:
+        columns_: the kernels of each continuous column, with their `bandwidth`, score
+            (`leave_one_out`, in nats a row as encoded), `effective` number and `at_edge`.
+        tables_: the shares of the levels of each discrete column.
     """
 
     name: ClassVar[str] = "independent"
@@ -55,18 +61,23 @@ class IndependentColumns(DensityEstimator):
     ) -> Iterable[Reason]:
         rng = fit.rng()
         shares = np.ones(len(data.log_det)) if weights is None else weights
+        units, report = fit.units(), reporter(fit)
         self.columns_ = []
         for j in range(data.x.shape[1]):
             seen = ~np.isnan(data.x[:, j])
             self.columns_.append(
-                KernelSum.fit(data.x[seen, j : j + 1], shares[seen], rng, self.max_rows)
+                KernelSum.fit(
+                    data.x[seen, j : j + 1], shares[seen], rng, self.max_rows, units[seen], report
+                )
             )
         self.tables_ = []
         for codes, levels in zip(data.codes.T, self.codec_.n_levels, strict=True):
             seen = codes >= 0
             counts = np.bincount(codes[seen], weights=shares[seen], minlength=levels)
             self.tables_.append((counts + _PSEUDO_COUNT) / (counts.sum() + _PSEUDO_COUNT * levels))
-        return ()
+        names = self.codec_.continuous_names
+        edges = map(edge_reasons, self.columns_, names)
+        return [reason for found in edges for reason in found]
 
     def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
         total = np.zeros(len(data.log_det))

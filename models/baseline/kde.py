@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from ...data import Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
+from .course import edge_reasons, reporter
 from .kernel import KernelSum
 
 
@@ -26,6 +28,10 @@ class KernelDensity(DensityEstimator):
 
     Attributes:
         bandwidth_: h, as a share of the data's own spread.
+        leave_one_out_: the score that h maximises, in nats a row and in the units of the data: each
+            row under the kernels of all others, copies left out with it.
+        effective_kernels_: mean number of other kernels that bear a row's density.
+        at_edge_: whether the bandwidth is at an end of what was searched.
     """
 
     name: ClassVar[str] = "kde"
@@ -42,9 +48,19 @@ class KernelDensity(DensityEstimator):
         context: NDArray[np.float64] | None,
         fit: Fit,
     ) -> Iterable[Reason]:
-        self.kernels_ = KernelSum.fit(data.x, weights, fit.rng(), self.max_rows)
-        self.bandwidth_ = self.kernels_.bandwidth
-        return ()
+        kernels = KernelSum.fit(
+            data.x, weights, fit.rng(), self.max_rows, fit.units(), reporter(fit)
+        )
+        log_det = float(np.average(data.log_det, weights=weights))
+        self._set(replace(kernels, leave_one_out=kernels.leave_one_out + log_det))
+        return edge_reasons(kernels)
+
+    def _set(self, kernels: KernelSum) -> None:
+        self.kernels_ = kernels
+        self.bandwidth_ = kernels.bandwidth
+        self.leave_one_out_ = kernels.leave_one_out
+        self.effective_kernels_ = kernels.effective
+        self.at_edge_ = kernels.at_edge
 
     def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
         return self.kernels_.log_prob(data.x)
@@ -62,5 +78,4 @@ class KernelDensity(DensityEstimator):
         return {}, dict(self.kernels_.arrays())
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        self.kernels_ = KernelSum.from_arrays(dict(arrays))
-        self.bandwidth_ = self.kernels_.bandwidth
+        self._set(KernelSum.from_arrays(dict(arrays)))

@@ -1,0 +1,33 @@
+"""What the search for a bandwidth reports, and what its end says."""
+
+from __future__ import annotations
+
+from ...fitting import Fit
+from ...progress import Progress
+from ...verdict import Reason
+from .kernel import KernelSum, Report
+
+
+def reporter(fit: Fit) -> Report:
+    """Keeps each bandwidth tried as a step of the fit's trace, its score as a loss."""
+
+    def report(bandwidth: float, score: float) -> None:
+        step = len(fit.trace)
+        fit.report(Progress(step, loss=-score, seconds=fit.clock.seconds()))
+
+    return report
+
+
+def edge_reasons(kernels: KernelSum, column: str | None = None) -> list[Reason]:
+    """A warning where the bandwidth is at an end of what was searched."""
+    if not kernels.at_edge:
+        return []
+    where = "" if column is None else f" of column {column!r}"
+    return [
+        Reason(
+            "warn",
+            f"the bandwidth{where} is at the edge of its grid ({kernels.bandwidth:.2g} of the "
+            "spread): the rows are near-copies of each other, or lie on a line or a surface.",
+            "Look for values repeated up to noise or columns that depend on each other.",
+        )
+    ]
