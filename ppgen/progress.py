@@ -17,11 +17,15 @@ class Progress:
 
     Attributes:
         step: optimiser steps or iterations so far.
-        loss: objective of the rows trained on, a row, in nats (lower is better).
+        loss: minus the objective of the rows trained on, a row, in nats (lower is better).
         epoch: passes over the rows so far.
-        validation: mean held-out log density a row, where it was just evaluated.
+        validation: the objective of the held-out rows, a row, where it was just evaluated: their
+            mean log density, or what stands in its place in training (of a VAE the bound with its
+            beta and free bits, after the warm-up). By it weights are kept and the fit is stopped.
         seconds: since the fit began.
         best: True where `validation` is the best so far.
+        bound: the mean bound on the log density of the held-out rows, where the objective is one or
+            comes from one.
     """
 
     step: int
@@ -30,6 +34,7 @@ class Progress:
     validation: float | None = None
     seconds: float = 0.0
     best: bool = False
+    bound: float | None = None
 
 
 def duration(budget: str | float | None) -> float | None:

@@ -15,6 +15,7 @@ from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from ..course import course, held_out, overfit
+from ..trace import DataUnits
 from .checks import BACKENDS, check
 from .plan import Plan, plan
 
@@ -121,7 +122,7 @@ class NormalizingFlow(DensityEstimator):
             w = None if weights is None else weights[which] / weights[rows].mean()
             return encoded.x[which], c, w
 
-        redraw, evaluate = fit.redraw, None
+        units, evaluate = DataUnits(fit, data, rows, weights), None
         validation = part(data, held) if held.any() else None
         if fit.validation is not None:
             validation = (fit.validation.x, fit.validation_context, None)
@@ -129,11 +130,13 @@ class NormalizingFlow(DensityEstimator):
             part(data, rows),
             validation,
             weight_decay=chosen.weight_decay,
-            redraw=None if redraw is None else (lambda epoch: part(redraw(epoch), rows)),
+            redraw=None if fit.redraw is None else (lambda epoch: part(units.redraw(epoch), rows)),
             seed=fit.seed,
         )
         if validation is not None:
             share = 1.0 if validation[2] is None else validation[2] / validation[2].mean()
+            unseen = data.log_det[held] if fit.validation is None else fit.validation.log_det
+            units.held_out(unseen, validation[2])
 
             def evaluate() -> Floats:
                 return np.asarray(learner.evaluate() * share)
@@ -147,7 +150,7 @@ class NormalizingFlow(DensityEstimator):
             checkpoints=fit.checkpoints,
             deadline=fit.deadline,
         )
-        outcome = finish(loop, fit.report)
+        outcome = finish(loop, units.report)
         self.flow_.keep(learner)
         self.n_steps_, self.n_epochs_ = outcome.steps, outcome.epochs
         found = overfit(

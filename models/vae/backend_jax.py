@@ -9,7 +9,6 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jax.scipy.special import logsumexp
 from numpy.typing import NDArray
 
 from ...errors import InputError
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 _BLOCK = 1024
-_HELD_SAMPLES = 4  # importance samples of a held-out row
 
 
 class JaxVAE:
@@ -80,7 +78,7 @@ class JaxVAE:
         """
         if training.augment is not None:
             raise InputError('augment changes images; leave it out, or take backend="pyro".')
-        nets, data = self.nets, _taken(rows)
+        nets, data, samples = self.nets, _taken(rows), training.held_samples
 
         def loss(learnt: Any, key: Any, batch: list[Any], step: Any) -> Any:
             fill, dropout, latents = jr.split(key, 3)
@@ -90,11 +88,8 @@ class JaxVAE:
 
         def density(learnt: Any, key: Any, x: Any, context: Any = None) -> Any:
             fill, latents = jr.split(key)
-            of, y = nets.given(learnt), self._fill(x, fill)
-            encoded = of.encode(y, context)
-            z = objectives.draw(of, encoded, _HELD_SAMPLES, latents)
-            log_w = objectives.terms(of, z, encoded, y, context).log_w
-            return logsumexp(log_w, 0) - np.log(_HELD_SAMPLES)
+            of, y, whole = nets.given(learnt), self._fill(x, fill), training.objective != "elbo"
+            return objectives.held_terms(of, y, latents, context, samples=samples, whole=whole)
 
         def again(epoch: int) -> list[Any] | None:
             if redraw is None:
@@ -110,7 +105,7 @@ class JaxVAE:
             clip=training.clip,
             redraw=again,
             seed=seed,
-            block=_BLOCK,
+            block=max(1, 4 * _BLOCK // samples),
         )
 
     def _fill(self, x: Any, key: Any) -> Any:

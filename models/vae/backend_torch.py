@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
-from ..nets.batches import Batches
+from ..nets.batches import Batches, slices
 from . import objectives
 from .build import Architecture, build
 from .priors import split
@@ -23,7 +23,6 @@ from .units import Units
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 _BLOCK = 1024
-_HELD_SAMPLES = 4  # importance samples of a held-out row
 
 
 class TorchVAE:
@@ -80,7 +79,7 @@ class TorchVAE:
             dict(self.nets.named_parameters()),
             loss,
             modules=[self.nets],
-            log_density=None if held is None else partial(self._held, held),
+            log_density=None if held is None else partial(self._held, held, training),
             optimiser=partial(torch.optim.Adam, fused=True),
             clip=training.clip,
             redraw=again,
@@ -117,15 +116,13 @@ class TorchVAE:
         images = x.view(-1, *self.architecture.shape)
         return augment(images, torch.default_generator).reshape(len(x), -1)
 
-    def _held(self, held: Rows) -> Array:
-        data, parts = self._batches(held), []
-        for start in range(0, len(data), _BLOCK):
-            x, context, _ = data.take(slice(start, start + _BLOCK))
-            y = self.units.fill(x)
-            encoded = self.nets.encode(y, context)
-            z = objectives.draw(self.nets, encoded, _HELD_SAMPLES)
-            log_w = objectives.terms(self.nets, z, encoded, y, context).log_w
-            parts.append(torch.logsumexp(log_w, 0) - np.log(_HELD_SAMPLES))
+    def _held(self, held: Rows, training: Training) -> Array:
+        """(m, 1 + J) of held-out rows, for `Training.judged`."""
+        data, parts, samples = self._batches(held), [], training.held_samples
+        for rows in slices(len(data), max(1, 4 * _BLOCK // samples)):
+            x, context, _ = data.take(rows)
+            y, whole = self.units.fill(x), training.objective != "elbo"
+            parts.append(objectives.held_terms(self.nets, y, context, samples=samples, whole=whole))
         return torch.cat(parts).cpu().numpy()
 
     def keep(self, learner: TorchLearner) -> None:

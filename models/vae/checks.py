@@ -124,7 +124,7 @@ def unlearnt(outcome: Outcome) -> list[Reason]:
     return [
         Reason(
             "warn",
-            "nothing was learnt: held-out rows were never likelier than at the start.",
+            "nothing was learnt: held-out rows were never better than at the start.",
             "Lower learning_rate, give more rows or validation rows; if the columns are "
             "independent, there is nothing to learn.",
         )

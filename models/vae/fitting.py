@@ -19,6 +19,7 @@ from ...fitting import Fit
 from ...inference.gradient import finish, train
 from ...verdict import Reason
 from ..course import course, held_out, overfit
+from ..trace import DataUnits
 from .build import Architecture
 from .checks import check, check_size, collapse, unlearnt
 from .parts import Part
@@ -62,9 +63,9 @@ def fit_vae(
         trained = _jax(vae, x[some])
     rows = Rows(x, context, None if weights is None else weights / weights[numbers].mean(), numbers)
     unseen = _unseen(vae, rows, held, fit)
-    learner = trained.learner(
-        rows, unseen, _training(vae, chosen, len(numbers)), fit.seed, _redraw(vae, fit)
-    )
+    training = _training(vae, chosen, len(numbers))
+    units = DataUnits(fit, data, numbers, weights, vae.units_.log_det)
+    learner = trained.learner(rows, unseen, training, fit.seed, _redraw(vae, units))
     settings = chosen.settings
     found: list[Reason] = []
     # On JAX a probe is compiled for itself: only where memory may be short.
@@ -72,11 +73,15 @@ def fit_vae(
         settings, found = _fitting_batch(learner, settings, len(numbers))
     evaluate = None
     if unseen is not None:
-        shares = 1.0 if unseen.weights is None else unseen.weights[unseen.numbers]
-        share = shares / np.mean(shares)
+        shares = None if unseen.weights is None else unseen.weights[unseen.numbers]
+        share = 1.0 if shares is None else shares / shares.mean()
+        held_rows = data if fit.validation is None else fit.validation
+        units.held_out(held_rows.log_det[unseen.numbers], shares)
 
         def evaluate() -> Floats:
-            return np.asarray(learner.evaluate() * share)
+            objective, bounds = training.judged(learner.evaluate(), shares)
+            units.bound = float(np.mean(bounds * share))
+            return np.asarray(objective * share)
 
     after = 0.0 if fit.deadline() is None else _afterwards(vae, rows)
 
@@ -93,7 +98,7 @@ def fit_vae(
         checkpoints=fit.checkpoints,
         deadline=left,
     )
-    outcome = finish(loop, fit.report)
+    outcome = finish(loop, units.report)
     trained.keep(learner)
     if trained is not net:
         net.load(trained.arrays())
@@ -198,6 +203,7 @@ def _training(vae: VAE, chosen: Plan, n: int) -> Training:
         beta=float(vae.beta),
         warm_up=round(vae.warm_up * steps),
         free_bits=float(vae.free_bits),
+        latents=sum(chosen.latent),
         augment=_augment(vae),
     )
 
@@ -240,9 +246,10 @@ def _unseen(vae: VAE, rows: Rows, held: NDArray[np.bool_], fit: Fit) -> Rows | N
     return rows._replace(numbers=numbers)
 
 
-def _redraw(vae: VAE, fit: Fit) -> Callable[[int], NDArray[Any]] | None:
-    again = fit.redraw
-    return None if again is None else lambda epoch: vae._matrix(again(epoch))
+def _redraw(vae: VAE, units: DataUnits) -> Callable[[int], NDArray[Any]] | None:
+    if units.fit.redraw is None:
+        return None
+    return lambda epoch: vae._matrix(units.redraw(epoch))
 
 
 def _fitting_batch(learner: Any, settings: Any, n: int) -> tuple[Any, list[Reason]]:

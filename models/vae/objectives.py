@@ -133,6 +133,24 @@ def iwae(
     return _mean(surrogate + (bound - surrogate).detach(), weights)
 
 
+def held_terms(
+    nets: Nets, x: Tensor, context: Tensor | None = None, *, samples: int, whole: bool
+) -> Tensor:
+    """(n, 1 + J) of each row, without weights, beta or free bits: what `Training.judged` puts
+    together. The first is E_q log p(x | z), the others the divergences, of each latent where they
+    have a closed form and else of all; or, of `whole` rows, log (1/K) sum_k w_k alone."""
+    encoded = nets.encode(x, context)
+    z = draw(nets, encoded, samples)
+    if whole:
+        log_w = terms(nets, z, encoded, x, context).log_w
+        return (torch.logsumexp(log_w, 0) - math.log(samples)).unsqueeze(1)
+    kl = kl_per_latent(nets, encoded)
+    if kl is not None:
+        return torch.cat([nets.p_x(z[0], context).log_prob(x).mean(0).unsqueeze(1), kl], 1)
+    t = terms(nets, z, encoded, x, context)
+    return torch.stack([t.log_x.mean(0), (t.log_q - t.log_p).mean(0)], 1)
+
+
 def _fixed(
     nets: Nets, z: list[Tensor], encoded: Tensor, x: Tensor, context: Tensor | None
 ) -> Terms:

@@ -129,6 +129,22 @@ def iwae(
     return bound + linear - stop_gradient(linear)
 
 
+def held_terms(
+    nets: Nets, x: Array, key: Array, context: Array | None = None, *, samples: int, whole: bool
+) -> Array:
+    """(n, 1 + J) of each row, without weights, beta or free bits: as on torch."""
+    encoded = nets.encode(x, context)
+    z = draw(nets, encoded, samples, key)
+    if whole:
+        log_w = terms(nets, z, encoded, x, context).log_w
+        return (logsumexp(log_w, 0) - math.log(samples))[:, None]
+    kl = kl_per_latent(nets, encoded)
+    if kl is not None:
+        return jnp.concatenate([p_x(nets, z[0], context).log_prob(x).mean(0)[:, None], kl], 1)
+    t = terms(nets, z, encoded, x, context)
+    return jnp.stack([t.log_x.mean(0), (t.log_q - t.log_p).mean(0)], 1)
+
+
 def _mean(values: Array, weights: Array | None) -> Array:
     """Mean over rows, the first axis; weights have mean 1 over all rows of the data."""
     return values.mean(0) if weights is None else (values.T * weights).T.mean(0)

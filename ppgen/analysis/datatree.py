@@ -171,7 +171,7 @@ def _record(estimator: Estimator) -> dict[str, tuple[str, Array]]:
             "record",
             np.array([np.nan if r.get(name) is None else r[name] for r in estimator.trace_], float),
         )
-        for name in ("step", "loss", "validation", "seconds")
+        for name in ("step", "loss", "validation", "bound", "seconds")
         if any(r.get(name) is not None for r in estimator.trace_)
     }
 
