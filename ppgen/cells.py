@@ -1,4 +1,4 @@
-"""The average of a density over a row's rounding cell.
+"""The average of a density over a row's cell.
 
     log (1/K) sum_k p(x + u_k),        u_k ~ U[0, 1)^d inside the cell,
 

@@ -98,12 +98,17 @@ def column_reasons(schema: Schema) -> list[Reason]:
         if column.kind in ("constant", "empty"):
             what = f"column {column.name!r} is {column.kind} and is not modelled."
             found.append(Reason("ok", what))
-        elif column.note:
+            continue
+        if column.atoms:
+            at = " and ".join(f"{atom:g}" for atom in column.atoms)
+            found.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
+        if column.note:
             found.append(
                 Reason(
                     "warn",
                     f"column {column.name!r}: {column.note}.",
-                    "Model it as categorical or ordinal, or accept an unbounded density there.",
+                    "Model it as categorical or ordinal, name values that have a mass of their own "
+                    "as its atoms, or accept an unbounded density there.",
                 )
             )
     return found

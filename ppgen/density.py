@@ -1,7 +1,7 @@
 """What a log-probability claims.
 
 A number called a log-likelihood may be exact, a bound or an estimate; a density per unit of the
-data or a probability mass; of the rows as given or of rows with the rounding filled in.
+data or a probability mass; of the rows as given or of rows with their cells filled in.
 `LogDensity` carries the numbers together with that claim, so that nothing downstream has to guess,
 and comparison can refuse what cannot be compared.
 """
@@ -39,9 +39,9 @@ class LogDensity:
         method: how it was computed, such as "closed form" or "IWAE-5000".
         measure: "density" (per unit of continuous columns), "mass" (discrete columns only) or
             "mixed".
-        dequantised: columns whose rounding cells were filled with noise; there the value bounds the
-            log of the density averaged over the cell (for discrete columns, the log mass) from
-            below.
+        dequantised: columns some of whose values have a cell that was filled with noise: rounded
+            ones, discrete ones, atoms. There the value bounds the log of the density averaged over
+            the cell (for discrete columns and atoms, the log mass) from below.
         gap: what a bound leaves out: "dequantisation", "variational".
         stderr: (n,) Monte Carlo standard errors, or None where nothing is random.
         diagnostics: further per-row arrays or numbers (Pareto k-hat, effective sample size,
@@ -119,7 +119,7 @@ class LogDensity:
         words = f"{KIND_WORDS[self.kind]}, {self.measure}, {self.method}"
         if self.dequantised:
             names = ", ".join(self.dequantised[:4]) + (" ..." if len(self.dequantised) > 4 else "")
-            words += f"; rounding filled in for {names}"
+            words += f"; cells filled in for {names}"
         return words
 
     def __repr__(self) -> str:

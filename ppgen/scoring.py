@@ -1,4 +1,4 @@
-"""How a fit scores rows: block by block, averaged over rounding cells, in the units of the data."""
+"""How a fit scores rows: block by block, averaged over cells, in the units of the data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def score_rows(estimator: DensityEstimator, data: Dataset, y: Any) -> LogDensity
     return LogDensity(
         values=values,
         kind="lower_bound" if noisy else "exact",
-        method=estimator._method() + (f", {CELL_DRAWS} draws a rounding cell" if noisy else ""),
+        method=estimator._method() + (f", {CELL_DRAWS} draws a cell" if noisy else ""),
         measure=estimator.codec_.measure,
         dequantised=noisy,
         gap=("dequantisation",) if noisy else (),

@@ -233,7 +233,7 @@ def test_filled_in_densities_are_apart_only_beyond_what_the_averages_miss() -> N
         return LogDensity(
             values,
             "lower_bound",
-            "8 draws a rounding cell",
+            "8 draws a cell",
             dequantised=("a",),
             gap=gap,
             stderr=np.full(len(values), stderr),

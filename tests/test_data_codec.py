@@ -29,6 +29,10 @@ ZOO = {
     "positive": (RNG.lognormal(0, 2, N), "positive"),
     "rounded positive": (RNG.lognormal(0, 1, N).round(1), "positive"),
     "interval": (RNG.uniform(-2, 5, N), {"kind": "interval", "lower": -2, "upper": 5}),
+    "interval with atoms": (
+        np.where(np.arange(N) < 60, 0.0, np.where(np.arange(N) < 90, 1.0, RNG.random(N))),
+        {"kind": "interval", "lower": 0, "upper": 1},
+    ),
     "rounded interval": (RNG.random(N).round(2), {"kind": "interval", "lower": 0, "upper": 1}),
     "circular": (RNG.normal(350, 30, N) % 360, {"kind": "circular", "period": 360}),
     "signed circular": (RNG.vonmises(3, 2, N), {"kind": "circular", "period": 2 * np.pi}),
@@ -92,9 +96,12 @@ def test_huge_offsets_lose_no_digits():
     assert x.std() == pytest.approx(1, abs=1e-6)
 
 
-# Cells at bounds are cut: the integrals below cover them.
+# Cells at bounds are cut: the integrals below cover them. Atoms: see test_data_atoms.
 @pytest.mark.parametrize(
-    "name", sorted(set(ZOO) - {"huge offset", "rounded positive", "rounded interval"})
+    "name",
+    sorted(
+        set(ZOO) - {"huge offset", "rounded positive", "rounded interval", "interval with atoms"}
+    ),
 )
 def test_log_det_is_the_derivative(name):
     data = column(name)

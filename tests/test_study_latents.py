@@ -164,7 +164,7 @@ def test_the_report_shows_tables(sections: dict[str, str]) -> None:
     assert "Traversals of the latents of vae" in figures
     assert "Map of the latents of vae" in figures
     assert "The bound in its parts" in text
-    assert "places a rounding cell" not in text
+    assert "places a cell" not in text
     assert "Known factors in the codes" not in text
     assert "Held-out images" not in text
     assert not [

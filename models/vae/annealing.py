@@ -1,7 +1,7 @@
 """Annealed importance sampling from the encoder's posterior, where its importance weights fail, and
 both sides of the truth on simulated rows (see `gap`).
 
-Annealing keeps a row where it is, so fits that fill rounding cells with noise are refused.
+Annealing keeps a row where it is, so fits that fill cells with noise are refused.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -102,7 +102,7 @@ def _check(vae: VAE) -> None:
     noisy = ("pixels",) if vae.units_.filled else vae.codec_.dequantised
     if noisy:
         raise InputError(
-            f"annealing keeps a row where it is, and this fit fills in the rounding of "
+            "annealing keeps a row where it is, and this fit fills in cells of "
             f'{", ".join(noisy[:3])} with noise. Take method="iwae" (more n_samples), or fit '
             'levels of images with likelihood="discretised_logistic".'
         )

@@ -63,7 +63,7 @@ def score(
     return LogDensity(
         values=values,
         kind="lower_bound",
-        method=words + (f", {CELL_DRAWS} places a rounding cell" if noisy else ""),
+        method=words + (f", {CELL_DRAWS} places a cell" if noisy else ""),
         measure=vae.codec_.measure,
         dequantised=filled,
         gap=("variational", "dequantisation") if filled else ("variational",),

@@ -14,7 +14,9 @@ is rounded or counted:
 
 so that log p(x) = log p_z(z) + log |dz/dv|. For counts and level numbers the cell has width 1, and
 the mean of log p over u in [0, 1) bounds a log mass from below; for rounded columns it bounds the
-log of the density averaged over the cell.
+log of the density averaged over the cell, which the ends of the column's range cut. Values that
+have a mass of their own, such as the bounds of an interval that occur in the data, are filled in
+within a stretch of the line laid out for them (see `atoms`).
 """
 
 from __future__ import annotations
@@ -27,16 +29,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..density import Measure
+from ..errors import InputError
 from .conform import check_support, match, outside_support
 from .dataset import Dataset
 from .encoded import Encoded as Encoded
 from .levels import level_codes, levels_at
 from .linear import encode_linear
 from .schema import DISCRETE, MASS, Column, Scalar, Schema
-from .values import is_gap
+from .values import in_double, is_gap
 from .warp import Warp
 
 Floats = NDArray[np.float64]
+
+_VERSION = 2  # of what `to_json` writes
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +139,7 @@ class Codec:
         mass = [w.column.kind in MASS for w in self.warps] + [True] * len(self.discrete)
         if all(mass):
             return "mass"
-        return "mixed" if any(mass) else "density"
+        return "mixed" if any(mass) or any(w.atoms for w in self.warps) else "density"
 
     def encode(self, data: Dataset, offsets: Floats | None = None) -> Encoded:
         """Rows as a model sees them.
@@ -208,6 +213,7 @@ class Codec:
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values; numbers survive exactly."""
         return {
+            "version": _VERSION,
             "schema": self.schema.to_json(),
             "warps": [w.to_json() for w in self.warps],
             "discrete": list(self.discrete_names),
@@ -217,8 +223,20 @@ class Codec:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Codec:
-        """The codec that `to_json` wrote."""
+        """The codec that `to_json` wrote.
+
+        Raises:
+            InputError: if an earlier version wrote it, which did not tell values at the bounds of
+                an interval from others.
+        """
         schema = Schema.from_json(body["schema"])
+        if body.get("version", 1) < _VERSION:
+            for column in schema.columns:
+                if column.kind == "interval" and column.width is None:
+                    raise InputError(
+                        f"this run was saved before values at the bounds of column "
+                        f"{column.name!r} had a mass, and its densities may be wrong. Fit again."
+                    )
         return cls(
             schema,
             tuple(Warp.from_json(schema[w["name"]], w) for w in body["warps"]),
@@ -246,6 +264,6 @@ class Codec:
 def _numbers(column: Column, values: NDArray[Any]) -> Floats:
     """Values in double precision; level numbers of a discrete column, NaN where missing."""
     if column.kind not in DISCRETE:
-        return values.astype(np.float64)
+        return in_double(values, (*column.ends, *column.atoms), column.dtype)
     codes = level_codes(column, values)
     return np.where(codes == -1, np.nan, codes.astype(np.float64))

@@ -14,7 +14,7 @@ from ..errors import InputError, did_you_mean
 from .infer import levels_of
 from .levels import level_codes, match_levels
 from .schema import DISCRETE, Column, Schema
-from .values import check_finite, is_gap, to_numbers
+from .values import check_finite, in_double, is_gap, to_numbers
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -87,7 +87,7 @@ def check_names(names: Iterable[str], schema: Schema) -> None:
 
 
 def complete(columns: Columns, schema: Schema) -> Schema:
-    """The schema with the levels and gaps that it does not state read off the values.
+    """The schema with the levels, gaps and bounds that hold values read off the values.
 
     Raises:
         InputError: if a binary column has other than two levels, or a column has a single one.
@@ -107,9 +107,13 @@ def check_support(columns: Columns, schema: Schema) -> None:
                 "interval": f"numbers from {column.lower} to {column.upper}",
                 "count": "whole numbers >= 0",
             }.get(column.kind, f"one of {', '.join(map(str, column.levels[:10]))}")
+            advice = "Correct the value or the kind."
+            if column.ends and column.ends[0] <= values[row] <= column.ends[-1]:
+                expected += f", and {values[row]:g} only as an atom"
+                advice = f"Give the kind with 'atoms': [{values[row]:g}]."
             raise InputError(
                 f"column {column.name!r} holds {values[row]!s} in row {row} (counted from 0); "
-                f"as a {column.kind} column it takes {expected}. Correct the value or the kind."
+                f"as a {column.kind} column it takes {expected}. {advice}"
             )
 
 
@@ -119,11 +123,15 @@ def outside_support(column: Column, values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.asarray(level_codes(column, values) == -2)
     if values.dtype == object:
         return np.zeros(len(values), dtype=bool)
-    if column.kind == "positive":
-        # A rounded zero stands for something between zero and half a step.
-        return np.asarray(values < 0 if column.width else values <= 0)
-    if column.kind == "interval":
-        return np.asarray((values < column.lower) | (values > column.upper))
+    if column.ends:
+        v = in_double(values, column.ends, column.dtype)
+        outside = v < column.ends[0]
+        if column.upper is not None:
+            outside |= v > column.upper
+        if column.width is None:
+            # A rounded value at an end stands for what is nearest to it; an exact one has a mass.
+            outside |= np.isin(v, sorted({*column.ends} - {*column.atoms}))
+        return np.asarray(outside)
     if column.kind == "count":
         return np.asarray((values < 0) | (~np.isnan(values) & (values != np.round(values))))
     return np.zeros(len(values), dtype=bool)
@@ -131,6 +139,10 @@ def outside_support(column: Column, values: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _completed(column: Column, values: NDArray[Any]) -> Column:
     column = replace(column, missing=column.missing or bool(is_gap(values).any()))
+    if column.ends and column.width is None:
+        v = in_double(values, column.ends, column.dtype)
+        held = {end for end in column.ends if (v == end).any()}
+        column = replace(column, atoms=tuple(sorted({*column.atoms, *held})))
     if column.kind not in DISCRETE:
         return column
     if not column.levels:

@@ -17,13 +17,12 @@ from .grouping import grouped
 from .hashing import fingerprint
 from .infer import infer_schema
 from .mapped import take_rows
+from .override import tied
 from .pixels import Pixels
 from .rebuild import rebuild
-from .rounding import find_ties
-from .schema import Schema
+from .schema import CONTINUOUS, Schema
 from .splits import TOGETHER, split_units
 from .units import unit_hashes, units_of
-from .values import is_gap
 
 Rows = NDArray[Any] | slice
 PARTS = ("train", "valid", "test")
@@ -203,17 +202,16 @@ class Dataset:
         Raises:
             InputError: if a value is outside the support of its column, naming column and row.
         """
-        schema = self.schema.override(kinds)
+        data = self.with_schema(self.schema.override(kinds))
         columns = []
-        for column in schema.columns:
-            given = kinds.get(column.name, "")
-            counted = self.schema[column.name].kind == "count" and column.width is not None
-            if counted and "width" not in given:
-                # Counts have cells of one; read as a measure, the values may lie on a wider grid.
-                values = self.columns[column.name]
-                column = replace(column, width=find_ties(values[~is_gap(values)])[0] or 1.0)
+        for column in data.schema.columns:
+            given = kinds.get(column.name)
+            measured = column.kind in CONTINUOUS and column.kind != "count"
+            if given is not None and measured and "width" not in given:
+                values = data.columns[column.name]
+                column = tied(column, values, stated="atoms" in given)
             columns.append(column)
-        return self.with_schema(replace(schema, columns=tuple(columns)))
+        return data.with_schema(replace(data.schema, columns=tuple(columns)))
 
     def with_schema(self, schema: Schema) -> Dataset:
         """The same rows under a schema; levels it leaves open are read off the values.

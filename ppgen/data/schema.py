@@ -46,6 +46,8 @@ class Column:
         period: the period of a circular column, such as 360.
         levels: the values of a discrete column in order, or the one value of a constant column.
         width: the rounding step of a continuous column whose values are tied on a grid.
+        atoms: values of a continuous column that have a mass each: bounds that occur in the data,
+            and what the user says.
         note: what is peculiar about it, such as a value that many rows share.
         dtype: how the container stored it, so that samples can be stored likewise.
     """
@@ -58,6 +60,7 @@ class Column:
     period: float | None = None
     levels: tuple[Scalar, ...] = ()
     width: float | None = None
+    atoms: tuple[float, ...] = ()
     note: str = ""
     dtype: str = "float64"
 
@@ -73,18 +76,26 @@ class Column:
         """Whether its values are kept as floats (truth values are, as 0 and 1)."""
         return not any(isinstance(level, str) for level in self.levels)
 
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The finite ends of the range that its kind has."""
+        if self.kind == "positive":
+            return (0.0,)
+        if self.kind != "interval" or self.lower is None or self.upper is None:
+            return ()
+        return self.lower, self.upper
+
     def to_json(self) -> dict[str, Any]:
         """What differs from the defaults."""
         body = asdict(self)
         keep = {f.name: body[f.name] for f in fields(self) if body[f.name] != f.default}
-        if "levels" in keep:
-            keep["levels"] = list(self.levels)
+        keep |= {f: list(keep[f]) for f in ("levels", "atoms") if f in keep}
         return {"name": self.name, "kind": self.kind, **keep}
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Column:
         """The column that `to_json` wrote."""
-        return cls(**{**body, "levels": tuple(body.get("levels", ()))})
+        return cls(**{**body, **{f: tuple(body.get(f, ())) for f in ("levels", "atoms")}})
 
     def __str__(self) -> str:
         parts = []
@@ -98,6 +109,8 @@ class Column:
             parts.append(", ".join(shown + more))
         if self.width is not None:
             parts.append(f"rounded to {self.width:g}")
+        if self.atoms:
+            parts.append(f"a mass at {' and '.join(f'{a:g}' for a in self.atoms)}")
         if self.missing:
             parts.append("gaps")
         if self.note:
@@ -150,8 +163,8 @@ class Schema:
 
         Args:
             kinds: column name -> kind, or -> {"kind": ..., "lower": ..., "upper": ..., "period":
-                ..., "levels": ..., "width": ...}. An interval needs its bounds, a circular column
-                its period.
+                ..., "levels": ..., "width": ..., "atoms": ...}. An interval needs its bounds, a
+                circular column its period. Atoms are values that have a mass of their own.
 
         The values are not looked at here; `Dataset.override` does, and fills in the levels of
         columns made discrete.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -100,6 +101,22 @@ def to_numbers(name: str, values: NDArray[Any]) -> NDArray[np.floating[Any]]:
                     f"column {name!r} holds the text {value!r} in row {row} (counted from 0); "
                     "expected numbers. Correct the value, or say that the column is categorical."
                 ) from None
+    return out
+
+
+def in_double(
+    values: NDArray[np.floating[Any]], marks: Iterable[float], dtype: str
+) -> NDArray[np.float64]:
+    """Numbers in double precision; those that are one of the marks in single precision are it.
+
+    `dtype` is how the column was stored when it was fitted.
+    """
+    if values.dtype != np.float32 and dtype.lower() != "float32":
+        return values.astype(np.float64, copy=False)
+    out = values.astype(np.float64)
+    with np.errstate(over="ignore"):
+        for mark in marks:
+            out[values.astype(np.float32) == np.float32(mark)] = mark
     return out
 
 

@@ -6,6 +6,8 @@ read off the ranks of the others, and what lies far out is drawn in,
     z' = sign(z) (b + log(1 + |z| - b)) for |z| > b,          log |dz'/dz| = -log(1 + |z| - b),
 
 so that one value of 1e6 leaves the other rows of its column the scale that they have without it.
+
+Where the column has atoms, the logit of the place on the line that `atoms` cuts stands for g(v).
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .atoms import Atoms
 from .bijections import Bijection, Floats, Identity, Log, Logit
 from .conform import outside_support
 from .schema import DISCRETE, MASS, Column
@@ -26,6 +30,7 @@ from .schema import DISCRETE, MASS, Column
 INSIDE = (
     2.0**-20
 )  # places in a cell keep this far from its edges, or rounding errors would leave the cell
+_CUT = 2.0**-52  # a value on the cut of a circle stands this far inside, as a share of the period
 _OUTER, _FEWEST = 0.01, 2.5  # share of the rows beyond each of the ranks a robust scale is read at
 _ALONE = 3.0  # times that scale, above which a standard deviation is that of a few values
 _BEND = 5.0  # in such columns
@@ -45,6 +50,7 @@ class Warp:
         start: where the values of a circular column begin: they lie in [start, start + period).
         bend: |z| from which on it grows as a logarithm, where a few values would else stand
             thousands of deviations away; 0 for none.
+        atoms: where values with a mass of their own stand, or None.
     """
 
     column: Column
@@ -54,6 +60,7 @@ class Warp:
     origin: float = 0.0
     start: float = 0.0
     bend: float = 0.0
+    atoms: Atoms | None = None
 
     @classmethod
     def fit(
@@ -69,19 +76,24 @@ class Warp:
             )
         if column.width is not None:
             warp = replace(warp, origin=_origin(float(v.min()), column.width))
+        share = np.ones(len(v)) if weights is None else weights[known]
+        if column.atoms:
+            warp = replace(warp, atoms=warp._lay_out(v, share))
         if not standardise:
             return warp
-        share = np.ones(len(v)) if weights is None else weights[known]
         spread = 0.0
         if warp.linear:
             y, spread = v, (column.width or 0.0) ** 2 / 12
         else:
-            if warp.noisy:
-                # Cells have a spread of their own, which keeps few values from being blown up.
-                v, group = np.unique(v, return_inverse=True)
-                share = np.tile(np.bincount(group, share), len(_PLACES))
-            places = _PLACES if warp.noisy else (0.5,)
-            y = np.concatenate([warp.forward(v, place)[0] for place in places])
+            # Cells have a spread of their own, which keeps few values from being blown up.
+            filled = warp._filled(v)
+            cells, group = np.unique(v[filled], return_inverse=True)
+            of_cells = np.bincount(group, share[filled], len(cells)) / len(_PLACES)
+            y = np.concatenate(
+                [warp.forward(v[~filled], 0.5)[0]]
+                + [warp.forward(cells, place)[0] for place in _PLACES]
+            )
+            share = np.concatenate([share[~filled], np.tile(of_cells, len(_PLACES))])
         shift, scale, alone = _standard(y, share, spread)
         usable = scale > 0 and np.isfinite(scale)
         bend = _BEND if alone else 0.0
@@ -90,7 +102,8 @@ class Warp:
     @property
     def noisy(self) -> bool:
         """Whether values are filled in within cells."""
-        return self.column.width is not None or self.column.kind in MASS
+        column = self.column
+        return column.width is not None or column.kind in MASS or bool(column.atoms)
 
     @property
     def identity(self) -> bool:
@@ -100,7 +113,7 @@ class Warp:
     @property
     def linear(self) -> bool:
         """Whether z is (v - shift) / scale."""
-        return self.column.kind == "real" and not self.bend
+        return self.column.kind == "real" and not self.bend and not self.column.atoms
 
     @cached_property
     def bijection(self) -> Bijection:
@@ -115,7 +128,7 @@ class Warp:
         return Log() if column.kind in ("positive", "count") else Identity()
 
     def forward(self, values: Floats, places: Floats | float) -> tuple[Floats, Floats]:
-        """z and log |dz/dv|, NaN where missing.
+        """z and log |dz/dv| (log |dz/du| at an atom), NaN where missing.
 
         Args:
             values: (n,) in double precision; level numbers for a discrete column, below 0 for no
@@ -123,8 +136,7 @@ class Warp:
             places: (n,) or one place in [0, 1) within each cell.
 
         A value outside the support has density zero: its log |dz/dv| is -inf, and its z is that of
-            some
-        value inside.
+        some value inside.
         """
         if self.column.kind in DISCRETE:
             outside = values < 0
@@ -132,7 +144,15 @@ class Warp:
             outside = outside_support(self.column, values)
         if outside.any():
             values = np.where(outside, self._inside(), values)
-        y, log_slope = self.bijection.forward(self._fill(values, places))
+        places = np.clip(places, INSIDE, 1 - INSIDE)
+        if self.atoms is None:
+            y, log_slope = self.bijection.forward(self._fill(values, places))
+        else:
+            at = np.isin(values, self.atoms.values)
+            v = self._fill(np.where(at, self._inside(), values), places)
+            y, log_slope = self.bijection.forward(v)
+            u = np.broadcast_to(places, values.shape)
+            y, log_slope = self.atoms.forward(np.where(at, values, v), y, log_slope, u)
         log_slope = np.where(outside, -np.inf, log_slope - np.log(self.scale))
         z = (y - self.shift) / self.scale
         if self.bend:
@@ -147,7 +167,9 @@ class Warp:
         if self.bend:
             beyond = np.clip(np.abs(z) - self.bend, 0.0, _FARTHEST)
             z = np.clip(z, -self.bend, self.bend) + np.sign(z) * np.expm1(beyond)
-        v = self.bijection.inverse(z * self.scale + self.shift)
+        y = z * self.scale + self.shift
+        y, atom = (y, None) if self.atoms is None else self.atoms.inverse(y)
+        v = self.bijection.inverse(y)
         if column.kind in MASS:
             v = np.floor(v)
             return np.minimum(v, len(column.levels) - 1) if column.kind in DISCRETE else v
@@ -157,15 +179,15 @@ class Warp:
             v = self._round(v, column.width)
             if column.period is not None:
                 v = self._around(v, column.period)
-        if column.kind == "positive" and column.width is not None:
-            v = np.maximum(v, 0.0)
-        if column.lower is not None and column.upper is not None:
-            v = np.clip(v, column.lower, column.upper)
+        if column.ends:
+            v = self._between_ends(v)
+        if self.atoms is not None and atom is not None:
+            v = np.where(atom < 0, v, np.array(self.atoms.values)[atom])
         return v
 
     def to_json(self) -> dict[str, Any]:
         """The numbers, under the column's name."""
-        return {
+        body = {
             "name": self.column.name,
             "shift": self.shift,
             "scale": self.scale,
@@ -174,33 +196,68 @@ class Warp:
             "start": self.start,
             "bend": self.bend,
         }
+        return body if self.atoms is None else body | {"atoms": self.atoms.to_json()}
 
     @classmethod
     def from_json(cls, column: Column, body: Mapping[str, Any]) -> Warp:
         """The map that `to_json` wrote."""
-        return cls(column, **{key: float(v) for key, v in body.items() if key != "name"})
+        numbers = {key: float(v) for key, v in body.items() if key not in ("name", "atoms")}
+        warp = cls(column, **numbers)
+        if "atoms" not in body:
+            return warp
+        layout = {**body["atoms"], "shares": tuple(body["atoms"]["shares"])}
+        return replace(warp, atoms=Atoms(column.atoms, warp._images(), **layout))
 
     def _fill(self, values: Floats, places: Floats | float) -> Floats:
         """Values moved to their places in their cells, circles opened."""
         column, v = self.column, values
-        if self.noisy:
-            u = np.clip(places, INSIDE, 1 - INSIDE)
-            if column.kind in MASS:
-                v = values + u
-            elif column.width is not None:
-                low, high = values - column.width / 2, values + column.width / 2
-                if column.kind == "positive":
-                    low = np.maximum(low, 0.0)
-                if column.lower is not None and column.upper is not None:
-                    low, high = np.maximum(low, column.lower), np.minimum(high, column.upper)
-                v = low + (high - low) * u
-        return v if column.period is None else (v - self.cut) % column.period
+        if column.kind in MASS:
+            v = values + places
+        elif column.width is not None:
+            if column.ends:
+                # Cells that an end cuts cover the range only if they are those of the grid.
+                steps = np.round((values - self.origin) / column.width)
+                values = self.origin + steps * column.width
+            low, high = values - column.width / 2, values + column.width / 2
+            if column.ends:
+                low = np.maximum(low, column.ends[0])
+            if column.upper is not None:
+                high = np.minimum(high, column.upper)
+            v = low + (high - low) * places
+        if column.period is None:
+            return v
+        v = (v - self.cut) % column.period
+        return np.clip(v, _CUT * column.period, (1 - _CUT) * column.period)
+
+    def _filled(self, v: Floats) -> NDArray[np.bool_]:
+        """(n,) which values are filled in within cells."""
+        if self.column.width is None and self.column.kind not in MASS:
+            return np.isin(v, self.column.atoms)
+        return np.ones(len(v), dtype=bool)
+
+    def _lay_out(self, v: Floats, share: Floats) -> Atoms:
+        """The atoms for (n,) values of these weights."""
+        at = np.isin(v, self.column.atoms)
+        y = self.bijection.forward(self._fill(np.where(at, self._inside(), v), 0.5))[0]
+        return Atoms.fit(self.column.atoms, self._images(), v, y, share)
+
+    def _images(self) -> tuple[float, ...]:
+        """(m,) g of the column's atoms."""
+        with np.errstate(divide="ignore"):
+            return tuple(self.bijection.forward(np.array(self.column.atoms))[0].tolist())
 
     def _inside(self) -> float:
         """Some value of the support."""
-        if self.column.kind == "interval":
-            return 0.5 * ((self.column.lower or 0.0) + (self.column.upper or 0.0))
-        return 1.0
+        return 0.5 * sum(self.column.ends) if self.column.kind == "interval" else 1.0
+
+    def _between_ends(self, v: Floats) -> Floats:
+        """Values within the range: rounded ones to its ends, others next to them at most."""
+        low, high = self.column.ends[0], self.column.ends[-1]
+        if self.column.width is None:
+            store = np.float32 if self.column.dtype.lower() == "float32" else np.float64
+            low = float(np.nextafter(store(low), store(np.inf)))
+            high = float(np.nextafter(store(high), store(-np.inf)))
+        return np.maximum(v, low) if self.column.upper is None else np.clip(v, low, high)
 
     def _around(self, v: Floats, period: float) -> Floats:
         return self.start + (v - self.start) % period
