@@ -201,7 +201,9 @@ class Warp:
     @classmethod
     def from_json(cls, column: Column, body: Mapping[str, Any]) -> Warp:
         """The map that `to_json` wrote."""
-        numbers = {key: float(v) for key, v in body.items() if key not in ("name", "atoms")}
+        numbers: dict[str, Any] = {
+            key: float(v) for key, v in body.items() if key not in ("name", "atoms")
+        }
         warp = cls(column, **numbers)
         if "atoms" not in body:
             return warp
