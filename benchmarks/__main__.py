@@ -24,6 +24,7 @@ QUICK = {
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "--pairs", "3"],
     "debiasing": [],
+    "calibration": [],
 }
 FULL = {
     "import_time": [],
@@ -33,6 +34,7 @@ FULL = {
     "vae_mnist": ["--sections", "speed", "scoring", "bound", "--minutes", "10", "20"],
     "embeddings": [],
     "debiasing": [],
+    "calibration": ["--full"],
 }
 NEED_DATA = ("flow_vs_zuko", "vae_mnist", "embeddings")
 
