@@ -1,8 +1,13 @@
 """What a conditional fit conditions on: `y` as the numbers that a network reads.
 
 Real columns are standardised; discrete ones become indicators. The fitted values of `y` are kept
-with their shares, so that rows can be drawn without naming a `y`, and p(x) = sum_y p(y) p(x | y) is
-exact where `y` is discrete.
+with their shares, so that rows can be drawn without naming a `y`, and
+
+    p(x) = sum_y p(y) p(x | y)
+
+is exact where `y` is discrete. Where it is continuous, the fitted values are a sample of it, and
+the sum over them is an estimate: with shares w_i, r_i = p(x | y_i) / p(x) and n rows, its relative
+variance is sum_i w_i (r_i - 1)^2 / n, the delta method's for its logarithm.
 """
 
 from __future__ import annotations
@@ -26,12 +31,14 @@ _MOST_SUMMED = 64  # distinct values up to which p(x) is summed exactly
 
 @dataclass(frozen=True)
 class Context:
-    """The codec of `y`, with the fitted values (m, k) and their shares (m,)."""
+    """The codec of `y`, with the fitted values (m, k) and their shares (m,), and of how many rows
+    these are (by weights, their effective number)."""
 
     schema: Schema
     codec: Codec
     values: NDArray[np.float64]
     shares: NDArray[np.float64]
+    rows: float
 
     @classmethod
     def fit(cls, y: Any, n: int, weights: NDArray[np.float64] | None = None) -> Context:
@@ -45,7 +52,13 @@ class Context:
         if len(values) > _MOST_ROWS:
             kept = np.random.default_rng(0).choice(len(values), _MOST_ROWS, replace=False)
             values, counts = values[kept], counts[kept]
-        return cls(data.schema, codec, values, counts / counts.sum())
+        effective = float(shares.sum() ** 2 / np.square(shares).sum())
+        return cls(data.schema, codec, values, counts / counts.sum(), effective)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the sum over the fitted values is all of p(x): whether y is discrete."""
+        return not self.codec.continuous_names
 
     def encode(self, y: Any, n: int | None = None) -> NDArray[np.float64]:
         """(n, k) numbers for `y`."""
@@ -59,6 +72,21 @@ class Context:
                 "distinct values; give y."
             )
         return self.values, np.log(self.shares)
+
+    def stderr(self, logs: NDArray[np.float64], total: NDArray[np.float64]) -> Any:
+        """(n,) standard errors of log p(x) as an estimate, `total`, from log p(x | y_i), (m, n) for
+        the values of `table`; 0 where the sum is exact."""
+        if self.exact:
+            return np.zeros(len(total))
+        r = np.exp(logs - np.where(np.isfinite(total), total, np.nan))
+        return np.sqrt(self.shares @ np.square(r - 1) / self.rows)
+
+    @property
+    def words(self) -> str:
+        """How a density without y comes about."""
+        if self.exact:
+            return "summed over y"
+        return f"mean over {len(self.values)} fitted values of y"
 
     def draw(self, n: int, y: Any, rng: np.random.Generator) -> NDArray[np.float64]:
         """(n, k) numbers: those given, one row repeated, or drawn from the fitted ones."""
@@ -77,6 +105,7 @@ class Context:
             "codec": self.codec.to_json(),
             "values": self.values.tolist(),
             "shares": self.shares.tolist(),
+            "rows": self.rows,
         }
 
     @classmethod
@@ -86,6 +115,7 @@ class Context:
             Codec.from_json(body["codec"]),
             np.asarray(body["values"], dtype=np.float64),
             np.asarray(body["shares"], dtype=np.float64),
+            float(body.get("rows", len(body["values"]))),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from scipy.special import logsumexp
 
 from .cells import cell_average
 from .context import given
-from .data import Dataset, Encoded
+from .data import Dataset
 from .density import LogDensity
 
 if TYPE_CHECKING:
@@ -29,14 +30,17 @@ def score_rows(estimator: DensityEstimator, data: Dataset, y: Any) -> LogDensity
     values, stderr = map(np.concatenate, zip(*_blocks(estimator, data, y), strict=True))
     warn_unseen(estimator, data, values)
     noisy = estimator.codec_.dequantised
+    summed = estimator.context_ if y is None else None
+    estimated = summed is not None and not summed.exact
+    method = estimator._method() + (f", {CELL_DRAWS} draws a cell" if noisy else "")
     return LogDensity(
         values=values,
-        kind="lower_bound" if noisy else "exact",
-        method=estimator._method() + (f", {CELL_DRAWS} draws a cell" if noisy else ""),
+        kind="lower_bound" if noisy else "estimate" if estimated else "exact",
+        method=method + (f", {summed.words}" if summed is not None else ""),
         measure=estimator.codec_.measure,
         dequantised=noisy,
         gap=("dequantisation",) if noisy else (),
-        stderr=stderr if noisy else None,
+        stderr=stderr if noisy or estimated else None,
     )
 
 
@@ -52,24 +56,33 @@ def _block(
     estimator: DensityEstimator, data: Dataset, context: Floats | None
 ) -> tuple[Floats, Floats]:
     draws = CELL_DRAWS if estimator.codec_.dequantised else 1
+    if estimator.context_ is not None and context is None:
+        return _summed(estimator, data, draws)
 
     def log_prob(draw: int) -> Floats:
         encoded = estimator._encode(data, draw=draw, draws=draws)
-        return _log_prob(estimator, encoded, context) + encoded.log_det
+        return estimator._log_prob(encoded, context) + encoded.log_det
 
     return cell_average(log_prob, draws)
 
 
-def _log_prob(estimator: DensityEstimator, data: Encoded, context: Floats | None) -> Floats:
-    if estimator.context_ is None or context is not None:
-        return estimator._log_prob(data, context)
-    # A conditional fit asked without y is the mixture over it: p(x) = sum_y p(y) p(x | y).
-    rows, log_shares = estimator.context_.table()
-    terms = [
-        estimator._log_prob(data, np.tile(row, (len(data), 1))) + share
-        for row, share in zip(rows, log_shares, strict=True)
-    ]
-    return np.asarray(logsumexp(terms, axis=0))
+def _summed(estimator: DensityEstimator, data: Dataset, draws: int) -> tuple[Floats, Floats]:
+    """A conditional fit asked without y is the mixture over it: p(x) = sum_y p(y) p(x | y)."""
+    fitted = estimator.context_
+    assert fitted is not None
+    rows, log_shares = fitted.table()
+    sums = np.full((len(rows), len(data)), -np.inf)  # over the draws, of p(x | y)
+
+    def log_prob(draw: int) -> Floats:
+        encoded = estimator._encode(data, draw=draw, draws=draws)
+        given_each = [np.tile(row, (len(data), 1)) for row in rows]
+        logs = np.stack([estimator._log_prob(encoded, each) for each in given_each])
+        logs += encoded.log_det
+        np.logaddexp(sums, logs, out=sums)
+        return np.asarray(logsumexp(logs + log_shares[:, None], axis=0))
+
+    values, stderr = cell_average(log_prob, draws)
+    return values, np.hypot(stderr, fitted.stderr(sums - math.log(draws), values))
 
 
 def warn_unseen(estimator: DensityEstimator, data: Dataset, values: Floats) -> None:

@@ -125,12 +125,13 @@ def _summed(
     logs = np.stack([w.log_mean + s for w, s in zip(found, shares, strict=True)])
     total = logsumexp(logs, axis=0)
     share = np.exp(logs - total)
-    # At most, as the draws are the same for each y.
+    # At most, as the draws are the same for each y; and what a sample of continuous y leaves open.
     stderr = np.asarray(sum(s * w.stderr for s, w in zip(share, found, strict=True)))
+    stderr = np.hypot(stderr, fitted.stderr(np.stack([w.log_mean for w in found]), total))
     ess = sum(s * w.ess for s, w in zip(share, found, strict=True))
     likeliest = np.argmax(logs, axis=0)
     khat = np.stack([w.khat for w in found])[likeliest, np.arange(len(likeliest))]
-    return Weights(total, stderr, np.asarray(ess), khat), words + ", summed over y"
+    return Weights(total, stderr, np.asarray(ess), khat), f"{words}, {fitted.words}"
 
 
 def row_seeds(data: Dataset, seed: int) -> NDArray[np.uint64]:

@@ -81,7 +81,7 @@ def to_datatree(
     refuse_unused(estimator, y)
     data = estimator._dataset(X, reset=False)
     groups: dict[str, dict[str, Any]] = {}
-    attrs: dict[str, dict[str, Any]] = {"/": _about(estimator)}
+    attrs: dict[str, dict[str, Any]] = {"/": _about(estimator, y)}
     names: dict[str, Any] = {"dims": {}, "coords": {}}
     can, posterior = estimator.capabilities, estimator.posterior_
     model: Any = estimator  # what it has besides is declared
@@ -176,8 +176,10 @@ def _record(estimator: Estimator) -> dict[str, tuple[str, Array]]:
     }
 
 
-def _about(estimator: Estimator) -> dict[str, Any]:
-    claimed = estimator.capabilities.density
+def _about(estimator: Estimator, y: Any) -> dict[str, Any]:
+    claimed, context = estimator.capabilities.density, estimator.context_
+    if claimed == "exact" and y is None and context is not None and not context.exact:
+        claimed = "estimate"
     kind = "estimate" if getattr(estimator, "posterior_", None) is not None else claimed or "none"
     noisy = estimator.codec_.dequantised and claimed is not None
     return {
