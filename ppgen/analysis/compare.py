@@ -1,21 +1,25 @@
 """Which model gives held-out rows the higher density, and whether that is decided.
 
 Models are ranked by their mean log density a row, and each is set against the best by paired
-differences on identical rows (`paired`), which know bounds. Different measures are never ranked
-together. NaN never ranks; rows of probability zero are counted.
+differences on identical rows (`paired`), which know bounds. What is decided is decided at once for
+all pairs of models of a measure (`limits`): in a table of equal models the chance that any is
+called behind is at most 5 %. Different measures are never ranked together. NaN never ranks; rows of
+probability zero are counted.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
-from .finding import finding, headline
+from .finding import finding, headline, scope
+from .limits import Family
 from .paired import (
     Difference,
     Scored,
@@ -23,9 +27,10 @@ from .paired import (
     difference,
     mean_of,
     monte_carlo,
+    names_of,
     spread_of,
-    stderr_within,
 )
+from .scatter import Scatter
 
 _WORDS = {"better": "ahead", "worse": "behind", "close": "too close to call"}
 
@@ -41,7 +46,7 @@ class Ranked:
         spread: standard deviation of the seeds' means (NaN for one seed).
         zero_rows: held-out rows given probability zero.
         nan_rows: held-out rows whose value is not a number.
-        difference: to the best model of the same measure; None for that one.
+        difference: to the best model of the same measure, with what decides it; None for that one.
         verdict: what is decided, in words.
     """
 
@@ -64,10 +69,15 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The models, best first, one measure after the other; and the finding in one sentence."""
+    """The models, best first, one measure after the other; and the finding in one sentence.
+
+    Attributes:
+        scope: at what level what is decided holds, and of what, in words.
+    """
 
     models: tuple[Ranked, ...]
     finding: str
+    scope: str = ""
 
     @property
     def headline(self) -> str:
@@ -91,31 +101,75 @@ class Comparison:
         for m in self.models:
             words = f"{m.rank or '-':>3}  {m.name:<16} {m.mean:10.4f} ± {m.stderr:.4f}  {m.kind}"
             if m.difference is not None:
-                words += f"  {m.difference.mean:+.4f} ± {m.difference.stderr:.4f}"
+                d = m.difference
+                words += f"  {d.mean:+.4f} ± {d.stderr:.4f}, decided beyond {d.margin:.4f}"
+                words += f" (80 % of the time from {d.detectable:.4f})"
             lines.append(f"{words}  {m.verdict}")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.scope])
 
 
 def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:
     """Rank models by their log densities of held-out rows.
 
     Args:
-        scored: `Scored`s, or tuples (name, LogDensity) or (name, LogDensity, seed). The densities
-            of one seed must be of the same rows in the same order.
+        scored: `Scored`s, or tuples (name, LogDensity), (name, LogDensity, seed) or (name,
+            LogDensity, seed, rows). The densities of one seed must be of the same rows in the same
+            order. `rows` (n,) names the rows: rows of one name are one draw, in a seed (copies,
+            members of a group) and over seeds. Without names the rows are the same at every seed.
 
     Returns:
-        The models in order, with paired differences to the best, in nats a row.
+        The models in order, with paired differences to the best, in nats a row. In a table of equal
+        models any is called behind with a chance of 5 % at most; with one seed that is said of
+        these fits on new rows, with several of fits of these settings.
 
     Raises:
-        InputError: if two densities of one seed differ in length, or a name and seed come twice.
+        InputError: if two densities of one seed differ in length or in the names of their rows, if
+            rows without names are not as many at every seed, or a name and seed come twice.
     """
-    runs = _by_model([s if isinstance(s, Scored) else Scored(*s) for s in scored])
+    made = [s if isinstance(s, Scored) else Scored(*s) for s in scored]
+    runs = _by_model(made)
     groups: dict[str, list[list[Scored]]] = {}
     for model in runs.values():
         groups.setdefault(claim(model).measure, []).append(model)
     ordered = sorted(groups.values(), key=len, reverse=True)
     lines = [line for group in ordered for line in _rank(group)]
-    return Comparison(tuple(lines), finding(lines))
+    return Comparison(tuple(lines), finding(lines), scope(lines))
+
+
+def _names(scored: Sequence[Scored]) -> dict[int, NDArray[Any]]:
+    """The names of each seed's rows, as numbers."""
+    given: dict[int, NDArray[Any]] = {}
+    for s in scored:
+        if s.rows is None:
+            continue
+        rows = np.asarray(s.rows)
+        if rows.shape != (len(s.density),):
+            raise InputError(
+                f"{s.name} has {len(s.density)} rows and names of shape {rows.shape} for seed "
+                f"{s.seed}; expected one name a row."
+            )
+        if not np.array_equal(given.setdefault(s.seed, rows), rows):
+            raise InputError(
+                f"the rows of seed {s.seed} have other names for {s.name} than for the models "
+                "before it; a comparison needs the same rows in the same order."
+            )
+    lengths = {s.seed: len(s.density) for s in scored}
+    unnamed = [seed for seed in lengths if seed not in given]
+    if len(unnamed) < len(lengths) and unnamed:
+        raise InputError(
+            f"rows have names for some seeds and none for seed {unnamed[0]}; give `rows` for all "
+            "seeds, so that a row that several seeds hold out counts once."
+        )
+    if unnamed and len(set(lengths.values())) > 1:
+        raise InputError(
+            f"seeds have {', '.join(map(str, sorted(set(lengths.values()))))} rows and no names; "
+            "rows without names are taken for the same rows at every seed. Name them by `rows`."
+        )
+    if unnamed:
+        given = {seed: np.arange(n) for seed, n in lengths.items()}
+    numbers = np.unique(np.concatenate(list(given.values())), return_inverse=True)[1]
+    ends = np.cumsum([len(rows) for rows in given.values()])
+    return dict(zip(given, np.split(numbers, ends[:-1]), strict=True))
 
 
 def _by_model(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
@@ -135,6 +189,11 @@ def _by_model(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
                 "Give every model its own name."
             )
         model.append(s)
+    if scored:
+        names = _names(scored)
+        runs = {
+            name: [replace(s, rows=names[s.seed]) for s in model] for name, model in runs.items()
+        }
     return runs
 
 
@@ -150,11 +209,27 @@ def _rank(group: list[list[Scored]]) -> list[Ranked]:
     # An upper bound may be high for being loose: it is nobody's yardstick while there is another.
     loose = (m for m in able if claim(m).kind != "upper_bound")
     best = next(loose, able[0] if able else None)
+    family = _family(able, common)
     lines = []
     for place, model in enumerate(able, start=1):
-        against = None if best is None or model is best else difference(model, best)
+        against = None if best is None or model is best else difference(model, best, family)
         lines.append(_line(model, place, against))
     return lines + [_line(m, None, None) for m in group if m not in able]
+
+
+def _family(models: Sequence[list[Scored]], common: set[int]) -> Family:
+    """What the limits of these models' differences hold for at once."""
+    finite = [m for m in models if all(np.isfinite(s.density.values).all() for s in m)]
+    if not common or len(finite) < 3:
+        return Family.of(len(models))
+    held = [sorted((s for s in m if s.seed in common), key=lambda s: s.seed) for m in finite]
+    values = [
+        np.stack([np.asarray(s.density.values, np.float64) for s in of_seed], axis=1)
+        for of_seed in zip(*held, strict=True)
+    ]
+    # What most models have in common is taken off first: it would drown the differences.
+    values = [v - np.median(v, axis=1, keepdims=True) for v in values]
+    return Family.of(len(models), Scatter.of(values, names_of(held[0])))
 
 
 def _rankable(s: Scored) -> bool:
@@ -168,7 +243,8 @@ def _line(model: list[Scored], rank: int | None, against: Difference | None) -> 
     stderr = math.nan
     if np.isfinite(means).all():
         noise = (monte_carlo(s.density) / len(model) for s in model)
-        stderr = math.hypot(stderr_within(values, [s.rows for s in model]), *noise)
+        rows = Scatter.of([v[:, None] for v in values], names_of(model))
+        stderr = math.hypot(float(rows.within[0]), *noise)
     if rank is None:
         verdict = "not ranked: not a finite density"
     elif against is None:

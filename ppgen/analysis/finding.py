@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .limits import LEVEL
+
 if TYPE_CHECKING:
     from .compare import Ranked
 
@@ -41,6 +43,23 @@ def finding(lines: Sequence[Ranked]) -> str:
     least = "at least " if best.kind == "lower_bound" != second.kind else ""
     gap = plus_minus(-second.difference.mean, second.difference.stderr)
     return f"On the held-out rows {best.name} is best, {least}{gap} nats a row above {second.name}."
+
+
+def scope(lines: Sequence[Ranked]) -> str:
+    """At what level the table's decisions hold, and of what."""
+    known = [m for m in lines if m.difference is not None and m.rank is not None]
+    if not known:
+        return ""
+    seeds = min(m.n_seeds for m in known)
+    of = (
+        "these fits, on new rows; one seed tells nothing of other starts"
+        if seeds == 1
+        else f"fits of these settings, of which {seeds} seeds are a sample"
+    )
+    return (
+        f"Decided at a level of {LEVEL:.0%} for the whole table, all pairs of models at once: of "
+        f"equal models any is called behind with that chance at most. Said of {of}."
+    )
 
 
 def join(names: Sequence[str]) -> str:

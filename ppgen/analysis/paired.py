@@ -1,16 +1,13 @@
 """Paired differences of log density on identical rows, and what they show.
 
-For row i and models a and b, d_i = log p_a(x_i) - log p_b(x_i). Over S seeds (each its own split
-and its own start of the fit) the difference is the mean of the S splits' means. Its standard error
-is the larger of
+For row i and models a and b, d_i = log p_a(x_i) - log p_b(x_i). Over S seeds (each its own start of
+the fit, and its own split or the same) the difference is the mean of the S seeds' means. How far it
+may lie from the truth by its rows and by its seeds is told in `scatter`; the margin beyond which it
+counts as decided, at once for all pairs of a table, in `limits`. Monte Carlo standard errors of
+estimates are added in quadrature.
 
-- within splits: from the scatter of d_i over rows, where a row held out by several splits is one
-  draw (cluster-robust), and
-- between seeds: the standard deviation of the S means over sqrt(S), which also holds what the fits'
-  starts add.
-
-Monte Carlo standard errors of estimates are added in quadrature. A difference is decided beyond two
-standard errors.
+Over several seeds the claim is about fits of these settings to such rows of these data. Of one seed
+nothing is known of other starts: the claim is about these very fits, on new rows.
 
 What a density claims limits what follows. A value of a above b's shows that a is better where a's
 true value is at least what stands there and b's at most: a lower bound above an exact value has
@@ -32,32 +29,43 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from ..density import KIND_WORDS, LogDensity
+from .limits import LEVEL, PAIR, POWER, Family
+from .scatter import Scatter
 
-Floats = NDArray[np.float64]
 Outcome = Literal["better", "worse", "close", "bound", "incomparable"]
-
-Z = 2.0
-"""Standard errors beyond which a difference counts as decided: about 5 % false alarms a pair."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One model on the held-out rows of one seed; `rows` names the rows across seeds."""
+    """One model on the held-out rows of one seed.
+
+    `rows` names the rows: those of one name are one draw, within a seed (copies, a group) and
+    across seeds. Rows without names are the same rows at every seed.
+    """
 
     name: str
     density: LogDensity
     seed: int = 0
-    rows: NDArray[np.int64] | None = None
+    rows: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
 class Difference:
     """Mean of log p_a - log p_b on identical rows, in nats a row, and what follows from it for a.
 
-    `stderr` is what decides; `within` and `between` are its two readings, within splits and
-    between seeds.
+    Attributes:
+        mean: over seeds.
+        stderr: its standard error; within and between as below, and Monte Carlo noise.
+        within: standard error over rows, by name.
+        between: standard error over seeds; NaN for one seed.
+        margin: beyond it the difference is decided, in nats a row.
+        df: degrees of freedom of `within` and of `between` (0 for one seed).
+        level: chance, at most, of any false alarm among all pairs of the table.
+        outcome: what is decided for a.
+        note: what limits it.
     """
 
     mean: float
@@ -66,38 +74,67 @@ class Difference:
     between: float
     outcome: Outcome
     note: str = ""
+    margin: float = math.nan
+    df: tuple[float, float] = (math.nan, 0.0)
+    level: float = LEVEL
+
+    @property
+    def limit(self) -> float:
+        """The margin in standard errors."""
+        return self.margin / self.stderr if self.stderr > 0 else math.nan
+
+    @property
+    def detectable(self) -> float:
+        """The true difference, in nats a row, that rows and seeds as these decide with a chance of
+        `POWER`."""
+        return self.margin + float(ndtri(POWER)) * self.stderr
 
 
-def difference(a: Sequence[Scored], b: Sequence[Scored]) -> Difference:
-    """The paired difference of model a to model b over the seeds that both have."""
+def difference(a: Sequence[Scored], b: Sequence[Scored], family: Family = PAIR) -> Difference:
+    """The paired difference of model a to model b over the seeds that both have.
+
+    Args:
+        family: what the margin holds for at once; by default this pair alone.
+    """
     of_b = {s.seed: s for s in b}
     pairs = [(s, of_b[s.seed]) for s in a if s.seed in of_b]
     nan = math.nan
     if not pairs:
         return Difference(nan, nan, nan, nan, "incomparable", "no held-out rows in common")
     with np.errstate(invalid="ignore"):
-        rows = [np.asarray(x.density.values - y.density.values, np.float64) for x, y in pairs]
-    means = np.array([mean_of(d) for d in rows])
-    mean = mean_of(means)
-    within = between = stderr = nan
-    if math.isfinite(mean):
-        within = stderr_within(rows, [x.rows for x, _ in pairs])
-        between = spread_of(means) / math.sqrt(len(means))
-        noise = (monte_carlo(s.density) / len(pairs) for pair in pairs for s in pair)
-        stderr = math.hypot(float(np.fmax(within, between)), *noise)
-    outcome, note = decide(claim(a), claim(b), mean, stderr)
-    return Difference(mean, stderr, within, between, outcome, note)
+        values = [np.asarray(x.density.values - y.density.values, np.float64) for x, y in pairs]
+    mean = mean_of(np.array([mean_of(d) for d in values]))
+    if not math.isfinite(mean):
+        outcome, note = decide(claim(a), claim(b), mean, nan)
+        return Difference(mean, nan, nan, nan, outcome, note)
+    scatter = Scatter.of([d[:, None] for d in values], names_of([x for x, _ in pairs]))
+    noise = math.hypot(*(monte_carlo(s.density) / len(pairs) for pair in pairs for s in pair))
+    margin, stderr = family.margin(scatter, noise)
+    outcome, note = decide(claim(a), claim(b), mean, margin)
+    of_fits = math.hypot(family.margin_of_fits(scatter), 2 * noise)
+    if outcome == "close" and len(pairs) > 1 and abs(mean) > of_fits:
+        note = f"these fits differ; {len(pairs)} seeds leave open whether others would"
+    within, between = float(scatter.within[0]), float(scatter.between[0])
+    df = (float(scatter.df_within[0]), len(pairs) - 1.0)
+    return Difference(mean, stderr, within, between, outcome, note, margin, df)
 
 
-def decide(a: LogDensity, b: LogDensity, mean: float, stderr: float) -> tuple[Outcome, str]:
-    """What a mean difference a - b with this standard error shows about a; why, where nothing."""
+def names_of(model: Sequence[Scored]) -> list[NDArray[Any]]:
+    """The names of a model's rows, seed by seed; without any, 0 ... n - 1."""
+    return [np.arange(len(s.density)) if s.rows is None else np.asarray(s.rows) for s in model]
+
+
+def decide(a: LogDensity, b: LogDensity, mean: float, margin: float) -> tuple[Outcome, str]:
+    """What a mean difference a - b beyond or within this margin shows about a; why, where
+    nothing."""
     if a.measure != b.measure:
         return "incomparable", f"{a.measure} and {b.measure} are different measures"
     if math.isnan(mean):
         return "incomparable", "the difference is not a number"
-    if math.isfinite(mean) and math.isnan(stderr):
+    if math.isinf(mean):
+        margin = 0.0
+    elif math.isnan(margin):
         return "close", "one row has no standard error"
-    margin = Z * stderr if math.isfinite(mean) else 0.0
     above, below, note = _conclusive(a, b)
     slack_a, slack_b = (slack(a), slack(b)) if above and below else (0.0, 0.0)
     if mean > margin + slack_b and above:
@@ -160,15 +197,3 @@ def monte_carlo(density: LogDensity) -> float:
     if density.stderr is None:
         return 0.0
     return float(np.sqrt(np.sum(np.square(density.stderr))) / len(density))
-
-
-def stderr_within(values: Sequence[Floats], rows: Sequence[NDArray[np.int64] | None]) -> float:
-    """Standard error over rows of the mean of the splits' means."""
-    if any(len(v) < 2 for v in values):
-        return math.nan
-    n, splits = sum(len(v) for v in values), len(values)
-    shares = np.concatenate([(v - v.mean()) / (len(v) * splits) for v in values])
-    if splits > 1 and all(r is not None for r in rows):
-        ids = np.concatenate([r for r in rows if r is not None])
-        shares = np.bincount(np.unique(ids, return_inverse=True)[1], weights=shares)
-    return float(np.sqrt(np.sum(shares**2) * n / (n - splits)))
