@@ -2,9 +2,9 @@
 difference: `ppgen.compare` on simulated log densities.
 
 A table has K models and S seeds. In each regime every model has the same expected log density, so
-whatever is called behind is a false alarm; a table counts once, however many models it calls behind.
+whatever is called behind is a false alarm; a table counts once, however many it calls behind.
 
-    rows         the rows' differences are Gaussian; starts add nothing (100 rows, the same each seed)
+    rows         rows' differences are Gaussian; starts add nothing (100 rows, the same each seed)
     starts       seeds' fits differ, rows hardly matter
     both         starts and rows add as much to the error of one seed's mean
     uneven       as starts, but half of the models do not depend on the start
@@ -137,7 +137,9 @@ def run(full: bool = False) -> bool:
     `full` simulates 4,000 tables a cell in place of 1,000.
     """
     tables = 4000 if full else 1000
-    print(f"{'regime':10}{'seeds':>6}{'models':>8}{'false alarms':>15}{'power':>8}{'detectable':>12}")
+    print(
+        f"{'regime':10}{'seeds':>6}{'models':>8}{'false alarms':>15}{'power':>8}{'detectable':>12}"
+    )
     worst, lines = 0.0, []
     for regime, n_seeds, n_models in cells():
         share = false_alarms(regime, n_seeds, n_models, tables) / tables

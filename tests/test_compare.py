@@ -170,7 +170,9 @@ def test_seeds_that_disagree_leave_it_open():
     result = compare(scored)
     loser = result.models[1]
     assert loser.difference.between > 10 * loser.difference.within
-    assert loser.difference.stderr == loser.difference.between
+    assert loser.difference.stderr == pytest.approx(loser.difference.between, rel=1e-3)
+    # Student's limit with two degrees of freedom.
+    assert loser.difference.margin == pytest.approx(4.3027 * loser.difference.between, rel=1e-3)
     assert loser.verdict == "too close to call"
 
 
@@ -195,8 +197,10 @@ def test_a_row_in_two_splits_is_one_draw():
     once = difference(same[:1], base[:1])
     four = difference(same, base)
     assert four.within == pytest.approx(once.within, rel=0.01)
-    unknown = [Scored("a", density(1), seed) for seed in range(4)]
-    assert difference(unknown, base).within == pytest.approx(once.within / 2, rel=0.01)
+    unnamed = [Scored("a", density(1), seed) for seed in range(4)]
+    assert difference(unnamed, base).within == pytest.approx(once.within, rel=0.01)
+    apart = [Scored("a", density(1), seed, rows + N * seed) for seed in range(4)]
+    assert difference(apart, base).within == pytest.approx(once.within / 2, rel=0.01)
 
 
 def test_stderr_matches_simulation():
@@ -204,7 +208,10 @@ def test_stderr_matches_simulation():
     means, errors = [], []
     for _ in range(400):
         values = [rng.exponential(size=60) for _ in range(2)]
-        a = [Scored("a", LogDensity(v, "exact", "t"), s) for s, v in enumerate(values)]
+        a = [
+            Scored("a", LogDensity(v, "exact", "t"), s, np.arange(60) + 60 * s)
+            for s, v in enumerate(values)
+        ]
         b = [Scored("b", LogDensity(np.zeros(60), "exact", "t"), s) for s in range(2)]
         found = difference(a, b)
         means.append(found.mean)
@@ -218,6 +225,15 @@ def test_wrong_input_is_named():
         compare([("a", density()), ("b", LogDensity(np.zeros(3), "exact", "t"))])
     with pytest.raises(InputError, match="twice"):
         compare([("a", density()), ("a", density())])
+    few = LogDensity(np.zeros(3), "exact", "t")
+    with pytest.raises(InputError, match="seeds have 3, 400 rows and no names"):
+        compare([("a", density(), 0), ("a", few, 1)])
+    with pytest.raises(InputError, match="none for seed 1"):
+        compare([("a", few, 0, np.arange(3)), ("a", few, 1)])
+    with pytest.raises(InputError, match="other names for b"):
+        compare([("a", few, 0, np.arange(3)), ("b", few, 0, np.arange(3)[::-1])])
+    with pytest.raises(InputError, match="one name a row"):
+        compare([("a", few, 0, np.arange(4))])
 
 
 def test_one_row_decides_nothing():
@@ -242,4 +258,4 @@ def test_filled_in_densities_are_apart_only_beyond_what_the_averages_miss() -> N
     values = np.random.default_rng(0).normal(size=200)
     for stderr, outcome in ((0.1, "worse"), (0.9, "close")):
         a, b = filled(values - 0.3, stderr), filled(values, stderr)
-        assert decide(a, b, -0.3, 0.01)[0] == outcome
+        assert decide(a, b, -0.3, 0.02)[0] == outcome

@@ -11,6 +11,8 @@ from .limits import LEVEL
 if TYPE_CHECKING:
     from .compare import Ranked
 
+_LEVEL = f" (level {LEVEL:.0%} for all models at once)"
+
 
 def finding(lines: Sequence[Ranked]) -> str:
     """The comparison in one sentence."""
@@ -30,7 +32,7 @@ def finding(lines: Sequence[Ranked]) -> str:
     if by.get("close"):
         tied = join([best.name, *(m.name for m in by["close"])])
         tail = f", ahead of {behind[0].name}" if behind else ""
-        return f"On the held-out rows {tied} are too close to call{tail}."
+        return f"On the held-out rows {tied} are too close to call{tail}{_LEVEL}."
     if not behind:
         return f"{best.name} reaches {best.mean:.2f} nats a row and stands alone."
     second = behind[0]
@@ -42,7 +44,8 @@ def finding(lines: Sequence[Ranked]) -> str:
         )
     least = "at least " if best.kind == "lower_bound" != second.kind else ""
     gap = plus_minus(-second.difference.mean, second.difference.stderr)
-    return f"On the held-out rows {best.name} is best, {least}{gap} nats a row above {second.name}."
+    above = f"{least}{gap} nats a row above {second.name}"
+    return f"On the held-out rows {best.name} is best, {above}{_LEVEL}."
 
 
 def scope(lines: Sequence[Ranked]) -> str:

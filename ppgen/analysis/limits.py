@@ -4,16 +4,16 @@ Each of K models is set against the best, which is chosen from the same rows: an
 be looked at, so limits hold for all K (K - 1) / 2 pairs. Two limits are made of the two components
 of a difference's variance (`scatter`), each right where that component is all there is.
 
-- Rows: the shares of the models are summed over many rows, so their errors are jointly Gaussian with
-  the covariance of the shares. The level p of one pair is where max over pairs of |z_ab| exceeds
-  its limit with probability `LEVEL`; models that err alike leave p larger than LEVEL by the number
-  of pairs. A pair's limit t(p) is Student's with its own degrees of freedom, longer where its rows
-  are skewed.
+- Rows: the shares of the models are summed over many rows, so their errors are jointly Gaussian
+  with the covariance of the shares. The level p of one pair is where max over pairs of |z_ab|
+  exceeds its limit with probability `LEVEL`; models that err alike leave p larger than LEVEL by the
+  number of pairs. A pair's limit t(p) is Student's with its own degrees of freedom, longer where
+  its rows are skewed.
 - Seeds: with S seeds a pair's own variance has S - 1 degrees of freedom, and what errors have in
-  common cannot be told from so few. The limit c is Student's at LEVEL / (K (K - 1) / 2); that of the
-  largest |t| of independent models is less by 2 % at most. A variance pooled over models would have
-  more degrees of freedom, but one model starts at random and another does not: pooled, 10 to 30 % of
-  tables of equal models had a false alarm at three seeds.
+  common cannot be told from so few. The limit c is Student's at LEVEL / (K (K - 1) / 2); that of
+  the largest |t| of independent models is less by 2 % at most. A variance pooled over models would
+  have more degrees of freedom, but one model starts at random and another does not: pooled, 7 to
+  30 % of such tables of equal models have a false alarm at three seeds.
 
 A mean difference is decided beyond the margin
 
@@ -37,9 +37,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtrit
 
 from .scatter import Scatter
 
@@ -54,21 +56,14 @@ _DRAWS = 8000  # the tail of 5 % is then known to 0.25 %
 _MOST = 150  # models, above which pairs are counted as if they were independent
 
 
-def student(level: float, df: Floats | float) -> Floats:
+def student(level: float, df: float) -> float:
     """Two-sided limit of Student's t; that of the Gaussian for df = inf."""
-    from scipy.special import ndtri, stdtrit
-
-    df = np.asarray(df, dtype=np.float64)
-    finite = np.where(np.isfinite(df), df, 1.0)
-    limit = stdtrit(finite, 1 - level / 2)
-    return np.asarray(np.where(np.isfinite(df), limit, ndtri(1 - level / 2)))
+    return -float(stdtrit(df, level / 2) if math.isfinite(df) else ndtri(level / 2))
 
 
 def _pair_level(shares: Floats) -> float:
     """The level of one pair at which all pairs of K models with these (C, K) shares of rows
     together have `LEVEL`; 0 where that is not known."""
-    from scipy.special import ndtr
-
     k = shares.shape[1]
     if k <= 2 or k > _MOST:
         return 0.0
@@ -85,8 +80,17 @@ def _pair_level(shares: Floats) -> float:
         if told.any():
             z = np.abs(errors[a + 1 :][told] - errors[a]) / sd[told, None]
             np.maximum(most, z.max(axis=0), out=most)
-    found = 2 * ndtr(-float(np.quantile(most, 1 - LEVEL, method="higher")))
-    return min(found, LEVEL)
+    found = 2 * ndtr(-np.quantile(most, 1 - LEVEL, method="higher"))
+    return min(float(found), LEVEL)
+
+
+class Margin(NamedTuple):
+    """Beyond what a difference is decided: of fits of these settings, and of these very fits,
+    whatever other starts give; and its standard error. In nats a row."""
+
+    value: float
+    of_fits: float
+    stderr: float
 
 
 @dataclass(frozen=True)
@@ -107,28 +111,25 @@ class Family:
         even = LEVEL / max(1, n_models * (n_models - 1) // 2)
         return cls(n_models, even if rows is None else max(even, _pair_level(rows.clustered)))
 
-    def margin(self, found: Scatter, noise: float = 0.0) -> tuple[float, float]:
-        """Margin and standard error of one difference, whose values have a Monte Carlo standard
-        error of `noise`; NaN where rows are too few to tell."""
+    def margin(self, found: Scatter, noise: float = 0.0) -> Margin:
+        """The margin of one difference, whose values have a Monte Carlo standard error of `noise`;
+        NaN where rows are too few to tell."""
         within, shared, between = (float(v[0]) for v in (found.within, found.shared, found.between))
-        margin, stderr = self.margin_of_fits(found), within
+        t = self._limit(found)
+        of_fits = margin = t * within
+        stderr = within
         if found.n_seeds > 1:
             pairs = max(1, self.n_models * (self.n_models - 1) // 2)
-            t = self._limit(found)
-            c = float(student(LEVEL / pairs, found.n_seeds - 1))
+            c = student(LEVEL / pairs, found.n_seeds - 1)
             margin = max(margin, math.hypot(t * shared, c * between))
             stderr = max(stderr, math.hypot(shared, between))
-        z = float(student(self.level, math.inf))
-        return math.hypot(margin, z * noise), math.hypot(stderr, noise)
-
-    def margin_of_fits(self, found: Scatter) -> float:
-        """The margin of one difference between these very fits, whatever other starts give."""
-        return self._limit(found) * float(found.within[0])
+        z = student(self.level, math.inf) * noise if noise else 0.0
+        return Margin(math.hypot(margin, z), math.hypot(of_fits, z), math.hypot(stderr, noise))
 
     def _limit(self, found: Scatter) -> float:
         """Student's limit of what varies over rows, by heavy tails and by skewness."""
-        t = float(student(self.level, max(1, len(found.clustered) - 1)))
-        heavy = float(student(self.level, found.df_within[0]))
+        t = student(self.level, max(1, len(found.clustered) - 1))
+        heavy = student(self.level, float(found.df_within[0]))
         return max(heavy, t * float(found.skewed(t)[0]))
 
 

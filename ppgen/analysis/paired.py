@@ -109,14 +109,14 @@ def difference(a: Sequence[Scored], b: Sequence[Scored], family: Family = PAIR) 
         return Difference(mean, nan, nan, nan, outcome, note)
     scatter = Scatter.of([d[:, None] for d in values], names_of([x for x, _ in pairs]))
     noise = math.hypot(*(monte_carlo(s.density) / len(pairs) for pair in pairs for s in pair))
-    margin, stderr = family.margin(scatter, noise)
-    outcome, note = decide(claim(a), claim(b), mean, margin)
-    of_fits = math.hypot(family.margin_of_fits(scatter), 2 * noise)
-    if outcome == "close" and len(pairs) > 1 and abs(mean) > of_fits:
+    margin = family.margin(scatter, noise)
+    outcome, note = decide(claim(a), claim(b), mean, margin.value)
+    if outcome == "close" and len(pairs) > 1 and abs(mean) > margin.of_fits:
         note = f"these fits differ; {len(pairs)} seeds leave open whether others would"
     within, between = float(scatter.within[0]), float(scatter.between[0])
     df = (float(scatter.df_within[0]), len(pairs) - 1.0)
-    return Difference(mean, stderr, within, between, outcome, note, margin, df)
+    stderr = margin.stderr
+    return Difference(mean, stderr, within, between, outcome, note, margin.value, df)
 
 
 def names_of(model: Sequence[Scored]) -> list[NDArray[Any]]:
@@ -181,8 +181,13 @@ def claim(model: Sequence[Scored]) -> LogDensity:
 
 def mean_of(values: NDArray[Any]) -> float:
     """The mean; -inf or NaN pass through silently, and no values give NaN."""
+    if not len(values):
+        return math.nan
+    total = float(np.add.reduce(values, dtype=np.float64)) if np.isfinite(values).all() else None
+    if total is not None:
+        return total / len(values)
     with np.errstate(invalid="ignore"):
-        return float(np.mean(values, dtype=np.float64)) if len(values) else math.nan
+        return float(np.mean(values, dtype=np.float64))
 
 
 def spread_of(values: NDArray[Any]) -> float:

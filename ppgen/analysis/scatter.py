@@ -12,14 +12,16 @@ Rows of one name (copies, a named group, a row that several seeds hold out) are 
     between^2 = sum_s (m_s - m)^2 / (S (S - 1)).
 
 `between` holds what changes from seed to seed: the start of the fits, and rows that the seed alone
-holds out. Rows that seeds share do not average out over seeds and do not show between them; their
-part is within^2 - apart^2, so that without bias
+holds out. Rows that seeds share do not average out over seeds and do not show between them. With
+V and C the means of Var(m_s) and, over pairs of seeds, of Cov(m_s, m_t),
 
-    Var(m) = shared^2 + between^2,     shared^2 = max(0, within^2 - apart^2),
+    Var(m) = V / S + C (S - 1) / S,     E between^2 = (V - C) / S,     so
+    Var(m) = E between^2 + C,           shared^2 = max(0, within^2 - apart^2) S / (S - 1)
 
-whether seeds share all of their rows, some or none. The degrees of freedom of within^2, a sum of
-squares of C names' shares of excess kurtosis k, are those that its variance has, 2 C / (2 + k):
-C for Gaussian shares, fewer for heavy tails and groups of unequal size.
+estimating C from the rows that two seeds share, whether these are all of them, some or none. The
+degrees of freedom of within^2, a sum of squares of n names' shares of excess kurtosis k, are those
+that its variance has, 2 n / (2 + k): n for Gaussian shares, fewer for heavy tails and groups of
+unequal size.
 
 References:
     Robust inference with multiway clustering (Cameron, Gelbach, Miller, 2011)
@@ -68,13 +70,6 @@ class Scatter:
         seed = np.repeat(np.arange(n_seeds), [len(v) for v in values])
         return cls(_summed(shares, name), _summed(shares, name + (name.max() + 1) * seed), means)
 
-    def minus(self, k: int, others: Sequence[int] | slice = slice(None)) -> Scatter:
-        """Of the differences of columns to column k."""
-        return Scatter(*(a[:, others] - a[:, [k]] for a in self._arrays()))
-
-    def _arrays(self) -> tuple[Floats, Floats, Floats]:
-        return self.clustered, self.apart, self.means
-
     @property
     def n_seeds(self) -> int:
         return len(self.means)
@@ -93,9 +88,12 @@ class Scatter:
 
     @property
     def shared(self) -> Floats:
-        """(K,) the part of `within` that seeds have in common."""
+        """(K,) standard error by rows that seeds have in common; 0 for one seed."""
+        s = self.n_seeds
+        if s < 2:
+            return np.zeros(self.means.shape[1])
         both = (np.square(a).sum(axis=0) for a in (self.clustered, self.apart))
-        common = self.correction * np.subtract(*both)
+        common = self.correction * np.subtract(*both) * s / (s - 1)
         return np.asarray(np.sqrt(np.maximum(common, 0.0)))
 
     @property

@@ -1,4 +1,4 @@
-"""The ranking as a picture: paired differences to the best, with two standard errors."""
+"""The ranking as a picture: paired differences to the best, with the margins that decide."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plot_ranking(comparison: Comparison) -> Figure:
     """Differences to the best in nats a row, of the models that share its measure.
 
     A dot is an exact value, a diamond an estimate, an arrowhead a bound, pointing where the true
-    value lies. The whiskers are two standard errors of the paired difference.
+    value lies. The whiskers are the margin of the paired difference, for all models at once.
     """
     first = comparison.models[0] if len(comparison) else None
     lines = [m for m in comparison if first and m.rank is not None and m.measure == first.measure]
@@ -44,7 +44,7 @@ def _mark(axes: Axes, place: int, model: Ranked) -> None:
     if model.difference is None:
         axes.plot(0, place, mark, color=ACCENT, markersize=7)
         return
-    mean, stderr = model.difference.mean, model.difference.stderr
+    mean, margin = model.difference.mean, model.difference.margin
     if not math.isfinite(mean):
         axes.text(
             0, place, f"  {model.zero_rows} rows of probability zero", va="center", color=MUTED
@@ -52,10 +52,8 @@ def _mark(axes: Axes, place: int, model: Ranked) -> None:
         return
     decided = model.difference.outcome in ("better", "worse")
     colour = INK if decided else MUTED
-    if math.isfinite(stderr):
-        axes.plot(
-            [mean - 2 * stderr, mean + 2 * stderr], [place, place], color=colour, linewidth=1.2
-        )
+    if math.isfinite(margin):
+        axes.plot([mean - margin, mean + margin], [place, place], color=colour, linewidth=1.2)
     axes.plot(
         mean, place, mark, color=colour, markersize=6, fillstyle="full" if decided else "none"
     )

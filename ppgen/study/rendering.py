@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,15 +11,16 @@ from ..density import KIND_WORDS
 
 COLUMNS = {
     "rank": "", "model": "model", "density": "log density", "bits": "bits/dim", "known": "known as",
-    "khat": "bad k-hat", "difference": "to the best", "decided": "decided", "c2st": "C2ST (real)",
-    "coverage": "coverage (real)", "lost": "lost (PCA)", "seconds": "fit", "memory": "memory",
-    "verdict": "verdict",
+    "khat": "bad k-hat", "difference": "to the best", "margin": "margin (80 % from)",
+    "decided": "decided", "c2st": "C2ST (real)", "coverage": "coverage (real)",
+    "lost": "lost (PCA)", "seconds": "fit", "memory": "memory", "verdict": "verdict",
 }  # fmt: skip
 """What the columns of the rendered table are called."""
 _SOMETIMES = {
     "bits": "bits_per_dim",
     "khat": "bad_khat",
     "difference": "difference",
+    "margin": "difference",
     "c2st": "c2st",
     "coverage": "coverage",
     "lost": "reconstruction",
@@ -43,6 +45,7 @@ HEADS = {
     "density": ("Log density", "nats a row", True),
     "known": ("Known as", "", False),
     "difference": ("To the best", "paired, ± se", True),
+    "margin": ("Margin", "(80 % of the time)", True),
     "decided": ("Decided", "", False),
     "c2st": ("C2ST", "(real rows)", True),
     "coverage": ("Coverage", "(real rows)", True),
@@ -73,6 +76,7 @@ def rendered(row: Mapping[str, Any], columns: Collection[str] = tuple(COLUMNS)) 
         "known": f"{known} ({row['measure']})" if known else "no density",
         "khat": "" if khat is None else f"{khat:.0%} of rows",
         "difference": plus_minus(row["difference"], row["difference_stderr"], sign="+"),
+        "margin": _margin(row["margin"], row["detectable"]),
         "decided": row["decided"] or "",
         "c2st": beside(row["c2st"], row["c2st_control"]),
         "coverage": beside(row["coverage"], row["coverage_control"]),
@@ -82,6 +86,14 @@ def rendered(row: Mapping[str, Any], columns: Collection[str] = tuple(COLUMNS)) 
         "verdict": verdict,
     }
     return tuple(cells[name] for name in columns)
+
+
+def _margin(margin: float | None, detectable: float | None) -> str:
+    """Beyond what a difference is decided, and from where on it is so 80 % of the time."""
+    if margin is None or detectable is None or not math.isfinite(margin):
+        return ""
+    digits = 3 if margin <= 0 else min(4, max(0, 1 - math.floor(math.log10(margin))))
+    return beside(margin, detectable, digits)
 
 
 def beside(value: float | None, control: float | None, digits: int = 2) -> str:

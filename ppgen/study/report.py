@@ -119,6 +119,7 @@ def _section(
     shared = _shared([c for c in by_label.values() if any(x.state == "done" for x in c)])
     return {
         "name": name,
+        "scope": found.scope,
         "finding": _typeset(finding_of(name, found, cells)),
         "heads": heads,
         "rows": [line(row, list(heads)) for row in rows],

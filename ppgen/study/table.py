@@ -25,9 +25,11 @@ class Table(list[Row]):
     A line has: data, rank, model, log_density and stderr (mean a held-out row, nats), spread
     (standard deviation between seeds), bits_per_dim (of images), kind, method, measure, bad_khat
     (share of rows whose importance samples cannot be trusted), difference and difference_stderr
-    (paired, to the best, nats), decided (in words), c2st, coverage, reconstruction (share of the
-    variance lost) and their controls, seconds and memory (bytes) of a fit, verdict, seeds (done,
-    of), zero_rows, state and reason. What is not known is None.
+    (paired, to the best, nats), margin (beyond which it is decided, at `level` for all models at
+    once), detectable (the true difference decided with a chance of 80 %), decided (in words), c2st,
+    coverage, reconstruction (share of the variance lost) and their controls, seconds and memory
+    (bytes) of a fit, verdict, seeds (done, of), zero_rows, state and reason. What is not known is
+    None.
     """
 
     def to_native(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
@@ -92,6 +94,9 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
         "bad_khat": _bad_khat(done),
         "difference": difference.mean if difference else None,
         "difference_stderr": difference.stderr if difference else None,
+        "margin": difference.margin if difference else None,
+        "detectable": difference.detectable if difference else None,
+        "level": difference.level if difference else None,
         "decided": line.verdict if line else None,
         **_scores(done),
         "seconds": _mean([c.seconds for c in done]),
