@@ -49,7 +49,7 @@ class DataUnits:
         self._held = _mean(log_det, weights) + self.constant
 
     def redraw(self, epoch: int) -> Encoded:
-        """The fit's rows with their rounding filled in anew."""
+        """The fit's rows with their cells filled in anew."""
         assert self.fit.redraw is not None
         encoded = self.fit.redraw(epoch)
         self._seen = _mean(encoded.log_det[self.rows], self.weights) + self.constant

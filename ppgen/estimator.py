@@ -234,7 +234,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             self.feature_names_in_ = np.array(data.schema.names, dtype=object)
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
-        """Rows encoded, their rounding filled in; `noise` says with which draw (see `offsets`), and
+        """Rows encoded, their cells filled in; `noise` says with which draw (see `offsets`), and
         draw=None leaves each at the middle of its cell."""
         if isinstance(self.codec_, ImageCodec):
             return self.codec_.encode(data)

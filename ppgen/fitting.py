@@ -26,7 +26,7 @@ class Fit:
         validation: held-out rows the caller gave, or None.
         validation_context: their encoded `y`, or None.
         checkpoints: where to keep the state of a long fit, or None.
-        redraw: re-encodes the rows with the rounding filled in anew for an epoch; None where
+        redraw: re-encodes the rows with their cells filled in anew for an epoch; None where
             nothing is rounded.
         units: gives a hash of each row's unit (`data.units`): copies of a row and rows of a
             named group have the same. Rows to hold out are chosen by it.

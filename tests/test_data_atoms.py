@@ -12,7 +12,10 @@ from scipy.stats import norm
 
 import ppgen
 from ppgen.data import Codec, Dataset, Encoded, as_dataset
+from ppgen.data.units import unit_hashes
 from ppgen.errors import InputError
+
+from .zoo import CLASSES, of_one_column
 
 N = 300
 UNIT = {"kind": "interval", "lower": 0, "upper": 1}
@@ -208,3 +211,24 @@ def test_json_keeps_atoms_and_refuses_what_an_earlier_version_took_for_densities
 def test_atoms_that_cannot_be_are_refused(values: Any, given: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         table(values, given)
+
+
+def test_equal_rows_at_an_atom_are_no_copies() -> None:
+    x = BETWEEN.copy()
+    x[:4] = 0.0  # four rows of three hundred: fewer than an atom has that nobody named
+    x[4:8] = x[8]
+    units = unit_hashes(table(x))
+    assert len(np.unique(units[:4])) == 4
+    assert len(np.unique(units[4:9])) == 1
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_real_column_of_many_zeros_is_a_warning_in_every_family(name: str) -> None:
+    model = of_one_column(name)
+    if "max_epochs" in model.get_params():
+        model.set_params(max_epochs=2)
+    model.fit(np.where(ZEROS, 0.0, BETWEEN)[:, None])
+    assert model.verdict_.status == "warn"
+    (reason,) = [r for r in model.verdict_.reasons if "'x0'" in r.what]
+    assert "30% of its values are repeated, most often 0" in reason.what
+    assert "atoms" in reason.advice

@@ -209,7 +209,7 @@ def impossible(vae: VAE, x: NDArray[Any], encoded: Encoded) -> NDArray[np.bool_]
 
 
 def cells(vae: VAE, data: Dataset, encoded: Encoded) -> tuple[list[NDArray[Any]] | None, Floats]:
-    """Stored rows at several places of their rounding cells, and the log-determinants (places, n)
+    """Stored rows at several places of their cells, and the log-determinants (places, n)
     there."""
     if not vae.codec_.dequantised:
         finite = np.where(np.isneginf(encoded.log_det), 0.0, encoded.log_det)

@@ -152,7 +152,7 @@ def _conclusive(a: LogDensity, b: LogDensity) -> tuple[bool, bool, str]:
             return (
                 True,
                 True,
-                "both fill in the same rounding: compared as exact densities",
+                "both fill in the same cells: compared as exact densities",
             )
         return False, False, "two lower bounds with different gaps"
     if a.kind == b.kind == "upper_bound":
@@ -164,7 +164,7 @@ def _conclusive(a: LogDensity, b: LogDensity) -> tuple[bool, bool, str]:
 
 
 def slack(density: LogDensity) -> float:
-    """How far, in nats a row, the averages over rounding cells are likely to lie below the truth.
+    """How far, in nats a row, the averages over cells are likely to lie below the truth.
 
     For a mean of K draws with relative standard error s, E log mean = log truth - s^2 / 2 + ...
     """

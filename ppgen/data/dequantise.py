@@ -1,4 +1,4 @@
-"""Noise that fills rounding cells, as a pure function of the row.
+"""Noise that fills cells (of rounding, counts, levels and atoms), as a pure function of the row.
 
 The noise of a row depends on the row's contents and a seed, never on its place or its neighbours:
 scoring a subset gives the same numbers as scoring the whole, and two models are compared on the

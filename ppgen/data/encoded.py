@@ -18,7 +18,8 @@ class Encoded:
         codes: (n, c) level numbers of discrete columns; -1 where missing, -2 for what the fit never
             saw.
         log_det: (n,) log |dx/d(data)| summed over observed columns, to be added to the log density
-            of `x`; -inf for rows that the fit gives probability zero.
+            of `x`; -inf for rows that the fit gives probability zero. Of counts, dequantised levels
+            and atoms it is the derivative by the place in the cell, so that the sum is a log mass.
     """
 
     x: NDArray[Any]

@@ -14,10 +14,11 @@ is where at least one column that expects no ties has a value there. A column ex
 - each of its values stands in at most four rows on average: more are levels, on whatever grid,
   unless a second column of numbers expects no ties either, and bears the first one out.
 
-Declared levels (binary, ordinal, numeric categories) expect ties. A missing value, and a value that
-more than ten rows and one in a hundred share (the zeros of a zero-inflated column), makes no row a
-copy. Images are compared whole and expect no ties if at least half of them are different (four rows
-on average, as above, if their values are no whole numbers). Equal sequences are copies.
+Declared levels (binary, ordinal, numeric categories) expect ties. A missing value, an atom of the
+schema, and a value that more than ten rows and one in a hundred share (the zeros of a zero-inflated
+column), makes no row a copy. Images are compared whole and expect no ties if at least half of them
+are different (four rows on average, as above, if their values are no whole numbers). Equal
+sequences are copies.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ def _copied(data: Dataset, first: NDArray[np.intp], of_row: NDArray[np.intp]) ->
             own, times = _own(_codes(values.astype(str)), first, gaps)
             copied |= own & (times <= 2)
         elif column.kind in CONTINUOUS:
+            if column.atoms:
+                gaps = gaps | np.isin(values, np.array(column.atoms, values.dtype))
             own, times = _own(_codes(values), first, gaps)
             if own.any() and _is_fine(column, values[first][own[first]]):
                 fine.append((own, times))
