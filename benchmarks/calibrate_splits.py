@@ -164,7 +164,8 @@ def look(kind: str, number: int, counts: Counts) -> None:
     models = {name: make for name, make in MODELS.items() if name != left_out}
     scored: dict[str, list[Scored]] = {name: [] for name in models}
     truths: dict[str, list[Any]] = {name: [] for name in models}
-    for seed in range(SEEDS):
+    seeds = range(SEEDS * number, SEEDS * (number + 1))  # equal rows of two tables split alike
+    for seed in seeds:
         train, _, test = split(data, seed=seed)
         for name, make in models.items():
             model = make(seed).fit(data.take(train))
@@ -177,8 +178,8 @@ def look(kind: str, number: int, counts: Counts) -> None:
             truths[name].append(truth.values)
     for a, b in combinations(models, 2):
         differences = [x - y for x, y in zip(truths[a], truths[b], strict=True)]
-        for seed in range(SEEDS):
-            _decide([scored[a][seed], scored[b][seed]], differences[seed], counts)
+        for x, y, difference in zip(scored[a], scored[b], differences, strict=True):
+            _decide([x, y], difference, counts)
         _decide(scored[a] + scored[b], np.mean(differences, axis=0), counts)
 
 
