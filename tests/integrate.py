@@ -3,7 +3,8 @@
 Each column has points x_i and weights w_i with sum_i w_i f(x_i) = the sum of f over its levels and
 atoms, plus the integral of f over what lies between. A rounded column's points are those of its
 grid, weighted by the length of their cells within the column's range. Between the atoms, Gauss and
-Legendre's rule is used on panels in t, where x = t, exp t, or lies at sigma(t) of an interval.
+Legendre's rule is used on panels in t, where x = t, exp t, or lies at sigma(t) of an interval;
+panels of an unbounded t grow with the distance from the data.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def rule(column: Column, values: NDArray[Any], panels: int) -> tuple[list[Any], 
 
 
 def _range(column: Column, values: Floats) -> tuple[float, float]:
-    """From where to where in t, the data in the middle."""
+    """From where to where in t."""
     if column.kind == "interval":
         return -_EDGE, _EDGE
     if column.kind == "circular":
@@ -94,11 +95,19 @@ def _cells(column: Column, values: Floats) -> tuple[Floats, Floats]:
 
 def _between(column: Column, values: Floats, panels: int) -> tuple[Floats, Floats]:
     low, high = _range(column, values)
-    cuts = [] if column.ends else [a for a in column.atoms if low < a < high]
-    # Most panels stand where the data are, since kernels can be narrow.
-    even = np.linspace(-1, 1, panels + 1)
-    bent = even if column.kind == "circular" else (even + 3 * even**3) / 4
-    knots = np.unique([*(0.5 * (low + high) + 0.5 * (high - low) * bent), *cuts])
+    knots = np.linspace(low, high, panels + 1)
+    if column.kind in ("real", "positive"):
+        # Far values take few panels: t = centre + spread sinh(s).
+        y = np.log(values[values > 0]) if column.kind == "positive" else values
+        q, centre, r = np.quantile(y, [0.25, 0.5, 0.75])
+        spread = (r - q) or y.std()
+        ends = np.arcsinh((np.array([low, high]) - centre) / spread)
+        knots = centre + spread * np.sinh(np.linspace(*ends, panels + 1))
+        far = y[np.abs(y - centre) > 20 * spread][:, None]  # a component may stand there alone
+        steps = spread * 2.0 ** np.arange(-16, 16)
+        knots = np.unique([*knots, *far.ravel(), *(far - steps).ravel(), *(far + steps).ravel()])
+    if column.kind == "real":
+        knots = np.unique([*knots, *column.atoms])
     node, weight = np.polynomial.legendre.leggauss(8)
     half = np.diff(knots)[:, None] / 2
     t = ((knots[1:] + knots[:-1])[:, None] / 2 + half * node).ravel()
