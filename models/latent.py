@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from ..context import refuse_unused
 from ..data import Dataset, Encoded, ImageCodec
+from ..data.rebuild import row_labels
+from ..data.stacking import Layout, in_layout
 from ..errors import InputError
 from ..estimator import Estimator
 
@@ -63,24 +66,39 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
             y: for a conditional fit, one for all codes or one each.
 
         Returns:
-            For a table, rows in the container that was fitted; for images, (n, C, H, W) floats in
-            the units of the data, not rounded.
+            For a table, rows in the container that was fitted, under the row labels of a frame of
+            codes; for images, floats in the layout that was fitted and in the units of the data,
+            not rounded.
         """
         check_is_fitted(self)
         z = self._checked(Z)
         context = self._context(y, len(z), one_for_all=True)
         rows = self._rows(z, context)
         if isinstance(self.codec_, ImageCodec):
-            return np.asarray(rows.x, dtype=np.float64).reshape(-1, *self.codec_.shape)
-        return self._decoded(rows)
+            return self._pictures(rows, self.schema_.layout)
+        return self._decoded(rows, index=row_labels(Z, len(z)))
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
-        """Rows encoded and decoded again; as `decode` gives them."""
-        return self.decode(self.encode(X, y), y)
+        """Rows encoded and decoded again, as `decode` gives them: in the container and layout, and
+        under the labels, of the rows given."""
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        context = self._context(y, len(data))
+        rows = self._rows(self._codes(self._middle(data), context), context)
+        if isinstance(self.codec_, ImageCodec):
+            return self._pictures(rows, data.layout)
+        return self._returned(data, rows)
 
     def transform(self, X: Any) -> Floats:
-        """(n, k) codes, as scikit-learn's transformers give them."""
-        return self.encode(X)
+        """(n, k) codes, as scikit-learn's transformers give them: with `set_output`, a frame under
+        the labels of the rows."""
+        codes, asked = self.encode(X), _get_output_config("transform", self)["dense"]
+        if asked != "pandas" or not isinstance(X, Dataset) or X.index is None:
+            return codes
+        # scikit-learn finds the labels of frames only, and adds the names of the codes.
+        import pandas as pd
+
+        return cast(Floats, pd.DataFrame(codes, X.index))
 
     def inverse_transform(self, Z: Any) -> Any:
         """`decode`, under scikit-learn's name."""
@@ -96,6 +114,11 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
         return self.latent_dim_
 
     # Shared plumbing
+
+    def _pictures(self, rows: Encoded, layout: Layout) -> Floats:
+        assert isinstance(self.codec_, ImageCodec)
+        images = np.asarray(rows.x, dtype=np.float64).reshape(-1, *self.codec_.shape)
+        return in_layout(images, layout)
 
     def _middle(self, data: Dataset) -> Encoded:
         """Rows encoded, those that are rounded at the middle of their cells."""

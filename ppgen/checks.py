@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .data import Codec, Dataset, Encoded, Schema
-from .errors import InputError, did_you_mean
+from .errors import InputError
 from .verdict import Reason
 
 
@@ -60,14 +60,12 @@ def check_no_gaps(codec: Codec, rows: Encoded, family: str) -> None:
         )
 
 
-def given_row(schema: Schema, codec: Codec, given: Mapping[str, Any]) -> Encoded:
-    """One encoded row that holds the given values, NaN and -1 elsewhere."""
-    for column in given:
-        if column not in schema.names:
-            raise InputError(
-                f"there is no column {column!r}; the fit has {', '.join(schema.names)}."
-                + did_you_mean(column, schema.names)
-            )
+def given_row(schema: Schema, codec: Codec, given: Mapping[Any, Any]) -> Encoded:
+    """One encoded row that holds the given values, NaN and -1 elsewhere.
+
+    Raises:
+        InputError: for a column that the fit lacks, or a value that it never saw.
+    """
     encoded = codec.encode(Dataset.one_row(schema, given))
     if np.any(encoded.codes == -2) or not np.isfinite(encoded.log_det).all():
         raise InputError(

@@ -152,15 +152,34 @@ def refuse_unused(estimator: Estimator, y: Any) -> None:
 
 
 def _dataset(y: Any, n: int | None, schema: Schema | None) -> Dataset:
-    if not isinstance(y, Mapping) and not hasattr(y, "columns"):
-        y = np.atleast_1d(np.asarray(y))
-        if y.ndim == 1:
-            # A vector is one column: text and whole numbers with few values are classes.
-            y = {"y": y}
-    data = as_dataset(y, schema)
+    data = as_dataset(_as_columns(y, schema), schema)
     if n is not None and len(data) != n:
         raise InputError(f"y has {len(data)} rows, X has {n}; give one y a row.")
     return data
+
+
+def _as_columns(y: Any, schema: Schema | None) -> Any:
+    """`y` as named columns; of one column the shape says nothing: (n,), (n, 1), a series and a
+    frame of one column are the same, text and whole numbers with few values classes in each.
+
+    A column that has no name bears that of the fit; one that the fit did not name may have any.
+    """
+    fitted = "y" if schema is None or len(schema.names) != 1 else schema.names[0]
+    if isinstance(y, Mapping):
+        return {fitted: next(iter(y.values()))} if len(y) == 1 and fitted == "y" else y
+    import narwhals as nw
+
+    found: Any = nw.from_native(y, pass_through=True, allow_series=True)
+    if isinstance(found, nw.Series):
+        name = fitted if schema is not None else str(found.name or fitted)
+        return found.alias(name).to_frame().to_native()
+    if isinstance(found, nw.DataFrame):
+        one = schema is not None and len(found.columns) == 1 and fitted == "y"
+        return found.rename({found.columns[0]: fitted}).to_native() if one else y
+    values = np.atleast_1d(np.asarray(y))
+    if values.ndim == 1 or values.shape[1:] == (1,):
+        return {fitted: values.reshape(len(values))}
+    return values
 
 
 def _numbers(codec: Codec, data: Dataset) -> NDArray[np.float64]:

@@ -23,11 +23,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from .checks import given_row, seed_of
 from .context import refuse_unused
-from .data import Codec, Dataset, Encoded
+from .data import Codec, Dataset, Encoded, ImageCodec
+from .data.rebuild import row_labels
 from .density import LogDensity
 from .errors import InputError
 from .estimator import Estimator
 from .scoring import score_rows
+
+_REDRAWS = 4  # times that samples beyond the whole numbers seen are drawn again
 
 
 class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
@@ -85,29 +88,36 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
     def sample(
         self,
         n: int = 1,
-        given: Mapping[str, Any] | None = None,
+        given: Mapping[Any, Any] | None = None,
         *,
         y: Any = None,
         random_state: Any = None,
     ) -> Any:
-        """Rows like those fitted, in the container that was fitted.
+        """Rows like those fitted: in the container that was fitted, its columns written as they
+        were, images in their layout.
+
+        Whole numbers stay within those that were seen: a row that goes beyond is drawn again, up to
+        four times, and then brought to the nearest. So where a column of whole numbers ends
+        abruptly, samples are those of the density given that they are within.
 
         Args:
             n: how many.
             given: column values to hold fixed, where the family can (`capabilities.conditions`).
             y: for a conditional fit, what to condition on: one row for all, or n; None draws from
-                the fitted `y`.
+                the fitted `y`. Samples for the n rows of a pandas frame or series bear its labels.
             random_state: seed; None takes the estimator's own.
         """
         check_is_fitted(self)
-        return self._decoded(self._draw(n, given, y, random_state))
+        encoded = self._draw(n, given, y, random_state)
+        return self._decoded(encoded, given, row_labels(y, len(encoded)))
 
     # Shared plumbing
 
     def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
         return score_rows(self, data, y)
 
-    def _draw(self, n: int, given: Mapping[str, Any] | None, y: Any, random_state: Any) -> Encoded:
+    def _draw(self, n: int, given: Mapping[Any, Any] | None, y: Any, random_state: Any) -> Encoded:
+        """n encoded rows whose whole numbers are, but for few, within those seen."""
         if not isinstance(n, int | np.integer) or n < 1:
             raise InputError(f"n is {n!r}; expected a positive number of rows.")
         rng = np.random.default_rng(
@@ -116,7 +126,17 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
         fixed = None if given is None else self._given(given)
         refuse_unused(self, y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
-        return self._sample(int(n), rng, fixed, context)
+        rows = self._sample(int(n), rng, fixed, context)
+        if isinstance(self.codec_, ImageCodec):
+            return rows
+        held = () if given is None else tuple(self.schema_.named(given))
+        for _ in range(_REDRAWS):
+            beyond = np.flatnonzero(self.codec_.beyond(rows, held))
+            if not len(beyond):
+                break
+            of = None if context is None else context[beyond]
+            rows = rows.put(beyond, self._sample(len(beyond), rng, fixed, of))
+        return rows
 
     def _given(self, given: Mapping[str, Any]) -> Encoded:
         """One encoded row that holds the given values, NaN and -1 elsewhere."""

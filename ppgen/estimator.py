@@ -27,8 +27,10 @@ from .checks import check_no_gaps, check_weights, column_reasons, seed_of, unuse
 from .context import Context
 from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
-from .data.stacking import dimensions
+from .data.rebuild import mixed_labels
+from .data.stacking import dimensions, in_layout
 from .data.units import unit_hashes
+from .data.values import is_gap
 from .errors import FitError, InputError
 from .fitting import Fit
 from .progress import Clock, duration
@@ -192,6 +194,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         # What is no table of two dimensions is for `as_dataset` to read or to refuse.
         named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
         named = named or (not reset and self.schema_.image_shape is not None)
+        named = named or mixed_labels(X)  # which scikit-learn refuses
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
         schema = None if reset else self.schema_
@@ -228,7 +231,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         """What scikit-learn keeps of the columns, where it has not seen the rows itself."""
         shape = data.schema.image_shape
         self.n_features_in_ = len(data.schema.columns) if shape is None else math.prod(shape)
-        if data.like.startswith("numpy"):
+        if data.like.startswith("numpy") or any(c.written for c in data.schema.columns):
             self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.schema.names, dtype=object)
@@ -245,11 +248,30 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             check_no_gaps(self.codec_, encoded, type(self).__name__)
         return encoded
 
-    def _decoded(self, encoded: Encoded) -> Any:
-        """Encoded rows in the container that was fitted; images as (n, C, H, W)."""
+    def _decoded(
+        self, encoded: Encoded, given: Mapping[Any, Any] | None = None, index: Any = None
+    ) -> Any:
+        """Encoded rows in the container that was fitted, images in its layout.
+
+        Args:
+            encoded: rows.
+            given: column -> the value that all rows have there.
+            index: labels of the rows, for a frame of pandas.
+        """
         if isinstance(self.codec_, ImageCodec):
-            return self.codec_.decode(encoded)
-        return rebuild(self.codec_.decode(encoded), self.schema_, self.container_)
+            return in_layout(self.codec_.decode(encoded), self.schema_.layout)
+        columns = self.codec_.decode(encoded)
+        if given is not None:
+            held = Dataset.one_row(self.schema_, given).columns
+            known = {name: v for name, v in held.items() if not is_gap(v).any()}
+            columns |= {name: np.repeat(v, len(encoded)) for name, v in known.items()}
+        return rebuild(columns, self.schema_, self.container_, index)
+
+    def _returned(self, data: Dataset, encoded: Encoded) -> Any:
+        """Encoded rows in place of rows given: in their container, under their labels."""
+        if isinstance(self.codec_, ImageCodec):
+            return in_layout(self.codec_.decode(encoded), data.layout)
+        return data.replaced(self.codec_.decode(encoded))
 
     def _validation(self, validation: Any) -> tuple[Encoded, NDArray[np.float64] | None]:
         rows, y = validation if isinstance(validation, tuple) else (validation, None)

@@ -54,12 +54,14 @@ def test_float_arrays_are_not_copied(dtype, order):
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, bool, np.float16])
-def test_other_numbers_become_double(dtype):
+def test_other_numbers_are_double_within_and_come_out_as_they_went_in(dtype):
     X = RNG.integers(0, 2, (50, 3)).astype(dtype)
     data = as_dataset(X)
     assert data.matrix().dtype == np.float64
     assert data.to_native() is X
-    assert data.rebuild(data.columns).dtype == np.float64
+    assert data.rebuild(data.columns).dtype == dtype
+    half = {name: values + 0.5 for name, values in data.columns.items()}
+    assert data.rebuild(half).dtype == (np.float16 if dtype == np.float16 else np.float64)
     np.testing.assert_array_equal(data.matrix(), X)
 
 

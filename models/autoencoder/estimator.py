@@ -161,8 +161,8 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
             random_state: seed of the noise; None takes the fit's.
 
         Returns:
-            Rows in the container that was fitted, with None or NaN for a masked level; images in
-            the type that was fitted, whole numbers rounded and kept to their range.
+            Rows as they were given, with None or NaN for a masked level; images in the type that
+            was fitted, whole numbers rounded and kept to their range.
 
         Raises:
             InputError: if the fit has no noise.
@@ -170,12 +170,11 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if self.noise is None:
             raise InputError('the fit has no noise; set noise="gaussian" or another.')
-        data = self._middle(self._dataset(X, reset=False))
+        data = self._dataset(X, reset=False)
         seed = seed_of(self.random_state if random_state is None else random_state)
         of = (self.noise, float(self.noise_level))
-        return self._decoded(
-            self.layout_.encoded(self.nets_.corrupt(self.layout_.stored(data), of, seed))
-        )
+        stored = self.layout_.stored(self._middle(data))
+        return self._returned(data, self.layout_.encoded(self.nets_.corrupt(stored, of, seed)))
 
     # What a family writes
 

@@ -296,13 +296,13 @@ class GaussianMixture(DensityEstimator):
 
     # Queries
 
-    def condition(self, given: Mapping[str, Any]) -> Self:
+    def condition(self, given: Mapping[Any, Any]) -> Self:
         """p(the other columns | these values), a mixture of this class again.
 
         A rounded column is conditioned on at the middle of its cell.
 
         Args:
-            given: column name -> value.
+            given: column name or label -> value.
 
         Raises:
             InputError: for an unknown column, a value that the fit never saw, or no column left
@@ -310,11 +310,12 @@ class GaussianMixture(DensityEstimator):
         """
         check_is_fitted(self)
         row = self._given(given)
-        free = [name for name in self.schema_.names if name not in given]
+        fixed = self.schema_.named(given)
+        free = [name for name in self.schema_.names if name not in fixed]
         known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]
         return self._over(conditional.condition(self._predictive(), *known), free)
 
-    def marginal(self, columns: Iterable[str]) -> Self:
+    def marginal(self, columns: Iterable[Any]) -> Self:
         """p(some columns), a mixture of this class again."""
         check_is_fitted(self)
         names = [self.schema_[name].name for name in columns]
@@ -352,16 +353,7 @@ class GaussianMixture(DensityEstimator):
         x, codes = conditional.impute(
             self._predictive(), np.asarray(encoded.x, dtype=np.float64), encoded.codes, rng
         )
-        filled = self.codec_.decode(Encoded(x, codes, encoded.log_det))
-        columns = {}
-        for name, values in data.columns.items():
-            known = (
-                ~np.isnan(values)
-                if values.dtype.kind == "f"
-                else np.array([v is not None for v in values], dtype=bool)
-            )
-            columns[name] = np.where(known, values, filled[name])
-        return data.rebuild(columns)
+        return data.filled(self.codec_.decode(Encoded(x, codes, encoded.log_det)))
 
     def _over(self, mixture: Mixture, names: list[str]) -> Self:
         """This estimator over some of its columns, with a mixture of them."""

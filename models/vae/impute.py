@@ -20,7 +20,6 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ...data.values import is_gap
 from ...errors import InputError
 from .checks import check_count
 from .density import row_seeds
@@ -42,7 +41,7 @@ def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
         raise InputError("a fit that is conditional on y does not fill gaps; fit without y.")
     data = vae._dataset(X, reset=False)
     if data.images is not None:
-        return np.array(data.images)  # pictures have no gaps
+        return np.array(data.to_native())  # pictures have no gaps
     x = vae._matrix(vae._middle(data)).astype(np.float64)
     gaps = np.isnan(x)
     if gaps.any() and not vae.architecture_.missing:
@@ -55,8 +54,7 @@ def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
         x = np.where(gaps, filled, x)
     found = vae.codec_.decode(vae._encoded(x))
     assert isinstance(found, dict)  # of a table
-    columns = {name: np.where(is_gap(v), found[name], v) for name, v in data.columns.items()}
-    return data.rebuild(columns)
+    return data.filled(found)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..covariance import root
 from ..data import Dataset, as_dataset
 from ..data.conform import is_one_image
-from ..data.stacking import nested_shape
+from ..data.stacking import in_shape, nested_shape
 from ..errors import InputError
 
 Floats = NDArray[np.float64]
@@ -129,7 +129,7 @@ def made_rows(model: Any, rows: Any) -> Dataset:
     if schema.image_shape is None:
         return as_dataset(rows, schema)
     # Expected pixels lie between the levels that were fitted, which `as_dataset` would refuse.
-    images = np.asarray(rows, np.float64).reshape(-1, *schema.image_shape)
+    images = in_shape(np.asarray(rows, np.float64), schema.image_shape, schema.layout)
     return Dataset(schema, like="numpy:float64", images=images)
 
 

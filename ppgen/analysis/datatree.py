@@ -12,6 +12,8 @@
 | | the training record: step, loss, validation, seconds | record |
 | | of a model without density: `reconstruction_error` | row |
 
+Where a column bears the name of a dimension, the dimension gives way (see `tree`).
+
 Labels of a mixture's rows are summed out. Log densities are in nats and in the units of the data,
 as `score_samples` has them. A family without draws has one chain of one draw in `log_likelihood`,
 the fit itself: leave-one-out means nothing there, and the group's `note` says so. Replicates in
@@ -40,6 +42,7 @@ from ..errors import InputError
 from ..estimator import Estimator
 from ..scoring import CELL_DRAWS
 from .coding import codes_of, made_rows
+from .tree import as_tree, coordinates, free, variables
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -73,13 +76,13 @@ def to_datatree(
     Raises:
         InputError: for a model that has neither density nor latents.
     """
-    from arviz_base import from_dict
     from xarray import Dataset as Empty
     from xarray import DataTree
 
     check_is_fitted(estimator)
     refuse_unused(estimator, y)
     data = estimator._dataset(X, reset=False)
+    row = free("row", data.schema.names)
     groups: dict[str, dict[str, Any]] = {}
     attrs: dict[str, dict[str, Any]] = {"/": _about(estimator, y)}
     names: dict[str, Any] = {"dims": {}, "coords": {}}
@@ -93,7 +96,7 @@ def to_datatree(
             groups["posterior"], attrs["posterior"] = _latents(
                 model, data, y, num_replicates, random_state
             )
-            names = {"dims": {"z": ["row", "latent"]}, "coords": {}}
+            names = {"dims": {"z": [row, "latent"]}, "coords": {}}
         if can.density is not None:
             log_likelihood = _score(model, X, y)[None, None]
             note = "one draw, the fit itself: no posterior of parameters; loo has no meaning"
@@ -122,16 +125,18 @@ def to_datatree(
         note = "rows expected of the codes, without noise: the model draws none"
         attrs["posterior_predictive"] = {**attrs["observed_data"], "note": note}
     inner = [] if data.images is None else ["channel", "height", "width"]
-    rows = {name: ["row", *inner] for name in groups["observed_data"]} | {"joint": ["row"]}
-    tree: DataTree = from_dict(
+    tree = as_tree(
         groups,
-        dims={**names["dims"], **rows},
-        coords=names["coords"],
-        attrs=attrs,
+        {**names["dims"], "joint": [row]},
+        names["coords"],
+        attrs,
+        row=row,
+        inner=inner,
+        labels=coordinates(data.index),
     )
     record = _record(estimator)
     if can.density is None and hasattr(model, "reconstruction_error"):
-        record["reconstruction_error"] = ("row", np.asarray(model.reconstruction_error(data)))
+        record["reconstruction_error"] = (row, np.asarray(model.reconstruction_error(data)))
     if record:
         given = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else Empty()
         tree["sample_stats"] = DataTree(given.assign(record))
@@ -227,15 +232,12 @@ def _numbers(
     estimator: Estimator, columns: dict[str, Array] | Array
 ) -> tuple[dict[str, Array], dict[str, list[Any]]]:
     """Columns as floats, text as the number of its level; and the levels of those. Images are one
-    variable.
-
-    A name with a slash would be a path in a tree: a bar takes its place.
-    """
+    variable."""
     if not isinstance(columns, dict):
         return {"image": columns}, {}
-    out, levels = {}, {}
+    out, levels, named = {}, {}, variables(columns)
     for column in estimator.schema_.columns:
-        name, values = column.name.replace("/", "|"), columns[column.name]
+        name, values = named[column.name], columns[column.name]
         if values.dtype.kind == "f":
             out[name] = values
             continue

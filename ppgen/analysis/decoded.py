@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Schema, as_dataset
+from ..data.stacking import in_shape
 from ..errors import InputError
 from .coding import labels
 
@@ -21,8 +22,8 @@ class Decoded:
 
     Attributes:
         codes: (*shape, k).
-        rows: the decoded rows, shape flattened in C order: (n, C, H, W) for images, else the
-            container that was fitted.
+        rows: the decoded rows, shape flattened in C order, in the container or the layout that was
+            fitted.
         schema: what the rows are.
     """
 
@@ -37,14 +38,15 @@ class Decoded:
 
     @property
     def images(self) -> Floats:
-        """(*shape, C, H, W).
+        """(*shape, C, H, W), whatever the layout that was fitted.
 
         Raises:
             InputError: if the rows are no images.
         """
         if self.schema.image_shape is None:
             raise InputError("the decoded rows are a table, no images; use `.columns`.")
-        return np.asarray(self.rows, np.float64).reshape(*self.shape, *self.schema.image_shape)
+        shape, rows = self.schema.image_shape, np.asarray(self.rows, np.float64)
+        return in_shape(rows, shape, self.schema.layout).reshape(*self.shape, *shape)
 
     @property
     def columns(self) -> dict[str, NDArray[Any]]:

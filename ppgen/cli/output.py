@@ -89,7 +89,7 @@ def check_rows(out: Path | None, schema: Schema) -> None:
 
 
 def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
-    """Write what `sample` or `impute` returned, images as arrays (n, C, H, W) or one picture."""
+    """Write what `sample` or `impute` returned, images in their layout or as one picture."""
     if schema.image_shape is None:
         write_table(native_columns(rows, schema.names), out)
         return
@@ -102,9 +102,10 @@ def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
     if out.suffix.lower() == ".png":
         from PIL import Image
 
+        from ..data.stacking import in_shape
         from ..plotting.images import image_pixels, shown_limits
 
-        pixels = schema.pixels
+        pixels, images = schema.pixels, in_shape(images, schema.image_shape, schema.layout)
         across = min(_ACROSS, math.ceil(math.sqrt(len(images))))
         limits = None if pixels is None else shown_limits(images, pixels.low, pixels.high)
         picture = image_pixels(images, across=across, limits=limits)
@@ -142,7 +143,21 @@ def native_columns(native: Any, names: tuple[str, ...]) -> dict[str, Any]:
     import narwhals as nw
 
     frame = nw.from_native(native, eager_only=True)
-    return {str(s.name): s.to_numpy() for s in frame.iter_columns()}
+    columns = {str(s.name): s.to_numpy() for s in frame.iter_columns()}
+    return index_columns(getattr(native, "index", None)) | columns
+
+
+def index_columns(index: Any) -> dict[str, Any]:
+    """The labels of the rows of a pandas frame as columns; none where they only number the rows."""
+    from ..analysis.tree import coordinates
+
+    if coordinates(index) is None:
+        return {}
+    levels = [index.get_level_values(i) for i in range(index.nlevels)]
+    return {
+        str(level.name) if level.name is not None else f"index{i or ''}": level.to_numpy()
+        for i, level in enumerate(levels)
+    }
 
 
 def _content(columns: Columns, ending: str) -> bytes:

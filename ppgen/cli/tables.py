@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Data, Groups, Out, Run, Samples, given_values, read_data
-from .output import check_output, check_rows, native_columns, say, write_rows, write_table
+from .output import (
+    check_output,
+    check_rows,
+    index_columns,
+    native_columns,
+    say,
+    write_rows,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +44,8 @@ def score(
     rows = read_data(data, estimator.schema_, groups=groups)
     if estimator.capabilities.density is None:
         errors = _errors(run, estimator, rows)
-        table: dict[str, Any] = {"row": range(len(errors)), "reconstruction_error": errors}
+        table: dict[str, Any] = {"row": range(len(errors)), **index_columns(rows.index)}
+        table["reconstruction_error"] = errors
         if summary:
             table = {"rows": [len(errors)], "reconstruction_error": [float(errors.mean())]}
         write_table(table, output, pretty=summary)
@@ -57,7 +66,8 @@ def score(
             table["bits_per_dim"] = [float(density.diagnostics["bits_per_dim"].mean())]
         write_table(table, output, pretty=True)
         return
-    columns = {"row": range(len(density)), "log_density": density.values}
+    columns = {"row": range(len(density)), **index_columns(rows.index)}
+    columns["log_density"] = density.values
     if density.stderr is not None:
         columns["stderr"] = density.stderr
     if "khat" in density.diagnostics:

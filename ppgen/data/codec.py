@@ -22,7 +22,7 @@ within a stretch of the line laid out for them (see `atoms`).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +33,7 @@ from ..errors import InputError
 from .conform import check_support, match, outside_support
 from .dataset import Dataset
 from .encoded import Encoded as Encoded
+from .grain import Grain
 from .levels import level_codes, levels_at
 from .linear import encode_linear
 from .schema import DISCRETE, MASS, Column, Scalar, Schema
@@ -54,6 +55,7 @@ class Codec:
         discrete: the discrete columns that stay so.
         constants: columns with one value in the rows fitted, and that value.
         empties: columns with no value in the rows fitted.
+        grains: continuous column -> how its values are written.
     """
 
     schema: Schema
@@ -61,6 +63,7 @@ class Codec:
     discrete: tuple[Column, ...]
     constants: Mapping[str, Scalar]
     empties: tuple[str, ...]
+    grains: Mapping[str, Grain] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -91,6 +94,7 @@ class Codec:
         natives: list[Column] = []
         constants: dict[str, Scalar] = {}
         empties: list[str] = []
+        grains: dict[str, Grain] = {}
         for column in data.schema.columns:
             values = data.columns[column.name]
             known = values[~is_gap(values)]
@@ -105,7 +109,9 @@ class Codec:
             else:
                 numbers = _numbers(column, values)
                 warps.append(Warp.fit(column, numbers, weights, standardise=scaling == "standard"))
-        return cls(data.schema, tuple(warps), tuple(natives), constants, tuple(empties))
+                if column.kind not in DISCRETE:
+                    grains[column.name] = Grain.of(column, numbers)
+        return cls(data.schema, tuple(warps), tuple(natives), constants, tuple(empties), grains)
 
     @property
     def continuous_names(self) -> tuple[str, ...]:
@@ -169,11 +175,14 @@ class Codec:
         return Encoded(x, codes, log_det)
 
     def decode(self, encoded: Encoded) -> dict[str, NDArray[Any]]:
-        """Columns of the rows: rounded to their grid, inside their bounds, levels restored."""
+        """Columns of the rows: written as they were, inside their bounds, levels restored; whole
+        numbers within those seen."""
         n = len(encoded.x)
         out: dict[str, NDArray[Any]] = {}
         for j, warp in enumerate(self.warps):
-            values = warp.inverse(encoded.x[:, j].astype(np.float64))
+            values = self._written(j, encoded)
+            if warp.column.name in self.grains:
+                values = self.grains[warp.column.name].within(values)
             if warp.column.kind in DISCRETE:
                 codes = np.where(np.isnan(values), -1, values).astype(np.int32)
                 values = levels_at(warp.column, codes)
@@ -186,6 +195,15 @@ class Codec:
             textual = not self.schema[name].numeric
             out[name] = np.full(n, None if textual else np.nan, object if textual else np.float64)
         return {name: out[name] for name in self.schema.names}
+
+    def beyond(self, encoded: Encoded, held: Collection[str] = ()) -> NDArray[np.bool_]:
+        """(n,) rows with a whole number beyond those seen, in a column that is not `held`."""
+        found = np.zeros(len(encoded), dtype=bool)
+        for j, warp in enumerate(self.warps):
+            grain = self.grains.get(warp.column.name)
+            if grain is not None and grain.low is not None and warp.column.name not in held:
+                found |= grain.beyond(self._written(j, encoded))
+        return found
 
     def unseen(self, data: Dataset) -> dict[str, list[Any]]:
         """Column -> its values that have probability zero: never seen, or outside its support."""
@@ -208,6 +226,7 @@ class Codec:
             tuple(c for c in self.discrete if c.name in names),
             {name: value for name, value in self.constants.items() if name in names},
             tuple(name for name in self.empties if name in names),
+            {name: grain for name, grain in self.grains.items() if name in names},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -219,6 +238,7 @@ class Codec:
             "discrete": list(self.discrete_names),
             "constants": dict(self.constants),
             "empties": list(self.empties),
+            "grains": {name: grain.to_json() for name, grain in self.grains.items()},
         }
 
     @classmethod
@@ -243,7 +263,19 @@ class Codec:
             tuple(schema[name] for name in body["discrete"]),
             dict(body["constants"]),
             tuple(body["empties"]),
+            {name: Grain.from_json(grain) for name, grain in body.get("grains", {}).items()},
         )
+
+    def _written(self, j: int, encoded: Encoded) -> Floats:
+        """(n,) values of a continuous column with the decimals it had."""
+        warp = self.warps[j]
+        values = warp.inverse(encoded.x[:, j].astype(np.float64))
+        grain = self.grains.get(warp.column.name)
+        if grain is None:
+            return values
+        column, period = warp.column, warp.column.period
+        rounded = grain.round(values, (*column.ends, *column.atoms))
+        return rounded if period is None else warp.around(rounded, period)
 
     def _untouched(self, data: Dataset) -> NDArray[Any] | None:
         """The rows' own array, where encoding changes nothing in it."""

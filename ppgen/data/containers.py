@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from . import labels
 from .schema import Scalar, Schema
-from .stacking import stack_images
+from .stacking import as_images, stack_images
 from .values import COMPLEX, settle
-
-CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 
 
 @dataclass
@@ -23,14 +22,16 @@ class Table:
     """What a container holds.
 
     Attributes:
-        like: the kind of container: "numpy:float32", "numpy:object", "dict", "pandas", "polars",
-            "pyarrow".
+        like: the kind of container: "numpy:float32", "numpy:int64", "numpy:object", "dict",
+            "pandas", "polars", "pyarrow".
         columns: name -> (n,) floats, or text as objects.
         array: (n, d) floats, where it came as one array of numbers.
         images: (n, c, h, w), where it holds images.
         levels: declared levels of categorical and truth-valued columns.
         ordered: columns whose levels go from low to high.
-        dtypes: how each column was stored.
+        dtypes: how each column was stored, in the order given.
+        written: what columns are called that are not called by their name (see `labels`).
+        axis: the names of the levels of these labels.
         native: the container itself.
     """
 
@@ -41,16 +42,25 @@ class Table:
     levels: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     ordered: set[str] = field(default_factory=set)
     dtypes: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    axis: str = ""
     native: Any = None
 
-    def add(self, name: str, values: NDArray[Any], dtype: str = "") -> None:
-        """Take a column in."""
+    def add(self, label: Any, values: NDArray[Any], dtype: str = "") -> str:
+        """Take a column in; its name."""
+        label = labels.plain(label)
+        name = labels.name_of(label)
         if name in self.columns:
-            raise InputError(f"two columns are named {name!r}; give each its own name.")
+            other = labels.read(self.written.get(name, ""), name)
+            alike = f" ({other!r} and {label!r} are written alike)" if other != label else ""
+            raise InputError(f"two columns are named {name!r}{alike}; give each its own name.")
+        if written := labels.written(label, name):
+            self.written[name] = written
         self.columns[name], truth = settle(name, values)
         self.dtypes[name] = dtype or str(values.dtype)
         if truth:
             self.levels[name] = (False, True)
+        return name
 
     def spell_truths(self, schema: Schema) -> None:
         """Truth values as text, for columns that a schema has as text."""
@@ -89,37 +99,25 @@ def read_table(X: Any, names: Sequence[str] | None = None) -> Table:
     return table
 
 
-def as_images(array: NDArray[Any]) -> NDArray[Any]:
-    """(n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), without a copy.
-
-    Raises:
-        InputError: where the channels cannot be told.
-    """
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"images of type {array.dtype} given; expected numbers.")
-    if array.ndim == 3:
-        return array[:, None]
-    if array.ndim != 4 or not (array.shape[1] in CHANNELS or array.shape[3] in CHANNELS):
-        raise InputError(
-            f"an array of shape {array.shape} given; expected a table (n, d), or images (n, h, w), "
-            "(n, c, h, w) or (n, h, w, c) with 1, 3 or 4 channels. Reshape it."
-        )
-    if array.shape[1] not in CHANNELS:
-        return np.moveaxis(array, 3, 1)
-    return array
-
-
 def _mapping(X: Mapping[Any, Any]) -> Table:
-    table = Table("dict")
-    lengths = set()
-    for name, given in X.items():
+    table = Table("dict", native={})
+    lengths, index = set(), None
+    for label, given in X.items():
         values = np.asarray(given)
         if values.ndim != 1:
             raise InputError(
-                f"column {name!r} has shape {values.shape}; expected one value a row, (n,)."
+                f"column {label!r} has shape {values.shape}; expected one value a row, (n,)."
             )
         lengths.add(len(values))
-        table.add(str(name), values)
+        found = given.index if hasattr(given, "iloc") else index
+        if index is not None and not index.equals(found):
+            raise InputError(
+                f"column {label!r} has other row labels than the columns before it; a mapping is "
+                "read by position. Make it a frame, which brings them together: pd.DataFrame(X)."
+            )
+        index = found
+        table.add(label, values)
+        table.native[labels.plain(label)] = values
     if len(lengths) > 1:
         raise InputError(f"columns of {sorted(lengths)} values given; expected as many in each.")
     return table
@@ -140,7 +138,7 @@ def _array(X: Any, names: Sequence[str] | None) -> Table:
         ) from None
     if array.dtype.names:
         table = _mapping({name: array[name] for name in array.dtype.names})
-        table.like = "pandas"
+        table.like, table.native = "pandas", None
         return table
     if array.dtype.kind == "c":
         raise InputError(COMPLEX)
@@ -165,7 +163,7 @@ def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> Table:
         whole = array if single else array.astype(np.float64)
         columns = {name: whole[:, j] for j, name in enumerate(names)}
         dtypes = dict.fromkeys(names, str(array.dtype))
-        return Table(f"numpy:{whole.dtype}", columns, whole, dtypes=dtypes, native=array)
+        return Table(f"numpy:{array.dtype}", columns, whole, dtypes=dtypes, native=array)
     table = Table("numpy:object", native=array)
     for j, name in enumerate(names):
         table.add(name, array[:, j])
@@ -192,12 +190,14 @@ def _frame(X: Any) -> Table | None:
         return None
     library = str(frame.implementation)
     table = Table("pandas" if library in ("modin", "cudf") else library, native=X)
-    for name, series in zip(frame.columns, frame.iter_columns(), strict=True):
-        _add_series(table, str(name), series)
+    if table.like == "pandas":
+        table.axis = labels.write_axis(frame.to_native().columns.names)
+    for label, series in zip(frame.columns, frame.iter_columns(), strict=True):
+        _add_series(table, label, series)
     return table
 
 
-def _add_series(table: Table, name: str, series: Any) -> None:
+def _add_series(table: Table, label: Any, series: Any) -> None:
     import narwhals as nw
 
     native = series.to_native()
@@ -212,7 +212,7 @@ def _add_series(table: Table, name: str, series: Any) -> None:
     else:
         values = np.empty(len(series), dtype=object)
         values[:] = series.to_list()
-    table.add(name, values, "category" if categorical and table.like == "pandas" else dtype)
+    name = table.add(label, values, "category" if categorical and table.like == "pandas" else dtype)
     if categorical and (table.like == "pandas" or series.dtype == nw.Enum):
         enum = table.like != "pandas"
         declared = series.dtype.categories if enum else native.cat.categories.tolist()

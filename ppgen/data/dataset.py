@@ -19,10 +19,12 @@ from .infer import infer_schema
 from .mapped import take_rows
 from .override import tied
 from .pixels import Pixels
-from .rebuild import rebuild
+from .rebuild import as_given, fill, rebuild
 from .schema import CONTINUOUS, Schema
 from .splits import TOGETHER, split_units
+from .stacking import Layout, in_layout, layout_of
 from .units import unit_hashes, units_of
+from .values import is_gap
 
 Rows = NDArray[Any] | slice
 PARTS = ("train", "valid", "test")
@@ -47,6 +49,7 @@ class Dataset:
         parts: rows of the train, valid and test parts that the source itself has, or None.
         split_seed: the seed that splits the rows otherwise.
         groups: (n,) labels of what each row belongs to, numbers or texts, or None; see `grouped`.
+        stored: name -> how the container stored the column, in the order of the container.
         native: the container itself, where there was one, and
         native_rows: the rows of it that these are; None for all.
     """
@@ -62,6 +65,7 @@ class Dataset:
     parts: tuple[Rows, Rows, Rows] | None = None
     split_seed: int = 0
     groups: NDArray[Any] | None = None
+    stored: Mapping[str, str] = field(default_factory=dict, repr=False)
     native: Any = field(default=None, repr=False)
     native_rows: NDArray[np.intp] | None = field(default=None, repr=False)
 
@@ -185,23 +189,62 @@ class Dataset:
                 return self.native
             if isinstance(self.native, np.ndarray):
                 return take_rows(self.native, self.native_rows)
+            if isinstance(self.native, Mapping):
+                return {label: values[self.native_rows] for label, values in self.native.items()}
             import narwhals as nw
 
             return nw.from_native(self.native)[self.native_rows].to_native()
         if self.images is not None:
-            return self.images
+            return in_layout(self.images, self.layout)
         return list(self.sequences) if self.schema.sequence else self.rebuild(self.columns)
+
+    @property
+    def index(self) -> Any:
+        """The labels of the rows, where they came in a pandas frame; else None."""
+        index = getattr(self.native, "index", None) if self.like == "pandas" else None
+        return index if index is None or self.native_rows is None else index[self.native_rows]
+
+    @property
+    def layout(self) -> Layout:
+        """How the images came: "chw", "hwc" or "hw"."""
+        if isinstance(self.native, np.ndarray) and self.native.ndim > 2:
+            return layout_of(self.native.shape)
+        return self.schema.layout
 
     def rebuild(self, columns: Mapping[str, NDArray[Any]]) -> Any:
         """Other rows of these columns, in the same kind of container."""
         return rebuild(columns, self.schema, self.like)
 
-    def override(self, kinds: Mapping[str, str | Mapping[str, Any]]) -> Dataset:
+    def replaced(self, columns: Mapping[str, NDArray[Any]]) -> Any:
+        """These rows with other values: container, labels of rows and columns, their order and
+        types as they were given."""
+        if self.native is None or not self.stored or self.like.startswith("numpy"):
+            return self.rebuild(columns)
+        called = self.native.columns if self.like == "pandas" else None
+        return rebuild(columns, as_given(self), self.like, self.index, called)
+
+    def filled(self, columns: Mapping[str, NDArray[Any]]) -> Any:
+        """These rows with values in their gaps, and all else as it was given.
+
+        Args:
+            columns: name -> (n,) values, of which those in gaps are taken.
+        """
+        gappy = [name for name, values in self.columns.items() if is_gap(values).any()]
+        whole = {
+            name: np.where(is_gap(self.columns[name]), columns[name], self.columns[name])
+            for name in gappy
+        }
+        if self.native is None or not self.stored:
+            return self.rebuild({**self.columns, **whole})
+        return fill(self, whole)
+
+    def override(self, kinds: Mapping[Any, str | Mapping[str, Any]]) -> Dataset:
         """The same rows with other kinds for some columns; see `Schema.override`.
 
         Raises:
             InputError: if a value is outside the support of its column, naming column and row.
         """
+        kinds = self.schema.named(kinds)
         data = self.with_schema(self.schema.override(kinds))
         columns = []
         for column in data.schema.columns:
@@ -231,15 +274,14 @@ class Dataset:
         return fingerprint(self)
 
     @classmethod
-    def one_row(cls, schema: Schema, given: Mapping[str, Any]) -> Dataset:
+    def one_row(cls, schema: Schema, given: Mapping[Any, Any]) -> Dataset:
         """One row that holds the given values and is missing elsewhere.
 
         Raises:
             InputError: if a column is unknown, or a value is of another type than the column's.
         """
         row = {name: np.array([None], dtype=object) for name in schema.names}
-        for name, value in given.items():
-            schema[name]  # raises, naming the nearest column
+        for name, value in schema.named(given).items():
             row[name] = np.array([value], dtype=object)
         return as_dataset(row, schema)
 
@@ -264,7 +306,11 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
     if schema is not None:
         table.spell_truths(schema)
     if table.images is not None:
-        found = Schema(image_shape=table.images.shape[1:], pixels=Pixels.infer(table.images))
+        found = Schema(
+            image_shape=table.images.shape[1:],
+            pixels=Pixels.infer(table.images),
+            layout=layout_of(table.native.shape),
+        )
     elif schema is None:
         found = infer_schema(
             table.columns,
@@ -273,6 +319,8 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
             ordered=table.ordered,
             dtypes=table.dtypes,
         )
+        called = [replace(c, written=table.written.get(c.name, "")) for c in found.columns]
+        found = replace(found, columns=tuple(called), axis=table.axis)
     else:
         found = Schema()
     data = Dataset(
@@ -281,6 +329,7 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
         table.like,
         array=table.array,
         images=table.images,
+        stored=table.dtypes,
         native=table.native,
     )
     return data if schema is None else match(data, schema, estimator)

@@ -29,6 +29,13 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.log_det)
 
+    def put(self, rows: NDArray[np.intp], others: Encoded) -> Encoded:
+        """These rows with others in the place of some."""
+        made = Encoded(self.x.copy(), self.codes.copy(), self.log_det.copy())
+        made.x[rows], made.codes[rows] = others.x, others.codes
+        made.log_det[rows] = others.log_det
+        return made
+
     def take(self, rows: Any) -> Encoded:
         """Some rows, by slice, numbers or mask."""
         return Encoded(self.x[rows], self.codes[rows], self.log_det[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def _by_column(data: Dataset, name: Any) -> Dataset:
             f"groups is {name!r}, a column's name, and the data are {data.schema}; give one label "
             "a row."
         )
-    data.schema[name]  # raises, naming the nearest column
+    name = data.schema[name].name
     left = tuple(c for c in data.schema.columns if c.name != name)
     if not left:
         raise InputError(
@@ -54,7 +55,8 @@ def _by_column(data: Dataset, name: Any) -> Dataset:
         columns=columns,
         array=array,
         groups=data.columns[name],
-        native=_without(data.native, name, at),
+        stored={key: dtype for key, dtype in data.stored.items() if key != name},
+        native=_without(data.native, data.schema[name].label, at),
     )
 
 
@@ -62,6 +64,8 @@ def _without(native: Any, name: str, at: list[int]) -> Any:
     """The container without a column."""
     if native is None or isinstance(native, np.ndarray):
         return None if native is None else native[:, at]
+    if isinstance(native, Mapping):
+        return {label: values for label, values in native.items() if label != name}
     import narwhals as nw
 
     return nw.from_native(native).drop(name).to_native()

@@ -34,7 +34,13 @@ def overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
     for key in ("lower", "upper", "period", "width"):
         if settings.get(key) is not None:
             settings[key] = float(settings[key])
-    base = Column(column.name, kind, missing=column.missing, dtype=column.dtype)
+    base = Column(
+        column.name,
+        kind,
+        missing=column.missing,
+        dtype=column.dtype,
+        written=column.written,
+    )
     if kind in CONTINUOUS and kind != "count" and "atoms" not in settings:
         base = replace(base, width=_width(column), note=column.note)
     if kind in DISCRETE and column.kind in DISCRETE:

@@ -127,4 +127,6 @@ def _read_parquet(path: Path) -> Dataset:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is no readable Parquet file: {error}") from None
-    return as_dataset(table)
+    about = table.schema.pandas_metadata or {}
+    labelled = any(isinstance(name, str) for name in about.get("index_columns", ()))
+    return as_dataset(table.to_pandas() if labelled else table)

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import labels
 from .schema import Column, Schema
 from .values import is_gap
 
+if TYPE_CHECKING:
+    from .dataset import Dataset
 
-def rebuild(columns: Mapping[str, NDArray[Any]], schema: Schema, like: str) -> Any:
+Columns = Mapping[str, NDArray[Any]]
+
+
+def rebuild(
+    columns: Columns, schema: Schema, like: str, index: Any = None, called: Any = None
+) -> Any:
     """Columns as a container.
 
     Args:
         columns: name -> (n,) floats with NaN, or objects with None; as `Codec.decode` gives them.
-        schema: what they are, and how they were stored.
+        schema: what they are, how they were stored, and what the container called them.
         like: the kind of container, `Dataset.like`.
+        index: the labels of the rows, for a frame of pandas; None numbers them.
+        called: the labels of the columns of a pandas frame; None takes the schema's.
 
     Returns:
         (n, d) array of the given type; dict of arrays; or frame of pandas, Polars or Arrow, with
@@ -28,13 +39,85 @@ def rebuild(columns: Mapping[str, NDArray[Any]], schema: Schema, like: str) -> A
     if kind == "numpy":
         return _array([columns[name] for name in schema.names], schema, dtype)
     if kind == "dict":
-        return {c.name: _dict_array(c, columns[c.name]) for c in schema.columns}
+        return {c.label: _dict_array(c, columns[c.name]) for c in schema.columns}
     if kind == "pandas":
-        return _pandas(columns, schema)
+        return _pandas(columns, schema, index, called)
     return narwhals_frame(columns, schema, kind)
 
 
-def narwhals_frame(columns: Mapping[str, NDArray[Any]], schema: Schema, backend: Any) -> Any:
+def as_given(data: Dataset) -> Schema:
+    """The columns of rows in the order of their container, with its labels and types.
+
+    Gaps force whole numbers into floats and truth values into objects: such a column is of the
+    type that was fitted.
+    """
+    given = data.native if isinstance(data.native, Mapping) else data.stored
+    found = {c.name: c for c in data.schema.columns}
+    columns = []
+    for label, (name, dtype) in zip(given, data.stored.items(), strict=True):
+        column, gaps = found[name], bool(is_gap(data.columns[name]).any())
+        forced = gaps and dtype.startswith(("float", "object")) and _is_whole(column.dtype)
+        dtype = column.dtype if forced else dtype
+        columns.append(replace(column, dtype=dtype, written=labels.written(label, name)))
+    return replace(data.schema, columns=tuple(columns))
+
+
+def fill(data: Dataset, columns: Columns) -> Any:
+    """Rows in their own container, some columns replaced by others, which have no gaps there.
+
+    All other columns, and all that a container holds besides, stay as they are.
+    """
+    kind, _, _ = data.like.partition(":")
+    rows = data.to_native()
+    if kind == "numpy":
+        out = np.array(rows)
+        for j, column in enumerate(data.schema.columns):
+            if column.name in columns:
+                gaps = is_gap(data.columns[column.name])
+                values = columns[column.name]
+                out[gaps, j] = (
+                    scalars(column, values[gaps]) if out.dtype == object else values[gaps]
+                )
+        return out
+    schema = as_given(data)
+    if kind == "dict":
+        new = {
+            c.label: _dict_array(c, columns[c.name]) for c in schema.columns if c.name in columns
+        }
+        return {**rows, **new}
+    if kind == "pandas":
+        frame = rows.copy()
+        for j, column in enumerate(schema.columns):
+            if column.name in columns:
+                values = _pandas_column(_categories(column, frame.iloc[:, j]), columns[column.name])
+                frame.isetitem(j, getattr(values, "array", values))
+        return frame
+    import narwhals as nw
+
+    changed = []
+    for column in schema.columns:
+        if column.name in columns:
+            listed = scalars(column, columns[column.name])
+            dtype = _narwhals_type(column, listed)
+            changed.append(nw.new_series(column.name, listed, dtype, backend=kind))
+    return nw.from_native(rows).with_columns(*changed).to_native()
+
+
+def row_labels(rows: Any, n: int) -> Any:
+    """The index of a frame or series of pandas with n rows; else None."""
+    index = getattr(rows, "index", None) if hasattr(rows, "iloc") else None
+    return index if index is not None and len(index) == n else None
+
+
+def mixed_labels(X: Any) -> bool:
+    """Whether a frame calls some columns by text and others not."""
+    called = (
+        [isinstance(label, str) for label in getattr(X, "columns", ())] if _is_pandas(X) else []
+    )
+    return any(called) and not all(called)
+
+
+def narwhals_frame(columns: Columns, schema: Schema, backend: Any) -> Any:
     """A frame of any library that narwhals can build; gaps are nulls."""
     import narwhals as nw
 
@@ -63,6 +146,21 @@ def _stored_whole(column: Column) -> bool:
     return "int" in column.dtype.lower() or column.dtype in ("category", "object")
 
 
+def _is_pandas(X: Any) -> bool:
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def _is_whole(dtype: str) -> bool:
+    """Whether a type holds whole numbers or truth values only."""
+    return dtype.lower().startswith(("int", "uint", "bool"))
+
+
+def _categories(column: Column, given: Any) -> Column:
+    """The column with the categories of a pandas series, where these hold all of its levels."""
+    known = tuple(getattr(getattr(given, "cat", None), "categories", ()))
+    return replace(column, levels=known) if set(known) >= set(column.levels) else column
+
+
 def _whole(values: NDArray[Any], gaps: NDArray[np.bool_]) -> bool:
     return bool(np.all(gaps | (values == np.round(values))))
 
@@ -78,7 +176,13 @@ def _array(parts: list[NDArray[Any]], schema: Schema, dtype: str) -> NDArray[Any
         for j, values in enumerate(lists):
             out[:, j] = values
         return out
-    return np.column_stack(parts).astype(dtype or np.float64, copy=False)
+    array = np.column_stack(parts)
+    if np.dtype(dtype or float).kind == "f":
+        return array.astype(dtype or np.float64, copy=False)
+    gaps = np.isnan(array)
+    if gaps.any() or not _whole(array, gaps):
+        return array
+    return array.astype("bool" if dtype == "bool" else _fitting(dtype, array))
 
 
 def _dict_array(column: Column, values: NDArray[Any]) -> NDArray[Any]:
@@ -88,14 +192,30 @@ def _dict_array(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     if column.levels == (False, True):
         return values.astype(bool)
     if "int" in column.dtype and _whole(values, gaps):
-        return values.astype(_fitting("int64", values))
-    return values
+        return values.astype(_fitting(column.dtype, values))
+    return values.astype(column.dtype) if column.dtype.startswith("float") else values
 
 
-def _pandas(columns: Mapping[str, NDArray[Any]], schema: Schema) -> Any:
+def _pandas(columns: Columns, schema: Schema, index: Any, called: Any) -> Any:
     import pandas as pd
 
-    return pd.DataFrame({c.name: _pandas_column(c, columns[c.name]) for c in schema.columns})
+    values = [_pandas_column(c, columns[c.name]) for c in schema.columns]
+    frame = pd.DataFrame(dict(enumerate(values)))
+    if called is None:
+        axis = labels.read_axis(schema.axis)
+        given = [c.label for c in schema.columns]
+        if len(axis) > 1:
+            called = pd.MultiIndex.from_tuples(given, names=axis)
+        elif given == [*range(len(given))] and not isinstance(given[0], bool):
+            called = pd.RangeIndex(len(given), name=axis[0])
+        else:
+            mixed = len({isinstance(label, str) for label in given}) > 1
+            dtype = object if mixed else None
+            called = pd.Index(given, dtype, name=axis[0], tupleize_cols=False)
+    frame.columns = called
+    if index is not None:
+        frame.index = index
+    return frame
 
 
 def _pandas_column(column: Column, values: NDArray[Any]) -> Any:
@@ -130,8 +250,9 @@ def _fitting(dtype: str, values: NDArray[Any]) -> str:
     """The integer type, or a wider one where samples left its range."""
     for wide in (dtype, "int64"):
         info = np.iinfo(wide)
-        # The largest integer itself is no float; the next one is too large.
-        if not len(values) or (values.min() >= info.min and values.max() < info.max):
+        # The largest integer of 64 bits is no float, and what it is rounded to is too large.
+        highest = info.max if info.bits < 64 else info.max - 1024
+        if not len(values) or (values.min() >= info.min and values.max() <= highest):
             return wide
     return "float64"
 

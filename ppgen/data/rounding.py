@@ -35,7 +35,7 @@ def find_ties(values: NDArray[np.floating]) -> tuple[float | None, str]:
     tied = float(counts[counts > 1].sum()) / n
     if tied <= _TIED or len(distinct) < 2:
         return None, ""
-    eps = _precision(distinct)
+    eps = precision_of(distinct)
     distinct = distinct.astype(np.float64)
     low, high = np.searchsorted(np.cumsum(counts), (0.25 * n, 0.75 * n))
     spread = float(distinct[high] - distinct[low])
@@ -57,7 +57,7 @@ def find_ties(values: NDArray[np.floating]) -> tuple[float | None, str]:
     return None, f"{often}, and lie on no grid"
 
 
-def _precision(distinct: NDArray[np.floating]) -> float:
+def precision_of(distinct: NDArray[np.floating]) -> float:
     """The relative precision of numbers, which may be single whatever they are stored in."""
     with np.errstate(over="ignore"):
         single = distinct.dtype == np.float32 or np.all(distinct.astype(np.float32) == distinct)

@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from ..errors import InputError, did_you_mean
+from . import labels
 from .pixels import Pixels
+from .stacking import Layout
 
 Kind = Literal[
     "real",
@@ -50,6 +52,7 @@ class Column:
             and what the user says.
         note: what is peculiar about it, such as a value that many rows share.
         dtype: how the container stored it, so that samples can be stored likewise.
+        written: what the container calls it, where that is not the name (see `labels`).
     """
 
     name: str
@@ -63,6 +66,7 @@ class Column:
     atoms: tuple[float, ...] = ()
     note: str = ""
     dtype: str = "float64"
+    written: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -70,6 +74,11 @@ class Column:
                 f"column {self.name!r} has kind {self.kind!r}; expected one of {', '.join(KINDS)}."
                 + did_you_mean(str(self.kind), KINDS)
             )
+
+    @property
+    def label(self) -> Any:
+        """What the container calls it: its name, or a number, a date, a tuple, None."""
+        return labels.read(self.written, self.name)
 
     @property
     def numeric(self) -> bool:
@@ -120,12 +129,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table, or the shape (C, H, W) and the values of images, or sequences."""
+    """The columns of a table, or the shape (C, H, W) and the values of images, or sequences.
+
+    Attributes:
+        columns: of a table.
+        image_shape: (channels, height, width).
+        sequence: whether rows are sequences.
+        pixels: what the values of images are.
+        axis: the names of the levels that labels of columns have (see `labels`).
+        layout: how images came: "chw", "hwc", or "hw" without an axis for their one channel.
+    """
 
     columns: tuple[Column, ...] = ()
     image_shape: tuple[int, int, int] | None = None
     sequence: bool = False
     pixels: Pixels | None = None
+    axis: str = ""
+    layout: Layout = "chw"
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -149,22 +169,45 @@ class Schema:
         """Columns of kind ordinal, categorical and binary."""
         return tuple(c for c in self.columns if c.kind in DISCRETE)
 
-    def __getitem__(self, name: str) -> Column:
+    def __getitem__(self, key: Any) -> Column:
+        """The column of a name, or of a label.
+
+        Raises:
+            InputError: if there is none, naming the nearest.
+        """
         for column in self.columns:
-            if column.name == name:
+            if isinstance(key, str) and column.name == key:
                 return column
+        for column in self.columns:
+            if column.written and labels.same(column.label, key):
+                return column
+        shown = ", ".join(str(c.label) if not c.written else repr(c.label) for c in self.columns)
         raise InputError(
-            f"there is no column {name!r}; there are {', '.join(self.names)}."
-            + did_you_mean(name, self.names)
+            f"there is no column {key!r}; there are {shown}." + did_you_mean(str(key), self.names)
         )
 
-    def override(self, kinds: Mapping[str, str | Mapping[str, Any]]) -> Schema:
+    def named(self, given: Mapping[Any, Any]) -> dict[str, Any]:
+        """What is given by label or name, by name.
+
+        Raises:
+            InputError: if a column is unknown or given twice.
+        """
+        found: dict[str, Any] = {}
+        for key, value in given.items():
+            name = self[key].name
+            if name in found:
+                raise InputError(f"column {name!r} is given twice; give it once.")
+            found[name] = value
+        return found
+
+    def override(self, kinds: Mapping[Any, str | Mapping[str, Any]]) -> Schema:
         """The schema with other kinds for some columns.
 
         Args:
-            kinds: column name -> kind, or -> {"kind": ..., "lower": ..., "upper": ..., "period":
-                ..., "levels": ..., "width": ..., "atoms": ...}. An interval needs its bounds, a
-                circular column its period. Atoms are values that have a mass of their own.
+            kinds: column name or label -> kind, or -> {"kind": ..., "lower": ..., "upper": ...,
+                "period": ..., "levels": ..., "width": ..., "atoms": ...}. An interval needs its
+                bounds, a circular column its period. Atoms are values that have a mass of their
+                own.
 
         The values are not looked at here; `Dataset.override` does, and fills in the levels of
         columns made discrete.
@@ -174,7 +217,7 @@ class Schema:
         """
         from .override import overridden
 
-        changed = {name: overridden(self[name], given) for name, given in kinds.items()}
+        changed = {name: overridden(self[name], as_) for name, as_ in self.named(kinds).items()}
         return replace(self, columns=tuple(changed.get(c.name, c) for c in self.columns))
 
     def select(self, names: Collection[str]) -> Schema:
@@ -183,12 +226,15 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""
-        return {
+        body: dict[str, Any] = {
             "columns": [column.to_json() for column in self.columns],
             "image_shape": None if self.image_shape is None else list(self.image_shape),
             "sequence": self.sequence,
             "pixels": None if self.pixels is None else self.pixels.to_json(),
         }
+        if self.axis:
+            body["axis"] = self.axis
+        return body if self.layout == "chw" else body | {"layout": self.layout}
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Schema:
@@ -199,6 +245,8 @@ class Schema:
             None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2])),
             bool(body.get("sequence", False)),
             None if pixels is None else Pixels(**pixels),
+            body.get("axis", ""),
+            body.get("layout", "chw"),
         )
 
     def __str__(self) -> str:

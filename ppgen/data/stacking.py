@@ -1,12 +1,69 @@
-"""Nested lists, and lists of images into one array."""
+"""Nested lists, lists of images as one array, and the order of an image's axes.
+
+Within ppgen images are (n, C, H, W), "chw". Users' may be (n, H, W, C), "hwc", or (n, H, W), "hw".
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
+
+Layout = Literal["chw", "hwc", "hw"]
+
+CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
+
+
+def layout_of(shape: tuple[int, ...]) -> Layout:
+    """The layout of images of a shape.
+
+    Raises:
+        InputError: where the channels cannot be told.
+    """
+    if len(shape) == 3:
+        return "hw"
+    if len(shape) != 4 or not (shape[1] in CHANNELS or shape[3] in CHANNELS):
+        raise InputError(
+            f"an array of shape {shape} given; expected a table (n, d), or images (n, h, w), "
+            "(n, c, h, w) or (n, h, w, c) with 1, 3 or 4 channels. Reshape it."
+        )
+    return "chw" if shape[1] in CHANNELS else "hwc"
+
+
+def as_images(array: NDArray[Any], layout: Layout | None = None) -> NDArray[Any]:
+    """(n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), without a copy.
+
+    Raises:
+        InputError: where the channels cannot be told.
+    """
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"images of type {array.dtype} given; expected numbers.")
+    layout = layout or layout_of(array.shape)
+    if layout == "hw":
+        return array[:, None]
+    return np.moveaxis(array, 3, 1) if layout == "hwc" else array
+
+
+def in_shape(
+    rows: NDArray[Any], image: tuple[int, int, int], layout: Layout = "chw"
+) -> NDArray[Any]:
+    """Rows as images (n, C, H, W) of a known size, whatever their layout; `layout` where the size
+    does not tell."""
+    channels, height, width = image
+    last = (height, width, channels)
+    if rows.shape[1:] == last and (rows.shape[1:] != image or layout == "hwc"):
+        return np.moveaxis(rows, 3, 1)
+    return rows.reshape(-1, *image)
+
+
+def in_layout(images: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """(n, c, h, w) as a layout has them; "hw" where there is one channel only."""
+    if layout == "hw" and images.shape[1] == 1:
+        return images[:, 0]
+    return np.ascontiguousarray(np.moveaxis(images, 1, 3)) if layout == "hwc" else images
 
 
 def nested_shape(X: Any) -> tuple[int, ...]:

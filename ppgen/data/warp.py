@@ -174,11 +174,11 @@ class Warp:
             v = np.floor(v)
             return np.minimum(v, len(column.levels) - 1) if column.kind in DISCRETE else v
         if column.period is not None:
-            v = self._around(v + self.cut, column.period)
+            v = self.around(v + self.cut, column.period)
         if column.width is not None:
             v = self._round(v, column.width)
             if column.period is not None:
-                v = self._around(v, column.period)
+                v = self.around(v, column.period)
         if column.ends:
             v = self._between_ends(v)
         if self.atoms is not None and atom is not None:
@@ -261,7 +261,8 @@ class Warp:
             high = float(np.nextafter(store(high), store(-np.inf)))
         return np.maximum(v, low) if self.column.upper is None else np.clip(v, low, high)
 
-    def _around(self, v: Floats, period: float) -> Floats:
+    def around(self, v: Floats, period: float) -> Floats:
+        """Values brought into [start, start + period)."""
         return self.start + (v - self.start) % period
 
     def _round(self, v: Floats, width: float) -> Floats:

@@ -1,7 +1,7 @@
 """Grids of images: samples by themselves, and beside real ones.
 
-Images are (C, H, W), one channel grey, three colours. Black and white are the `limits` given, such
-as (0, 255).
+Images are (C, H, W), (H, W, C) or (H, W), one channel grey, three colours. Black and white are the
+`limits` given, such as (0, 255).
 """
 
 from __future__ import annotations

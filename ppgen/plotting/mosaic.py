@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..data.stacking import CHANNELS
 from ..errors import InputError
 from .axis import shortened
 from .style import INK, MUTED, figure, styled
@@ -26,12 +27,16 @@ _LABELS = 0.95
 
 
 def as_grid(images: ArrayLike, ndim: int, what: str) -> Floats:
-    """Images (*ndim axes*, C, H, W) as floats.
+    """Images (*ndim axes*, C, H, W) as floats; (..., H, W) and (..., H, W, C) are brought to it.
 
     Raises:
         InputError: if they have another number of axes, or none of them is there.
     """
     found = np.asarray(images, np.float64)
+    if found.ndim == ndim + 2:
+        found = found[..., None, :, :]
+    elif found.ndim == ndim + 3 and found.shape[-1] in CHANNELS and found.shape[-3] > max(CHANNELS):
+        found = np.moveaxis(found, -1, -3)
     if found.ndim != ndim + 3 or not found.size:
         raise InputError(f"images of shape {found.shape} given; expected {what}.")
     return found

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.coding import codes_of
+from ..analysis.coding import codes_of, decoded, made_rows
 from ..analysis.completeness import completeness
 from ..analysis.continuity import continuity
 from ..analysis.decoded import decode_codes
@@ -128,7 +128,7 @@ def _images(
     walk = _walk(model, judged, mapped, order)
     arrays = {
         "originals": np.asarray(shown.images),
-        "reconstructed": np.asarray(model.reconstruct(shown)),
+        "reconstructed": made_rows(model, model.reconstruct(shown)).images,
         "traversal": walk.images,
         "dims": np.array(walk.dims),
     }
@@ -142,7 +142,7 @@ def _images(
         arrays["ends"] = images.reshape(n, 2, *images.shape[1:])
     if hasattr(model, "sample_latents"):
         drawn = model.sample_latents(_PRIOR, random_state=int(rng.integers(2**31 - 1)))
-        arrays["prior"] = np.asarray(model.decode(drawn))
+        arrays["prior"] = decoded(model, drawn, None).images
     return arrays
 
 

@@ -1,0 +1,88 @@
+"""Groups of arrays as a DataTree whose variables are called as the columns are.
+
+A variable of xarray may not bear the name of one of its dimensions. Columns keep their names, and
+dimensions give way: beside a column `row` the dimension of rows is `row_`, and where replicates
+have a column `chain` or `draw`, those of their dimensions are `chain_` and `draw_`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+Array = NDArray[Any]
+COLUMNS = ("observed_data", "posterior_predictive")  # groups whose variables are columns
+
+
+def as_tree(
+    groups: Mapping[str, Mapping[str, Array]],
+    dims: Mapping[str, list[str]],
+    coords: Mapping[str, Any],
+    attrs: Mapping[str, Mapping[str, Any]],
+    *,
+    row: str,
+    inner: list[str],
+    labels: Array | None,
+) -> DataTree:
+    """A tree of groups.
+
+    Args:
+        groups: group -> variable -> values; chains and draws come first but in `observed_data`.
+        dims: of the parameters, in groups that do not hold columns.
+        coords: of these dimensions.
+        attrs: group -> attributes; those of "/" are the tree's.
+        row: the dimension of rows.
+        inner: the dimensions within a row's value, of images.
+        labels: (n,) of the rows; None numbers them.
+    """
+    from arviz_base import dict_to_dataset
+    from xarray import DataTree
+
+    rows = {} if labels is None else {row: labels}
+    found = {}
+    for group, values in groups.items():
+        of_columns = group in COLUMNS
+        sample = ["chain", "draw"]
+        if of_columns:
+            sample = [] if group == "observed_data" else [free(dim, values) for dim in sample]
+        found[group] = dict_to_dataset(
+            dict(values),
+            attrs=dict(attrs.get(group, {})),
+            dims={name: [row, *inner] for name in values} if of_columns else {**dims},
+            coords=rows if of_columns else {**coords, **rows},
+            sample_dims=sample,
+            skip_event_dims=group == "log_likelihood",
+        )
+    tree = DataTree.from_dict(found)
+    tree.attrs = dict(attrs["/"])
+    return tree
+
+
+def free(dim: str, names: Collection[str]) -> str:
+    """The name of a dimension, with underscores behind it until no variable has it."""
+    while dim in names:
+        dim += "_"
+    return dim
+
+
+def variables(columns: Collection[str]) -> dict[str, str]:
+    """Column -> variable: a slash, which would be a path in a tree, becomes a bar."""
+    found: dict[str, str] = {}
+    for column in columns:
+        taken = {*found.values(), *(c for c in columns if c != column)}
+        found[column] = free(column.replace("/", "|"), taken) if "/" in column else column
+    return found
+
+
+def coordinates(index: Any) -> Array | None:
+    """The labels of rows as coordinates; None where they only number the rows from 0."""
+    if index is None or (index.dtype.kind == "i" and np.array_equal(index, np.arange(len(index)))):
+        return None
+    values = np.asarray(index)
+    return np.array([str(v) for v in index]) if values.dtype.kind == "O" else values

@@ -1,0 +1,108 @@
+"""How finely the numbers of a column are written, and how far its whole numbers go.
+
+A model works with real numbers. What it gives back has the decimals that the column had: a price in
+cents is one in cents again, also where too few prices are equal for cells to be modelled (see
+`rounding`). Whole numbers stay within those that were seen, since a model knows neither the type
+that holds them nor where they end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .rounding import precision_of
+from .schema import Column
+
+Floats = NDArray[np.float64]
+
+_MOST = 9  # decimals that are still a way of writing
+_LEAST = 10  # distinct numbers below which their decimals are no evidence
+_FIRST = 64  # numbers looked at before all are
+_FINE = 16.0  # times the precision of the numbers that the last decimal is at least
+
+
+@dataclass(frozen=True)
+class Grain:
+    """How the values of a continuous column are written.
+
+    Attributes:
+        decimals: after the point; None where they do not end.
+        low, high: the least and the largest whole number seen; None for other columns.
+    """
+
+    decimals: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, column: Column, values: Floats) -> Grain:
+        """Read off (n,) values, NaN where missing."""
+        known = values[~np.isnan(values)]
+        stored = column.dtype.lower().startswith(("int", "uint", "bool"))
+        decimals = 0 if stored else None if column.width else decimals_of(known)
+        # Gaps turn whole numbers into floats in most containers.
+        whole = stored or (column.missing and np.all(known == np.round(known)) and _many(known))
+        low, high = (float(known.min()), float(known.max())) if whole else (None, None)
+        return cls(decimals, low, high)
+
+    def round(self, values: Floats, apart: tuple[float, ...] = ()) -> Floats:
+        """(n,) values with the decimals of the column, not yet within its range.
+
+        What is not one of the values `apart`, such as an open end or an atom, does not become one.
+        """
+        if self.decimals is None:
+            return values
+        rounded = np.round(values, self.decimals)
+        moved = np.isin(rounded, apart) & (values != rounded)
+        if moved.any():
+            rounded[moved] += np.sign(values - rounded)[moved] * 10.0**-self.decimals
+        return rounded
+
+    def within(self, values: Floats) -> Floats:
+        """(n,) values brought to the nearest within the range."""
+        if self.low is None or self.high is None:
+            return values
+        return np.clip(values, self.low, self.high)
+
+    def beyond(self, values: Floats) -> NDArray[np.bool_]:
+        """(n,) whether each value is beyond the range."""
+        return np.asarray(self.within(values) != values) & ~np.isnan(values)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Grain:
+        """The grain that `to_json` wrote."""
+        return cls(**body)
+
+
+def decimals_of(values: Floats) -> int | None:
+    """With how many decimals numbers are written; None where these do not end, or too few numbers
+    are there to tell."""
+    if not _many(values):
+        return None
+    largest = float(np.abs(values).max())
+    if all(_written(part, 0, 0.0) for part in (values[:_FIRST], values)):
+        return 0 if largest < 2**53 else None
+    eps = precision_of(values)
+    for decimals in range(1, _MOST + 1):
+        if 10.0**-decimals < _FINE * eps * largest:
+            return None
+        if all(_written(part, decimals, eps) for part in (values[:_FIRST], values)):
+            return decimals
+    return None
+
+
+def _written(values: Floats, decimals: int, eps: float) -> bool:
+    return bool(np.all(np.abs(values - np.round(values, decimals)) <= eps * np.abs(values)))
+
+
+def _many(values: Floats) -> bool:
+    return len(np.unique(values[:_FIRST])) >= _LEAST or len(np.unique(values)) >= _LEAST
