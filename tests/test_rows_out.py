@@ -459,3 +459,36 @@ def test_parquet_of_labelled_rows_keeps_the_labels(tmp_path: Any) -> None:
     data: Dataset = ppgen.read(tmp_path / "rows.parquet")
     assert data.schema.names == ("money", "whole")
     assert list(data.index) == list(frame.index)
+
+
+@pytest.mark.parametrize("label", [1, ("a", 2)])
+def test_groups_are_named_by_labels_that_are_no_text(label: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30))
+    frame = pd.DataFrame({"x": x, "g": np.arange(30) // 3, "y": y})
+    frame.columns = (
+        pd.Index([0, label, 2])
+        if label == 1
+        else pd.MultiIndex.from_tuples([("a", 1), label, ("b", 1)])
+    )
+    data = as_dataset(frame).grouped(label)
+    assert len(data.schema.names) == 2
+    pd.testing.assert_frame_equal(
+        data.take(np.array([4, 2])).to_native(), frame.iloc[[4, 2], [0, 2]]
+    )
+    pd.testing.assert_frame_equal(data.filled({}), frame.iloc[:, [0, 2]])
+
+
+def test_decimals_do_not_end_on_what_stands_apart() -> None:
+    rng = np.random.default_rng(0)
+    share = np.where(rng.random(400) < 0.3, 0.0, rng.beta(0.4, 3, 400).round(5).clip(1e-5, 0.999))
+    kind = {"kind": "interval", "lower": 0, "upper": 1, "atoms": [0.0]}
+    data = ppgen.data.read(pd.DataFrame({"share": share}), schema={"share": kind})
+    assert data.schema["share"].atoms == (0.0,)
+    drawn = Gaussian(random_state=0).fit(data).sample(4000).share.to_numpy()
+    np.testing.assert_array_equal(drawn, drawn.round(5))
+    assert drawn.max() < 1
+    raw = Gaussian(random_state=0).fit(data)
+    z = raw._draw(4000, None, None, None)
+    exact = raw.codec_.warps[0].inverse(z.x[:, 0])
+    np.testing.assert_array_equal(drawn == 0, exact == 0)

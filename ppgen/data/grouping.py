@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def grouped(data: Dataset, by: Any) -> Dataset:
     """The rows with labels of their groups; see `Dataset.grouped`."""
-    if np.ndim(by) == 0:
+    if np.ndim(by) == 0 or (isinstance(by, tuple) and by in [c.label for c in data.schema.columns]):
         return _checked(_by_column(data, by))
     labels = np.asarray(by)
     if labels.shape != (len(data),):
@@ -56,19 +56,21 @@ def _by_column(data: Dataset, name: Any) -> Dataset:
         array=array,
         groups=data.columns[name],
         stored={key: dtype for key, dtype in data.stored.items() if key != name},
-        native=_without(data.native, data.schema[name].label, at),
+        native=_without(data, name, at),
     )
 
 
-def _without(native: Any, name: str, at: list[int]) -> Any:
-    """The container without a column."""
-    if native is None or isinstance(native, np.ndarray):
-        return None if native is None else native[:, at]
-    if isinstance(native, Mapping):
-        return {label: values for label, values in native.items() if label != name}
+def _without(data: Dataset, name: str, at: list[int]) -> Any:
+    """The container without a column, which is the others `at` these places of the schema."""
+    if data.native is None or isinstance(data.native, np.ndarray):
+        return None if data.native is None else data.native[:, at]
+    if isinstance(data.native, Mapping):
+        gone = data.schema[name].label
+        return {label: values for label, values in data.native.items() if label != gone}
     import narwhals as nw
 
-    return nw.from_native(native).drop(name).to_native()
+    left = [j for j, column in enumerate(data.stored) if column != name]
+    return nw.from_native(data.native)[:, left].to_native()
 
 
 def _checked(data: Dataset) -> Dataset:
