@@ -43,7 +43,7 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
 
     @abstractmethod
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        """The encoded rows expected of codes (n, k)."""
+        """The encoded rows expected of codes (n, k); of images, in the units of the data."""
 
     # What users call
 

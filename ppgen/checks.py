@@ -92,6 +92,9 @@ def unused_reasons(used: Collection[str], who: str, **given: Any) -> list[Reason
 def column_reasons(schema: Schema) -> list[Reason]:
     """What the columns themselves say against a density: nothing to model, or ties."""
     found = []
+    if schema.pixels is not None and schema.pixels.note:
+        advice = "Give them as whole numbers, or as k / 255 for k from 0 to 255, to have a mass."
+        found.append(Reason("warn", f"the images are real, and {schema.pixels.note}.", advice))
     for column in schema.columns:
         if column.kind in ("constant", "empty"):
             what = f"column {column.name!r} is {column.kind} and is not modelled."

@@ -14,7 +14,7 @@ from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
 from ...context import refuse_unused
-from ...data import Dataset, Encoded
+from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...verdict import Reason
@@ -194,7 +194,8 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
         return self.nets_.encode(self.layout_.stored(data))
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        return self.layout_.encoded(self.nets_.decode(z))
+        rows = self.layout_.encoded(self.nets_.decode(z))
+        return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         state = {

@@ -213,7 +213,7 @@ def _ends(of: Autoencoder, layout: Layout, x: Array) -> Floats:
         assert isinstance(of.codec_, ImageCodec)
         pixels = of.codec_.pixels
         if layout.shift:
-            for i, end in enumerate((pixels.low, pixels.high)):
+            for i, end in enumerate(pixels.ends):
                 ends[i] = (end - layout.shift) / layout.scale
     elif layout.numbers:
         ends[0, : layout.numbers] = x[:, : layout.numbers].min(0)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...artifact import Arrays, digest
 from ...capabilities import TRAINED, Capabilities
-from ...data import Dataset, Encoded
+from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...verdict import Reason
@@ -218,7 +218,7 @@ class DebiasingVAE(DebiasedClassifier):
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         rows: Encoded = self.layout_.encoded(self.nets_.decode(z))
-        return rows
+        return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         from .weighing import state_of

@@ -285,7 +285,8 @@ class VAE(LatentEstimator, DensityEstimator):
         return np.asarray(self.net_.encode(self._matrix(data), context)[0])
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        return self._encoded(self.net_.decode(z, context))
+        rows = self._encoded(self.net_.decode(z, context))
+        return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None

@@ -217,7 +217,7 @@ def _augment(vae: VAE) -> Callable[..., Any] | None:
 
     pixels = vae.codec_.pixels
     try:
-        change = Augment(**vae.augment, low=pixels.low, high=pixels.high)
+        change = Augment(**vae.augment, low=pixels.ends[0], high=pixels.ends[1])
     except TypeError:
         raise InputError(
             f"augment is {vae.augment!r}; expected changes such as "

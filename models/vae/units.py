@@ -91,7 +91,7 @@ def of_images(codec: ImageCodec, likelihood: str, values: NDArray[Any]) -> tuple
     if likelihood == "bernoulli":
         if pixels.kind != "binary":
             fix = (
-                f"binarise (X > {pixels.high / 2:g}), or take likelihood="
+                f"binarise (X > {(pixels.low + pixels.high) / 2:g}), or take likelihood="
                 f'"{automatic(pixels)}", which is made for such values'
             )
             raise InputError(

@@ -48,7 +48,8 @@ def row_hashes(data: Dataset, seed: int = 0) -> Hashes:
         words = [_digest(np.ascontiguousarray(s).tobytes()) for s in data.sequences]
         return mix(start ^ np.array(words, dtype=np.uint64))
     if data.images is not None:
-        totals = _image_totals(data.images)
+        pixels = data.schema.pixels
+        totals = _image_totals(data.images if pixels is None else pixels.numbers(data.images))
     else:
         totals = _table_totals(data)
     return mix(start ^ totals)
@@ -142,7 +143,8 @@ def _widths(block: NDArray[Any]) -> NDArray[np.int64]:
     """
     if block.dtype.kind == "b" or block.dtype == np.uint8:
         return np.ones(len(block), dtype=np.int64)
-    low, high = block.min(axis=1), block.max(axis=1)  # NaN where there is one
+    # NaN where there is one; half precision does not reach the numbers compared with.
+    low, high = (end.astype(np.float64) for end in (block.min(axis=1), block.max(axis=1)))
     widths = np.where((low >= 0) & (high < 256), 1, np.where((low >= 0) & (high < 65536), 2, 8))
     if block.dtype.kind == "f":
         widths[(block != np.rint(block)).any(axis=1)] = 8

@@ -2,14 +2,14 @@
 
 Pixels stay as they are stored: (n, C, H, W) becomes (n, C H W) without a copy, so that a file that
 is mapped into memory is read a batch at a time, and a model turns a batch into floats where it
-needs it.
+needs it. Only levels that are not whole numbers, such as k / 255, are numbered first.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,12 @@ class ImageCodec:
         return "density" if self.pixels.kind == "real" else "mass"
 
     def encode(self, data: Dataset) -> Encoded:
-        """Images as (n, C H W) values in the type they are stored in."""
+        """Images as (n, C H W) values: numbers of levels, or real values, as they are stored."""
         assert data.images is not None
         n = len(data.images)
-        return Encoded(data.images.reshape(n, -1), np.empty((n, 0), np.int32), np.zeros(n))
+        return Encoded(
+            self.pixels.numbers(data.images).reshape(n, -1), np.empty((n, 0), np.int32), np.zeros(n)
+        )
 
     def decode(self, encoded: Encoded) -> NDArray[Any]:
         """Images (n, C, H, W) in the type that was fitted: whole numbers rounded, levels kept to
@@ -71,8 +73,13 @@ class ImageCodec:
         values = np.asarray(encoded.x).reshape(-1, *self.shape)
         dtype = np.dtype(self.pixels.dtype)
         if self.pixels.kind != "real":
-            values = np.clip(np.rint(values), 0, self.pixels.levels - 1)
+            numbers = np.clip(np.rint(values), 0, self.pixels.levels - 1)
+            values = self.pixels.values(numbers)
         return values.astype(dtype, copy=False)
+
+    def expected(self, encoded: Encoded) -> Encoded:
+        """Encoded rows with values in the units of the data, not rounded."""
+        return replace(encoded, x=self.pixels.values(np.asarray(encoded.x, dtype=np.float64)))
 
     def unseen(self, data: Dataset) -> dict[str, list[Any]]:
         """No level of a picture is one that a fit could not know."""

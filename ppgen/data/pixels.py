@@ -1,4 +1,4 @@
-"""What the values of images are: two values, levels, or real numbers.
+"""What the values of images are: two values, levels on a grid, or real numbers.
 
 Read off the values as the kinds of columns are, and matched when further images come: a likelihood
 is a mass on levels and a density on real values, and images of another scale are no rows of the
@@ -7,7 +7,9 @@ fit.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +17,12 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
-_BLOCK = 1 << 24  # values looked at at a time
+_BLOCK = 1 << 21  # values looked at at a time
+_STEPS = (256, 65536, *range(3, 66), 101, 128, 129, 257, 512, 513, 1024, 1025, 4096, 4097)
+_EXACT = 2.0**-23  # of single precision, in which doubles may have been once
+_NEAR = 0.26  # share of a step up to which a value is on a grid
+_FAR, _SCALE = 2.0, 64.0  # times the range of real values, from which a scale is another
+_SOME, _TIED = 1 << 16, 20  # real values looked at for ties, and how often each stands there
 
 
 @dataclass(frozen=True)
@@ -23,11 +30,16 @@ class Pixels:
     """The values of images.
 
     Attributes:
-        kind: "binary" for 0 and 1 only; "levels" for whole numbers 0 ... levels - 1; "real" for
-            anything else.
+        kind: "binary" for two values; "levels" for values on a grid, low + k (high - low) /
+            (levels - 1) with k from 0 to levels - 1; "real" for anything else.
         levels: how many there are; 0 for real values.
-        low, high: the smallest and largest value seen of real ones, else 0 and levels - 1.
+        low, high: the ends of the grid; of real values the smallest and the largest seen.
         dtype: how they were stored.
+        note: what is peculiar about them.
+
+    Two values are 0 and 1, 0 and 255, or 0 and 65535; a grid is whole numbers to 255 or 65535,
+    these over their greatest (0 ... 1), 256 levels from -1 to 1, or 0 ... 1 in some other number of
+    steps (see `_STEPS`). Whatever the grid, the model sees k: the same picture has the same mass.
     """
 
     kind: Literal["binary", "levels", "real"]
@@ -35,6 +47,7 @@ class Pixels:
     low: float
     high: float
     dtype: str
+    note: str = ""
 
     @classmethod
     def infer(cls, images: NDArray[Any]) -> Pixels:
@@ -44,55 +57,121 @@ class Pixels:
             InputError: if a value is not finite, or a whole number is negative.
         """
         dtype = images.dtype
-        low, high, whole = np.inf, -np.inf, True
-        for block in _blocks(images):
-            if dtype.kind == "f" and not np.isfinite(block).all():
-                raise InputError(
-                    "the images hold NaN or infinite values; expected finite ones. Fill the gaps, "
-                    "for instance with the mean of their neighbours."
-                )
-            low, high = min(low, float(block.min())), max(high, float(block.max()))
-            whole = whole and bool(np.isin(block, (0, 1)).all())
-        if whole:
-            return cls("binary", 2, 0.0, 1.0, str(dtype))
+        low, high = _ends(images)
+        if low >= 0:
+            for levels, last in _grids(dtype.kind, high):
+                found = cls("binary" if levels == 2 else "levels", levels, 0.0, last, str(dtype))
+                if found.hold(images):
+                    return found
         if dtype.kind in "iu":
             if low < 0:
                 raise InputError(
                     f"the images hold whole numbers from {low:g} to {high:g}; expected levels from "
                     "0 up. Add a constant, or give real values (astype(float))."
                 )
-            levels = 256 if high < 256 else 65536
-            if high >= levels:
-                raise InputError(
-                    f"the images hold whole numbers up to {high:g}; expected at most 65535. Scale "
-                    "them to 0 ... 255."
-                )
-            return cls("levels", levels, 0.0, levels - 1.0, str(dtype))
-        return cls("real", 0, low, high, str(dtype))
+            raise InputError(
+                f"the images hold whole numbers up to {high:g}; expected at most 65535. Scale "
+                "them to 0 ... 255."
+            )
+        signed = cls("levels", 256, -1.0, 1.0, str(dtype))
+        if -1 <= low < 0 and high <= 1 and signed.hold(images):
+            return signed
+        return cls("real", 0, low, high, str(dtype), _ties(images))
+
+    @property
+    def unit(self) -> float:
+        """Between two neighbouring levels."""
+        return (self.high - self.low) / (self.levels - 1)
+
+    @property
+    def whole(self) -> bool:
+        """Whether values are the numbers of their levels, or real: what a model sees as it is."""
+        return self.kind == "real" or (self.low == 0 and self.high == self.levels - 1)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest that a model sees."""
+        return (self.low, self.high) if self.kind == "real" else (0.0, self.levels - 1.0)
+
+    def hold(self, images: NDArray[Any]) -> bool:
+        """Whether images, in whatever type, have these levels."""
+        step = float(np.finfo(images.dtype).eps) if images.dtype.kind == "f" else 0.0
+        near = max(step, _EXACT) * max(abs(self.low), abs(self.high)) / self.unit
+        if near > _NEAR:
+            return False
+        # Most grids are told from the first image.
+        return all(self._on_grid(some, near) for some in chain([images[:1]], _blocks(images)))
+
+    def _on_grid(self, some: NDArray[Any], near: float) -> bool:
+        if self.kind == "binary":
+            return bool(((some == self.low) | (some == self.high)).all())
+        if some.dtype.kind in "iub" and self.whole:
+            return bool(some.min() >= 0 and some.max() <= self.high)
+        k = (some.astype(np.float64) - self.low) / self.unit
+        inside = k.min() >= -near and k.max() <= self.levels - 1 + near
+        return bool(inside and (np.abs(k - np.rint(k)) <= near).all())
+
+    def numbers(self, images: NDArray[Any]) -> NDArray[Any]:
+        """The numbers of the levels nearest to values, in the smallest type that holds them; what
+        is whole, or real, as it is."""
+        if self.whole:
+            return images
+        found = np.empty(images.shape, np.uint8 if self.levels <= 256 else np.uint16)
+        for some, block in zip(_blocks(found), _blocks(images), strict=True):
+            k = np.rint((block.astype(np.float64) - self.low) / self.unit)
+            some[...] = k.clip(0, self.levels - 1)
+        return found
+
+    def values(self, numbers: NDArray[Any]) -> NDArray[Any]:
+        """Values of numbers of levels, between levels too."""
+        return numbers if self.whole else self.low + self.unit * numbers
 
     def check(self, images: NDArray[Any], who: str) -> None:
-        """Raise InputError unless the images are such as these, in whatever type."""
-        found = Pixels.infer(images)
-        if self.kind == "real" or found.kind == "binary":
-            return  # black and white is a picture on any scale of whole numbers
-        inside = self.kind == "levels" and found.low >= 0 and found.high < self.levels
-        if inside and all((b == np.rint(b)).all() for b in _blocks(images)):
+        """Raise InputError unless the images are such as these, in whatever type; warn where the
+        scale is another."""
+        low, high = _ends(images)
+        given = f"images of values from {low:g} to {high:g} given; {who} was fitted to {self}. "
+        if self.kind == "real":
+            wide, far = self.high - self.low, max(self.low - low, high - self.high)
+            narrow = len(images) > 1 and high - low < wide / _SCALE
+            if far > _FAR * wide or (narrow and wide > 0):
+                warnings.warn(
+                    f"{given}Such pictures are of another scale, unless they are unlike all of "
+                    "the fit's; bring them to the same units.",
+                    UserWarning,
+                    stacklevel=4,
+                )
             return
-        raise InputError(f"images of {found} given; {who} was fitted to {self}. {self._how(found)}")
+        if self.hold(images):
+            if 0 < high <= 1 and self.whole and self.levels > 2:
+                warnings.warn(
+                    f"{given}So they are all but black; if 1 is white, multiply by {self.high:g}.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            return
+        raise InputError(given + self._how(low, high))
 
-    def _how(self, found: Pixels) -> str:
+    def _how(self, low: float, high: float) -> str:
         if self.kind == "binary":
-            return f"Bring them to that scale, for instance (X > {found.high / 2:g})."
+            fix = f"(X > {high / 2:g})"
+            return f"Bring them to that scale, for instance {fix}" + (
+                "." if self.high == 1 else f" * {self.high:g}."
+            )
+        if not self.whole:
+            same = low >= 0 and high > 1 and self.low == 0
+            fix = f", for instance X / {high:g}" if same else ""
+            return f"Bring them to that grid, {self}{fix}."
         last = self.levels - 1
         store = f".round().astype('uint{8 if last < 256 else 16}')"
-        if 1 < found.high <= last and found.low >= 0:
+        if 1 < high <= last and low >= 0:
             return f"Make them whole numbers: X{store}."
         wanted = f"Bring them to that scale, whole numbers from 0 to {last}"
-        if found.low >= 0 and found.high <= 1:
+        if low >= 0 and high <= 1:
             return f"{wanted}, for instance ({last} * X){store}."
-        if found.low >= 0 and found.high > 2 * last:
-            return f"{wanted}, for instance (X / {found.high / last:g}){store}."
-        if found.high > 1:
+        if low >= 0 and high > 2 * last:
+            return f"{wanted}, for instance (X / {high / last:g}){store}."
+        if high > 1:
             return f"{wanted}, for instance X.clip(0, {last}){store}."
         return f"{wanted}."
 
@@ -102,10 +181,41 @@ class Pixels:
 
     def __str__(self) -> str:
         if self.kind == "binary":
-            return "two values, 0 and 1"
+            return f"two values, 0 and {self.high:g}"
         if self.kind == "levels":
-            return f"{self.levels} levels"
+            ends = "" if self.whole else f" from {self.low:g} to {self.high:g}"
+            return f"{self.levels} levels{ends}"
         return f"real values from {self.low:.4g} to {self.high:.4g}"
+
+
+def _grids(kind: str, high: float) -> list[tuple[int, float]]:
+    """Numbers of levels, and their last value, that values of this type up to `high` may have."""
+    two = [(2, high or 1.0)] if high in (0, 1, 255, 65535) else []
+    whole = [(levels, levels - 1.0) for levels in (256, 65536) if high < levels]
+    if kind != "f":
+        return two + whole
+    return two + ([(levels, 1.0) for levels in _STEPS] if high <= 1 else []) + whole
+
+
+def _ends(images: NDArray[Any]) -> tuple[float, float]:
+    low, high = np.inf, -np.inf
+    for block in _blocks(images):
+        if images.dtype.kind == "f" and not np.isfinite(block).all():
+            raise InputError(
+                "the images hold NaN or infinite values; expected finite ones. Fill the gaps, "
+                "for instance with the mean of their neighbours."
+            )
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    return low, high
+
+
+def _ties(images: NDArray[Any]) -> str:
+    """What to say of real values of which many are equal: "" where they are not."""
+    some = np.asarray(images[: max(1, _SOME // max(1, images[0].size))]).ravel()[:_SOME]
+    distinct = len(np.unique(some))
+    if distinct == 1 or len(some) < _TIED * distinct:
+        return ""
+    return f"{distinct} values stand for {len(some)} pixels, so a density there has no bound"
 
 
 def _blocks(images: NDArray[Any]) -> Any:
