@@ -11,9 +11,9 @@ from ppgen.data import Schema
 from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.models.gmm.bayes import fit_bayes
-from ppgen.models.gmm.em import posterior as em_posterior
 from ppgen.models.gmm.parameters import Mixture
 from ppgen.models.gmm.posterior import log_prob_draws
+from ppgen.models.gmm.rows import posterior as em_posterior
 from ppgen.progress import Clock
 
 

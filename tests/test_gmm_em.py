@@ -11,8 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Reference
 
 from ppgen import GaussianMixture
-from ppgen.models.gmm.em import Prior, Rows, steps
+from ppgen.models.gmm.em import Prior, steps
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
+from ppgen.models.gmm.rows import Rows
 
 KINDS = list(COVARIANCE_TYPES)
 
@@ -36,7 +37,8 @@ def start(x: np.ndarray, kind: Any, k: int = 3) -> Mixture:
 
 def run(x: np.ndarray, first: Mixture, n_iter: int, weights: Any = None, reg: float = 0.0) -> Any:
     rows = Rows(x, np.empty((len(x), 0), np.int32), (), weights)
-    return list(steps(rows, first, Prior(np.full(x.shape[1], reg), 1.0), max_iter=n_iter, tol=0.0))
+    prior = Prior(reg, np.zeros(x.shape[1]), 1.0)
+    return list(steps(rows, first, prior, max_iter=n_iter, tol=0.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -81,7 +83,7 @@ def test_compiled_passes_are_the_plain_ones(kind: str, columns: int, dtype: Any)
     total: Any = None
     for part in np.array_split(np.arange(n), 8):
         some = rows.take(part)
-        some.mean = rows.mean
+        some.centre = rows.centre
         sums = some.moments(m.covariance_type, k)(m)
         total = sums if total is None else add(total, sums)
     rtol = 1e-9 if dtype == np.float64 else 1e-3

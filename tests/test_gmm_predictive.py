@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from ppgen.models.gmm.em import posterior as density_of
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, CovarianceType
 from ppgen.models.gmm.posterior import log_prob_draws, predictive_mixture
+from ppgen.models.gmm.rows import posterior as density_of
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)

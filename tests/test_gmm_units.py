@@ -11,8 +11,8 @@ from scipy.stats import multivariate_normal
 from ppgen import GaussianMixture
 from ppgen.covariance import correlations, root
 from ppgen.models.gmm import conditional
-from ppgen.models.gmm.em import posterior
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
+from ppgen.models.gmm.rows import posterior
 
 UNITS = np.array([1e-3, 1e6, 1e-3, 1.0])
 # Given the last column, the first and the third have correlation 0.913.

@@ -55,6 +55,7 @@ def fit_bayes(
     settings: Mapping[str, Any],
     fit: Fit,
     start: Mixture,
+    log_det: float = 0.0,
 ) -> tuple[Mixture, Draws, Draws, list[Reason]]:
     """Fit the posterior of the parameters.
 
@@ -71,6 +72,7 @@ def fit_bayes(
         settings: of the prior (`PRIOR`) and the engine (`ENGINES`), in place of the values there.
         fit: clock, checkpoints and where to report.
         start: a mixture near the mode, such as EM's.
+        log_det: mean of what is added to a log density for that in the units of the data.
 
     Returns:
         The mixture at the posterior means; draws of the sites, name -> (chain, draw, ...);
@@ -94,8 +96,9 @@ def fit_bayes(
     }
     rows = ((x - centre) / spread, np.ascontiguousarray(codes, dtype=np.int32), weights)
     at = _in_units(sites(start), -centre / spread, 1 / spread, covariance_type)
-    # The loss is reported in the units of x.
-    offset = float(np.where(np.isnan(x), 0.0, np.log(spread)).sum(axis=1).mean())
+    # The loss is reported in the units of the data.
+    units = np.where(np.isnan(x), 0.0, np.log(spread)).sum(axis=1)
+    offset = float(np.average(units, weights=weights)) - log_det
 
     def report(record: Progress) -> None:
         seconds = fit.clock.seconds()

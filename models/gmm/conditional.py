@@ -9,14 +9,19 @@ With x = (x_o, x_m) and the same for the codes,
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from ...covariance import root
-from .em import table_columns
 from .kernel import responsibilities
 from .missing import Patterns, fill
 from .parameters import CovarianceType, Floats, Mixture
+from .rows import table_columns
+
+_SEEN = 1e-9  # share of rows
 
 
 def marginal(mixture: Mixture, columns: NDArray[np.intp], tables: NDArray[np.intp]) -> Mixture:
@@ -49,6 +54,21 @@ def condition(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Mixture:
         covariances = mixture.covariances
     probs = tuple(p for p, code in zip(mixture.probs, codes, strict=True) if code == -1)
     return Mixture(r[0], filled.mean[0][:, free], np.ascontiguousarray(covariances), kind, probs)
+
+
+def far_out(mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32]) -> float | None:
+    """How many standard deviations the continuous values given in a row x (d,) are from the nearest
+    component; None where at least `_SEEN` of all rows lie as far out."""
+    row = np.asarray(x, dtype=np.float64)[None]
+    m = int((~np.isnan(row)).sum())
+    if m == 0:
+        return None
+    columns = table_columns(codes[None], tuple(p.shape[1] for p in mixture.probs))
+    observed = ~np.isnan(row)
+    distance = fill(mixture, row, columns, np.zeros(1, np.intp), observed).distance[0]
+    if mixture.weights @ chi2.sf(distance, m) >= _SEEN:
+        return None
+    return float(np.sqrt(distance.min()))
 
 
 def impute(

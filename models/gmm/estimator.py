@@ -3,49 +3,51 @@ in `pyro` and `numpyro`)."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Codec, Dataset, Encoded
 from ...density import LogDensity
-from ...density_estimator import DensityEstimator
 from ...errors import InputError, did_you_mean
 from ...fitting import Fit
 from ...verdict import Reason
 from . import conditional
-from .em import Rows, posterior
 from .fit_em import fit_em
 from .parameters import CovarianceType, Floats, Mixture
-from .selection import criteria
+from .queries import MixtureQueries
+from .rows import Rows, posterior
+from .wrong import check_range, findings, layout
 
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
 
 
-class GaussianMixture(DensityEstimator):
+class GaussianMixture(MixtureQueries):
     """A mixture of Gaussians; with categorical columns, of Gaussians times tables.
 
     Fitted by EM its densities are exact. Those of a posterior ("svi", "nuts") are means over 200 of
     its draws: estimates, with a standard error for each row.
 
     Args:
-        n_components: how many, or "bic" or "icl" to choose up to `max_components`.
+        n_components: how many, or "bic" or "icl" to choose.
         covariance_type: "full", "tied", "diag" or "spherical".
         tol: gain of the mean log density a row, in nats, below which EM stops.
-        reg_covar: added to each variance, as a share of the column's own variance.
+        reg_covar: correlations within a component are multiplied by 1 - reg_covar, and its
+            variances are at least reg_covar times the square of the narrowest interval that holds a
+            hundredth of a column's values: both matter only where a covariance is singular.
         max_iter: most iterations of EM.
         n_init: starts that are tried.
         init_params: "k-means++" (refined by k-means) or "random" rows.
         weights_init, means_init, precisions_init: a start of your own, in the units of the data (of
             its logarithm for positive columns), in scikit-learn's shapes.
         warm_start: whether a second `fit` starts where the first ended.
-        max_components: most components that are tried.
+        max_components: most components that are tried; None goes on as far as the criterion gains.
         split_merge: whether components are split and merged after a start.
         categorical_prior: pseudo-rows a component, spread evenly over the levels of each table.
         engine: "em", or "svi" or "nuts" for a posterior over the parameters.
@@ -90,7 +92,7 @@ class GaussianMixture(DensityEstimator):
         means_init: ArrayLike | None = None,
         precisions_init: ArrayLike | None = None,
         warm_start: bool = False,
-        max_components: int = 10,
+        max_components: int | None = None,
         split_merge: bool = True,
         categorical_prior: float = 1.0,
         engine: Literal["em", "svi", "nuts"] = "em",
@@ -130,10 +132,10 @@ class GaussianMixture(DensityEstimator):
             )
         if weights is not None and (weights == 0).any():
             data, weights = data.take(weights > 0), weights[weights > 0]
-        rows = Rows(data.x, data.codes, self.codec_.n_levels, weights)
-        result = fit_em(
-            rows, self, fit, getattr(self, "mixture_", None) if self.warm_start else None
-        )
+        before = self._before() if self.warm_start else None
+        rows = Rows(data.x, data.codes, self.codec_.n_levels, weights, data.log_det)
+        check_range(rows, self.codec_.continuous_names)
+        result = fit_em(rows, self, fit, before)
         self.selection_ = [row._asdict() for row in result.table]
         self.converged_, self.n_iter_, self.lower_bound_ = (
             result.converged,
@@ -160,9 +162,32 @@ class GaussianMixture(DensityEstimator):
                 settings=self.engine_settings or {},
                 fit=fit,
                 start=mixture,
+                log_det=rows.constant,
             )
         self._set(mixture)
-        return reasons
+        return [*reasons, *findings(mixture, data)]
+
+    def _before(self) -> Mixture | None:
+        """Where a warm start goes on; None, and a warning, where the last fit was of other columns
+        or of other settings."""
+        mixture: Mixture | None = getattr(self, "mixture_", None)
+        if mixture is None:
+            return None
+        sizes = isinstance(self.n_components, str) or self.n_components == mixture.n_components
+        same = {
+            "the number of components": sizes,
+            "covariance_type": self.covariance_type == mixture.covariance_type,
+            "the columns or their levels": layout(self.codec_) == self._layout,
+        }
+        changed = [name for name, kept in same.items() if not kept]
+        if not changed:
+            return mixture
+        warnings.warn(
+            f"warm_start begins afresh: {' and '.join(changed)} changed since the last fit.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return None
 
     def _uses(self) -> tuple[str, ...]:
         # The other engines keep no state.
@@ -262,6 +287,7 @@ class GaussianMixture(DensityEstimator):
 
     def _set(self, mixture: Mixture) -> None:
         self.mixture_ = mixture
+        self._layout = layout(self.codec_)
         self.weights_, self.means_, self.covariances_ = (
             mixture.weights,
             mixture.means,
@@ -270,125 +296,3 @@ class GaussianMixture(DensityEstimator):
         self.precisions_cholesky_ = mixture.precisions_cholesky()
         self.probs_ = mixture.probs
         self.n_components_ = mixture.n_components
-
-    # Components
-
-    def predict_proba(self, X: Any) -> Floats:
-        """(n, k) probability of each component for each row."""
-        return self._posterior(X)[0]
-
-    def predict(self, X: Any) -> NDArray[np.intp]:
-        """(n,) likeliest component of each row."""
-        return np.asarray(self.predict_proba(X).argmax(axis=1), dtype=np.intp)
-
-    def bic(self, X: Any) -> float:
-        """Bayesian information criterion on rows; lower is better."""
-        return criteria(self._rows(X), self.mixture_).bic
-
-    def icl(self, X: Any) -> float:
-        """Integrated completed likelihood, as a criterion; lower is better."""
-        return criteria(self._rows(X), self.mixture_).icl
-
-    def aic(self, X: Any) -> float:
-        """Akaike information criterion on rows; lower is better."""
-        found = criteria(self._rows(X), self.mixture_)
-        return 2 * found.n_parameters - 2 * found.log_likelihood
-
-    # Queries
-
-    def condition(self, given: Mapping[Any, Any]) -> Self:
-        """p(the other columns | these values), a mixture of this class again.
-
-        A rounded column is conditioned on at the middle of its cell.
-
-        Args:
-            given: column name or label -> value.
-
-        Raises:
-            InputError: for an unknown column, a value that the fit never saw, or no column left
-                free.
-        """
-        check_is_fitted(self)
-        row = self._given(given)
-        fixed = self.schema_.named(given)
-        free = [name for name in self.schema_.names if name not in fixed]
-        known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]
-        return self._over(conditional.condition(self._predictive(), *known), free)
-
-    def marginal(self, columns: Iterable[Any]) -> Self:
-        """p(some columns), a mixture of this class again."""
-        check_is_fitted(self)
-        names = [self.schema_[name].name for name in columns]
-        free = [name for name in self.schema_.names if name in names]
-        x = np.array(
-            [j for j, c in enumerate(self.codec_.continuous_names) if c in free], dtype=np.intp
-        )
-        codes = np.array(
-            [j for j, c in enumerate(self.codec_.discrete_names) if c in free], dtype=np.intp
-        )
-        return self._over(conditional.marginal(self._predictive(), x, codes), free)
-
-    def impute(self, X: Any, *, draw: bool = False, random_state: Any = None) -> Any:
-        """Rows with their gaps filled, in the container they came in.
-
-        Args:
-            X: rows.
-            draw: fill each gap with a draw given the rest of its row; otherwise with the
-                conditional mean (of the logarithm for positive columns, which makes it a
-                median-like value there) or the likeliest level.
-            random_state: seed of the draws; None takes the estimator's own.
-        """
-        from ...checks import seed_of
-
-        check_is_fitted(self)
-        data = self._dataset(X, reset=False)
-        encoded = self.codec_.encode(data)
-        rng = (
-            np.random.default_rng(
-                seed_of(self.random_state if random_state is None else random_state)
-            )
-            if draw
-            else None
-        )
-        x, codes = conditional.impute(
-            self._predictive(), np.asarray(encoded.x, dtype=np.float64), encoded.codes, rng
-        )
-        return data.filled(self.codec_.decode(Encoded(x, codes, encoded.log_det)))
-
-    def _over(self, mixture: Mixture, names: list[str]) -> Self:
-        """This estimator over some of its columns, with a mixture of them."""
-        if not names:
-            raise InputError(
-                "all columns are given, so none is left to say anything about; leave one free."
-            )
-        out = type(self)(**self.get_params())
-        out.schema_ = self.schema_.select(names)
-        out.codec_ = self.codec_.select(names)
-        out.container_, out.context_, out.posterior_ = self.container_, None, None
-        out.covariance_type = mixture.covariance_type
-        out.n_features_in_ = len(names)
-        if hasattr(self, "feature_names_in_"):
-            out.feature_names_in_ = np.array(names, dtype=object)
-        for name in (
-            "data_fingerprint_",
-            "verdict_",
-            "trace_",
-            "fit_seconds_",
-            "converged_",
-            "n_iter_",
-            "lower_bound_",
-            "selection_",
-        ):
-            setattr(out, name, getattr(self, name))
-        out.sample_stats_, out._draws = {}, self._n_draws()
-        out._set(mixture)
-        return out
-
-    def _rows(self, X: Any) -> Rows:
-        check_is_fitted(self)
-        encoded = self.codec_.encode(self._dataset(X, reset=False))
-        return Rows(encoded.x, encoded.codes, self.codec_.n_levels, None)
-
-    def _posterior(self, X: Any) -> tuple[Floats, Floats]:
-        rows = self._rows(X)
-        return posterior(self.mixture_, rows.x, rows.codes)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...covariance import correlations
 from ...errors import InputError, did_you_mean
 from ...fitting import Fit
 from ...inference.em import Iteration
 from ...progress import Progress
 from ...verdict import Reason
-from .em import Prior, Rows, steps
-from .initialise import SAMPLE, Search, best_start, from_labels, nearest
+from .em import Prior, steps
+from .given import given_start, is_given
+from .initialise import Search, best_start
 from .parameters import COVARIANCE_TYPES, Mixture
+from .rows import Rows
 from .selection import Criteria, choose
 
 if TYPE_CHECKING:
@@ -25,8 +28,8 @@ _CRITERIA = ("bic", "icl")
 
 @dataclass(frozen=True)
 class Result:
-    """How a fit ended; `objective` is the mean log density a row, `table` the scores of the sizes
-    tried."""
+    """How a fit ended; `objective` is the mean log density a row in the units of the data, `table`
+    the scores of the sizes tried."""
 
     mixture: Mixture
     objective: float
@@ -39,16 +42,16 @@ class Result:
 def fit_em(rows: Rows, of: GaussianMixture, fit: Fit, before: Mixture | None) -> Result:
     """Fit the mixture that the estimator `of` asks for; `before` is where a warm start goes on."""
     _check(of, len(rows))
-    scale = np.where(rows.variance > 0, rows.variance, 1.0)
-    prior = Prior(of.reg_covar * scale, of.categorical_prior)
+    prior = Prior.of(rows, of.reg_covar, of.categorical_prior)
     search = Search(
         of.covariance_type, prior, of.n_init, of.init_params, of.split_merge, of.tol, fit.deadline
     )
     table: list[Criteria] = []
+    why = "done"
     if before is not None:
         start = before
-    elif of.means_init is not None:
-        start = _given_start(rows, of, search, fit.rng())
+    elif is_given(of):
+        start = given_start(rows, of, replace(search, split_merge=False), fit.rng())
     elif isinstance(of.n_components, str):
 
         def report(k: int, loss: float) -> None:
@@ -56,7 +59,9 @@ def fit_em(rows: Rows, of: GaussianMixture, fit: Fit, before: Mixture | None) ->
             if fit.progress is not None:
                 fit.progress(Progress(step=k, loss=loss, seconds=fit.clock.seconds()))
 
-        start, table = choose(rows, of.n_components, of.max_components, search, fit.rng(), report)
+        start, table, why = choose(
+            rows, of.n_components, of.max_components, search, fit.rng(), report
+        )
     else:
         start = best_start(rows, of.n_components, search, fit.rng())
     done = len(fit.trace)
@@ -64,12 +69,17 @@ def fit_em(rows: Rows, of: GaussianMixture, fit: Fit, before: Mixture | None) ->
     for last in steps(rows, start, prior, max_iter=of.max_iter, tol=of.tol, deadline=fit.deadline):
         falls += last.change < -1e-6 * max(1.0, abs(last.objective))
         fit.report(
-            Progress(step=done + last.number, loss=-last.objective, seconds=fit.clock.seconds())
+            Progress(
+                step=done + last.number,
+                loss=-(last.objective + rows.constant),
+                seconds=fit.clock.seconds(),
+            )
         )
     if last is None:
         raise InputError(f"max_iter is {of.max_iter}; expected at least 1.")
-    reasons = _findings(last, rows, of, falls)
-    return Result(last.state, last.objective, last.number, last.converged, table, reasons)
+    reasons = [*_of_size(why, of, table), *_findings(last, rows, of, prior, falls)]
+    objective = last.objective + rows.constant
+    return Result(last.state, objective, last.number, last.converged, table, reasons)
 
 
 def _check(of: GaussianMixture, n: int) -> None:
@@ -99,51 +109,13 @@ def _check(of: GaussianMixture, n: int) -> None:
         if not float(getattr(of, name)) >= 0:
             raise InputError(f"{name} is {getattr(of, name)!r}; expected a number >= 0.")
     for name in ("max_iter", "n_init", "max_components"):
-        if not int(getattr(of, name)) >= 1:
+        value = getattr(of, name)
+        if not (value is None and name == "max_components") and not int(value) >= 1:
             raise InputError(f"{name} is {getattr(of, name)!r}; expected a number >= 1.")
 
 
-def _given_start(
-    rows: Rows, of: GaussianMixture, search: Search, rng: np.random.Generator
-) -> Mixture:
-    """The start that the user gave; what is not given comes from the rows nearest to each mean."""
-    means = np.asarray(of.means_init, dtype=np.float64)
-    d = rows.x.shape[1]
-    if means.ndim != 2 or means.shape[1] != d:
-        raise InputError(
-            f"means_init has shape {means.shape}; expected (components, {d}), one number a column."
-        )
-    k = len(means)
-    if not isinstance(of.n_components, str) and k != of.n_components:
-        raise InputError(
-            f"means_init has {k} rows, and n_components is {of.n_components}; "
-            "give one mean a component."
-        )
-    # What is not given is estimated from a sample: it is only where EM starts.
-    sample = rows.thinned(SAMPLE, rng)
-    start = from_labels(sample, nearest(sample, means), k, search)
-    weights = start.weights
-    if of.weights_init is not None:
-        weights = np.asarray(of.weights_init, dtype=np.float64)
-        if weights.shape != (k,) or (weights <= 0).any():
-            raise InputError(
-                f"weights_init has shape {weights.shape}; expected {k} positive numbers."
-            )
-    covariances = start.covariances
-    if of.precisions_init is not None:
-        precisions = np.asarray(of.precisions_init, dtype=np.float64)
-        if precisions.shape != covariances.shape:
-            raise InputError(
-                f"precisions_init has shape {precisions.shape}; expected {covariances.shape} for "
-                f"{of.covariance_type!r}."
-            )
-        matrices = of.covariance_type in ("full", "tied")
-        covariances = np.asarray(np.linalg.inv(precisions) if matrices else 1 / precisions)
-    return Mixture(weights / weights.sum(), means, covariances, of.covariance_type, start.probs)
-
-
 def _findings(
-    last: Iteration[Mixture], rows: Rows, of: GaussianMixture, falls: int
+    last: Iteration[Mixture], rows: Rows, of: GaussianMixture, prior: Prior, falls: int
 ) -> list[Reason]:
     found, mixture = [], last.state
     if not last.converged and of.tol > 0:
@@ -163,20 +135,25 @@ def _findings(
                 "Raise reg_covar: a component is close to singular.",
             )
         )
-    if mixture.covariance_type == "full" and mixture.means.shape[1]:
-        spread = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
-        values = np.linalg.eigvalsh(mixture.covariances / np.outer(spread, spread))[:, 0]
-        thin = int((values < 3 * of.reg_covar).sum())
-        if thin:
-            found.append(
-                Reason(
-                    "warn",
-                    f"{thin} of {mixture.n_components} components lie in fewer dimensions than "
-                    "the data.",
-                    "Their density rests on reg_covar: use fewer components, or drop a column "
-                    "that others determine.",
-                )
+    alone = mixture.weights * rows.total < 1.5
+    if alone.any():
+        found.append(
+            Reason(
+                "warn",
+                f"{int(alone.sum())} of {mixture.n_components} components hold one row or less.",
+                "Use fewer components; look whether such rows belong to the data.",
             )
+        )
+    if thin := _thin(mixture.take(np.flatnonzero(~alone)), prior):
+        found.append(
+            Reason(
+                "warn",
+                f"{thin} of {mixture.n_components} components lie in fewer dimensions than "
+                "the data.",
+                "Their density rests on reg_covar: use fewer components, or drop a column "
+                "that others determine.",
+            )
+        )
     few = rows.total / max(1, mixture.n_parameters())
     if few < 2:
         found.append(
@@ -186,9 +163,25 @@ def _findings(
                 "Use fewer components, or a diag or tied covariance.",
             )
         )
-    light = int((mixture.weights * rows.total < 0.5).sum())
-    if light:
-        found.append(
-            Reason("warn", f"{light} components hold less than one row.", "Use fewer components.")
-        )
     return found
+
+
+def _thin(mixture: Mixture, prior: Prior) -> int:
+    """How many components have a variance, or correlations, that only `prior` keeps from 0 or 1."""
+    if not mixture.means.shape[1]:
+        return 0
+    full = mixture.full_covariances()
+    flat = np.diagonal(full, axis1=1, axis2=2) <= 1.5 * prior.floor
+    least = np.linalg.eigvalsh(correlations(full)[0])[:, 0]
+    return int((flat.any(axis=1) | (least < 3 * prior.reg)).sum())
+
+
+def _of_size(why: str, of: GaussianMixture, table: list[Criteria]) -> list[Reason]:
+    """What there is to say against the choice of the number of components."""
+    if why == "most":
+        what = f"{str(of.n_components).upper()} still gained at max_components={of.max_components}."
+        return [Reason("warn", what, "Raise max_components, or leave it out.")]
+    if why == "budget":
+        what = f"the budget ended the choice of size at {table[-1].n_components} components."
+        return [Reason("warn", what, "Give a larger budget, or n_components as a number.")]
+    return []

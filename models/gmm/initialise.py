@@ -2,7 +2,9 @@
 
 k-means++ seeds (Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007,
 https://dl.acm.org/doi/10.5555/1283383.1283494) are refined by k-means and short runs of EM; the
-best start is run on, and then improved by splitting and merging components (`moves`).
+best start is run on, and then improved by splitting and merging components (`moves`). Best is what
+explains rows that are left out best (`leave_one_out`): by its likelihood, a start whose components
+sit on single rows would win.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .em import Prior, Rows, steps
+from .em import Prior, steps
+from .leave_one_out import left_out
 from .moves import split_and_merge
 from .parameters import CovarianceType, Floats, Mixture
+from .rows import Rows
 
 SAMPLE = 20_000  # rows that starts are tried on
-_SHORT_ROWS, _SHORT_ITER = 5_000, 15
+SHORT_ROWS, SHORT_ITER = 5_000, 15
 _LONG_ITER = 200
+_FAR = 6.0  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -48,18 +53,34 @@ class Search:
         return self.deadline() == 0.0
 
 
-def best_start(rows: Rows, k: int, search: Search, rng: np.random.Generator) -> Mixture:
-    """A mixture of k components that EM converged to on at most `SAMPLE` of the rows."""
+def best_start(
+    rows: Rows,
+    k: int,
+    search: Search,
+    rng: np.random.Generator,
+    given: Callable[[Mixture], Mixture] = lambda start: start,
+) -> Mixture:
+    """A mixture of k components that EM converged to on at most `SAMPLE` of the rows; `given` puts
+    what the user gave into each start."""
     sample = rows.thinned(SAMPLE, rng)
-    short = sample.thinned(max(_SHORT_ROWS, 20 * k), rng)
+    short = sample.thinned(max(SHORT_ROWS, 20 * k), rng)
     found = []
     for _ in range(search.n_init if k > 1 else 1):
         labels = _labels(short, k, rng, search.init_params)
-        found.append(search.run(short, from_labels(short, labels, k, search), _SHORT_ITER))
+        start = given(from_labels(short, labels, k, search))
+        mixture, _ = search.run(short, start, SHORT_ITER)
+        found.append((left_out(short, mixture), mixture))
         if search.out_of_time():
             break
-    start = max(found, key=lambda pair: pair[1])[0]
-    mixture, objective = search.run(sample, start, _LONG_ITER)
+    found.sort(key=lambda pair: -pair[0])
+    ends: list[tuple[float, Mixture, float]] = []
+    for _, start in found:
+        mixture, objective = search.run(sample, start, _LONG_ITER)
+        ends.append((left_out(sample, mixture), mixture, objective))
+        # A run that ends below where it began has put components on single rows: try the next.
+        if k == 1 or search.out_of_time() or ends[-1][0] >= left_out(sample, start):
+            break
+    _, mixture, objective = max(ends, key=lambda end: end[0])
     if search.split_merge and k > 2:
         mixture = split_and_merge(sample, mixture, objective, search, rng)
     return mixture
@@ -70,8 +91,8 @@ def from_labels(rows: Rows, labels: NDArray[np.intp], k: int, search: Search) ->
     all rows."""
     r = np.eye(k)[labels] * rows.v[:, None]
     n = r.sum(axis=0)
-    x = rows.filled() - rows.mean
-    variance = rows.variance + search.prior.reg
+    x = rows.filled() - rows.centre
+    variance = np.square(rows.spread) + search.prior.floor
     means = (r.T @ x) / np.maximum(n, 1e-12)[:, None]
     within = (r.T @ (x * x)) / np.maximum(n, 1e-12)[:, None] - means**2
     # Few rows say little about a covariance: start from their variances, mixed with those of all
@@ -80,7 +101,7 @@ def from_labels(rows: Rows, labels: NDArray[np.intp], k: int, search: Search) ->
     variances = (
         trust * np.maximum(within, 0)
         + (1 - trust) * variance / max(1, k) ** (2 / max(1, x.shape[1]))
-        + search.prior.reg
+        + search.prior.floor
     )
     probs = []
     for j, levels in enumerate(rows.n_levels):
@@ -93,7 +114,7 @@ def from_labels(rows: Rows, labels: NDArray[np.intp], k: int, search: Search) ->
         )
     weights = (n + 1) / (n + 1).sum()
     covariances = shaped(variances, weights, search.kind)
-    return Mixture(weights, means + rows.mean, covariances, search.kind, tuple(probs))
+    return Mixture(weights, means + rows.centre, covariances, search.kind, tuple(probs))
 
 
 def shaped(variances: Floats, weights: Floats, kind: CovarianceType) -> Floats:
@@ -122,8 +143,8 @@ def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> N
     from sklearn.exceptions import ConvergenceWarning
 
     features = _features(rows)
-    if k == 1:
-        return np.zeros(len(rows), dtype=np.intp)
+    if k == 1 or features.shape[1] == 0:
+        return np.arange(len(rows), dtype=np.intp) % k
     if init_params == "random":
         centres = features[rng.choice(len(rows), k, replace=False, p=rows.v / rows.v.sum())]
         distances = -2 * features @ centres.T + (centres**2).sum(axis=1)
@@ -140,8 +161,11 @@ def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> N
 
 
 def _features(rows: Rows) -> Floats:
-    """Standardised columns and indicators, in which distances between rows mean something."""
-    blocks = [(rows.filled() - rows.mean) / rows.spread]
+    """Standardised columns and indicators, in which distances between rows mean something; beyond
+    `_FAR` they grow as the logarithm, or values far out would take all the centres."""
+    z = (rows.filled() - rows.centre) / rows.spread
+    far = np.maximum(np.abs(z) / _FAR, 1.0)
+    blocks = [z / far * (1 + np.log(far))]
     for j, levels in enumerate(rows.n_levels):
         blocks.append(np.eye(levels + 2)[rows.columns[:, j]][:, :levels] / np.sqrt(2))
     return np.concatenate(blocks, axis=1)
@@ -149,6 +173,6 @@ def _features(rows: Rows) -> Floats:
 
 def nearest(rows: Rows, means: Floats) -> NDArray[np.intp]:
     """(n,) which of the means (k, d) each row is nearest to, in standardised columns."""
-    x, centres = (rows.filled() - rows.mean) / rows.spread, (means - rows.mean) / rows.spread
+    x, centres = (rows.filled() - rows.centre) / rows.spread, (means - rows.centre) / rows.spread
     distances = -2 * x @ centres.T + (centres**2).sum(axis=1)
     return np.asarray(distances.argmin(axis=1), dtype=np.intp)

@@ -65,11 +65,13 @@ class Filled:
 
     Attributes:
         joint: (n, k) log w_k p(x_o, c_o | k).
+        distance: (n, k) squared distances e^T A^-1 e.
         mean: (n, k, d) E[x | x_o, k].
         covariance: (p, k, d, d) Cov[x | x_o, k] of each pattern.
     """
 
     joint: Floats
+    distance: Floats
     mean: Floats
     covariance: Floats
 
@@ -94,13 +96,14 @@ def fill(
     covariance = (sigma - gain @ sigma) * (free[..., :, None] * free[..., None, :])
     log_det = np.linalg.slogdet(A)[1] + 2 * observed @ np.log(spread).T
     e = np.where(np.isnan(x)[:, None, :], 0.0, (x[:, None, :] - mixture.means) / spread)
-    joint = np.empty((len(x), k))
+    joint, distance = np.empty((len(x), k)), np.empty((len(x), k))
     mean = np.empty((len(x), k, d))
     for p in range(len(observed)):
         rows = local == p
         part = e[rows].transpose(1, 0, 2)
-        distance = ((part @ inverse[p]) * part).sum(axis=2)
-        joint[rows] = -0.5 * (distance.T + log_det[p] + observed[p].sum() * np.log(2 * np.pi))
+        distance[rows] = ((part @ inverse[p]) * part).sum(axis=2).T
+        size = log_det[p] + observed[p].sum() * np.log(2 * np.pi)
+        joint[rows] = -0.5 * (distance[rows] + size)
         mean[rows] = (part @ np.swapaxes(gain[p], 1, 2)).transpose(1, 0, 2)
     mean = mixture.means + spread * mean
     with np.errstate(divide="ignore"):
@@ -108,7 +111,7 @@ def fill(
         for j, table in enumerate(mixture.probs):
             logs = np.concatenate([np.log(table), np.tile([0.0, -np.inf], (k, 1))], axis=1)
             joint += logs.T[codes[:, j]]
-    return Filled(joint, mean, covariance)
+    return Filled(joint, distance, mean, covariance)
 
 
 def moments(

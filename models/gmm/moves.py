@@ -1,9 +1,9 @@
 """Splitting and merging components, which gets EM out of poor solutions.
 
 Two components that share their rows are merged and one that fits its rows badly is split; the move
-is kept only if the likelihood rises (Ueda, Nakano, Ghahramani and Hinton, "SMEM algorithm for
-mixture models", 2000, https://doi.org/10.1162/089976600300015088). A component fits badly where the
-divergence of its rows from its density is large,
+is kept only if the likelihood rises, also that of rows left out (Ueda, Nakano, Ghahramani and
+Hinton, "SMEM algorithm for mixture models", 2000, https://doi.org/10.1162/089976600300015088). A
+component fits badly where the divergence of its rows from its density is large,
 
     J_k = sum_n f_nk (log f_nk - log p_k(x_n)),        f_nk = r_nk / sum_n r_nk.
 """
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .em import Rows
+from ...covariance import root
+from .leave_one_out import left_out
 from .parameters import CovarianceType, Floats, Mixture
+from .rows import Rows
 
 if TYPE_CHECKING:
     from .initialise import Search
@@ -31,6 +33,7 @@ def split_and_merge(
     """Split and merge until no move of a round raises the likelihood."""
     k = mixture.n_components
     short = rows.thinned(_SHORT_ROWS, rng)
+    held = left_out(rows, mixture)
     for _ in range(k):
         r, _ = rows.score(mixture)
         pairs = _merges(r, rows.v)
@@ -39,15 +42,15 @@ def split_and_merge(
         for a, b, c in _candidates(pairs, splits, k):
             if search.out_of_time():
                 return mixture
-            moved = split(merge(mixture, a, b), c if c < b else c - 1, rows.spread, rng)
+            moved = split(merge(mixture, a, b), c if c < b else c - 1, short, rng)
             # A move that is behind after a short run on few rows is not worth a long one.
             tried, _ = search.run(short, moved, _SHORT_ITER)
             gain = _mean(short, tried) - _mean(short, mixture)
             if gain < -0.02:
                 continue
             tried, reached = search.run(rows, tried, _LONG_ITER)
-            if reached > objective + 2 * search.tol:
-                better = (tried, reached)
+            if reached > objective + 2 * search.tol and (now := left_out(rows, tried)) > held:
+                better, held = (tried, reached), now
                 break
         if better is None:
             return mixture
@@ -130,22 +133,36 @@ def merge(mixture: Mixture, a: int, b: int) -> Mixture:
     return Mixture(weights, means, covariances, mixture.covariance_type, tuple(probs)).take(kept)
 
 
-def split(mixture: Mixture, c: int, unit: Floats, rng: np.random.Generator) -> Mixture:
-    """Component c as two, half a standard deviation to either side along its longest axis, columns
-    measured in `unit` (d,); the second comes last."""
+def split(mixture: Mixture, c: int, rows: Rows, rng: np.random.Generator) -> Mixture:
+    """Component c as two, 1.4 standard deviations apart and of unlike weight, as EM rests where
+    halves are alike; the second comes last.
+
+    With y the whitened rows of c, mostly along the eigenvector of E[|y|^2 y y^T] with the smallest
+    eigenvalue (d + 2 for a normal, less where two clusters lie), with some chance of another, so
+    that repeated tries differ.
+    """
     k, d = mixture.means.shape
     both = mixture.take(np.append(np.arange(k), c))
     weights = both.weights.copy()
-    weights[[c, k]] = weights[c] / 2
+    share = rng.uniform(0.3, 0.7)
+    weights[[c, k]] = weights[c] * np.array([share, 1 - share])
     means = both.means.copy()
     covariances = both.covariances.copy()
     if d:
-        values, vectors = np.linalg.eigh(mixture.full_covariances()[c] / np.outer(unit, unit))
-        # Mostly along the longest axis, with some chance of another, so that repeated tries differ.
-        axis = d - 1 if rng.random() < 0.7 else int(rng.integers(d))
-        step = unit * np.sqrt(max(values[axis], 0.0)) * vectors[:, axis]
-        means[c] = mixture.means[c] + 0.7 * step
-        means[k] = mixture.means[c] - 0.7 * step
+        alone = mixture.take(np.array([c]))
+        of_c = rows.score(mixture)[0][:, c] * rows.v
+        e = rows.filled() - alone.means[0]
+        if alone.covariance_type in ("full", "tied"):
+            factor = root(alone.full_covariances()[0])
+            y = np.linalg.solve(factor, e.T).T
+        else:
+            factor = np.sqrt(alone.full_covariances()[0])
+            y = e / np.diagonal(factor)
+        fourth = (y * (of_c * np.square(y).sum(axis=1))[:, None]).T @ y
+        axes = np.linalg.eigh(fourth)[1]
+        step = factor @ axes[:, 0 if rng.random() < 0.7 else int(rng.integers(d))]
+        means[c] = mixture.means[c] + 1.4 * (1 - share) * step
+        means[k] = mixture.means[c] - 1.4 * share * step
         if mixture.covariance_type == "full":
             covariances[[c, k]] = covariances[c] - 0.45 * np.outer(step, step)
         elif mixture.covariance_type == "diag":

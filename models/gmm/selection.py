@@ -10,29 +10,37 @@ With p free parameters, N the total weight and L the log-likelihood,
                                                       integrated completed likelihood", 2000,
                                                       https://doi.org/10.1109/34.865189)
 
-BIC asks for the density, ICL for clusters that do not overlap. From one component on, each size
-starts from fresh seeds and from the size before with its worst component split, whichever ends
-higher; the search stops after two sizes without gain.
+BIC asks for the density, ICL for clusters that do not overlap. Sizes are compared with L held to at
+most L_loo + 3/2 p, L_loo being the log-likelihood of rows left out (`leave_one_out`): of a regular
+mixture L - L_loo is about p, and beyond that the likelihood rests on components of few rows.
+
+From one component on, each size starts from fresh seeds and from the size before with a component
+split that fits badly, whichever explains rows left out better; above `_FRESH` components, sizes
+grow by an eighth at a time and by splits alone. The search stops after two sizes without gain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from .em import Rows
-from .initialise import SAMPLE, Search, best_start
+from .initialise import SAMPLE, SHORT_ITER, SHORT_ROWS, Search, best_start
+from .leave_one_out import left_out
 from .moves import misfit, split, split_and_merge
 from .parameters import Mixture
+from .rows import Rows
 
 _PATIENCE = 2
+_SPLITS = 4  # that are tried of a size
+_FRESH = 10
+_OPTIMISM = 1.5  # of L over L_loo, a parameter
 
 
 class Criteria(NamedTuple):
-    """Scores of one size, lower is better."""
+    """Scores of one size, in the units of the data; lower is better."""
 
     n_components: int
     log_likelihood: float
@@ -40,48 +48,92 @@ class Criteria(NamedTuple):
     bic: float
     icl: float
 
+    def at(self, log_likelihood: float) -> Criteria:
+        """The same with another log-likelihood."""
+        more = 2 * (self.log_likelihood - log_likelihood)
+        return self._replace(
+            log_likelihood=log_likelihood, bic=self.bic + more, icl=self.icl + more
+        )
+
 
 def criteria(rows: Rows, mixture: Mixture) -> Criteria:
     """BIC and ICL of a mixture on rows."""
     r, log_prob = rows.score(mixture)
-    log_likelihood = float(rows.v @ log_prob)
+    log_likelihood = float(rows.v @ log_prob) + rows.total * rows.constant
     p = mixture.n_parameters()
     entropy = -float(rows.v @ (r * np.log(np.where(r > 0, r, 1.0))).sum(axis=1))
     bic = -2 * log_likelihood + p * float(np.log(max(rows.total, 2.0)))
     return Criteria(mixture.n_components, log_likelihood, p, bic, bic + 2 * entropy)
 
 
+class Choice(NamedTuple):
+    """The mixture of the best size, the scores of all sizes tried, and why the search ended:
+    "done", "most" where the largest size allowed was the best, or "budget"."""
+
+    mixture: Mixture
+    table: list[Criteria]
+    why: Literal["done", "most", "budget"]
+
+
 def choose(
     rows: Rows,
     criterion: str,
-    most: int,
+    most: int | None,
     search: Search,
     rng: np.random.Generator,
     report: Callable[[int, float], None],
-) -> tuple[Mixture, list[Criteria]]:
-    """The mixture of the best size up to `most`, fitted to at most `SAMPLE` rows, and the scores of
-    all sizes tried."""
+) -> Choice:
+    """The best size up to `most`, or as far as the criterion gains; fitted to at most `SAMPLE`
+    rows."""
     sample = rows.thinned(SAMPLE, rng)
     table: list[Criteria] = []
+    held: list[float] = []  # what is compared
     plain = replace(search, split_merge=False)
     best: Mixture | None = None
     before: Mixture | None = None
-    for k in range(1, min(most, len(sample)) + 1):
-        tried = [best_start(sample, k, plain, rng)]
+    why: Literal["done", "most", "budget"] = "done"
+    k, last = 1, len(sample) if most is None else min(most, len(sample))
+    while True:
+        tried = [] if k > _FRESH else [best_start(sample, k, plain, rng)]
         if before is not None:
-            worst = misfit(before, sample, sample.score(before)[0])[0]
-            tried.append(search.run(sample, split(before, worst, sample.spread, rng), 200)[0])
-        scored = [(criteria(sample, mixture), mixture) for mixture in tried]
-        score, before = max(scored, key=lambda pair: pair[0].log_likelihood)
+            tried.append(search.run(sample, _grown(before, k, sample, plain, rng), 200)[0])
+        scored = [(left_out(sample, mixture), mixture) for mixture in tried]
+        out, before = max(scored, key=lambda pair: pair[0])
+        score = criteria(sample, before)
         table.append(score)
         report(k, -score.log_likelihood / sample.total)
-        values = [getattr(row, criterion) for row in table]
-        if int(np.argmin(values)) == len(values) - 1:
+        out += _OPTIMISM * score.n_parameters + sample.total * sample.constant
+        held.append(getattr(score, criterion) + 2 * max(0.0, score.log_likelihood - out))
+        least = int(np.argmin(held))
+        if least == len(held) - 1:
             best = before
-        if len(values) - 1 - int(np.argmin(values)) >= _PATIENCE or search.out_of_time():
+        if len(held) - 1 - least >= _PATIENCE:
             break
+        if search.out_of_time():
+            why = "budget"
+            break
+        following = k + max(1, k // 8) if k >= _FRESH else k + 1
+        if following > last or score.n_parameters == 0:
+            why = "most" if most is not None and best is before and last < len(sample) else "done"
+            break
+        k = following
     assert best is not None  # the first size is the best so far when it is tried
     if search.split_merge and best.n_components > 2:
-        objective = criteria(sample, best).log_likelihood / sample.total
+        objective = criteria(sample, best).log_likelihood / sample.total - sample.constant
         best = split_and_merge(sample, best, objective, search, rng)
-    return best, table
+    return Choice(best, table, why)
+
+
+def _grown(
+    mixture: Mixture, k: int, rows: Rows, search: Search, rng: np.random.Generator
+) -> Mixture:
+    """The mixture with components split that fit badly, so that there are k."""
+    worst = misfit(mixture, rows, rows.score(mixture)[0])
+    if k == mixture.n_components + 1:
+        short = rows.thinned(SHORT_ROWS, rng)
+        tried = [split(mixture, c, short, rng) for c in worst[:_SPLITS]]
+        tried = [search.run(short, start, SHORT_ITER)[0] for start in tried]
+        return max(tried, key=lambda each: left_out(short, each))
+    for c in worst[: k - mixture.n_components]:
+        mixture = split(mixture, c, rows, rng)
+    return mixture

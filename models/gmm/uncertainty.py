@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .em import posterior
 from .parameters import Floats, Mixture
+from .rows import posterior
 
 _NUMBERS = 1 << 22  # responsibilities at a time
 _MOST = 0.95  # correlation of neighbours; above it 200 draws cannot tell how large it is

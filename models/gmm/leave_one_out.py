@@ -1,0 +1,114 @@
+"""How well a mixture fits each row when that row is left out, without fitting again.
+
+A likelihood has no bound where a component sits on few rows: each of them is then likely because of
+itself. With the responsibilities r held fixed, taking row x out of component k, of N = sum r rows
+with mean mu and covariance Sigma, leaves, in closed form,
+
+    N' = N - r,     mu' = mu - r e / N',     e = x - mu,     e' = e N / N',
+    Sigma' = N / N' (Sigma - r / N' e e^T),      q = 1 - r D / N',     D = e^T Sigma^-1 e,
+    log |Sigma'| = log |Sigma| + d log N / N' + log q,       e'^T Sigma'^-1 e' = N D / (N' q),
+
+by the matrix determinant lemma and the formula of Sherman and Morrison (a diagonal covariance: the
+same in each column; one of a single variance: D / d in q and d log q; tables: their counts). Where
+the row alone spans a direction, q = 0 and the component cannot explain it. The score of a row is
+
+    log [ (1 - 1/n) sum_k w'_k p'_k(x) + 1/n b(x) ],
+
+with a heavy-tailed background b, Cauchy about the columns' medians, so that a row that no other
+resembles costs what it would cost to name it, and does not decide alone.
+
+Reference: Stone, "Cross-validatory choice and assessment of statistical predictions", 1974,
+https://doi.org/10.1111/j.2517-6161.1974.tb00994.x.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logsumexp
+
+from . import kernel, missing
+from .parameters import Floats, Mixture
+from .rows import Rows
+
+_NUMBERS = 1 << 21  # in the largest temporary
+_TINY = 1e-12
+
+
+def left_out(rows: Rows, mixture: Mixture) -> float:
+    """Sum over rows, by weight, of their log densities when left out."""
+    n = rows.total
+    joint, distance, size = _joint(rows, mixture)
+    r, _ = kernel.responsibilities(np, joint)
+    held = np.maximum(rows.v @ r, _TINY)
+    out = r * np.minimum(rows.v, 1.0)[:, None]
+    left = np.maximum(held - out, _TINY * held)
+    grown = held / left
+    d = size[:, None]
+    if mixture.covariance_type == "diag":
+        q = np.maximum(1 - (out / left)[..., None] * distance, _TINY)
+        change = np.log(q).sum(axis=2) + (grown[..., None] * distance / q - distance).sum(axis=2)
+        change += d * np.log(grown)
+    elif mixture.covariance_type == "tied":
+        all_left = np.maximum(n - out, _TINY * n)
+        q = np.maximum(1 - out * grown / n * distance, _TINY)
+        change = np.log(q) + (grown**2 * all_left / n / q - 1) * distance
+        change += d * np.log(n / all_left)
+    else:
+        each = np.maximum(d, 1) if mixture.covariance_type == "spherical" else 1
+        q = np.maximum(1 - out / left * distance / each, _TINY)
+        change = each * np.log(q) + (grown / q - 1) * distance + d * np.log(grown)
+    joint = joint - change / 2 - np.log(grown) + np.log(n / max(n - 1, 1.0))
+    for j, table in enumerate(mixture.probs):
+        seen = rows.columns[:, j] < table.shape[1]
+        p = np.maximum(table, _TINY).T[np.where(seen, rows.columns[:, j], 0)]
+        without = np.maximum(p * held - out, _TINY) / left / p
+        joint += np.where(seen[:, None], np.log(np.minimum(without, 1.0)), 0.0)
+    share = 1 / max(n, 2.0)
+    known = np.log1p(-share) + logsumexp(joint, axis=1)
+    scores = np.logaddexp(known, np.log(share) + _background(rows))
+    return float(rows.v @ scores)
+
+
+def _joint(rows: Rows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
+    """(n, k) log w_k p_k(x); (n, k) squared distances, for a diagonal covariance of each column (n,
+    k, d); and (n,) how many columns are there."""
+    k, d = mixture.means.shape
+    kind, n = mixture.covariance_type, len(rows)
+    size = (~np.isnan(rows.x)).sum(axis=1).astype(np.float64)
+    joint = np.empty((n, k))
+    distance = np.empty((n, k, d) if kind == "diag" else (n, k))
+    if rows.gaps:
+        x = np.asarray(rows.x, dtype=np.float64)
+        step = max(16, _NUMBERS // max(1, k * d * d))
+        for at, local, observed in missing.Patterns.of(x).blocks(step):
+            filled = missing.fill(mixture, x[at], rows.columns[at], local, observed)
+            joint[at] = filled.joint
+            if kind != "diag":
+                distance[at] = filled.distance
+    else:
+        whitening = mixture.whitening(rows.centre)
+        step = max(64, _NUMBERS // max(1, k * d))
+        for start in range(0, n, step):
+            at = np.arange(start, min(start + step, n))
+            x = rows.x[at] - rows.centre
+            joint[at] = kernel.log_joint(np, kind, whitening, x, rows.columns[at])
+            if kind != "diag":
+                tables = sum(
+                    (t.T[rows.columns[at, j]] for j, t in enumerate(whitening.tables)),
+                    np.zeros((len(at), k)),
+                )
+                distance[at] = 2 * (whitening.constant + tables - joint[at])
+    if kind == "diag":
+        e = np.nan_to_num(rows.x[:, None, :] - mixture.means)
+        distance = e**2 / mixture.covariances
+    return joint, np.maximum(np.nan_to_num(distance), 0.0), size
+
+
+def _background(rows: Rows) -> Floats:
+    """(n,) log densities of columns without each other: Cauchy, or all levels alike."""
+    width = rows.spread
+    z = (np.asarray(rows.x, np.float64) - rows.centre) / width
+    found = np.where(np.isnan(z), 0.0, -np.log(np.pi * width) - np.log1p(np.square(z))).sum(axis=1)
+    for j, levels in enumerate(rows.n_levels):
+        found -= np.where(rows.columns[:, j] < levels, np.log(levels), 0.0)
+    return np.asarray(found)

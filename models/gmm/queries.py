@@ -1,0 +1,190 @@
+"""What a fitted mixture answers: components of rows, criteria, conditionals, marginals, gaps."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from ...cells import cell_average
+from ...data import Codec, Encoded
+from ...density_estimator import DensityEstimator
+from ...errors import InputError
+from ...scoring import CELL_DRAWS
+from . import conditional
+from .parameters import CovarianceType, Floats, Mixture
+from .rows import Rows, posterior
+from .selection import Criteria, criteria
+
+
+class MixtureQueries(DensityEstimator):
+    """What is asked of a mixture once there is one; `GaussianMixture` fits it."""
+
+    codec_: Codec
+    mixture_: Mixture
+    covariance_type: CovarianceType
+
+    @abstractmethod
+    def _predictive(self) -> Mixture:
+        """What rows are predicted by."""
+
+    @abstractmethod
+    def _n_draws(self) -> int:
+        """How many draws of a posterior it is of, 0 for none."""
+
+    @abstractmethod
+    def _set(self, mixture: Mixture) -> None:
+        """Take a mixture as the fitted one."""
+
+    # Components
+
+    def predict_proba(self, X: Any) -> Floats:
+        """(n, k) probability of each component for each row."""
+        return self._posterior(X)[0]
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """(n,) likeliest component of each row."""
+        return np.asarray(self.predict_proba(X).argmax(axis=1), dtype=np.intp)
+
+    def bic(self, X: Any) -> float:
+        """Bayesian information criterion on rows, in the units of the data; lower is better."""
+        return self._criteria(X).bic
+
+    def icl(self, X: Any) -> float:
+        """Integrated completed likelihood, as a criterion in the units of the data; lower is
+        better."""
+        return self._criteria(X).icl
+
+    def aic(self, X: Any) -> float:
+        """Akaike information criterion on rows, in the units of the data; lower is better."""
+        found = self._criteria(X)
+        return 2 * found.n_parameters - 2 * found.log_likelihood
+
+    # Queries
+
+    def condition(self, given: Mapping[Any, Any]) -> Self:
+        """p(the other columns | these values), a mixture of this class again.
+
+        A rounded column is conditioned on at the middle of its cell.
+
+        Args:
+            given: column name or label -> value.
+
+        Raises:
+            InputError: for an unknown column, a value that the fit never saw, or no column left
+                free.
+        """
+        check_is_fitted(self)
+        row = self._given(given)
+        fixed = self.schema_.named(given)
+        free = [name for name in self.schema_.names if name not in fixed]
+        known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]
+        return self._over(conditional.condition(self._predictive(), *known), free)
+
+    def marginal(self, columns: Iterable[Any]) -> Self:
+        """p(some columns), a mixture of this class again."""
+        check_is_fitted(self)
+        names = [self.schema_[name].name for name in columns]
+        free = [name for name in self.schema_.names if name in names]
+        x = np.array(
+            [j for j, c in enumerate(self.codec_.continuous_names) if c in free], dtype=np.intp
+        )
+        codes = np.array(
+            [j for j, c in enumerate(self.codec_.discrete_names) if c in free], dtype=np.intp
+        )
+        return self._over(conditional.marginal(self._predictive(), x, codes), free)
+
+    def impute(self, X: Any, *, draw: bool = False, random_state: Any = None) -> Any:
+        """Rows with their gaps filled, in the container they came in.
+
+        Args:
+            X: rows.
+            draw: fill each gap with a draw given the rest of its row; otherwise with the
+                conditional mean (of the logarithm for positive columns, which makes it a
+                median-like value there) or the likeliest level.
+            random_state: seed of the draws; None takes the estimator's own.
+        """
+        from ...checks import seed_of
+
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        encoded = self.codec_.encode(data)
+        rng = (
+            np.random.default_rng(
+                seed_of(self.random_state if random_state is None else random_state)
+            )
+            if draw
+            else None
+        )
+        x, codes = conditional.impute(
+            self._predictive(), np.asarray(encoded.x, dtype=np.float64), encoded.codes, rng
+        )
+        return data.filled(self.codec_.decode(Encoded(x, codes, encoded.log_det)))
+
+    def _over(self, mixture: Mixture, names: list[str]) -> Self:
+        """This estimator over some of its columns, with a mixture of them."""
+        if not names:
+            raise InputError(
+                "all columns are given, so none is left to say anything about; leave one free."
+            )
+        out = type(self)(**self.get_params())
+        out.schema_ = self.schema_.select(names)
+        out.codec_ = self.codec_.select(names)
+        out.container_, out.context_, out.posterior_ = self.container_, None, None
+        out.covariance_type = mixture.covariance_type
+        out.n_features_in_ = len(names)
+        if hasattr(self, "feature_names_in_"):
+            out.feature_names_in_ = np.array(names, dtype=object)
+        for name in (
+            "data_fingerprint_",
+            "verdict_",
+            "trace_",
+            "fit_seconds_",
+            "converged_",
+            "n_iter_",
+            "lower_bound_",
+            "selection_",
+        ):
+            setattr(out, name, getattr(self, name))
+        out.sample_stats_, out._draws = {}, self._n_draws()
+        out._set(mixture)
+        return out
+
+    def _given(self, given: Mapping[str, Any]) -> Encoded:
+        row = super()._given(given)
+        far = conditional.far_out(self._predictive(), row.x[0], row.codes[0])
+        if far is not None:
+            fixed = self.schema_.named(given)
+            told = ", ".join(
+                f"{name}={fixed[name]!r}" for name in self.codec_.continuous_names if name in fixed
+            )
+            warnings.warn(
+                f"given {told}, which is {far:.1f} standard deviations from the nearest component: "
+                "next to nothing was seen there, and what follows rests on the tails of the model.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return row
+
+    def _criteria(self, X: Any) -> Criteria:
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        middle = self._encode(data, draw=None)
+        found = criteria(Rows(middle.x, middle.codes, self.codec_.n_levels, None), self.mixture_)
+        draws = CELL_DRAWS if self.codec_.dequantised else 1
+
+        def log_prob(draw: int) -> Floats:
+            rows = self._encode(data, draw=draw, draws=draws)
+            return posterior(self.mixture_, rows.x, rows.codes)[1] + rows.log_det
+
+        return found.at(float(cell_average(log_prob, draws)[0].sum()))
+
+    def _posterior(self, X: Any) -> tuple[Floats, Floats]:
+        check_is_fitted(self)
+        rows = self._encode(self._dataset(X, reset=False), draw=None)
+        return posterior(self.mixture_, rows.x, rows.codes)

@@ -1,0 +1,148 @@
+"""Starts that users give, and starts from the fit before: used, checked, or said to be dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ppgen import GaussianMixture
+from ppgen.errors import FitError, InputError
+from ppgen.models.gmm import given as module
+
+G = GaussianMixture
+EYES = np.tile(np.eye(2), (2, 1, 1))
+
+
+def rows(n: int = 200) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.asarray(rng.normal(size=(n, 2)) + np.where(np.arange(n) % 2, 4.0, -4.0)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"weights_init": [0.2, 0.3, 0.5]}, ["n_components has 2", "weights_init has 3"]),
+        ({"precisions_init": np.eye(3)}, ["n_components has 2", "precisions_init has 3"]),
+        ({"precisions_init": np.ones((2, 2))}, ["(2, 2)", "(2, 2, 2)"]),
+        ({"weights_init": [0.5, 0.0]}, ["positive"]),
+        ({"weights_init": [0.5, np.nan]}, ["NaN"]),
+        ({"means_init": [[np.nan, 0.0], [1.0, 1.0]]}, ["means_init", "NaN"]),
+        ({"means_init": [[np.inf, 0.0], [1.0, 1.0]]}, ["means_init", "infinite"]),
+        ({"means_init": np.zeros((2, 3))}, ["(2, 3)", "(2, 2)"]),
+        ({"precisions_init": -EYES}, ["positive definite"]),
+        ({"precisions_init": EYES + np.array([[0, 2], [2, 0]])}, ["positive definite"]),
+        ({"precisions_init": EYES + np.array([[0, 0.5], [0, 0]])}, ["symmetric"]),
+        ({"precisions_init": [1.0, -1.0], "covariance_type": "spherical"}, ["positive"]),
+        ({"precisions_init": np.zeros((2, 2)), "covariance_type": "diag"}, ["positive"]),
+        (
+            {"precisions_init": np.eye(2), "covariance_type": "tied", "n_components": "bic"},
+            ["n_components"],
+        ),
+    ],
+    ids=str,
+)
+def test_a_start_that_cannot_be_is_refused(settings: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        G(**{"n_components": 2, **settings}).fit(rows())
+    for word in words:
+        assert word in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_weights_and_precisions_without_means_are_where_em_starts(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def watched(data: Any, k: int, search: Any, rng: Any, given: Any) -> Any:
+        start = module.from_labels(data, np.arange(len(data)) % k, k, search)
+        seen.append(given(start))
+        return seen[-1]
+
+    monkeypatch.setattr(module, "best_start", watched)
+    shapes = {"full": 4 * EYES, "tied": 4 * np.eye(2), "diag": np.full((2, 2), 4.0)}
+    precisions = shapes.get(kind, np.full(2, 4.0))
+    G(2, covariance_type=kind, weights_init=[1, 3], precisions_init=precisions).fit(rows())
+    np.testing.assert_allclose(seen[0].weights, [0.25, 0.75])
+    np.testing.assert_allclose(np.sort(np.unique(seen[0].covariances))[-1], 0.25)
+
+
+def test_the_number_of_components_follows_from_the_start() -> None:
+    fit = G(weights_init=[0.5, 0.5], random_state=0).fit(rows())
+    assert fit.n_components_ == 2
+
+
+def test_precisions_in_any_units_are_a_start() -> None:
+    unit = np.array([1e-6, 1e6])
+    fit = G(
+        2,
+        means_init=np.array([[-4.0, -4.0], [4.0, 4.0]]) * unit,
+        precisions_init=EYES / np.outer(unit, unit),
+        random_state=0,
+    ).fit(rows() * unit)
+    plain = G(2, random_state=0).fit(rows())
+    assert fit.score(rows() * unit) == pytest.approx(plain.score(rows()), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"n_components": 5}, "number of components"),
+        ({"covariance_type": "diag"}, "covariance_type"),
+    ],
+)
+def test_a_warm_start_of_something_else_begins_afresh_and_says_so(
+    change: dict[str, Any], word: str
+) -> None:
+    m = G(3, warm_start=True, random_state=0).fit(rows())
+    with pytest.warns(UserWarning, match=word):
+        m.set_params(**change).fit(rows())
+    fresh = G(**{"n_components": 3, "random_state": 0, **change}).fit(rows())
+    assert m.n_components_ == fresh.n_components_
+    assert m.score(rows()) == pytest.approx(fresh.score(rows()))
+
+
+def test_a_warm_start_after_other_columns_or_levels_begins_afresh() -> None:
+    table = pd.DataFrame(rows(), columns=["a", "b"]).assign(kind=["x", "y"] * 100)
+    m = G(2, warm_start=True, random_state=0).fit(table)
+    with pytest.warns(UserWarning, match="columns or their levels"):
+        m.fit(table.assign(kind=["x", "z"] * 100))
+    with pytest.warns(UserWarning, match="columns or their levels"):
+        m.fit(table[["a", "b"]])
+    assert m.means_.shape == (2, 2)
+
+
+def test_a_warm_start_goes_on() -> None:
+    m = G(2, warm_start=True, random_state=0).fit(rows())
+    before = m.means_.copy()
+    m.fit(rows())
+    np.testing.assert_allclose(m.means_, before, atol=1e-3)
+    assert m.n_iter_ <= 2
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_values_whose_squares_are_no_numbers_fail(factor: float) -> None:
+    with pytest.raises(FitError, match="double precision"):
+        G(2, random_state=0).fit(rows() * factor)
+
+
+@pytest.mark.parametrize("factor", [1e100, 1e-100])
+def test_values_whose_squares_are_numbers_are_fitted_as_in_other_units(factor: float) -> None:
+    plain, scaled = G(2, random_state=0).fit(rows()), G(2, random_state=0).fit(rows() * factor)
+    found = scaled.score(rows() * factor) + 2 * np.log(factor)
+    assert found == pytest.approx(plain.score(rows()), abs=1e-6)
+
+
+def test_what_follows_from_a_value_that_no_row_comes_near_is_warned_of() -> None:
+    rng = np.random.default_rng(1)
+    length = rng.uniform(0.1, 0.8, 300)
+    table = pd.DataFrame({"length": length, "width": 3 * length + rng.normal(0, 0.1, 300)})
+    fit = G(1, random_state=0).fit(table)
+    with pytest.warns(UserWarning, match=r"length=50\.0, which is \d+\.\d standard deviations"):
+        fit.condition({"length": 50.0})
+    with pytest.warns(UserWarning, match="length=50"):
+        fit.sample(3, given={"length": 50.0})
+    fit.condition({"length": 0.8})  # and of no other
