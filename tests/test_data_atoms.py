@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy.stats import norm
 
 import ppgen
 from ppgen.data import Codec, Dataset, Encoded, as_dataset
+from ppgen.data.rounding import find_ties
 from ppgen.data.units import unit_hashes
 from ppgen.errors import InputError
 
@@ -232,3 +235,32 @@ def test_a_real_column_of_many_zeros_is_a_warning_in_every_family(name: str) -> 
     (reason,) = [r for r in model.verdict_.reasons if "'x0'" in r.what]
     assert "30% of its values are repeated, most often 0" in reason.what
     assert "atoms" in reason.advice
+
+
+@given(
+    st.lists(st.integers(-20, 20), min_size=1, max_size=4, unique=True),
+    st.lists(st.floats(-30, 30), min_size=1, max_size=20),
+    st.integers(1, 50),
+)
+@settings(max_examples=60, deadline=None)
+def test_places_ascend_with_values_and_lead_back(
+    atoms: list[int], others: list[float], times: int
+) -> None:
+    values = np.sort(np.concatenate([np.repeat(np.sort(atoms), times), others]).astype(float))
+    kind = {"kind": "real", "atoms": atoms}
+    assume(find_ties(values)[0] is None)  # values on a grid have cells, and atoms are refused
+    data = as_dataset(values[:, None]).override({"x0": kind})
+    assume(data.schema["x0"].width is None)
+    codec = Codec.fit(data)
+    assume("x0" not in codec.constants)
+    u = np.sort(RNG.random((len(values), 1)), axis=0)  # ascending within an atom too
+    encoded = codec.encode(data, u)
+    assert (np.diff(encoded.x[:, 0]) >= 0).all()
+    assert np.isfinite(encoded.log_det).all()
+    # Far from all else, values are as near to each other on the line as rounding errors.
+    spread = codec.warps[0].atoms.spread
+    back = codec.decode(encoded)["x0"]
+    near = np.abs(values - codec.warps[0].atoms.centre) < 20 * spread
+    at = np.isin(values, atoms)
+    np.testing.assert_allclose(back[near], values[near], atol=1e-4 * max(spread, 1e-3))
+    np.testing.assert_array_equal(back[at & near], values[at & near])

@@ -75,7 +75,9 @@ class Warp:
                 warp, cut=_widest_gap(v, column.period), start=_start(column, column.period, v)
             )
         if column.width is not None:
-            warp = replace(warp, origin=_origin(float(v.min()), column.width))
+            on_grid = v[~np.isin(v, column.atoms)]
+            if len(on_grid):
+                warp = replace(warp, origin=_origin(float(on_grid.min()), column.width))
         share = np.ones(len(v)) if weights is None else weights[known]
         if column.atoms:
             warp = replace(warp, atoms=warp._lay_out(v, share))
