@@ -71,14 +71,16 @@ class _Loop:
         settings: Settings,
         seed: int,
         validation: Callable[[], Array] | None,
+        units: Array | None,
         checkpoints: Checkpoints | None,
         deadline: Callable[[], float | None] | None,
     ) -> None:
         self.learner, self.n_rows, self.settings, self.seed = learner, n_rows, settings, seed
         self.validation, self.checkpoints = validation, checkpoints
+        self.units = None if units is None else np.unique(units, return_inverse=True)[1]
         self.deadline = deadline or (lambda: None)
         self.place, self.began, self.saved = _Place(), time.perf_counter(), time.perf_counter()
-        self.recent: list[Array] = []  # rows of the last `patience` + 1 evaluations
+        self.recent: list[Array] = []  # values of the last `patience` + 1 evaluations
         self.steps = max(1, n_rows // min(settings.batch_size, n_rows))  # an epoch
         self.reserve = 0.0  # seconds that one evaluation takes
         self.good = self.best = learner.state()
@@ -151,6 +153,9 @@ class _Loop:
         started = time.perf_counter()
         rows = np.asarray(self.validation(), dtype=np.float64)
         mean = float(rows.mean())
+        if self.units is not None:  # a value for each unit, with the mean of the rows
+            totals = np.bincount(self.units, weights=rows)
+            rows = totals * (len(totals) / len(rows))
         if not math.isfinite(mean):
             return math.nan, False, True
         self.good, better, on = self.learner.state(), mean > out.best, True
@@ -182,6 +187,7 @@ def train(
     *,
     seed: int,
     validation: Callable[[], Array] | None = None,
+    units: Array | None = None,
     checkpoints: Checkpoints | None = None,
     deadline: Callable[[], float | None] | None = None,
 ) -> Generator[Progress, None, Outcome]:
@@ -194,10 +200,12 @@ def train(
     Args:
         validation: gives the log density of each held-out row, (m,), under the averaged weights;
             usually `learner.evaluate`.
+        units: (m,) what each held-out row belongs to: rows of one label are one draw where it is
+            judged whether to go on. None takes each for itself.
         checkpoints: where to keep the state; a whole one that is found there is gone on from.
         deadline: gives the seconds left, or None. The evaluation at the end is within it.
     """
-    loop = _Loop(learner, n_rows, settings, seed, validation, checkpoints, deadline)
+    loop = _Loop(learner, n_rows, settings, seed, validation, units, checkpoints, deadline)
     place, out = loop.place, loop.place.outcome
     try:
         if place.step == 0:

@@ -9,18 +9,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..density import mean_stderr
 from ..inference.learner import Outcome
 from ..inference.schedule import Settings
 from ..verdict import Reason
 
 Floats = NDArray[np.float64]
+Hashes = NDArray[np.uint64]
 Rows = tuple[Floats, Floats | None]  # x, context
 
 _SOME = 2000  # rows that overfitting is looked for on
 _FEW = 20  # rows below which none are held out
 
 
-def held_out(units: NDArray[np.uint64], rng: np.random.Generator) -> NDArray[np.bool_]:
+def held_out(units: Hashes, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which rows are held out: a tenth (a fifth of few rows, none of very few).
 
     Rows of a unit go together: they are taken in random order as long as the rows wanted are not
@@ -73,6 +75,7 @@ def overfit(
     held: Rows | None,
     rng: np.random.Generator,
     smaller: str,
+    units: tuple[Hashes, Hashes] | None = None,
 ) -> list[Reason]:
     """Whether rows trained on are likelier than held-out ones by more than noise.
 
@@ -80,25 +83,28 @@ def overfit(
         log_prob: (n,) log densities of rows and their context.
         rows, held: what was trained on, and what was not.
         smaller: the settings that make the net smaller.
+        units: what each of these rows belongs to; rows of a unit are one draw.
     """
     if held is None:
         return [
             Reason(
                 "warn",
-                f"{len(rows[0])} rows are too few to hold any out, so nothing stopped the net.",
+                f"{len(rows[0])} rows (or their groups) are too few to hold any out, so nothing "
+                "stopped the net.",
                 "Give validation rows, or use gaussian or kde.",
             )
         ]
 
-    def some(part: Rows) -> Floats:
+    def some(part: Rows, of: Hashes | None) -> tuple[float, float]:
         # Enough rows to see a gap, few enough to cost nothing.
         x, context = part
         which = rng.choice(len(x), size=min(_SOME, len(x)), replace=False)
-        return log_prob(x[which], None if context is None else context[which])
+        values = log_prob(x[which], None if context is None else context[which])
+        return float(np.mean(values)), mean_stderr(values, None if of is None else of[which])
 
-    seen, unseen = some(rows), some(held)
-    gap = seen.mean() - unseen.mean()
-    stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / len(unseen))
+    of_rows, of_held = units or (None, None)
+    (seen, error), (unseen, other) = some(rows, of_rows), some(held, of_held)
+    gap, stderr = seen - unseen, math.hypot(error, other)
     if gap < max(0.25 * math.sqrt(rows[0].shape[1]), 3 * stderr):
         return []
     return [

@@ -8,6 +8,7 @@ and comparison can refuse what cannot be compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -89,9 +90,6 @@ class LogDensity:
     def mean_stderr(self, units: ArrayLike | None = None) -> float:
         """Standard error of `mean()` over rows as a sample of the population, in nats.
 
-        With S_u the sum of the values' deviations from their mean over the rows of unit u of m, it
-        is sqrt(m / (m - 1) sum_u S_u^2) / n (nan for one unit, or where a value is not finite).
-
         Args:
             units: (n,) what each row belongs to: rows of one label are one draw. `Dataset.units`
                 gives copies and rows of named groups; None takes each row for itself.
@@ -99,20 +97,7 @@ class LogDensity:
         Raises:
             InputError: if there is not one unit a row.
         """
-        values = np.asarray(self.values, dtype=np.float64)
-        if units is not None and np.shape(units) != values.shape:
-            raise InputError(
-                f"units have shape {np.shape(units)}; expected one label a row, {values.shape}."
-            )
-        if not np.all(np.isfinite(values)):
-            return float("nan")
-        sums = values - values.mean()
-        if units is not None:
-            sums = np.bincount(np.unique(units, return_inverse=True)[1], weights=sums)
-        m = len(sums)
-        if m < 2:
-            return float("nan")
-        return float(np.sqrt(m / (m - 1) * np.sum(sums**2)) / len(values))
+        return mean_stderr(self.values, units)
 
     def describe(self) -> str:
         """One line in words: what these numbers are."""
@@ -124,3 +109,30 @@ class LogDensity:
 
     def __repr__(self) -> str:
         return f"LogDensity(n={len(self)}, mean={self.mean():.4f} nats; {self.describe()})"
+
+
+def mean_stderr(values: ArrayLike, units: ArrayLike | None = None) -> float:
+    """Standard error of a mean over n rows of which those of one unit are one draw.
+
+    With S_u the sum of the values' deviations from their mean over the rows of unit u of m,
+
+        s^2 = m / (m - 1) sum_u S_u^2 / n^2,
+
+    which is the usual one where each row is a unit; nan for one unit, or where a value is not
+    finite.
+
+    Reference: A practitioner's guide to cluster-robust inference (Cameron, Miller, 2015)
+    https://doi.org/10.3368/jhr.50.2.317
+    """
+    v = np.asarray(values, dtype=np.float64)
+    if units is not None and np.shape(units) != v.shape:
+        raise InputError(
+            f"units have shape {np.shape(units)}; expected one label a row, {v.shape}."
+        )
+    if not (len(v) and np.all(np.isfinite(v))):
+        return math.nan
+    sums = v - v.mean()
+    if units is not None:
+        sums = np.bincount(np.unique(units, return_inverse=True)[1], weights=sums)
+    m = len(sums)
+    return math.sqrt(m / (m - 1) * float(np.sum(sums**2))) / len(v) if m > 1 else math.nan

@@ -11,6 +11,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -134,12 +135,14 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             context = self.context_.encode(y)
         with progress_bar(self.name, clock, show=progress) as show:
             told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
-            told.units = lambda: unit_hashes(data, seed)
+            told.units = cache(lambda: unit_hashes(data, seed))
             encoded = self._encode(data, draw=0, seed=seed, apart=True)
             if self.codec_.dequantised:
                 told.redraw = lambda epoch: self._encode(data, draw=epoch, seed=seed, apart=True)
             if validation is not None:
                 told.validation, told.validation_context = self._validation(validation)
+                held_rows = validation[0] if isinstance(validation, tuple) else validation
+                told.validation_units = lambda: unit_hashes(self._dataset(held_rows, reset=False))
             if checkpoint_dir is not None:
                 held = told.validation
                 of: list[NDArray[Any] | None] = [weights, context, told.validation_context]

@@ -30,6 +30,7 @@ class Fit:
             nothing is rounded.
         units: gives a hash of each row's unit (`data.units`): copies of a row and rows of a
             named group have the same. Rows to hold out are chosen by it.
+        validation_units: the same of the validation rows.
         progress: called with each record.
     """
 
@@ -41,6 +42,7 @@ class Fit:
     checkpoints: Checkpoints | None = None
     redraw: Callable[[int], Encoded] | None = None
     units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
+    validation_units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
     progress: Callable[[Progress], None] | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
 
@@ -51,6 +53,12 @@ class Fit:
     def rng(self) -> np.random.Generator:
         """A fresh generator from the fit's seed."""
         return np.random.default_rng(self.seed)
+
+    def held_units(self, numbers: Any) -> NDArray[np.uint64]:
+        """Units of held-out rows, by their numbers: of the caller's rows where there are any, else
+        of those fitted."""
+        of = self.units if self.validation is None else self.validation_units
+        return of()[numbers]
 
     def report(self, progress: Progress) -> None:
         """Keep a record for the trace and show it."""

@@ -10,7 +10,9 @@ import ppgen
 from ppgen.data import as_dataset, split
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
-from ppgen.models.course import held_out
+from ppgen.inference.gradient import finish, train
+from ppgen.inference.schedule import Settings
+from ppgen.models.course import held_out, overfit
 
 
 def rng() -> np.random.Generator:
@@ -221,3 +223,53 @@ def test_a_fit_holds_out_whole_groups(monkeypatch):
     ppgen.NormalizingFlow(n_transforms=1, hidden=(8,), max_epochs=1, random_state=0).fit(data)
     assert seen["held"].any()
     assert not set(data.groups[seen["held"]]) & set(data.groups[~seen["held"]])
+
+
+class _Noise:
+    """A learner whose held-out rows change by noise, the same for the rows of a unit."""
+
+    def __init__(self, each):
+        self.rng, self.each = np.random.default_rng(0), each
+
+    def state(self):
+        return {}
+
+    def load(self, arrays):
+        pass
+
+    def begin_epoch(self, epoch):
+        pass
+
+    def average(self, decay):
+        pass
+
+    def run(self, rows, rates):
+        return np.zeros(len(rows))
+
+    def evaluate(self):
+        return np.repeat(self.rng.normal(size=60), self.each)
+
+
+def test_the_stopping_test_counts_a_unit_once():
+    settings = Settings(batch_size=10, max_epochs=6, patience=0)
+    found = {}
+    for each, units in ((1, None), (4, np.repeat(np.arange(60), 4)), (4.0, None)):
+        learner = _Noise(int(each))
+        loop = train(learner, 40, settings, seed=0, validation=learner.evaluate, units=units)
+        found[each, units is None] = finish(loop)
+    once, counted, ignored = found.values()
+    assert counted.improvement == pytest.approx(once.improvement)
+    assert counted.improvement_stderr == pytest.approx(once.improvement_stderr)
+    assert ignored.improvement_stderr < 0.6 * once.improvement_stderr
+
+
+def test_the_luck_of_few_groups_is_no_overfitting():
+    # 4 patients of 100 visits each are held out, and happen to lie 1 nat below the others.
+    seen, unseen = np.zeros((400, 1)), np.repeat([-4.0, 0.0, 1.0, -1.0], 100)[:, None]
+    patients = np.repeat(np.arange(4, dtype=np.uint64), 100)
+
+    def judged(units):
+        return overfit(lambda x, _: x[:, 0], (seen, None), (unseen, None), rng(), "net", units)
+
+    assert "1 nats likelier than held-out ones" in str(judged(None)[0])
+    assert not judged((patients, patients))

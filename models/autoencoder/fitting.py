@@ -144,6 +144,7 @@ def _trained(
             seed=fit.seed,
         )
         share: Any = 1.0
+        every = held is None or held[2] is None
         if held is not None and held[1] is not None and held[2] is not None:
             share = held[1][held[2]] / held[1][held[2]].mean()
         loop = train(
@@ -152,6 +153,7 @@ def _trained(
             replace(chosen.settings, batch_size=size),
             seed=fit.seed,
             validation=None if held is None else (lambda: learner.evaluate() * share),
+            units=None if held is None else fit.held_units(slice(None) if every else held[2]),
             checkpoints=fit.checkpoints,
             deadline=left,
         )

@@ -205,6 +205,7 @@ def _trained(
             replace(chosen.settings, batch_size=size),
             seed=fit.seed,
             validation=None if held is None else learner.evaluate,
+            units=None if unseen is None else fit.held_units(unseen[1]),
             checkpoints=fit.checkpoints,
             deadline=left,
         )

@@ -122,7 +122,7 @@ class NormalizingFlow(DensityEstimator):
             w = None if weights is None else weights[which] / weights[rows].mean()
             return encoded.x[which], c, w
 
-        units, evaluate = DataUnits(fit, data, rows, weights), None
+        units, evaluate, of_held = DataUnits(fit, data, rows, weights), None, None
         validation = part(data, held) if held.any() else None
         if fit.validation is not None:
             validation = (fit.validation.x, fit.validation_context, None)
@@ -137,6 +137,7 @@ class NormalizingFlow(DensityEstimator):
             share = 1.0 if validation[2] is None else validation[2] / validation[2].mean()
             unseen = data.log_det[held] if fit.validation is None else fit.validation.log_det
             units.held_out(unseen, validation[2])
+            of_held = fit.held_units(held if fit.validation is None else slice(None))
 
             def evaluate() -> Floats:
                 return np.asarray(learner.evaluate() * share)
@@ -147,6 +148,7 @@ class NormalizingFlow(DensityEstimator):
             chosen.settings,
             seed=fit.seed,
             validation=evaluate,
+            units=of_held,
             checkpoints=fit.checkpoints,
             deadline=fit.deadline,
         )
@@ -159,6 +161,7 @@ class NormalizingFlow(DensityEstimator):
             None if validation is None else validation[:2],
             fit.rng(),
             "hidden or n_transforms",
+            None if of_held is None else (fit.units()[rows], of_held),
         )
         return [*course(outcome, chosen.settings), *found]
 

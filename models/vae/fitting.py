@@ -95,6 +95,7 @@ def fit_vae(
         settings,
         seed=fit.seed,
         validation=evaluate,
+        units=None if unseen is None else fit.held_units(unseen.numbers),
         checkpoints=fit.checkpoints,
         deadline=left,
     )
@@ -267,12 +268,16 @@ def _fitting_batch(learner: Any, settings: Any, n: int) -> tuple[Any, list[Reaso
 
 def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit) -> list[Reason]:
     def part(of: Rows) -> Any:
-        at = fit.rng().permutation(of.numbers)[:_LOOKED]
-        at.sort()
-        return of.x[at], None if of.context is None else of.context[at]
+        at = np.sort(fit.rng().permutation(of.numbers)[:_LOOKED])
+        return at, (of.x[at], None if of.context is None else of.context[at])
 
-    new = None if unseen is None else part(unseen)
-    found = overfit(partial(_quick, vae), part(rows), new, fit.rng(), "hidden, or dropout")
-    x, context = part(rows if unseen is None else unseen)
+    at, seen = part(rows)
+    new = units = None
+    if unseen is not None:
+        at_new, new = part(unseen)
+        units = fit.units()[at], fit.held_units(at_new)
+    quick = partial(_quick, vae)
+    found = overfit(quick, seen, new, fit.rng(), "hidden, or dropout", units)
+    x, context = seen if new is None else new
     vae.kl_per_latent_ = vae.net_.kl(x, context)
     return [*found, *collapse(vae.kl_per_latent_)]
