@@ -24,7 +24,8 @@ MAX_RHAT, MIN_ESS = 1.01, 400
 
 
 def summarise(posterior: Mapping[str, Array]) -> dict[str, dict[str, float]]:
-    """The worst R-hat and effective sample sizes of each site, over its elements that vary."""
+    """The worst R-hat and effective sample sizes of each site, over its elements that vary. One
+    chain has no R-hat: NaN."""
     from arviz_stats import base
 
     stats: Any = base.array_stats  # type: ignore[attr-defined]
@@ -36,7 +37,7 @@ def summarise(posterior: Mapping[str, Array]) -> dict[str, dict[str, float]]:
             continue
         axes = {"chain_axis": 0, "draw_axis": 1}
         table[site] = {
-            "rhat": float(np.max(stats.rhat(flat, **axes))),
+            "rhat": float(np.max(stats.rhat(flat, **axes))) if len(flat) > 1 else float("nan"),
             "ess_bulk": float(np.min(stats.ess(flat, method="bulk", **axes))),
             "ess_tail": float(np.min(stats.ess(flat, method="tail", prob=0.05, **axes))),
         }
@@ -55,7 +56,10 @@ def convergence(posterior: Mapping[str, Array], stats: Mapping[str, Array]) -> l
     if not table:
         return [Reason("warn", "too few draws to tell whether chains agree.", "Draw more.")]
     site = max(table, key=lambda name: table[name]["rhat"])
-    if not table[site]["rhat"] <= MAX_RHAT:
+    if next(iter(posterior.values())).shape[0] == 1:
+        what = "one chain: R-hat cannot be known, nor whether others would agree."
+        reasons.append(Reason("warn", what, "Give num_chains=4, or at least 2."))
+    elif not table[site]["rhat"] <= MAX_RHAT:
         what = f"chains disagree: R-hat of {site} is {table[site]['rhat']:.3f}, above {MAX_RHAT}."
         advice = (
             "Raise num_warmup and num_samples; if it stays, chains sit in different modes: use "

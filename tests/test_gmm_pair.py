@@ -213,3 +213,57 @@ def test_switched_labels_are_put_back() -> None:
     out = reorder({"mu": switched_mu, "sigma": sigma}, order, shared=("sigma",))
     np.testing.assert_array_equal(out["mu"], np.broadcast_to(mu, (2, 30, k, 2)))
     assert out["sigma"] is sigma
+
+
+@pytest.mark.parametrize("joint", [pyro_joint, numpyro_joint])
+def test_rows_without_codes_are_the_rows_with_all_codes_missing(joint: Any) -> None:
+    theta, (x, codes, weights), given = parameters("full", 3), rows(3), arguments("full", 3)
+    gaps = np.full_like(codes, -1)
+    assert joint(theta, (x, None, weights), given) == pytest.approx(
+        joint(theta, (x, gaps, weights), given), rel=1e-12
+    )
+    nothing = np.full_like(x, np.nan)
+    assert joint(theta, (None, codes, weights), given) == pytest.approx(
+        joint(theta, (nothing, codes, weights), given), rel=1e-12
+    )
+
+
+def clusters() -> tuple[np.ndarray, dict[str, Any]]:
+    """Two clusters, and the arguments of model and guide alike."""
+    x = np.random.default_rng(0).normal(size=(200, 1)) + np.repeat([[-6.0], [6.0]], 100, axis=0)
+    start = {"w": np.full(2, 0.5), "mu": np.array([[-2.0], [2.0]]), "sigma": np.ones((2, 1))}
+    prior = {"m": np.zeros(1), "s": np.full(1, 5.0), "t": np.ones(1)}
+    return x, {"k": 2, "covariance_type": "diag", "start": start, **prior}
+
+
+def test_plain_numpyro_svi_fits_rows_given_without_codes() -> None:
+    from numpyro.infer import SVI, Trace_ELBO
+    from numpyro.optim import Adam
+
+    x, given = clusters()
+    with jax.enable_x64(True):
+        arguments = {k: arrays(v) if isinstance(v, dict) else v for k, v in arrays(given).items()}
+        fixed = {name: arguments.pop(name) for name in ("k", "covariance_type")}
+        svi = SVI(
+            partial(jax_pair.model, **fixed), partial(jax_pair.guide, **fixed), Adam(0.2),
+            Trace_ELBO(),
+        )  # fmt: skip
+        found = svi.run(
+            jax.random.key(0), 80, jnp.asarray(x), None, progress_bar=False, **arguments
+        )
+    np.testing.assert_allclose(found.params["mu_loc"][:, 0], [-6, 6], atol=1)
+
+
+def test_plain_pyro_svi_fits_rows_given_without_codes() -> None:
+    from pyro.infer import SVI, Trace_ELBO
+    from pyro.optim import Adam
+
+    x, given = clusters()
+    arguments = {k: tensors(v) for k, v in given.items()}
+    with pyro.get_param_store().scope(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        svi = SVI(torch_pair.model, torch_pair.guide, Adam({"lr": 0.1}), Trace_ELBO())
+        for _ in range(150):
+            svi.step(torch.tensor(x), None, **arguments)
+        mu = pyro.param("mu_loc").detach().numpy()
+    np.testing.assert_allclose(mu[:, 0], [-6, 6], atol=1)  # the prior: 0 and 5

@@ -126,6 +126,15 @@ def test_diagnostics_say_what_is_wrong() -> None:
     assert "too few draws" in few[0].what
 
 
+def test_one_chain_is_not_called_a_disagreement() -> None:
+    one = np.random.default_rng(0).normal(size=(1, 2000))
+    said = " ".join(str(r) for r in convergence({"x": one}, fake_stats((1, 2000))))
+    assert "one chain: R-hat cannot be known" in said
+    assert "num_chains" in said
+    assert "disagree" not in said
+    assert "nan" not in said
+
+
 def test_labels_that_switch_are_put_in_order() -> None:
     # Two groups alike; half of the chains start with their labels the other way round.
     rng = np.random.default_rng(3)

@@ -61,12 +61,14 @@ def model(
     alpha: float = 1.0,
     beta: float = 1.0,
     eta: float = 1.0,
+    start: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor | None, list[Tensor]] | None:
     """The joint of parameters and rows.
 
     Args:
-        x: (n, d) rows, NaN in gaps; or None, to draw `n_total` rows.
-        codes: (n, c) levels, -1 in gaps.
+        x: (n, d) rows, NaN in gaps; or None where the continuous columns are not there.
+        codes: (n, c) levels, -1 in gaps; or None where the categorical columns are not there. Where
+            x is None as well, `n_total` rows are drawn.
         row_weights: (n,) powers of the rows, or None.
         k: components.
         m, s: (d,) centre and spread of the means.
@@ -77,6 +79,7 @@ def model(
         n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
         alpha, beta: concentrations of w and of the tables B.
         eta: concentration of the correlations, 1 for uniform.
+        start: of the guide, as SVI hands both the same arguments; not used here.
     """
     d = len(m)
     w = pyro.sample("w", dist.Dirichlet(m.new_full((k,), alpha)))
@@ -98,7 +101,7 @@ def model(
         if covariance_type in ("full", "tied") and d > 1:
             L = pyro.sample("L", dist.LKJCholesky(d, m.new_tensor(eta)))
 
-    if x is None or codes is None:  # draw rows
+    if x is None and codes is None:  # draw rows
         with pyro.plate("rows", n_total):
             z = pyro.sample("z", dist.Categorical(w))
             if d:
@@ -159,8 +162,8 @@ def guide(
 
 
 def log_components(
-    x: Tensor,
-    codes: Tensor,
+    x: Tensor | None,
+    codes: Tensor | None,
     w: Tensor,
     mu: Tensor,
     sigma: Tensor,
@@ -169,11 +172,12 @@ def log_components(
     gaps: bool,
 ) -> Tensor:
     """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is there: (n, k)."""
-    log_p = w.log().expand(len(codes), -1)
-    for j, B_j in enumerate(B):
+    n = len(next(a for a in (x, codes) if a is not None))
+    log_p = w.log().expand(n, -1)
+    for j, B_j in enumerate([] if codes is None else B):
         c = codes[:, j, None].long()
         log_p = log_p + torch.where(c < 0, 0.0, B_j.log().T[c[:, 0].clamp(min=0)])
-    if mu.shape[-1] == 0:
+    if x is None or mu.shape[-1] == 0:
         return log_p
     if L is None:
         log_x: Tensor = dist.Normal(mu, sigma).log_prob(x.nan_to_num()[:, None])
