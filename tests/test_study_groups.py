@@ -59,6 +59,7 @@ def test_a_study_keeps_groups_together_and_counts_each_once(study, tmp_path):
         names = pd.Series(patient[cell.rows]).groupby(cell.units).nunique()
         assert (names == 1).all()
     # Five visits of nearly one place each: a fifth of the draws that there are rows.
+    assert Store(tmp_path / "s").study()["data"]["data"]["draws"] == 120
     toy = result.cell("toy", 0)
     assert toy.density.mean_stderr(toy.units) > 2 * toy.density.mean_stderr()
     again = result.model(toy).log_density(data.take(toy.rows))

@@ -139,6 +139,8 @@ def _section(
         "n_rows": data["rows"],
         "split": done[0].body["n_rows"] if done else None,
         "own_split": data["own_split"],
+        "n_draws": data["draws"],
+        "grouped": data["grouped"],
         "schema": schema,
         "columns": schema.columns[:_MAX_COLUMNS],
         "n_more": max(0, len(schema.columns) - _MAX_COLUMNS),

@@ -213,7 +213,8 @@ def _body(data: Mapping[str, Dataset], cells: Sequence[Cell]) -> Json:
             "rows": len(rows),
             "schema": rows.schema.to_json(),
             "own_split": rows.parts is not None,
-            "groups": None if rows.groups is None else len(np.unique(rows.units)),
+            "draws": len(np.unique(rows.units)),
+            "grouped": rows.groups is not None,
         }
         for name, rows in data.items()
     }
