@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .analysis.audit import Audit as Audit
+    from .analysis.audit import audit as audit
     from .analysis.completeness import completeness as completeness
     from .analysis.continuity import continuity as continuity
     from .analysis.datatree import to_datatree as to_datatree
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Audit": "analysis.audit",
     "Autoencoder": "models.autoencoder",
     "Augment": "data.augment",
     "Column": "data.schema",
@@ -70,6 +73,7 @@ _HOME = {
     "Verdict": "verdict",
     "arithmetic": "analysis.latents",
     "as_dataset": "data.dataset",
+    "audit": "analysis.audit",
     "compare": "study",
     "completeness": "analysis.completeness",
     "continuity": "analysis.continuity",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from . import families, fits, studies, tables
+from . import auditing, families, fits, studies, tables
 
 app = typer.Typer(
     name="ppgen",
@@ -48,6 +48,7 @@ for _command in (
     tables.sample,
     tables.impute,
     tables.outliers,
+    auditing.audit,
     studies.report,
     families.models,
 ):

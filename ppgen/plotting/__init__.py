@@ -4,6 +4,7 @@ Every function returns a matplotlib `Figure` and leaves global settings and pypl
 is imported when the first one is called.
 """
 
+from .audit import plot_audit as plot_audit
 from .curves import training_curves as training_curves
 from .images import image_grid as image_grid
 from .images import image_pixels as image_pixels

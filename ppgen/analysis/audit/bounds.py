@@ -1,0 +1,93 @@
+"""Do bounds keep their order?
+
+For a model with latents, in expectation over draws,
+
+    ELBO  <=  IWAE-k  <=  IWAE-K  <=  log p(x)        for k < K,
+
+and for rows that the model simulates, AIS and IWAE lie below what annealing back from the latents
+that made them gives (bidirectional Monte Carlo). Each step is judged over rows, whose draws are
+independent of each other's, by the mean of paired differences.
+
+References: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016,
+https://arxiv.org/abs/1509.00519; Grosse, Ancha and Roy, "Measuring the reliability of MCMC inference
+with bidirectional Monte Carlo", 2016, https://arxiv.org/abs/1606.02275.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from ...errors import InputError
+from .findings import Check, statistical, unchecked
+
+if TYPE_CHECKING:
+    from .subject import Subject
+
+Floats = NDArray[np.float64]
+_ROWS, _FEW, _MANY = 200, 8, 64
+_SIMULATED = {"n_rows": 24, "n_chains": 8, "n_temperatures": 60, "n_samples": 64}
+
+
+def bounds(subject: Subject) -> Iterator[Check]:
+    """Rising bounds, and the sandwich, where a model has them."""
+    model: Any = subject.model
+    if not (model.capabilities.latents and model.capabilities.density == "lower_bound"):
+        return
+    given = subject.rows if subject.rows is not None else subject.draw(_ROWS, 31)
+    rows = given.take(slice(0, _ROWS))
+    y = subject.repeated(len(rows))
+
+    def said(method: str, n_samples: int) -> Floats:
+        return np.asarray(model.log_density(rows, y, method=method, n_samples=n_samples).values)
+
+    steps = [said("elbo", _MANY), said("iwae", _FEW), said("iwae", _MANY)]
+    names = ("ELBO", f"IWAE-{_FEW}", f"IWAE-{_MANY}")
+    for low, high, below, above in zip(steps, steps[1:], names, names[1:], strict=False):
+        yield _ordered(f"{below} <= {above}", high - low, f"{len(rows)} rows, in pairs")
+    yield from _sandwich(subject, model)
+
+
+def _sandwich(subject: Subject, model: Any) -> Iterator[Check]:
+    names = ("AIS <= BDMC", "IWAE <= BDMC")
+    try:
+        subject.share(0.1)
+        seed = int(subject.rng(30).integers(2**31 - 1))
+        gap = model.density_gap(**_SIMULATED, random_state=seed)
+    except InputError as error:
+        for name in names:
+            yield unchecked(name, _claim(name), str(error))
+        return
+    how = f"{len(gap.iwae)} simulated rows"
+    for name, low in zip(names, (gap.lower, gap.iwae), strict=True):
+        yield _ordered(name, gap.upper - low, how)
+
+
+def _claim(name: str) -> str:
+    return f"{name} in expectation"
+
+
+def _ordered(name: str, gain: Floats, how: str) -> Check:
+    gain = gain[np.isfinite(gain)]
+    n = len(gain)
+    if n < 2:
+        return unchecked(name, _claim(name), "fewer than two rows have finite bounds.")
+    mean, stderr = float(gain.mean()), float(gain.std(ddof=1) / math.sqrt(n))
+    slack = 1e-3  # single precision
+    t = (mean + slack) / stderr if stderr > 0 else math.copysign(math.inf, mean + slack)
+    return statistical(
+        name,
+        _claim(name),
+        mean,
+        0.0,
+        float(stdtr(n - 1, t)) if math.isfinite(t) else float(t < 0),
+        stderr=stderr,
+        slack=slack,
+        what="bounds that cross by {} nats a row or more",
+        why=f"mean rise in nats a row; {how}",
+    )

@@ -1,0 +1,253 @@
+"""What an audit found: one `Check` a claim, and the rule that decides between chance and a fault.
+
+A check is of one of two sorts. Where nothing is random, its statistic is compared with a limit that
+rounding errors explain. Where chance enters, it carries a p-value, the probability of a statistic
+as far from the claim if the claim is true, and the tests of one audit are decided together by
+Holm's
+method: the smallest p-value p_(1) is compared with level / m, the next with level / (m - 1), and so
+on up to the first that is larger. The chance that an audit of a faultless model refutes anything is
+then at most the level, however its tests hang together.
+
+Reference: Holm, "A simple sequentially rejective multiple test procedure" (1979),
+https://www.jstor.org/stable/4615733.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.special import ndtri
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Status = Literal["holds", "refuted", "misfit", "not checked"]
+LEVEL = 0.01
+_POWER = 0.95
+_NUMBERS = ("statistic", "expected", "stderr", "limit", "p_value")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim, looked at.
+
+    Attributes:
+        name: what is checked, in a word or two.
+        claim: what is claimed, in a sentence.
+        statistic: what was found; NaN where nothing was.
+        expected: what the claim says it is; with `side` "upper", at most.
+        stderr: standard error of the statistic; 0 where nothing is random, NaN where it has none.
+        limit: how far from `expected` the statistic may be before the claim is refuted.
+        p_value: NaN where nothing is random.
+        rules_out: which faults would have been seen.
+        status: "holds", "refuted", "misfit" (the rows given are not like the model's; nothing that
+            it says of itself is wrong) or "not checked".
+        why: what was found in words, or why nothing could be.
+        of_fit: whether a failure says that the fit is poor, not that a number is wrong.
+    """
+
+    name: str
+    claim: str
+    statistic: float = math.nan
+    expected: float = math.nan
+    stderr: float = math.nan
+    limit: float = math.nan
+    p_value: float = math.nan
+    rules_out: str = ""
+    status: Status = "not checked"
+    why: str = ""
+    of_fit: bool = False
+
+
+def measured(
+    name: str, claim: str, statistic: float, limit: float, *, rules_out: str, why: str = ""
+) -> Check:
+    """A check without chance: the claim is 0, up to `limit`."""
+    holds = bool(abs(statistic) <= limit)
+    return Check(
+        name,
+        claim,
+        float(statistic),
+        0.0,
+        0.0,
+        limit,
+        rules_out=rules_out,
+        status="holds" if holds else "refuted",
+        why=why,
+    )
+
+
+def statistical(
+    name: str,
+    claim: str,
+    statistic: float,
+    expected: float,
+    p_value: float,
+    *,
+    stderr: float = math.nan,
+    resolution: float | None = None,
+    slack: float = 0.0,
+    what: str,
+    why: str = "",
+    of_fit: bool = False,
+) -> Check:
+    """A check with chance, to be decided by `decide`.
+
+    Args:
+        resolution: what a standard normal deviate of the statistic amounts to; None is `stderr`.
+        slack: what the statistic may be off besides, by rounding and truncation.
+        what: the fault that is ruled out, with {} for its size.
+    """
+    scale = stderr if resolution is None else resolution
+    return Check(
+        name,
+        claim,
+        float(statistic),
+        float(expected),
+        float(stderr),
+        float(scale),
+        float(p_value),
+        rules_out=f"{slack!r}|{what}",
+        status="holds",
+        why=why,
+        of_fit=of_fit,
+    )
+
+
+def unchecked(name: str, claim: str, why: str) -> Check:
+    """A claim that could not be looked at, and why."""
+    return Check(name, claim, why=" ".join(why.split()))
+
+
+def decide(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:
+    """The checks with the status of the random ones set by Holm's method, family-wise at
+    `level`.""" random = [i for i, c in enumerate(checks) if not math.isnan(c.p_value)]
+    m, refuted = len(random), set()
+    for place, i in enumerate(sorted(random, key=lambda i: checks[i].p_value)):
+        if checks[i].p_value > level / (m - place):
+            break
+        refuted.add(i)
+    z = float(-ndtri(level / (2 * m))) if m else math.nan
+    found = list(checks)
+    for i in random:
+        slack, what = checks[i].rules_out.split("|", 1)
+        worst: Status = "misfit" if checks[i].of_fit else "refuted"
+        scale = checks[i].limit
+        size = float(slack) + (z + float(ndtri(_POWER))) * scale
+        found[i] = replace(
+            checks[i],
+            limit=float(slack) + z * scale,
+            rules_out=what.format(f"{size:.2g}"),
+            status=worst if i in refuted else "holds",
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The checks of one model, in the order in which they were made.
+
+    Attributes:
+        checks: what was found.
+        model: the name of the family.
+        level: the chance that the audit of a faultless model refutes anything, at most.
+        seconds: how long it took.
+    """
+
+    checks: tuple[Check, ...]
+    model: str
+    level: float = LEVEL
+    seconds: float = 0.0
+
+    def __iter__(self) -> Iterator[Check]:
+        return iter(self.checks)
+
+    def __len__(self) -> int:
+        return len(self.checks)
+
+    def __getitem__(self, name: str) -> Check:
+        """The check of a name.
+
+        Raises:
+            KeyError: if none has it.
+        """
+        for check in self.checks:
+            if check.name == name:
+                return check
+        raise KeyError(name)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no claim was refuted."""
+        return not self.of("refuted")
+
+    def of(self, status: Status) -> tuple[Check, ...]:
+        """The checks of one status."""
+        return tuple(check for check in self.checks if check.status == status)
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The table, a list a column; numbers to four digits."""
+        words = {name: [getattr(c, name) for c in self.checks] for name in ("name", "status")}
+        numbers = {name: [_rounded(getattr(c, name)) for c in self.checks] for name in _NUMBERS}
+        ends = {name: [getattr(c, name) for c in self.checks] for name in ("rules_out", "why")}
+        return {"check": words["name"], "status": words["status"], **numbers, **ends}
+
+    def plot(self) -> Figure:
+        """How far each statistic is from its claim, beside how far it may be."""
+        from ...plotting import plot_audit
+
+        return plot_audit(self)
+
+    def summary(self) -> str:
+        """The audit in one sentence."""
+        counts = {s: len(self.of(s)) for s in ("refuted", "misfit", "holds", "not checked")}
+        named = ", ".join(c.name for c in self.of("refuted"))
+        said = f"{counts['holds']} claims of {self.model} hold"
+        said += f", {counts['refuted']} refuted ({named})" if named else ", none is refuted"
+        if counts["misfit"]:
+            said += f", {counts['misfit']} show a misfit with the rows given"
+        if counts["not checked"]:
+            said += f", {counts['not checked']} could not be checked"
+        return f"{said} (false alarms: at most {self.level:.0%} of audits)."
+
+    def __str__(self) -> str:
+        table = self.columns()
+        shown = ("check", "status", "statistic", "expected", "limit", "rules_out", "why")
+        lines = [shown, *zip(*([_text(v) for v in table[name]] for name in shown), strict=True)]
+        widths = [max(len(line[j]) for line in lines) for j in range(len(shown))]
+        rows = [
+            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
+        return "\n".join([*rows, "", self.summary()])
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}") if math.isfinite(value) else value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def two_sided(distance: float, stderr: float, slack: float = 0.0) -> float:
+    """The p-value of a normal deviate whose mean may be `slack` from 0."""
+    return min(1.0, 2 * one_sided(abs(distance), stderr, slack))
+
+
+def one_sided(distance: float, stderr: float, slack: float = 0.0) -> float:
+    """The p-value of a normal deviate whose mean may be up to `slack`: small where it is larger."""
+    from scipy.special import ndtr
+
+    over = distance - slack
+    if math.isnan(over):
+        return 0.0  # a number that is none keeps no claim
+    if not stderr > 0:
+        return 1.0 if over <= 0 else 0.0
+    return float(ndtr(-over / stderr)) if np.isfinite(over) else 0.0

@@ -1,0 +1,116 @@
+"""`audit`: the checks that a model's claims call for, one after another, within a time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ...checks import seed_of
+from ...data import as_dataset
+from ...errors import FitError, InputError
+from ...estimator import Estimator
+from ...progress import duration
+from .agreement import agreement, shifts, support
+from .bounds import bounds
+from .calibration import calibration
+from .conditionals import conditionals, gaps
+from .estimates import stated_errors
+from .findings import LEVEL, Audit, Check, decide, unchecked
+from .normalisation import integral
+from .rows import rows_alone, seeds
+from .saved import saved
+from .subject import OutOfTimeError, Subject
+from .units import units
+
+Step = Callable[[Subject], Iterator[Check]]
+
+
+def audit(
+    model: Any,
+    data: Any = None,
+    y: Any = None,
+    *,
+    budget: str | float = "60s",
+    random_state: Any = 0,
+) -> Audit:
+    """Check what a fitted model claims: that its density integrates to one, that its samples are of
+    that density, that bounds keep their order, conditionals agree with the joint, standard errors
+    hold, a score depends on its row alone, units and saving change nothing; and, with rows, whether
+    these are like the model's.
+
+    Args:
+        model: a fitted model of any family.
+        data: rows that it was not fitted to, as for `log_density`; without them nothing is said of
+            calibration, and other checks look at rows that the model draws.
+        y: of a conditional fit, what to condition on, one a row; checks that need no rows are of
+            the density given the first.
+        budget: seconds, or a duration such as "60s", that the audit may take, or a little more. What
+            there was no time for is said.
+        random_state: seed of everything random; one seed gives one audit, unless time runs out.
+
+    Returns:
+        The checks: what each found, with its error, what it rules out, or why nothing could be
+        said.
+
+    Raises:
+        InputError: if `model` is no fitted model, or `data` are not rows of its columns.
+    """
+    if not isinstance(model, Estimator):
+        raise InputError(
+            f"{type(model).__name__} was given; expected a fitted model of ppgen, such as "
+            "ppgen.GaussianMixture().fit(X) or ppgen.load(path)."
+        )
+    check_is_fitted(model)
+    began, seconds = time.perf_counter(), duration(budget)
+    rows = None if data is None else as_dataset(data, model.schema_)
+    if rows is not None and y is not None and len(np.asarray(y)) != len(rows):
+        raise InputError(f"y has {len(np.asarray(y))} rows, data has {len(rows)}; give one a row.")
+    subject = Subject(model, rows, y, seed_of(random_state), seconds or math.inf)
+    found: list[Check] = []
+    for step in (_of_density if model.capabilities.density is not None else _of_codes)(subject):
+        found += step
+    return Audit(decide(found), model.name, LEVEL, time.perf_counter() - began)
+
+
+def _of_codes(subject: Subject) -> Iterator[list[Check]]:
+    """Of a model without a density."""
+    if subject.rows is None:
+        raise InputError(
+            f"{subject.model.name} has no density and draws no rows to look at; give rows."
+        )
+    for step in (rows_alone, saved):
+        yield _done(step, subject)
+
+
+def _of_density(subject: Subject) -> Iterator[list[Check]]:
+    for step in (rows_alone, seeds, saved):
+        yield _done(step, subject)
+    for step in (_density, shifts, conditionals, gaps, bounds, stated_errors, calibration, units):
+        yield _done(step, subject)
+
+
+def _density(subject: Subject) -> Iterator[Check]:
+    yield support(subject)
+    found = integral(subject)
+    yield found.check
+    yield from agreement(subject, found)
+
+
+def _done(step: Step, subject: Subject) -> list[Check]:
+    """The checks of a step, or why there are none."""
+    found: list[Check] = []
+    name = step.__name__.strip("_").replace("_", " ")
+    try:
+        for check in step(subject):
+            found.append(check)
+    except OutOfTimeError:
+        why = f"there was too little time in a budget of {subject.budget:.0f} s."
+        found.append(unchecked(name, "", why))
+    except (InputError, FitError) as error:
+        found.append(unchecked(name, "", str(error)))
+    return found

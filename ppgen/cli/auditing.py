@@ -1,0 +1,83 @@
+"""`ppgen audit`: whether what a saved run says of itself is so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from .options import Out, Run, Seed, read_data
+from .output import check_output, print_quietly, say, write_table
+
+_FIGURES = (".png", ".svg")
+
+
+def audit(
+    run: Run,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="Rows that the model was not fitted to: a file, a folder of images, or a "
+            "built-in name, of which the held-out tenth is taken.",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[str, typer.Option(help="A duration that the checks end within.")] = "60s",
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the checks here: a .png or .svg."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 also where rows do not fit the model.")
+    ] = False,
+    seed: Seed = 0,
+    output: Out = None,
+) -> None:
+    """Check what a model claims: that its density integrates to one, its samples are of that
+    density, bounds keep their order, conditionals agree with the joint, errors hold, and more.
+
+    Prints what each check found, what it rules out, or why nothing could be said. Exits with 1
+    where a claim is refuted, which happens by chance to 1 % of faultless models.
+    """
+    check_output(output)
+    _check_figure(figure)
+    from ..analysis.audit import audit as run_audit
+    from ..models import registry
+
+    estimator = registry.load(run)
+    rows = None if data is None else read_data(data, estimator.schema_)
+    found = run_audit(estimator, rows, budget=budget, random_state=seed)
+    _show(found, output)
+    if figure is not None:
+        from ..artifact import write_bytes
+        from ..plotting.style import png, svg
+
+        drawn = found.plot()
+        picture = png(drawn) if figure.suffix.lower() == ".png" else svg(drawn, "audit", "Audit")
+        write_bytes(figure, picture if isinstance(picture, bytes) else picture.encode())
+    if not found.ok or (strict and found.of("misfit")):
+        raise typer.Exit(1)
+
+
+def _show(found: Any, output: Path | None) -> None:
+    import sys
+
+    if output is None and sys.stdout.isatty():
+        print_quietly(str(found))
+        return
+    write_table(found.columns(), output)
+    say(found.summary())
+
+
+def _check_figure(figure: Path | None) -> None:
+    if figure is None:
+        return
+    if figure.suffix.lower() not in _FIGURES:
+        raise InputError(
+            f"the figure {figure} ends in {figure.suffix or 'nothing'}; expected "
+            f"{' or '.join(_FIGURES)}."
+        )
+    if not figure.parent.is_dir():
+        raise InputError(f"the figure's folder {figure.parent} does not exist; make it first.")

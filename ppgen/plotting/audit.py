@@ -1,0 +1,61 @@
+"""An audit at a glance: how far each statistic is from its claim, in units of how far it may be."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from .axis import shortened
+from .style import ACCENT, MUTED, RULE, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..analysis.audit import Audit, Check
+
+_WRONG = "#b3261e"
+_COLOURS = {"holds": ACCENT, "refuted": _WRONG, "misfit": _WRONG, "not checked": RULE}
+_MOST = 1e3
+
+
+def plot_audit(audit: Audit) -> Figure:
+    """The checks of an audit, a line each.
+
+    A dot left of the dashed line holds; filled red refutes a claim, hollow red is a misfit with the
+    rows given. Where nothing could be checked it says so.
+
+    Args:
+        audit: what `ppgen.audit` returned.
+    """
+    with styled():
+        made = figure(5.6, 0.6 + 0.24 * max(len(audit), 3))
+        axes = made.subplots()
+        for place, check in enumerate(audit):
+            colour, far = _COLOURS[check.status], _distance(check)
+            if check.status == "not checked":
+                axes.text(0.0, place, "not checked", color=MUTED, va="center", fontsize=8)
+                continue
+            face = "none" if check.status == "misfit" else colour
+            axes.plot([0, far], [place, place], color=colour, linewidth=1.0, alpha=0.5)
+            axes.plot(far, place, "o", color=colour, markerfacecolor=face, markersize=4.5)
+        axes.axvline(1.0, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.set_xscale("symlog", linthresh=1.0)
+        axes.set_xlim(-0.03, max(2.0, 1.3 * max(map(_distance, audit), default=1.0)))
+        axes.set_yticks(range(len(audit)), [shortened(c.name, 28) for c in audit])
+        axes.set_ylim(len(audit) - 0.4, -0.6)
+        axes.set_xlabel("distance from the claim, as a multiple of its limit")
+        refuted = len(audit.of("refuted"))
+        said = f"{refuted} of {len(audit)} claims refuted" if refuted else "no claim is refuted"
+        axes.set_title(shortened(f"{audit.model}: {said}", 60), parse_math=False)
+    return made
+
+
+def _distance(check: Check) -> float:
+    """|statistic - expected| / limit: 0 where nothing was measured."""
+    off = abs(check.statistic - check.expected)
+    if check.status == "not checked" or math.isnan(off):
+        return 0.0 if check.status in ("not checked", "holds") else _MOST
+    if not check.limit > 0:
+        return 0.0 if off == 0 else _MOST
+    ratio = min(off / check.limit, _MOST)
+    return min(ratio, 1.0) if check.status == "holds" else max(ratio, 1.0)
