@@ -1,6 +1,6 @@
 """Are the model's samples those of its density?
 
-Three consequences of "x ~ p", each exact:
+Two consequences of "x ~ p", each exact:
 
 - Means: for any f, the mean of f over samples is E_q[w f] / E_q[w] over weighted rows of the cover.
   f runs over each coordinate and its square, products of pairs, levels, and random Fourier features
@@ -8,29 +8,23 @@ Three consequences of "x ~ p", each exact:
 - Probability integral: F_j(u_j) is uniform, F_j the distribution function of column j by the
   density (from the grid of one or two columns, or from weighted rows). Kolmogorov and Smirnov's
   test, the largest over columns.
-- Shifts: E_p[(p(x + delta) + p(x - delta)) / 2 p(x)] = 1 for any delta, since a shifted density
-  integrates to one too. Needs no normalisation and no cover, so it holds in any dimension; it sees
-  samples that are wider or narrower than the density, and tests exact densities only, as a noisy p
-  in the denominator biases the ratio.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import chdtrc, ndtr
 from scipy.stats import kstwo, kstwobign
 
-from ...errors import InputError
-from ...inference.importance import summarise
 from .coordinates import Places
-from .findings import Check, measured, statistical, two_sided, unchecked
-from .normalisation import Grid, Integral
+from .findings import Check, measured, statistical, unchecked
+from .normalisation import Cells, Grid, Integral
 from .weighing import Weighted
 
 if TYPE_CHECKING:
@@ -38,13 +32,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _FOURIER, _PAIRS, _LEAST = 40, 15, 40.0
-_DIRECTIONS, _SHIFTED = 8, 2000
-_MOST_LEVELS = 12
-_MOST_SPREAD = 0.5  # of log ratios, at which a shift is as long as it should be
-_MOST_KHAT = 0.4  # of ratios whose mean is taken
+_MOST_LEVELS, _MOST_NODES = 12, 60_000
 _MEANS = "samples have the density's means"
 _PIT = "the samples' probability integrals by the density are uniform"
-_SHIFT = "the density shifted has the same mass, by the samples"
 
 
 def support(subject: Subject) -> Check:
@@ -63,13 +53,25 @@ def support(subject: Subject) -> Check:
 
 def agreement(subject: Subject, found: Integral) -> Iterator[Check]:
     """Samples against weighted rows or a grid."""
+    if found.cells is not None:
+        yield _cells(subject, found.cells)
+        return
     if found.weighted is None and found.grid is None:
         yield unchecked("samples", _MEANS, found.check.why)
         return
     drawn = subject.coordinates.places(subject.drawn, subject.rng(12))
-    if found.weighted is not None:
+    weighted = found.weighted
+    if found.grid is not None and len(found.grid.weighted.log_w) <= _MOST_NODES:
+        weighted = found.grid.weighted
+    if weighted is not None:
         features = Features.fit(drawn, subject.coordinates.n_levels, subject.rng(13))
-        yield _means(found.weighted, drawn, features)
+        f, w = features(weighted.places), weighted.shares
+        spread = weighted.noise.variance(w[:, None] * (f - w @ f))
+        if found.grid is None:  # rows were drawn; nodes are where they are
+            spread = spread + (w**2) @ (f - w @ f) ** 2
+        how = f"{len(drawn)} samples against {len(w)} weighted "
+        how += "rows" if found.grid is None else "nodes"
+        yield same_means("samples", _MEANS, (f, w, spread), features(drawn), how)
     yield from _integrals(found, drawn)
 
 
@@ -108,25 +110,53 @@ class Features:
         first = None
         for codes, size in zip(at.codes.T, self.n_levels, strict=True):
             own = (codes[:, None] == np.arange(min(size, _MOST_LEVELS))).astype(np.float64)
-            found += [own, own * numbers[:, :1]]
+            found += [own, own * numbers[:, :1]] if numbers.shape[1] else [own]
             if first is not None:
                 found.append((first[:, :, None] * own[:, None, :]).reshape(len(own), -1))
             first = own if first is None else first
         return np.concatenate(found, axis=1)
 
 
-def _means(weighted: Weighted, drawn: Places, features: Features) -> Check:
-    w = np.exp(weighted.log_w - weighted.log_w.max())
-    how = f"{len(drawn)} samples against {len(w)} weighted rows"
-    return same_means(
-        "samples", _MEANS, features(weighted.places), w / w.sum(), features(drawn), how
+def _cells(subject: Subject, cells: Cells) -> Check:
+    """Counts of samples against the masses of all cells, by Pearson's test."""
+    drawn = subject.coordinates.places(subject.drawn, subject.rng(12)).codes
+    sizes = np.maximum(cells.codes.max(axis=0, initial=0) + 1, 1)
+    number = np.ravel_multi_index(tuple(drawn.T), tuple(sizes))
+    n, k = len(drawn), len(cells.mass)
+    counts = np.bincount(number, minlength=k).astype(np.float64)
+    mass, spread = cells.mass / cells.mass.sum(), cells.stderr / cells.mass.sum()
+    often = n * mass >= 5
+    observed = np.append(counts[often], counts[~often].sum())
+    expected = np.append(n * mass[often], n * mass[~often].sum())
+    variance = expected + (n * np.append(spread[often], np.hypot.reduce(spread[~often]))) ** 2
+    kept = (variance > 0) | (observed > 0)
+    with np.errstate(divide="ignore"):
+        total = float(((observed - expected)[kept] ** 2 / variance[kept]).sum())
+    free = max(int(kept.sum()) - 1, 1)
+    return statistical(
+        "samples",
+        "samples fall into the cells of the table by their mass",
+        math.sqrt(total / free),
+        1.0,
+        float(chdtrc(free, total)),
+        resolution=1 / math.sqrt(2 * free),
+        what="deviations {} of their size larger than chance makes them",
+        why=f"root mean square deviate of {int(kept.sum())} cells, {n} samples",
     )
 
 
-def same_means(name: str, claim: str, f: Floats, w: Floats, g: Floats, how: str) -> Check:
-    """Whether functions f (n, F) of rows with shares w and g (m, F) of others have one mean."""
+def same_means(
+    name: str, claim: str, weighted: tuple[Floats, Floats, Floats], g: Floats, how: str
+) -> Check:
+    """Whether functions of two sets of rows have one mean.
+
+    Args:
+        weighted: functions f (n, F) of rows, their shares (n,), and (F,) the variance of w @ f.
+        g: (m, F) the functions of draws.
+    """
+    f, w, variance = weighted
     mean = w @ f
-    spread = (w**2) @ (f - mean) ** 2 + g.var(axis=0, ddof=1) / len(g)
+    spread = variance + g.var(axis=0, ddof=1) / len(g)
     # A mean over few rows, of a rare level, is no normal deviate.
     least = min(len(g), 1 / float(w @ w))
     rows = np.minimum(w @ (f != 0), (g != 0).mean(axis=0)) * least
@@ -162,7 +192,10 @@ def _integrals(found: Integral, drawn: Places) -> Iterator[Check]:
             distances.append(_of_weights(found.weighted, j, drawn.lines[:, j]))
             sizes.append(1 / (1 / len(drawn) + 1 / found.weighted.ess))
     worst, n = max(distances), min(sizes)
-    slack = 0.003 if found.grid is not None else 0.0
+    slack = 0.003
+    if found.weighted is not None:
+        w = found.weighted.shares[:, None]
+        slack = 3 * math.sqrt(float(found.weighted.noise.variance(w)[0]))
     over = max(worst - slack, 0.0)
     p = kstwo.sf(over, len(drawn)) if found.grid is not None else kstwobign.sf(over * math.sqrt(n))
     how = "quadrature" if found.grid is not None else "weighted rows"
@@ -194,82 +227,9 @@ def _of_weights(weighted: Weighted, j: int, u: Floats) -> float:
     """Distance of two distribution functions, one of weighted rows."""
     v = weighted.places.lines[:, j]
     order = np.argsort(v)
-    w = np.exp(weighted.log_w - weighted.log_w.max())[order]
-    below = np.concatenate([[0.0], np.cumsum(w) / w.sum()])
+    below = np.concatenate([[0.0], np.cumsum(weighted.shares[order])])
     u = np.sort(u)
     at = np.concatenate([u, v])
     ours = np.searchsorted(u, at, side="right") / len(u)
     theirs = below[np.searchsorted(v[order], at, side="right")]
     return float(np.abs(ours - theirs).max())
-
-
-def shifts(subject: Subject) -> Iterator[Check]:
-    """Samples against the density shifted to and fro, of exact densities."""
-    name = "shift"
-    if subject.claims == "lower_bound":
-        return
-    try:
-        coordinates = subject.coordinates
-        if not coordinates.lines:
-            return
-        if subject.model.codec_.dequantised:
-            raise InputError("cells are filled with noise, which biases ratios of densities.")
-        n = subject.affordable(subject.share(0.1) / (2 * _DIRECTIONS), _SHIFTED)
-        places = coordinates.places(subject.drawn, subject.rng(14)).take(slice(0, n))
-        base = _at(subject, places)
-        directions = _directions(places, subject.rng(15))
-        found = [_ratio(subject, places, base, direction) for direction in directions]
-        found = [r for r in found if not summarise(np.log(r)[None]).khat[0] > _MOST_KHAT]
-        if not found:
-            raise InputError("ratios of shifted densities have tails too heavy for a mean.")
-    except InputError as error:
-        yield unchecked(name, _SHIFT, str(error))
-        return
-    means = np.array([r.mean() for r in found])
-    errors = np.array([r.std(ddof=1) for r in found]) / math.sqrt(n)
-    p = [two_sided(m - 1, s, 1e-3) for m, s in zip(means, errors, strict=True)]
-    worst = int(np.argmin(p))
-    yield statistical(
-        name,
-        _SHIFT,
-        float(means[worst]),
-        1.0,
-        min(1.0, len(p) * p[worst]),
-        stderr=float(errors[worst]),
-        slack=1e-3,
-        what="a mean ratio that is off by {}; half that share of a variance at its scale",
-        why=f"the worst of {len(p)} directions, {n} samples",
-    )
-
-
-def _directions(places: Places, rng: np.random.Generator) -> Floats:
-    """(k, d) shifts: along columns, and along draws' differences, which follow their shape."""
-    d = places.lines.shape[1]
-    scale = places.lines.std(axis=0)
-    along = np.diag(scale)[rng.permutation(d)[: _DIRECTIONS // 2]]
-    pairs = rng.integers(len(places), size=(2, _DIRECTIONS // 2))
-    between = places.lines[pairs[0]] - places.lines[pairs[1]]
-    return np.asarray(0.5 * np.concatenate([along, between]))
-
-
-def _ratio(subject: Subject, places: Places, base: Floats, direction: Floats) -> Floats:
-    """(n,) mean ratios to and fro, of a shift that is halved until ratios vary little."""
-    few = places.take(slice(0, 200))
-    for _ in range(12):
-        log_ratio = _at(subject, _moved(few, direction)) - base[: len(few)]
-        if np.isfinite(log_ratio).all() and log_ratio.std() <= _MOST_SPREAD:
-            break
-        direction = direction / 2
-    to, fro = (_at(subject, _moved(places, s * direction)) - base for s in (1.0, -1.0))
-    return np.asarray(0.5 * (np.exp(to) + np.exp(fro)))
-
-
-def _moved(places: Places, by: Floats) -> Places:
-    return replace(places, lines=places.lines + by)
-
-
-def _at(subject: Subject, places: Places) -> Floats:
-    """(n,) log density over the coordinates."""
-    rows, log_slope, far = subject.coordinates.rows(places)
-    values = subject.log_density(rows).values + log_slope
-    return np.asarray(np.where(far, -np.inf, values))

@@ -9,8 +9,8 @@ that made them gives (bidirectional Monte Carlo). Each step is judged over rows,
 independent of each other's, by the mean of paired differences.
 
 References: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016,
-https://arxiv.org/abs/1509.00519; Grosse, Ancha and Roy, "Measuring the reliability of MCMC inference
-with bidirectional Monte Carlo", 2016, https://arxiv.org/abs/1606.02275.
+https://arxiv.org/abs/1509.00519; Grosse, Ancha and Roy, "Measuring the reliability of MCMC
+inference with bidirectional Monte Carlo", 2016, https://arxiv.org/abs/1606.02275.
 """
 
 from __future__ import annotations

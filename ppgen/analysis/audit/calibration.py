@@ -2,8 +2,7 @@
 
 If rows x_i came from the density, the place of each of their values among the model's samples would
 be uniform, column by column (the probability integral transform), and so would that of log p(x_i)
-among the samples' log densities, which sees what no single column shows. Both are tests of two
-samples: Kolmogorov and Smirnov's, of levels Pearson's.
+among the samples' log densities, which sees what no single column shows (see `ppgen.goodness`).
 
 A failure says that the rows are not of this density. No density of real rows is theirs to the last
 digit, and with enough rows every model fails; so it is called a misfit and refutes nothing.
@@ -17,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2_contingency, ks_2samp
 
 from ...data import Dataset, as_dataset
-from ...data.schema import CONTINUOUS, DISCRETE, Column
 from ...data.values import is_gap
+from ...goodness import pit_by_column, pit_joint
+from ..features import Features
 from .findings import Check, statistical, unchecked
 
 if TYPE_CHECKING:
     from .subject import Subject
 
 Floats = NDArray[np.float64]
-_MOST_ROWS, _FEWEST, _LEAST_EXPECTED = 2000, 20, 5.0
+_MOST_ROWS, _FEWEST = 2000, 20
 _NAMES = ("calibration by column", "calibration, joint")
 _COLUMNS = "each column of the rows given is distributed as the model's samples"
 _JOINT = "the rows given are as likely as the model's samples"
@@ -61,55 +60,25 @@ def calibration(subject: Subject) -> Iterator[Check]:
 
 
 def _by_column(subject: Subject, rows: Dataset, drawn: Dataset) -> Iterator[Check]:
-    found: dict[str, tuple[float, float, float]] = {}
-    rng = subject.rng(52)
-    for column in rows.schema.columns:
-        if column.kind in (*CONTINUOUS, *DISCRETE):
-            each = _column(column, rows.columns[column.name], drawn.columns[column.name], rng)
-            if each is not None:
-                found[column.name] = each
-    if not found:
+    features = Features.fit(drawn)
+    levels = [not f.is_ordered for f in features.columns]
+    sets = (features.table(rows), features.table(drawn))
+    found = pit_by_column(*sets, int(subject.rng(52).integers(2**31 - 1)), levels=levels)
+    seen = [(u, f.name) for u, f in zip(found, features.columns, strict=True) if u.n >= _FEWEST]
+    if not seen:
         return
-    worst = min(found, key=lambda name: found[name][0])
-    p, distance, fewest = found[worst]
+    worst, name = min(seen, key=lambda pair: pair[0].p_value)
     yield statistical(
         _NAMES[0],
         _COLUMNS,
-        distance,
+        worst.statistic,
         0.0,
-        min(1.0, len(found) * p),
-        resolution=0.6 / math.sqrt(fewest),
+        min(1.0, len(seen) * worst.p_value),
+        resolution=0.6 * math.sqrt(1 / worst.n + 1 / len(drawn)),
         what="distribution functions that are {} apart",
-        why=f"the worst of {len(found)} columns is {worst!r}, {len(rows)} rows",
+        why=f"the worst of {len(seen)} columns is {name!r}, {len(rows)} rows",
         of_fit=True,
     )
-
-
-def _column(
-    column: Column, given: NDArray[Any], drawn: NDArray[Any], rng: np.random.Generator
-) -> tuple[float, float, float] | None:
-    """p, the largest difference of shares, and effective rows; None where too little is known."""
-    given, drawn = given[~is_gap(given)], drawn[~is_gap(drawn)]
-    if len(given) < _FEWEST or len(drawn) < _FEWEST:
-        return None
-    size = 1 / (1 / len(given) + 1 / len(drawn))
-    if column.kind in DISCRETE:
-        counts = np.array([[np.sum(v == level) for level in column.levels] for v in (given, drawn)])
-        kept = counts.sum(axis=0) * len(given) / counts.sum() >= _LEAST_EXPECTED
-        counts = np.column_stack([counts[:, kept], counts[:, ~kept].sum(axis=1)])
-        counts = counts[:, counts.sum(axis=0) > 0]
-        if counts.shape[1] < 2:
-            return None
-        shares = counts / counts.sum(axis=1, keepdims=True)
-        p = float(chi2_contingency(counts, correction=False).pvalue)
-        return p, float(np.abs(shares[0] - shares[1]).max()), size
-    a, b = given.astype(np.float64), drawn.astype(np.float64)
-    width = 1.0 if column.kind == "count" else column.width
-    if width:  # ties are broken at random: the test is of continuous values
-        a = a + width * (rng.random(len(a)) - 0.5)
-        b = b + width * (rng.random(len(b)) - 0.5)
-    test = ks_2samp(a, b, method="asymp")
-    return float(test.pvalue), float(test.statistic), size
 
 
 def _joint(subject: Subject, rows: Dataset, drawn: Dataset, y: Any) -> Iterator[Check]:
@@ -131,14 +100,14 @@ def _joint(subject: Subject, rows: Dataset, drawn: Dataset, y: Any) -> Iterator[
         return np.asarray(subject.model.log_density(data.take(which), of).values)
 
     given, own = scored(rows, kept), scored(drawn, others)
-    test = ks_2samp(given, own, method="asymp")
+    test = pit_joint(given, own, int(subject.rng(53).integers(2**31 - 1)))
     gain = float(np.mean(given) - np.mean(own))
     yield statistical(
         name,
         _JOINT,
-        float(test.statistic),
+        test.statistic,
         0.0,
-        float(test.pvalue),
+        test.p_value,
         resolution=0.6 * math.sqrt(1 / len(given) + 1 / len(own)),
         what="distribution functions of log density that are {} apart",
         why=f"{len(given)} rows, {gain:+.3g} nats a row from the samples on average",

@@ -100,7 +100,8 @@ def _given(subject: Subject, model: Any, rows: Dataset, names: list[str]) -> Ite
     features = Features.fit(by_rest, coordinates.n_levels, subject.rng(44))
     f, g = features(by_rest), features(by_given)
     how = f"{len(g)} rows with {len(known)} columns held against {len(f)} of the conditional"
-    yield same_means("given", _GIVEN, f, np.full(len(f), 1 / len(f)), g, how)
+    shares = np.full(len(f), 1 / len(f))
+    yield same_means("given", _GIVEN, (f, shares, f.var(axis=0, ddof=1) / len(f)), g, how)
 
 
 def gaps(subject: Subject) -> Iterator[Check]:

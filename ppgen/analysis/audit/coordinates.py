@@ -6,18 +6,24 @@ an angle. A density of rows integrates to one over v, so that over the coordinat
 
     p_u(u) = p_v(v) |dv/du|.
 
+A value with a mass of its own (an atom) is a level beside "none of them"; such a row has no place
+on the line, and is given one at random, by a density r(u) that its own is multiplied with: the sum
+of masses is then the integral of a density again.
+
 Where values are rounded, a row stands for its cell: v is rounded to the grid before it is scored,
 and the sum over cells of density times width is the integral over v.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
+from scipy.stats import t
 
 from ...data import Codec, Dataset, as_dataset
 from ...data.schema import CONTINUOUS, DISCRETE, Column, Schema
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _EDGE = 2.0**-41  # of an interval's length: a value on the bound stands so far inside
+_NU = 4.0  # degrees of freedom of r
 _FAR = 500.0  # |u| beyond which exp overflows, or nothing is
 
 
@@ -44,6 +51,13 @@ class Places:
     def take(self, rows: Any) -> Places:
         return Places(self.lines[rows], self.angles[rows], self.codes[rows])
 
+    @classmethod
+    def joined(cls, parts: Sequence[Places]) -> Places:
+        """The rows of one after those of another."""
+        return cls(
+            *(np.concatenate([getattr(p, f) for p in parts]) for f in ("lines", "angles", "codes"))
+        )
+
 
 @dataclass(frozen=True)
 class Line:
@@ -51,6 +65,21 @@ class Line:
 
     column: Column
     origin: float
+    middle: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def atoms(self) -> Floats:
+        """Values with a mass of their own."""
+        return np.array(self.column.atoms, dtype=np.float64)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Floats:
+        """(n,) places of rows that have none, by r."""
+        return self.middle + self.scale * rng.standard_t(_NU, n)
+
+    def log_r(self, u: Floats) -> Floats:
+        """(n,) log r."""
+        return np.asarray(t.logpdf(u, _NU, self.middle, self.scale))
 
     @property
     def gridded(self) -> bool:
@@ -64,10 +93,10 @@ class Line:
             v = values + u
         elif column.width is not None:
             low, high = values - column.width / 2, values + column.width / 2
-            low, high = np.maximum(low, self._bounds[0]), np.minimum(high, self._bounds[1])
+            low, high = np.maximum(low, self.bounds[0]), np.minimum(high, self.bounds[1])
             v = low + (high - low) * u
         if column.kind == "interval":
-            a, b = self._bounds
+            a, b = self.bounds
             share = np.clip((v - a) / (b - a), _EDGE, 1 - _EDGE)
             return np.asarray(np.log(share) - np.log1p(-share))
         return np.log(v) if self._logarithmic else v
@@ -76,7 +105,7 @@ class Line:
         """(n,) values at coordinates, on their grid, and log |dv/du|."""
         column = self.column
         if column.kind == "interval":
-            low, high = self._bounds
+            low, high = self.bounds
             v = np.where(u < 0, low + (high - low) * expit(u), high - (high - low) * expit(-u))
             slope = np.log(high - low) + log_expit(u) + log_expit(-u)
         elif self._logarithmic:
@@ -94,7 +123,7 @@ class Line:
         return self.column.kind in ("positive", "count")
 
     @property
-    def _bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[float, float]:
         if self.column.kind == "interval":
             assert self.column.lower is not None
             assert self.column.upper is not None
@@ -129,8 +158,7 @@ class Coordinates:
             elif column.kind in DISCRETE:
                 levels.append(column)
             else:
-                known = values[np.isfinite(values)]
-                lines.append(Line(column, float(known[0]) if len(known) else 0.0))
+                lines.append(_line(column, np.asarray(values, dtype=np.float64)))
         return cls(model.schema_, tuple(lines), tuple(circles), tuple(levels), fixed, sampled)
 
     @property
@@ -140,8 +168,14 @@ class Coordinates:
         return wide or any(line.gridded for line in self.lines)
 
     @property
+    def atomic(self) -> tuple[int, ...]:
+        """The lines whose columns have atoms; theirs are the last codes."""
+        return tuple(j for j, line in enumerate(self.lines) if line.column.atoms)
+
+    @property
     def n_levels(self) -> tuple[int, ...]:
-        return tuple(len(c.levels) for c in self.levels)
+        own = tuple(len(c.levels) for c in self.levels)
+        return own + tuple(1 + len(self.lines[j].column.atoms) for j in self.atomic)
 
     def places(self, data: Dataset, rng: np.random.Generator) -> Places:
         """Where complete rows stand; rounded values anywhere in their cells."""
@@ -155,10 +189,16 @@ class Coordinates:
             values = np.asarray(data.columns[circle.name], dtype=np.float64)
             values = values + (circle.width or 0.0) * rng.uniform(-0.5, 0.5, n)
             angles[:, j] = 2 * np.pi * values / (circle.period or 1.0) % (2 * np.pi)
-        codes = np.empty((n, len(self.levels)), dtype=np.intp)
+        codes = np.zeros((n, len(self.n_levels)), dtype=np.intp)
+        for k, j in enumerate(self.atomic, start=len(self.levels)):
+            values = np.asarray(data.columns[self.lines[j].column.name], dtype=np.float64)
+            for i, atom in enumerate(self.lines[j].atoms):
+                codes[values == atom, k] = i + 1
+            at = codes[:, k] > 0
+            lines[at, j] = self.lines[j].draw(int(at.sum()), rng)
         for j, column in enumerate(self.levels):
-            code = {level: k for k, level in enumerate(column.levels)}
-            codes[:, j] = [code[v] for v in data.columns[column.name].tolist()]
+            code_of = {level: k for k, level in enumerate(column.levels)}
+            codes[:, j] = [code_of[v] for v in data.columns[column.name].tolist()]
         return Places(lines, angles, codes)
 
     def rows(self, places: Places) -> tuple[Dataset, Floats, NDArray[np.bool_]]:
@@ -169,8 +209,20 @@ class Coordinates:
         for j, line in enumerate(self.lines):
             u = places.lines[:, j]
             far |= ~(np.abs(u) < (_FAR if line.column.kind != "real" else 1e30))
-            u = np.where(far, 0.0, u)
-            columns[line.column.name], slope = line.value(u)
+            values, slope = line.value(np.where(far, line.middle, u))
+            # By rounding a value may be on a bound, so near to which nothing is, or be an atom,
+            # whose cell it is.
+            out = np.isin(values, line.atoms)
+            if line.column.kind == "interval" and not line.gridded:
+                out |= np.isin(values, line.bounds)
+            values = np.where(out, line.value(np.full(1, line.middle))[0], values)
+            if line.column.atoms:
+                code = places.codes[:, len(self.levels) + self.atomic.index(j)]
+                values = np.where(code > 0, line.atoms[code - 1], values)
+                slope = np.where(code > 0, line.log_r(u), slope)
+                out &= code == 0
+            far |= out
+            columns[line.column.name] = values
             log_slope += slope
         for j, circle in enumerate(self.circles):
             columns[circle.name] = self._angle(circle, places.angles[:, j])
@@ -194,3 +246,15 @@ class Coordinates:
         if circle.width is not None:
             v = known[0] + np.round((v - known[0]) / circle.width) * circle.width
         return np.asarray(start + (v - start) % period)
+
+
+def _line(column: Column, values: Floats) -> Line:
+    """A line, with the middle and the spread of where values without a mass stand."""
+    plain = values[np.isfinite(values) & ~np.isin(values, column.atoms)]
+    if not len(plain):
+        return Line(column, 0.0)
+    line = Line(column, float(plain[0]))
+    if not column.atoms:
+        return line
+    low, middle, high = np.quantile(line.place(plain, np.full(len(plain), 0.5)), [0.16, 0.5, 0.84])
+    return Line(column, float(plain[0]), float(middle), float(max(0.5 * (high - low), 1e-12)))

@@ -133,7 +133,7 @@ class Cover:
             middle = 0.5 * (low + high)
             below = self.marginal(j, middle)[0] < share
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return 0.5 * (low + high)
+        return np.asarray(0.5 * (low + high))
 
     def _log_prob(self, at: Places) -> Floats:
         d = at.lines.shape[1]

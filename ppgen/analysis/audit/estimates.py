@@ -78,7 +78,9 @@ def _usable(density: LogDensity) -> NDArray[np.bool_]:
 def _moved(rows: Dataset, copies: int) -> Dataset | None:
     """Rows (copies, n) with a free column moved by 1, 2, ... units in the last place."""
     for column in rows.schema.continuous:
-        if column.width is not None or column.kind == "count" or column.dtype == "float32":
+        if column.width is not None or column.kind == "count" or column.atoms:
+            continue
+        if column.dtype == "float32":
             continue
         several = rows.take(np.tile(np.arange(len(rows)), copies))
         columns = dict(several.columns)

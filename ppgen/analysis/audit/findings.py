@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import ndtri
 
+from ...goodness import holm
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -124,13 +126,10 @@ def unchecked(name: str, claim: str, why: str) -> Check:
 
 
 def decide(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:
-    """The checks with the status of the random ones set by Holm's method, family-wise at
-    `level`.""" random = [i for i, c in enumerate(checks) if not math.isnan(c.p_value)]
-    m, refuted = len(random), set()
-    for place, i in enumerate(sorted(random, key=lambda i: checks[i].p_value)):
-        if checks[i].p_value > level / (m - place):
-            break
-        refuted.add(i)
+    """The checks, the status of the random ones set by Holm's method, family-wise at `level`."""
+    random = [i for i, c in enumerate(checks) if not math.isnan(c.p_value)]
+    adjusted = dict(zip(random, holm([checks[i].p_value for i in random]), strict=True))
+    m = len(random)
     z = float(-ndtri(level / (2 * m))) if m else math.nan
     found = list(checks)
     for i in random:
@@ -142,7 +141,7 @@ def decide(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:
             checks[i],
             limit=float(slack) + z * scale,
             rules_out=what.format(f"{size:.2g}"),
-            status=worst if i in refuted else "holds",
+            status=worst if adjusted[i] <= level else "holds",
         )
     return tuple(found)
 

@@ -13,7 +13,6 @@ levels are summed. Otherwise by importance samples (see `weighing`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ from ...errors import InputError
 from .coordinates import Places
 from .cover import Cover
 from .findings import Check, one_sided, statistical, two_sided, unchecked
-from .weighing import Weighted, weigh
+from .weighing import Noise, Weighted, weigh
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -34,7 +33,7 @@ Floats = NDArray[np.float64]
 NAME = "integral"
 _ROUNDING = 1e-4  # densities in single precision, summed
 _TRUNCATION = 8e-3  # the largest doubt of a quadrature that is used
-_NEIGHBOURS = (1.0, 0.08)  # shares of the draws that shape a kernel: wide, else narrow
+_NEIGHBOURS = (1.0, 0.1, 0.01)  # shares of the draws that shape a kernel: wide, else narrow
 _BIAS = 2e-3  # of a mean of weights, beside its standard error
 _MOST_CELLS, _NODES = 20_000, {1: 1203, 2: 81}
 
@@ -44,26 +43,36 @@ class Grid:
     """A density on a grid of one or two lines.
 
     Attributes:
-        nodes: places on each line.
+        weighted: the nodes, each with the log of its mass.
         mass: probability of each cell, over the levels.
         doubt: how far the rule is from itself on a third of the nodes.
         stderr: of the sum, by what is random in the density.
     """
 
-    nodes: tuple[Floats, ...]
+    weighted: Weighted
     mass: Floats
     doubt: float
     stderr: float
 
 
 @dataclass(frozen=True)
+class Cells:
+    """All cells of a table without continuous columns: codes, masses, and errors of these."""
+
+    codes: NDArray[np.intp]
+    mass: Floats
+    stderr: Floats
+
+
+@dataclass(frozen=True)
 class Integral:
-    """What was integrated: a grid, weighted rows, or neither."""
+    """What was integrated: a grid, weighted rows, all cells of a table, or nothing."""
 
     check: Check
     cover: Cover | None = None
     grid: Grid | None = None
     weighted: Weighted | None = None
+    cells: Cells | None = None
 
 
 def integral(subject: Subject) -> Integral:
@@ -75,7 +84,7 @@ def integral(subject: Subject) -> Integral:
         d, circles = len(coordinates.lines), len(coordinates.circles)
         cells = math.prod(coordinates.n_levels)
         if not d and not circles and cells <= _MOST_CELLS:
-            return Integral(_summed(subject, claim, bound, cells))
+            return _summed(subject, claim, bound, cells)
         seconds = subject.share(0.25)
         if 1 <= d <= 2 and not circles and not coordinates.gridded:
             found = _quadrature(subject, claim, bound, seconds)
@@ -87,7 +96,8 @@ def integral(subject: Subject) -> Integral:
     if sampled.doubt():
         return Integral(unchecked(NAME, claim, sampled.doubt()), cover)
     w = np.exp(sampled.log_w)
-    mean, stderr = float(w.mean()), float(w.std(ddof=1) / math.sqrt(len(w)))
+    noise = float(sampled.noise.variance(w[:, None] / len(w))[0])
+    mean, stderr = float(w.mean()), math.sqrt(float(w.var(ddof=1)) / len(w) + noise)
     how = f"{len(w)} rows of its cover, effective size {sampled.ess:.0f}, k-hat {sampled.khat:.2f}"
     return Integral(_judged(claim, mean, stderr, _BIAS, bound, how), cover, weighted=sampled)
 
@@ -108,17 +118,17 @@ def _judged(claim: str, value: float, stderr: float, slack: float, bound: bool, 
     )
 
 
-def _summed(subject: Subject, claim: str, bound: bool, cells: int) -> Check:
+def _summed(subject: Subject, claim: str, bound: bool, cells: int) -> Integral:
     coordinates = subject.coordinates
     codes = np.array(list(product(*map(range, coordinates.n_levels))), dtype=np.intp)
     codes = codes.reshape(cells, len(coordinates.n_levels))
     rows, _, _ = coordinates.rows(Places(np.empty((cells, 0)), np.empty((cells, 0)), codes))
     density = subject.log_density(rows)
-    mass = np.exp(density.values)
-    stderr = 0.0
-    if density.kind == "lower_bound" and density.stderr is not None:
-        stderr = math.sqrt(float(np.nansum((mass * density.stderr) ** 2)))
-    return _judged(claim, float(mass.sum()), stderr, _ROUNDING, bound, f"{cells} cells, summed")
+    mass, noise = np.exp(density.values), Noise.of(density, rows)
+    stderr = math.sqrt(float(noise.variance(mass[:, None])[0]))
+    how = f"{cells} cells, summed"
+    check = _judged(claim, float(mass.sum()), stderr, _ROUNDING, bound, how)
+    return Integral(check, cells=Cells(codes, mass, mass * noise.stderr))
 
 
 def _quadrature(subject: Subject, claim: str, bound: bool, seconds: float) -> Integral | None:
@@ -153,21 +163,21 @@ def on_grid(subject: Subject, cover: Cover, side: int) -> Grid:
     log_f = [np.log(cover.marginal(j, u)[1]) for j, u in enumerate(nodes)]
     mesh = np.stack([a.reshape(-1) for a in np.meshgrid(*nodes, indexing="ij")], axis=1)
     log_q = sum(a.reshape(-1) for a in np.meshgrid(*log_f, indexing="ij"))
-    mass, variance = np.zeros(len(mesh)), 0.0
-    for codes in _combinations(coordinates.n_levels):
-        at = Places(mesh, np.empty((len(mesh), 0)), np.tile(codes, (len(mesh), 1)))
+    parts: list[tuple[Places, Floats, Noise]] = []
+    for codes in product(*map(range, coordinates.n_levels)):
+        tiled = np.tile(np.array(codes, dtype=np.intp), (len(mesh), 1))
+        at = Places(mesh, np.empty((len(mesh), 0)), tiled)
         rows, log_slope, far = coordinates.rows(at)
         density = subject.log_density(rows)
-        each = np.where(far, 0.0, np.exp(density.values + log_slope - log_q)) / side**d
-        mass += each
-        # What an estimate over posterior draws is uncertain of is its parameters, not its sum.
-        if density.kind == "lower_bound" and density.stderr is not None:
-            variance += float(np.nansum((each * density.stderr) ** 2))
-    mass = mass.reshape((side,) * d)
+        log_w = np.where(far, -np.inf, density.values + log_slope - log_q) - d * math.log(side)
+        parts.append((at, log_w, Noise.of(density, rows)))
+    nodes_of = Weighted(
+        Places.joined([p[0] for p in parts]),
+        np.concatenate([p[1] for p in parts]),
+        Noise.joined([p[2] for p in parts]),
+    )
+    w = np.exp(nodes_of.log_w)
+    mass = w.reshape(len(parts), *(side,) * d).sum(axis=0)
+    stderr = math.sqrt(float(nodes_of.noise.variance(w[:, None])[0]))
     coarse = mass[(slice(1, None, 3),) * d].sum() * 3**d
-    return Grid(nodes, mass, abs(float(coarse - mass.sum())), math.sqrt(variance))
-
-
-def _combinations(n_levels: tuple[int, ...]) -> Iterator[NDArray[np.intp]]:
-    for codes in product(*map(range, n_levels)):
-        yield np.array(codes, dtype=np.intp)
+    return Grid(nodes_of, mass, abs(float(coarse - mass.sum())), stderr)

@@ -15,7 +15,7 @@ from ...data import as_dataset
 from ...errors import FitError, InputError
 from ...estimator import Estimator
 from ...progress import duration
-from .agreement import agreement, shifts, support
+from .agreement import agreement, support
 from .bounds import bounds
 from .calibration import calibration
 from .conditionals import conditionals, gaps
@@ -24,6 +24,7 @@ from .findings import LEVEL, Audit, Check, decide, unchecked
 from .normalisation import integral
 from .rows import rows_alone, seeds
 from .saved import saved
+from .shifting import shifts
 from .subject import OutOfTimeError, Subject
 from .units import units
 
@@ -49,8 +50,8 @@ def audit(
             calibration, and other checks look at rows that the model draws.
         y: of a conditional fit, what to condition on, one a row; checks that need no rows are of
             the density given the first.
-        budget: seconds, or a duration such as "60s", that the audit may take, or a little more. What
-            there was no time for is said.
+        budget: seconds, or a duration such as "60s", that the audit may take, or a little more.
+            What there was no time for is said.
         random_state: seed of everything random; one seed gives one audit, unless time runs out.
 
     Returns:

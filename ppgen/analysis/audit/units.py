@@ -53,7 +53,9 @@ def units(subject: Subject) -> Iterator[Check]:
     scaled = _scaled(rows, measures)
     here = _fitted(model, rows).log_density(rows).values
     there = _fitted(model, scaled).log_density(scaled).values
-    expected = len(measures) * math.log(_FACTOR)
+    # A value with a mass of its own has no unit.
+    free = sum((~np.isin(rows.columns[c.name], c.atoms)).mean() for c in measures)
+    expected = float(free) * math.log(_FACTOR)
     off = float(np.mean(there - here)) + expected
     yield measured(
         name,
@@ -85,7 +87,13 @@ def _scaled(rows: Dataset, measures: list[Column]) -> Dataset:
         return None if value is None else _FACTOR * value
 
     other = {
-        c.name: replace(c, lower=times(c.lower), upper=times(c.upper), width=times(c.width))
+        c.name: replace(
+            c,
+            lower=times(c.lower),
+            upper=times(c.upper),
+            width=times(c.width),
+            atoms=tuple(_FACTOR * a for a in c.atoms),
+        )
         for c in measures
     }
     columns = tuple(other.get(c.name, c) for c in rows.schema.columns)

@@ -11,12 +11,15 @@ estimated without bias, such as the mean weight of an importance sampler, may st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data import Dataset, row_hashes
+from ...density import LogDensity
 from ...errors import InputError
 from ...inference.importance import summarise
 from .coordinates import Places
@@ -32,11 +35,59 @@ _MOST_KHAT, _LEAST_ESS = 0.5, 150.0
 
 
 @dataclass(frozen=True)
+class Noise:
+    """What is random in the density itself, where cells are filled or latents drawn.
+
+    Equal rows have equal noise: how many places of a cell were scored makes it no smaller.
+
+    Attributes:
+        group: (n,) number of each row among the distinct ones.
+        stderr: (n,) relative standard errors of the density.
+    """
+
+    group: NDArray[np.intp]
+    stderr: Floats
+
+    @classmethod
+    def of(cls, density: LogDensity, rows: Dataset) -> Noise:
+        """That of scored rows; what an estimate over posterior draws is uncertain of is its
+        parameters, not its sum, and counts as none."""
+        group = np.unique(row_hashes(rows), return_inverse=True)[1].reshape(-1)
+        stderr = np.zeros(len(rows))
+        if density.kind == "lower_bound" and density.stderr is not None:
+            stderr = np.nan_to_num(density.stderr, nan=0.0, posinf=0.0)
+        return cls(group, stderr)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Noise]) -> Noise:
+        """That of rows after other rows, which are none of them."""
+        first = np.cumsum([0, *(int(p.group.max(initial=-1)) + 1 for p in parts)])
+        group = [p.group + k for p, k in zip(parts, first[:-1], strict=True)]
+        return cls(np.concatenate(group), np.concatenate([p.stderr for p in parts]))
+
+    def variance(self, terms: Floats) -> Floats:
+        """(F,) variances, by the noise, of sums of terms (n, F) proportional to the density."""
+        if not self.stderr.any():
+            return np.zeros(terms.shape[1])
+        scaled = terms * self.stderr[:, None]
+        summed = np.zeros((self.group.max() + 1, terms.shape[1]))
+        np.add.at(summed, self.group, scaled)
+        return np.asarray((summed**2).sum(axis=0))
+
+
+@dataclass(frozen=True)
 class Weighted:
-    """Rows of the cover, where they stand, and their log weights."""
+    """Rows of the cover, where they stand, their log weights, and what is random in these."""
 
     places: Places
     log_w: Floats
+    noise: Noise
+
+    @property
+    def shares(self) -> Floats:
+        """(n,) weights that sum to one."""
+        w = np.exp(self.log_w - self.log_w.max())
+        return np.asarray(w / w.sum())
 
     @property
     def khat(self) -> float:
@@ -82,9 +133,9 @@ def weighted(subject: Subject, cover: Cover, n: int, rng: np.random.Generator) -
     """n rows of a cover, weighed."""
     places = cover.draw(n, rng)
     rows, log_slope, far = subject.coordinates.rows(places)
-    log_p = subject.log_density(rows).values + log_slope
-    log_w = np.where(far, -np.inf, log_p - cover.log_prob(places))
-    return Weighted(places, log_w)
+    density = subject.log_density(rows)
+    log_w = np.where(far, -np.inf, density.values + log_slope - cover.log_prob(places))
+    return Weighted(places, log_w, Noise.of(density, rows))
 
 
 def _is_complete(values: NDArray[np.generic]) -> bool:
