@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .analysis.audit import audit as audit
     from .analysis.completeness import completeness as completeness
     from .analysis.continuity import continuity as continuity
+    from .analysis.crossval import cross_validate as cross_validate
     from .analysis.datatree import to_datatree as to_datatree
     from .analysis.disentangle import disentanglement as disentanglement
     from .analysis.latent_map import latent_map as latent_map
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .analysis.latents import arithmetic as arithmetic
     from .analysis.latents import interpolate as interpolate
     from .analysis.latents import traverse as traverse
+    from .analysis.loo import loo as loo
     from .analysis.reconstruction import reconstruction_error as reconstruction_error
     from .data.augment import Augment as Augment
     from .data.dataset import Dataset as Dataset
@@ -77,10 +79,12 @@ _HOME = {
     "compare": "study",
     "completeness": "analysis.completeness",
     "continuity": "analysis.continuity",
+    "cross_validate": "analysis.crossval",
     "disentanglement": "analysis.disentangle",
     "interpolate": "analysis.latents",
     "latent_map": "analysis.latent_map",
     "load": "models.registry",
+    "loo": "analysis.loo",
     "manifold": "analysis.latent_map",
     "read": "data.readers",
     "reconstruction_error": "analysis.reconstruction",

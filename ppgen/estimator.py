@@ -53,6 +53,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         trace_: the training record, a dict a step.
         posterior_: draws of the parameters, name -> (chain, draw, ...), or None.
         fit_seconds_: wall-clock seconds of the fit.
+        weighted_: whether rows had weights other than 1.
     """
 
     name: ClassVar[str]
@@ -123,6 +124,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
                 f"at least {self.capabilities.min_rows} rows. Give more rows."
             )
         weights = check_weights(sample_weight, len(data))
+        self.weighted_: bool = weights is not None and bool((weights != 1).any())
         seed = seed_of(self.random_state)
         self.schema_: Schema = data.schema
         self.container_: str = data.like
@@ -177,11 +179,11 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     # Shared plumbing
 
-    def to_datatree(self, X: Any, y: Any = None) -> Any:
+    def to_datatree(self, X: Any, y: Any = None, **more: Any) -> Any:
         """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
         from . import to_datatree
 
-        return to_datatree(self, X, y)
+        return to_datatree(self, X, y, **more)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "verdict_")

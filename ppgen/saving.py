@@ -40,6 +40,7 @@ def save_fit(estimator: Estimator, path: str | os.PathLike[str]) -> Path:
         "data": estimator.data_fingerprint_,
         "verdict": estimator.verdict_.to_json(),
         "seconds": estimator.fit_seconds_,
+        "weighted": getattr(estimator, "weighted_", False),
         "state": state,
     }
     sections = _prefixed("state.", arrays) | _prefixed("param.", param_arrays)
@@ -74,6 +75,7 @@ def load_fit(cls: type[E], run: Run) -> E:
     fit.data_fingerprint_ = body["data"]
     fit.verdict_ = Verdict.from_json(body["verdict"])
     fit.fit_seconds_ = body["seconds"]
+    fit.weighted_ = bool(body.get("weighted", False))
     fit.trace_ = run.trace
     fit.posterior_ = run.posterior or None
     fit._restore(body["state"], _section(run.arrays, "state."))

@@ -5,6 +5,7 @@
 | `posterior` | draws of the parameters, where there are any | chain, draw, its own |
 | | of a model with latents `z`: draws of q(z given x), or codes | chain, draw, row, latent |
 | `log_likelihood` | `joint`: log density of rows under each draw | chain, draw, row |
+| | `weighted`: the same times the rows' weights, where these are given | chain, draw, row |
 | `posterior_predictive` | rows drawn from the fit, by column, or `image` | chain, draw, row |
 | | where none are drawn: the rows' reconstructions | chain, draw, row |
 | `observed_data` | the rows, by column | row |
@@ -28,14 +29,16 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
+from ..checks import check_weights
 from ..context import refuse_unused
 from ..data import Dataset
 from ..errors import InputError
@@ -57,18 +60,22 @@ def to_datatree(
     X: Any,
     y: Any = None,
     *,
+    sample_weight: ArrayLike | None = None,
     num_replicates: int = 100,
     random_state: int = 0,
 ) -> DataTree:
     """An ArviZ DataTree of a fit and these rows.
 
     `arviz_stats.loo` and `compare` want the rows that were fitted; with others, `log_likelihood`
-    has their held-out log densities.
+    has their held-out log densities. Of a weighted fit they leave out a row of weight 1 by `joint`,
+    and a row of weight w, whose w copies they score at once, by `weighted`; `ppgen.loo` leaves out
+    the row and scores it alone.
 
     Args:
         estimator: fitted.
         X: rows.
         y: what they are conditioned on, one a row, where the fit is conditional.
+        sample_weight: (n,) weights the rows were fitted with, for `weighted` in `log_likelihood`.
         num_replicates: data sets as long as X to draw for `posterior_predictive`, and draws of each
             row's latents; 0 for none of the former. Fewer where they would not fit in memory.
         random_state: seed of these.
@@ -90,7 +97,7 @@ def to_datatree(
     model: Any = estimator  # what it has besides is declared
     if can.density is None and not can.latents:
         raise InputError(f"{type(estimator).__name__} has neither density nor latents to show.")
-    log_likelihood: Array | None = None
+    joint: Array | None = None
     if posterior is None:
         if can.latents and (y is not None or estimator.context_ is None):
             groups["posterior"], attrs["posterior"] = _latents(
@@ -98,7 +105,7 @@ def to_datatree(
             )
             names = {"dims": {"z": [row, "latent"]}, "coords": {}}
         if can.density is not None:
-            log_likelihood = _score(model, X, y)[None, None]
+            joint = _score(model, X, y)[None, None]
             note = "one draw, the fit itself: no posterior of parameters; loo has no meaning"
             attrs["log_likelihood"] = {"note": note}
     else:
@@ -108,10 +115,11 @@ def to_datatree(
         groups["posterior"] = {name: draws[:, ::step] for name, draws in posterior.items()}
         if model.sample_stats_:
             groups["sample_stats"] = {n: a[:, ::step] for n, a in model.sample_stats_.items()}
-        log_likelihood = _log_likelihood(estimator, data, shape, step)
+        joint = log_likelihood(estimator, data, shape, step)
         attrs["log_likelihood"] = {"thinned": step}
-    if log_likelihood is not None:
-        groups["log_likelihood"] = {"joint": log_likelihood}
+    if joint is not None:
+        groups["log_likelihood"] = {"joint": joint}
+        _weigh(estimator, groups["log_likelihood"], attrs["log_likelihood"], sample_weight)
     seen: Any = dict(data.columns) if data.images is None else np.asarray(data.images)
     groups["observed_data"], levels = _numbers(estimator, seen)
     attrs["observed_data"] = {"levels": json.dumps(levels, default=str)}
@@ -127,7 +135,7 @@ def to_datatree(
     inner = [] if data.images is None else ["channel", "height", "width"]
     tree = as_tree(
         groups,
-        {**names["dims"], "joint": [row]},
+        {**names["dims"], "joint": [row], "weighted": [row]},
         names["coords"],
         attrs,
         row=row,
@@ -141,6 +149,25 @@ def to_datatree(
         given = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else Empty()
         tree["sample_stats"] = DataTree(given.assign(record))
     return tree
+
+
+def _weigh(
+    estimator: Estimator, group: dict[str, Any], attrs: dict[str, Any], sample_weight: Any
+) -> None:
+    """Put the weighted log densities beside those of one row each, or say that there are none."""
+    joint = group["joint"]
+    weights = check_weights(sample_weight, joint.shape[-1])
+    if weights is not None:
+        with np.errstate(invalid="ignore"):
+            group["weighted"] = np.where(weights == 0, 0.0, weights * joint)
+    elif getattr(estimator, "weighted_", False) and estimator.posterior_ is not None:
+        attrs["note"] = "rows were fitted with weights, which loo by `joint` takes for 1"
+        warnings.warn(
+            "the rows were fitted with weights, which leave-one-out by this tree would take for 1; "
+            "give to_datatree the sample_weight of the fit, or call ppgen.loo.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _score(model: Any, X: Any, y: Any) -> Array:
@@ -198,7 +225,7 @@ def _about(estimator: Estimator, y: Any) -> dict[str, Any]:
     }
 
 
-def _log_likelihood(estimator: Any, data: Dataset, shape: tuple[int, ...], step: int) -> Array:
+def log_likelihood(estimator: Any, data: Dataset, shape: tuple[int, ...], step: int) -> Array:
     """(chain, draw / step, row); where columns are rounded, of the average over a row's cell."""
     chains, draws = shape
     out = np.empty((chains, len(range(0, draws, step)), len(data)))

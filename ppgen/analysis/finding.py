@@ -50,15 +50,22 @@ def finding(lines: Sequence[Ranked]) -> str:
 
 def scope(lines: Sequence[Ranked]) -> str:
     """At what level the table's decisions hold, and of what."""
-    known = [m for m in lines if m.difference is not None and m.rank is not None]
-    if not known:
+    seeds = min((m.n_seeds for m in lines if m.difference is not None), default=0)
+    if seeds == 1:
+        return _scope(lines, "these fits, on new rows; one seed tells nothing of other starts")
+    return _scope(lines, f"fits of these settings, of which {seeds} seeds are a sample")
+
+
+def scope_of_folds(lines: Sequence[Ranked], folds: int) -> str:
+    """The same where every row was held out once."""
+    shared = f"the {folds} folds share rows that are fitted to"
+    of = f"fits to {1 - 1 / folds:.0%} of such rows; {shared}, so the chance may be a little larger"
+    return _scope(lines, of)
+
+
+def _scope(lines: Sequence[Ranked], of: str) -> str:
+    if all(m.difference is None for m in lines):
         return ""
-    seeds = min(m.n_seeds for m in known)
-    of = (
-        "these fits, on new rows; one seed tells nothing of other starts"
-        if seeds == 1
-        else f"fits of these settings, of which {seeds} seeds are a sample"
-    )
     return (
         f"Decided at a level of {LEVEL:.0%} for the whole table, all pairs of models at once: of "
         f"equal models any is called behind with that chance at most. Said of {of}."

@@ -175,8 +175,13 @@ def slack(density: LogDensity) -> float:
 
 def claim(model: Sequence[Scored]) -> LogDensity:
     """What a model's densities claim over its seeds: the weakest of its kinds."""
+    return weakest([s.density for s in model])
+
+
+def weakest(densities: Sequence[LogDensity]) -> LogDensity:
+    """The first of those that claim least."""
     order = ("lower_bound", "upper_bound", "estimate", "exact")
-    return min((s.density for s in model), key=lambda d: order.index(d.kind))
+    return min(densities, key=lambda d: order.index(d.kind))
 
 
 def mean_of(values: NDArray[Any]) -> float:
