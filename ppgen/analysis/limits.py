@@ -70,7 +70,7 @@ def _pair_level(shares: Floats) -> float:
     # What most models have in common is taken off first: it would drown the differences. A
     # triangular root is exact to the rounding of each column, whatever the scale of the others.
     centred = shares - np.median(shares, axis=1, keepdims=True)
-    root = np.linalg.qr(centred, mode="r")
+    root: Floats = np.linalg.qr(centred, mode="r")  # type: ignore[assignment]
     errors = (_gaussian(len(root)) @ root).T
     norms = np.sqrt(np.square(root).sum(axis=0))
     most = np.zeros(_DRAWS)
