@@ -47,6 +47,7 @@ from .schedule import batches as batches
 from .schedule import ema_decay, rate, stderr, worth_going_on
 
 Array = NDArray[Any]
+_LOOK = 0.02
 
 
 @dataclass
@@ -83,6 +84,7 @@ class _Loop:
         self.recent: list[Array] = []  # values of the last `patience` + 1 evaluations
         self.steps = max(1, n_rows // min(settings.batch_size, n_rows))  # an epoch
         self.reserve = 0.0  # seconds that one evaluation takes
+        self.pace = 0.0  # seconds that a step takes; 0 where that is not known
         self.good = self.best = learner.state()
         self.resume()
         left = self.deadline()
@@ -96,6 +98,13 @@ class _Loop:
         if self.allowed is None or left is None:
             return 0.0
         return 1.0 - (left - self.reserve) / max(self.allowed - self.reserve, 1e-9)
+
+    def chunk(self) -> int:
+        """Steps until the clock is looked at again: as many as take `_LOOK` of the time. Those that
+        are compiled as a whole stay as many."""
+        if self.allowed is None or self.learner.compiled or self.pace == 0:
+            return self.settings.chunk
+        return int(min(max(1.0, _LOOK * self.allowed / self.pace), self.settings.chunk))
 
     def resume(self) -> None:
         found = self.checkpoints.latest() if self.checkpoints else None
@@ -129,10 +138,11 @@ class _Loop:
         total, losses, done = self.steps * settings.max_epochs, [], 0
         while done < len(rows):
             used, started = self.used(), self.seconds()
-            block = rows[done : done + settings.chunk]
+            block = rows[done : done + self.chunk()]
             rates = [rate(settings, place.step + i, total, used) for i in range(len(block))]
             losses.append(np.asarray(self.learner.run(block, place.scale * np.asarray(rates))))
             place.step, done = place.step + len(block), done + len(block)
+            self.pace = (self.seconds() - started) / len(block)
             if not np.isfinite(losses[-1]).all():
                 return math.nan, False
             if settings.ema > 0:
@@ -177,6 +187,9 @@ class _Loop:
         took = time.perf_counter() - started
         # The first evaluation may compile: the least counts.
         self.reserve = took if self.reserve == 0 else min(self.reserve, took)
+        if self.pace == 0:  # forth and back take three times what forth does
+            size = min(self.settings.batch_size, self.n_rows)
+            self.pace = 3 * took / max(len(rows), 1) * size
         return mean, better, on
 
 

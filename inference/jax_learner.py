@@ -42,6 +42,8 @@ class JaxLearner:
         block: held-out rows at a time.
     """
 
+    compiled = True
+
     def __init__(
         self,
         params: Any,

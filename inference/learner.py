@@ -16,6 +16,8 @@ Array = NDArray[Any]
 class Learner(Protocol):
     """What is trained. `inference.svi` has two; a family may write its own."""
 
+    compiled: bool  # whether each number of steps in `run` is compiled for itself
+
     def begin_epoch(self, epoch: int) -> None:
         """Before the first batch of each epoch, and again when resumed there: redraw data here."""
 

@@ -30,7 +30,7 @@ class Settings:
         alpha: largest probability of stopping a fit that improves by `min_delta` or more over each
             window.
         max_rollbacks: how often a diverged fit goes back.
-        chunk: steps between looks at the clock.
+        chunk: steps between looks at the clock, at most.
         checkpoint_every: least seconds between two checkpoints.
     """
 

@@ -40,6 +40,8 @@ class TorchLearner:
         device: where the parameters are.
     """
 
+    compiled = False
+
     def __init__(
         self,
         parameters: Mapping[str, Tensor],

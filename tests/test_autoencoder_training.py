@@ -96,7 +96,9 @@ def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, kind, k
 
 
 def test_a_budget_is_kept(table):
-    fit = Autoencoder(2, hidden=(16,), random_state=0).fit(table, budget="1.5s")
+    fit = Autoencoder(2, hidden=(16,), random_state=0)
+    clone(fit).set_params(max_epochs=1).fit(table)  # the first step of a process loads code
+    fit.fit(table, budget="1.5s")
     assert fit.n_steps_ > 10
     assert fit.fit_seconds_ < 4.5
 
@@ -124,14 +126,30 @@ def test_weights_move_the_errors(table):
     assert off(tilted, ~heavy) > off(plain, ~heavy)
 
 
-def test_y_is_ignored(table):
+def test_labels_play_no_part_in_a_fit(table):
     a = Autoencoder(2, **SMALL).fit(table, np.arange(300))
-    np.testing.assert_array_equal(
-        a.encode(table, np.ones(300)), Autoencoder(2, **SMALL).fit(table).encode(table)
-    )
+    np.testing.assert_array_equal(a.encode(table), Autoencoder(2, **SMALL).fit(table).encode(table))
 
 
 # Verdicts
+
+
+def test_a_short_budget_looks_at_few_rows(monkeypatch):
+    # A pass over the rows that takes longer than the budget is not made once the nets are trained.
+    x = np.random.default_rng(0).normal(size=(400, 6))
+    seen = []
+
+    def errors(self, rows):
+        seen.append(len(rows))
+        return np.full(len(rows), 0.5) + np.arange(len(rows)) * 1e-3
+
+    monkeypatch.setattr(TorchAutoencoder, "errors", errors)
+    fit = Autoencoder(2, hidden=(8,), random_state=0)
+    monkeypatch.setattr(fitting, "_SHARE", 1e-9)
+    fit.fit(x, budget="1s")
+    assert max(seen[1:]) <= 8
+    assert any("24 of 400 rows" in reason.what for reason in fit.verdict_.reasons)
+    assert np.isfinite(fit.offset_)
 
 
 def test_overfitting_is_said():

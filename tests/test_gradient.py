@@ -18,6 +18,8 @@ from ppgen.progress import Clock
 class MeanLearner:
     """Gradient steps with momentum on the mean of a unit normal: small enough to check by hand."""
 
+    compiled = False
+
     def __init__(self, x, held, *, nan_above=math.inf, seconds=0.0, validation_seconds=0.0):
         self.x, self.held = x, held
         self.mean = self.averaged = np.zeros(1)
@@ -66,6 +68,21 @@ class MeanLearner:
 def rows():
     rng = np.random.default_rng(1)
     return rng.normal(2.0, 1.0, 203), rng.normal(2.0, 1.0, 50)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_clock_is_looked_at_before_many_steps_are_taken(rows, compiled):
+    learner = MeanLearner(*rows, validation_seconds=0.2)  # which 50 rows take: a step takes 0.12
+    learner.compiled = compiled
+    sizes, run = [], learner.run
+    learner.run = lambda block, rates: (sizes.append(len(block)), run(block, rates))[1]
+    settings = Settings(batch_size=10, max_epochs=2, chunk=16)
+    how = {"seed": 0, "validation": learner.evaluate}
+    finish(train(learner, 203, settings, deadline=Clock(1.5).left, **how))
+    assert sizes[0] == (16 if compiled else 1)
+    sizes.clear()
+    finish(train(learner, 203, settings, **how))
+    assert sizes == [16, 4, 16, 4]  # nothing waits for a clock that is not there
 
 
 def test_batches_are_a_pure_function_of_seed_epoch_and_step():

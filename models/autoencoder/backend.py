@@ -149,6 +149,17 @@ class TorchAutoencoder:
 
         return self._blockwise(off, len(x))
 
+    def looked_at(self, x: Array) -> tuple[Floats, Floats]:
+        """(n,) errors and (n, k) codes of stored rows."""
+
+        def off(at: slice) -> Tensor:
+            y = self._enter(x[at])
+            z = self.nets.encode(y)
+            return torch.cat([self.layout.errors(self.nets.decode(z), y)[:, None], z], 1)
+
+        found = self._blockwise(off, len(x))
+        return found[:, 0], found[:, 1:]
+
     def corrupt(self, x: Array, noise: tuple[str, float], seed: int) -> Floats:
         """(n, features) of stored rows with noise."""
         generator = torch.Generator(self.device).manual_seed(seed)

@@ -30,7 +30,8 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 _START = 4096  # rows that nets start from
 _SOME = 2000  # rows that are looked at once the nets are trained
-_PROBE = 200
+_PROBE, _PROBED = 200, 1 << 20  # rows that are timed, and values of them
+_LEAST, _SHARE = 8, 0.15  # rows looked at at least, and share of a budget that it takes at most
 _OFFSET = 10_000  # rows that outliers are told from
 
 
@@ -78,6 +79,7 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
         made.begin(begin, ends)
         return made
 
+    most: int | None = None
     unseen, reasons = x[_some(np.flatnonzero(held), rng)], []
     if fit.validation is not None:
         unseen = layout.stored(fit.validation)
@@ -91,21 +93,27 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
             held_rows = (layout.stored(fit.validation), None, None)
         elif held.any():
             held_rows = (x, weights, np.flatnonzero(held))
-        reasons = _trained(of, nets, (x, weights, rows), held_rows, chosen, fit)
+        reasons, most = _trained(of, nets, (x, weights, rows), held_rows, chosen, fit)
     if any(reason.status == "failed" for reason in reasons):
         return reasons
-    seen = x[_some(rows, rng)]
+    seen, every = _some(rows, rng), np.flatnonzero(kept)
+    if len(every) > _OFFSET:
+        every = np.sort(rng.choice(every, _OFFSET, replace=False))
+    if most is not None and most < len(seen) + len(unseen) + len(every):
+        told = f"the budget leaves time to look at about {most} of {len(every)} rows once trained."
+        reasons.append(Reason("ok", told))
+        seen, every = _thinned(seen, most // 3), _thinned(every, most // 3)
+        unseen = unseen[_thinned(np.arange(len(unseen)), most // 3)]
+    looked = np.union1d(seen, every)
+    errors, codes = of.nets_.looked_at(x[looked])
     if len(unseen) or not exact:
-        known = of.nets_.errors(seen)
+        known = errors[np.searchsorted(looked, seen)]
         new = of.nets_.errors(unseen) if len(unseen) else None
         reasons += checks.errors(known, new, of.nets_.constant, len(rows))
-    reasons += checks.dead(of.nets_.encode(seen))
-    all_rows = np.flatnonzero(kept)
-    if len(all_rows) > _OFFSET:
-        all_rows = np.sort(rng.choice(all_rows, _OFFSET, replace=False))
+    reasons += checks.dead(codes[np.searchsorted(looked, seen)])
     of.offset_ = lowest(
-        -of.nets_.errors(x[all_rows]),
-        None if weights is None else weights[all_rows],
+        -errors[np.searchsorted(looked, every)],
+        None if weights is None else weights[every],
         of.contamination,
     )
     return reasons
@@ -118,17 +126,18 @@ def _trained(
     held: tuple[Array, Array | None, Array | None] | None,
     chosen: Plan,
     fit: Fit,
-) -> list[Reason]:
-    """Train; rows and held are arrays, weights, and which of the rows are meant."""
+) -> tuple[list[Reason], int | None]:
+    """Train; rows and held are arrays, weights, and which of the rows are meant. Returns what was
+    found, and how many rows there is time to look at (see `_afterwards`)."""
     x, weights, which = rows
     if weights is not None:
         weights = weights / weights[which].mean()
     augment = None if of.augment is None else augmented(of.augment, of.layout_)
     noise = None if of.noise is None else (of.noise, float(of.noise_level))
 
-    def work(size: int) -> Outcome:
+    def work(size: int) -> tuple[Outcome, int | None]:
         made = nets()
-        after = 0.0 if fit.deadline() is None else _afterwards(made, x, which)
+        most, after = _afterwards(made, x, which, fit)
 
         def left() -> float | None:
             seconds = fit.deadline()
@@ -160,25 +169,37 @@ def _trained(
         outcome = finish(loop, fit.report)
         made.keep(learner)
         of.nets_ = made
-        return outcome
+        return outcome, most
 
     wanted = min(chosen.settings.batch_size, len(which))
-    outcome, of.batch_size_ = shrinking(work, wanted, "training")
+    (outcome, most), of.batch_size_ = shrinking(work, wanted, "training")
     of.n_steps_, of.n_epochs_ = outcome.steps, outcome.epochs
     found = checks.progress(outcome, chosen.settings)
     if of.batch_size_ < wanted:
         what = f"a batch of {wanted} rows did not fit in memory; one of {of.batch_size_} did."
         found.append(Reason("warn", what, f"Set batch_size={of.batch_size_}, or smaller nets."))
-    return found
+    return found, most
 
 
-def _afterwards(nets: TorchAutoencoder, x: Array, rows: Array) -> float:
-    """Seconds that looking at the errors of rows will take, once the nets are trained."""
-    probe = x[rows[:_PROBE]]
+def _afterwards(
+    nets: TorchAutoencoder, x: Array, rows: Array, fit: Fit
+) -> tuple[int | None, float]:
+    """How many rows are looked at once the nets are trained (None: all that are wanted), and the
+    seconds that it takes: of a budget at most `_SHARE`."""
+    if fit.clock.budget is None:
+        return None, 0.0
+    probe = x[rows[: max(_LEAST, min(_PROBE, _PROBED // x.shape[1]))]]
     began = time.perf_counter()
     nets.errors(probe)
-    later = min(len(rows), _OFFSET) + 3 * min(len(rows), _SOME)
-    return (time.perf_counter() - began) / len(probe) * later
+    each = max(time.perf_counter() - began, 1e-9) / len(probe)
+    wanted = min(len(rows), _OFFSET) + 2 * min(len(rows), _SOME)
+    most = max(3 * _LEAST, int(_SHARE * fit.clock.budget / each))
+    return most, each * min(wanted, most)
+
+
+def _thinned(rows: Array, most: int) -> Array:
+    """At most so many rows, evenly spaced."""
+    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def layout_of(of: Autoencoder, data: Encoded, rows: NDArray[np.int64]) -> Layout:

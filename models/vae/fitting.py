@@ -34,7 +34,8 @@ Floats = NDArray[np.float64]
 _START = 5000  # rows from which centres and biases start
 _HELD = 2000  # held-out rows that are evaluated
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
-_PROBE = 50
+_PROBE, _PROBED = 50, 1 << 18  # rows that are timed, and values of them
+_LEAST, _SHARE = 8, 0.15  # rows on either side at least, and share of a budget at most
 _LARGE = 1 << 20  # values of a batch
 
 
@@ -83,7 +84,7 @@ def fit_vae(
             units.bound = float(np.mean(bounds * share))
             return np.asarray(objective * share)
 
-    after = 0.0 if fit.deadline() is None else _afterwards(vae, rows)
+    looked, after = _afterwards(vae, rows, fit)
 
     def left() -> float | None:
         seconds = fit.deadline()
@@ -107,16 +108,21 @@ def fit_vae(
     found += course(outcome, settings) + unlearnt(outcome)
     if outcome.why == "diverged":
         return found
-    return found + _looked_at(vae, rows, unseen, fit)
+    return found + _looked_at(vae, rows, unseen, fit, looked)
 
 
-def _afterwards(vae: VAE, rows: Rows) -> float:
-    """Seconds that judging the fit will take, once the nets are trained."""
-    at = rows.numbers[:_PROBE]
+def _afterwards(vae: VAE, rows: Rows, fit: Fit) -> tuple[int, float]:
+    """How many rows on either side the fit is judged by, once the nets are trained, and the seconds
+    that it takes: of a budget at most `_SHARE`."""
+    if fit.clock.budget is None:
+        return _LOOKED, 0.0
+    at = rows.numbers[: max(_LEAST, min(_PROBE, _PROBED // rows.x.shape[1]))]
     began = time.perf_counter()
     _quick(vae, rows.x[at], None if rows.context is None else rows.context[at])
-    looked = min(len(rows.numbers), 2 * _LOOKED)
-    return (time.perf_counter() - began) / len(at) * looked
+    each = max(time.perf_counter() - began, 1e-9) / len(at)
+    wanted = min(len(rows.numbers), 2 * _LOOKED)
+    most = max(2 * _LEAST, int(_SHARE * fit.clock.budget / each))
+    return min(_LOOKED, -(-most // 2)), each * min(wanted, most)
 
 
 def _quick(vae: VAE, x: NDArray[Any], context: Floats | None) -> Floats:
@@ -266,9 +272,9 @@ def _fitting_batch(learner: Any, settings: Any, n: int) -> tuple[Any, list[Reaso
     ]
 
 
-def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit) -> list[Reason]:
+def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit, looked: int) -> list[Reason]:
     def part(of: Rows) -> Any:
-        at = np.sort(fit.rng().permutation(of.numbers)[:_LOOKED])
+        at = np.sort(fit.rng().permutation(of.numbers)[:looked])
         return at, (of.x[at], None if of.context is None else of.context[at])
 
     at, seen = part(rows)
