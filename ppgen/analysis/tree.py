@@ -44,17 +44,19 @@ def as_tree(
     from arviz_base import dict_to_dataset
     from xarray import DataTree
 
-    rows = {} if labels is None else {row: labels}
+    rows: dict[Any, Any] = {} if labels is None else {row: labels}
     found = {}
     for group, values in groups.items():
         of_columns = group in COLUMNS
         sample = ["chain", "draw"]
+        of: dict[Any, Any] = {**dims}
         if of_columns:
+            of = {name: [row, *inner] for name in values}
             sample = [] if group == "observed_data" else [free(dim, values) for dim in sample]
         found[group] = dict_to_dataset(
             dict(values),
             attrs=dict(attrs.get(group, {})),
-            dims={name: [row, *inner] for name in values} if of_columns else {**dims},
+            dims=of,
             coords=rows if of_columns else {**coords, **rows},
             sample_dims=sample,
             skip_event_dims=group == "log_likelihood",

@@ -63,9 +63,8 @@ def same(label: Any, key: Any) -> bool:
     """Whether a key means a label; text is never a number, and NaN is NaN."""
     if isinstance(label, str) != isinstance(key, str) or not isinstance(key, Hashable):
         return False
-    if isinstance(label, tuple) or isinstance(key, tuple):
-        both = isinstance(label, tuple) and isinstance(key, tuple) and len(label) == len(key)
-        return both and all(map(same, label, key))
+    if isinstance(label, tuple) and isinstance(key, tuple):
+        return len(label) == len(key) and all(same(a, b) for a, b in zip(label, key, strict=True))
     return bool(label == key) or (label != label and key != key)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +94,12 @@ def fill(data: Dataset, columns: Columns) -> Any:
         return frame
     import narwhals as nw
 
-    changed = []
+    changed, backend = [], cast(Any, kind)
     for column in schema.columns:
         if column.name in columns:
             listed = scalars(column, columns[column.name])
             dtype = _narwhals_type(column, listed)
-            changed.append(nw.new_series(column.name, listed, dtype, backend=kind))
+            changed.append(nw.new_series(column.name, listed, dtype, backend=backend))
     return nw.from_native(rows).with_columns(*changed).to_native()
 
 
