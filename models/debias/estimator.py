@@ -153,7 +153,8 @@ class DebiasingVAE(DebiasedClassifier):
         """Fit to rows and their labels.
 
         Args:
-            X: rows: images (n, H, W) or (n, C, H, W), array (n, d), frame, or a `Dataset`.
+            X: rows: images (n, H, W), (n, C, H, W) or (n, H, W, C), array (n, d), frame, or a
+                `Dataset`.
             y: (n,) labels: text, truth values or whole numbers.
             sample_weight: (n,) rows are drawn in proportion to it, beside what resampling does.
             validation: held-out rows and their labels, a pair; never trained on.

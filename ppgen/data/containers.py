@@ -75,8 +75,8 @@ def read_table(X: Any, names: Sequence[str] | None = None) -> Table:
     """The columns of an array, frame or mapping.
 
     Args:
-        X: (n, d) array or nested lists, (n, c, h, w) images, frame, or mapping of names to (n,)
-            columns.
+        X: (n, d) array or nested lists, images (n, h, w), (n, c, h, w) or (n, h, w, c), frame, or
+            mapping of names to (n,) columns.
         names: of the columns of a plain array; "x0", "x1", ... where None.
 
     Raises:

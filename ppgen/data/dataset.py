@@ -290,8 +290,8 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
     """Rows as a `Dataset`.
 
     Args:
-        X: array (n, d) or of images (n, c, h, w), nested lists, frame of pandas, Polars or Arrow,
-            mapping of names to columns, or `Dataset`.
+        X: array (n, d), images (n, h, w), (n, c, h, w) or (n, h, w, c), nested lists, frame of
+            pandas, Polars or Arrow, mapping of names to columns, or `Dataset`.
         schema: what was fitted. Frames are matched to it by name, whatever their order; arrays by
             position. None reads it off the values.
         estimator: who asks, for the message on a wrong number of columns.

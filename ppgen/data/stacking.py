@@ -17,14 +17,16 @@ Layout = Literal["chw", "hwc", "hw"]
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 
 
-def layout_of(shape: tuple[int, ...]) -> Layout:
+def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout:
     """The layout of images of a shape.
 
     Raises:
-        InputError: where the channels cannot be told.
+        InputError: where the channels cannot be told, and `otherwise` does not say.
     """
     if len(shape) == 3:
         return "hw"
+    if len(shape) == 4 and otherwise and not (shape[1] in CHANNELS or shape[3] in CHANNELS):
+        return otherwise
     if len(shape) != 4 or not (shape[1] in CHANNELS or shape[3] in CHANNELS):
         raise InputError(
             f"an array of shape {shape} given; expected a table (n, d), or images (n, h, w), "

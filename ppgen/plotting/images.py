@@ -37,7 +37,7 @@ def shown_limits(images: ArrayLike, low: float, high: float) -> Limits:
 def image_grid(
     images: ArrayLike, *, across: int = 8, limits: Limits | None = None, title: str = ""
 ) -> Figure:
-    """Images (N, C, H, W) in a grid, `across` of them side by side.
+    """Images (n, C, H, W) in a grid, `across` of them side by side.
 
     Args:
         images: what to draw.
@@ -94,7 +94,7 @@ def image_rows(
 
 
 def image_pixels(images: ArrayLike, *, across: int = 8, limits: Limits | None = None) -> Bytes:
-    """Images (N, C, H, W) in a grid as the pixels (height, width, 4) of one picture.
+    """Images (n, C, H, W) in a grid as the pixels (height, width, 4) of one picture.
 
     Every value becomes a square of whole pixels, so that small images can be looked at; what lies
     between the images is see-through.

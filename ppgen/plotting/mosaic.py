@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..data.stacking import CHANNELS
+from ..data.stacking import layout_of
 from ..errors import InputError
 from .axis import shortened
 from .style import INK, MUTED, figure, styled
@@ -27,15 +27,15 @@ _LABELS = 0.95
 
 
 def as_grid(images: ArrayLike, ndim: int, what: str) -> Floats:
-    """Images (*ndim axes*, C, H, W) as floats; (..., H, W) and (..., H, W, C) are brought to it.
+    """Images (*ndim axes*, C, H, W) as floats; (n, H, W) and (n, H, W, C) are brought to it.
 
     Raises:
         InputError: if they have another number of axes, or none of them is there.
     """
     found = np.asarray(images, np.float64)
-    if found.ndim == ndim + 2:
-        found = found[..., None, :, :]
-    elif found.ndim == ndim + 3 and found.shape[-1] in CHANNELS and found.shape[-3] > max(CHANNELS):
+    if ndim == 1 and found.ndim == 3:
+        found = found[:, None]
+    elif ndim == 1 and found.ndim == 4 and layout_of(found.shape, "chw") == "hwc":
         found = np.moveaxis(found, -1, -3)
     if found.ndim != ndim + 3 or not found.size:
         raise InputError(f"images of shape {found.shape} given; expected {what}.")
