@@ -13,8 +13,8 @@ never depends on its neighbours.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,10 @@ from .data.rebuild import row_labels
 from .density import LogDensity
 from .errors import InputError
 from .estimator import Estimator
+from .fitting import Fit
+from .goodness_of_fit import goodness_reasons
 from .scoring import score_rows
+from .verdict import Reason
 
 _REDRAWS = 4  # times that samples beyond the whole numbers seen are drawn again
 
@@ -51,6 +54,24 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
         context: NDArray[np.float64] | None,
     ) -> Encoded:
         """n encoded rows; `given` is one row with NaN and -1 where it is free."""
+
+    def _refitted(
+        self, data: Encoded, weights: NDArray[np.float64] | None, fit: Fit
+    ) -> Self | None:
+        """The same model fitted cheaply to these rows, fewer than those of the fit, which is left
+        as it is; None where that is not cheap. The verdict judges it by the rows left out."""
+        return None
+
+    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded | None:
+        """Encoded rows with their gaps filled by draws given the rest of the row; None where the
+        family cannot draw them."""
+        return None
+
+    def _quick_log_prob(
+        self, data: Encoded, context: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """(n,) `_log_prob`, or what stands in for it where that takes long."""
+        return self._log_prob(data, context)
 
     def _method(self) -> str:
         """How `_log_prob` is computed, in words."""
@@ -112,6 +133,18 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
         return self._decoded(encoded, given, row_labels(y, len(encoded)))
 
     # Shared plumbing
+
+    def _goodness(
+        self,
+        data: Encoded,
+        weights: NDArray[np.float64] | None,
+        context: NDArray[np.float64] | None,
+        fit: Fit,
+        reasons: Iterable[Reason],
+    ) -> list[Reason]:
+        if any(reason.status == "failed" for reason in reasons):
+            return []
+        return goodness_reasons(self, data, weights, context, fit)
 
     def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
         return score_rows(self, data, y)

@@ -156,6 +156,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             reasons = list(self._fit(encoded, weights, context, told))
             if self.capabilities.density is not None:
                 reasons = [*column_reasons(self.schema_), *reasons]
+                reasons += self._goodness(encoded, weights, context, told, reasons)
             reasons += unused_reasons(
                 self._uses(),
                 type(self).__name__,
@@ -171,6 +172,17 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         if self.verdict_.status == "failed":
             raise FitError(str(self.verdict_))
         return self
+
+    def _goodness(
+        self,
+        data: Encoded,
+        weights: NDArray[np.float64] | None,
+        context: NDArray[np.float64] | None,
+        fit: Fit,
+        reasons: Iterable[Reason],
+    ) -> list[Reason]:
+        """What held-out rows say of the fit; nothing where there is no density or no fit."""
+        return []
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save to a folder that `ppgen.load` reads: numbers and JSON, no code."""

@@ -31,6 +31,8 @@ class Fit:
         units: gives a hash of each row's unit (`data.units`): copies of a row and rows of a
             named group have the same. Rows to hold out are chosen by it.
         validation_units: the same of the validation rows.
+        held_out: set by a family that keeps rows from its training: (n,) which. The verdict judges
+            the fit by them.
         progress: called with each record.
     """
 
@@ -43,6 +45,7 @@ class Fit:
     redraw: Callable[[int], Encoded] | None = None
     units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
     validation_units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
+    held_out: NDArray[np.bool_] | None = None
     progress: Callable[[Progress], None] | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
 

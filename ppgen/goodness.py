@@ -20,6 +20,9 @@ Plain arrays: rows (n, d) of numbers, NaN where missing, levels as codes. Two te
                  order, levels are compared by their shares: D is the total variation distance,
                  judged by chi-squared.
 
+Where the draws are those of a model that was fitted to k other rows, its own error adds to that of
+the rows held out: at most what k draws would add, 1 / k beside 1 / n and 1 / m in each variance.
+
 References:
     Revisiting classifier two-sample tests (Lopez-Paz, Oquab, 2017) https://arxiv.org/abs/1610.06545
     Comparing the areas under two or more correlated ROC curves (DeLong, DeLong, Clarke-Pearson,
@@ -46,7 +49,8 @@ LEVEL = 0.01
 POWER_Z = 0.8416  # the normal quantile of 80% power
 MOST_ROWS = 1000
 LEAST_ROWS = 10
-_MOST_LEVELS = 254  # that trees take as categories
+_BINS = 64  # that trees sort numbers into
+_MOST_LEVELS = 64  # that trees take as categories
 _LEAST_EXPECTED = 5.0  # rows a level in a chi-squared test; rarer levels are pooled
 
 
@@ -97,6 +101,7 @@ def two_sample(
     levels: Sequence[bool] = (),
     most: int = MOST_ROWS,
     level: float = LEVEL,
+    fitted: int | None = None,
 ) -> TwoSample:
     """Whether boosted trees tell `drawn` rows from `real` ones.
 
@@ -106,6 +111,7 @@ def two_sample(
         levels: which columns are codes without an order.
         most: rows of each kind looked at, at random.
         level: what `detectable_auc` is stated for.
+        fitted: rows that what made `drawn` was fitted to; None takes it as known.
 
     Raises:
         InputError: if the shapes differ or there are fewer than 10 rows of a kind.
@@ -129,12 +135,12 @@ def two_sample(
     for part in (0, 1):
         trained, judged = half != part, half == part
         trees = HistGradientBoostingClassifier(
-            max_iter=50,
-            learning_rate=0.15,
+            max_iter=30,
+            learning_rate=0.2,
             max_leaf_nodes=15,
             min_samples_leaf=max(3, min(20, len(x) // 25)),
             categorical_features=named if named.any() else None,
-            class_weight="balanced",
+            max_bins=_BINS,
             early_stopping=False,
             random_state=seed,
         ).fit(x[trained], y[trained])
@@ -143,9 +149,11 @@ def two_sample(
         area, variance = _area(zero, one)
         areas.append(area)
         spread.append(variance)
-        right.append(0.5 * (_below(zero, 0.5) + 1 - _below(one, 0.5)))
+        even = float(y[trained].mean())  # the score of a row that says nothing
+        right.append(0.5 * (_below(zero, even) + 1 - _below(one, even)))
         null.append((len(zero) + len(one) + 1) / (12 * len(zero) * len(one)))
-    auc, most_sd = float(np.mean(areas)), math.sqrt(float(np.mean(null)))
+    own = 0.0 if fitted is None else 1 / (12 * fitted)
+    auc, most_sd = float(np.mean(areas)), math.sqrt(float(np.mean(null)) + own)
     return TwoSample(
         auc,
         float(np.mean(right)),
@@ -177,6 +185,7 @@ def pit_by_column(
     *,
     levels: Sequence[bool] = (),
     level: float = LEVEL,
+    fitted: int | None = None,
 ) -> list[Uniformity]:
     """Each column of `real` (n, d) against the same column of `drawn` (m, d); gaps are left out.
 
@@ -185,7 +194,9 @@ def pit_by_column(
         seed: breaks ties.
         levels: which columns are codes without an order.
         level: what `detectable` is stated for.
+        fitted: rows that what made `drawn` was fitted to; None takes it as known.
     """
+    own = 0.0 if fitted is None else 1 / fitted
     a, b = _rows(real), _rows(drawn)
     found = []
     for j in range(a.shape[1]):
@@ -194,18 +205,24 @@ def pit_by_column(
         if not len(x) or not len(y):
             found.append(Uniformity(0.0, 1.0, 1.0, 0))
         elif j < len(levels) and levels[j]:
-            found.append(_shares(x, y, level))
+            found.append(_shares(x, y, level, own))
         else:
-            found.append(_uniformity(pit(x, y, seed + j), len(y), level))
+            found.append(_uniformity(pit(x, y, seed + j), len(y), level, own))
     return found
 
 
 def pit_joint(
-    rows: ArrayLike, samples: ArrayLike, seed: int, *, level: float = LEVEL
+    rows: ArrayLike,
+    samples: ArrayLike,
+    seed: int,
+    *,
+    level: float = LEVEL,
+    fitted: int | None = None,
 ) -> Uniformity:
-    """(n,) log densities of rows against (m,) log densities of the model's own samples."""
+    """(n,) log densities of rows against (m,) log densities of the model's own samples; the rest is
+    as in `pit_by_column`."""
     values, draws = np.asarray(rows, np.float64), np.asarray(samples, np.float64)
-    return pit_by_column(values[:, None], draws[:, None], seed, level=level)[0]
+    return pit_by_column(values[:, None], draws[:, None], seed, level=level, fitted=fitted)[0]
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -243,19 +260,19 @@ def _midranks(values: Floats, among: Floats) -> Floats:
     return np.asarray((sides[0] + sides[1]) / (2 * len(ordered)))
 
 
-def _uniformity(u: Floats, draws: int, level: float) -> Uniformity:
+def _uniformity(u: Floats, draws: int, level: float, own: float) -> Uniformity:
     from scipy.stats import kstwo
 
     n = len(u)
     u = np.sort(u)
     steps = np.arange(n + 1) / n
     distance = float(max((steps[1:] - u).max(), (u - steps[:-1]).max()))
-    size = max(1, round(n * draws / (n + draws)))
+    size = max(1, round(1 / (1 / n + 1 / draws + own)))
     detectable = float(kstwo.isf(level, size)) + 0.5 * POWER_Z / math.sqrt(size)
     return Uniformity(distance, float(kstwo.sf(distance, size)), min(detectable, 1.0), n)
 
 
-def _shares(real: Floats, drawn: Floats, level: float) -> Uniformity:
+def _shares(real: Floats, drawn: Floats, level: float, own: float) -> Uniformity:
     from scipy.stats import chi2
 
     codes, place = np.unique(np.concatenate([real, drawn]), return_inverse=True)
@@ -277,8 +294,9 @@ def _shares(real: Floats, drawn: Floats, level: float) -> Uniformity:
         float(((row - size * shares) ** 2 / (size * shares)).sum())
         for row, size in zip(counts, (n, m), strict=True)
     )
+    size = 1 / (1 / n + 1 / m + own)
+    total *= size / (n * m / (n + m))
     # Two shares that differ by D in total variation give at least 4 D^2 n m / (n + m).
-    size = n * m / (n + m)
     detectable = 0.5 * (math.sqrt(float(chi2.isf(level, free))) + POWER_Z) / math.sqrt(size)
     return Uniformity(distance, float(chi2.sf(total, free)), min(detectable, 1.0), int(n))
 

@@ -12,7 +12,8 @@ Whatever beats this has found a dependence. A missing entry drops its factor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,14 +71,35 @@ class IndependentColumns(DensityEstimator):
                     data.x[seen, j : j + 1], shares[seen], rng, self.max_rows, units[seen], report
                 )
             )
-        self.tables_ = []
-        for codes, levels in zip(data.codes.T, self.codec_.n_levels, strict=True):
-            seen = codes >= 0
-            counts = np.bincount(codes[seen], weights=shares[seen], minlength=levels)
-            self.tables_.append((counts + _PSEUDO_COUNT) / (counts.sum() + _PSEUDO_COUNT * levels))
+        self.tables_ = self._tables(data, shares)
         names = self.codec_.continuous_names
         edges = map(edge_reasons, self.columns_, names)
         return [reason for found in edges for reason in found]
+
+    def _tables(self, data: Encoded, shares: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        tables = []
+        for codes, levels in zip(data.codes.T, self.codec_.n_levels, strict=True):
+            seen = codes >= 0
+            counts = np.bincount(codes[seen], weights=shares[seen], minlength=levels)
+            tables.append((counts + _PSEUDO_COUNT) / (counts.sum() + _PSEUDO_COUNT * levels))
+        return tables
+
+    def _refitted(self, data: Encoded, weights: NDArray[np.float64] | None, fit: Fit) -> Self:
+        other, rng = copy(self), fit.rng()
+        shares = np.ones(len(data)) if weights is None else weights
+        other.columns_ = []
+        for column, x in zip(self.columns_, data.x.T, strict=True):
+            seen = ~np.isnan(x)
+            other.columns_.append(
+                column.on(x[seen, None], shares[seen], rng, self.max_rows) if seen.any() else column
+            )
+        other.tables_ = self._tables(data, shares)
+        return other
+
+    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded:
+        drawn = self._sample(len(data), rng, None, None)
+        x = np.where(np.isnan(data.x), drawn.x, data.x)
+        return Encoded(x, np.where(data.codes == -1, drawn.codes, data.codes), data.log_det)
 
     def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
         total = np.zeros(len(data.log_det))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,11 @@ class KernelDensity(DensityEstimator):
         self.leave_one_out_ = kernels.leave_one_out
         self.effective_kernels_ = kernels.effective
         self.at_edge_ = kernels.at_edge
+
+    def _refitted(self, data: Encoded, weights: NDArray[np.float64] | None, fit: Fit) -> Self:
+        other = copy(self)
+        other._set(self.kernels_.on(data.x, weights, fit.rng(), self.max_rows))
+        return other
 
     def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
         return self.kernels_.log_prob(data.x)

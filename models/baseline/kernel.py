@@ -18,12 +18,12 @@ h = n^(-1/(d+4)): a coarse grid on few rows, then `minimize_scalar` within its b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 Report = Callable[[float, float], None]  # a bandwidth and its score
@@ -117,13 +117,17 @@ class KernelSum:
             out[rows] = np.log(logs.sum(axis=1)) + top[:, 0]
         return np.asarray(out - constant)
 
-    def without(self, left_out: NDArray[np.bool_]) -> KernelSum:
-        """The sum without some of the kernels; bandwidth and shape stay."""
-        log_weights = self.log_weights[~left_out]
-        log_weights = log_weights - logsumexp(log_weights)
-        return KernelSum(
-            self.centres[~left_out], log_weights, self.mean, self.factor, self.bandwidth
-        )
+    def on(
+        self, x: Floats, weights: Floats | None, rng: np.random.Generator, most: int
+    ) -> KernelSum:
+        """Kernels of this shape and bandwidth on other rows, thinned to `most` of them."""
+        weights = np.ones(len(x)) if weights is None else weights
+        rows = np.flatnonzero(weights > 0)
+        if len(rows) > most:
+            rows = np.sort(rng.choice(rows, most, replace=False))
+        x, weights = np.asarray(x[rows], dtype=np.float64), weights[rows]
+        centres = solve_triangular(self.factor, (x - self.mean).T, lower=True).T
+        return replace(self, centres=centres, log_weights=np.log(weights) - np.log(weights.sum()))
 
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
         """(n, d) draws."""

@@ -98,6 +98,7 @@ class NormalizingFlow(DensityEstimator):
             held = np.zeros(len(x), dtype=bool)
         else:
             held = held_out(fit.units(), fit.rng()) & kept
+            fit.held_out = held
         rows = np.flatnonzero(kept & ~held)
         chosen = self._plan(len(rows), d, fit)
         self.architecture_: dict[str, Any] = {

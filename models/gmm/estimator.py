@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ from .queries import MixtureQueries
 from .rows import Rows, posterior
 from .wrong import check_range, findings, layout
 
+_REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
 
 
@@ -192,6 +194,19 @@ class GaussianMixture(MixtureQueries):
     def _uses(self) -> tuple[str, ...]:
         # The other engines keep no state.
         return self.capabilities.uses if self.engine == "svi" else ("budget",)
+
+    def _refitted(self, data: Encoded, weights: Floats | None, fit: Fit) -> Self | None:
+        if self.engine != "em":
+            return None
+        other = copy(self)
+        other.n_components, other.warm_start = self.n_components_, True
+        other.max_iter = min(self.max_iter, _REFIT_STEPS)
+        list(other._fit(data, weights, None, Fit(fit.seed, fit.schema, fit.clock)))
+        return other
+
+    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded:
+        x = np.asarray(data.x, dtype=np.float64)
+        return Encoded(*conditional.impute(self._predictive(), x, data.codes, rng), data.log_det)
 
     def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
         return posterior(self._predictive(), data.x, data.codes)[1]

@@ -24,6 +24,7 @@ from .gap import DensityGap
 from .report import Bound
 
 Floats = NDArray[np.float64]
+_QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
 
 
 class VAE(LatentEstimator, DensityEstimator):
@@ -299,6 +300,11 @@ class VAE(LatentEstimator, DensityEstimator):
         from .density import quick
 
         return quick(self, data, context)
+
+    def _quick_log_prob(self, data: Encoded, context: Floats | None) -> Floats:
+        from .density import quick_values
+
+        return quick_values(self, self._matrix(data), context, _QUICK_DRAWS)
 
     def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
         from .density import score

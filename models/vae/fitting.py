@@ -50,6 +50,7 @@ def fit_vae(
     held = np.zeros(len(x), dtype=bool)
     if fit.validation is None:
         held = held_out(fit.units(), fit.rng()) & kept
+        fit.held_out = held
     numbers = np.flatnonzero(kept & ~held)
     some = np.sort(fit.rng().choice(numbers, min(_START, len(numbers)), replace=False))
     parts, vae.units_ = _parts(vae, x[some])

@@ -1,0 +1,237 @@
+"""The line that ends each verdict: whether the model's samples are like rows it was not fitted to.
+
+Three tests of `goodness`, each at a third of 1% by Holm's steps: trees that tell rows from samples,
+the worst column (Bonferroni over columns), and the places of the rows' log densities among those of
+samples. The rows are, in this order,
+
+- `validation`, where it was given;
+- the rows that the family held out itself (`Fit.held_out`);
+- a fifth of the rows (a third of few), which the same model, fitted cheaply to the others
+  (`_refitted`), has not seen;
+- the rows fitted, where there is no cheap fit: that is said, and misses what was learnt by heart.
+
+What is warned of is no chance and no trifle: an AUC of at least 0.6, a distance of at least 0.15.
+The tests take rows as independent draws: each is one row of a unit (`data.units`), a unit is drawn
+in proportion to its weight by rejection. Gaps are filled by draws given the rest of the row, which
+leaves the distribution of complete rows as the model has it if gaps depend on nothing unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Encoded, ImageCodec
+from .fitting import Fit
+from .goodness import LEVEL, TwoSample, Uniformity, holm, pit_by_column, pit_joint, two_sample
+from .verdict import Reason
+
+if TYPE_CHECKING:
+    from .density_estimator import DensityEstimator
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+LEAST = 50  # rows below which nothing is tested
+MOST = 1000  # rows that are tested
+MOST_REFITTED = 10_000  # rows that the cheap fit sees
+MOST_COLUMNS = 200
+_SECONDS = 0.5  # of a budget that must be left
+_UNITS = 200_000  # rows up to which copies are looked for
+_AUC, _DISTANCE = 0.6, 0.15  # differences that are worth a warning, where they are no chance
+_HUGE = 1e30
+
+_ADVICE = (
+    "The model has not the shape of the data: use a more flexible one (more components, a flow, "
+    "more training), or look at the columns named."
+)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Rows that a model is judged by, and the model."""
+
+    model: DensityEstimator
+    rows: Encoded
+    context: Floats | None
+    what: str
+    fitted: int | None
+
+
+def goodness_reasons(
+    model: DensityEstimator,
+    data: Encoded,
+    weights: Floats | None,
+    context: Floats | None,
+    fit: Fit,
+) -> list[Reason]:
+    """One reason: how like held-out rows the samples of a fit are, or why that was not checked."""
+    if isinstance(model.codec_, ImageCodec):
+        return [_unchecked("images are compared by ppgen.run_study")]
+    columns = data.x.shape[1] + data.codes.shape[1]
+    if not columns:
+        return []
+    if columns > MOST_COLUMNS:
+        return [_unchecked(f"{columns} columns are too many")]
+    left = fit.deadline()
+    if left is not None and left < _SECONDS:
+        return [_unchecked("the budget had ended")]
+    rng = np.random.default_rng([fit.seed, 0x600D])
+    held = _held(model, data, weights, context, fit, rng)
+    if isinstance(held, Reason):
+        return [held]
+    return [_judged(held, fit.seed, rng)]
+
+
+def _unchecked(why: str) -> Reason:
+    return Reason("ok", f"goodness of fit not checked: {why}.")
+
+
+def _held(
+    model: DensityEstimator,
+    data: Encoded,
+    weights: Floats | None,
+    context: Floats | None,
+    fit: Fit,
+    rng: np.random.Generator,
+) -> _Held | Reason:
+    few = "fewer than {} independent rows are {}"
+    if fit.validation is not None:
+        numbers = np.arange(len(fit.validation))
+        some = _independent(numbers, fit.validation_units(), None, rng)
+        fitted: int | None = len(data)
+        what, rows, y, judged = "validation", fit.validation, fit.validation_context, model
+    else:
+        n = len(data)
+        units = fit.units() if n <= _UNITS else np.arange(n, dtype=np.uint64)
+        rows, y, judged, fitted = data, context, model, n
+        if fit.held_out is not None:
+            what, candidates = "held-out", np.flatnonzero(fit.held_out)
+            fitted = n - len(candidates)
+        elif n < 3 * LEAST:
+            return _unchecked(few.format(3 * LEAST, "given"))
+        else:
+            part = _part(units, rng)
+            what, candidates = "held-out", np.flatnonzero(part)
+        some = _independent(candidates, units, weights, rng)
+        if len(some) >= LEAST and fit.held_out is None:
+            others = np.flatnonzero(~part)
+            if len(others) > MOST_REFITTED:
+                others = np.sort(rng.choice(others, MOST_REFITTED, replace=False))
+            refitted = model._refitted(
+                data.take(others), None if weights is None else weights[others], fit
+            )
+            if refitted is None:
+                what, fitted = "fitted", None
+            else:
+                judged, fitted = refitted, len(others)
+    if len(some) < LEAST:
+        return _unchecked(few.format(LEAST, "held out"))
+    rows, y = rows.take(some), None if y is None else y[some]
+    if np.isnan(rows.x).any() or (rows.codes < 0).any():
+        if (rows.codes == -2).any():
+            return _unchecked("held-out rows hold levels that the fit never saw")
+        filled = judged._filled(rows, rng)
+        if filled is None:
+            return _unchecked("rows have gaps")
+        rows = filled
+    return _Held(judged, rows, y, what, fitted)
+
+
+def _part(units: NDArray[np.uint64], rng: np.random.Generator) -> Mask:
+    """(n,) whole units, in random order, up to a fifth of the rows (a third of few)."""
+    n = len(units)
+    _, unit, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    wanted = min(max(n // 5, min(n // 3, 2 * LEAST)), 2 * MOST)
+    place = rng.permutation(len(sizes))
+    chosen = (np.cumsum(sizes[np.argsort(place)]) <= wanted)[place]
+    return np.asarray(chosen[unit])
+
+
+def _independent(
+    candidates: NDArray[np.intp],
+    units: NDArray[np.uint64] | None,
+    weights: Floats | None,
+    rng: np.random.Generator,
+) -> NDArray[np.intp]:
+    """At most `MOST` of the candidates, one a unit: units by rejection in proportion to the weights
+    they hold, a row of each in proportion to its own."""
+    w = np.ones(len(candidates)) if weights is None else weights[candidates]
+    candidates, w = candidates[w > 0], w[w > 0]
+    if not len(candidates):
+        return candidates
+    _, unit = np.unique(
+        np.arange(len(candidates)) if units is None else units[candidates], return_inverse=True
+    )
+    total = np.bincount(unit, weights=w)
+    kept = rng.random(len(total)) * total.max() <= total
+    # Of each unit the row with the least Exp(w) clock, which is each row with probability w / sum.
+    order = np.argsort(rng.exponential(size=len(w)) / w)
+    first = order[np.unique(unit[order], return_index=True)[1]]
+    chosen = candidates[first[kept]]
+    return np.sort(rng.permutation(chosen)[:MOST])
+
+
+def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
+    model, rows, n = held.model, held.rows, len(held.rows)
+    m = int(min(max(2 * n, 500), 2 * MOST))
+    y = None if held.context is None else np.resize(held.context, (m, held.context.shape[1]))
+    drawn = model._sample(m, rng, None, y)
+    real, made = _matrix(rows), _matrix(drawn)
+    discrete = [False] * rows.x.shape[1] + [True] * rows.codes.shape[1]
+    assert not isinstance(model.codec_, ImageCodec)
+    names = [*model.codec_.continuous_names, *model.codec_.discrete_names]
+    columns = pit_by_column(real, made, seed, levels=discrete, fitted=held.fitted)
+    worst = int(np.argmin([c.p_value for c in columns]))
+    log_probs = model._quick_log_prob(rows, held.context), model._quick_log_prob(drawn, y)
+    joint = pit_joint(*log_probs, seed, fitted=held.fitted)
+    if held.context is not None and y is not None:
+        real, made = np.c_[real, held.context], np.c_[made, y]
+        discrete += [False] * y.shape[1]
+    told = two_sample(real, made, seed, levels=discrete, level=LEVEL / 3, fitted=held.fitted)
+    p = holm([told.p_value, min(1.0, columns[worst].p_value * len(columns)), joint.p_value])
+    large = (told.auc >= _AUC, *(u.statistic >= _DISTANCE for u in (columns[worst], joint)))
+    return _line(held, n, told, names[worst], columns[worst], joint, (p <= LEVEL) & large)
+
+
+def _matrix(rows: Encoded) -> Floats:
+    x = np.clip(np.asarray(rows.x, dtype=np.float64), -_HUGE, _HUGE)
+    return np.concatenate([x, rows.codes.astype(np.float64)], axis=1)
+
+
+def _line(
+    held: _Held,
+    n: int,
+    told: TwoSample,
+    name: str,
+    column: Uniformity,
+    joint: Uniformity,
+    found: Mask,
+) -> Reason:
+    rows = f"{n} {held.what} rows"
+    area = f"AUC {told.auc:.2f} ± {told.stderr:.2f} ({told.detectable_auc:.2f} would be seen)"
+    if not found.any():
+        also = " (in-sample: what was learnt by heart is missed)" if held.what == "fitted" else ""
+        return Reason(
+            "ok",
+            f"goodness of fit: samples are told from {rows} with {area}; the worst column, "
+            f"{name!r}, is off by {column.statistic:.2f} and the log densities by "
+            f"{joint.statistic:.2f} ({joint.detectable:.2f} would be seen){also}.",
+        )
+    parts = []
+    if found[0]:
+        parts.append(f"samples are told from {rows} with {area}")
+    if found[1]:
+        parts.append(
+            f"column {name!r} of samples is not distributed as that of {rows} "
+            f"(distance {column.statistic:.2f}, {column.detectable:.2f} would be seen)"
+        )
+    if found[2]:
+        parts.append(
+            f"log densities of {rows} are not distributed as those of samples "
+            f"(distance {joint.statistic:.2f}, {joint.detectable:.2f} would be seen)"
+        )
+    return Reason("warn", "goodness of fit: " + "; ".join(parts) + ".", _ADVICE)

@@ -1,0 +1,130 @@
+"""The line on goodness of fit that ends a verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ppgen
+from ppgen.goodness_of_fit import _independent, _part
+
+from .zoo import fitted
+
+
+def ring(n=600, seed=0):
+    rng = np.random.default_rng(seed)
+    angle = 2 * np.pi * rng.random(n)
+    return np.c_[np.cos(angle), np.sin(angle)] + 0.1 * rng.normal(size=(n, 2))
+
+
+def line(model):
+    (found,) = [r for r in model.verdict_.reasons if "goodness of fit" in r.what]
+    return found
+
+
+@pytest.mark.parametrize(
+    "model", [ppgen.Gaussian(random_state=0), ppgen.IndependentColumns(random_state=0)], ids=str
+)
+def test_one_gaussian_or_independent_columns_on_a_ring_warn(model):
+    found = line(model.fit(ring()))
+    assert found.status == "warn"
+    assert "samples are told from 120 held-out rows with AUC 0." in found.what
+    assert "would be seen" in found.what
+    assert found.advice
+
+
+@pytest.mark.parametrize(
+    "model",
+    [ppgen.KernelDensity(random_state=0), ppgen.GaussianMixture(6, n_init=1, random_state=0)],
+    ids=str,
+)
+def test_a_model_that_can_bend_round_the_ring_is_ok_and_says_what_would_be_seen(model):
+    found = line(model.fit(ring()))
+    assert found.status == "ok"
+    assert "would be seen" in found.what
+
+
+def test_one_component_on_two_clusters_warns_and_two_do_not():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, 2)) + 5 * rng.integers(0, 2, (600, 1))
+    one, two = (ppgen.GaussianMixture(k, n_init=1, random_state=0).fit(rows) for k in (1, 2))
+    assert line(one).status == "warn"
+    assert two.verdict_.ok
+
+
+def test_right_models_are_warned_of_as_seldom_as_stated():
+    # At a level of 1%, 40 fits warn 0.4 times on average, and three times or more once in 130.
+    warned = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(size=(200, 2)) @ np.array([[1.0, 0.5], [0.0, 0.8]])
+        warned += line(ppgen.Gaussian(random_state=seed).fit(rows)).status == "warn"
+    assert warned < 3
+
+
+def test_rows_given_as_validation_are_the_rows_judged_by():
+    rng = np.random.default_rng(0)
+    model = ppgen.Gaussian(random_state=0)
+    shifted = model.fit(rng.normal(size=(300, 1)), validation=rng.normal(size=(200, 1)) + 2)
+    assert "200 validation rows" in line(shifted).what
+    assert line(shifted).status == "warn"
+
+
+def test_nets_are_judged_by_the_rows_they_held_out():
+    assert "40 are" not in line(fitted("flow-maf")).what
+    assert "fewer than 50 independent rows are held out" in line(fitted("flow-maf")).what
+
+
+def test_few_rows_and_images_are_said_not_to_be_checked():
+    few = ppgen.Gaussian().fit(np.random.default_rng(0).normal(size=(60, 1)))
+    assert "not checked: fewer than 150" in line(few).what
+    assert few.verdict_.ok
+
+
+def test_gaps_that_depend_on_what_is_seen_do_not_count_against_the_model():
+    rng = np.random.default_rng(0)
+    rows = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 800)
+    rows[rows[:, 0] > 0.3, 1] = np.nan
+    assert line(ppgen.Gaussian(random_state=0).fit(rows)).status == "ok"
+    assert "would be seen" in line(ppgen.Gaussian(random_state=0).fit(rows)).what
+
+
+def test_a_weight_of_two_and_a_row_given_twice_are_judged_as_one_row():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 2))
+    twice = ppgen.Gaussian(random_state=0).fit(np.r_[rows, rows])
+    # A fifth of the 800 rows, but one of each pair.
+    assert "from 80 held-out rows" in line(twice).what
+    weighted = ppgen.Gaussian(random_state=0).fit(rows, sample_weight=np.full(400, 2.0))
+    assert "from 100 held-out rows" in line(weighted).what
+
+
+def test_the_check_changes_neither_the_fit_nor_the_random_state():
+    rows = ring(300)
+    before = np.random.get_state()[1].copy()
+    model = ppgen.GaussianMixture(2, n_init=1, random_state=0).fit(rows)
+    again = ppgen.GaussianMixture(2, n_init=1, random_state=0)
+    again._goodness = lambda *of: []
+    again.fit(rows)
+    np.testing.assert_array_equal(model.means_, again.means_)
+    assert model.trace_[-1]["loss"] == again.trace_[-1]["loss"]
+    assert (np.random.get_state()[1] == before).all()
+    assert line(model) == line(ppgen.GaussianMixture(2, n_init=1, random_state=0).fit(rows))
+
+
+def test_the_line_is_saved_with_the_verdict(tmp_path):
+    model = ppgen.KernelDensity(random_state=0).fit(ring(300))
+    assert line(ppgen.load(model.save(tmp_path / "run"))) == line(model)
+
+
+def test_a_row_of_each_unit_is_taken_units_in_proportion_to_their_weight():
+    rng = np.random.default_rng(0)
+    units = np.repeat(np.arange(300, dtype=np.uint64), np.tile([1, 1, 2], 100))
+    part = _part(units, rng)
+    assert not set(units[part]) & set(units[~part])
+    found = np.concatenate([_independent(np.arange(400), units, None, rng) for _ in range(20)])
+    # A unit of two rows is always taken, one of one row half the time; each row is as likely.
+    counts = np.bincount(found, minlength=400)
+    single = np.bincount(units.astype(int))[units.astype(int)] == 1
+    assert abs(counts[single].mean() - 10) < 4 * np.sqrt(5 / 200)
+    assert abs(counts[~single].mean() - 10) < 1e-9
