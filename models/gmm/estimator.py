@@ -34,7 +34,9 @@ class GaussianMixture(MixtureQueries):
     """A mixture of Gaussians; with categorical columns, of Gaussians times tables.
 
     Fitted by EM its densities are exact. Those of a posterior ("svi", "nuts") are means over 200 of
-    its draws: estimates, with a standard error for each row.
+    its draws: estimates, with a standard error, k-hat and effective number of draws for each row.
+    The error is that of the draws; a row where few of them decide has none (NaN), and its value is
+    likely to be too low.
 
     Args:
         n_components: how many, or "bic" or "icl" to choose.
@@ -167,7 +169,12 @@ class GaussianMixture(MixtureQueries):
                 log_det=rows.constant,
             )
         self._set(mixture)
-        return [*reasons, *findings(mixture, data)]
+        reasons = [*reasons, *findings(mixture, data)]
+        if draws := self._n_draws():
+            from .uncertainty import of_rows_fitted
+
+            reasons += of_rows_fitted(self._predictive(), draws, data.x, data.codes)
+        return reasons
 
     def _before(self) -> Mixture | None:
         """Where a warm start goes on; None, and a warning, where the last fit was of other columns
@@ -215,14 +222,16 @@ class GaussianMixture(MixtureQueries):
         found, draws = super()._score_rows(data, y), self._n_draws()
         if not draws:
             return found
-        from .uncertainty import draws_stderr
+        from .uncertainty import diagnostics, reliance
 
         middle = self._encode(data, draw=None)
-        stderr = draws_stderr(self._predictive(), draws, middle.x, middle.codes)
+        rests = reliance(self._predictive(), draws, middle.x, middle.codes)
+        stderr = rests.stderr
         if found.stderr is not None:
             stderr = np.hypot(stderr, found.stderr)
         kind = "estimate" if found.kind == "exact" else found.kind
-        return replace(found, kind=kind, stderr=stderr)
+        told = diagnostics(rests, draws)
+        return replace(found, kind=kind, stderr=stderr, diagnostics=told)
 
     def _n_draws(self) -> int:
         """How many draws' components the predictive mixture has, 0 for a fit by EM."""
