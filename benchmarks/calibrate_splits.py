@@ -1,6 +1,6 @@
 """Held-out means and decisions in tables whose population is known.
 
-A table of n rows is drawn from a population of one of several kinds, split, and fitted. For a
+A table of n draws is taken from a population of one of several kinds, split, and fitted. For a
 fitted model with held-out mean m, standard error s and true expectation mu (over the population,
 from fresh rows),
 
@@ -8,7 +8,7 @@ from fresh rows),
 
 Of each pair of models it is counted how often a decision contradicts the sign of the true
 difference of the fitted models. Two kinds beyond those of the plain tables show rows that are no
-draws of their own: copies, and patients with several visits each (`groups`).
+draws of their own: copies, and patients with two visits each (`groups`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import ppgen
 from ppgen.analysis.paired import Scored
 from ppgen.data import Dataset, split
 
-ROWS, FRESH, SEEDS = 2000, 10_000, 3
+DRAWS, FRESH, SEEDS = 2000, 10_000, 5
 MANY, FEW = 40, 4  # tables of a kind
 MOST_Z, MOST_WRONG = 0.08, 0.05
 Draw = Callable[[int, np.random.Generator], pd.DataFrame]
@@ -104,13 +104,9 @@ def _copied(rng: np.random.Generator) -> Draw:
     plain = _continuous(rng)
 
     def draw(n: int, rng: np.random.Generator) -> pd.DataFrame:
-        return plain(n // 2, rng).iloc[np.repeat(np.arange(n // 2), _pattern(n // 2))]
+        return plain(n, rng).iloc[np.repeat(np.arange(n), np.resize([1, 2, 3, 2], n))]
 
     return draw
-
-
-def _pattern(n: int) -> Any:
-    return np.resize([1, 2, 3, 2], n)
 
 
 def _patients(rng: np.random.Generator) -> Draw:
@@ -118,8 +114,8 @@ def _patients(rng: np.random.Generator) -> Draw:
     slope, spread = rng.normal(), rng.uniform(0.5, 2)
 
     def draw(n: int, rng: np.random.Generator) -> pd.DataFrame:
-        of = np.repeat(np.arange(n // 2), 2)
-        own = spread * rng.normal(size=n // 2)[of]
+        of = np.repeat(np.arange(n), 2)
+        own = spread * rng.normal(size=n)[of]
         x = own + rng.normal(0, 0.5, len(of))
         frame = pd.DataFrame({"x": x, "y": slope * own + rng.normal(size=len(of))})
         return frame.assign(patient=[f"p{i}" for i in of])
@@ -168,7 +164,7 @@ def look(kind: str, number: int, counts: Counts) -> None:
     """Draw a table, fit the models to each split of it and count."""
     rng = np.random.default_rng([list(KINDS).index(kind), number])
     draw = KINDS[kind](rng)
-    data, fresh = (_read(draw(n, rng)) for n in (ROWS, FRESH))
+    data, fresh = (_read(draw(n, rng)) for n in (DRAWS, FRESH))
     left_out = "independent" if kind in CONTINUOUS else "gaussian"
     models = {name: make for name, make in MODELS.items() if name != left_out}
     scored: dict[str, list[Scored]] = {name: [] for name in models}

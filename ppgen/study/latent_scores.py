@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..analysis.disentangle import scores_of_codes
 from ..analysis.factors import Factors
 from ..data import Dataset
+from ..density import mean_stderr
 from ..errors import InputError
 
 _AMORTISED, _STEPS = 60, 100
@@ -45,7 +46,7 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
         "kl": _mean(parts.kl),
         "kl_per_latent": [float(v) for v in parts.kl_per_latent],
         "tight": _mean(density.values),
-        "stderr": _stderr(density.values),
+        "stderr": _number(density.mean_stderr(rows.units)),
         "method": density.method,
         "samples": getattr(model, "n_importance", None),
         "monte_carlo": None,
@@ -59,10 +60,11 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
         found["ess"] = _number(np.median(known["ess"]))
     if hasattr(model, "amortisation_gap"):
         try:
-            gap = model.amortisation_gap(rows.take(slice(_AMORTISED)), n_steps=_STEPS)
+            few = rows.take(slice(_AMORTISED))
+            gap = model.amortisation_gap(few, n_steps=_STEPS)
         except InputError:  # defined for one layer with a Gaussian posterior
             return found
-        found |= {"gap": _mean(gap), "gap_stderr": _stderr(gap)}
+        found |= {"gap": _mean(gap), "gap_stderr": _number(mean_stderr(gap, few.units))}
     return found
 
 
@@ -104,10 +106,6 @@ def disentangled(codes: NDArray[np.float64], factors: Factors, seed: int) -> dic
 
 def _mean(values: NDArray[np.float64]) -> float | None:
     return _number(np.mean(values))
-
-
-def _stderr(values: NDArray[np.float64]) -> float | None:
-    return _number(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 def _number(value: Any) -> float | None:
