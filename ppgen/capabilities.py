@@ -11,6 +11,7 @@ from typing import Literal
 
 from .density import Kind
 
+REACH = 1e10  # deviations that nets in single precision bear
 TRAINED = ("validation", "budget", "checkpoint_dir")  # what nets use of what `fit` takes
 
 
@@ -39,6 +40,7 @@ class Capabilities:
         engines: names of the inference engines, the default first.
         backends: where the model is written as a pair, the default first.
         uses: which of `validation`, `budget` and `checkpoint_dir` play a part in `fit`.
+        reach: |encoded value| up to which its arithmetic holds; a row beyond has density 0.
         min_rows: the fewest rows that can be fitted.
     """
 
@@ -58,6 +60,7 @@ class Capabilities:
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    reach: float = 1e140
     min_rows: int = 2
 
     def __post_init__(self) -> None:

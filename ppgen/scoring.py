@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from .cells import cell_average
 from .context import given
-from .data import Dataset
+from .data import Dataset, Encoded
 from .density import LogDensity
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 CELL_DRAWS = 8  # a power of two, see `data.dequantise`
 _BLOCK = 1 << 18  # rows encoded at a time
+_LEAST = -1e37  # of a log density
 
 
 def score_rows(estimator: DensityEstimator, data: Dataset, y: Any) -> LogDensity:
@@ -61,9 +62,31 @@ def _block(
 
     def log_prob(draw: int) -> Floats:
         encoded = estimator._encode(data, draw=draw, draws=draws)
-        return estimator._log_prob(encoded, context) + encoded.log_det
+        return _log_prob(estimator, encoded, context) + encoded.log_det
 
     return cell_average(log_prob, draws)
+
+
+def beyond(estimator: DensityEstimator, data: Encoded) -> NDArray[np.bool_]:
+    """(n,) which encoded rows are further out than the arithmetic of the family reaches."""
+    far = np.abs(np.asarray(data.x, dtype=np.float64)) > estimator.capabilities.reach
+    return np.asarray(far.any(axis=1))
+
+
+def _log_prob(estimator: DensityEstimator, data: Encoded, context: Floats | None) -> Floats:
+    """(n,) log densities of encoded rows. Rows so far out that the arithmetic of the family ends
+    stand aside, lest they upset the others: theirs is -inf, as is any that single precision does
+    not hold, whatever the precision that a family computes in."""
+    far = beyond(estimator, data)
+    if not far.any():
+        values = estimator._log_prob(data, context)
+    else:
+        near = np.flatnonzero(~far)
+        values = np.full(len(data), -np.inf)
+        if len(near):
+            some = None if context is None else context[near]
+            values[near] = estimator._log_prob(data.take(near), some)
+    return np.where(values < _LEAST, -np.inf, values)
 
 
 def _summed(estimator: DensityEstimator, data: Dataset, draws: int) -> tuple[Floats, Floats]:
@@ -76,7 +99,7 @@ def _summed(estimator: DensityEstimator, data: Dataset, draws: int) -> tuple[Flo
     def log_prob(draw: int) -> Floats:
         encoded = estimator._encode(data, draw=draw, draws=draws)
         given_each = [np.tile(row, (len(data), 1)) for row in rows]
-        logs = np.stack([estimator._log_prob(encoded, each) for each in given_each])
+        logs = np.stack([_log_prob(estimator, encoded, each) for each in given_each])
         logs += encoded.log_det
         np.logaddexp(sums, logs, out=sums)
         return np.asarray(logsumexp(logs + log_shares[:, None], axis=0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...artifact import Arrays
-from ...capabilities import TRAINED, Capabilities
+from ...capabilities import REACH, TRAINED, Capabilities
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
@@ -57,6 +57,7 @@ class NormalizingFlow(DensityEstimator):
         engines=("svi",),
         backends=BACKENDS,
         uses=TRAINED,
+        reach=REACH,
     )
 
     def __init__(

@@ -19,7 +19,7 @@ from ...density import LogDensity
 from ...errors import InputError, did_you_mean
 from ...inference.importance import MIN_SAMPLES, Weights, good_khat, summarise_blocks
 from ...progress_bar import rows_bar
-from ...scoring import CELL_DRAWS, warn_unseen
+from ...scoring import CELL_DRAWS, beyond, warn_unseen
 from .checks import check_count
 
 if TYPE_CHECKING:
@@ -203,6 +203,8 @@ def impossible(vae: VAE, x: NDArray[Any], encoded: Encoded) -> NDArray[np.bool_]
     """(n,) which rows have probability zero: levels never seen, values outside the support."""
     found = (encoded.codes == -2).any(axis=1) | np.isneginf(encoded.log_det)
     pixels = vae.codec_.pixels.kind if isinstance(vae.codec_, ImageCodec) else ""
+    if not pixels:
+        found |= beyond(vae, encoded)
     if pixels == "real" and vae.architecture_.parts[0].kind == "continuous_bernoulli":
         found |= ((x < 0) | (x > 1)).any(axis=1)
     return np.asarray(found)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
-from ...capabilities import TRAINED, Capabilities
+from ...capabilities import REACH, TRAINED, Capabilities
 from ...checks import seed_of
 from ...data import Dataset, Encoded, ImageCodec
 from ...density import LogDensity
@@ -82,6 +82,7 @@ class VAE(LatentEstimator, DensityEstimator):
         engines=("gradient",),
         backends=BACKENDS,
         uses=TRAINED,
+        reach=REACH,
     )
 
     def __init__(
@@ -273,7 +274,8 @@ class VAE(LatentEstimator, DensityEstimator):
             return data.x
         codes = data.codes.astype(np.float64)
         codes[data.codes == -1] = np.nan
-        return np.concatenate([data.x, np.maximum(codes, 0)], axis=1)
+        x = np.clip(data.x, -REACH, REACH)  # what is further out is impossible, see `density`
+        return np.concatenate([x, np.maximum(codes, 0)], axis=1)
 
     def _encoded(self, values: NDArray[Any]) -> Encoded:
         n, d = len(values), values.shape[1]

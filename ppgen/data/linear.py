@@ -40,7 +40,8 @@ def encode_linear(
             v += width * (np.clip(u, INSIDE, 1 - INSIDE) - 0.5)
         gaps = np.isnan(v)
         v -= shift
-        v /= scale
+        with np.errstate(over="ignore"):  # as far out as infinity
+            v /= scale
         x[rows, slice(None) if len(index) == x.shape[1] else index] = v
         if gaps.any():
             log_det[rows] -= (~gaps) @ np.log(scale)

@@ -156,7 +156,8 @@ class Warp:
             u = np.broadcast_to(places, values.shape)
             y, log_slope = self.atoms.forward(np.where(at, values, v), y, log_slope, u)
         log_slope = np.where(outside, -np.inf, log_slope - np.log(self.scale))
-        z = (y - self.shift) / self.scale
+        with np.errstate(over="ignore"):  # as far out as infinity
+            z = (y - self.shift) / self.scale
         if self.bend:
             beyond = np.maximum(np.abs(z) - self.bend, 0.0)
             log_slope = log_slope - np.log1p(beyond)
