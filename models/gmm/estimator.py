@@ -225,7 +225,9 @@ class GaussianMixture(MixtureQueries):
         from .uncertainty import diagnostics, reliance
 
         middle = self._encode(data, draw=None)
-        rests = reliance(self._predictive(), draws, middle.x, middle.codes)
+        reach = self.capabilities.reach  # rows further out are impossible
+        x = np.clip(middle.x, -reach, reach)
+        rests = reliance(self._predictive(), draws, x, middle.codes)
         stderr = rests.stderr
         if found.stderr is not None:
             stderr = np.hypot(stderr, found.stderr)
