@@ -136,7 +136,7 @@ def test_again_does_nothing_and_more_does_only_that(tmp_path):
 
 def test_a_failed_cell_is_tried_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(Toy, "_log_prob", lambda *_: 1 / 0)
+        patch.setattr(Toy, "log_density", lambda *_: 1 / 0)
         result = study(tmp_path / "s", models=["toy"], seeds=1)
     assert result.table[0]["state"] == "failed"
     assert "ZeroDivisionError" in str(result)
