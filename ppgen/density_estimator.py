@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .checks import given_row, seed_of
 from .context import refuse_unused
-from .data import Codec, Dataset, Encoded, ImageCodec
+from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
 from .data.rebuild import row_labels
 from .density import LogDensity
 from .errors import InputError
@@ -149,8 +149,27 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
     def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
         return score_rows(self, data, y)
 
-    def _draw(self, n: int, given: Mapping[Any, Any] | None, y: Any, random_state: Any) -> Encoded:
-        """n encoded rows whose whole numbers are, but for few, within those seen."""
+    def _unbounded(
+        self, n: int, given: Mapping[Any, Any] | None, y: Any, random_state: Any
+    ) -> Dataset:
+        """n rows as the density has them: whole numbers may go beyond those seen."""
+        rows = self._draw(n, given, y, random_state, within=False)
+        if isinstance(self.codec_, ImageCodec):
+            return as_dataset(self._decoded(rows), self.schema_)
+        columns = self.codec_.decode(rows, within=False)
+        return as_dataset({name: columns[name] for name in self.schema_.names}, self.schema_)
+
+    def _draw(
+        self,
+        n: int,
+        given: Mapping[Any, Any] | None,
+        y: Any,
+        random_state: Any,
+        *,
+        within: bool = True,
+    ) -> Encoded:
+        """n encoded rows; if `within`, with whole numbers that are, but for few, among those
+        seen."""
         if not isinstance(n, int | np.integer) or n < 1:
             raise InputError(f"n is {n!r}; expected a positive number of rows.")
         rng = np.random.default_rng(
@@ -160,7 +179,7 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
         refuse_unused(self, y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
         rows = self._sample(int(n), rng, fixed, context)
-        if isinstance(self.codec_, ImageCodec):
+        if isinstance(self.codec_, ImageCodec) or not within:
             return rows
         held = () if given is None else tuple(self.schema_.named(given))
         for _ in range(_REDRAWS):

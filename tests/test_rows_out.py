@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from polars.testing import assert_frame_equal as assert_polars_equal
+from scipy import stats
 
 import ppgen
 from ppgen import VAE, Autoencoder, Gaussian, GaussianMixture, InputError
@@ -484,3 +485,18 @@ def test_decimals_do_not_end_on_what_stands_apart() -> None:
     rounded = Grain(decimals=2).round(values, apart=(0.0, 1.0))
     np.testing.assert_allclose(rounded, [0.01, 0.0, 0.25, 0.99, np.nan], atol=1e-12)
     np.testing.assert_array_equal(Grain().round(values, apart=(0.0,)), values)
+
+
+def test_the_density_itself_goes_beyond_the_whole_numbers_seen() -> None:
+    low, high = 20_000, 200_000
+    frame = pd.DataFrame({"s": np.random.default_rng(0).integers(low, high, 400)})
+    fit = Gaussian(random_state=0).fit(frame)
+    free = fit._unbounded(4000, None, None, 1).columns["s"]
+    ends = stats.norm(fit.means_[0, 0], fit.covariances_[0, 0, 0] ** 0.5).cdf(
+        [frame.s.min() - 0.5, frame.s.max() + 0.5]
+    )
+    mass = 1 - (ends[1] - ends[0])
+    beyond = np.mean((free < frame.s.min()) | (free > frame.s.max()))
+    assert mass > 0.05
+    assert beyond == pytest.approx(mass, abs=4 * np.sqrt(mass / 4000))
+    np.testing.assert_array_equal(free, np.round(free))

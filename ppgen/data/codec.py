@@ -174,14 +174,14 @@ class Codec:
             log_det[self._differs(name, data.columns[name])] = -np.inf
         return Encoded(x, codes, log_det)
 
-    def decode(self, encoded: Encoded) -> dict[str, NDArray[Any]]:
+    def decode(self, encoded: Encoded, *, within: bool = True) -> dict[str, NDArray[Any]]:
         """Columns of the rows: written as they were, inside their bounds, levels restored; whole
-        numbers within those seen."""
+        numbers, if `within`, brought to the nearest of the range seen."""
         n = len(encoded.x)
         out: dict[str, NDArray[Any]] = {}
         for j, warp in enumerate(self.warps):
             values = self._written(j, encoded)
-            if warp.column.name in self.grains:
+            if within and warp.column.name in self.grains:
                 values = self.grains[warp.column.name].within(values)
             if warp.column.kind in DISCRETE:
                 codes = np.where(np.isnan(values), -1, values).astype(np.int32)

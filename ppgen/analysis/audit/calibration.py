@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Dataset, as_dataset
+from ...data import Dataset
 from ...data.values import is_gap
 from ...goodness import pit_by_column, pit_joint
 from ..features import Features
@@ -54,7 +54,7 @@ def calibration(subject: Subject) -> Iterator[Check]:
     if conditional and subject.y is not None:
         y = subject.y[kept]
         seed = int(subject.rng(51).integers(2**31 - 1))
-        drawn = as_dataset(subject.model.sample(n, y=y, random_state=seed), rows.schema)
+        drawn = subject.model._unbounded(n, None, y, seed)
     yield from _by_column(subject, rows, drawn)
     yield from _joint(subject, rows, drawn, y)
 

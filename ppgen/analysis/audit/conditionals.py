@@ -95,7 +95,7 @@ def _given(subject: Subject, model: Any, rows: Dataset, names: list[str]) -> Ite
     coordinates: Coordinates = part.coordinates
     by_rest = coordinates.places(coordinates.sampled, subject.rng(41))
     seed = int(subject.rng(42).integers(2**31 - 1))
-    held = as_dataset(model.sample(_DRAWS, given, random_state=seed), model.schema_)
+    held = model._unbounded(_DRAWS, given, None, seed)
     by_given = coordinates.places(_select(held, free), subject.rng(43))
     features = Features.fit(by_rest, coordinates.n_levels, subject.rng(44))
     f, g = features(by_rest), features(by_given)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Dataset, as_dataset
+from ...data import Dataset
 from ...density import LogDensity
 from ...errors import InputError
 from .coordinates import Coordinates
@@ -79,11 +79,10 @@ class Subject:
         return None if self._given is None else np.repeat(self._given, n, axis=0)
 
     def draw(self, n: int, stream: int) -> Dataset:
-        """n rows that the model draws; streams are independent."""
+        """n rows that the model draws, whole numbers not yet brought within those it saw, which its
+        density knows nothing of; streams are independent."""
         seed = int(np.random.SeedSequence([self.seed, stream]).generate_state(1)[0] >> 1)
-        return as_dataset(
-            self.model.sample(n, y=self._given, random_state=seed), self.model.schema_
-        )
+        return self.model._unbounded(n, None, self._given, seed)
 
     def rng(self, stream: int) -> np.random.Generator:
         """A generator; streams are independent."""
