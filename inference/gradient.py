@@ -161,7 +161,7 @@ class _Loop:
             out.best_step, out.train_loss = place.step, loss
             return None, False, True
         started = time.perf_counter()
-        rows = np.asarray(self.validation(), dtype=np.float64)
+        rows: Array = np.asarray(self.validation(), dtype=np.float64)
         mean = float(rows.mean())
         if self.units is not None:  # a value for each unit, with the mean of the rows
             totals = np.bincount(self.units, weights=rows)

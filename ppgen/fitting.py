@@ -61,7 +61,8 @@ class Fit:
         """Units of held-out rows, by their numbers: of the caller's rows where there are any, else
         of those fitted."""
         of = self.units if self.validation is None else self.validation_units
-        return of()[numbers]
+        units: NDArray[np.uint64] = of()[numbers]
+        return units
 
     def report(self, progress: Progress) -> None:
         """Keep a record for the trace and show it."""
