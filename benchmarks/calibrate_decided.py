@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
 import ppgen
 
@@ -159,18 +160,22 @@ def fold_tables(tables: int, n: int = 60, folds: int = 5) -> tuple[float, float]
 
 
 def run(full: bool) -> list[dict[str, Any]]:
-    """What is stated and what comes of it; `full` simulates 4,000 tables a cell, not 1,000."""
-    tables = 4000 if full else 1000
+    """What is stated and what comes of it; `full` simulates 1,000 tables a cell, not 60.
+
+    A target is missed where so many alarms would come once in a hundred times at the target.
+    """
+    tables = 1000 if full else 60
+    most = int(binom.isf(0.01, tables, TARGET))
     lines: list[dict[str, Any]] = []
     for regime, n_seeds, n_models in cells():
-        share = false_alarms(regime, n_seeds, n_models, tables) / tables
-        seen, least = power(regime, n_seeds, n_models, tables // 20)
+        alarms = false_alarms(regime, n_seeds, n_models, tables)
+        seen, least = power(regime, n_seeds, n_models, max(10, tables // 20))
         lines.append(
             {
                 "what": f"{regime}, {n_seeds} seeds, {n_models} models: false alarms a table",
-                "figure": f"{share:.1%}",
+                "figure": f"{alarms / tables:.1%}",
                 "target": f"{TARGET:.0%}",
-                "met": share <= TARGET,
+                "met": alarms <= most,
                 "power": f"{seen:.0%}",
                 "detectable": round(least, 1),
                 "tables": tables,

@@ -7,7 +7,8 @@ Three fits a seed, of the same nets for the same number of epochs, to the same r
     debiasing    rows drawn by the latents: not told.
 
 Over seeds, a mean is given with its standard error, s / sqrt(seeds) for the standard deviation s;
-differences between two ways are paired by the seed.
+differences between two ways are paired by the seed, and decided beyond Student's limit with
+seeds - 1 degrees of freedom.
 
 Reference for balancing: Idrissi, Arjovsky, Pezeshki and Lopez-Paz, "Simple data balancing achieves
 competitive worst-group-accuracy" (2022), https://arxiv.org/abs/2110.14503
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 from sklearn.base import clone
 
 from ...errors import InputError
@@ -65,6 +67,12 @@ class Comparison:
         """Mean and standard error of the paired difference in the worst group's accuracy."""
         return mean_stderr(self.worst(way) - self.worst(over))
 
+    def margin(self, way: str = "debiasing", over: str = "plain") -> float:
+        """Beyond what the gain is decided at a level of 5 %, by Student's t over the seeds; NaN for
+        one seed."""
+        error = self.gain(way, over)[1]
+        return float(stdtrit(len(self.seeds) - 1, 0.975)) * error
+
     def __str__(self) -> str:
         lines = [f"{'':12}worst group       all rows          ({len(self.seeds)} seeds)"]
         for way in self.found:
@@ -73,7 +81,10 @@ class Comparison:
         for over in self.found:
             if over != "debiasing":
                 m, e = self.gain(over=over)
-                lines.append(f"debiasing above {over}, in the worst group: {m:+.3f} ± {e:.3f}")
+                told = f"debiasing above {over}, in the worst group: {m:+.3f} ± {e:.3f}"
+                if len(self.seeds) > 1:
+                    told += f", decided beyond {self.margin(over=over):.3f}"
+                lines.append(told)
         return "\n".join(lines)
 
 
