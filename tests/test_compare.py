@@ -173,7 +173,9 @@ def test_seeds_that_disagree_leave_it_open():
     assert loser.difference.stderr == pytest.approx(loser.difference.between, rel=1e-3)
     # Student's limit with two degrees of freedom.
     assert loser.difference.margin == pytest.approx(4.3027 * loser.difference.between, rel=1e-3)
-    assert loser.verdict == "too close to call"
+    assert loser.verdict == "undecided: these fits differ, 3 seeds are too few"
+    assert "3 seeds are too few to decide b" in result.finding
+    assert result.headline == "a and b tie"
 
 
 def test_only_common_seeds_are_paired():

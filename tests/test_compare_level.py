@@ -76,8 +76,8 @@ def test_two_seeds_have_students_limit_of_one_degree_of_freedom():
     assert found.between == pytest.approx(0.5)
     assert found.df == (49.0, 1.0)
     assert found.margin == pytest.approx(12.706 * 0.5, rel=1e-4)
-    assert found.outcome == "close"
-    assert "2 seeds leave open" in found.note
+    assert found.outcome == "seeds"
+    assert found.note == "these fits differ, 2 seeds are too few"
 
 
 def test_one_seed_is_said_to_tell_nothing_of_starts():

@@ -29,8 +29,14 @@ def finding(lines: Sequence[Ranked]) -> str:
         ahead = f", ahead of {behind[0].name}" if behind else ""
         unclear = join([m.name for m in by["bound"]])
         return f"{best.name} stands highest{ahead}, but bounds leave {unclear} undecided."
+    few = by.get("seeds", [])
+    if few and not by.get("close"):
+        unclear, seeds = join([m.name for m in few]), min(m.n_seeds for m in few)
+        ahead = f", ahead of {behind[0].name}" if behind else ""
+        but = f"but {seeds} seeds are too few to decide {unclear}{_LEVEL}"
+        return f"On the held-out rows {best.name} stands highest{ahead}, {but}."
     if by.get("close"):
-        tied = join([best.name, *(m.name for m in by["close"])])
+        tied = join([best.name, *(m.name for m in [*by["close"], *few])])
         tail = f", ahead of {behind[0].name}" if behind else ""
         return f"On the held-out rows {tied} are too close to call{tail}{_LEVEL}."
     if not behind:
@@ -98,5 +104,5 @@ def headline(lines: Sequence[Ranked]) -> str:
     outcomes = {m.name: m.difference.outcome for m in ranked if m.difference is not None}
     if "bound" in outcomes.values():
         return f"{best.name} stands highest, undecided"
-    ties = [name for name, outcome in outcomes.items() if outcome == "close"]
+    ties = [name for name, outcome in outcomes.items() if outcome in ("close", "seeds")]
     return f"{join([best.name, *ties])} {'tie' if ties else 'is best'}"

@@ -35,7 +35,7 @@ from ..density import KIND_WORDS, LogDensity
 from .limits import LEVEL, PAIR, POWER, Family
 from .scatter import Scatter
 
-Outcome = Literal["better", "worse", "close", "bound", "incomparable"]
+Outcome = Literal["better", "worse", "close", "seeds", "bound", "incomparable"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ class Difference:
         margin: beyond it the difference is decided, in nats a row.
         df: degrees of freedom of `within` and of `between` (0 for one seed).
         level: chance, at most, of any false alarm among all pairs of the table.
-        outcome: what is decided for a.
+        outcome: what is decided for a; "seeds" where these fits differ by more than their rows'
+            scatter explains, but seeds are too few to say so of others.
         note: what limits it.
     """
 
@@ -111,8 +112,8 @@ def difference(a: Sequence[Scored], b: Sequence[Scored], family: Family = PAIR) 
     noise = math.hypot(*(monte_carlo(s.density) / len(pairs) for pair in pairs for s in pair))
     margin = family.margin(scatter, noise)
     outcome, note = decide(claim(a), claim(b), mean, margin.value)
-    if outcome == "close" and len(pairs) > 1 and abs(mean) > margin.of_fits:
-        note = f"these fits differ; {len(pairs)} seeds leave open whether others would"
+    if outcome == "close" and margin.of_fits < abs(mean) <= margin.value:
+        outcome, note = "seeds", f"these fits differ, {len(pairs)} seeds are too few"
     within, between = float(scatter.within[0]), float(scatter.between[0])
     df = (float(scatter.df_within[0]), len(pairs) - 1.0)
     stderr = margin.stderr
