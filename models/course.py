@@ -56,6 +56,15 @@ def course(outcome: Outcome, settings: Settings) -> list[Reason]:
             )
         ]
     found = []
+    if outcome.steps and not outcome.best_step and math.isfinite(outcome.best):
+        found.append(
+            Reason(
+                "warn",
+                "nothing was learnt: held-out rows were never better than at the start.",
+                f"Lower learning_rate ({settings.learning_rate:g}), give more rows or validation "
+                "rows; if the columns are independent, there is nothing to learn.",
+            )
+        )
     gain, stderr = outcome.improvement, outcome.improvement_stderr
     if outcome.why in ("budget", "max_epochs") and gain - 2 * stderr > 0.01:
         limit = "the budget" if outcome.why == "budget" else "max_epochs"

@@ -87,29 +87,3 @@ def unused_reasons(used: Collection[str], who: str, **given: Any) -> list[Reason
         for name, value in given.items()
         if value is not None and name not in used
     ]
-
-
-def column_reasons(schema: Schema) -> list[Reason]:
-    """What the columns themselves say against a density: nothing to model, or ties."""
-    found = []
-    if schema.pixels is not None and schema.pixels.note:
-        advice = "Give them as whole numbers, or as k / 255 for k from 0 to 255, to have a mass."
-        found.append(Reason("warn", f"the images are real, and {schema.pixels.note}.", advice))
-    for column in schema.columns:
-        if column.kind in ("constant", "empty"):
-            what = f"column {column.name!r} is {column.kind} and is not modelled."
-            found.append(Reason("ok", what))
-            continue
-        if column.atoms:
-            at = " and ".join(f"{atom:g}" for atom in column.atoms)
-            found.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
-        if column.note:
-            found.append(
-                Reason(
-                    "warn",
-                    f"column {column.name!r}: {column.note}.",
-                    "Model it as categorical or ordinal, name values that have a mass of their own "
-                    "as its atoms, or accept an unbounded density there.",
-                )
-            )
-    return found

@@ -24,7 +24,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .artifact import Arrays, digest, fingerprint
 from .capabilities import Capabilities
 from .checkpoint import Checkpoints
-from .checks import check_no_gaps, check_weights, column_reasons, seed_of, unused_reasons
+from .checks import check_no_gaps, check_weights, seed_of, unused_reasons
+from .columns import column_reasons
 from .context import Context
 from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
@@ -155,7 +156,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             self.posterior_: dict[str, NDArray[Any]] | None = None
             reasons = list(self._fit(encoded, weights, context, told))
             if self.capabilities.density is not None:
-                reasons = [*column_reasons(self.schema_), *reasons]
+                reasons = [*column_reasons(self.schema_, data, self.codec_, encoded), *reasons]
                 reasons += self._goodness(encoded, weights, context, told, reasons)
             reasons += unused_reasons(
                 self._uses(),

@@ -276,3 +276,13 @@ def test_the_two_backends_reach_the_same_likelihood():
         NormalizingFlow(backend=b, random_state=0, **sizes).fit(X).score(test) for b in BACKENDS
     ]
     assert abs(scores[0] - scores[1]) < 0.05
+
+
+def test_a_flow_that_learnt_nothing_warns():
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    flow = NormalizingFlow(
+        kind="maf", n_transforms=1, hidden=(8,), learning_rate=10.0, max_epochs=2, random_state=0
+    )
+    verdict = flow.fit(rows).verdict_
+    assert verdict.status == "warn"
+    assert "nothing was learnt" in str(verdict)

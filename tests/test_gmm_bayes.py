@@ -51,6 +51,13 @@ def test_svi_finds_the_posterior(backend: str) -> None:
     assert all(np.isfinite(record["loss"]) for record in fit.trace)
 
 
+def test_a_few_steps_of_svi_warn() -> None:
+    reasons = fitted("svi", "numpyro", {"num_steps": 5, "num_draws": 20})[3]
+    assert "only" in reasons[0].what
+    assert "steps were taken" in reasons[0].what
+    assert reasons[0].status == "warn"
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

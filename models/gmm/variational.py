@@ -27,6 +27,8 @@ from ...verdict import Reason
 
 Array = NDArray[np.float64]
 MAX_K_HAT = 0.7
+_LEAST_STEPS = 100
+_LEAST_DRAWS = 25
 
 
 def svi(
@@ -75,7 +77,7 @@ def svi(
     )
     outcome = finish(loop, keep)
     draws, stats = _draw(rows, problem, start, params(), seed, int(options["num_draws"]))
-    reasons = _converged(outcome.why, [r.loss for r in records[1:]], n)
+    reasons = _converged(outcome.why, outcome.steps, [r.loss for r in records[1:]], n)
     return draws, stats, reasons + _k_hat(stats)
 
 
@@ -160,16 +162,19 @@ def _draw(
         return jax.tree.map(lambda a: np.asarray(a)[None], (draws, stats))  # type: ignore[no-any-return]
 
 
-def _converged(why: str, losses: list[float], n: int) -> list[Reason]:
+def _converged(why: str, steps: int, losses: list[float], n: int) -> list[Reason]:
     """Whether the mean loss of the last quarter of the records is still below the one before."""
     if why == "diverged":
         return [Reason("failed", "the ELBO is not finite.", "Lower learning_rate.")]
     if why == "budget":
         advice = "Give a larger budget, or fewer num_steps."
         return [Reason("warn", "the budget ended before the ELBO had settled.", advice)]
+    if steps < _LEAST_STEPS:
+        what = f"only {steps} steps were taken: the ELBO cannot have settled."
+        return [Reason("warn", what, f"Raise num_steps to {_LEAST_STEPS} at the least.")]
     quarter = len(losses) // 4
     if quarter < 3:
-        return []
+        return [Reason("ok", "whether the ELBO had settled is not known: it was seen too seldom.")]
     before, last = np.array(losses[-2 * quarter : -quarter]), np.array(losses[-quarter:])
     gain = n * float(before.mean() - last.mean())
     noise = n * math.sqrt((before.var(ddof=1) + last.var(ddof=1)) / quarter)
@@ -184,6 +189,9 @@ def _k_hat(stats: Mapping[str, Array]) -> list[Reason]:
 
     array_stats: Any = base.array_stats  # type: ignore[attr-defined]
     log_weights = stats["lp"][0] - stats["log_q"][0]
+    if len(log_weights) < _LEAST_DRAWS:
+        what = f"{len(log_weights)} draws are too few to say how far off the mean-field guide is."
+        return [Reason("ok", what)]
     k_hat = float(array_stats.psislw(-log_weights)[1])
     if not k_hat > MAX_K_HAT:
         return []

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError, did_you_mean
-from ...inference.learner import Outcome
 from ...verdict import Reason
 
 if TYPE_CHECKING:
@@ -115,20 +114,6 @@ def check_size(latent: tuple[int, ...], values: int) -> None:
             f"latent_dim is {latent[0]}, and a row has {values} values: a code larger than the row "
             f"compresses nothing. Take at most {values}."
         )
-
-
-def unlearnt(outcome: Outcome) -> list[Reason]:
-    """Whether the weights kept are those that the fit began with."""
-    if outcome.best_step or not outcome.steps or not math.isfinite(outcome.best):
-        return []
-    return [
-        Reason(
-            "warn",
-            "nothing was learnt: held-out rows were never better than at the start.",
-            "Lower learning_rate, give more rows or validation rows; if the columns are "
-            "independent, there is nothing to learn.",
-        )
-    ]
 
 
 def collapse(kl: Floats) -> list[Reason]:

@@ -21,7 +21,7 @@ from ...verdict import Reason
 from ..course import course, held_out, overfit
 from ..trace import DataUnits
 from .build import Architecture
-from .checks import check, check_size, collapse, unlearnt
+from .checks import check, check_size, collapse
 from .parts import Part
 from .plan import Plan, plan
 from .training import Rows, Training
@@ -106,7 +106,7 @@ def fit_vae(
     if trained is not net:
         net.load(trained.arrays())
     vae.n_steps_, vae.n_epochs_ = outcome.steps, outcome.epochs
-    found += course(outcome, settings) + unlearnt(outcome)
+    found += course(outcome, settings)
     if outcome.why == "diverged":
         return found
     return found + _looked_at(vae, rows, unseen, fit, looked)

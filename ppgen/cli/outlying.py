@@ -1,4 +1,5 @@
-"""How unlikely a row is beside others: the fraction of reference rows that are less likely.
+"""How unlikely a row is beside others: the fraction of reference rows that are less likely, ties
+counting half.
 
 A row with gaps is compared with reference rows that have the same gaps, because log densities of
 different columns do not compare.
@@ -28,7 +29,8 @@ def fraction_below(
     values: NDArray[np.floating[Any]],
     reference: Dataset | None = None,
 ) -> NDArray[np.float64]:
-    """(n,) fractions of reference rows whose log density is lower than the row's.
+    """(n,) fractions of reference rows whose log density is lower than the row's, ties counting
+    half.
 
     Args:
         estimator: the fitted model.
@@ -51,8 +53,16 @@ def fraction_below(
     for number, pattern in enumerate(patterns):
         here = of_row.reshape(-1) == number
         scores = np.sort(estimator.score_samples(_masked(reference, pattern)))
-        below[here] = np.searchsorted(scores, values[here], side="left") / len(scores)
+        below[here] = midranks(scores, values[here]) / len(scores)
     return below
+
+
+def midranks(scores: NDArray[np.float64], values: NDArray[np.floating[Any]]) -> Any:
+    """How many sorted scores are lower than each value; those within 1e-9 of it count half."""
+    slack = 1e-9 * np.maximum(1.0, np.abs(np.where(np.isfinite(values), values, 0.0)))
+    lower = np.searchsorted(scores, values - slack, side="left")
+    upto = np.searchsorted(scores, values + slack, side="right")
+    return (lower + upto) / 2
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

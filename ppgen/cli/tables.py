@@ -149,15 +149,15 @@ def outliers(
 ) -> None:
     """Print rows by ascending log density.
 
-    `fraction_below` is the fraction of reference rows that are less likely than the row: those of
-    --reference, or else rows that the model draws. Of a model without density, rows by descending
-    reconstruction error; `fraction_above` is the fraction of the rows of --reference whose error is
-    larger.
+    `fraction_below` is the fraction of reference rows that are less likely than the row, ties
+    counting half: those of --reference, or else rows that the model draws. Of a model without
+    density, rows by descending reconstruction error; `fraction_above` is the fraction of the rows
+    of --reference whose error is larger, ties counting half.
     """
     check_output(output)
     import numpy as np
 
-    from .outlying import fraction_below
+    from .outlying import fraction_below, midranks
 
     estimator = _load(run)
     rows = read_data(data, estimator.schema_)
@@ -168,8 +168,7 @@ def outliers(
         found = {"row": order, "reconstruction_error": errors[order]}
         if against is not None:
             others = np.sort(_errors(run, estimator, against))
-            above = len(others) - np.searchsorted(others, errors[order], side="right")
-            found["fraction_above"] = above / len(others)
+            found["fraction_above"] = 1 - midranks(others, errors[order]) / len(others)
     else:
         density = estimator.log_density(rows)
         tell_khat(density)

@@ -1,0 +1,87 @@
+"""What the columns themselves say against a density: nothing to model, ties, values far out,
+columns that others determine."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Codec, Dataset, Encoded, ImageCodec, Schema
+from .extremes import extreme_reasons
+from .verdict import Reason
+
+_ROWS = 5000  # that dependence is looked for in
+_MOST_COLUMNS = 100
+_SINGULAR = 1e-9  # eigenvalue of the correlations that is none
+_LOADING = 0.05
+_CLIP = 5.0
+
+
+def column_reasons(
+    schema: Schema, data: Dataset, codec: Codec | ImageCodec, encoded: Encoded
+) -> list[Reason]:
+    """Findings about the columns of the rows fitted."""
+    found = []
+    if schema.pixels is not None and schema.pixels.note:
+        advice = "Give them as whole numbers, or as k / 255 for k from 0 to 255, to have a mass."
+        found.append(Reason("warn", f"the images are real, and {schema.pixels.note}.", advice))
+    for column in schema.columns:
+        if column.kind in ("constant", "empty"):
+            what = f"column {column.name!r} is {column.kind} and is not modelled."
+            found.append(Reason("ok", what))
+            continue
+        if column.atoms:
+            at = " and ".join(f"{atom:g}" for atom in column.atoms)
+            found.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
+        if column.note:
+            found.append(
+                Reason(
+                    "warn",
+                    f"column {column.name!r}: {column.note}.",
+                    "Model it as categorical or ordinal, name values that have a mass of their own "
+                    "as its atoms, or accept an unbounded density there.",
+                )
+            )
+        if data.images is None and column.kind in ("real", "positive", "count"):
+            found += extreme_reasons(column, data.columns[column.name])
+    if isinstance(codec, Codec):
+        found += collinear_reasons(codec.continuous_names, encoded.x)
+    return found
+
+
+def collinear_reasons(names: tuple[str, ...], x: NDArray[np.floating]) -> list[Reason]:
+    """Columns of x (n, d) that others determine linearly: no density is bounded along them."""
+    d = x.shape[1]
+    if not 2 <= d <= _MOST_COLUMNS or len(x) <= d + 1:
+        return []
+    some = np.asarray(x[:: max(1, len(x) // _ROWS)], dtype=np.float64)
+    some = some[~np.isnan(some).any(axis=1)]
+    if len(some) <= d + 1:
+        return []
+    low, middle, high = np.quantile(some, [0.16, 0.5, 0.84], axis=0)
+    spread = (high - low) / 2
+    spread = np.where(spread > 0, spread, np.ptp(some, axis=0))
+    kept = (np.abs(some - middle) <= _CLIP * spread).all(axis=1)
+    if kept.sum() <= d + 1:
+        return []
+    some = some[kept] - some[kept].mean(axis=0)
+    scale = np.sqrt((some**2).mean(axis=0))
+    varied = np.flatnonzero(scale > 0)
+    if len(varied) < 2:
+        return []
+    some = some[:, varied] / scale[varied]
+    values, vectors = np.linalg.eigh(some.T @ some / len(some))
+    singular = values < _SINGULAR
+    if not singular.any():
+        return []
+    bears = (np.abs(vectors[:, singular]) > _LOADING).any(axis=1)
+    which = [repr(names[j]) for j in varied[bears]]
+    told = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
+    return [
+        Reason(
+            "warn",
+            f"columns {told} are collinear: one is a sum of multiples of the others, and a density "
+            "has no bound there.",
+            "Leave out one of them.",
+        )
+    ]

@@ -1,0 +1,105 @@
+"""What columns say in the verdict: values far out, codes for missing values, columns that others
+determine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ppgen
+from ppgen.cli.outlying import fraction_below
+from ppgen.columns import collinear_reasons
+from ppgen.data import as_dataset
+from ppgen.data.schema import Column
+from ppgen.extremes import extreme_reasons
+
+DRAWN = {
+    "normal": lambda rng, n: rng.normal(size=n),
+    "uniform": lambda rng, n: rng.random(n),
+    "exponential": lambda rng, n: rng.exponential(size=n),
+    "lognormal": lambda rng, n: np.exp(1.5 * rng.normal(size=n)),
+    "t with 3": lambda rng, n: rng.standard_t(3, size=n),
+    "Cauchy": lambda rng, n: rng.standard_cauchy(size=n),
+    "Pareto": lambda rng, n: rng.pareto(0.7, size=n),
+    "two clusters": lambda rng, n: rng.normal(size=n) + 100 * (rng.random(n) < 0.1),
+    "counts": lambda rng, n: rng.poisson(3, size=n).astype(float),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
+def test_no_law_is_taken_for_extreme_values(draw):
+    alarms = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        alarms += bool(extreme_reasons(Column("x"), draw(rng, (300, 1000, 2000)[seed % 3])))
+    assert alarms <= 1
+
+
+@pytest.mark.parametrize("value", [1e6, -200.0, 3e38, 1e300])
+def test_one_value_far_out_is_named_with_its_row(value):
+    values = np.random.default_rng(0).normal(size=500)
+    values[137] = value
+    (found,) = extreme_reasons(Column("x"), values)
+    assert found.status == "warn"
+    assert f"{value:g}" in found.what
+    if abs(value) < 1e30:
+        assert "in row 137" in found.what
+
+
+@pytest.mark.parametrize(("code", "times"), [(-999.0, 1), (9999.0, 200), (0.0, 20), (-9.0, 150)])
+def test_codes_for_missing_values_are_named(code, times):
+    rng = np.random.default_rng(0)
+    values = rng.normal(40.0, 2.0, size=600)
+    values[rng.choice(600, times, replace=False)] = code
+    (found,) = extreme_reasons(Column("x"), values)
+    assert f"{times} value" in found.what
+    assert f"{code:g}, far from all others" in found.what
+
+
+def test_gaps_and_logarithms_are_allowed_for():
+    rng = np.random.default_rng(0)
+    lengths = np.exp(3 * rng.normal(size=500))
+    assert not extreme_reasons(Column("x", "positive"), lengths)
+    lengths[::3] = np.nan
+    lengths[1] = 1e30
+    assert "row 1" in str(extreme_reasons(Column("x", "positive"), lengths * 0.99)[0])
+
+
+@pytest.mark.parametrize(
+    "model", [ppgen.KernelDensity(), ppgen.IndependentColumns(), ppgen.Gaussian()], ids=str
+)
+def test_a_row_of_a_million_is_in_the_verdict(model):
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    rows[11, 1] = 1e6
+    verdict = model.set_params(random_state=0).fit(rows).verdict_
+    assert verdict.status == "warn"
+    assert "column 'x1' has an extreme value: 1e+06 in row 11" in str(verdict)
+
+
+def test_collinear_columns_are_named_and_others_are_not():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 4)) * [1, 1e-3, 1e6, 1]
+    x[:, 3] = 2 * x[:, 0] - 1e-5 * x[:, 2] + 7
+    (found,) = collinear_reasons(("a", "b", "c", "d"), x)
+    assert "columns 'a', 'c', 'd' are collinear" in found.what
+    x[:, 3] += 1e-3 * rng.normal(size=400)
+    assert not collinear_reasons(("a", "b", "c", "d"), x)
+    assert not collinear_reasons(("a", "b", "c", "d"), x[:4])
+    x[0, 0] = x[1, 3] = 1e9  # two rows far out make no line
+    assert not collinear_reasons(("a", "b", "c", "d"), x)
+
+
+def test_collinear_columns_warn_in_kernels():
+    a = np.random.default_rng(0).normal(size=300)
+    verdict = ppgen.KernelDensity(random_state=0).fit({"a": a, "b": 3 * a + 1}).verdict_
+    assert "columns 'a', 'b' are collinear" in str(verdict)
+
+
+def test_ties_for_the_lowest_value_count_half():
+    colour = np.array(["red"] * 3 + ["blue"] * 7, dtype=object).repeat(20)
+    data = {"colour": colour}
+    model = ppgen.IndependentColumns(random_state=0).fit(data)
+    rows = as_dataset(data, model.schema_)
+    below = fraction_below(model, rows, model.score_samples(data), rows)
+    np.testing.assert_allclose(below[colour == "red"], 0.15)
+    np.testing.assert_allclose(below[colour == "blue"], 0.65)
