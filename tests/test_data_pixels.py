@@ -108,3 +108,33 @@ def test_real_values_that_are_tied_are_noted():
     verdict = VAE(1, **BRIEF).fit(tied).verdict_
     assert any("has no bound" in reason.what for reason in verdict.reasons)
     assert as_dataset(np.random.default_rng(0).random((60, 1, 5, 4))).schema.pixels.note == ""
+
+
+def test_one_pixel_far_out_does_not_set_the_scale_of_real_pictures():
+    rng = np.random.default_rng(0)
+    shade = rng.normal(size=(150, 1, 1, 1))
+    real = shade + 0.1 * rng.normal(size=(150, 1, 5, 4))
+    spoilt = real[:120].copy()
+    spoilt[7, 0, 2, 2] = 1e6
+    brief = {**BRIEF, "max_epochs": 40, "learning_rate": 1e-2, "batch_size": 30}
+    clean = VAE(1, **brief).fit(real[:120]).score(real[120:])
+    fit = VAE(1, **brief).fit(spoilt)
+    assert fit.score(real[120:]) > clean - 3  # a scale of 1e6 / 50 costs 20 x 10 nats
+    back = fit.reconstruct(real[120:])
+    assert np.mean((back - real[120:]) ** 2) < 0.5 * real.var()
+    assert np.abs(fit.sample(50, random_state=0)).max() < 1e7
+
+
+def test_pictures_that_are_drawn_in_keep_a_density_of_their_own_units():
+    # z as a model sees it, and log |dz/dx| by differences.
+    x = np.append(np.random.default_rng(0).normal(3, 2, 399), 1e7).reshape(20, 1, 5, 4)
+    pixels = Pixels.infer(x)
+    assert pixels.spread == pytest.approx(2, rel=0.2)
+    z = pixels.numbers(x)
+    assert np.abs(z).max() < 30
+    np.testing.assert_allclose(pixels.values(z), x, rtol=1e-9)
+    h = 1e-6 * np.maximum(np.abs(x), 1)
+    slope = (pixels.numbers(x + h) - pixels.numbers(x - h)) / (2 * h)
+    expected = np.log(slope).reshape(20, -1).sum(1)
+    np.testing.assert_allclose(pixels.log_det(z.reshape(20, -1)), expected, atol=1e-4)
+    assert Pixels.infer(x[:19]).spread == 0

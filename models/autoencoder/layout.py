@@ -174,7 +174,7 @@ def of_images(codec: ImageCodec, loss: str, values: Array, rows: Array) -> Layou
         InputError: if the loss does not suit the values.
     """
     pixels = codec.pixels
-    between = pixels.kind != "real" or (pixels.low >= 0 and pixels.high <= 1)
+    between = pixels.kind != "real" or (pixels.whole and pixels.low >= 0 and pixels.high <= 1)
     if loss == "cross_entropy" and not between:
         raise InputError(
             f"the cross-entropy compares values between 0 and 1; the images have {pixels}. Scale "

@@ -63,9 +63,8 @@ class ImageCodec:
         """Images as (n, C H W) values: numbers of levels, or real values, as they are stored."""
         assert data.images is not None
         n = len(data.images)
-        return Encoded(
-            self.pixels.numbers(data.images).reshape(n, -1), np.empty((n, 0), np.int32), np.zeros(n)
-        )
+        x = self.pixels.numbers(data.images).reshape(n, -1)
+        return Encoded(x, np.empty((n, 0), np.int32), self.pixels.log_det(x))
 
     def decode(self, encoded: Encoded) -> NDArray[Any]:
         """Images (n, C, H, W) in the type that was fitted: whole numbers rounded, levels kept to
@@ -73,8 +72,8 @@ class ImageCodec:
         values = np.asarray(encoded.x).reshape(-1, *self.shape)
         dtype = np.dtype(self.pixels.dtype)
         if self.pixels.kind != "real":
-            numbers = np.clip(np.rint(values), 0, self.pixels.levels - 1)
-            values = self.pixels.values(numbers)
+            values = np.clip(np.rint(values), 0, self.pixels.levels - 1)
+        values = self.pixels.values(values)
         return values.astype(dtype, copy=False)
 
     def expected(self, encoded: Encoded) -> Encoded:

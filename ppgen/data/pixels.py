@@ -7,9 +7,11 @@ fit.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import asdict, dataclass
 from itertools import chain
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +24,7 @@ _STEPS = (256, 65536, *range(3, 66), 101, 128, 129, 257, 512, 513, 1024, 1025, 4
 _EXACT = 2.0**-23  # of single precision, in which doubles may have been once
 _NEAR = 0.26  # share of a step up to which a value is on a grid
 _FAR, _SCALE = 2.0, 64.0  # times the range of real values, from which a scale is another
+_OUT, _BEND, _FARTHEST = 50.0, 10.0, 700.0  # spreads; exp of more than the last overflows
 _SOME, _TIED = 1 << 16, 20  # real values looked at for ties, and how often each stands there
 
 
@@ -36,6 +39,9 @@ class Pixels:
         low, high: the ends of the grid; of real values the smallest and the largest seen.
         dtype: how they were stored.
         note: what is peculiar about them.
+        centre, spread: of real values of which a few lie more than `_OUT` spreads away, read off
+            ranks; a model then sees z = (x - centre) / spread, drawn in as a logarithm beyond
+            `_BEND` (see `warp`). A spread of 0 is none.
 
     Two values are 0 and 1, 0 and 255, or 0 and 65535; a grid is whole numbers to 255 or 65535,
     these over their greatest (0 ... 1), 256 levels from -1 to 1, or 0 ... 1 in some other number of
@@ -48,6 +54,8 @@ class Pixels:
     high: float
     dtype: str
     note: str = ""
+    centre: float = 0.0
+    spread: float = 0.0
 
     @classmethod
     def infer(cls, images: NDArray[Any]) -> Pixels:
@@ -76,7 +84,11 @@ class Pixels:
         signed = cls("levels", 256, -1.0, 1.0, str(dtype))
         if -1 <= low < 0 and high <= 1 and signed.hold(images):
             return signed
-        return cls("real", 0, low, high, str(dtype), _ties(images))
+        some = _some(images)
+        centre, spread = _ranks(some)
+        out = spread > 0 and max(high - centre, centre - low) > _OUT * spread
+        robust = (centre, spread) if out else (0.0, 0.0)
+        return cls("real", 0, low, high, str(dtype), _ties(some), *robust)
 
     @property
     def unit(self) -> float:
@@ -86,12 +98,17 @@ class Pixels:
     @property
     def whole(self) -> bool:
         """Whether values are the numbers of their levels, or real: what a model sees as it is."""
-        return self.kind == "real" or (self.low == 0 and self.high == self.levels - 1)
+        if self.kind == "real":
+            return self.spread == 0
+        return self.low == 0 and self.high == self.levels - 1
 
     @property
     def ends(self) -> tuple[float, float]:
         """The least and the greatest that a model sees."""
-        return (self.low, self.high) if self.kind == "real" else (0.0, self.levels - 1.0)
+        if self.kind != "real":
+            return 0.0, self.levels - 1.0
+        low, high = self.numbers(np.array([[self.low, self.high]])).ravel().tolist()
+        return low, high
 
     def hold(self, images: NDArray[Any]) -> bool:
         """Whether images, in whatever type, have these levels."""
@@ -112,10 +129,14 @@ class Pixels:
         return bool(inside and (np.abs(k - np.rint(k)) <= near).all())
 
     def numbers(self, images: NDArray[Any]) -> NDArray[Any]:
-        """The numbers of the levels nearest to values, in the smallest type that holds them; what
-        is whole, or real, as it is."""
+        """What a model sees of values: the numbers of the levels nearest to them, in the smallest
+        type that holds them; real ones drawn in; what is whole, or plainly real, as it is."""
         if self.whole:
             return images
+        if self.kind == "real":
+            z = (images.astype(np.float64) - self.centre) / self.spread
+            drawn = np.sign(z) * np.log1p(np.maximum(np.abs(z) - _BEND, 0.0))
+            return np.asarray(z.clip(-_BEND, _BEND) + drawn)
         found = np.empty(images.shape, np.uint8 if self.levels <= 256 else np.uint16)
         for some, block in zip(_blocks(found), _blocks(images), strict=True):
             k = np.rint((block.astype(np.float64) - self.low) / self.unit)
@@ -123,8 +144,22 @@ class Pixels:
         return found
 
     def values(self, numbers: NDArray[Any]) -> NDArray[Any]:
-        """Values of numbers of levels, between levels too."""
-        return numbers if self.whole else self.low + self.unit * numbers
+        """Values of what a model sees, between levels too."""
+        if self.whole:
+            return numbers
+        if self.kind == "real":
+            far = np.expm1((np.abs(numbers) - _BEND).clip(0.0, _FARTHEST))
+            z = numbers.clip(-_BEND, _BEND) + np.sign(numbers) * far
+            return np.asarray(self.centre + self.spread * z)
+        return self.low + self.unit * numbers
+
+    def log_det(self, seen: NDArray[Any]) -> NDArray[np.float64]:
+        """(n,) log |dz/dx| of rows (n, D) as a model sees them; 0 where these are masses, or the
+        values themselves."""
+        if self.whole or self.kind != "real":
+            return np.zeros(len(seen))
+        far = (np.abs(seen) - _BEND).clip(0.0)  # log (1 + |z| - b)
+        return np.asarray(-far.sum(1) - seen.shape[1] * math.log(self.spread))
 
     def check(self, images: NDArray[Any], who: str) -> None:
         """Raise InputError unless the images are such as these, in whatever type; warn where the
@@ -133,8 +168,9 @@ class Pixels:
         given = f"images of values from {low:g} to {high:g} given; {who} was fitted to {self}. "
         if self.kind == "real":
             wide, far = self.high - self.low, max(self.low - low, high - self.high)
-            narrow = len(images) > 1 and high - low < wide / _SCALE
-            if far > _FAR * wide or (narrow and wide > 0):
+            most = 4.6 * self.spread or wide  # of most values
+            narrow = len(images) > 1 and most > 0 and high - low < most / _SCALE
+            if far > _FAR * wide or narrow:
                 warnings.warn(
                     f"{given}Such pictures are of another scale, unless they are unlike all of "
                     "the fit's; bring them to the same units.",
@@ -209,9 +245,20 @@ def _ends(images: NDArray[Any]) -> tuple[float, float]:
     return low, high
 
 
-def _ties(images: NDArray[Any]) -> str:
+def _some(images: NDArray[Any]) -> NDArray[Any]:
+    """Some values of some images, from all over."""
+    wanted = max(1, _SOME // max(1, images[0].size))
+    return np.asarray(images[:: -(-len(images) // wanted)]).ravel()[:_SOME]
+
+
+def _ranks(some: NDArray[Any]) -> tuple[float, float]:
+    """Median, and the spread of a normal with the ranks 1% and 99% that the values have."""
+    low, median, high = np.quantile(some.astype(np.float64), (0.01, 0.5, 0.99)).tolist()
+    return median, (high - low) / (2 * NormalDist().inv_cdf(0.99))
+
+
+def _ties(some: NDArray[Any]) -> str:
     """What to say of real values of which many are equal: "" where they are not."""
-    some = np.asarray(images[: max(1, _SOME // max(1, images[0].size))]).ravel()[:_SOME]
     distinct = len(np.unique(some))
     if distinct == 1 or len(some) < _TIED * distinct:
         return ""
