@@ -12,6 +12,7 @@ import pytest
 import ppgen
 from ppgen.__main__ import main
 from ppgen.analysis.paired import Scored
+from ppgen.analysis.quality import sample_quality
 from ppgen.data import as_dataset, split
 from ppgen.errors import InputError
 from ppgen.goodness import two_sample
@@ -139,6 +140,16 @@ def test_held_out_rows_of_binary_columns_are_not_told_from_rows_trained_on():
     real, other = data.take(test).matrix(), data.take(train[: len(test)]).matrix()
     assert {tuple(r) for r in real.tolist()} == {(a, b) for a in (0, 1) for b in (0, 1)}
     assert two_sample(real, other, 0, levels=[True, True]).auc == pytest.approx(0.5, abs=0.1)
+
+
+def test_copies_do_not_tell_real_rows_from_real_rows():
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    data = as_dataset(np.repeat(x, 3, axis=0))
+    train, _, test = split(data, (0.5, 0.1, 0.4))
+    fresh = as_dataset(np.random.default_rng(1).normal(size=(600, 2)), data.schema)
+    found = sample_quality(data.take(train), data.take(test), fresh)["c2st"]
+    assert found.value == pytest.approx(0.5, abs=0.1)
+    assert found.control == pytest.approx(0.5, abs=0.1)
 
 
 def test_groups_on_the_command_line(tmp_path, monkeypatch, capsys):

@@ -2,7 +2,8 @@
 
 Real rows the model did not see are set against generated ones; the control is the same statistic
 with rows it was trained on in the place of generated ones. A score means something only against its
-control.
+control. Of real rows that are one draw (copies, a named group: `Dataset.units`) one is looked at:
+trees would know rows by their copies.
 
     c2st         area under the ROC curve of boosted trees that tell generated from real rows; 0.5:
                  they cannot (see `ppgen.goodness`).
@@ -80,17 +81,18 @@ def sample_quality(
         max_rows: rows of each kind looked at, so that the cost is bounded.
 
     Raises:
-        InputError: if there are fewer than 10 rows of a kind.
+        InputError: if there are fewer than 10 draws of a kind.
     """
-    n = min(len(train), len(held_out), len(generated), max_rows)
+    rng = np.random.default_rng([seed, 0x5A])
+    unseen, trained = (_draws(d, rng) for d in (held_out, train))
+    n = min(len(trained), len(unseen), len(generated), max_rows)
     if n < 10:
         raise InputError(
-            f"{n} rows can be compared; sample scores need at least 10 of training, held-out and "
-            "generated rows each. Give more rows."
+            f"{n} rows can be compared; sample scores need at least 10 draws of training, held-out "
+            "and generated rows each. Give more rows."
         )
-    rng = np.random.default_rng([seed, 0x5A])
     features = Features.fit(train)
-    real, fake, seen = (_subset(d, n, rng) for d in (held_out, generated, train))
+    real, fake, seen = (_subset(d, n, rng) for d in (unseen, generated, trained))
     tables = [features.table(d) for d in (real, fake, seen)]
     spaces = [features.space(d) for d in (real, fake, seen)]
     levels = [not f.is_number for f in features.columns]
@@ -154,6 +156,15 @@ def _distances(a: Floats, b: Floats) -> Floats:
     from scipy.spatial.distance import cdist
 
     return np.asarray(cdist(a, b), np.float64)
+
+
+def _draws(data: Dataset, rng: np.random.Generator) -> Dataset:
+    """One row of each unit, whichever."""
+    units = data.units
+    if len(np.unique(units)) == len(data):
+        return data
+    order = rng.permutation(len(data))
+    return data.take(np.sort(order[np.unique(units[order], return_index=True)[1]]))
 
 
 def _subset(data: Dataset, n: int, rng: np.random.Generator) -> Dataset:

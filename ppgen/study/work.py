@@ -178,7 +178,7 @@ def _judged(
     # Validation rows choose when to stop and little else: where held-out rows are few, they help to
     # judge samples.
     unseen = np.sort(np.concatenate([valid, test])) if len(test) < _FEW else test
-    if min(len(unseen), len(train)) < 10:
+    if min(len(np.unique(data.units[part])) for part in (unseen, train)) < 10:
         return None
     scores = sample_quality(
         data.take(train), data.take(unseen), read_samples(place, data), seed=cell.seed
