@@ -80,7 +80,8 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
         return made
 
     most: int | None = None
-    unseen, reasons = x[_some(np.flatnonzero(held), rng)], []
+    reasons: list[Reason] = []
+    unseen = x[_some(np.flatnonzero(held), rng)]
     if fit.validation is not None:
         unseen = layout.stored(fit.validation)
         unseen = unseen[_some(np.arange(len(unseen)), rng)]

@@ -144,7 +144,7 @@ def _fitted(
     store.log("fit", cell)
     peak = Peak()
     model = registry.get(cell.model)(**cell.settings, random_state=cell.seed)
-    told = {
+    told: dict[str, Any] = {
         "validation": valid if len(valid) else None,
         "checkpoint_dir": place / "checkpoints",
         "budget": cell.budget,
