@@ -34,7 +34,7 @@ from .parameters import Mixture
 from .rows import Rows
 
 _PATIENCE = 2
-_SPLITS = 4  # that are tried of a size
+_SPLITS = 3  # that are tried of a size
 _FRESH = 10
 _OPTIMISM = 1.5  # of L over L_loo, a parameter
 
