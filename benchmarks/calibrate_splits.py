@@ -219,7 +219,7 @@ def line(kind: str, tables: int) -> dict[str, Any]:
         "mean z": round(float(z.mean()), 2),
         "sd of z": round(float(z.std(ddof=1)), 2),
         # A few tables cannot tell 8 % from 5 %: the target is that of many.
-        "met": bool(tables < MANY or (beyond <= MOST_Z and wrong <= MOST_WRONG)),
+        "met": bool(beyond <= MOST_Z and wrong <= MOST_WRONG) if tables >= MANY else None,
     }
 
 
