@@ -1,0 +1,323 @@
+"""Faults to plant in a copy of the package, one at a time, and who catches each.
+
+`caught` are checks of the audit that refute the model of `case` (see `mutant`), or the tests that
+fail; `docs/audit.md` prints the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One fault.
+
+    Attributes:
+        name: what is wrong, in a few words.
+        file: of the package, from its root.
+        old, new: what stands in the file exactly once, and what is put there.
+        caught: checks of the audit, or one test as `tests/test_x.py::test_y`.
+        case: the model that is fitted and audited; "" where a test catches it.
+        quick: whether it is planted in every run of the suite.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    caught: tuple[str, ...]
+    case: str = ""
+    quick: bool = False
+
+
+MUTATIONS = (
+    Mutation(
+        "the Jacobian of a logarithm dropped",
+        "ppgen/data/bijections.py",
+        "return y, -y",
+        "return y, 0 * y",
+        ("integral",),
+        "lengths",
+        quick=True,
+    ),
+    Mutation(
+        "a sign in the Jacobian of a logit",
+        "ppgen/data/bijections.py",
+        "np.log(self.b - self.a) - log_left - log_right",
+        "np.log(self.b - self.a) - log_left + log_right",
+        ("samples",),
+        "proportions",
+    ),
+    Mutation(
+        "the scale of real columns left out of the density",
+        "ppgen/data/linear.py",
+        "log_det[rows] -= np.log(scale).sum()",
+        "log_det[rows] -= 0 * scale.sum()",
+        ("integral",),
+        "kde",
+        quick=True,
+    ),
+    Mutation(
+        "a standard deviation where a variance belongs",
+        "models/baseline/kernel.py",
+        "logs *= -0.5 / self.bandwidth**2",
+        "logs *= -0.5 / self.bandwidth",
+        ("integral",),
+        "kde",
+    ),
+    Mutation(
+        "a scale fixed at 1 in samples",
+        "models/baseline/kernel.py",
+        "self.bandwidth * noise",
+        "1.0 * noise",
+        ("samples",),
+        "kde",
+    ),
+    Mutation(
+        "a transposed table in samples",
+        "models/gmm/conditional.py",
+        "codes[:, j] = _draw_rows(table[component], rng)",
+        "codes[:, j] = _draw_rows(table.T[component], rng)",
+        ("samples",),
+        "tables",
+    ),
+    Mutation(
+        "a transposed factor in samples",
+        "models/gmm/conditional.py",
+        "@ factors[c].T",
+        "@ factors[c]",
+        ("samples",),
+        "mixture",
+    ),
+    Mutation(
+        "the constant of a Gaussian for one dimension too few",
+        "models/gmm/parameters.py",
+        "- 0.5 * d * np.log(2 * np.pi)",
+        "- 0.5 * (d - 1) * np.log(2 * np.pi)",
+        ("integral",),
+        "mixture",
+    ),
+    Mutation(
+        "pseudo-rows of a table added whole to each level",
+        "models/gmm/em.py",
+        "(known + prior.table / levels)",
+        "(known + prior.table)",
+        ("integral",),
+        "tables",
+    ),
+    Mutation(
+        "plus for minus in a conditional covariance",
+        "models/gmm/missing.py",
+        "covariance = (sigma - gain @ sigma)",
+        "covariance = (sigma + gain @ sigma)",
+        ("conditional",),
+        "mixture",
+        quick=True,
+    ),
+    Mutation(
+        "a sign in a conditional mean",
+        "models/gmm/missing.py",
+        "mean = mixture.means + spread * mean",
+        "mean = mixture.means - spread * mean",
+        ("conditional",),
+        "mixture",
+    ),
+    Mutation(
+        "conditioning that leaves the components' shares as they were",
+        "models/gmm/conditional.py",
+        "return Mixture(r[0], filled.mean[0][:, free]",
+        "return Mixture(mixture.weights, filled.mean[0][:, free]",
+        ("conditional",),
+        "mixture",
+    ),
+    Mutation(
+        "a marginal that is not renormalised",
+        "models/gmm/conditional.py",
+        "return Mixture(mixture.weights, mixture.means[:, columns]",
+        "return Mixture(0.9 * mixture.weights, mixture.means[:, columns]",
+        ("conditional",),
+        "mixture",
+    ),
+    Mutation(
+        "draws with columns held fixed of half the covariance",
+        "models/gmm/conditional.py",
+        "factors = root(covariances[used // k, used % k])",
+        "factors = root(0.5 * covariances[used // k, used % k])",
+        ("given",),
+        "mixture",
+    ),
+    Mutation(
+        "a layer's log-determinant missing from a flow",
+        "models/flow/transforms.py",
+        "U, self.log_diagonal.sum(), self.shift)",
+        "U, 0 * self.log_diagonal.sum(), self.shift)",
+        ("integral",),
+        "maf",
+    ),
+    Mutation(
+        "a derivative without its square in a spline",
+        "models/flow/spline.py",
+        "* (s / q) ** 2).log()",
+        "* (s / q)).log()",
+        ("integral",),
+        "spline",
+    ),
+    Mutation(
+        "a softmax over the wrong axis",
+        "models/flow/spline.py",
+        "phi[: 2 * K].unflatten(0, (2, K)), dim=1)",
+        "phi[: 2 * K].unflatten(0, (2, K)), dim=0)",
+        ("integral",),
+        "spline",
+    ),
+    Mutation(
+        "a sum over places of a cell where their mean belongs",
+        "ppgen/cells.py",
+        "logsumexp(logs, axis=0) - math.log(draws)",
+        "logsumexp(logs, axis=0)",
+        ("integral",),
+        "rounded",
+        quick=True,
+    ),
+    Mutation(
+        "one place of all for every cell",
+        "ppgen/data/dequantise.py",
+        "return (stratum.astype(np.float64) + inside) / draws",
+        "return 0.5 + 0 * (stratum.astype(np.float64) + inside) / draws",
+        ("integral",),
+        "counts",
+    ),
+    Mutation(
+        "a cell's width that is not the grid's",
+        "ppgen/data/linear.py",
+        "v += width * (np.clip",
+        "v += 3 * width * (np.clip",
+        ("samples",),
+        "rounded",
+    ),
+    Mutation(
+        "the mass of an atom left out of its stretch",
+        "ppgen/data/atoms.py",
+        "slope[at] = np.log(share)",
+        "slope[at] = 0 * np.log(share)",
+        ("integral",),
+        "proportions",
+    ),
+    Mutation(
+        "noise that depends on the place of a row",
+        "ppgen/data/dequantise.py",
+        "    hashes = row_hashes(data, seed)\n",
+        "    hashes = row_hashes(data, seed) + np.arange(len(data), dtype=np.uint64)\n",
+        ("row alone",),
+        "rounded",
+        quick=True,
+    ),
+    Mutation(
+        "a seed that is not kept",
+        "ppgen/density_estimator.py",
+        "seed_of(self.random_state if random_state is None else random_state)",
+        "seed_of(None)",
+        ("seed",),
+        "mixture",
+    ),
+    Mutation(
+        "a saved number that is rounded",
+        "models/baseline/kernel.py",
+        'np.array([self.bandwidth]),\n            "course"',
+        'np.array([round(self.bandwidth, 3)]),\n            "course"',
+        ("saved",),
+        "kde",
+    ),
+    Mutation(
+        "a stale shift in a saved codec",
+        "ppgen/data/warp.py",
+        '"shift": self.shift',
+        '"shift": self.scale',
+        ("saved",),
+        "kde",
+    ),
+    Mutation(
+        "log K missing from importance samples",
+        "inference/importance.py",
+        "log_mean[usable] = top[usable] + np.log(mean)",
+        "log_mean[usable] = top[usable] + np.log(k * mean)",
+        ("integral", "IWAE <= BDMC"),
+        "vae",
+    ),
+    Mutation(
+        "a standard error by the number of draws, not its root",
+        "inference/importance.py",
+        "np.sqrt(square / (k - 1) / k) / mean",
+        "np.sqrt(square / (k - 1)) / k / mean",
+        ("standard error",),
+        "vae",
+    ),
+    Mutation(
+        "the prior missing from the weights",
+        "models/vae/objectives.py",
+        "return self.log_x + self.log_p - self.log_q",
+        "return self.log_x - self.log_q",
+        ("integral",),
+        "vae",
+    ),
+    Mutation(
+        "noise of the decoder with a variance for a deviation",
+        "models/vae/densities.py",
+        "return l + torch.exp(log_s) * torch.randn_like(l)",
+        "return l + torch.exp(2 * log_s) * torch.randn_like(l)",
+        ("samples",),
+        "vae",
+    ),
+    Mutation(
+        "annealing that leaves out where it began",
+        "inference/ais.py",
+        "(b - before) * (point.f.double() - point.g.double())",
+        "(b - before) * point.f.double()",
+        ("AIS <= BDMC",),
+        "vae",
+    ),
+    Mutation(
+        "draws of a row's latents by its place",
+        "models/vae/density.py",
+        "return mix(row_hashes(data, seed))",
+        "return mix(np.arange(len(data), dtype=np.uint64))",
+        ("row alone",),
+        "vae",
+    ),
+    Mutation(
+        "a bound called exact",
+        "ppgen/scoring.py",
+        'kind="lower_bound" if noisy else "exact"',
+        'kind="exact"',
+        ("tests/test_contract_kinds.py::test_a_table_of_all_kinds_is_modelled_and_sampled[kde]",),
+    ),
+    Mutation(
+        "k-hat of the small weights",
+        "inference/importance.py",
+        "pareto_khat(log_w[~bad])",
+        "pareto_khat(-log_w[~bad])",
+        ("tests/test_importance.py::test_khat_tells_a_proposal_that_is_too_narrow",),
+    ),
+    Mutation(
+        "weights of rows ignored in a table",
+        "models/baseline/independent.py",
+        "np.bincount(codes[seen], weights=shares[seen], minlength=levels)",
+        "np.bincount(codes[seen], minlength=levels)",
+        ("tests/test_contract_kinds.py::test_weights_count[independent]",),
+    ),
+    Mutation(
+        "one degree of freedom too many",
+        "ppgen/density.py",
+        "m / (m - 1) * float(np.sum(sums**2))",
+        "float(np.sum(sums**2))",
+        ("tests/test_density.py::test_mean_and_its_error",),
+    ),
+    Mutation(
+        "held-out rows trained on",
+        "models/debias/fitting.py",
+        "rows = np.flatnonzero(kept & ~held)",
+        "rows = np.flatnonzero(kept)",
+        ("tests/test_debias_training.py::test_held_out_rows_are_never_trained_on",),
+    ),
+)
