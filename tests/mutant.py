@@ -30,6 +30,9 @@ def case(name: str) -> Any:
     if name in ("maf", "spline"):
         made = ZOO["flow-maf" if name == "maf" else "flow-nsf"]()
         return made.set_params(max_epochs=30).fit(numbers())
+    if name == "vae of levels":
+        kinds = {k: v for k, v in mixed().items() if k in ("species", "ringed")}
+        return ZOO["vae"]().fit(ppgen.as_dataset(kinds))
     if name == "vae":
         return ZOO["vae"]().fit(numbers())
     x = rng.normal(size=200)
@@ -47,5 +50,5 @@ def case(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    found = ppgen.audit(case(sys.argv[1]), budget="30s")
+    found = ppgen.audit(case(sys.argv[1]), budget="10min")
     print(json.dumps([check.name for check in found.of("refuted")]))

@@ -165,11 +165,11 @@ MUTATIONS = (
     ),
     Mutation(
         "a softmax over the wrong axis",
-        "models/flow/spline.py",
-        "phi[: 2 * K].unflatten(0, (2, K)), dim=1)",
-        "phi[: 2 * K].unflatten(0, (2, K)), dim=0)",
+        "models/vae/densities.py",
+        "torch.log_softmax(l, -1)",
+        "torch.log_softmax(l, 0)",
         ("integral",),
-        "spline",
+        "vae of levels",
     ),
     Mutation(
         "a sum over places of a cell where their mean belongs",
@@ -185,7 +185,7 @@ MUTATIONS = (
         "ppgen/data/dequantise.py",
         "return (stratum.astype(np.float64) + inside) / draws",
         "return 0.5 + 0 * (stratum.astype(np.float64) + inside) / draws",
-        ("integral",),
+        ("samples",),
         "counts",
     ),
     Mutation(

@@ -24,6 +24,7 @@ from .zoo import SLOW, ZOO, fitted, mixed, numbers
 
 Floats = NDArray[np.float64]
 # Audits of about a second; the rest integrate importance samples, or compile.
+LONG = "10min"  # a slow machine is no fault
 QUICK = ("gaussian", "independent", "kde", "gmm", "gmm-spherical", "flow-maf", "vae")
 
 
@@ -38,13 +39,13 @@ def told(found: ppgen.Audit) -> str:
     "name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in ZOO]
 )
 def test_no_claim_of_a_model_of_the_zoo_is_refuted(name: str) -> None:
-    found = ppgen.audit(fitted(name), numbers(200, seed=5))
+    found = ppgen.audit(fitted(name), numbers(200, seed=5), budget=LONG)
     assert found.ok, told(found)
     assert found["integral"].status == "holds"
     assert found["row alone"].status == "holds"
     assert found["saved"].statistic == 0
     assert all(c.why for c in found.of("not checked"))
-    assert name in SLOW or name.startswith("vae") or len(found.of("not checked")) <= 1
+    assert name in SLOW or name.startswith("vae") or not found.of("not checked")
 
 
 def kinds(n: int = 300) -> dict[str, ppgen.Dataset]:
@@ -71,7 +72,7 @@ def kinds(n: int = 300) -> dict[str, ppgen.Dataset]:
 @pytest.mark.parametrize("kind", ["mixed", "rounded", "masses", "circle", "levels"])
 def test_no_claim_about_a_kind_of_column_is_refuted(name: str, kind: str) -> None:
     model = ZOO[name]().fit(kinds()[kind])
-    found = ppgen.audit(model, budget="20s")
+    found = ppgen.audit(model, budget=LONG)
     assert found.ok, told(found)
     assert found["integral"].status == "holds"
     assert found["samples"].status == "holds"
@@ -112,7 +113,7 @@ class Shifted(ppgen.Gaussian):
 def test_a_claim_that_is_false_is_refuted(fault: str, caught: str) -> None:
     model = Shifted(random_state=0).fit(numbers())
     model.fault = fault
-    found = ppgen.audit(model, budget="20s")
+    found = ppgen.audit(model, budget=LONG)
     assert not found.ok
     assert found[caught].status == "refuted"
     assert caught in found.summary()
@@ -125,7 +126,7 @@ def test_a_density_that_is_never_finite_is_refuted(monkeypatch: pytest.MonkeyPat
         return LogDensity(np.full(len(ppgen.as_dataset(X)), np.nan), "exact", "broken")
 
     monkeypatch.setattr(model, "log_density", nothing)
-    found = ppgen.audit(model, budget="20s")
+    found = ppgen.audit(model, budget=LONG)
     assert found["support"].status == "refuted"
 
 
@@ -155,7 +156,7 @@ def test_a_budget_that_is_too_short_is_said() -> None:
 
 def test_many_columns_are_not_integrated_over_and_still_shifted() -> None:
     rows = np.random.default_rng(0).normal(size=(300, 25)) @ np.diag(np.geomspace(1e-3, 1e3, 25))
-    found = ppgen.audit(ppgen.Gaussian(random_state=0).fit(rows), budget="20s")
+    found = ppgen.audit(ppgen.Gaussian(random_state=0).fit(rows), budget=LONG)
     assert found.ok, told(found)
     assert found["shift"].status == "holds"
 
@@ -187,7 +188,7 @@ def test_a_conditional_fit_is_audited_given_y_or_summed_over_it() -> None:
     flow = ppgen.NormalizingFlow(
         kind="maf", n_transforms=1, hidden=(8,), max_epochs=5, random_state=0
     ).fit(rows, y)
-    for found in (ppgen.audit(flow, rows, budget="20s"), ppgen.audit(flow, rows, y, budget="20s")):
+    for found in (ppgen.audit(flow, rows, budget=LONG), ppgen.audit(flow, rows, y, budget=LONG)):
         assert found.ok, told(found)
         assert found["integral"].status == "holds"
     assert found["calibration, joint"].status != "not checked"

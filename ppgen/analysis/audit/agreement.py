@@ -215,8 +215,9 @@ def _integrals(found: Integral, drawn: Places) -> Iterator[Check]:
 def _of_grid(found: Integral, grid: Grid, j: int, u: Floats) -> float:
     """Distance of the samples' probability integrals from uniform."""
     assert found.cover is not None
-    mass = grid.mass.sum(axis=tuple(k for k in range(grid.mass.ndim) if k != j))
-    below = np.concatenate([[0.0], np.cumsum(mass)]) / mass.sum()
+    mass = grid.weighted.shares.reshape(-1, *grid.mass.shape).sum(axis=0)
+    mass = mass.sum(axis=tuple(k for k in range(mass.ndim) if k != j))
+    below = np.concatenate([[0.0], np.cumsum(mass)])
     share = found.cover.marginal(j, u)[0]
     pit = np.sort(np.interp(share, np.linspace(0, 1, len(below)), below))
     rank = np.arange(len(pit) + 1) / len(pit)
