@@ -18,8 +18,8 @@ from ppgen.analysis.limits import LEVEL, Family
 from ppgen.analysis.paired import Scored, difference
 from ppgen.analysis.scatter import Scatter
 
-TABLES = 200
-# Of 200 tables at 5 %, more than 22 would have an alarm once in a thousand seeds.
+TABLES = 100
+# Of 100 tables at 5 %, more than 13 have an alarm once in a thousand seeds.
 MOST = int(stats.binom.isf(1e-3, TABLES, LEVEL))
 
 
