@@ -237,3 +237,26 @@ def test_a_study_on_a_dask_cluster(run: Run) -> None:
     random.setstate(state)
     assert done.status == 0
     assert [row["state"] for row in done.table] == ["done"]
+
+
+# Labels of rows -----------------------------------------------------------------------------------
+
+
+def test_rows_of_a_labelled_parquet_file_are_written_under_their_labels(
+    run: Run, penguins: tuple[Path, Path], tmp_path: Path
+) -> None:
+    rows = pd.read_csv(penguins[0]).sample(20, random_state=0).rename_axis("bird")
+    rows.to_parquet(tmp_path / "rows.parquet")
+    labels = [str(label) for label in rows.index]
+    filled = run("impute", penguins[1], "rows.parquet").table
+    assert [row["bird"] for row in filled] == labels
+    assert [row["visits"] for row in filled] == [str(v) for v in rows.visits]
+    scores = run("score", penguins[1], "rows.parquet").table
+    assert [row["bird"] for row in scores] == labels
+    again = run("score", penguins[1], penguins[0]).table
+    assert "bird" not in again[0]
+    for row in scores:
+        whole = again[int(row["bird"])]
+        assert float(row["log_density"]) == pytest.approx(float(whole["log_density"]), abs=1e-6)
+    outlying = run("outliers", penguins[1], "rows.parquet", "--top", 3).table
+    assert [row["bird"] for row in outlying] == [labels[int(row["row"])] for row in outlying]
