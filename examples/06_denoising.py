@@ -28,16 +28,16 @@ def main(out: str = "out/06", n: int = 1797, budget: str = "8s") -> float:
         "noisy": noisy,
         "plain": plain.reconstruct(noisy),
         "denoised": denoising.reconstruct(noisy),
-        "clean": test[:, None],
+        "clean": test,
     }
-    errors = {name: float(np.mean((x - 1.0 * test[:, None]) ** 2)) for name, x in shown.items()}
+    errors = {name: float(np.mean((x - 1.0 * test) ** 2)) for name, x in shown.items()}
     print("mean squared error a pixel:", {name: round(e, 2) for name, e in errors.items()})
 
     figure = Figure(figsize=(7, 3.2))
     axes = figure.subplots(len(shown), 10)
     for row, (name, x) in zip(axes, shown.items(), strict=True):
         row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-        for ax, image in zip(row, x[:10, 0], strict=True):
+        for ax, image in zip(row, x[:10], strict=True):
             ax.imshow(image, cmap="gray_r", vmin=0, vmax=16)
             ax.set(xticks=[], yticks=[])
     figure.savefig(folder / "denoising.png", bbox_inches="tight", dpi=120)

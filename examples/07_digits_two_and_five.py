@@ -26,7 +26,7 @@ def main(out: str = "out/07", n: int = 1797, budget: str = "25s") -> float:
         vae = ppgen.VAE(k, noise="shared", hidden=(128, 128), random_state=0)
         vae.fit(images[~held], budget=budget)
         found = vae.reconstruct(images[held])
-        errors.append(float(np.mean((found[:, 0] - images[held]) ** 2)))
+        errors.append(float(np.mean((found - images[held]) ** 2)))
         density = vae.log_density(images[held])
         print(f"{k} latents: squared error {errors[-1]:.4f} a pixel; {density}; {vae.verdict_}")
         made[f"{k} latents"] = found[:16]
@@ -39,7 +39,7 @@ def main(out: str = "out/07", n: int = 1797, budget: str = "25s") -> float:
             latent_map_plot(codes, digits[:n][held], names=("z 1", "z 2")).savefig(
                 folder / "map.png"
             )
-    strip = reconstruction_strip(images[held][:16, None], made, limits=(0.0, 1.0))
+    strip = reconstruction_strip(images[held][:16], made, limits=(0.0, 1.0))
     strip.savefig(folder / "reconstructions.png")
     print(f"five latents leave {errors[1] / errors[0]:.0%} of the error of two")
     return errors[0] - errors[1]
