@@ -115,7 +115,7 @@ def test_a_gpu_that_is_not_there_is_refused(table, monkeypatch):
 
 def test_images_outside_the_loss_are_refused(digits):
     with pytest.raises(InputError, match="between 0 and 1"):
-        Autoencoder(loss="cross_entropy").fit(digits * 1.0)
+        Autoencoder(loss="cross_entropy").fit(digits * 1.1)
     with pytest.raises(InputError, match="one layer between"):
         Autoencoder(kind="conv", hidden=(64, 64)).fit(digits)
 

@@ -111,3 +111,23 @@ def test_what_a_fit_is_told_is_what_it_looks_at() -> None:
     assert other.trace_[0]["validation"] != model.fit(numbers()).trace_[0]["validation"]
     assert ppgen.GaussianMixture(engine="svi")._uses() == ("budget", "checkpoint_dir")
     assert ppgen.GaussianMixture()._uses() == ("budget",)
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (30, 6, 6)).astype(np.uint8)
+# Settings that would play no part, and what they are refused to be fitted to.
+WITHOUT_PART: dict[str, tuple[Any, Any]] = {
+    "bins": (ppgen.NormalizingFlow(kind="maf", bins=8), ROWS),
+    "tail_bound": (ppgen.NormalizingFlow(kind="realnvp", tail_bound=3.0), ROWS),
+    "hidden": (ppgen.Autoencoder(1, kind="linear", hidden=(8,)), ROWS),
+    "channels": (ppgen.Autoencoder(1, channels=(8,)), ROWS),
+    "channels ": (ppgen.VAE(1, net="mlp", channels=(8,)), PICTURES),
+    "channels  ": (ppgen.DebiasingVAE(1, channels=(8,)), ROWS),
+    "noise": (ppgen.VAE(1, noise=0.3), PICTURES > 127),
+}
+
+
+@pytest.mark.parametrize("setting", WITHOUT_PART)
+def test_a_setting_that_would_play_no_part_is_refused(setting: str) -> None:
+    model, rows = WITHOUT_PART[setting]
+    with pytest.raises(InputError, match=rf"{setting.strip()}.*Leave {setting.strip()} out"):
+        model.fit(rows, Y if model.capabilities.supervised else None)

@@ -13,6 +13,7 @@ from ...inference.learner import Outcome
 from ...inference.schedule import Settings
 from ...verdict import Reason
 from ..course import course
+from ..nets.sizes import net_for
 from .corrupt import NOISES
 from .layout import Layout
 
@@ -70,10 +71,18 @@ def check(of: Autoencoder) -> None:
 
 def check_layout(of: Autoencoder, layout: Layout) -> None:
     """Raise InputError where the settings do not suit the rows."""
+    chosen = net_for(layout.shape) if of.kind == "auto" else of.kind
     if of.kind == "conv" and not layout.shape:
         raise InputError(
             'kind="conv" is for images, (n, height, width) or (n, channels, height, width); a '
             'table was given. Take kind="mlp".'
+        )
+    if of.kind == "linear" and of.hidden is not None:
+        raise InputError('hidden is given, and kind="linear" has no such layer. Leave hidden out.')
+    if of.channels is not None and chosen != "conv":
+        raise InputError(
+            f"channels are those of convolutions, and the net is {chosen!r}. Leave channels out, "
+            'or take kind="conv" for images.'
         )
     if of.kind == "conv" and of.hidden is not None and len(of.hidden) != 1:
         raise InputError(

@@ -73,6 +73,11 @@ def check_layout(of: DebiasingVAE, layout: Layout, net: str) -> None:
             'net="conv" is for images, (n, height, width) or (n, channels, height, width); a table '
             'was given. Take net="mlp".'
         )
+    if of.channels is not None and net != "conv":
+        raise InputError(
+            f"channels are those of convolutions, and the net is {net!r}. Leave channels out, or "
+            'take net="conv" for images.'
+        )
     if net == "conv" and of.hidden is not None and len(of.hidden) != 1:
         raise InputError(
             f"hidden is {of.hidden!r}; a convolutional net has one layer between pictures and "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 KINDS = ("nsf-ar", "nsf", "maf", "realnvp")
 BACKENDS = ("pyro", "numpyro")
+_TAIL = 5.0  # as it is by default
 
 
 def check(flow: NormalizingFlow) -> None:
@@ -34,6 +35,13 @@ def check(flow: NormalizingFlow) -> None:
     for name, (size, least) in sizes.items():
         if size is not None and (not isinstance(size, int | np.integer) or size < least):
             raise InputError(f"{name} is {size!r}; expected None or an integer >= {least}.")
+    if not flow.kind.startswith("nsf"):
+        for name, value in (("bins", flow.bins), ("tail_bound", flow.tail_bound)):
+            if value not in (None, _TAIL):
+                raise InputError(
+                    f"{name} is {value!r}, and kind {flow.kind!r} has no splines. Leave {name} "
+                    'out, or take kind="nsf".'
+                )
     if flow.hidden is not None and (not len(flow.hidden) or min(flow.hidden) < 1):
         raise InputError(f"hidden is {flow.hidden!r}; expected sizes such as (64, 64).")
     numbers = (("tail_bound", flow.tail_bound), ("learning_rate", flow.learning_rate))

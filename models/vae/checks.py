@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, did_you_mean
 from ...verdict import Reason
+from .parts import SCALED, Part
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -113,6 +114,20 @@ def check_size(latent: tuple[int, ...], values: int) -> None:
         raise InputError(
             f"latent_dim is {latent[0]}, and a row has {values} values: a code larger than the row "
             f"compresses nothing. Take at most {values}."
+        )
+
+
+def check_used(vae: VAE, net: str, parts: tuple[Part, ...]) -> None:
+    """Raise InputError where a setting plays no part in these nets and likelihoods."""
+    if vae.channels is not None and net != "conv":
+        raise InputError(
+            f"channels are those of convolutions, and the net is {net!r}. Leave channels out, or "
+            'take net="conv" for images.'
+        )
+    if vae.noise != "column" and not any(part.kind in SCALED for part in parts):
+        kinds = ", ".join(dict.fromkeys(part.kind for part in parts))
+        raise InputError(
+            f"noise is {vae.noise!r}, and the likelihood has none ({kinds}). Leave noise out."
         )
 
 

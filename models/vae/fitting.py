@@ -21,7 +21,7 @@ from ...verdict import Reason
 from ..course import course, held_out, overfit
 from ..trace import DataUnits
 from .build import Architecture
-from .checks import check, check_size, collapse
+from .checks import check, check_size, check_used, collapse
 from .parts import Part
 from .plan import Plan, plan
 from .training import Rows, Training
@@ -56,6 +56,7 @@ def fit_vae(
     parts, vae.units_ = _parts(vae, x[some])
     chosen = _plan(vae, len(numbers), x.shape[1], fit)
     check_size(chosen.latent, x.shape[1])
+    check_used(vae, chosen.net, parts)
     gaps = x.dtype.kind == "f" and bool(np.isnan(x[kept]).any())
     vae.architecture_ = _architecture(vae, chosen, parts, gaps, context)
     vae.latent_dim_ = chosen.latent[0]
