@@ -36,10 +36,11 @@ def check(flow: NormalizingFlow) -> None:
         if size is not None and (not isinstance(size, int | np.integer) or size < least):
             raise InputError(f"{name} is {size!r}; expected None or an integer >= {least}.")
     if not flow.kind.startswith("nsf"):
-        for name, value in (("bins", flow.bins), ("tail_bound", flow.tail_bound)):
-            if value not in (None, _TAIL):
+        splines: dict[str, Any] = {"bins": flow.bins, "tail_bound": flow.tail_bound}
+        for name, given in splines.items():
+            if given not in (None, _TAIL):
                 raise InputError(
-                    f"{name} is {value!r}, and kind {flow.kind!r} has no splines. Leave {name} "
+                    f"{name} is {given!r}, and kind {flow.kind!r} has no splines. Leave {name} "
                     'out, or take kind="nsf".'
                 )
     if flow.hidden is not None and (not len(flow.hidden) or min(flow.hidden) < 1):
