@@ -178,9 +178,10 @@ def log_components(
     """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is there: (n, k)."""
     n = len(next(a for a in (x, codes) if a is not None))
     log_p = jnp.broadcast_to(jnp.log(w), (n, len(w)))
-    for j, B_j in enumerate([] if codes is None else B):
-        c = codes[:, j, None]
-        log_p = log_p + jnp.where(c < 0, 0.0, jnp.log(B_j).T[jnp.maximum(c[:, 0], 0)])
+    if codes is not None:
+        for j, B_j in enumerate(B):
+            c = codes[:, j, None]
+            log_p = log_p + jnp.where(c < 0, 0.0, jnp.log(B_j).T[jnp.maximum(c[:, 0], 0)])
     if x is None or mu.shape[-1] == 0:
         return log_p
     if L is None:

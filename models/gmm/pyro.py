@@ -174,9 +174,10 @@ def log_components(
     """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is there: (n, k)."""
     n = len(next(a for a in (x, codes) if a is not None))
     log_p = w.log().expand(n, -1)
-    for j, B_j in enumerate([] if codes is None else B):
-        c = codes[:, j, None].long()
-        log_p = log_p + torch.where(c < 0, 0.0, B_j.log().T[c[:, 0].clamp(min=0)])
+    if codes is not None:
+        for j, B_j in enumerate(B):
+            c = codes[:, j, None].long()
+            log_p = log_p + torch.where(c < 0, 0.0, B_j.log().T[c[:, 0].clamp(min=0)])
     if x is None or mu.shape[-1] == 0:
         return log_p
     if L is None:

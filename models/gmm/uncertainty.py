@@ -101,7 +101,7 @@ def _correlation(i: Floats) -> Floats:
     i = i - i.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (i[:, 1:] * i[:, :-1]).mean(axis=1) / np.square(i).mean(axis=1)
-    return np.clip(np.nan_to_num(r), 0.0, _MOST)
+    return np.asarray(np.clip(np.nan_to_num(r), 0.0, _MOST))
 
 
 def _stderr(i: Floats, r: Floats) -> Floats:
