@@ -174,7 +174,7 @@ def _merged(
     _, first, place = np.unique(x, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(x):
         return x, weights, units
-    total = np.bincount(place.reshape(-1), weights=weights)
+    total = np.bincount(place.reshape(-1), weights=weights).astype(np.float64)
     order = np.argsort(first)
     return x[first[order]], total[order], units[first[order]]
 
@@ -221,7 +221,8 @@ class _LeaveOneOut:
         # Exponents are taken in single precision, from the nearest kernel on.
         alone = ~np.isfinite(self.nearest)
         self.nearest[alone] = 0.0
-        self.excess = (squared - self.nearest[:, None]).astype(np.float32)
+        squared -= self.nearest[:, None]
+        self.excess = np.where(squared < 1e38, squared, np.inf).astype(np.float32)
         self.others = 1 - same @ self.shares
         self.others[alone] = 1.0
         self.alone = alone
@@ -235,7 +236,8 @@ class _LeaveOneOut:
     def kernels(self, h: float) -> NDArray[np.float32]:
         """(m, m) kernels beside the nearest one, 0 for those left out."""
         np.multiply(self.excess, np.float32(-0.5 / h**2), out=self.work)
-        return np.exp(self.work, out=self.work)
+        np.exp(self.work, out=self.work)
+        return self.work
 
     def __call__(self, h: float) -> float:
         total = self.kernels(h) @ self.shares.astype(np.float32)
