@@ -27,9 +27,9 @@ least the mean of E G(t_i^2 s_i^2 / V_i) = 1 - LEVEL. For many pairs it is measu
 
 References:
     Approximate confidence interval for linear functions of means of k populations when the
-    population variances are not equal (Banerjee, 1960) https://www.jstor.org/stable/25048419
-    The problem of multiple comparisons (Tukey, 1953); Multiple comparisons, theory and methods
-    (Hsu, 1996) https://doi.org/10.1201/b15074
+    population variances are not equal (Banerjee, 1960), Sankhya 22, pages 357 to 358
+    A proof of the conjecture that the Tukey-Kramer multiple comparisons procedure is conservative
+    (Hayter, 1984) https://doi.org/10.1214/aos/1176346392
 """
 
 from __future__ import annotations
