@@ -304,7 +304,7 @@ MUTATIONS = (
         "models/baseline/independent.py",
         "np.bincount(codes[seen], weights=shares[seen], minlength=levels)",
         "np.bincount(codes[seen], minlength=levels)",
-        ("tests/test_contract_kinds.py::test_weights_count[independent]",),
+        ("tests/test_baseline.py::test_a_weight_counts_in_the_table_of_a_level",),
     ),
     Mutation(
         "one degree of freedom too many",

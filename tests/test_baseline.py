@@ -161,3 +161,17 @@ def test_independent_columns_of_text() -> None:
     with pytest.warns(UserWarning, match="'violet'"):
         new = model.score_samples({"colour": np.array(["violet"]), "size": np.array([3.0])})
     assert np.isneginf(new[0])
+
+
+def test_a_weight_counts_in_the_table_of_a_level() -> None:
+    colour = np.array(["red", "green", "red", "blue"] * 5, dtype=object)
+    weights = np.array([0.0, 1.0, 2.0, 3.0] * 5)
+    weighted = IndependentColumns(random_state=0).fit({"colour": colour}, sample_weight=weights)
+    repeated = IndependentColumns(random_state=0).fit(
+        {"colour": np.repeat(colour, weights.astype(int))}
+    )
+    asked = {"colour": np.array(["red", "green", "blue"], dtype=object)}
+    np.testing.assert_allclose(
+        np.exp(weighted.score_samples(asked)), np.array([10 + 1, 5 + 1, 15 + 1]) / (30 + 3)
+    )
+    np.testing.assert_allclose(weighted.score_samples(asked), repeated.score_samples(asked))

@@ -20,7 +20,7 @@ def audit(
         str | None,
         typer.Argument(
             help="Rows that the model was not fitted to: a file, a folder of images, or a "
-            "built-in name, of which the held-out tenth is taken.",
+            "built-in name.",
             show_default=False,
         ),
     ] = None,

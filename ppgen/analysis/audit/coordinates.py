@@ -141,7 +141,6 @@ class Coordinates:
     levels: tuple[Column, ...]
     fixed: dict[str, Any]
     sampled: Dataset
-    ranges: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, model: DensityEstimator, sampled: Dataset) -> Coordinates:
@@ -160,13 +159,7 @@ class Coordinates:
                 levels.append(column)
             else:
                 lines.append(_line(column, np.asarray(values, dtype=np.float64)))
-        parts = (tuple(lines), tuple(circles), tuple(levels))
-        ranges = {
-            name: (grain.low, grain.high)
-            for name, grain in codec.grains.items()
-            if grain.low is not None and grain.high is not None
-        }
-        return cls(model.schema_, *parts, fixed, sampled, ranges)
+        return cls(model.schema_, tuple(lines), tuple(circles), tuple(levels), fixed, sampled)
 
     @property
     def gridded(self) -> bool:
@@ -242,14 +235,6 @@ class Coordinates:
             columns[name] = np.full(n, value, dtype=object if isinstance(value, str) else None)
         whole = {name: columns[name] for name in self.schema.names}
         return as_dataset(whole, self.schema), log_slope, far
-
-    def within(self, rows: Dataset) -> NDArray[np.bool_]:
-        """(n,) which rows could be samples: whole numbers are drawn within those seen."""
-        inside = np.ones(len(rows), dtype=bool)
-        for name, (low, high) in self.ranges.items():
-            values = np.asarray(rows.columns[name], dtype=np.float64)
-            inside &= (values >= low) & (values <= high)
-        return inside
 
     def _angle(self, circle: Column, angles: Floats) -> Floats:
         period = circle.period or 1.0

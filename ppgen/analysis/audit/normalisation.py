@@ -163,19 +163,18 @@ def on_grid(subject: Subject, cover: Cover, side: int) -> Grid:
     log_f = [np.log(cover.marginal(j, u)[1]) for j, u in enumerate(nodes)]
     mesh = np.stack([a.reshape(-1) for a in np.meshgrid(*nodes, indexing="ij")], axis=1)
     log_q = sum(a.reshape(-1) for a in np.meshgrid(*log_f, indexing="ij"))
-    parts: list[tuple[Places, Floats, Noise, NDArray[np.bool_]]] = []
+    parts: list[tuple[Places, Floats, Noise]] = []
     for codes in product(*map(range, coordinates.n_levels)):
         tiled = np.tile(np.array(codes, dtype=np.intp), (len(mesh), 1))
         at = Places(mesh, np.empty((len(mesh), 0)), tiled)
         rows, log_slope, far = coordinates.rows(at)
         density = subject.log_density(rows)
         log_w = np.where(far, -np.inf, density.values + log_slope - log_q) - d * math.log(side)
-        parts.append((at, log_w, Noise.of(density, rows), coordinates.within(rows)))
+        parts.append((at, log_w, Noise.of(density, rows)))
     nodes_of = Weighted(
         Places.joined([p[0] for p in parts]),
         np.concatenate([p[1] for p in parts]),
         Noise.joined([p[2] for p in parts]),
-        np.concatenate([p[3] for p in parts]),
     )
     w = np.exp(nodes_of.log_w)
     mass = w.reshape(len(parts), *(side,) * d).sum(axis=0)

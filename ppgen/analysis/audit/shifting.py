@@ -46,8 +46,6 @@ def shifts(subject: Subject) -> Iterator[Check]:
             return
         if subject.model.codec_.dequantised:
             raise InputError("cells are filled with noise, which biases ratios of densities.")
-        if coordinates.ranges:
-            raise InputError("whole numbers are drawn within those seen, not from all the density.")
         n = subject.affordable(subject.share(0.1) / (2 * _DIRECTIONS), _SHIFTED)
         places = coordinates.places(subject.drawn, subject.rng(14)).take(slice(0, n))
         base = _at(subject, places)

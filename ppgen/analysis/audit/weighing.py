@@ -77,18 +77,16 @@ class Noise:
 
 @dataclass(frozen=True)
 class Weighted:
-    """Rows of the cover, where they stand, their log weights, what is random in these, and which
-    of them samples may be."""
+    """Rows of the cover, where they stand, their log weights, and what is random in these."""
 
     places: Places
     log_w: Floats
     noise: Noise
-    within: NDArray[np.bool_]
 
     @property
     def shares(self) -> Floats:
-        """(n,) weights that sum to one over the rows that samples may be."""
-        w = np.exp(self.log_w - self.log_w.max()) * self.within
+        """(n,) weights that sum to one."""
+        w = np.exp(self.log_w - self.log_w.max())
         return np.asarray(w / w.sum())
 
     @property
@@ -137,8 +135,7 @@ def weighted(subject: Subject, cover: Cover, n: int, rng: np.random.Generator) -
     rows, log_slope, far = subject.coordinates.rows(places)
     density = subject.log_density(rows)
     log_w = np.where(far, -np.inf, density.values + log_slope - cover.log_prob(places))
-    within = subject.coordinates.within(rows)
-    return Weighted(places, log_w, Noise.of(density, rows), within)
+    return Weighted(places, log_w, Noise.of(density, rows))
 
 
 def _is_complete(values: NDArray[np.generic]) -> bool:
