@@ -18,9 +18,14 @@ _CLIP = 5.0
 
 
 def column_reasons(
-    schema: Schema, data: Dataset, codec: Codec | ImageCodec, encoded: Encoded
+    schema: Schema,
+    data: Dataset,
+    codec: Codec | ImageCodec,
+    encoded: Encoded,
+    weights: NDArray[np.float64] | None = None,
 ) -> list[Reason]:
-    """Findings about the columns of the rows fitted."""
+    """Findings about the columns of the rows fitted; rows of weight 0 are none of them."""
+    kept = slice(None) if weights is None else weights > 0
     found = []
     if schema.pixels is not None and schema.pixels.note:
         advice = "Give them as whole numbers, or as k / 255 for k from 0 to 255, to have a mass."
@@ -43,9 +48,12 @@ def column_reasons(
                 )
             )
         if data.images is None and column.kind in ("real", "positive", "count"):
-            found += extreme_reasons(column, data.columns[column.name])
+            values = data.columns[column.name]
+            if weights is not None:
+                values = np.where(kept, values, np.nan)
+            found += extreme_reasons(column, values)
     if isinstance(codec, Codec):
-        found += collinear_reasons(codec.continuous_names, encoded.x)
+        found += collinear_reasons(codec.continuous_names, encoded.x[kept])
     return found
 
 

@@ -156,7 +156,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             self.posterior_: dict[str, NDArray[Any]] | None = None
             reasons = list(self._fit(encoded, weights, context, told))
             if self.capabilities.density is not None:
-                reasons = [*column_reasons(self.schema_, data, self.codec_, encoded), *reasons]
+                of_columns = column_reasons(self.schema_, data, self.codec_, encoded, weights)
+                reasons = [*of_columns, *reasons]
                 reasons += self._goodness(encoded, weights, context, told, reasons)
             reasons += unused_reasons(
                 self._uses(),

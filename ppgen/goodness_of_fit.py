@@ -18,8 +18,9 @@ leaves the distribution of complete rows as the model has it if gaps depend on n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Hashes = NDArray[np.uint64]
 
 LEAST = 50  # rows below which nothing is tested
 MOST = 1000  # rows that are tested
@@ -99,18 +101,19 @@ def _held(
     rng: np.random.Generator,
 ) -> _Held | Reason:
     few = "fewer than {} independent rows are {}"
+    fitted: int | None = None
     if fit.validation is not None:
         numbers = np.arange(len(fit.validation))
         some = _independent(numbers, fit.validation_units(), None, rng)
-        fitted: int | None = len(data)
+        fitted = _effective(_looked(fit.units, len(data)), weights)
         what, rows, y, judged = "validation", fit.validation, fit.validation_context, model
     else:
         n = len(data)
-        units = fit.units() if n <= _UNITS else np.arange(n, dtype=np.uint64)
-        rows, y, judged, fitted = data, context, model, n
+        units = _looked(fit.units, n)
+        rows, y, judged = data, context, model
         if fit.held_out is not None:
             what, candidates = "held-out", np.flatnonzero(fit.held_out)
-            fitted = n - len(candidates)
+            fitted = _effective(units, weights, ~fit.held_out)
         elif n < 3 * LEAST:
             return _unchecked(few.format(3 * LEAST, "given"))
         else:
@@ -127,7 +130,7 @@ def _held(
             if refitted is None:
                 what, fitted = "fitted", None
             else:
-                judged, fitted = refitted, len(others)
+                judged, fitted = refitted, _effective(units, weights, others)
     if len(some) < LEAST:
         return _unchecked(few.format(LEAST, "held out"))
     rows, y = rows.take(some), None if y is None else y[some]
@@ -141,7 +144,20 @@ def _held(
     return _Held(judged, rows, y, what, fitted)
 
 
-def _part(units: NDArray[np.uint64], rng: np.random.Generator) -> Mask:
+def _looked(units: Callable[[], Hashes], n: int) -> Hashes:
+    """(n,) the rows' units, or of many rows each its own."""
+    return units() if n <= _UNITS else np.arange(n, dtype=np.uint64)
+
+
+def _effective(units: Hashes, weights: Floats | None, rows: Any = slice(None)) -> int:
+    """How many independent draws some rows are worth: (sum_u w_u)^2 / sum_u w_u^2, w_u being the
+    weight of unit u."""
+    w = None if weights is None else weights[rows]
+    total = np.bincount(np.unique(units[rows], return_inverse=True)[1], weights=w)
+    return max(1, round(float(total.sum() ** 2 / np.square(total).sum())))
+
+
+def _part(units: Hashes, rng: np.random.Generator) -> Mask:
     """(n,) whole units, in random order, up to a fifth of the rows (a third of few)."""
     n = len(units)
     _, unit, sizes = np.unique(units, return_inverse=True, return_counts=True)
@@ -153,7 +169,7 @@ def _part(units: NDArray[np.uint64], rng: np.random.Generator) -> Mask:
 
 def _independent(
     candidates: NDArray[np.intp],
-    units: NDArray[np.uint64] | None,
+    units: Hashes | None,
     weights: Floats | None,
     rng: np.random.Generator,
 ) -> NDArray[np.intp]:

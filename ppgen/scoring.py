@@ -47,9 +47,12 @@ def score_rows(estimator: DensityEstimator, data: Dataset, y: Any) -> LogDensity
 
 def _blocks(estimator: DensityEstimator, data: Dataset, y: Any) -> Iterator[tuple[Floats, Floats]]:
     context = given(estimator, y, len(data))
-    for start in range(0, len(data), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        block = data if len(data) <= _BLOCK else data.take(rows)
+    fitted, step = estimator.context_, _BLOCK
+    if fitted is not None and context is None:  # a number for each row and value of y
+        step = max(1, _BLOCK // len(fitted.table()[0]))
+    for start in range(0, len(data), step):
+        rows = slice(start, start + step)
+        block = data if len(data) <= step else data.take(rows)
         yield _block(estimator, block, None if context is None else context[rows])
 
 
@@ -98,7 +101,7 @@ def _summed(estimator: DensityEstimator, data: Dataset, draws: int) -> tuple[Flo
 
     def log_prob(draw: int) -> Floats:
         encoded = estimator._encode(data, draw=draw, draws=draws)
-        given_each = [np.tile(row, (len(data), 1)) for row in rows]
+        given_each = (np.tile(row, (len(data), 1)) for row in rows)
         logs = np.stack([_log_prob(estimator, encoded, each) for each in given_each])
         logs += encoded.log_det
         np.logaddexp(sums, logs, out=sums)

@@ -103,3 +103,12 @@ def test_ties_for_the_lowest_value_count_half():
     below = fraction_below(model, rows, model.score_samples(data), rows)
     np.testing.assert_allclose(below[colour == "red"], 0.15)
     np.testing.assert_allclose(below[colour == "blue"], 0.65)
+
+
+def test_rows_of_weight_zero_say_nothing_of_columns():
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    x[5, 0] = 1e6
+    weights = np.ones(300)
+    assert "1e+06 in row 5" in str(ppgen.Gaussian().fit(x, sample_weight=weights).verdict_)
+    weights[5] = 0
+    assert ppgen.Gaussian().fit(x, sample_weight=weights).verdict_.ok

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from ppgen import VAE, NormalizingFlow
+from ppgen import VAE, NormalizingFlow, scoring
 from ppgen.context import Context
 from ppgen.errors import InputError
 
@@ -72,3 +72,13 @@ def test_more_values_than_can_be_summed_are_refused():
 def test_a_saved_fit_keeps_how_many_rows_its_y_came_from():
     fitted = Context.fit(np.repeat(Y, 2), 120)
     assert Context.from_json(fitted.to_json()).rows == fitted.rows == 120
+
+
+def test_rows_are_summed_over_y_in_blocks(monkeypatch):
+    fit = FITS["flow"]().fit(X, np.where(Y > 0, "high", "low"))
+    whole, sizes = fit.score_samples(X[:9]), []
+    log_prob = fit._log_prob
+    monkeypatch.setattr(scoring, "_BLOCK", 8)
+    monkeypatch.setattr(fit, "_log_prob", lambda data, y: sizes.append(len(y)) or log_prob(data, y))
+    np.testing.assert_allclose(fit.score_samples(X[:9]), whole, rtol=1e-6)
+    assert max(sizes) == 4  # of 8, for two values of y

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import ppgen
-from ppgen.goodness_of_fit import _independent, _part
+from ppgen.data import as_dataset
+from ppgen.goodness_of_fit import _effective, _independent, _part
 
 from .zoo import fitted
 
@@ -128,3 +129,28 @@ def test_a_row_of_each_unit_is_taken_units_in_proportion_to_their_weight():
     single = np.bincount(units.astype(int))[units.astype(int)] == 1
     assert abs(counts[single].mean() - 10) < 4 * np.sqrt(5 / 200)
     assert abs(counts[~single].mean() - 10) < 1e-9
+
+
+def test_a_column_that_varies_in_the_rows_left_out_alone_does_not_fail_the_fit():
+    # Two values of 160 are not zero; those that the judging fit is made on are all zero.
+    rng = np.random.default_rng(10)
+    x = np.c_[rng.normal(size=160), np.zeros(160)]
+    x[rng.choice(160, 2, replace=False), 1] = [np.pi / 3, np.e]
+    assert "fitted rows" in line(ppgen.Gaussian(random_state=10).fit(x)).what
+
+
+def test_the_error_of_a_fit_to_few_groups_is_that_of_as_many_draws():
+    # 25 groups of 40 rows say of the population what 25 rows do: others are bound to differ.
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(25), 40)
+    rows = as_dataset(rng.normal(size=(25, 2))[group] * 3 + rng.normal(size=(1000, 2)))
+    others = rng.normal(size=(1000, 2)) * 3 + rng.normal(size=(1000, 2))
+    model = ppgen.IndependentColumns(random_state=3).fit(rows.grouped(group), validation=others)
+    assert line(model).status == "ok"
+
+
+def test_rows_are_worth_as_many_draws_as_their_units_and_weights_say():
+    units = np.repeat(np.arange(5, dtype=np.uint64), 4)
+    assert _effective(units, None) == 5
+    assert _effective(units, None, slice(0, 8)) == 2
+    assert _effective(np.arange(20, dtype=np.uint64), np.r_[np.ones(10), np.zeros(10)]) == 10

@@ -217,3 +217,11 @@ def test_values_outside_the_support_have_probability_zero():
     vae = VAE(1, likelihood="continuous_bernoulli", **{**SMALL, "max_epochs": 2}).fit(x)
     x[1, 0, 0], x[2, 1, 1] = 1.01, -0.01
     assert np.isneginf(vae.score_samples(x[:4])).tolist() == [False, True, True, False]
+
+
+def test_continuous_bernoulli_refuses_values_that_are_drawn_in():
+    rng = np.random.default_rng(0)
+    x = 0.002 * rng.random((60, 4, 4))
+    x[3, 1, 1] = 0.9
+    with pytest.raises(InputError, match="drawn in"):
+        VAE(1, likelihood="continuous_bernoulli", **SMALL).fit(x)

@@ -16,7 +16,7 @@ from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Codec, Dataset, Encoded
 from ...density import LogDensity
-from ...errors import InputError, did_you_mean
+from ...errors import FitError, InputError, did_you_mean
 from ...fitting import Fit
 from ...verdict import Reason
 from . import conditional
@@ -208,7 +208,10 @@ class GaussianMixture(MixtureQueries):
         other = copy(self)
         other.n_components, other.warm_start = self.n_components_, True
         other.max_iter = min(self.max_iter, _REFIT_STEPS)
-        list(other._fit(data, weights, None, Fit(fit.seed, fit.schema, fit.clock)))
+        try:
+            list(other._fit(data, weights, None, Fit(fit.seed, fit.schema, fit.clock)))
+        except FitError:  # a column that varies in the rows left out alone
+            return None
         return other
 
     def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded:

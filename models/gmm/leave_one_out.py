@@ -23,6 +23,8 @@ https://doi.org/10.1111/j.2517-6161.1974.tb00994.x.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.special import logsumexp
 
@@ -45,9 +47,10 @@ def left_out(rows: Rows, mixture: Mixture) -> float:
     grown = held / left
     d = size[:, None]
     if mixture.covariance_type == "diag":
-        q = np.maximum(1 - (out / left)[..., None] * distance, _TINY)
-        change = np.log(q).sum(axis=2) + (grown[..., None] * distance / q - distance).sum(axis=2)
-        change += d * np.log(grown)
+        change = d * np.log(grown)
+        for at, distance in _by_column(rows, mixture):
+            q = np.maximum(1 - (out / left)[at, :, None] * distance, _TINY)
+            change[at] += (np.log(q) + (grown[at, :, None] / q - 1) * distance).sum(axis=2)
     elif mixture.covariance_type == "tied":
         all_left = np.maximum(n - out, _TINY * n)
         q = np.maximum(1 - out * grown / n * distance, _TINY)
@@ -57,7 +60,8 @@ def left_out(rows: Rows, mixture: Mixture) -> float:
         each = np.maximum(d, 1) if mixture.covariance_type == "spherical" else 1
         q = np.maximum(1 - out / left * distance / each, _TINY)
         change = each * np.log(q) + (grown / q - 1) * distance + d * np.log(grown)
-    joint = joint - change / 2 - np.log(grown) + np.log(n / max(n - 1, 1.0))
+    joint = joint - change / 2 - np.log(grown)
+    joint += np.log(n / np.maximum(n - np.minimum(rows.v, 1.0), 1.0))[:, None]
     for j, table in enumerate(mixture.probs):
         seen = rows.columns[:, j] < table.shape[1]
         p = np.maximum(table, _TINY).T[np.where(seen, rows.columns[:, j], 0)]
@@ -70,13 +74,12 @@ def left_out(rows: Rows, mixture: Mixture) -> float:
 
 
 def _joint(rows: Rows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
-    """(n, k) log w_k p_k(x); (n, k) squared distances, for a diagonal covariance of each column (n,
-    k, d); and (n,) how many columns are there."""
+    """(n, k) log w_k p_k(x); (n, k) squared distances, which a diagonal covariance has by column
+    instead; and (n,) how many columns are there."""
     k, d = mixture.means.shape
     kind, n = mixture.covariance_type, len(rows)
     size = (~np.isnan(rows.x)).sum(axis=1).astype(np.float64)
-    joint = np.empty((n, k))
-    distance = np.empty((n, k, d) if kind == "diag" else (n, k))
+    joint, distance = np.empty((n, k)), np.zeros((n, k))
     if rows.gaps:
         x = np.asarray(rows.x, dtype=np.float64)
         step = max(16, _NUMBERS // max(1, k * d * d))
@@ -98,10 +101,16 @@ def _joint(rows: Rows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
                     np.zeros((len(at), k)),
                 )
                 distance[at] = 2 * (whitening.constant + tables - joint[at])
-    if kind == "diag":
-        e = np.nan_to_num(rows.x[:, None, :] - mixture.means)
-        distance = e**2 / mixture.covariances
     return joint, np.maximum(np.nan_to_num(distance), 0.0), size
+
+
+def _by_column(rows: Rows, mixture: Mixture) -> Iterator[tuple[slice, Floats]]:
+    """Squared distances (m, k, d) in each column of blocks of rows, 0 in gaps."""
+    step = max(64, _NUMBERS // max(1, mixture.means.size))
+    for start in range(0, len(rows), step):
+        at = slice(start, start + step)
+        e = np.nan_to_num(rows.x[at, None, :] - mixture.means)
+        yield at, e**2 / mixture.covariances
 
 
 def _background(rows: Rows) -> Floats:

@@ -119,6 +119,12 @@ def of_images(codec: ImageCodec, likelihood: str, values: NDArray[Any]) -> tuple
                 f"continuous_bernoulli models values in [0, 1]; the images have {pixels}. Scale "
                 'them, (X - X.min()) / (X.max() - X.min()), or take likelihood="gaussian".'
             )
+        if pixels.spread:
+            raise InputError(
+                f"continuous_bernoulli models values in [0, 1], and a few of the {pixels} lie so "
+                "far from the others that they are drawn in. Bring them nearer, for instance "
+                'X ** 0.25, or take likelihood="gaussian".'
+            )
         return part, Units()
     filled = pixels.kind != "real"  # a mass then: the cell's width is 1
     centre = float(some.mean()) + 0.5 * filled
