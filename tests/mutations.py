@@ -168,7 +168,7 @@ MUTATIONS = (
         "models/vae/densities.py",
         "torch.log_softmax(l, -1)",
         "torch.log_softmax(l, 0)",
-        ("integral",),
+        ("samples",),
         "vae of levels",
     ),
     Mutation(
@@ -181,10 +181,10 @@ MUTATIONS = (
         quick=True,
     ),
     Mutation(
-        "one place of all for every cell",
+        "half of every cell filled",
         "ppgen/data/dequantise.py",
         "return (stratum.astype(np.float64) + inside) / draws",
-        "return 0.5 + 0 * (stratum.astype(np.float64) + inside) / draws",
+        "return (stratum.astype(np.float64) + inside) / (2 * draws)",
         ("samples",),
         "counts",
     ),
