@@ -261,3 +261,23 @@ def test_filled_in_densities_are_apart_only_beyond_what_the_averages_miss() -> N
     for stderr, outcome in ((0.1, "worse"), (0.9, "close")):
         a, b = filled(values - 0.3, stderr), filled(values, stderr)
         assert decide(a, b, -0.3, 0.02)[0] == outcome
+
+
+def test_an_estimate_over_draws_that_rows_share_is_not_behind_for_what_they_miss() -> None:
+    """p(x) as the mean of N(x; y, 1) over 60 values of y, beside N(x; 0, 2), which it estimates."""
+    behind = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y, x = rng.normal(size=60), np.sqrt(2) * rng.normal(size=5000)
+        p = np.exp(-0.5 * (x[:, None] - y) ** 2) / np.sqrt(2 * np.pi)
+        stderr = p.std(axis=1) / p.mean(axis=1) / np.sqrt(60)
+        a = LogDensity(np.log(p.mean(axis=1)), "estimate", "60 values of y", stderr=stderr)
+        b = LogDensity(-(x**2) / 4 - 0.5 * np.log(4 * np.pi), "exact", "closed form")
+        behind += compare([("a", a), ("b", b)])["a"].verdict == "behind"
+    assert behind <= 4  # 14 without what the means miss
+
+
+def test_what_arithmetic_leaves_decides_nothing() -> None:
+    values = np.random.default_rng(0).normal(size=100)
+    same = [LogDensity(v, "exact", "t") for v in (values, values + 1e-15)]
+    assert compare(zip("ab", same, strict=True))["a"].verdict == "too close to call"

@@ -35,6 +35,8 @@ from ..density import KIND_WORDS, LogDensity
 from .limits import LEVEL, PAIR, POWER, Family
 from .scatter import Scatter
 
+_ROUNDING = 1e-9  # nats a row, within which arithmetic may differ
+
 Outcome = Literal["better", "worse", "close", "seeds", "bound", "incomparable"]
 
 
@@ -136,6 +138,7 @@ def decide(a: LogDensity, b: LogDensity, mean: float, margin: float) -> tuple[Ou
         margin = 0.0
     elif math.isnan(margin):
         return "close", "one row has no standard error"
+    margin = max(margin, _ROUNDING)
     above, below, note = _conclusive(a, b)
     slack_a, slack_b = (slack(a), slack(b)) if above and below else (0.0, 0.0)
     if mean > margin + slack_b and above:
@@ -165,13 +168,17 @@ def _conclusive(a: LogDensity, b: LogDensity) -> tuple[bool, bool, str]:
 
 
 def slack(density: LogDensity) -> float:
-    """How far, in nats a row, the averages over cells are likely to lie below the truth.
+    """How far, in nats a row, averages are likely to lie below the truth.
 
     For a mean of K draws with relative standard error s, E log mean = log truth - s^2 / 2 + ...
+    Each row's cell has draws of its own. Estimates are means over draws that all rows share, of a
+    posterior or of y: what they miss does not average out over rows, and is as large again by
+    chance.
     """
-    if density.kind != "lower_bound" or density.stderr is None:
+    if density.stderr is None or density.kind not in ("lower_bound", "estimate"):
         return 0.0
-    return float(np.mean(np.square(density.stderr)) / 2)
+    missed = float(np.mean(np.square(density.stderr)))
+    return missed if density.kind == "estimate" else missed / 2
 
 
 def claim(model: Sequence[Scored]) -> LogDensity:
