@@ -162,10 +162,15 @@ def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> N
 
 def _features(rows: Rows) -> Floats:
     """Standardised columns and indicators, in which distances between rows mean something; beyond
-    `_FAR` they grow as the logarithm, or values far out would take all the centres."""
+    `_FAR` they grow as the logarithm, or values far out would take all the centres. The scale is
+    the deviation of what results: a robust one is widest where a column has clusters, and would
+    hide them."""
     z = (rows.filled() - rows.centre) / rows.spread
     far = np.maximum(np.abs(z) / _FAR, 1.0)
-    blocks = [z / far * (1 + np.log(far))]
+    near = z / far * (1 + np.log(far))
+    middle = np.average(near, axis=0, weights=rows.v)
+    variance = np.average(np.square(near - middle), axis=0, weights=rows.v)
+    blocks = [near / np.sqrt(np.where(variance > 0, variance, 1.0))]
     for j, levels in enumerate(rows.n_levels):
         blocks.append(np.eye(levels + 2)[rows.columns[:, j]][:, :levels] / np.sqrt(2))
     return np.concatenate(blocks, axis=1)
