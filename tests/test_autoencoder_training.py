@@ -52,7 +52,7 @@ def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, kind, k
         4,
         kind=kind,
         hidden=(16,),
-        channels=(4, 8),
+        channels=(4, 8) if kind == "conv" else None,
         noise="salt_and_pepper",
         augment={"shift": 1},
         batch_size=64,

@@ -232,8 +232,9 @@ def test_a_real_column_of_many_zeros_is_a_warning_in_every_family(name: str) -> 
         model.set_params(max_epochs=2)
     model.fit(np.where(ZEROS, 0.0, BETWEEN)[:, None])
     assert model.verdict_.status == "warn"
-    (reason,) = [r for r in model.verdict_.reasons if "'x0'" in r.what]
-    assert "30% of its values are repeated, most often 0" in reason.what
+    ties = "column 'x0': 30% of its values are repeated, most often 0"
+    (reason,) = [r for r in model.verdict_.reasons if r.what.startswith(ties)]
+    assert reason.status == "warn"
     assert "atoms" in reason.advice
 
 
