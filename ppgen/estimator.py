@@ -55,6 +55,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         posterior_: draws of the parameters, name -> (chain, draw, ...), or None.
         fit_seconds_: wall-clock seconds of the fit.
         weighted_: whether rows had weights other than 1.
+        weights_fingerprint_: SHA-256 of these, "" where all were 1, None where it is not known.
     """
 
     name: ClassVar[str]
@@ -126,6 +127,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             )
         weights = check_weights(sample_weight, len(data))
         self.weighted_: bool = weights is not None and bool((weights != 1).any())
+        self.weights_fingerprint_: str | None = digest(weights) if self.weighted_ else ""
         seed = seed_of(self.random_state)
         self.schema_: Schema = data.schema
         self.container_: str = data.like

@@ -41,6 +41,7 @@ def save_fit(estimator: Estimator, path: str | os.PathLike[str]) -> Path:
         "verdict": estimator.verdict_.to_json(),
         "seconds": estimator.fit_seconds_,
         "weighted": getattr(estimator, "weighted_", False),
+        "weights": getattr(estimator, "weights_fingerprint_", None),
         "state": state,
     }
     sections = _prefixed("state.", arrays) | _prefixed("param.", param_arrays)
@@ -76,6 +77,7 @@ def load_fit(cls: type[E], run: Run) -> E:
     fit.verdict_ = Verdict.from_json(body["verdict"])
     fit.fit_seconds_ = body["seconds"]
     fit.weighted_ = bool(body.get("weighted", False))
+    fit.weights_fingerprint_ = body.get("weights")
     fit.trace_ = run.trace
     fit.posterior_ = run.posterior or None
     fit._restore(body["state"], _section(run.arrays, "state."))

@@ -104,6 +104,14 @@ def test_weights_that_are_left_out_are_asked_for(fits, tmp_path):
         loo(ppgen.load(tmp_path / "run"), rows())
 
 
+def test_other_weights_than_those_of_the_fit_are_refused(fits, tmp_path):
+    fits["weighted"].save(tmp_path / "run")
+    for model in (fits["weighted"], ppgen.load(tmp_path / "run")):
+        with pytest.raises(InputError, match="not the weights"):
+            loo(model, rows(), WEIGHTS[::-1])
+        assert loo(model, rows(), WEIGHTS).weights.sum() == WEIGHTS.sum()
+
+
 def test_what_has_no_leave_one_out_says_so(fits):
     point = ppgen.GaussianMixture(1, random_state=0).fit(rows())
     with pytest.raises(InputError, match=r"point fit.*ppgen\.cross_validate"):

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
+from ..artifact import digest
 from ..checks import check_weights
 from ..data import Dataset
 from ..density import LogDensity
@@ -90,8 +91,8 @@ def loo(model: Estimator, X: Any, sample_weight: ArrayLike | None = None) -> Lea
         sample_weight: (n,) the weights they were fitted with.
 
     Raises:
-        InputError: for a point fit, which has no draws; for other rows than those fitted; and for
-            a weighted fit whose weights are not given, or the other way round.
+        InputError: for a point fit, which has no draws; for other rows or weights than those
+            fitted; and for a weighted fit whose weights are not given, or the other way round.
     """
     check_is_fitted(model)
     name = type(model).__name__
@@ -112,6 +113,12 @@ def loo(model: Estimator, X: Any, sample_weight: ArrayLike | None = None) -> Lea
         raise InputError(
             f"{given} sample_weight is given, but the rows were fitted {fitted} weights; leaving "
             "rows out takes those of the fit."
+        )
+    known = model.weights_fingerprint_
+    if model.weighted_ and known is not None and digest(weights) != known:
+        raise InputError(
+            "these are not the weights that the rows were fitted with, in that order; leaving rows "
+            "out takes those of the fit. Give them."
         )
     w = np.ones(len(data)) if weights is None else weights
     values, khat, whole = _leave_out(model, data, w)
