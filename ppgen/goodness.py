@@ -86,12 +86,27 @@ class Uniformity:
         p_value: of a D this large by chance.
         detectable: the D that is found at `level` with about 80% power.
         n: values compared; where there are none, D is 0 and the p-value 1.
+        size: of one sample against a known distribution that knows as much.
+        free: degrees of freedom of the shares of levels, 0 for numbers.
     """
 
     statistic: float
     p_value: float
     detectable: float
     n: int
+    size: int = 1
+    free: int = 0
+
+    def critical(self, level: float) -> float:
+        """The D of a p-value; of levels, where shares are off in the proportions found."""
+        from scipy.stats import chi2, kstwo
+
+        if not self.free:
+            return float(kstwo.isf(level, self.size))
+        found = float(chi2.isf(self.p_value, self.free))
+        if not 0 < found < math.inf:
+            return 0.5 * math.sqrt(float(chi2.isf(level, self.free)) / self.size)
+        return self.statistic * math.sqrt(float(chi2.isf(level, self.free)) / found)
 
 
 def two_sample(
@@ -270,7 +285,7 @@ def _uniformity(u: Floats, draws: int, level: float, own: float) -> Uniformity:
     distance = float(max((steps[1:] - u).max(), (u - steps[:-1]).max()))
     size = max(1, round(1 / (1 / n + 1 / draws + own)))
     detectable = float(kstwo.isf(level, size)) + 0.5 * POWER_Z / math.sqrt(size)
-    return Uniformity(distance, float(kstwo.sf(distance, size)), min(detectable, 1.0), n)
+    return Uniformity(distance, float(kstwo.sf(distance, size)), min(detectable, 1.0), n, size)
 
 
 def _shares(real: Floats, drawn: Floats, level: float, own: float) -> Uniformity:
@@ -299,7 +314,8 @@ def _shares(real: Floats, drawn: Floats, level: float, own: float) -> Uniformity
     total *= size / (n * m / (n + m))
     # Two shares that differ by D in total variation give at least 4 D^2 n m / (n + m).
     detectable = 0.5 * (math.sqrt(float(chi2.isf(level, free))) + POWER_Z) / math.sqrt(size)
-    return Uniformity(distance, float(chi2.sf(total, free)), min(detectable, 1.0), int(n))
+    p = float(chi2.sf(total, free))
+    return Uniformity(distance, p, min(detectable, 1.0), int(n), max(1, round(size)), free)
 
 
 def _upper_tail(z: float) -> float:

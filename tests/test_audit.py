@@ -16,8 +16,17 @@ from ppgen import InputError
 from ppgen.__main__ import main
 from ppgen.analysis.audit.coordinates import Coordinates
 from ppgen.analysis.audit.cover import Cover
-from ppgen.analysis.audit.findings import Check, decide, one_sided, statistical, two_sided
+from ppgen.analysis.audit.findings import (
+    Audit,
+    Check,
+    decide,
+    normal,
+    one_sided,
+    statistical,
+    two_sided,
+)
 from ppgen.density import LogDensity
+from ppgen.goodness import pit_by_column
 from ppgen.plotting import plot_audit
 
 from .zoo import SLOW, ZOO, fitted, mixed, numbers
@@ -244,6 +253,49 @@ def test_tests_are_decided_together_at_the_level() -> None:
     assert two_sided(3.0, 1.0) == pytest.approx(0.0027, abs=1e-4)
     assert one_sided(-1.0, 0.0) == 1.0
     assert two_sided(np.nan, 1.0) == 0.0
+
+
+def test_a_check_fails_beyond_its_limit_and_nowhere_else() -> None:
+    """Of several tests in a check, of either side, and after others have failed."""
+    rng = np.random.default_rng(1)
+
+    def of(name: str, z: float, side: Any, tests: int) -> Check:
+        p = one_sided({"above": z, "below": -z}[side], 1.0) if side != "both" else two_sided(z, 1.0)
+        critical = lambda p: normal(p, side, tests)  # noqa: E731
+        p = min(1.0, tests * p)
+        return statistical(
+            name, "", z, 0, p, resolution=1.0, side=side, critical=critical, what="off by {}"
+        )
+
+    kinds = [("both", 1), ("above", 1), ("below", 1), ("both", 58), ("above", 5)]
+    failed = 0
+    for z in rng.normal(0, 3, (300, len(kinds))):
+        checks = [of(str(i), v, *kind) for i, (v, kind) in enumerate(zip(z, kinds, strict=True))]
+        for check in decide(checks):
+            off = {"both": abs(check.statistic), "above": check.statistic}
+            beyond = off.get(check.side, -check.statistic) > check.limit
+            assert (check.status == "refuted") == beyond
+            assert f"{check.limit + 1.645:.2g}" in check.rules_out
+            failed += beyond
+    assert 100 < failed < 1400
+
+
+@pytest.mark.parametrize("levels", [0, 4])
+def test_a_distance_is_judged_by_its_critical_value(levels: int) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(40):
+        a, b = rng.random((2, 80)) ** rng.uniform(0.5, 1.0, (2, 1))
+        if levels:
+            a, b = np.floor(a * levels), np.floor(b * levels)
+        (found,) = pit_by_column(a, b, 0, levels=[bool(levels)])
+        for level in (0.2, 0.01):
+            assert (found.statistic > found.critical(level)) == (found.p_value < level)
+
+
+def test_the_figure_has_plain_numbers_on_its_axis() -> None:
+    audit = decide([statistical("integral", "", 1.5, 1, 1e-9, stderr=0.1, what="{}")])
+    (axes,) = Audit(audit, "gmm").plot().axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "0.5", "1", "2"]
 
 
 # The command line ---------------------------------------------------------------------------------

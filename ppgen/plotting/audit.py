@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _WRONG = "#b3261e"
 _COLOURS = {"holds": ACCENT, "refuted": _WRONG, "misfit": _WRONG, "not checked": RULE}
 _MOST = 1e3
+_MARKS = (0, 0.5, 1, 2, 5, 10, 30, 100, 300, 1000)
 
 
 def plot_audit(audit: Audit) -> Figure:
@@ -40,7 +41,11 @@ def plot_audit(audit: Audit) -> Figure:
             axes.plot(far, place, "o", color=colour, markerfacecolor=face, markersize=4.5)
         axes.axvline(1.0, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.set_xscale("symlog", linthresh=1.0)
-        axes.set_xlim(-0.03, max(2.0, 1.3 * max(map(_distance, audit), default=1.0)))
+        furthest = max(map(_distance, audit), default=1.0)
+        axes.set_xlim(-0.03, max(2.0, 1.3 * furthest))
+        marks = [mark for mark in _MARKS if mark <= max(2.0, furthest)]
+        axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
+        axes.set_xticks([], minor=True)
         axes.set_yticks(range(len(audit)), [shortened(c.name, 28) for c in audit])
         axes.set_ylim(len(audit) - 0.4, -0.6)
         axes.set_xlabel("distance from the claim, as a multiple of its limit")
@@ -51,8 +56,9 @@ def plot_audit(audit: Audit) -> Figure:
 
 
 def _distance(check: Check) -> float:
-    """|statistic - expected| / limit: 0 where nothing was measured."""
-    off = abs(check.statistic - check.expected)
+    """How far beyond what is expected, over the limit: 0 where nothing was measured."""
+    off = check.statistic - check.expected
+    off = abs(off) if check.side == "both" else max(off if check.side == "above" else -off, 0.0)
     if check.status == "not checked" or math.isnan(off):
         return 0.0 if check.status in ("not checked", "holds") else _MOST
     if not check.limit > 0:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc, chdtri, ndtr
 from scipy.stats import kstwo, kstwobign
 
 from .coordinates import Places
-from .findings import Check, measured, statistical, unchecked
+from .findings import Check, measured, normal, statistical, unchecked
 from .normalisation import Cells, Grid, Integral
 from .weighing import Weighted
 
@@ -140,6 +140,8 @@ def _cells(subject: Subject, cells: Cells) -> Check:
         1.0,
         float(chdtrc(free, total)),
         resolution=1 / math.sqrt(2 * free),
+        side="above",
+        critical=lambda p: math.sqrt(float(chdtri(free, p)) / free) - 1,
         what="deviations {} of their size larger than chance makes them",
         why=f"root mean square deviate of {int(kept.sum())} cells, {n} samples",
     )
@@ -167,15 +169,17 @@ def same_means(
     z = (g.mean(axis=0) - mean)[usable] / np.sqrt(spread[usable])
     worst = float(np.abs(z).max())
     size = float(np.median(np.sqrt(spread[usable]) / g.std(axis=0)[usable]))
+    tests = int(usable.sum())
     return statistical(
         name,
         claim,
         worst,
         0.0,
-        float(min(1.0, 2 * ndtr(-worst) * usable.sum())),
+        float(min(1.0, 2 * ndtr(-worst) * tests)),
         resolution=1.0,
+        critical=lambda p: normal(p, tests=tests),
         what=f"a mean off by {{}} of its standard errors, each {size:.2g} deviations of a row",
-        why=f"the largest of {usable.sum()} deviates, {how}",
+        why=f"the largest of {tests} deviates, {how}",
     )
 
 
@@ -197,16 +201,23 @@ def _integrals(found: Integral, drawn: Places) -> Iterator[Check]:
         w = found.weighted.shares[:, None]
         slack = 3 * math.sqrt(float(found.weighted.noise.variance(w)[0]))
     over = max(worst - slack, 0.0)
-    p = kstwo.sf(over, len(drawn)) if found.grid is not None else kstwobign.sf(over * math.sqrt(n))
-    how = "quadrature" if found.grid is not None else "weighted rows"
+    gridded = found.grid is not None
+    p = kstwo.sf(over, len(drawn)) if gridded else kstwobign.sf(over * math.sqrt(n))
+
+    def critical(p: float) -> float:
+        return float(kstwo.isf(p / d, len(drawn)) if gridded else kstwobign.isf(p / d) / n**0.5)
+
+    how = "quadrature" if gridded else "weighted rows"
     yield statistical(
         "probability integral",
         _PIT,
         worst,
         0.0,
         float(min(1.0, d * p)),
-        resolution=0.6 / math.sqrt(n),
+        resolution=0.5 / math.sqrt(n),
         slack=slack,
+        side="above",
+        critical=critical,
         what="a distribution function that is {} off at its worst",
         why=f"the largest Kolmogorov-Smirnov distance of {d} columns, by {how}",
     )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import stdtr, stdtrit
 
 from ...errors import InputError
 from .findings import Check, statistical, unchecked
@@ -88,6 +88,8 @@ def _ordered(name: str, gain: Floats, how: str) -> Check:
         float(stdtr(n - 1, t)) if math.isfinite(t) else float(t < 0),
         stderr=stderr,
         slack=slack,
+        side="below",
+        critical=lambda p: -float(stdtrit(n - 1, p)) * stderr,
         what="bounds that cross by {} nats a row or more",
         why=f"mean rise in nats a row; {how}",
     )

@@ -3,10 +3,10 @@
 A check is of one of two sorts. Where nothing is random, its statistic is compared with a limit that
 rounding errors explain. Where chance enters, it carries a p-value, the probability of a statistic
 as far from the claim if the claim is true, and the tests of one audit are decided together by
-Holm's
-method: the smallest p-value p_(1) is compared with level / m, the next with level / (m - 1), and so
-on up to the first that is larger. The chance that an audit of a faultless model refutes anything is
-then at most the level, however its tests hang together.
+Holm's method: the smallest p-value p_(1) is compared with level / m, the next with level / (m - 1),
+and so on up to the first that is larger, and all others with what that one was compared with. The
+chance that an audit of a faultless model refutes anything is then at most the level, however its
+tests hang together. The limit of a check is the statistic of the p-value it was compared with.
 
 Reference: Holm, "A simple sequentially rejective multiple test procedure" (1979),
 https://www.jstor.org/stable/4615733.
@@ -15,8 +15,8 @@ https://www.jstor.org/stable/4615733.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Status = Literal["holds", "refuted", "misfit", "not checked"]
+Side = Literal["both", "above", "below"]
+Critical = Callable[[float], float]
 LEVEL = 0.01
 _POWER = 0.95
 _NUMBERS = ("statistic", "expected", "stderr", "limit", "p_value")
@@ -41,7 +43,7 @@ class Check:
         name: what is checked, in a word or two.
         claim: what is claimed, in a sentence.
         statistic: what was found; NaN where nothing was.
-        expected: what the claim says it is; with `side` "upper", at most.
+        expected: what the claim says it is; with `side` "above" at most, with "below" at least.
         stderr: standard error of the statistic; 0 where nothing is random, NaN where it has none.
         limit: how far from `expected` the statistic may be before the claim is refuted.
         p_value: NaN where nothing is random.
@@ -50,6 +52,9 @@ class Check:
             it says of itself is wrong) or "not checked".
         why: what was found in words, or why nothing could be.
         of_fit: whether a failure says that the fit is poor, not that a number is wrong.
+        side: on which side of `expected` a statistic speaks against the claim.
+        judged_at: of a check with chance that `decide` has not seen: from a p-value to the limit
+            and the fault that would be seen.
     """
 
     name: str
@@ -63,6 +68,10 @@ class Check:
     status: Status = "not checked"
     why: str = ""
     of_fit: bool = False
+    side: Side = "both"
+    judged_at: Callable[[float], tuple[float, str]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
 
 def measured(
@@ -93,6 +102,8 @@ def statistical(
     stderr: float = math.nan,
     resolution: float | None = None,
     slack: float = 0.0,
+    side: Side = "both",
+    critical: Critical | None = None,
     what: str,
     why: str = "",
     of_fit: bool = False,
@@ -102,22 +113,36 @@ def statistical(
     Args:
         resolution: what a standard normal deviate of the statistic amounts to; None is `stderr`.
         slack: what the statistic may be off besides, by rounding and truncation.
+        side: which deviations the p-value is of.
+        critical: how far off a statistic with a p-value is, without the slack; None takes it as a
+            normal deviate.
         what: the fault that is ruled out, with {} for its size.
     """
     scale = stderr if resolution is None else resolution
+
+    def judged_at(p: float) -> tuple[float, str]:
+        off = critical(p) if critical is not None else normal(p, side) * scale
+        size = slack + off + float(ndtri(_POWER)) * scale
+        return slack + off, what.format(f"{size:.2g}")
+
     return Check(
         name,
         claim,
         float(statistic),
         float(expected),
         float(stderr),
-        float(scale),
-        float(p_value),
-        rules_out=f"{slack!r}|{what}",
+        p_value=float(p_value),
         status="holds",
         why=why,
         of_fit=of_fit,
+        side=side,
+        judged_at=judged_at,
     )
+
+
+def normal(p: float, side: Side = "both", tests: int = 1) -> float:
+    """The largest of so many standard normal deviates that has a p-value, by Bonferroni's bound."""
+    return float(-ndtri(p / (tests * (2 if side == "both" else 1))))
 
 
 def unchecked(name: str, claim: str, why: str) -> Check:
@@ -129,19 +154,16 @@ def decide(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:
     """The checks, the status of the random ones set by Holm's method, family-wise at `level`."""
     random = [i for i, c in enumerate(checks) if not math.isnan(c.p_value)]
     adjusted = dict(zip(random, holm([checks[i].p_value for i in random]), strict=True))
-    m = len(random)
-    z = float(-ndtri(level / (2 * m))) if m else math.nan
+    failed = sum(p <= level for p in adjusted.values())
     found = list(checks)
-    for i in random:
-        slack, what = checks[i].rules_out.split("|", 1)
+    for place, i in enumerate(sorted(random, key=lambda i: checks[i].p_value)):
+        judged_at = checks[i].judged_at
+        assert judged_at is not None
+        limit, rules_out = judged_at(level / (len(random) - min(place, failed)))
         worst: Status = "misfit" if checks[i].of_fit else "refuted"
-        scale = checks[i].limit
-        size = float(slack) + (z + float(ndtri(_POWER))) * scale
+        status = worst if adjusted[i] <= level else "holds"
         found[i] = replace(
-            checks[i],
-            limit=float(slack) + z * scale,
-            rules_out=what.format(f"{size:.2g}"),
-            status=worst if adjusted[i] <= level else "holds",
+            checks[i], limit=limit, rules_out=rules_out, status=status, judged_at=None
         )
     return tuple(found)
 
@@ -205,10 +227,12 @@ class Audit:
         """The audit in one sentence."""
         counts = {s: len(self.of(s)) for s in ("refuted", "misfit", "holds", "not checked")}
         named = ", ".join(c.name for c in self.of("refuted"))
-        said = f"{counts['holds']} claims of {self.model} hold"
+        claims = "claim" if counts["holds"] == 1 else "claims"
+        said = f"{counts['holds']} {claims} of {self.model} {'hold' if claims[5:] else 'holds'}"
         said += f", {counts['refuted']} refuted ({named})" if named else ", none is refuted"
         if counts["misfit"]:
-            said += f", {counts['misfit']} show a misfit with the rows given"
+            show = "shows" if counts["misfit"] == 1 else "show"
+            said += f", {counts['misfit']} {show} a misfit with the rows given"
         if counts["not checked"]:
             said += f", {counts['not checked']} could not be checked"
         return f"{said} (false alarms: at most {self.level:.0%} of audits)."

@@ -113,6 +113,7 @@ def _judged(claim: str, value: float, stderr: float, slack: float, bound: bool, 
         p,
         stderr=stderr,
         slack=slack,
+        side="above" if bound else "both",
         what=f"an integral {'above one' if bound else 'off'} by {{}} or more",
         why=how,
     )

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...inference.importance import summarise
 from .coordinates import Places
-from .findings import Check, statistical, two_sided, unchecked
+from .findings import Check, normal, statistical, two_sided, unchecked
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -69,6 +69,7 @@ def shifts(subject: Subject) -> Iterator[Check]:
         min(1.0, len(p) * p[worst]),
         stderr=float(errors[worst]),
         slack=1e-3,
+        critical=lambda level: normal(level, tests=len(p)) * float(errors[worst]),
         what="a mean ratio that is off by {}; half that share of a variance at its scale",
         why=f"the worst of {len(p)} directions, {n} samples",
     )
