@@ -40,6 +40,8 @@ from .progress_bar import progress_bar
 from .saving import save_fit
 from .verdict import Reason, Verdict
 
+_JUDGING = 0.5  # seconds at most, and a tenth of a budget, that the goodness of a fit may take
+
 
 class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
     """A model that is fitted to rows and saved.
@@ -140,6 +142,8 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             context = self.context_.encode(y)
         with progress_bar(self.name, clock, show=progress) as show:
             told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
+            if seconds is not None and self.capabilities.density is not None:
+                told.judging = min(_JUDGING, seconds / 10)
             told.units = cache(lambda: unit_hashes(data, seed))
             encoded = self._encode(data, draw=0, seed=seed, apart=True)
             if self.codec_.dequantised:

@@ -33,6 +33,7 @@ class Fit:
         validation_units: the same of the validation rows.
         held_out: set by a family that keeps rows from its training: (n,) which. The verdict judges
             the fit by them.
+        judging: seconds of the budget that are kept for the verdict's look at held-out rows.
         progress: called with each record.
     """
 
@@ -46,12 +47,14 @@ class Fit:
     units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
     validation_units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)
     held_out: NDArray[np.bool_] | None = None
+    judging: float = 0.0
     progress: Callable[[Progress], None] | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
 
     def deadline(self) -> float | None:
-        """Seconds left of the budget, or None where there is none."""
-        return self.clock.left()
+        """Seconds that the family has left, never negative; None where there is no budget."""
+        left = self.clock.left()
+        return None if left is None else max(0.0, left - self.judging)
 
     def rng(self) -> np.random.Generator:
         """A fresh generator from the fit's seed."""

@@ -41,7 +41,6 @@ LEAST = 50  # rows below which nothing is tested
 MOST = 1000  # rows that are tested
 MOST_REFITTED = 10_000  # rows that the cheap fit sees
 MOST_COLUMNS = 200
-_SECONDS = 0.5  # of a budget that must be left
 _UNITS = 200_000  # rows up to which copies are looked for
 _AUC, _DISTANCE = 0.6, 0.15  # differences that are worth a warning, where they are no chance
 _HUGE = 1e30
@@ -78,8 +77,8 @@ def goodness_reasons(
         return []
     if columns > MOST_COLUMNS:
         return [_unchecked(f"{columns} columns are too many")]
-    left = fit.deadline()
-    if left is not None and left < _SECONDS:
+    budget = fit.clock.budget
+    if budget is not None and fit.clock.seconds() > budget + fit.judging:
         return [_unchecked("the budget had ended")]
     rng = np.random.default_rng([fit.seed, 0x600D])
     held = _held(model, data, weights, context, fit, rng)

@@ -76,6 +76,21 @@ def test_nets_are_judged_by_the_rows_they_held_out():
     assert "fewer than 50 independent rows are held out" in line(fitted("flow-maf")).what
 
 
+@pytest.mark.parametrize(("budget", "kept"), [("3s", 0.3), ("60s", 0.5), (None, 0.0)])
+def test_a_share_of_a_budget_is_kept_for_judging(budget, kept):
+    told = []
+
+    class Told(ppgen.Gaussian):
+        def _fit(self, data, weights, context, fit):
+            told.append((fit.judging, fit.deadline(), fit.clock.left()))
+            return super()._fit(data, weights, context, fit)
+
+    Told(random_state=0).fit(ring(), budget=budget)
+    judging, left, of_all = told[0]
+    assert judging == pytest.approx(kept)
+    assert left is None if budget is None else left == pytest.approx(of_all - kept, abs=0.1)
+
+
 def test_few_rows_and_images_are_said_not_to_be_checked():
     few = ppgen.Gaussian().fit(np.random.default_rng(0).normal(size=(60, 1)))
     assert "not checked: fewer than 150" in line(few).what
