@@ -77,7 +77,9 @@ def kinds(n: int = 300) -> dict[str, ppgen.Dataset]:
     }
 
 
-@pytest.mark.parametrize("name", ["gaussian", "independent", "flow-maf"])
+@pytest.mark.parametrize(
+    "name", ["gaussian", *(pytest.param(n, marks=pytest.mark.slow) for n in ("kde", "flow-maf"))]
+)
 @pytest.mark.parametrize("kind", ["mixed", "rounded", "masses", "circle", "levels"])
 def test_no_claim_about_a_kind_of_column_is_refuted(name: str, kind: str) -> None:
     model = ZOO[name]().fit(kinds()[kind])
