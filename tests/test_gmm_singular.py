@@ -63,6 +63,18 @@ def test_the_floor_binds_only_where_a_covariance_is_singular(kind: Any) -> None:
     np.testing.assert_allclose(held.covariances_, free.covariances_, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("noise", [1e-3, 1e-4])
+def test_columns_that_differ_by_little_are_not_singular(noise: float) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1000)
+    x = np.c_[x, x + noise * rng.normal(size=1000)]
+    truth = -np.log(2 * np.pi) - np.log(noise) - 1  # what a normal of two columns has on average
+    fit = G("bic", n_init=1, random_state=0).fit(x)
+    assert fit.n_components_ == 1
+    assert fit.score(x) == pytest.approx(truth, abs=0.1)
+    assert "fewer dimensions" not in str(fit.verdict_)
+
+
 def rows_of(
     kind: Any, gaps: float, levels: int = 3, n: int = 25
 ) -> tuple[Rows, Mixture, np.ndarray]:

@@ -14,7 +14,7 @@ class Gaussian(GaussianMixture):
     """A Gaussian with a full covariance, gaps marginalised exactly.
 
     Args:
-        reg_covar: correlations are multiplied by 1 - reg_covar, which keeps them below 1.
+        reg_covar: correlations are multiplied by 1 - reg_covar^2, which keeps them below 1.
         max_iter: iterations of EM, which only gaps need.
         tol: gain a row, in nats, below which EM stops.
         random_state: seed of what is drawn.

@@ -7,15 +7,16 @@ E step: responsibilities r_nk and the sums of `kernel` (rows without gaps) or `m
     Sigma_k = S_k where it is regular, P_j[k, l] = (n_jkl + a / L_j) / (sum_l n_jkl + a),
 
 with a the weight of a uniform prior on each table. What keeps a covariance from being singular
-binds only where one is: correlations are multiplied by 1 - reg, and a variance is at least `floor`,
-a share reg of the square of the narrowest interval that holds a hundredth of a column's values.
+binds only where one is: correlations are multiplied by 1 - reg^2 (columns that differ by a
+thousandth of their spread are no singular ones), and a variance is at least `floor`, a share reg of
+the square of the narrowest interval that holds a hundredth of a column's values.
 Neither depends on how far apart components are, nor on one value far out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Prior:
     """What keeps estimates off the edge.
 
     Attributes:
-        reg: each correlation is multiplied by 1 - reg.
+        reg: each correlation is multiplied by 1 less this.
         floor: (d,) smallest variances.
         table: pseudo-rows a component in each table.
     """
@@ -45,7 +46,8 @@ class Prior:
     @classmethod
     def of(cls, rows: Rows, reg: float, table: float) -> Prior:
         """The prior of rows, with the resolution of each column as the least that a spread is."""
-        return cls(min(reg, 1.0), reg * np.square(rows.closest) + np.square(rows.rounding), table)
+        share = max(min(reg, 1.0) ** 2, _LEAST) if reg else 0.0
+        return cls(share, reg * np.square(rows.closest) + np.square(rows.rounding), table)
 
 
 def steps(
@@ -58,6 +60,7 @@ def steps(
     deadline: Callable[[], float | None] = lambda: None,
 ) -> Iterator[Iteration[Mixture]]:
     """EM from `start`; the objective is the mean log density a row."""
+    start = _regular_start(start, prior)
     sums = rows.moments(start.covariance_type, start.n_components)
     pooled = _pooled(rows) if start.covariance_type == "tied" and not rows.gaps else None
 
@@ -114,15 +117,25 @@ def _regular(covariances: Floats, prior: Prior) -> Floats:
     variances = np.maximum(np.diagonal(covariances, axis1=1, axis2=2), prior.floor)
     shrunk = (1 - prior.reg) / 2 * (covariances + np.swapaxes(covariances, -1, -2))
     shrunk[:, np.arange(d), np.arange(d)] = variances
+    unitless, spread = correlations(shrunk)
     try:
-        np.linalg.cholesky(shrunk)
+        np.linalg.cholesky(unitless)
         return shrunk
     except np.linalg.LinAlgError:  # what rounding has left of the sums is not positive definite
-        unitless, spread = correlations(shrunk)
         values, vectors = np.linalg.eigh(unitless)
         values = np.maximum(values, max(prior.reg, _LEAST))
         raised = (vectors * values[:, None, :]) @ np.swapaxes(vectors, -1, -2)
         return np.asarray(raised * spread[:, :, None] * spread[:, None, :])
+
+
+def _regular_start(start: Mixture, prior: Prior) -> Mixture:
+    """A start whose covariances are as the M step would leave them: those of components merged or
+    split need not be."""
+    if start.covariance_type == "full":
+        return replace(start, covariances=_regular(start.covariances, prior))
+    if start.covariance_type == "tied":
+        return replace(start, covariances=_regular(start.covariances[None], prior)[0])
+    return start
 
 
 def _pooled(rows: Rows) -> Floats:

@@ -42,7 +42,7 @@ class GaussianMixture(MixtureQueries):
         n_components: how many, or "bic" or "icl" to choose.
         covariance_type: "full", "tied", "diag" or "spherical".
         tol: gain of the mean log density a row, in nats, below which EM stops.
-        reg_covar: correlations within a component are multiplied by 1 - reg_covar, and its
+        reg_covar: correlations within a component are multiplied by 1 - reg_covar^2, and its
             variances are at least reg_covar times the square of the narrowest interval that holds a
             hundredth of a column's values: both matter only where a covariance is singular.
         max_iter: most iterations of EM.
