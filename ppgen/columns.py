@@ -50,8 +50,8 @@ def column_reasons(
         if data.images is None and column.kind in ("real", "positive", "count"):
             values = data.columns[column.name]
             if weights is not None:
-                values = np.where(kept, values, np.nan)
-            found += extreme_reasons(column, values)
+                values = np.where(weights > 0, values, np.nan)
+            found += extreme_reasons(column, values, data.native_rows)
     if isinstance(codec, Codec):
         found += collinear_reasons(codec.continuous_names, encoded.x[kept])
     return found

@@ -41,8 +41,14 @@ _MEND = (
 )
 
 
-def extreme_reasons(column: Column, values: Floats) -> list[Reason]:
-    """What the ends of a column (n,), NaN in gaps, say."""
+def extreme_reasons(
+    column: Column, values: Floats, numbers: NDArray[np.intp] | None = None
+) -> list[Reason]:
+    """What the ends of a column (n,), NaN in gaps, say.
+
+    Args:
+        numbers: (n,) which rows of the whole these are; None are all of them.
+    """
     if column.kind not in ("real", "positive", "count"):
         return []
     seen = np.flatnonzero(~np.isnan(values))
@@ -66,7 +72,8 @@ def extreme_reasons(column: Column, values: Floats) -> list[Reason]:
             continue
         far = _beyond(z, len(known))
         if len(far):
-            found.append(_extreme(column, known[far], seen[far], float(z[far].max())))
+            rows = seen[far] if numbers is None else numbers[seen[far]]
+            found.append(_extreme(column, known[far], rows, float(z[far].max())))
     return found
 
 

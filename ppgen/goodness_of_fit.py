@@ -45,6 +45,7 @@ _UNITS = 200_000  # rows up to which copies are looked for
 _AUC, _DISTANCE = 0.6, 0.15  # differences that are worth a warning, where they are no chance
 _HUGE = 1e30
 
+_SEEN = "is detected 4 times in 5"
 _ADVICE = (
     "The model has not the shape of the data: use a more flexible one (more components, a flow, "
     "more training), or look at the columns named."
@@ -227,14 +228,14 @@ def _line(
     found: Mask,
 ) -> Reason:
     rows = f"{n} {held.what} rows"
-    area = f"AUC {told.auc:.2f} ± {told.stderr:.2f} ({told.detectable_auc:.2f} would be seen)"
+    area = f"AUC {told.auc:.2f} ± {told.stderr:.2f} ({told.detectable_auc:.2f} {_SEEN})"
     if not found.any():
         also = " (in-sample: what was learnt by heart is missed)" if held.what == "fitted" else ""
         return Reason(
             "ok",
             f"goodness of fit: samples are told from {rows} with {area}; the worst column, "
             f"{name!r}, is off by {column.statistic:.2f} and the log densities by "
-            f"{joint.statistic:.2f} ({joint.detectable:.2f} would be seen){also}.",
+            f"{joint.statistic:.2f} ({joint.detectable:.2f} {_SEEN}){also}.",
         )
     parts = []
     if found[0]:
@@ -242,11 +243,11 @@ def _line(
     if found[1]:
         parts.append(
             f"column {name!r} of samples is not distributed as that of {rows} "
-            f"(distance {column.statistic:.2f}, {column.detectable:.2f} would be seen)"
+            f"(distance {column.statistic:.2f}; {column.detectable:.2f} {_SEEN})"
         )
     if found[2]:
         parts.append(
             f"log densities of {rows} are not distributed as those of samples "
-            f"(distance {joint.statistic:.2f}, {joint.detectable:.2f} would be seen)"
+            f"(distance {joint.statistic:.2f}; {joint.detectable:.2f} {_SEEN})"
         )
     return Reason("warn", "goodness of fit: " + "; ".join(parts) + ".", _ADVICE)

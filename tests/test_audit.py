@@ -257,6 +257,13 @@ def test_tests_are_decided_together_at_the_level() -> None:
     assert two_sided(np.nan, 1.0) == 0.0
 
 
+def test_a_y_that_would_be_ignored_and_a_path_are_refused() -> None:
+    with pytest.raises(InputError, match="y was given"):
+        ppgen.audit(fitted("gmm"), numbers(30, seed=5), np.ones(30))
+    with pytest.raises(InputError, match=r"ppgen\.read\('rows\.csv'\)"):
+        ppgen.audit(fitted("gmm"), "rows.csv")
+
+
 def test_a_check_fails_beyond_its_limit_and_nowhere_else() -> None:
     """Of several tests in a check, of either side, and after others have failed."""
     rng = np.random.default_rng(1)

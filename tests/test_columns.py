@@ -76,6 +76,13 @@ def test_a_row_of_a_million_is_in_the_verdict(model):
     assert "column 'x1' has an extreme value: 1e+06 in row 11" in str(verdict)
 
 
+def test_an_extreme_value_in_a_part_is_named_by_its_row_in_the_whole():
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    rows[211, 1] = 1e6
+    part = as_dataset(rows).take(slice(100, 300))
+    assert "1e+06 in row 211 (" in str(ppgen.Gaussian().fit(part).verdict_)
+
+
 def test_collinear_columns_are_named_and_others_are_not():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 4)) * [1, 1e-3, 1e6, 1]

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from ppgen.analysis.compare import compare
-from ppgen.analysis.paired import Scored, decide, difference
+from ppgen.analysis.compare import Ranked, compare
+from ppgen.analysis.finding import finding
+from ppgen.analysis.paired import Difference, Scored, decide, difference
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
 
@@ -147,6 +148,32 @@ def test_a_loose_upper_bound_is_no_yardstick():
     assert result["exact"].difference is None
     assert result["loose"].verdict == "undecided: bound"
     assert result.finding == "exact stands highest, but bounds leave loose undecided."
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[("a", np.zeros(3))], {"a": density()}, [density()], [("a",)], [("a", density(), 0, None, 1)]],
+    ids=["values", "a mapping", "no name", "no density", "too much"],
+)
+def test_what_is_no_scored_model_is_refused_in_words(given):
+    with pytest.raises(InputError, match="expected \\(name, LogDensity\\)"):
+        compare(given)
+
+
+def test_beside_bounds_all_that_is_undecided_is_named():
+    def line(name, outcome):
+        difference = None if outcome is None else Difference(-1.0, 0.1, 0.1, 0.1, outcome)
+        body = {"verdict": "", "n_seeds": 2, "n_rows": N, "difference": difference}
+        claims = {"kind": "lower_bound", "method": "", "measure": "density"}
+        return Ranked(
+            name, 1, 0.0, 0.1, 0.1, **claims, dequantised=(), zero_rows=0, nan_rows=0, **body
+        )
+
+    lines = [line("a", None), line("b", "bound"), line("c", "seeds"), line("d", "close")]
+    assert finding(lines) == (
+        "a stands highest, but bounds leave b undecided, 2 seeds are too few to decide c and d is "
+        "too close to call (level 5% for all models at once)."
+    )
 
 
 def test_winning_lower_bound_is_said_to_be_one():

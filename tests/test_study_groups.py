@@ -171,3 +171,12 @@ def test_groups_on_the_command_line(tmp_path, monkeypatch, capsys):
     (score,) = table("score", "run", "v.csv", "--groups", "patient", "--summary")
     plain_error = model.log_density(data).mean_stderr()
     assert float(score["stderr"]) > 1.8 * plain_error
+    first = table("outliers", "run", "v.csv", "--groups", "patient", "--top", "1")[0]
+    assert list(first) == ["row", "log_density", "fraction_below", "patient", "x", "y"]
+    assert first["patient"] == str(visits()["patient"].iloc[int(first["row"])])
+    filled = table("impute", "run", "v.csv", "--groups", "patient")
+    assert [row["patient"] for row in filled] == visits()["patient"].tolist()
+    checks = table("audit", "run", "v.csv", "--groups", "patient", "--budget", "10s")
+    (by_column,) = (c for c in checks if c["check"] == "calibration by column")
+    n_patients = visits()["patient"].nunique()
+    assert by_column["why"].endswith(f"{n_patients} rows")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..density import LogDensity
 from ..errors import InputError
 from .finding import finding, headline, scope
 from .limits import Family
@@ -124,9 +125,10 @@ def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:
 
     Raises:
         InputError: if two densities of one seed differ in length or in the names of their rows, if
-            rows without names are not as many at every seed, or a name and seed come twice.
+            rows without names are not as many at every seed, a name and seed come twice, or what is
+            given is no such tuple.
     """
-    made = [s if isinstance(s, Scored) else Scored(*s) for s in scored]
+    made = [_scored(s) for s in scored]
     runs = _by_model(made)
     groups: dict[str, list[list[Scored]]] = {}
     for model in runs.values():
@@ -134,6 +136,20 @@ def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:
     ordered = sorted(groups.values(), key=len, reverse=True)
     lines = [line for group in ordered for line in _rank(group)]
     return Comparison(tuple(lines), finding(lines), scope(lines))
+
+
+def _scored(given: Any) -> Scored:
+    if isinstance(given, Scored):
+        return given
+    parts = given if isinstance(given, tuple) else ()
+    if not 2 <= len(parts) <= 4 or not isinstance(parts[1], LogDensity):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        what = f"a tuple of {kinds}" if parts else type(given).__name__
+        raise InputError(
+            f"{what} was given; expected (name, LogDensity), with a seed and names of the rows if "
+            'there are any, such as ("gmm", gmm.log_density(X)).'
+        )
+    return Scored(*parts)
 
 
 def _names(scored: Sequence[Scored]) -> dict[int, NDArray[Any]]:

@@ -24,19 +24,23 @@ def finding(lines: Sequence[Ranked]) -> str:
     for m in ranked:
         if m.difference is not None:
             by.setdefault(m.difference.outcome, []).append(m)
-    behind = by.get("worse", [])
+    behind, close, few = (by.get(outcome, []) for outcome in ("worse", "close", "seeds"))
     if by.get("bound"):
         ahead = f", ahead of {behind[0].name}" if behind else ""
-        unclear = join([m.name for m in by["bound"]])
-        return f"{best.name} stands highest{ahead}, but bounds leave {unclear} undecided."
-    few = by.get("seeds", [])
-    if few and not by.get("close"):
-        unclear, seeds = join([m.name for m in few]), min(m.n_seeds for m in few)
+        but = [f"bounds leave {join([m.name for m in by['bound']])} undecided"]
+        if few:
+            but.append(_too_few(few))
+        if close:
+            are = "is" if len(close) == 1 else "are"
+            but.append(f"{join([m.name for m in close])} {are} too close to call")
+        level = _LEVEL if len(but) > 1 else ""
+        return f"{best.name} stands highest{ahead}, but {join(but)}{level}."
+    if few and not close:
         ahead = f", ahead of {behind[0].name}" if behind else ""
-        but = f"but {seeds} seeds are too few to decide {unclear}{_LEVEL}"
-        return f"On the held-out rows {best.name} stands highest{ahead}, {but}."
-    if by.get("close"):
-        tied = join([best.name, *(m.name for m in [*by["close"], *few])])
+        but_few = f"but {_too_few(few)}{_LEVEL}"
+        return f"On the held-out rows {best.name} stands highest{ahead}, {but_few}."
+    if close:
+        tied = join([best.name, *(m.name for m in [*close, *few])])
         tail = f", ahead of {behind[0].name}" if behind else ""
         return f"On the held-out rows {tied} are too close to call{tail}{_LEVEL}."
     if not behind:
@@ -52,6 +56,11 @@ def finding(lines: Sequence[Ranked]) -> str:
     gap = plus_minus(-second.difference.mean, second.difference.stderr)
     above = f"{least}{gap} nats a row above {second.name}"
     return f"On the held-out rows {best.name} is best, {above}{_LEVEL}."
+
+
+def _too_few(few: Sequence[Ranked]) -> str:
+    seeds = min(m.n_seeds for m in few)
+    return f"{seeds} seeds are too few to decide {join([m.name for m in few])}"
 
 
 def scope(lines: Sequence[Ranked]) -> str:

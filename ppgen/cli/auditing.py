@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Out, Run, Seed, read_data
+from .options import Groups, Out, Run, Seed, read_data
 from .output import check_output, print_quietly, say, write_table
 
 _FIGURES = (".png", ".svg")
@@ -32,6 +32,7 @@ def audit(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 also where rows do not fit the model.")
     ] = False,
+    groups: Groups = None,
     seed: Seed = 0,
     output: Out = None,
 ) -> None:
@@ -47,7 +48,7 @@ def audit(
     from ..models import registry
 
     estimator = registry.load(run)
-    rows = None if data is None else read_data(data, estimator.schema_)
+    rows = None if data is None else read_data(data, estimator.schema_, groups=groups)
     found = run_audit(estimator, rows, budget=budget, random_state=seed)
     _show(found, output)
     if figure is not None:

@@ -120,7 +120,7 @@ def sample(
     write_rows(rows, estimator.schema_, output)
 
 
-def impute(run: Run, data: Data, output: Out = None) -> None:
+def impute(run: Run, data: Data, groups: Groups = None, output: Out = None) -> None:
     """Print the table with its gaps filled."""
     check_output(output)
     from ..errors import InputError
@@ -133,8 +133,9 @@ def impute(run: Run, data: Data, output: Out = None) -> None:
         )
     if estimator.schema_.image_shape is not None:
         raise InputError(f"{run} is a fit of images, which have no gaps; give a fit of a table.")
-    rows = read_data(data, estimator.schema_)
-    write_rows(estimator.impute(rows), estimator.schema_, output)
+    rows = read_data(data, estimator.schema_, groups=groups)
+    filled = native_columns(estimator.impute(rows), estimator.schema_.names)
+    write_table(_labels(groups, rows) | filled, output)
 
 
 def outliers(
@@ -145,6 +146,7 @@ def outliers(
         str | None,
         typer.Option(metavar="DATA", help="Rows to compare with, such as those fitted."),
     ] = None,
+    groups: Groups = None,
     output: Out = None,
 ) -> None:
     """Print rows by ascending log density.
@@ -160,8 +162,8 @@ def outliers(
     from .outlying import fraction_below, midranks
 
     estimator = _load(run)
-    rows = read_data(data, estimator.schema_)
-    against = None if reference is None else read_data(reference, estimator.schema_)
+    rows = read_data(data, estimator.schema_, groups=groups)
+    against = None if reference is None else read_data(reference, estimator.schema_, groups=groups)
     if estimator.capabilities.density is None:
         errors = _errors(run, estimator, rows)
         order = np.argsort(-errors, kind="stable")[:top]
@@ -178,8 +180,16 @@ def outliers(
         found = {"row": order, "log_density": values, "fraction_below": below}
     if rows.images is None:
         native = native_columns(rows.take(order).to_native(), rows.schema.names)
+        if not index_columns(rows.index):
+            native = {k: v for k, v in native.items() if k != "index" or k in rows.schema.names}
+        native = _labels(groups, rows.take(order)) | native
         found |= {f"{k} (data)" if k in found else k: v for k, v in native.items()}
     write_table(found, output)
+
+
+def _labels(groups: str | None, rows: Dataset) -> dict[str, Any]:
+    """The column that names groups, which is no part of the model."""
+    return {} if groups is None else {groups: rows.groups}
 
 
 def tell_khat(density: LogDensity) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -302,6 +303,8 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
     """
     if isinstance(X, Dataset):
         return X if schema is None or X.schema == schema else match(X, schema, estimator)
+    if isinstance(X, str | os.PathLike):
+        raise InputError(f"{X!r} is a name, not rows; read them first: ppgen.read({str(X)!r}).")
     table = read_table(X, None if schema is None else schema.names)
     if schema is not None:
         table.spell_truths(schema)

@@ -3,6 +3,7 @@
 If rows x_i came from the density, the place of each of their values among the model's samples would
 be uniform, column by column (the probability integral transform), and so would that of log p(x_i)
 among the samples' log densities, which sees what no single column shows (see `ppgen.goodness`).
+One row of each unit is looked at: copies and rows of a named group are not independent.
 
 A failure says that the rows are not of this density. No density of real rows is theirs to the last
 digit, and with enough rows every model fails; so it is called a misfit and refutes nothing.
@@ -39,16 +40,18 @@ def calibration(subject: Subject) -> Iterator[Check]:
     why = ""
     if rows is None:
         why = "no rows were given; give some that the model was not fitted to."
-    elif len(rows) < _FEWEST:
-        why = f"{len(rows)} rows are too few."
+    elif len(np.unique(rows.units)) < _FEWEST:
+        why = f"{len(np.unique(rows.units))} rows that do not belong together are too few."
     elif conditional and subject.y is None:
         why = "the fit is conditional on y, and no y was given."
     if why or rows is None:
         yield unchecked(_NAMES[0], _COLUMNS, why)
         yield unchecked(_NAMES[1], _JOINT, why)
         return
-    n = min(len(rows), _MOST_ROWS)
-    kept = np.sort(subject.rng(50).choice(len(rows), n, replace=False))
+    shuffled = subject.rng(50).permutation(len(rows))
+    first = np.unique(rows.units[shuffled], return_index=True)[1]
+    kept = np.sort(shuffled[np.sort(first)[:_MOST_ROWS]])
+    n = len(kept)
     rows, y = rows.take(kept), None
     drawn = subject.drawn
     if conditional and subject.y is not None:

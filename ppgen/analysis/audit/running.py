@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...checks import seed_of
+from ...context import refuse_unused
 from ...data import as_dataset
 from ...errors import FitError, InputError
 from ...estimator import Estimator
@@ -59,7 +60,9 @@ def audit(
         said.
 
     Raises:
-        InputError: if `model` is no fitted model, or `data` are not rows of its columns.
+        InputError: if `model` is no model, `data` are not rows of its columns, or `y` is given to a
+            fit of X alone.
+        NotFittedError: if the model is not fitted.
     """
     if not isinstance(model, Estimator):
         raise InputError(
@@ -67,6 +70,7 @@ def audit(
             "ppgen.GaussianMixture().fit(X) or ppgen.load(path)."
         )
     check_is_fitted(model)
+    refuse_unused(model, y)
     began, seconds = time.perf_counter(), duration(budget)
     rows = None if data is None else as_dataset(data, model.schema_)
     if rows is not None and y is not None and len(np.asarray(y)) != len(rows):
