@@ -91,3 +91,8 @@ def test_wrong_arguments_are_named():
         ppgen.cross_validate("gaussian", data, y=[1, 2, 3])
     with pytest.raises(InputError, match="none of the models conditions"):
         ppgen.cross_validate("gaussian", data, y=np.arange(20))
+
+
+def test_a_class_in_the_place_of_an_estimator_is_named():
+    with pytest.raises(InputError, match=r"Gaussian\(\)"):
+        ppgen.cross_validate([ppgen.Gaussian], np.zeros((30, 1)) + np.arange(30)[:, None])

@@ -75,6 +75,18 @@ def test_columns_that_differ_by_little_are_not_singular(noise: float) -> None:
     assert "fewer dimensions" not in str(fit.verdict_)
 
 
+def test_single_precision_is_left_where_it_tells_in_a_thin_direction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ppgen.models.gmm.kernel._JIT_FROM", 0)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=3000)
+    x = np.c_[x, x + 1e-4 * rng.normal(size=3000)].astype(np.float32)
+    single, double = (G(1, random_state=0).fit(v) for v in (x, x.astype(np.float64)))
+    assert single.score(x) == pytest.approx(double.score(x), abs=0.01)
+    assert "fell" not in str(single.verdict_)
+
+
 def rows_of(
     kind: Any, gaps: float, levels: int = 3, n: int = 25
 ) -> tuple[Rows, Mixture, np.ndarray]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...covariance import correlations
 from . import kernel, missing
 from .kernel import Moments, Pass
 from .parameters import CovarianceType, Floats, Mixture
@@ -139,13 +140,29 @@ class Rows:
                 > _FLOAT32_ERROR
             ):
                 whole.wide()
-            return whole(whitening)
+            found = whole(whitening)
+            if whole.dtype != np.float64 and _thin(found):
+                whole.wide()
+                found = whole(whitening)
+            return found
 
         return sums
 
     def score(self, mixture: Mixture) -> tuple[Floats, Floats]:
         """(n, k) responsibilities and (n,) log densities."""
         return posterior(mixture, self.x, self.codes, self.centre)
+
+
+def _thin(found: Moments) -> bool:
+    """Whether components of these sums, in single precision, are so thin in some direction that the
+    precision tells in their variance there."""
+    if found.second.ndim != 3:
+        return False
+    n = np.maximum(found.n, np.finfo(np.float64).tiny)
+    mean = found.first / n[:, None]
+    spread = found.second / n[:, None, None] - mean[:, :, None] * mean[:, None, :]
+    least = np.linalg.eigvalsh(correlations(spread)[0])[:, :1]
+    return bool((least * _FLOAT32_ERROR < np.finfo(np.float32).eps).any())
 
 
 def posterior(

@@ -117,6 +117,8 @@ def _estimators(models: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, model in named:
         estimator = registry.get(model)() if isinstance(model, str) else model
+        if isinstance(estimator, type):
+            raise InputError(f"{name} is a class; give an estimator, {estimator.__name__}().")
         if not hasattr(estimator, "log_density"):
             raise InputError(
                 f"{name} is {type(estimator).__name__}, which has no log density to compare; give "
