@@ -48,7 +48,7 @@ class Verdict:
 
     def __str__(self) -> str:
         told = [str(r) for r in self.reasons if r.status != "ok"]
-        return self.status if not told else f"{self.status}: " + "; ".join(told)
+        return self.status if not told else f"{self.status}: " + " ".join(told)
 
     def to_json(self) -> list[dict[str, str]]:
         return [{"status": r.status, "what": r.what, "advice": r.advice} for r in self.reasons]

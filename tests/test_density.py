@@ -57,6 +57,7 @@ def test_verdict_is_the_worst_of_its_reasons() -> None:
     assert Verdict.of([bad, odd]).status == "failed"
     assert not Verdict.of([odd]).ok
     assert "y do z" in str(Verdict.of([fine, odd]))
+    assert str(Verdict.of([Reason("warn", "y.", "Do z."), bad])) == "failed: y. Do z. w"
     both = Verdict.of([fine, odd])
     assert Verdict.from_json(json.loads(json.dumps(both.to_json()))) == both
 

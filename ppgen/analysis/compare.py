@@ -104,7 +104,7 @@ class Comparison:
             if m.difference is not None:
                 d = m.difference
                 words += f"  {d.mean:+.4f} ± {d.stderr:.4f}, decided beyond {d.margin:.4f}"
-                words += f" (80 % of the time from {d.detectable:.4f})"
+                words += f" (4 times in 5 from {d.detectable:.4f} on)"
             lines.append(f"{words}  {m.verdict}")
         return "\n".join([*lines, self.scope])
 

@@ -45,7 +45,7 @@ HEADS = {
     "density": ("Log density", "nats a row", True),
     "known": ("Known as", "", False),
     "difference": ("To the best", "paired, ± se", True),
-    "margin": ("Margin", "(80 % of the time)", True),
+    "margin": ("Margin", "(detectable)", True),
     "decided": ("Decided", "", False),
     "c2st": ("C2ST", "(real rows)", True),
     "coverage": ("Coverage", "(real rows)", True),

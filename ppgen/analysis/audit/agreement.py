@@ -142,7 +142,7 @@ def _cells(subject: Subject, cells: Cells) -> Check:
         resolution=1 / math.sqrt(2 * free),
         side="above",
         critical=lambda p: math.sqrt(float(chdtri(free, p)) / free) - 1,
-        what="deviations {} of their size larger than chance makes them",
+        what="a root mean square deviate {} above what chance makes it",
         why=f"root mean square deviate of {int(kept.sum())} cells, {n} samples",
     )
 
