@@ -9,9 +9,8 @@
     verdicts    planted faults of fitting, and healthy fits
 
 Each simulation is a module `calibrate_NAME` with `run(full)`, which gives a list of dicts: `what`
-was counted, its `figure` and `target` in words, whether that is `met` (None: too few
-tables to say), and what else there is to
-say.
+was counted, its `figure` and `target` in words, whether that is `met` (None: too few tables to
+say), and what else there is to say.
 The status is 1 where a target is missed. Writes one JSON line at the end of each.
 """
 

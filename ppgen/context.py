@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .estimator import Estimator
 
 _MOST_ROWS = 1000  # distinct fitted values kept; more are thinned
-_MOST_SUMMED = 64  # distinct values up to which p(x) is summed exactly
+_MOST_SUMMED = 64  # distinct values up to which p(x) is summed
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Context:
         """The fitted values and their log shares, where there are few enough to sum over."""
         if len(self.values) > _MOST_SUMMED:
             raise InputError(
-                f"y was not given, and the fit is conditional on {len(self.values)} or more "
-                "distinct values; give y."
+                f"y was not given, and the fit is conditional on more than {_MOST_SUMMED} distinct "
+                "values, too many to sum over; give y."
             )
         return self.values, np.log(self.shares)
 
