@@ -44,21 +44,21 @@ _MEND = (
 def extreme_reasons(
     column: Column, values: Floats, numbers: NDArray[np.intp] | None = None
 ) -> list[Reason]:
-    """What the ends of a column (n,), NaN in gaps, say.
+    """What the ends of a column (n,), NaN in gaps, say; atoms are no ends.
 
     Args:
         numbers: (n,) which rows of the whole these are; None are all of them.
     """
     if column.kind not in ("real", "positive", "count"):
         return []
-    seen = np.flatnonzero(~np.isnan(values))
+    seen = np.flatnonzero(~np.isnan(values) & ~np.isin(values, column.atoms))
     if len(seen) < _LEAST_ROWS:
         return []
     known = np.asarray(values[seen], dtype=np.float64)
     found, plain = [], np.ones(len(known), dtype=bool)
     for end in (known.min(), known.max()):
         at = known == end
-        if end not in column.atoms and _is_code(column, known, at, end):
+        if _is_code(column, known, at, end):
             found.append(_code(column, int(at.sum()), end))
             plain &= ~at
     t = _scaled(column, known)
@@ -80,7 +80,10 @@ def extreme_reasons(
 def _scaled(column: Column, values: Floats) -> Floats:
     if column.kind == "real":
         return values
-    return np.log(values) if column.kind == "positive" else np.log1p(np.maximum(values, 0))
+    if column.kind == "positive":
+        # A rounded zero stands for something below half a step.
+        return np.log(np.maximum(values, (column.width or 0.0) / 2))
+    return np.log1p(np.maximum(values, 0))
 
 
 def _location(values: Floats) -> tuple[float, float]:

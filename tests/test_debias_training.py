@@ -105,7 +105,7 @@ def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, net, ki
         3,
         net=net,
         hidden=(16,),
-        channels=(4, 8),
+        channels=(4, 8) if net == "conv" else None,
         dropout=0.2,
         augment={"shift": 1},
         class_shares="equal",
