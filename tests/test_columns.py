@@ -119,3 +119,14 @@ def test_rows_of_weight_zero_say_nothing_of_columns():
     assert "1e+06 in row 5" in str(ppgen.Gaussian().fit(x, sample_weight=weights).verdict_)
     weights[5] = 0
     assert ppgen.Gaussian().fit(x, sample_weight=weights).verdict_.ok
+
+
+def test_values_with_a_mass_of_their_own_and_rounded_zeros_are_no_ends():
+    values = np.exp(np.random.default_rng(0).normal(size=500))
+    values[:150] = 0.0
+    assert not extreme_reasons(Column("x", "positive", atoms=(0.0,)), values)
+    rounded = Column("x", "positive", width=0.1)
+    assert not extreme_reasons(rounded, values[150:].round(1))
+    values[200] = 1e9
+    (found,) = extreme_reasons(Column("x", "positive", atoms=(0.0,)), values)
+    assert "in row 200" in found.what

@@ -31,6 +31,7 @@ from .backend_torch import TorchVAE
 from .objectives import terms
 
 Floats = NDArray[np.float64]
+_FEWEST = 16  # rows encoded at a time
 _DECODED = 1 << 20  # values decoded at a time: what a processor's caches hold
 
 
@@ -73,7 +74,7 @@ def _block(
 ) -> Floats:
     units, nets = vae.units, vae.nets
     middle = units.tensor(x, vae.device)
-    encoded = nets.encode(units.enter(middle), context)
+    encoded = _encoded(vae, units.enter(middle), context)
     stored = [middle] if places[0] is x else [units.tensor(p, vae.device) for p in places]
     draws = RowDraws(seeds, vae)
     each = -(-samples // len(stored))
@@ -85,6 +86,18 @@ def _block(
             z = draws.latents(encoded, k)
             found.append(terms(nets, z, encoded, draws.filled(values, k), context).log_w.cpu())
     return np.asarray(torch.cat(found).T.double().numpy())
+
+
+def _encoded(vae: TorchVAE, y: Tensor, context: Tensor | None) -> Tensor:
+    """The encoding of rows y (n, D). Products of a few rows round otherwise than those of many, so
+    that few are encoded several times over: a row is encoded the same beside any others."""
+    n = len(y)
+    if n < _FEWEST:
+        times = -(-_FEWEST // n)
+        y = y.repeat(times, 1)
+        context = None if context is None else context.repeat(times, 1)
+    encoded: Tensor = vae.nets.encode(y, context)[:n]
+    return encoded
 
 
 class RowDraws:
