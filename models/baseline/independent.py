@@ -24,7 +24,7 @@ from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
-from .course import edge_reasons, reporter
+from .edge import edge_reasons
 from .kernel import KernelSum
 
 _PSEUDO_COUNT = 1.0
@@ -62,13 +62,13 @@ class IndependentColumns(DensityEstimator):
     ) -> Iterable[Reason]:
         rng = fit.rng()
         shares = np.ones(len(data.log_det)) if weights is None else weights
-        units, report = fit.units(), reporter(fit)
+        units = fit.units()
         self.columns_ = []
         for j in range(data.x.shape[1]):
             seen = ~np.isnan(data.x[:, j])
             self.columns_.append(
                 KernelSum.fit(
-                    data.x[seen, j : j + 1], shares[seen], rng, self.max_rows, units[seen], report
+                    data.x[seen, j : j + 1], shares[seen], rng, self.max_rows, units[seen]
                 )
             )
         self.tables_ = self._tables(data, shares)

@@ -16,7 +16,7 @@ from ...data import Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
-from .course import edge_reasons, reporter
+from .edge import edge_reasons
 from .kernel import KernelSum
 
 
@@ -49,9 +49,7 @@ class KernelDensity(DensityEstimator):
         context: NDArray[np.float64] | None,
         fit: Fit,
     ) -> Iterable[Reason]:
-        kernels = KernelSum.fit(
-            data.x, weights, fit.rng(), self.max_rows, fit.units(), reporter(fit)
-        )
+        kernels = KernelSum.fit(data.x, weights, fit.rng(), self.max_rows, fit.units())
         log_det = float(np.average(data.log_det, weights=weights))
         self._set(replace(kernels, leave_one_out=kernels.leave_one_out + log_det))
         return edge_reasons(kernels)

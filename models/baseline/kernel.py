@@ -17,7 +17,6 @@ h = n^(-1/(d+4)): a coarse grid on few rows, then `minimize_scalar` within its b
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +25,6 @@ from scipy.linalg import solve_triangular
 from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
-Report = Callable[[float, float], None]  # a bandwidth and its score
 
 _BLOCK_CELLS = 1 << 20  # distances held at a time
 _COARSE_ROWS = 400  # rows that the grid is searched on
@@ -70,7 +68,6 @@ class KernelSum:
         rng: np.random.Generator,
         most: int,
         units: NDArray[np.uint64] | None = None,
-        report: Report = lambda h, score: None,
     ) -> KernelSum:
         """Kernels on the rows of x (n, d), thinned to `most` of them.
 
@@ -78,7 +75,6 @@ class KernelSum:
             weights: (n,) or None; a weight of 2 is the row given twice.
             rng: thins.
             units: (n,) rows that are left out together, or None.
-            report: called with each bandwidth tried.
         """
         x = np.asarray(x, dtype=np.float64)
         weights = np.ones(len(x)) if weights is None else weights
@@ -92,7 +88,7 @@ class KernelSum:
             x, weights, units = x[kept], weights[kept], units[kept]
         centres = solve_triangular(factor, (x - mean).T, lower=True).T
         log_weights = np.log(weights) - np.log(weights.sum())
-        found = _bandwidth(centres, weights, units, rng, report)
+        found = _bandwidth(centres, weights, units, rng)
         score = found[1] - float(np.log(np.diag(factor)).sum())
         return cls(centres, log_weights, mean, factor, found[0], score, *found[2:])
 
@@ -259,11 +255,7 @@ class _LeaveOneOut:
 
 
 def _bandwidth(
-    y: Floats,
-    weights: Floats,
-    units: NDArray[np.uint64],
-    rng: np.random.Generator,
-    report: Report,
+    y: Floats, weights: Floats, units: NDArray[np.uint64], rng: np.random.Generator
 ) -> tuple[float, float, float, bool]:
     """The bandwidth, its score and effective kernels, and whether it is at an end of the grid."""
     from scipy.optimize import minimize_scalar
@@ -282,10 +274,7 @@ def _bandwidth(
     around = _MULTIPLES[[max(best - 1, 0), min(best + 1, len(_MULTIPLES) - 1)]]
 
     def loss(log_multiple: float) -> float:
-        h = float(np.exp(log_multiple)) * scott[1]
-        score = fine(h)
-        report(h, score)
-        return -score
+        return -fine(float(np.exp(log_multiple)) * scott[1])
 
     found = minimize_scalar(
         loss, bounds=tuple(np.log(around)), method="bounded", options={"xatol": 0.02}

@@ -25,8 +25,8 @@ def training_curves(
     """The training records of one model's fits (a line a seed), in nats a row over seconds.
 
     Grey: minus the loss on the rows trained on. Accent: mean log density of validation rows, a dot
-    where the best of a fit was. Both as the model sees the rows, so only differences mean
-    something. A model without density has another `unit`.
+    where the best of a fit was. Both are objectives in training, in the units of the data. A model
+    without density has another `unit`.
     """
     with styled():
         made = figure(3.5, 2.3)

@@ -45,7 +45,6 @@ HEADS = {
     "density": ("Log density", "nats a row", True),
     "known": ("Known as", "", False),
     "difference": ("To the best", "paired, ± se", True),
-    "margin": ("Margin", "(detectable)", True),
     "decided": ("Decided", "", False),
     "c2st": ("C2ST", "(real rows)", True),
     "coverage": ("Coverage", "(real rows)", True),
@@ -134,11 +133,13 @@ def memory_words(size: int | None) -> str:
 def line(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """A line of the report's ranking."""
     cells = rendered(row, names)
+    margin = _margin(row["margin"], row["detectable"]) if row["seeds"][0] else ""
     return {
         "cells": dict(zip(names, cells, strict=True)) if row["seeds"][0] else {},
         "name": row["model"],
         "why": cells[-1],
         "bits": "" if row["bits_per_dim"] is None else f"{row['bits_per_dim']:.3f} bits/dim",
+        "margin": margin and f"margin {margin}",
         "best": row["rank"] == 1,
         "row": row,
     }

@@ -1,21 +1,9 @@
-"""What the search for a bandwidth reports, and what its end says."""
+"""What the end of the search for a bandwidth says."""
 
 from __future__ import annotations
 
-from ...fitting import Fit
-from ...progress import Progress
 from ...verdict import Reason
-from .kernel import KernelSum, Report
-
-
-def reporter(fit: Fit) -> Report:
-    """Keeps each bandwidth tried as a step of the fit's trace, its score as a loss."""
-
-    def report(bandwidth: float, score: float) -> None:
-        step = len(fit.trace)
-        fit.report(Progress(step, loss=-score, seconds=fit.clock.seconds()))
-
-    return report
+from .kernel import KernelSum
 
 
 def edge_reasons(kernels: KernelSum, column: str | None = None) -> list[Reason]:
