@@ -7,6 +7,7 @@
     decided     false alarms and power of comparisons
     tails       standard errors of outlying rows
     verdicts    planted faults of fitting, and healthy fits
+    audit       false alarms of audits
 
 Each simulation is a module `calibrate_NAME` with `run(full)`, which gives a list of dicts: `what`
 was counted, its `figure` and `target` in words, whether that is `met` (None: too few tables to

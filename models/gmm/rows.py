@@ -96,7 +96,7 @@ class Rows:
         columns = np.asarray(self.x[some], dtype=np.float64).T
         return [column[~np.isnan(column)] for column in columns]
 
-    @property
+    @cached_property
     def constant(self) -> float:
         """Mean of `log_det`: what a mean log density lacks for that in the units of the data."""
         return 0.0 if self.log_det is None else float(self.v @ self.log_det) / self.total
