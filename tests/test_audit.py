@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import ppgen
 from ppgen import InputError
 from ppgen.__main__ import main
+from ppgen.analysis.audit.bounds import _ordered
 from ppgen.analysis.audit.coordinates import Coordinates
 from ppgen.analysis.audit.cover import Cover
 from ppgen.analysis.audit.findings import (
@@ -380,3 +381,14 @@ def test_an_audit_is_drawn_with_what_it_found() -> None:
     assert labels == [c.name for c in found]
     assert "no claim is refuted" in figure.axes[0].get_title(loc="left")
     assert str(found).count("\n") == len(found) + 2
+
+
+def test_a_bound_above_a_density_of_zero_is_refuted_and_rows_without_bounds_are_counted() -> None:
+    low = np.random.default_rng(0).normal(-3.0, 1.0, 20)
+    high = low + np.random.default_rng(1).uniform(0.0, 0.2, 20)
+    low[0] = high[0] = -np.inf
+    found = _ordered("ELBO <= IWAE-8", low, high, "20 rows")
+    assert found.status == "holds"
+    assert "1 of them without finite bounds" in found.why
+    high[1] = -np.inf
+    assert _ordered("ELBO <= IWAE-8", low, high, "20 rows").status == "refuted"

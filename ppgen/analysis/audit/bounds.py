@@ -25,7 +25,7 @@ from scipy.special import stdtr, stdtrit
 
 from ...data import row_hashes
 from ...errors import InputError
-from .findings import Check, statistical, unchecked
+from .findings import Check, measured, statistical, unchecked
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -52,7 +52,7 @@ def bounds(subject: Subject) -> Iterator[Check]:
     steps = [said("elbo", _MANY), said("iwae", _FEW), said("iwae", _MANY)]
     names = ("ELBO", f"IWAE-{_FEW}", f"IWAE-{_MANY}")
     for low, high, below, above in zip(steps, steps[1:], names, names[1:], strict=False):
-        yield _ordered(f"{below} <= {above}", high - low, f"{len(rows)} rows, in pairs")
+        yield _ordered(f"{below} <= {above}", low, high, f"{len(rows)} rows, in pairs")
     yield from _sandwich(subject, model)
 
 
@@ -68,16 +68,22 @@ def _sandwich(subject: Subject, model: Any) -> Iterator[Check]:
         return
     how = f"{len(gap.iwae)} simulated rows"
     for name, low in zip(names, (gap.lower, gap.iwae), strict=True):
-        yield _ordered(name, gap.upper - low, how)
+        yield _ordered(name, low, gap.upper, how)
 
 
 def _claim(name: str) -> str:
     return f"{name} in expectation"
 
 
-def _ordered(name: str, gain: Floats, how: str) -> Check:
-    gain = gain[np.isfinite(gain)]
+def _ordered(name: str, low: Floats, high: Floats, how: str) -> Check:
+    impossible = int((np.isneginf(high) & np.isfinite(low)).sum())
+    if impossible:
+        rules_out = "a row with a bound above a density of 0"
+        return measured(name, _claim(name), impossible, 0.0, rules_out=rules_out, why=how)
+    known = np.isfinite(low) & np.isfinite(high)
+    gain = high[known] - low[known]
     n = len(gain)
+    how += f", {len(low) - n} of them without finite bounds" if n < len(low) else ""
     if n < 2:
         return unchecked(name, _claim(name), "fewer than two rows have finite bounds.")
     mean, stderr = float(gain.mean()), float(gain.std(ddof=1) / math.sqrt(n))
