@@ -22,8 +22,8 @@ import numpy as np
 
 from ppgen import GaussianMixture
 from ppgen.models.gmm.posterior import predictive_mixture
-from ppgen.models.gmm.rows import posterior
 from ppgen.models.gmm.uncertainty import reliance
+from ppgen.models.gmm.weighted_rows import posterior
 
 BANDS = ((0, 2), (2, 4), (4, 6), (6, 8), (8, 10))
 EACH = 12  # rows a band

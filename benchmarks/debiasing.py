@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 from ppgen.data.read_images import read_tar_images
 from ppgen.data.sprites import VALUES, Sprites, sprites
-from ppgen.models.debias.compare import Comparison, mean_stderr
+from ppgen.models.debias.group_comparison import Comparison, mean_stderr
 
 Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # images, labels, groups
 

@@ -16,7 +16,7 @@ from sklearn.utils import Tags
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
-from ..context import refuse_unused
+from ..conditioning import refuse_unused
 from ..data import Dataset, Encoded, ImageCodec
 from ..data.rebuild import row_labels
 from ..data.stacking import Layout, in_layout

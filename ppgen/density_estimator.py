@@ -6,8 +6,8 @@ asks for, `_log_prob` and `_sample`, on encoded arrays. With x the row as given 
     log p(x) = log p_z(z) + log |det dz/dx|,
 
 and where columns are rounded or discrete values are filled with noise, the average over the row's
-cell is bounded from below (see `cells`). The noise is a pure function of the row, so a row's score
-never depends on its neighbours.
+cell is bounded from below (see `cell_average`). The noise is a pure function of the row, so a row's
+score never depends on its neighbours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .checks import given_row, seed_of
-from .context import refuse_unused
+from .conditioning import refuse_unused
 from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
 from .data.rebuild import row_labels
 from .density import LogDensity

@@ -26,7 +26,7 @@ from .capabilities import Capabilities
 from .checkpoint import Checkpoints
 from .checks import check_no_gaps, check_weights, seed_of, unused_reasons
 from .columns import column_reasons
-from .context import Context
+from .conditioning import Context
 from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
 from .data.rebuild import mixed_labels

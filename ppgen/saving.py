@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .artifact import Arrays, Run, write_run
-from .context import Context
+from .conditioning import Context
 from .data import Codec, ImageCodec, Schema
 from .errors import InputError
 from .verdict import Verdict

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from .cells import cell_average
-from .context import given
+from .cell_average import cell_average
+from .conditioning import given
 from .data import Dataset, Encoded
 from .density import LogDensity
 

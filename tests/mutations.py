@@ -60,7 +60,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a standard deviation where a variance belongs",
-        "models/baseline/kernel.py",
+        "models/baseline/kernel_mixture.py",
         "logs *= -0.5 / self.bandwidth**2",
         "logs *= -0.5 / self.bandwidth",
         ("integral",),
@@ -68,7 +68,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a scale fixed at 1 in samples",
-        "models/baseline/kernel.py",
+        "models/baseline/kernel_mixture.py",
         "self.bandwidth * noise",
         "1.0 * noise",
         ("samples",),
@@ -173,7 +173,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a sum over places of a cell where their mean belongs",
-        "ppgen/cells.py",
+        "ppgen/cell_average.py",
         "logsumexp(logs, axis=0) - math.log(draws)",
         "logsumexp(logs, axis=0)",
         ("integral",),
@@ -223,7 +223,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a saved number that is rounded",
-        "models/baseline/kernel.py",
+        "models/baseline/kernel_mixture.py",
         'np.array([self.bandwidth]),\n            "course"',
         'np.array([round(self.bandwidth, 3)]),\n            "course"',
         ("saved",),

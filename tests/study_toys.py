@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import norm
 
 import ppgen.study.result as result_module
-import ppgen.study.work as work
+import ppgen.study.run_cell as work
 from ppgen.analysis.quality import Score
 from ppgen.capabilities import Capabilities
 from ppgen.data import Encoded

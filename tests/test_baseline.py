@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
-from ppgen.models.baseline.kernel import KernelSum
+from ppgen.models.baseline.kernel_mixture import KernelSum
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from ppgen.data import hashing, memory, memory_budget, read, read_arrays, row_hashes
+from ppgen.data import hashing, memory_budget, memory_limit, read, read_arrays, row_hashes
 from ppgen.data import pixels as module_of_pixels
 from ppgen.data.read_images import read_tar_images
 from ppgen.data.stacking import stack_images
@@ -168,7 +168,7 @@ def test_sizes_are_checked_against_memory(tmp_path, monkeypatch):
     np.savez(tmp_path / "t.npz", X=np.zeros((100, 10)))
     (tmp_path / "t.csv").write_text("1.5,2\n" * 1000)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"1.5,2\n" * 10000))
-    monkeypatch.setattr(memory, "memory_budget", lambda: 4000)
+    monkeypatch.setattr(memory_limit, "memory_budget", lambda: 4000)
     for name in ("t.npy", "t.npz", "t.csv", "t.csv.gz"):
         with pytest.raises(InputError, match="in memory"):
             read(tmp_path / name)
@@ -291,7 +291,7 @@ def test_mapped_images_are_hashed_in_blocks(tmp_path, monkeypatch, kind, shape):
     pixels = RNG.integers(0, 256, (4000, *shape)).astype(kind)
     np.save(tmp_path / "t.npy", pixels)
     monkeypatch.setattr(read_arrays, "MAPPED", 1000)
-    monkeypatch.setattr(memory, "memory_budget", lambda: 1000)  # nothing of it is allocated
+    monkeypatch.setattr(memory_limit, "memory_budget", lambda: 1000)  # nothing of it is allocated
     monkeypatch.setattr(hashing, "_WORDS", 1 << 12)
     monkeypatch.setattr(module_of_pixels, "_BLOCK", 1 << 14)
     tracemalloc.start()
@@ -475,7 +475,7 @@ def test_bad_tar_is_explained(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="cannot be read"):
         read_tar_images(tmp_path / "absent.tar")
     path = tar(tmp_path / "t.tar", {"a/0.png": grey})
-    monkeypatch.setattr(memory, "memory_budget", lambda: 10)
+    monkeypatch.setattr(memory_limit, "memory_budget", lambda: 10)
     with pytest.raises(InputError, match="in memory"):
         read(path)
 

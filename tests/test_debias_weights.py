@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from ppgen.errors import InputError
-from ppgen.models.debias.compare import Comparison, mean_stderr
+from ppgen.models.debias.group_comparison import Comparison, mean_stderr
 from ppgen.models.debias.groups import balanced, group_accuracy
 from ppgen.models.debias.labels import Labels, known
 from ppgen.models.debias.resampling import Histograms, draw, effective_share, normalised
-from ppgen.models.debias.weighing import Weighing
+from ppgen.models.debias.sampling_weights import Weighing
 
 
 def of(means, variances=None, **settings):

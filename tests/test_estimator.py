@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from ppgen.artifact import digest
-from ppgen.context import Context
+from ppgen.conditioning import Context
 from ppgen.data import as_dataset
 from ppgen.errors import InputError
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity

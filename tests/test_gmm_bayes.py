@@ -13,7 +13,7 @@ from ppgen.fitting import Fit
 from ppgen.models.gmm.bayes import fit_bayes
 from ppgen.models.gmm.parameters import Mixture
 from ppgen.models.gmm.posterior import log_prob_draws
-from ppgen.models.gmm.rows import posterior as em_posterior
+from ppgen.models.gmm.weighted_rows import posterior as em_posterior
 from ppgen.progress import Clock
 
 

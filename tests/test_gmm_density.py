@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture as Reference
 from ppgen import GaussianMixture
 from ppgen.models.gmm import conditional
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.rows import posterior
+from ppgen.models.gmm.weighted_rows import posterior
 
 KINDS = list(COVARIANCE_TYPES)
 

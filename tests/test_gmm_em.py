@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture as Reference
 from ppgen import GaussianMixture
 from ppgen.models.gmm.em import Prior, steps
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.rows import Rows
+from ppgen.models.gmm.weighted_rows import Rows
 
 KINDS = list(COVARIANCE_TYPES)
 

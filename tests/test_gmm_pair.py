@@ -22,7 +22,7 @@ from ppgen.models.gmm import pyro as torch_pair
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
 from ppgen.models.gmm.posterior import covariances, log_prob_draws, mean_mixture, sites
 from ppgen.models.gmm.relabel import orders, reorder
-from ppgen.models.gmm.rows import posterior as em_posterior
+from ppgen.models.gmm.weighted_rows import posterior as em_posterior
 
 K, LEVELS = 3, (3, 2)
 CASES = [(kind, 3) for kind in COVARIANCE_TYPES] + [("full", 1), ("tied", 1), ("full", 0)]

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, CovarianceType
 from ppgen.models.gmm.posterior import log_prob_draws, predictive_mixture
-from ppgen.models.gmm.rows import posterior as density_of
+from ppgen.models.gmm.weighted_rows import posterior as density_of
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)

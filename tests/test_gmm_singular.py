@@ -13,7 +13,7 @@ from ppgen.models.gmm.em import Prior, maximise
 from ppgen.models.gmm.kernel import Moments
 from ppgen.models.gmm.leave_one_out import left_out
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.rows import Rows, posterior
+from ppgen.models.gmm.weighted_rows import Rows, posterior
 
 G = GaussianMixture
 

@@ -10,7 +10,7 @@ import pytest
 
 from ppgen import GaussianMixture
 from ppgen.errors import FitError, InputError
-from ppgen.models.gmm import given as module
+from ppgen.models.gmm import given_start as module
 
 from .zoo import numbers
 

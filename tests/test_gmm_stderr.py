@@ -14,8 +14,8 @@ from ppgen import GaussianMixture
 from ppgen.analysis.paired import Scored, difference
 from ppgen.inference.importance import good_khat
 from ppgen.models.gmm.posterior import log_prob_draws, predictive_mixture
-from ppgen.models.gmm.rows import posterior as posterior_of
 from ppgen.models.gmm.uncertainty import of_rows_fitted, reliance
+from ppgen.models.gmm.weighted_rows import posterior as posterior_of
 
 S = 50
 

@@ -12,7 +12,7 @@ from ppgen import GaussianMixture
 from ppgen.covariance import correlations, root
 from ppgen.models.gmm import conditional
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.rows import posterior
+from ppgen.models.gmm.weighted_rows import posterior
 
 UNITS = np.array([1e-3, 1e6, 1e-3, 1.0])
 # Given the last column, the first and the third have correlation 0.913.

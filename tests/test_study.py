@@ -12,15 +12,15 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+import ppgen.study.run_cell as work
 import ppgen.study.runner as runner
-import ppgen.study.work as work
 from ppgen.data import as_dataset
 from ppgen.errors import InputError
 from ppgen.models import registry
 from ppgen.study import Event, StudyResult, report, run_study
 from ppgen.study.cells import Cell, plan
-from ppgen.study.rows import load_dataset, pack, save_dataset, unpack
 from ppgen.study.store import Store
+from ppgen.study.stored_rows import load_dataset, pack, save_dataset, unpack
 
 from .study_toys import Inline, Toy, Wide, install, leave_out, plain, rows, toys  # noqa: F401
 

@@ -18,7 +18,7 @@ import pytest
 from ppgen.errors import InputError
 from ppgen.study import run_study
 from ppgen.study.executors import cores, local, opened
-from ppgen.study.memory import Peak
+from ppgen.study.peak_memory import Peak
 from ppgen.study.store import Store
 
 from .study_toys import Inline, leave_out, plain, rows, toys  # noqa: F401

@@ -17,9 +17,9 @@ from ppgen.data import as_dataset, split
 from ppgen.errors import InputError
 from ppgen.goodness import two_sample
 from ppgen.study import StudyResult, run_study
-from ppgen.study.rows import load_dataset, save_dataset
+from ppgen.study.run_cell import parts
 from ppgen.study.store import Store
-from ppgen.study.work import parts
+from ppgen.study.stored_rows import load_dataset, save_dataset
 
 from .study_toys import Inline, leave_out, plain, toys  # noqa: F401
 

@@ -14,7 +14,7 @@ from ppgen.data import as_dataset
 from ppgen.models.vae import VAE
 from ppgen.study import StudyResult, run_study
 from ppgen.study.latent_scores import bound_parts, factors_of
-from ppgen.study.work import read_looks
+from ppgen.study.run_cell import read_looks
 
 from .study_toys import Inline
 

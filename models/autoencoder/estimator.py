@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
-from ...context import refuse_unused
+from ...conditioning import refuse_unused
 from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...verdict import Reason
-from .kernel import KernelSum
+from .kernel_mixture import KernelSum
 
 
 def edge_reasons(kernels: KernelSum, column: str | None = None) -> list[Reason]:

@@ -1,7 +1,7 @@
 """Columns independent of each other: p(x) = prod_j p_j(x_j).
 
-A continuous column's p_j is a kernel density estimate (see `kernel`); a discrete column's its
-smoothed frequencies
+A continuous column's p_j is a kernel density estimate (see `kernel_mixture`); a discrete column's
+its smoothed frequencies
 
     p_j(l) = (n_jl + a) / (n_j + a L_j),        a = 1 pseudo-count for each of the schema's L_j
     levels.
@@ -25,7 +25,7 @@ from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from .edge import edge_reasons
-from .kernel import KernelSum
+from .kernel_mixture import KernelSum
 
 _PSEUDO_COUNT = 1.0
 

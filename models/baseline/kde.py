@@ -1,4 +1,5 @@
-"""Kernel density estimate: one Gaussian kernel a row, in standardised units (see `kernel`)."""
+"""Kernel density estimate: one Gaussian kernel a row, in standardised units; see
+`kernel_mixture`."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from ...density_estimator import DensityEstimator
 from ...fitting import Fit
 from ...verdict import Reason
 from .edge import edge_reasons
-from .kernel import KernelSum
+from .kernel_mixture import KernelSum
 
 
 class KernelDensity(DensityEstimator):

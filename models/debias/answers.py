@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..latent import LatentEstimator
-from .compare import Comparison, compare
+from .group_comparison import Comparison, compare
 from .groups import GroupAccuracy, group_accuracy
 from .labels import known
 from .regions import RareRegions, rare_regions

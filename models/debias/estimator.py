@@ -222,11 +222,11 @@ class DebiasingVAE(DebiasedClassifier):
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        from .weighing import state_of
+        from .sampling_weights import state_of
 
         return state_of(self)
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        from .weighing import restore
+        from .sampling_weights import restore
 
         restore(self, state, arrays)

@@ -26,7 +26,7 @@ from .backend import TorchDebias
 from .labels import Labels, place, shown
 from .nets import Architecture, Weights
 from .resampling import effective_share
-from .weighing import Weighing
+from .sampling_weights import Weighing
 
 if TYPE_CHECKING:
     from .estimator import DebiasingVAE

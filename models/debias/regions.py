@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from .labels import known
-from .weighing import weights_of
+from .sampling_weights import weights_of
 
 if TYPE_CHECKING:
     from .estimator import DebiasingVAE

@@ -19,7 +19,7 @@ from ...covariance import root
 from .kernel import responsibilities
 from .missing import Patterns, fill
 from .parameters import CovarianceType, Floats, Mixture
-from .rows import table_columns
+from .weighted_rows import table_columns
 
 _SEEN = 1e-9  # share of rows
 

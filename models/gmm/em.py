@@ -24,7 +24,7 @@ from ...covariance import correlations
 from ...inference.em import Iteration, em
 from .kernel import Moments
 from .parameters import Floats, Mixture
-from .rows import Rows
+from .weighted_rows import Rows
 
 _LEAST = 1e-10  # eigenvalue of correlations
 

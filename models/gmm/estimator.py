@@ -23,8 +23,8 @@ from . import conditional
 from .fit_em import fit_em
 from .parameters import CovarianceType, Floats, Mixture
 from .queries import MixtureQueries
-from .rows import Rows, posterior
-from .wrong import check_range, findings, layout
+from .refusals import check_range, findings, layout
+from .weighted_rows import Rows, posterior
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _DRAWS = 200  # of a posterior, that a row's density is averaged over

@@ -14,11 +14,11 @@ from ...inference.em import Iteration
 from ...progress import Progress
 from ...verdict import Reason
 from .em import Prior, steps
-from .given import given_start, is_given
+from .given_start import given_start, is_given
 from .initialise import Search, best_start
 from .parameters import COVARIANCE_TYPES, Mixture
-from .rows import Rows
 from .selection import Criteria, choose
+from .weighted_rows import Rows
 
 if TYPE_CHECKING:
     from .estimator import GaussianMixture

@@ -20,7 +20,7 @@ from .em import Prior, steps
 from .leave_one_out import left_out
 from .moves import split_and_merge
 from .parameters import CovarianceType, Floats, Mixture
-from .rows import Rows
+from .weighted_rows import Rows
 
 SAMPLE = 20_000  # rows that starts are tried on
 SHORT_ROWS, SHORT_ITER = 5_000, 15

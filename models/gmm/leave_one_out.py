@@ -30,7 +30,7 @@ from scipy.special import logsumexp
 
 from . import kernel, missing
 from .parameters import Floats, Mixture
-from .rows import Rows
+from .weighted_rows import Rows
 
 _NUMBERS = 1 << 21  # in the largest temporary
 _TINY = 1e-12

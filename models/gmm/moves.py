@@ -17,7 +17,7 @@ import numpy as np
 from ...covariance import root
 from .leave_one_out import left_out
 from .parameters import CovarianceType, Floats, Mixture
-from .rows import Rows
+from .weighted_rows import Rows
 
 if TYPE_CHECKING:
     from .initialise import Search

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ...cells import cell_average
+from ...cell_average import cell_average
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...errors import InputError
 from ...scoring import CELL_DRAWS
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
-from .rows import Rows, posterior
 from .selection import Criteria, criteria
+from .weighted_rows import Rows, posterior
 
 
 class MixtureQueries(DensityEstimator):

@@ -31,7 +31,7 @@ from .initialise import SAMPLE, SHORT_ITER, SHORT_ROWS, Search, best_start
 from .leave_one_out import left_out
 from .moves import misfit, split, split_and_merge
 from .parameters import Mixture
-from .rows import Rows
+from .weighted_rows import Rows
 
 _PATIENCE = 2
 _SPLITS = 3  # that are tried of a size

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from ...inference.importance import MIN_SAMPLES, good_khat, pareto_khat
 from ...verdict import Reason
 from .parameters import Floats, Mixture
-from .rows import posterior
+from .weighted_rows import posterior
 
 _NUMBERS = 1 << 22  # responsibilities at a time
 _MOST = 0.95  # correlation of neighbours; above it 200 draws cannot tell how large it is

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from ...cells import Floats
-from ...context import given
+from ...cell_average import Floats
+from ...conditioning import given
 from ...data import Dataset, Encoded, ImageCodec, row_hashes
 from ...data.hashing import mix
 from ...density import LogDensity

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..data import Dataset, as_dataset
 from ..errors import InputError
-from .coding import Draws, decoded, latent_draws, made_rows, source_of
+from .codes import Draws, decoded, latent_draws, made_rows, source_of
 from .features import Features
 from .finding import plus_minus
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..data import as_dataset
 from ..errors import InputError
-from .coding import Draws, decoded, latent_draws, source_of
+from .codes import Draws, decoded, latent_draws, source_of
 from .features import Features
 from .finding import plus_minus
 

@@ -39,12 +39,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
 from ..checks import check_weights
-from ..context import refuse_unused
+from ..conditioning import refuse_unused
 from ..data import Dataset
 from ..errors import InputError
 from ..estimator import Estimator
 from ..scoring import CELL_DRAWS
-from .coding import codes_of, made_rows
+from .codes import codes_of, made_rows
 from .tree import as_tree, coordinates, free, variables
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data import Schema, as_dataset
 from ..data.stacking import in_shape
 from ..errors import InputError
-from .coding import labels
+from .codes import labels
 
 Floats = NDArray[np.float64]
 

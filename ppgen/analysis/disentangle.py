@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .coding import codes_of
+from .codes import codes_of
 from .dci import TREES, Dci, dci
 from .factors import BINS, Factors, check_codes
 from .factorvae import FactorVaeScore, factor_vae_score

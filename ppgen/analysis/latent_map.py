@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .coding import codes_of
+from .codes import codes_of
 from .decoded import Decoded, decode_codes
 
 Floats = NDArray[np.float64]

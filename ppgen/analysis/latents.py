@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .coding import as_rows, code_of_row, codes_of, n_latents
+from .codes import as_rows, code_of_row, codes_of, n_latents
 from .decoded import Decoded, decode_codes
 from .latent_map import latent_map as latent_map
 from .latent_map import manifold as manifold

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..data import Dataset, as_dataset
 from ..errors import InputError
-from .coding import made_rows
+from .codes import made_rows
 from .features import Features
 from .quality import Score
 

@@ -9,7 +9,7 @@ from .dataset import as_dataset as as_dataset
 from .hashing import row_hashes as row_hashes
 from .image_codec import ImageCodec as ImageCodec
 from .infer import infer_schema as infer_schema
-from .memory import memory_budget as memory_budget
+from .memory_limit import memory_budget as memory_budget
 from .pixels import Pixels as Pixels
 from .readers import read as read
 from .rebuild import rebuild as rebuild

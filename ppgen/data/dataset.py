@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .conform import check_support, complete, match
 from .containers import read_table
 from .grouping import grouped
 from .hashing import fingerprint
@@ -22,6 +21,7 @@ from .override import tied
 from .pixels import Pixels
 from .rebuild import as_given, fill, rebuild
 from .schema import CONTINUOUS, Schema
+from .schema_matching import check_support, complete, match
 from .splits import TOGETHER, split_units
 from .stacking import Layout, in_layout, layout_of
 from .units import unit_hashes, units_of

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .dataset import Dataset, as_dataset
-from .memory import check_memory
+from .memory_limit import check_memory
 from .read_text import read_bytes
 from .splits import split_units
 

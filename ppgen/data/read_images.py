@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .dataset import Dataset, as_dataset
-from .memory import check_memory
+from .memory_limit import check_memory
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _GREY = ("1", "L", "LA")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .dataset import Dataset
-from .memory import check_memory
+from .memory_limit import check_memory
 from .read_images import ENDINGS, read_images
 from .schema import Schema
 

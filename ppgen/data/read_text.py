@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import InputError
 from .dataset import Dataset, as_dataset
-from .memory import check_memory
+from .memory_limit import check_memory
 
 MISSING = ("", "NA", "NaN", "nan", "null", "?", "None")
 BLANKS = r"\s+"

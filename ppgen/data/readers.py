@@ -115,7 +115,7 @@ def _read_parquet(path: Path) -> Dataset:
             f"{path}: reading Parquet needs pyarrow; install it with pip install 'ppgen[parquet]', "
             "or give the table as CSV."
         ) from None
-    from .memory import check_memory
+    from .memory_limit import check_memory
 
     try:
         with parquet.ParquetFile(path) as file:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
 from .dataset import Dataset, as_dataset
-from .memory import check_memory
+from .memory_limit import check_memory
 from .sprite_shapes import SHAPES, cover
 
 Floats = NDArray[np.float64]

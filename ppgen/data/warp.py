@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from .atoms import Atoms
 from .bijections import Bijection, Floats, Identity, Log, Logit
-from .conform import outside_support
 from .schema import DISCRETE, MASS, Column
+from .schema_matching import outside_support
 
 INSIDE = (
     2.0**-20

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..data import Dataset
 from ..density import LogDensity
 from ..density_estimator import DensityEstimator
-from .rows import load_arrays, save_arrays
 from .store import RESULT, read_json, write_json
+from .stored_rows import load_arrays, save_arrays
 
 CLAIM, TEST = "density.json", "test.npz"
 MAX_IMAGES = 1000

@@ -17,11 +17,11 @@ from ..plotting.axis import column_axes
 from ..plotting.curves import training_curves
 from ..plotting.images import image_rows
 from ..plotting.ranking import plot_ranking
-from .gather import CellResult
+from .cell_results import CellResult
 from .latent_figures import Arrays, LatentFigures, draw_latents, limits_of
-from .rows import load_dataset
+from .run_cell import SAMPLES, parts, read_looks, read_samples
 from .store import Store
-from .work import SAMPLES, parts, read_looks, read_samples
+from .stored_rows import load_dataset
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

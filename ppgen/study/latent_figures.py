@@ -13,7 +13,7 @@ from ..data import Dataset
 from ..plotting import latents as plots
 from ..plotting.images import shown_limits
 from ..plotting.khat import khat_histogram
-from .gather import CellResult
+from .cell_results import CellResult
 from .latents import REACH, STEPS, THRESHOLD
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..analysis.finding import plus_minus
-from .gather import CellResult
+from .cell_results import CellResult
 from .rendering import number, rounded
 
 _DRAWS = {"prior": "prior", "gaussian": "Gaussian of codes", "codes": "codes"}

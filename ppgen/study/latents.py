@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.coding import codes_of, decoded, made_rows
+from ..analysis.codes import codes_of, decoded, made_rows
 from ..analysis.completeness import completeness
 from ..analysis.continuity import continuity
 from ..analysis.decoded import decode_codes

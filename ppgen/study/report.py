@@ -19,8 +19,8 @@ from ..artifact import write_bytes
 from ..data import Schema
 from ..density import KIND_WORDS
 from ..verdict import Reason
+from .cell_results import CellResult, comparisons_of, finding_of, read_cell
 from .figures import Artist
-from .gather import CellResult, comparisons_of, finding_of, read_cell
 from .latent_words import latent_line, seen
 from .latents import WALKED
 from .rendering import HEADS, columns_of, line

@@ -14,12 +14,12 @@ from ..data import Dataset
 from ..density_estimator import DensityEstimator
 from ..errors import InputError, did_you_mean
 from ..models import registry
-from .gather import CellResult, comparisons_of, finding_of, read_cell
+from .cell_results import CellResult, comparisons_of, finding_of, read_cell
 from .report import report
-from .rows import load_dataset
+from .run_cell import SAMPLES, parts, read_samples
 from .store import REPORT, Store
+from .stored_rows import load_dataset
 from .table import Table, table_of
-from .work import SAMPLES, parts, read_samples
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from ..errors import InputError
 from .cells import FORMAT, Cell, Models, Settings, plan
 from .executors import Where, check, local, opened
 from .result import StudyResult, finish
-from .rows import save_dataset
+from .run_cell import parts, provenance, run_cell
 from .store import RESULT, Store, write_json
-from .work import parts, provenance, run_cell
+from .stored_rows import save_dataset
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..analysis.compare import Comparison, Ranked
 from ..analysis.quality import Score
 from ..verdict import Verdict
-from .gather import CellResult
+from .cell_results import CellResult
 from .rendering import aligned, columns_of, rendered
 
 Row = dict[str, Any]

@@ -25,7 +25,7 @@ from scipy.stats import kstwo, kstwobign
 from .coordinates import Places
 from .findings import Check, measured, normal, statistical, unchecked
 from .normalisation import Cells, Grid, Integral
-from .weighing import Weighted
+from .weighted_cover import Weighted
 
 if TYPE_CHECKING:
     from .subject import Subject

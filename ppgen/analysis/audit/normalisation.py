@@ -7,7 +7,7 @@ distribution function of the cover's column j and f_j its density, u_j = F_j^-1(
 
 whose integrand falls to 0 at the edges, as the cover's tails are heavier, so that the midpoint rule
 converges fast; it is compared with itself on a third of the nodes. Without continuous columns the
-levels are summed. Otherwise by importance samples (see `weighing`).
+levels are summed. Otherwise by importance samples (see `weighted_cover`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ...errors import InputError
 from .coordinates import Places
 from .cover import Cover
 from .findings import Check, one_sided, statistical, two_sided, unchecked
-from .weighing import Noise, Weighted, weigh
+from .weighted_cover import Noise, Weighted, weigh
 
 if TYPE_CHECKING:
     from .subject import Subject

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...checks import seed_of
-from ...context import refuse_unused
+from ...conditioning import refuse_unused
 from ...data import as_dataset
 from ...errors import FitError, InputError
 from ...estimator import Estimator

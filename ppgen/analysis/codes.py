@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..covariance import root
 from ..data import Dataset, as_dataset
-from ..data.conform import is_one_image
+from ..data.schema_matching import is_one_image
 from ..data.stacking import in_shape, nested_shape
 from ..errors import InputError
 

@@ -12,7 +12,7 @@ from ...data import Codec, Encoded
 from ...errors import FitError
 from ...verdict import Reason
 from .parameters import Mixture
-from .rows import Rows
+from .weighted_rows import Rows
 
 _LEAST, _MOST = 1e-290, 1e290  # variances that leave room for products
 

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from ppgen import VAE, NormalizingFlow, scoring
-from ppgen.context import Context
+from ppgen.conditioning import Context
 from ppgen.errors import InputError
 
 SMALL = {"hidden": (8,), "max_epochs": 2, "batch_size": 20, "random_state": 0}

@@ -10,7 +10,7 @@ from ...covariance import correlations
 from ...errors import InputError
 from .initialise import SAMPLE, Search, best_start, from_labels, nearest
 from .parameters import CovarianceType, Floats, Mixture
-from .rows import Rows
+from .weighted_rows import Rows
 
 if TYPE_CHECKING:
     from .estimator import GaussianMixture

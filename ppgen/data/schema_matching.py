@@ -50,12 +50,12 @@ def match(data: Dataset, schema: Schema, estimator: str = "the fit") -> Dataset:
                 f"{len(schema.columns)} features as input"
             )
         columns = dict(zip(schema.names, columns.values(), strict=True))
-    matched = conform(columns, schema)
+    matched = match_schema(columns, schema)
     same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
     return replace(data, schema=schema, columns=matched, array=data.array if same else None)
 
 
-def conform(columns: Columns, schema: Schema) -> dict[str, NDArray[Any]]:
+def match_schema(columns: Columns, schema: Schema) -> dict[str, NDArray[Any]]:
     """Settled columns matched by name, in the schema's order and in its types.
 
     A level that the schema does not have stays as it is: the codec gives it probability zero. So

@@ -29,9 +29,9 @@ from .cells import FORMAT, Cell, not_applicable
 from .densities import CLAIM, TEST, scored_rows
 from .densities import scored as _scored
 from .latents import LATENTS, LOOKS, look
-from .memory import Peak
-from .rows import load_arrays, load_dataset, pack, save_arrays, unpack
+from .peak_memory import Peak
 from .store import RESULT, Store, read_json, write_json
+from .stored_rows import load_arrays, load_dataset, pack, save_arrays, unpack
 
 FIT, SAMPLES, QUALITY = "fit.json", "samples.npz", "quality.json"
 STAGES = (FIT, CLAIM, TEST, SAMPLES, QUALITY, LATENTS, LOOKS)

@@ -17,8 +17,8 @@ from ..density import LogDensity
 from ..verdict import Verdict
 from .cells import Cell
 from .densities import read_density
+from .run_cell import read_quality
 from .store import Store
-from .work import read_quality
 
 
 @dataclass(frozen=True)
