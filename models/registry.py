@@ -6,7 +6,6 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..artifact import read_run
 from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -14,33 +13,52 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """Where a model stands: its module below `ppgen.models`, its class, its family, and what it is
-    in a line."""
+    """A model: its family, which is the folder below `ppgen.models` that it stands in, its class,
+    what it is, and what it is written as."""
 
-    module: str
-    class_name: str
     family: str
+    class_name: str
     summary: str
+    written_as: str = ""
 
 
 MODELS: dict[str, Entry] = {
-    "gaussian": Entry("baseline", "Gaussian", "baseline", "one Gaussian with a full covariance"),
+    "gaussian": Entry("baseline", "Gaussian", "one Gaussian", "closed form, EM"),
     "independent": Entry(
-        "baseline", "IndependentColumns", "baseline", "columns independent of each other"
+        "baseline", "IndependentColumns", "columns independent of each other", "SciPy"
     ),
-    "kde": Entry("baseline", "KernelDensity", "baseline", "kernel density estimate"),
-    "gmm": Entry("gmm", "GaussianMixture", "gmm", "Gaussian mixture, mixed columns and gaps"),
+    "kde": Entry("baseline", "KernelDensity", "kernels with a leave-one-out bandwidth", "SciPy"),
+    "gmm": Entry(
+        "gmm",
+        "GaussianMixture",
+        "Gaussian mixture over mixed columns; BIC or ICL choose its size; fills gaps, conditions",
+        "EM in JAX; Pyro and NumPyro pair with SVI, NUTS",
+    ),
     "flow": Entry(
-        "flow", "NormalizingFlow", "flow", "normalizing flow: RealNVP, MAF, neural splines"
+        "flow",
+        "NormalizingFlow",
+        "RealNVP, MAF, neural splines (coupling, autoregressive); conditional on y",
+        "Pyro pair over zuko, NumPyro pair over FlowJAX",
     ),
     "autoencoder": Entry(
         "autoencoder",
         "Autoencoder",
-        "autoencoder",
-        "autoencoder: linear, perceptron, convolutional, denoising",
+        "MLP, linear (solved: PCA), convolutional, denoising; reconstruction errors score outliers",
+        "torch",
     ),
-    "vae": Entry("vae", "VAE", "vae", "variational autoencoder, of tables and images"),
-    "debias": Entry("debias", "DebiasingVAE", "debias", "classifier that draws rare rows often"),
+    "vae": Entry(
+        "vae",
+        "VAE",
+        "MLP or residual convolutional; beta, IWAE, DReG; bounds by ELBO, IWAE, AIS; flow, mixture "
+        "and VampPrior; two layers; conditional on y",
+        "Pyro pair, NumPyro pair (tables)",
+    ),
+    "debias": Entry(
+        "debias",
+        "DebiasingVAE",
+        "a classifier whose latents find rare rows and draw them more often",
+        "torch",
+    ),
 }
 
 
@@ -78,9 +96,9 @@ def get(name: str) -> type[Estimator]:
             + did_you_mean(name, MODELS)
         )
     entry = MODELS[name]
-    module = import_module(f".{entry.module}", __package__)
-    found: type[Estimator] = getattr(module, entry.class_name)
-    return found
+    module = import_module(f".{entry.family}", __package__)
+    model: type[Estimator] = getattr(module, entry.class_name)
+    return model
 
 
 def load(path: str | os.PathLike[str]) -> Estimator:
@@ -89,7 +107,39 @@ def load(path: str | os.PathLike[str]) -> Estimator:
     Raises:
         InputError: if there is no run at `path`, or it is damaged or foreign.
     """
+    from ..artifact import read_run
     from ..saving import load_fit
 
     run = read_run(path)
     return load_fit(get(str(run.manifest["family"])), run)
+
+
+def described() -> list[dict[str, str]]:
+    """What each model is and can do, as `ppgen models` lists it and the README's table shows."""
+    return [_described(name, entry) for name, entry in MODELS.items()]
+
+
+def _described(name: str, entry: Entry) -> dict[str, str]:
+    can = get(name).capabilities
+    able = {
+        "missing": can.missing,
+        "weights": can.weights,
+        "given y": can.conditional,
+        "given columns": can.conditions,
+        "fills gaps": can.fills_gaps,
+        "images": can.images,
+        "latents": can.latents,
+        "samples": can.samples,
+    }
+    return {
+        "model": name,
+        "family": entry.family,
+        "class": entry.class_name,
+        "density": can.density or "none",
+        "discrete": can.discrete,
+        **{what: "yes" if can_do else "no" for what, can_do in able.items()},
+        "engines": " ".join(can.engines),
+        "backends": " ".join(can.backends),
+        "written as": entry.written_as,
+        "what": entry.summary,
+    }

@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .models.registry import MODELS
+
 if TYPE_CHECKING:
     from .analysis.audit import Audit as Audit
     from .analysis.audit import audit as audit
@@ -54,24 +56,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# Public name -> the module it stands in.
 _HOME = {
     "Audit": "analysis.audit",
-    "Autoencoder": "models.autoencoder",
     "Augment": "data.augment",
     "Column": "data.schema",
     "Dataset": "data.dataset",
-    "DebiasingVAE": "models.debias",
     "FitError": "errors",
-    "Gaussian": "models.baseline",
-    "GaussianMixture": "models.gmm",
-    "IndependentColumns": "models.baseline",
     "InputError": "errors",
-    "KernelDensity": "models.baseline",
     "LogDensity": "density",
-    "NormalizingFlow": "models.flow",
     "Schema": "data.schema",
     "StudyResult": "study",
-    "VAE": "models.vae",
     "Verdict": "verdict",
     "arithmetic": "analysis.latents",
     "as_dataset": "data.dataset",
@@ -93,6 +88,7 @@ _HOME = {
     "to_datatree": "analysis.datatree",
     "traverse": "analysis.latents",
 }
+_HOME |= {entry.class_name: f"models.{entry.family}" for entry in MODELS.values()}
 
 _MODULES = ("analysis", "plotting")
 

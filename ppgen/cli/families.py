@@ -11,31 +11,5 @@ def models(output: Out = None) -> None:
     check_output(output)
     from ..models import registry
 
-    rows = []
-    for name, entry in registry.MODELS.items():
-        can = registry.get(name).capabilities
-        rows.append(
-            {
-                "model": name,
-                "family": entry.family,
-                "class": entry.class_name,
-                "density": can.density or "none",
-                "discrete": can.discrete,
-                "missing": _yes(can.missing),
-                "weights": _yes(can.weights),
-                "given y": _yes(can.conditional),
-                "given columns": _yes(can.conditions),
-                "fills gaps": _yes(can.fills_gaps),
-                "images": _yes(can.images),
-                "latents": _yes(can.latents),
-                "samples": _yes(can.samples),
-                "engines": " ".join(can.engines),
-                "backends": " ".join(can.backends),
-                "what": entry.summary,
-            }
-        )
+    rows = registry.described()
     write_table({key: [row[key] for row in rows] for key in rows[0]}, output, pretty=True)
-
-
-def _yes(able: bool | None) -> str:
-    return "yes" if able else "no"
