@@ -1,8 +1,8 @@
 """What every family's estimator does alike: reading rows, schema and codec, weights, budget, seeds,
 verdict, checkpoints and saving.
 
-A family declares its `capabilities` and writes `_fit`, `_state` and `_restore` on encoded arrays;
-one with a density derives from `DensityEstimator`.
+A family declares its `capabilities` and `settings` and writes `_fit`, `_state` and `_restore` on
+encoded arrays; one with a density derives from `DensityEstimator`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from .fitting import Fit
 from .progress import Clock, duration
 from .progress_bar import progress_bar
 from .saving import save_fit
+from .settings import Settings
 from .verdict import Reason, Verdict
 
 _JUDGING = 0.5  # seconds at most, and a tenth of a budget, that the goodness of a fit may take
@@ -62,7 +63,13 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    settings: ClassVar[Settings] = Settings()
     random_state: Any
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "settings" in cls.__dict__:
+            cls.__doc__ = cls.settings.document(cls.__doc__)
 
     # What a family writes
     # --------------------------------------------------------------------------------------------
@@ -118,6 +125,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             InputError: if what was given cannot be modelled.
             FitError: if the fit failed.
         """
+        self.settings.check(self.get_params(deep=False))
         seconds = duration(budget)
         clock = Clock(seconds)
         data = self._dataset(X, reset=True)

@@ -16,8 +16,8 @@ from ...fitting import Fit
 from ...verdict import Reason
 from ..course import course, held_out, overfit
 from ..trace import DataUnits
-from .checks import BACKENDS, check
 from .plan import Plan, plan
+from .settings import BACKENDS, SETTINGS
 
 Floats = NDArray[np.float64]
 
@@ -28,24 +28,10 @@ class NormalizingFlow(DensityEstimator):
 
     Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`; equal
     rows are never split. What is None is chosen by the numbers of rows and columns (see `plan`).
-
-    Args:
-        kind: "nsf-ar" neural spline, autoregressive; "nsf" neural spline, coupling: faster to
-            sample from in many columns; "maf" affine autoregressive; "realnvp" affine coupling.
-        n_transforms: layers.
-        hidden: sizes of the hidden layers in each layer's net, such as (64, 64).
-        bins: of the splines.
-        tail_bound: in standard deviations; the splines are the identity beyond.
-        lu: whether LU linear maps stand between the layers; without, the order of the columns
-            alternates.
-        batch_size: rows a step.
-        learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
-        max_epochs: passes over the rows at most.
-        backend: "pyro" (zuko, torch) or "numpyro" (FlowJAX, JAX).
-        random_state: seed of initial weights, held-out rows, batches and what is drawn.
     """
 
     name: ClassVar[str] = "flow"
+    settings = SETTINGS["flow"]
     codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
@@ -92,7 +78,6 @@ class NormalizingFlow(DensityEstimator):
     ) -> Iterable[Reason]:
         from ...inference.gradient import finish, train
 
-        check(self)
         x, d = data.x, data.x.shape[1]
         kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
         if fit.validation is not None:

@@ -1,0 +1,222 @@
+"""Settings of models, each declared once: name, what it takes, default, one line of help.
+
+A family declares them in `models/<family>/settings.py`:
+
+    SETTINGS = {
+        "gmm": Settings(
+            Setting("n_components", integer(1) | choice("bic", "icl"), "bic", "how many, or ..."),
+            Setting("tol", number(least=0), 1e-4, "gain of ... below which EM stops."),
+            together=check,
+        )
+    }
+
+From these come the check at the start of every fit, `ppgen models MODEL`, the "Args:" of the
+class's docstring and `docs/settings.md`. None is taken where it is the default.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from inspect import cleandoc
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError, did_you_mean
+
+_SHOWN = 80  # characters of a wrong value
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a setting takes.
+
+    Attributes:
+        words: what that is, as in "expected {words}.".
+        accepts: whether a value is one.
+        options: the texts among the values.
+    """
+
+    words: str
+    accepts: Callable[[Any], bool]
+    options: tuple[str, ...] = ()
+
+    def __or__(self, other: Kind) -> Kind:
+        comma = "," if "," in self.words else ""
+        return Kind(
+            f"{self.words}{comma} or {other.words}",
+            lambda value: self.accepts(value) or other.accepts(value),
+            self.options + other.options,
+        )
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise InputError if the value of `name` is not of this kind."""
+        if not self.accepts(value):
+            shown = textwrap.shorten(repr(value), _SHOWN, placeholder=" ...")
+            near = did_you_mean(value, self.options) if isinstance(value, str) else ""
+            raise InputError(f"{name} is {shown}; expected {self.words}.{near}")
+
+
+def choice(*options: str) -> Kind:
+    """One of some texts."""
+    words = f"one of {', '.join(options)}"
+    return Kind(words, lambda value: isinstance(value, str) and value in options, options)
+
+
+def integer(least: int) -> Kind:
+    """A whole number from `least` up; True and False are none."""
+    return Kind(f"an integer >= {least}", lambda value: _whole(value) and value >= least)
+
+
+def number(
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+) -> Kind:
+    """A finite number between limits: `above` and `below` exclude them, `least` and `most` do not.
+    True and False are no numbers."""
+    signs = {">": above, ">=": least, "<": below, "<=": most}
+    limits = " and ".join(f"{sign} {end:g}" for sign, end in signs.items() if end is not None)
+
+    def accepts(value: Any) -> bool:
+        return (
+            isinstance(value, int | float | np.integer | np.floating)
+            and not isinstance(value, bool)
+            and bool(np.isfinite(value))
+            and (above is None or value > above)
+            and (least is None or value >= least)
+            and (below is None or value < below)
+            and (most is None or value <= most)
+        )
+
+    return Kind("a positive number" if limits == "> 0" else f"a number {limits}".rstrip(), accepts)
+
+
+def sizes(*, empty: bool = False) -> Kind:
+    """Some integers >= 1, such as the widths of layers."""
+
+    def accepts(value: Any) -> bool:
+        if isinstance(value, str | Mapping) or not hasattr(value, "__len__"):
+            return False
+        return (empty or len(value) > 0) and all(_whole(size) and size >= 1 for size in value)
+
+    return Kind("sizes such as (64, 64)", accepts)
+
+
+def matching(pattern: str, words: str) -> Kind:
+    """A text of a form."""
+    return Kind(words, lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None)
+
+
+flag = Kind("True or False", lambda value: isinstance(value, bool | np.bool_))
+array = Kind(
+    "an array of numbers",
+    lambda v: hasattr(v, "__len__") and not isinstance(v, str | Mapping),
+)
+mapping = Kind("a dict", lambda value: isinstance(value, Mapping))
+record = mapping | Kind("such an object", is_dataclass)
+anything = Kind("anything", lambda value: True)
+seed = Kind(
+    "an integer or a NumPy generator",
+    lambda v: _whole(v) or isinstance(v, np.random.Generator | np.random.RandomState),
+)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a model; `help` says in a line what it is."""
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+
+    @property
+    def takes(self) -> str:
+        """What may be given, in words."""
+        if self.default is not None:
+            return self.kind.words
+        return f"None{',' if ' or ' in self.kind.words else ' or'} {self.kind.words}"
+
+    def check(self, value: Any) -> None:
+        """Raise InputError if this is not a value of the setting."""
+        if value is not None or self.default is not None:
+            Kind(self.takes, self.kind.accepts, self.kind.options).check(self.name, value)
+
+
+class Settings:
+    """All settings of a model.
+
+    Args:
+        declared: in the order of `__init__`.
+        together: raises InputError where values do not go together; is given them as attributes.
+    """
+
+    def __init__(
+        self, *declared: Setting, together: Callable[[Any], None] = lambda values: None
+    ) -> None:
+        self._declared = {setting.name: setting for setting in declared}
+        self._together = together
+
+    def __iter__(self) -> Iterator[Setting]:
+        return iter(self._declared.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What may be chosen for a fit; the seed is given otherwise."""
+        return tuple(name for name in self._declared if name != "random_state")
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise InputError where values are wrong or do not go together; what is left out is at its
+        default."""
+        for name, value in values.items():
+            if name in self._declared:
+                self._declared[name].check(value)
+        defaults = {setting.name: setting.default for setting in self}
+        self._together(SimpleNamespace(**{**defaults, **values}))
+
+    def check_names(self, model: str, given: Iterable[str]) -> None:
+        """Raise InputError, with the nearest name, for a name that is none of a setting."""
+        for name in given:
+            if name not in self.names:
+                raise InputError(
+                    f"{model} has no setting {name!r}; it has {', '.join(self.names)}."
+                    + did_you_mean(name, self.names)
+                )
+
+    def document(self, doc: str | None) -> str | None:
+        """A class's docstring with its settings, before its attributes."""
+        if doc is None or not self._declared:
+            return doc
+        about, heading, attributes = cleandoc(doc).partition("\n\nAttributes:\n")
+        lines = [
+            textwrap.fill(
+                f"{s.name} ({s.takes}): {s.help}",
+                100,
+                initial_indent="    ",
+                subsequent_indent=" " * 8,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for s in self
+        ]
+        return "\n".join([f"{about}\n\nArgs:", *lines]) + heading + attributes
+
+    def table(self) -> dict[str, list[str]]:
+        """A column each: names, what they take, defaults, what they are."""
+        return {
+            "setting": [s.name for s in self],
+            "takes": [s.takes for s in self],
+            "default": [repr(s.default) for s in self],
+            "what it is": [s.help for s in self],
+        }

@@ -1,0 +1,118 @@
+"""Settings are declared once: what they take, the defaults and the words that explain them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import ppgen
+from ppgen.errors import InputError
+from ppgen.models import registry
+from ppgen.settings import (
+    Kind,
+    Setting,
+    Settings,
+    array,
+    choice,
+    flag,
+    integer,
+    mapping,
+    number,
+    seed,
+    sizes,
+)
+
+MODELS = [name for name in registry.names() if list(registry.get(name).settings)]
+EACH = [(model, setting) for model in MODELS for setting in registry.get(model).settings]
+each_setting = pytest.mark.parametrize(
+    ("model", "setting"), EACH, ids=[f"{model}.{setting.name}" for model, setting in EACH]
+)
+X = np.random.default_rng(0).normal(size=(20, 2))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_constructor_has_what_is_declared(model: str) -> None:
+    signature = inspect.signature(registry.get(model))
+    declared = {setting.name: setting.default for setting in registry.get(model).settings}
+    assert {name: p.default for name, p in signature.parameters.items()} == declared
+
+
+@each_setting
+def test_each_setting_is_explained_and_takes_its_default(model: str, setting: Setting) -> None:
+    assert setting.help.endswith(".")
+    assert "\n" not in setting.help
+    assert f"    {setting.name} (" in str(registry.get(model).__doc__)
+    setting.check(setting.default)
+
+
+@each_setting
+def test_what_a_setting_does_not_take_is_refused_by_fit(model: str, setting: Setting) -> None:
+    if setting.kind.accepts(WRONG):
+        pytest.skip("it takes anything")
+    estimator = registry.get(model)(**{setting.name: WRONG})
+    with pytest.raises(InputError) as error:
+        clone(estimator).fit(X, np.arange(20) % 2 if estimator.capabilities.supervised else None)
+    assert str(error.value) == f"{setting.name} is <nothing>; expected {setting.takes}."
+
+
+class Nothing:
+    """What no setting takes."""
+
+    def __repr__(self) -> str:
+        return "<nothing>"
+
+    def __deepcopy__(self, memo: Any) -> Nothing:
+        return self
+
+
+WRONG = Nothing()
+KINDS: dict[str, tuple[Kind, list[Any], list[Any]]] = {
+    "choice": (choice("mlp", "conv"), ["mlp", np.str_("conv")], ["mpl", 1, ["mlp"]]),
+    "integer": (integer(2), [2, np.int32(3)], [1, 2.0, True, "2", float("nan"), np.ones(2)]),
+    "number": (
+        number(above=0, most=0.5),
+        [0.5, np.float32(0.1)],
+        [0, 0.6, False, "0.1", float("nan"), float("inf"), np.array([0.1])],
+    ),
+    "sizes": (sizes(), [(3,), [1, 2], np.array([4, 5])], [(), 3, "33", (0,), (True,), (1.5,)]),
+    "flag": (flag, [True, np.False_], [0, "yes", np.ones(1)]),
+    "array": (array, [[0.5, 0.5], np.eye(2)], ["0.5", True]),
+    "mapping": (mapping, [{"shift": 1}], [[("shift", 1)], "shift"]),
+    "seed": (seed, [3, np.random.default_rng(0), np.random.RandomState(0)], [0.5, "0", True]),
+    "either": (integer(1) | choice("bic"), [1, "bic"], ["bci", 0]),
+}
+
+
+@pytest.mark.parametrize(("kind", "right", "wrong"), KINDS.values(), ids=KINDS)
+def test_what_kinds_take(kind: Kind, right: list[Any], wrong: list[Any]) -> None:
+    for value in right:
+        kind.check("a", value)
+    for value in wrong:
+        with pytest.raises(InputError, match=r"^a is [^\n]*; expected ") as error:
+            kind.check("a", value)
+        assert kind.words in str(error.value)
+
+
+def test_the_nearest_text_and_name_are_said() -> None:
+    settings = Settings(Setting("net", choice("auto", "mlp") | integer(1), None, "which net."))
+    with pytest.raises(InputError) as error:
+        settings.check({"net": "mpl"})
+    assert str(error.value) == (
+        "net is 'mpl'; expected None, one of auto, mlp, or an integer >= 1. Did you mean 'mlp'?"
+    )
+    with pytest.raises(InputError, match=r"toy has no setting 'ent'; it has net. Did you mean 'ne"):
+        settings.check_names("toy", ["ent"])
+
+
+def test_nothing_is_checked_before_a_fit() -> None:
+    flow = ppgen.NormalizingFlow(bins=1).set_params(kind="nfs")
+    assert clone(flow).get_params() == flow.get_params()
+
+
+def test_settings_are_checked_before_the_rows() -> None:
+    with pytest.raises(InputError, match="kind is 'nfs'"):
+        ppgen.NormalizingFlow(kind="nfs").fit("no rows at all")
