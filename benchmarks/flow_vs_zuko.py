@@ -149,14 +149,14 @@ def step_cost(pairs: int = 40, steps: int = 8, batch_size: int = 512) -> dict[st
     import torch
     import zuko
 
-    from ppgen.inference.svi import PyroLearner
+    from ppgen.inference.svi_pyro import PyroLearner
     from ppgen.models.flow.pyro import guide, model
 
     train, _ = map(torch.from_numpy, load())
     torch.manual_seed(0)
     ours = zuko.flows.NSF(train.shape[1], transforms=3, hidden_features=(64, 64))
     theirs = zuko.flows.NSF(train.shape[1], transforms=3, hidden_features=(64, 64))
-    learner = PyroLearner(partial(model, ours), guide, (train,), module=ours)
+    learner = PyroLearner(partial(model, ours), guide, (train,))
     optimiser = torch.optim.Adam(theirs.parameters(), lr=1e-3)
     rng = np.random.default_rng(0)
     taken: dict[str, list[float]] = {"plain": [], "learner": []}

@@ -9,7 +9,8 @@ bit for bit.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -18,8 +19,11 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
+from .learner import Data, HeldOut, take
+
 Array = NDArray[Any]
 Loss = Callable[[Any, jax.Array, list[Any], jax.Array], jax.Array]
+_CARRIED = ("weight", "optimiser", "rng", "step")
 
 
 class JaxLearner:
@@ -30,16 +34,12 @@ class JaxLearner:
         loss: the mean loss of a batch, the same rows of each array in `data`, at this step (counted
             from 0). It is traced: what it does may not depend on the values of its arguments.
         data: arrays (n, ...) with the same rows, or None in their place.
-        log_density: `log_density(params, key, *block)` -> (m,) of a block of `validation`; what
-            `evaluate` gives.
-        validation: held-out arrays, as `data`.
-        optimiser: of optax, for a learning rate of one: what it gives is multiplied by the rate of
-            the step and added.
-        clip: largest norm of the gradient.
+        held: what `evaluate` scores; its `log_density` takes params, a key and a block of rows.
+        optimiser: of optax, clipping included, for a learning rate of one: what it gives is
+            multiplied by the rate of the step and added. None is `adam()`.
         redraw: gives the data anew for an epoch, or None to keep them.
         seed: of all that `loss` draws.
         x64: compute in double precision, whatever the process does elsewhere.
-        block: held-out rows at a time.
     """
 
     compiled = True
@@ -48,24 +48,19 @@ class JaxLearner:
         self,
         params: Any,
         loss: Loss,
-        data: Sequence[Any],
+        data: Data,
         *,
-        log_density: Callable[..., jax.Array] | None = None,
-        validation: Sequence[Any] = (),
+        held: HeldOut | None = None,
         optimiser: optax.GradientTransformation | None = None,
-        clip: float = 5.0,
-        redraw: Callable[[int], Sequence[Any] | None] | None = None,
+        redraw: Callable[[int], Data | None] | None = None,
         seed: int = 0,
         x64: bool = False,
-        block: int = 8192,
     ) -> None:
-        self.redraw, self.seed, self.x64, self.block = redraw, seed, x64, block
-        self.optimiser = optax.chain(
-            optax.clip_by_global_norm(clip),
-            optimiser or optax.chain(optax.scale_by_adam(), optax.scale(-1.0)),
-        )
+        self.redraw, self.seed, self.x64 = redraw, seed, x64
+        self.optimiser = optimiser or adam()
         with self._precision():
-            self.data, self.validation = arrays(data), arrays(validation)
+            self.data = arrays(data)
+            self.held = None if held is None else replace(held, data=arrays(held.data))
             params = jax.tree.map(jnp.asarray, params)
             key, _ = jax.random.split(jax.random.key(seed))
             self._state = {
@@ -80,8 +75,7 @@ class JaxLearner:
             params, slots, key, step = carry
             rows, rate = inputs
             key, draw = jax.random.split(key)
-            batch = [None if a is None else a[rows] for a in data]
-            value, grads = jax.value_and_grad(loss)(params, draw, batch, step)
+            value, grads = jax.value_and_grad(loss)(params, draw, take(data, rows), step)
             updates, slots = self.optimiser.update(grads, slots, params)
             params = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), params, updates)
             return (params, slots, key, step + 1), value
@@ -92,7 +86,7 @@ class JaxLearner:
         self._lerp = jax.jit(
             lambda a, w, d: jax.tree.map(lambda x, y: x + (1 - d).astype(x.dtype) * (y - x), a, w)
         )
-        self._density = None if log_density is None else jax.jit(log_density)
+        self._density = None if held is None else jax.jit(held.log_density)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         return jax.enable_x64(True) if self.x64 else contextlib.nullcontext()
@@ -104,20 +98,20 @@ class JaxLearner:
                 self.data = arrays(data)
 
     def run(self, batches: NDArray[np.int64], rates: NDArray[np.float64]) -> Array:
-        names = ("weight", "optimiser", "rng", "step")
         with self._precision():
             inputs = (jnp.asarray(batches, jnp.int32), jnp.asarray(rates))
-            carry = tuple(self._state[name] for name in names)
-            carry, losses = self._scan(carry, self.data, inputs)
-            self._state |= dict(zip(names, carry, strict=True))
+            carry, losses = self._scan(self._carry(), self.data, inputs)
+            self._state |= dict(zip(_CARRIED, carry, strict=True))
             return np.asarray(losses)
+
+    def _carry(self) -> tuple[Any, ...]:
+        return tuple(self._state[name] for name in _CARRIED)
 
     def probe(self, rows: NDArray[np.int64]) -> None:
         """One step forward and back that changes nothing: whether it fits in memory."""
         with self._precision():
             inputs = (jnp.asarray(rows[None], jnp.int32), jnp.zeros(1))
-            carry = tuple(self._state[name] for name in ("weight", "optimiser", "rng", "step"))
-            np.asarray(self._scan(carry, self.data, inputs)[1])  # waits for it
+            np.asarray(self._scan(self._carry(), self.data, inputs)[1])  # waits for it
 
     def average(self, decay: float) -> None:
         with self._precision():
@@ -127,15 +121,11 @@ class JaxLearner:
     def evaluate(self) -> Array:
         """Log density (m,) of each held-out row under the averaged weights; the same draws each
         time."""
-        if self._density is None:
-            raise ValueError("log_density is None; give it to evaluate on held-out rows.")
+        if self.held is None or self._density is None:
+            raise ValueError("there are no held-out rows to evaluate; give `held`.")
         with self._precision():
-            n = next(len(a) for a in self.validation if a is not None)
             key, parts = jax.random.key(self.seed), []
-            for start in range(0, n, self.block):
-                rows = [
-                    None if a is None else a[start : start + self.block] for a in self.validation
-                ]
+            for start, rows in self.held.blocks():
                 draw = jax.random.fold_in(key, start)
                 parts.append(np.asarray(self._density(self._state["average"], draw, *rows)))
         return np.concatenate(parts).astype(np.float64)
@@ -161,6 +151,17 @@ class JaxLearner:
             self._state = parts | {"rng": jax.random.wrap_key_data(parts["rng"])}
 
 
-def arrays(data: Sequence[Any]) -> list[Any]:
+def adam(clip: float = 5.0, weight_decay: float = 0.0) -> optax.GradientTransformation:
+    """Adam with decoupled weight decay, for a learning rate of one; gradients are scaled down to
+    the norm `clip`."""
+    return optax.chain(
+        optax.clip_by_global_norm(clip),
+        optax.scale_by_adam(),
+        optax.add_decayed_weights(weight_decay),
+        optax.scale(-1.0),
+    )
+
+
+def arrays(data: Data) -> list[Any]:
     """Each as an array on the device; None stays None."""
     return [None if a is None else jnp.asarray(a) for a in data]

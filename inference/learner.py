@@ -1,9 +1,9 @@
-"""What `gradient.train` trains, and what it returns."""
+"""What `gradient.train` trains, the rows that it is given, and what it returns."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,10 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Data = Sequence[Any]  # arrays or tensors (n, ...) with the same rows, or None in their place
+
+
+def n_rows(data: Data) -> int:
+    return next(len(a) for a in data if a is not None)
+
+
+def take(data: Data, rows: Any) -> list[Any]:
+    """The same rows of each array; None stays None."""
+    return [None if a is None else a[rows] for a in data]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out rows, and how they are scored.
+
+    Attributes:
+        log_density: gives the log density (m,) of each row of a block of `data`.
+        data: the rows, as those to train on.
+        block: rows scored at a time.
+    """
+
+    log_density: Callable[..., Any]
+    data: Data
+    block: int = 8192
+
+    def blocks(self) -> Iterator[tuple[int, list[Any]]]:
+        """The number of its first row, and the block."""
+        for start in range(0, n_rows(self.data), self.block):
+            yield start, take(self.data, slice(start, start + self.block))
 
 
 class Learner(Protocol):
-    """What is trained. `inference.svi` has two; a family may write its own."""
+    """What is trained: any loss over batches (`torch_learner`, `jax_learner`) or the ELBO of a pair
+    (`svi_pyro`, `svi_numpyro`)."""
 
     compiled: bool  # whether each number of steps in `run` is compiled for itself
 

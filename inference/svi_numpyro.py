@@ -1,95 +1,93 @@
-"""The NumPyro learner of `inference.svi`: parameters in `numpyro.param` sites."""
+"""Stochastic variational inference in NumPyro: the learner of `svi_pyro` on JAX.
+
+The loss of a step is, in nats a row, with the terms of the batch B's rows weighted by N / |B|,
+
+    L(theta, phi) = -1/N E_q [ log p_theta(x_B, z) - log q_phi(z) ].
+
+The weight N / |B| is the model's plate: `numpyro.plate("rows", n_total, subsample_size=|B|)`.
+Parameters are `numpyro.param` sites.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
+import numpy as np
 import optax
-from numpy.typing import NDArray
 from numpyro.infer import SVI, Trace_ELBO
 
 from .jax_learner import JaxLearner, arrays
-
-Array = NDArray[Any]
+from .learner import Data, HeldOut, n_rows, take
 
 
 class NumpyroLearner(JaxLearner):
-    """Gradient steps on the ELBO of a pair in NumPyro.
+    """Gradient steps on the ELBO of a pair in NumPyro, in double precision where any of the data
+    is, whatever the process does elsewhere.
 
     Args:
         model, guide: called with a batch of `data` and `n_total`; functions or autoguides.
         data: arrays (n, ...) with the same rows, or None in their place.
-        n_total: N, if it is not the number of rows.
-        log_density: `log_density(params, *block)` -> (m,) of a block of `validation`; what
-            `evaluate` gives. `params` are the values of the `numpyro.param` sites by name.
-        validation: held-out arrays, as `data`.
-        loss: an ELBO of `numpyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
-        optimiser: of optax, for a learning rate of one: what it gives is multiplied by the rate of
-            the step and added.
-        clip: largest norm of the gradient.
+        held: what `evaluate` scores; its `log_density` takes the values of the `numpyro.param`
+            sites by name and a block of rows.
+        elbo: an ELBO of `numpyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
+        optimiser: as for `JaxLearner`.
         redraw: gives the data anew for an epoch, or None to keep them.
         seed: of the guide's draws and the initial values.
-        x64: compute in double precision, whatever the process does elsewhere.
     """
 
     def __init__(
         self,
         model: Callable[..., Any],
         guide: Callable[..., Any],
-        data: Sequence[Any],
+        data: Data,
         *,
-        n_total: int | None = None,
-        log_density: Callable[..., jax.Array] | None = None,
-        validation: Sequence[Any] = (),
-        loss: Any = None,
+        held: HeldOut | None = None,
+        elbo: Any = None,
         optimiser: optax.GradientTransformation | None = None,
-        clip: float = 5.0,
-        redraw: Callable[[int], Sequence[Any] | None] | None = None,
+        redraw: Callable[[int], Data | None] | None = None,
         seed: int = 0,
-        x64: bool = False,
-        block: int = 8192,
     ) -> None:
-        self.model, self.guide = model, guide
-        self.n_total = next(len(a) for a in data if a is not None) if n_total is None else n_total
-        self.elbo = Trace_ELBO() if loss is None else loss
+        self.model, self.guide, self.n_total = model, guide, n_rows(data)
+        self.elbo = Trace_ELBO() if elbo is None else elbo
+        x64 = any(a.dtype == np.float64 for a in data if a is not None)
         with jax.enable_x64(True) if x64 else contextlib.nullcontext():
             _, start = jax.random.split(jax.random.key(seed))
             svi = SVI(model, guide, optax.identity(), self.elbo)
-            first = arrays([None if a is None else a[: min(2, len(a))] for a in data])
+            first = arrays(take(data, slice(2)))
             state = svi.init(start, *first, n_total=self.n_total)
             params = svi.optim.get_params(state.optim_state)
         self.constrain = svi.constrain_fn
+        if held is not None:
+            log_density = held.log_density
 
-        def density(params: Any, key: jax.Array, *rows: Any) -> jax.Array:
-            assert log_density is not None
-            return log_density(self.constrain(params), *rows)
+            def density(params: Any, key: jax.Array, *rows: Any) -> Any:
+                return log_density(self.constrain(params), *rows)
 
+            held = replace(held, log_density=density)
         super().__init__(
             params,
             self._loss,
             data,
-            log_density=None if log_density is None else density,
-            validation=validation,
+            held=held,
             optimiser=optimiser,
-            clip=clip,
             redraw=redraw,
             seed=seed,
             x64=x64,
-            block=block,
         )
 
     def _loss(self, params: Any, key: jax.Array, batch: list[Any], step: jax.Array) -> jax.Array:
-        of = self.constrain(params)
+        values = self.constrain(params)
         bound: jax.Array = self.elbo.loss(
-            key, of, self.model, self.guide, *batch, n_total=self.n_total
+            key, values, self.model, self.guide, *batch, n_total=self.n_total
         )
         return bound / self.n_total
 
     def params(self) -> dict[str, Any]:
         """Averaged values of the `numpyro.param` sites, as the model sees them."""
         with self._precision():
-            found: dict[str, Any] = self.constrain(self.averaged())
-            return found
+            values: dict[str, Any] = self.constrain(self.averaged())
+            return values

@@ -28,7 +28,7 @@ class TorchLearner:
     """Gradient steps on `loss(rows, step)`, in nats a row.
 
     Args:
-        parameters: name -> tensor to train.
+        parameters: name -> tensor to train, all on one device, where the learner's draws are made.
         loss: the mean loss of the rows numbered, at this step (counted from 0).
         modules: set to training mode in steps only.
         log_density: per-row (m,) log density of the held-out rows; what `evaluate` gives.
@@ -37,7 +37,6 @@ class TorchLearner:
         clip: largest norm of the gradient.
         redraw: called with the number of each epoch before its first step.
         seed: of all that `loss` draws.
-        device: where the parameters are.
     """
 
     compiled = False
@@ -53,29 +52,13 @@ class TorchLearner:
         clip: float = 5.0,
         redraw: Callable[[int], Any] | None = None,
         seed: int = 0,
-        device: torch.device | str = "cpu",
     ) -> None:
-        self.loss, self.modules, self.clip, self.redraw, self.seed = (
-            loss,
-            list(modules),
-            clip,
-            redraw,
-            seed,
-        )
-        self.log_density = log_density
+        self.loss, self.modules, self.clip = loss, list(modules), clip
+        self.redraw, self.seed, self.log_density = redraw, seed, log_density
         self.step = 0
-        self.device = torch.device(device)
+        self.device = next(iter(parameters.values())).device
         self._cuda = [self.device] if self.device.type == "cuda" else []
         self._rng = self._seeded(seed)
-        if parameters:
-            self.own(parameters, optimiser)
-
-    def own(
-        self,
-        parameters: Mapping[str, Tensor],
-        optimiser: Callable[[list[Tensor]], torch.optim.Optimizer] | None,
-    ) -> None:
-        """Take these parameters to train."""
         self.parameters = {name: p for name, p in parameters.items() if p.requires_grad}
         self._list = list(self.parameters.values())
         make = optimiser or (lambda ps: torch.optim.Adam(ps, fused=True))
@@ -177,7 +160,7 @@ class TorchLearner:
         """Log density (m,) of each held-out row under the averaged weights; the same draws each
         time."""
         if self.log_density is None:
-            raise ValueError("log_density is None; give it to evaluate on held-out rows.")
+            raise ValueError("there are no held-out rows to evaluate; give `log_density`.")
         saved = self._rng
         try:
             self._rng = self._seeded(self.seed)

@@ -118,7 +118,6 @@ class TorchAutoencoder:
             log_density=evaluate,
             optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
             seed=seed,
-            device=self.device,
         )
 
     def keep(self, learner: TorchLearner) -> None:

@@ -124,7 +124,6 @@ class TorchDebias:
             optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
             redraw=redraw,
             seed=seed,
-            device=self.device,
         )
         learner.table = np.arange(len(rows))
         learner.share = np.ones(0 if held is None else len(held[0]))

@@ -10,10 +10,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import paramax
 from numpy.typing import NDArray
 
+from ...inference.jax_learner import adam
+from ...inference.learner import HeldOut
 from ...inference.svi_numpyro import NumpyroLearner
 from .numpyro import build, guide, model
 
@@ -44,16 +45,12 @@ class JaxFlow:
             values: jax.Array = self._with(params["flow"]).log_prob(x, c)
             return values
 
-        adamw = optax.chain(
-            optax.scale_by_adam(), optax.add_decayed_weights(weight_decay), optax.scale(-1.0)
-        )
         return NumpyroLearner(
             partial(model, self.flow),
             guide,
             _single(rows),
-            log_density=log_density,
-            validation=_single(held)[:2] if held is not None else (),
-            optimiser=adamw,
+            held=None if held is None else HeldOut(log_density, _single(held)[:2]),
+            optimiser=adam(weight_decay=weight_decay),
             redraw=None if redraw is None else (lambda epoch: _single(redraw(epoch))),
             seed=seed,
         )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...inference.learner import HeldOut
 from ...inference.seeding import seeded
 from ...inference.svi_pyro import PyroLearner
 from .pyro import build, guide, model
@@ -40,9 +41,9 @@ class TorchFlow:
             partial(model, self.flow),
             guide,
             _tensors(rows),
-            module=self.flow,
-            log_density=lambda x, c=None: self.flow(c).log_prob(x),
-            validation=_tensors(held)[:2] if held is not None else (),
+            held=None
+            if held is None
+            else HeldOut(lambda x, c=None: self.flow(c).log_prob(x), _tensors(held)[:2]),
             optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
             redraw=anew,
             seed=seed,

@@ -71,12 +71,12 @@ def svi(
         records.append(record)
         report(record)
 
-    learner, params = _learner(rows, problem, start, backend, seed)
+    learner = _learner(rows, problem, start, backend, seed)
     loop = train(
         learner, n, settings, seed=seed, checkpoints=fit.checkpoints, deadline=fit.deadline
     )
     outcome = finish(loop, keep)
-    draws, stats = _draw(rows, problem, start, params(), seed, int(options["num_draws"]))
+    draws, stats = _draw(rows, problem, start, learner.params(), seed, int(options["num_draws"]))
     reasons = _converged(outcome.why, outcome.steps, [r.loss for r in records[1:]], n)
     return draws, stats, reasons + _k_hat(stats)
 
@@ -87,19 +87,18 @@ def _learner(
     start: Mapping[str, Array],
     backend: str,
     seed: int,
-) -> tuple[Any, Callable[[], Mapping[str, Any]]]:
-    """The learner, and what gives its averaged parameters."""
+) -> Any:
+    """The learner of the pair."""
     if backend == "numpyro":
-        from ...inference.svi import NumpyroLearner
+        from ...inference.svi_numpyro import NumpyroLearner
         from . import numpyro as pair
 
         model = partial(pair.model, **problem)
         guide = partial(pair.guide, start=_jax(start), **problem)
-        jax_learner = NumpyroLearner(model, guide, rows, seed=seed, x64=True)
-        return jax_learner, jax_learner.params
+        return NumpyroLearner(model, guide, rows, seed=seed)
     import torch
 
-    from ...inference.svi import PyroLearner
+    from ...inference.svi_pyro import PyroLearner
     from . import pyro as twin
 
     def tensors(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,15 +108,9 @@ def _learner(
 
     given, at = tensors(problem), tensors(start)
     data = [None if a is None else torch.tensor(a) for a in rows]
-    learner = PyroLearner(
+    return PyroLearner(
         partial(twin.model, **given), partial(twin.guide, start=at, **given), data, seed=seed
     )
-
-    def averaged() -> Mapping[str, Any]:
-        learner.keep_average()
-        return learner.constrained()
-
-    return learner, averaged
 
 
 def _jax(values: Mapping[str, Any]) -> dict[str, Any]:

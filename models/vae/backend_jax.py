@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...inference.jax_learner import JaxLearner
+from ...inference.jax_learner import JaxLearner, adam
+from ...inference.learner import HeldOut
 from . import objectives_jax as objectives
 from .nets_jax import Nets, initial
 from .nets_jax import unsupported as unsupported
@@ -100,12 +101,12 @@ class JaxVAE:
             nets.learnt,
             loss,
             data,
-            log_density=None if held is None else density,
-            validation=() if held is None else _taken(held)[:2],
-            clip=training.clip,
+            held=None
+            if held is None
+            else HeldOut(density, _taken(held)[:2], max(1, 4 * _BLOCK // samples)),
+            optimiser=adam(training.clip),
             redraw=again,
             seed=seed,
-            block=max(1, 4 * _BLOCK // samples),
         )
 
     def _fill(self, x: Any, key: Any) -> Any:

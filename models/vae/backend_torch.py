@@ -84,7 +84,6 @@ class TorchVAE:
             clip=training.clip,
             redraw=again,
             seed=seed,
-            device=self.device,
         )
 
     def _batches(self, rows: Rows) -> Batches:
