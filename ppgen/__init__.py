@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .models.registry import MODELS
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .analysis.audit import Audit as Audit
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from .analysis.loo import loo as loo
     from .analysis.reconstruction import reconstruction_error as reconstruction_error
     from .data.augment import Augment as Augment
+    from .data.column import Column as Column
     from .data.dataset import Dataset as Dataset
     from .data.dataset import as_dataset as as_dataset
     from .data.readers import read as read
-    from .data.schema import Column as Column
     from .data.schema import Schema as Schema
     from .data.sprites import sprites as sprites
     from .density import LogDensity as LogDensity
@@ -54,13 +55,11 @@ if TYPE_CHECKING:
     from .study import run_study as run_study
     from .verdict import Verdict as Verdict
 
-__version__ = "0.1.0"
-
 # Public name -> the module it stands in.
 _HOME = {
     "Audit": "analysis.audit",
     "Augment": "data.augment",
-    "Column": "data.schema",
+    "Column": "data.column",
     "Dataset": "data.dataset",
     "FitError": "errors",
     "InputError": "errors",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .data.schema import Column
+from .data.column import Column
 from .verdict import Reason
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppgen.data import Column, Dataset, as_dataset
-from ppgen.data.schema import DISCRETE
+from ppgen.data.column import DISCRETE
 from ppgen.density_estimator import DensityEstimator
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ import ppgen
 from ppgen.cli.outlying import fraction_below
 from ppgen.columns import collinear_reasons
 from ppgen.data import as_dataset
-from ppgen.data.schema import Column
+from ppgen.data.column import Column
 from ppgen.extremes import extreme_reasons
 
 DRAWN = {

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from ppgen.analysis.compare import Ranked, compare
+from ppgen.analysis.compare import compare
 from ppgen.analysis.finding import finding
 from ppgen.analysis.paired import Difference, Scored, decide, difference
+from ppgen.analysis.ranked import Ranked
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
 

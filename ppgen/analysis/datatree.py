@@ -37,13 +37,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from .. import __version__
 from ..checks import check_weights
 from ..conditioning import refuse_unused
 from ..data import Dataset
 from ..errors import InputError
 from ..estimator import Estimator
 from ..scoring import CELL_DRAWS
+from ..version import __version__
 from .codes import codes_of, made_rows
 from .tree import as_tree, coordinates, free, variables
 

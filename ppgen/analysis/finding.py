@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .limits import LEVEL
-
-if TYPE_CHECKING:
-    from .compare import Ranked
+from .ranked import Ranked
 
 _LEVEL = f" (level {LEVEL:.0%} for all models at once)"
 

@@ -4,8 +4,10 @@ from .builtin import BUILTIN as BUILTIN
 from .builtin import load_builtin as load_builtin
 from .codec import Codec as Codec
 from .codec import Encoded as Encoded
+from .column import Column as Column
 from .dataset import Dataset as Dataset
 from .dataset import as_dataset as as_dataset
+from .dataset import split as split
 from .hashing import row_hashes as row_hashes
 from .image_codec import ImageCodec as ImageCodec
 from .infer import infer_schema as infer_schema
@@ -13,8 +15,5 @@ from .memory_limit import memory_budget as memory_budget
 from .pixels import Pixels as Pixels
 from .readers import read as read
 from .rebuild import rebuild as rebuild
-from .schema import Column as Column
 from .schema import Schema as Schema
-from .splits import split as split
-from .splits import split_rows as split_rows
 from .toys import TOYS as TOYS

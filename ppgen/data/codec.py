@@ -30,12 +30,13 @@ from numpy.typing import NDArray
 
 from ..density import Measure
 from ..errors import InputError
+from .column import DISCRETE, MASS, Column, Scalar
 from .dataset import Dataset
 from .encoded import Encoded as Encoded
 from .grain import Grain
 from .levels import level_codes, levels_at
 from .linear import encode_linear
-from .schema import DISCRETE, MASS, Column, Scalar, Schema
+from .schema import Schema
 from .schema_matching import check_support, match, outside_support
 from .values import in_double, is_gap
 from .warp import Warp

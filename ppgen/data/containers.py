@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from . import labels
-from .schema import Scalar, Schema
+from .column import Scalar
+from .schema import Schema
 from .stacking import as_images, stack_images
 from .values import COMPLEX, settle
 

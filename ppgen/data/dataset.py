@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .column import CONTINUOUS
 from .containers import read_table
+from .contents import Contents, RowIndex
 from .grouping import grouped
 from .hashing import fingerprint
 from .infer import infer_schema
@@ -20,100 +22,22 @@ from .mapped import take_rows
 from .override import tied
 from .pixels import Pixels
 from .rebuild import as_given, fill, rebuild
-from .schema import CONTINUOUS, Schema
+from .schema import Schema
 from .schema_matching import check_support, complete, match
 from .splits import TOGETHER, split_units
-from .stacking import Layout, in_layout, layout_of
+from .stacking import in_layout, layout_of
 from .units import unit_hashes, units_of
 from .values import is_gap
 
-Rows = NDArray[Any] | slice
 PARTS = ("train", "valid", "test")
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """A table, images or sequences.
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Contents):
+    """A table, images or sequences; `Contents` has the attributes.
 
-    Made by `ppgen.read` and `as_dataset`. Values are kept as floats with NaN where missing (truth
-    values as 0 and 1), or as text in object arrays with None where missing.
-
-    Attributes:
-        schema: what the columns are.
-        columns: name -> (n,) values; empty for images and sequences.
-        like: the container they came in, such as "numpy:float32" or "pandas".
-        array: (n, d), the table as the one float array it came as, else None.
-        images: (n, channels, height, width), else None.
-        sequences: one float array (t,) or (t, channels) a row, else ().
-        rates: samples per second of each sequence.
-        target: labels that came with the rows and are no column, one a row, or None.
-        parts: rows of the train, valid and test parts that the source itself has, or None.
-        split_seed: the seed that splits the rows otherwise.
-        groups: (n,) labels of what each row belongs to, numbers or texts, or None; see `grouped`.
-        stored: name -> how the container stored the column, in the order of the container.
-        native: the container itself, where there was one, and
-        native_rows: the rows of it that these are; None for all.
+    Made by `ppgen.read` and `as_dataset`.
     """
-
-    schema: Schema
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    like: str = "pandas"
-    array: NDArray[Any] | None = None
-    images: NDArray[Any] | None = None
-    sequences: tuple[NDArray[Any], ...] = ()
-    rates: tuple[int, ...] = ()
-    target: Any = None
-    parts: tuple[Rows, Rows, Rows] | None = None
-    split_seed: int = 0
-    groups: NDArray[Any] | None = None
-    stored: Mapping[str, str] = field(default_factory=dict, repr=False)
-    native: Any = field(default=None, repr=False)
-    native_rows: NDArray[np.intp] | None = field(default=None, repr=False)
-
-    def __len__(self) -> int:
-        if self.images is not None:
-            return len(self.images)
-        if self.schema.sequence:
-            return len(self.sequences)
-        return len(next(iter(self.columns.values()), ()))
-
-    def __repr__(self) -> str:
-        what = f"{len(self.schema.columns)} columns" if self.schema.columns else str(self.schema)
-        return f"Dataset({len(self)} rows, {what})"
-
-    def take(self, rows: Rows) -> Dataset:
-        """Some rows, by slice, numbers or mask; the schema stays as it is.
-
-        Many images of a mapped file are copied to a temporary file, not to memory (see `mapped`).
-
-        Raises:
-            InputError: if no row is left.
-        """
-        numbers = np.arange(len(self))[rows]
-        if not len(numbers):
-            raise InputError("no rows are left; a data set has at least one. Take more rows.")
-        if self.array is None:
-            array = None
-            columns = {name: values[rows] for name, values in self.columns.items()}
-        else:
-            array = self.array[rows]
-            columns = dict(zip(self.columns, array.T, strict=True))
-        images = self.images
-        if images is not None:
-            images = images[rows] if isinstance(rows, slice) else take_rows(images, numbers)
-        kept = None if self.native is None else _compose(self.native_rows, numbers)
-        return replace(
-            self,
-            columns=columns,
-            array=array,
-            images=images,
-            sequences=tuple(self.sequences[i] for i in numbers) if self.sequences else (),
-            rates=tuple(self.rates[i] for i in numbers) if self.rates else (),
-            target=None if self.target is None else self.target[rows],
-            parts=None,
-            groups=None if self.groups is None else self.groups[rows],
-            native_rows=kept,
-        )
 
     @property
     def train(self) -> Dataset:
@@ -131,7 +55,7 @@ class Dataset:
         return self._part("test")
 
     @cached_property
-    def _parts(self) -> Sequence[Rows]:
+    def _parts(self) -> Sequence[RowIndex]:
         if self.parts is not None:
             return self.parts
         return split_units(self, (0.8, 0.1, 0.1), self.split_seed)
@@ -199,19 +123,6 @@ class Dataset:
             return in_layout(self.images, self.layout)
         return list(self.sequences) if self.schema.sequence else self.rebuild(self.columns)
 
-    @property
-    def index(self) -> Any:
-        """The labels of the rows, where they came in a pandas frame; else None."""
-        index = getattr(self.native, "index", None) if self.like == "pandas" else None
-        return index if index is None or self.native_rows is None else index[self.native_rows]
-
-    @property
-    def layout(self) -> Layout:
-        """How the images came: "chw", "hwc" or "hw"."""
-        if isinstance(self.native, np.ndarray) and self.native.ndim > 2:
-            return layout_of(self.native.shape)
-        return self.schema.layout
-
     def rebuild(self, columns: Mapping[str, NDArray[Any]]) -> Any:
         """Other rows of these columns, in the same kind of container."""
         return rebuild(columns, self.schema, self.like)
@@ -237,7 +148,7 @@ class Dataset:
         }
         if self.native is None or not self.stored:
             return self.rebuild({**self.columns, **whole})
-        return fill(self, whole)
+        return fill(self, self.to_native(), whole)
 
     def override(self, kinds: Mapping[Any, str | Mapping[str, Any]]) -> Dataset:
         """The same rows with other kinds for some columns; see `Schema.override`.
@@ -338,5 +249,32 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
     return data if schema is None else match(data, schema, estimator)
 
 
-def _compose(rows: NDArray[np.intp] | None, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
-    return numbers if rows is None else rows[numbers]
+def split(
+    data: Any,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    *,
+    groups: Any = None,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Row numbers of the train, valid and test parts, each ascending.
+
+    Args:
+        data: a `Dataset`, or what `as_dataset` takes.
+        fractions: the shares of the parts, which sum to 1.
+        seed: another seed gives another split.
+        groups: a column's name or (n,) labels: rows of one label stay together. See
+            `Dataset.grouped`.
+
+    Raises:
+        InputError: if the fractions are no shares, or a part comes out empty.
+    """
+    rows = as_dataset(data)
+    rows = rows if groups is None else rows.grouped(groups)
+    train, valid, test = split_units(rows, fractions, seed)
+    if not (len(train) and len(valid) and len(test)):
+        raise InputError(
+            f"{len(train) + len(valid) + len(test)} rows are too few to split into "
+            f"{' / '.join(f'{f:g}' for f in fractions)}: a part comes out empty ({TOGETHER}). "
+            "Give more rows."
+        )
+    return train, valid, test

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .column import Column
 from .rounding import precision_of
-from .schema import Column
 
 Floats = NDArray[np.float64]
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .contents import Contents, Held
 from .values import is_gap, settle
 
-if TYPE_CHECKING:
-    from .dataset import Dataset
 
-
-def grouped(data: Dataset, by: Any) -> Dataset:
+def grouped(data: Held, by: Any) -> Held:
     """The rows with labels of their groups; see `Dataset.grouped`."""
     if np.ndim(by) == 0 or (isinstance(by, tuple) and by in [c.label for c in data.schema.columns]):
         return _checked(_by_column(data, by))
@@ -31,7 +29,7 @@ def grouped(data: Dataset, by: Any) -> Dataset:
     return _checked(replace(data, groups=settle("groups", labels)[0]))
 
 
-def _by_column(data: Dataset, name: Any) -> Dataset:
+def _by_column(data: Held, name: Any) -> Held:
     if not data.schema.columns:
         raise InputError(
             f"groups is {name!r}, a column's name, and the data are {data.schema}; give one label "
@@ -60,7 +58,7 @@ def _by_column(data: Dataset, name: Any) -> Dataset:
     )
 
 
-def _without(data: Dataset, name: str, at: list[int]) -> Any:
+def _without(data: Contents, name: str, at: list[int]) -> Any:
     """The container without a column, which is the others `at` these places of the schema."""
     if data.native is None or isinstance(data.native, np.ndarray):
         return None if data.native is None else data.native[:, at]
@@ -73,7 +71,7 @@ def _without(data: Dataset, name: str, at: list[int]) -> Any:
     return nw.from_native(data.native)[:, left].to_native()
 
 
-def _checked(data: Dataset) -> Dataset:
+def _checked(data: Held) -> Held:
     if data.parts is None or data.groups is None:
         return data
     known = np.flatnonzero(~is_gap(data.groups))

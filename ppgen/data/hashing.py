@@ -10,15 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .contents import Contents
 from .values import is_gap
-
-if TYPE_CHECKING:
-    from .dataset import Dataset
 
 Hashes = NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -38,7 +36,7 @@ def mix(bits: Hashes) -> Hashes:
     return bits ^ (bits >> np.uint64(31))
 
 
-def row_hashes(data: Dataset, seed: int = 0) -> Hashes:
+def row_hashes(data: Contents, seed: int = 0) -> Hashes:
     """(n,) 64-bit hashes of what the rows say; 0.0 and -0.0 say the same, and so do all NaN.
 
     An image is what its values are, whatever type they are stored in.
@@ -81,7 +79,7 @@ def whole_numbers(images: NDArray[Any]) -> bool:
     return bool((some == np.rint(some)).all())
 
 
-def fingerprint(data: Dataset) -> str:
+def fingerprint(data: Contents) -> str:
     """SHA-256 of the schema, the contents and the groups, in hexadecimal; float32 and float64
     alike."""
     digest = hashlib.sha256(json.dumps(data.schema.to_json(), sort_keys=True).encode())
@@ -103,7 +101,7 @@ def fingerprint(data: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _table_totals(data: Dataset) -> Hashes:
+def _table_totals(data: Contents) -> Hashes:
     names = list(data.columns)
     salts = mix(np.arange(len(names), dtype=np.uint64))
     totals = np.zeros(len(data), dtype=np.uint64)
@@ -159,7 +157,7 @@ def _packed(block: NDArray[Any], dtype: np.dtype[Any]) -> Hashes:
     return padded.view(np.uint64)
 
 
-def _stack(data: Dataset, numbers: list[NDArray[Any]], rows: slice) -> NDArray[Any]:
+def _stack(data: Contents, numbers: list[NDArray[Any]], rows: slice) -> NDArray[Any]:
     if data.array is not None:
         return data.array[rows]
     return np.column_stack([values[rows] for values in numbers])

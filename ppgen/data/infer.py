@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .column import Column, Kind, Scalar
 from .rounding import find_ties
-from .schema import Column, Kind, Scalar, Schema
+from .schema import Schema
 from .values import check_finite, is_gap
 
 _MOST_ORDINAL = 10  # distinct whole numbers that are still levels

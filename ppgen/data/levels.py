@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .schema import Column, Scalar
+from .column import Column, Scalar
 
 
 def level_codes(column: Column, values: NDArray[Any]) -> NDArray[np.int32]:

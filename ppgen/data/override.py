@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
+from .column import CONTINUOUS, DISCRETE, Column
 from .rounding import find_ties, grid_step
-from .schema import CONTINUOUS, DISCRETE, Column
 from .values import in_double
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import labels
-from .schema import Column, Schema
+from .column import Column
+from .contents import Contents
+from .schema import Schema
 from .values import is_gap
-
-if TYPE_CHECKING:
-    from .dataset import Dataset
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -45,7 +44,7 @@ def rebuild(
     return narwhals_frame(columns, schema, kind)
 
 
-def as_given(data: Dataset) -> Schema:
+def as_given(data: Contents) -> Schema:
     """The columns of rows in the order of their container, with its labels and types.
 
     Gaps force whole numbers into floats and truth values into objects: such a column is of the
@@ -62,13 +61,12 @@ def as_given(data: Dataset) -> Schema:
     return replace(data.schema, columns=tuple(columns))
 
 
-def fill(data: Dataset, columns: Columns) -> Any:
-    """Rows in their own container, some columns replaced by others, which have no gaps there.
+def fill(data: Contents, rows: Any, columns: Columns) -> Any:
+    """The container `rows` of these data with some columns replaced by others, which have no gaps.
 
     All other columns, and all that a container holds besides, stay as they are.
     """
     kind, _, _ = data.like.partition(":")
-    rows = data.to_native()
     if kind == "numpy":
         out = np.array(rows)
         for j, column in enumerate(data.schema.columns):

@@ -5,24 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
+from .column import DISCRETE, Column
+from .contents import Contents, Held
 from .infer import levels_of
 from .levels import level_codes, match_levels
-from .schema import DISCRETE, Column, Schema
+from .schema import Schema
 from .values import check_finite, in_double, is_gap, to_numbers
-
-if TYPE_CHECKING:
-    from .dataset import Dataset
 
 Columns = Mapping[str, NDArray[Any]]
 
 
-def match(data: Dataset, schema: Schema, estimator: str = "the fit") -> Dataset:
+def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
     """The rows under a fitted schema: frames matched by name, arrays by position.
 
     Raises:
@@ -176,7 +175,7 @@ def is_one_image(shape: tuple[int, ...], image: tuple[int, int, int]) -> bool:
     return tuple(shape) in [image, (height, width, channels), *grey]
 
 
-def _one_image(data: Dataset, schema: Schema, estimator: str) -> str:
+def _one_image(data: Contents, schema: Schema, estimator: str) -> str:
     """What to say where what was given is one image, not several; else ""."""
     image, array = schema.image_shape, data.native
     if image is None or not isinstance(array, np.ndarray) or data.native_rows is not None:
@@ -190,7 +189,7 @@ def _one_image(data: Dataset, schema: Schema, estimator: str) -> str:
     )
 
 
-def _features(data: Dataset, schema: Schema) -> str:
+def _features(data: Contents, schema: Schema) -> str:
     d, image = len(data.columns), schema.image_shape
     if image is None or not d:
         return ""

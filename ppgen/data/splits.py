@@ -9,58 +9,19 @@ the rows plays no part.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .contents import Contents
 from .units import unit_hashes
-
-if TYPE_CHECKING:
-    from .dataset import Dataset
 
 Indices = NDArray[np.intp]
 TOGETHER = "copies and rows of a group stay together"
 
 
-def split(
-    data: Any,
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
-    seed: int = 0,
-    *,
-    groups: Any = None,
-) -> tuple[Indices, Indices, Indices]:
-    """Row numbers of the train, valid and test parts, each ascending.
-
-    Args:
-        data: a `Dataset`, or what `as_dataset` takes.
-        fractions: the shares of the parts, which sum to 1.
-        seed: another seed gives another split.
-        groups: a column's name or (n,) labels: rows of one label stay together. See
-            `Dataset.grouped`.
-
-    Raises:
-        InputError: if the fractions are no shares, or a part comes out empty.
-    """
-    from .dataset import as_dataset
-
-    rows = as_dataset(data)
-    rows = rows if groups is None else rows.grouped(groups)
-    train, valid, test = split_units(rows, fractions, seed)
-    if not (len(train) and len(valid) and len(test)):
-        raise InputError(
-            f"{len(train) + len(valid) + len(test)} rows are too few to split into "
-            f"{' / '.join(f'{f:g}' for f in fractions)}: a part comes out empty ({TOGETHER}). "
-            "Give more rows."
-        )
-    return train, valid, test
-
-
-split_rows = split
-
-
-def split_units(data: Dataset, fractions: Sequence[float], seed: int) -> list[Indices]:
+def split_units(data: Contents, fractions: Sequence[float], seed: int) -> list[Indices]:
     """Row numbers of any number of parts, some of which may come out empty."""
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
         raise InputError(

@@ -23,17 +23,15 @@ sequences are copies.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .column import CONTINUOUS, Column
+from .contents import Contents
 from .hashing import Hashes, label_hashes, mix, occurrence, row_hashes, whole_numbers
-from .schema import CONTINUOUS, Column
 from .values import is_gap
-
-if TYPE_CHECKING:
-    from .dataset import Dataset
 
 Mask = NDArray[np.bool_]
 _TIED = 0.05  # share of ties that accidents explain
@@ -42,7 +40,7 @@ _TIMES = 4  # rows to a value, on average, that copying explains
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def unit_hashes(data: Dataset, seed: int = 0) -> Hashes:
+def unit_hashes(data: Contents, seed: int = 0) -> Hashes:
     """(n,) a hash of each row's unit: rows that are one draw have the same.
 
     Equal rows that are no copies are told apart by how many stand before them, so that the hashes,
@@ -64,7 +62,7 @@ def units_of(hashes: Hashes) -> NDArray[np.int64]:
     return np.unique(hashes, return_inverse=True)[1].astype(np.int64)
 
 
-def _copied(data: Dataset, first: NDArray[np.intp], of_row: NDArray[np.intp]) -> Mask:
+def _copied(data: Contents, first: NDArray[np.intp], of_row: NDArray[np.intp]) -> Mask:
     """(n,) whether the equals of each row, if it has any, are its copies.
 
     Args:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .atoms import Atoms
 from .bijections import Bijection, Floats, Identity, Log, Logit
-from .schema import DISCRETE, MASS, Column
+from .column import DISCRETE, MASS, Column
 from .schema_matching import outside_support
 
 INSIDE = (

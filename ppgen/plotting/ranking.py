@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..analysis.compare import Comparison, Ranked
+from ..analysis.compare import Comparison
+from ..analysis.ranked import Ranked
 from .axis import plain_numbers, shortened
 from .style import ACCENT, INK, MUTED, RULE, figure, styled
 

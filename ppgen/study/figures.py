@@ -18,6 +18,7 @@ from ..plotting.curves import training_curves
 from ..plotting.images import image_rows
 from ..plotting.ranking import plot_ranking
 from .cell_results import CellResult
+from .drawn import Drawn
 from .latent_figures import Arrays, LatentFigures, draw_latents, limits_of
 from .run_cell import SAMPLES, parts, read_looks, read_samples
 from .store import Store
@@ -29,15 +30,6 @@ if TYPE_CHECKING:
 _MANY_POINTS = 3
 _MAX_MARGINALS = 12
 _MANY_IMAGES = 24
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure of the report: its markup, what it shows, and the words under it."""
-
-    svg: str
-    title: str
-    caption: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,14 @@ from ..plotting import latents as plots
 from ..plotting.images import shown_limits
 from ..plotting.khat import khat_histogram
 from .cell_results import CellResult
+from .drawn import Drawn, Keep
 from .latents import REACH, STEPS, THRESHOLD
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from .figures import Drawn
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _LOOKED_AT = 2000  # images whose values say what is white
 _WALKED = "one latent changed, by standard deviations of the codes"
 _MANIFOLD = 2.9  # inches: as high as the map beside it
-
-
-class Keep(Protocol):
-    """Keeps a figure as a PNG file and gives its markup."""
-
-    def __call__(self, what: str, made: Figure, title: str, caption: str = "") -> Drawn: ...
 
 
 @dataclass(frozen=True)

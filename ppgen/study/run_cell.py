@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..analysis.quality import MAX_ROWS, Score, sample_quality
 from ..artifact import versions
-from ..data import Dataset, as_dataset, split_rows
+from ..data import Dataset, as_dataset, split
 from ..density_estimator import DensityEstimator
 from ..errors import InputError
 from ..models import registry
@@ -96,7 +96,7 @@ def _processor() -> str:
 def parts(data: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Rows fitted to, for early stopping, held out: of a seed, or as the source has them."""
     if data.parts is None:
-        return split_rows(data, seed=seed)
+        return split(data, seed=seed)
     numbers = np.arange(len(data))
     train, valid, test = (numbers[rows] for rows in data.parts)
     return train, valid, test

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..analysis.compare import Comparison, Ranked
+from ..analysis.compare import Comparison
 from ..analysis.quality import Score
+from ..analysis.ranked import Ranked
 from ..verdict import Verdict
 from .cell_results import CellResult
 from .rendering import aligned, columns_of, rendered

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Dataset, as_dataset
-from ...data.schema import CONTINUOUS, DISCRETE
+from ...data.column import CONTINUOUS, DISCRETE
 from ...data.values import is_gap
 from ...errors import InputError
 from .agreement import Features, same_means

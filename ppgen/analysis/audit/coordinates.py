@@ -26,7 +26,8 @@ from scipy.special import expit, log_expit
 from scipy.stats import t
 
 from ...data import Codec, Dataset, as_dataset
-from ...data.schema import CONTINUOUS, DISCRETE, Column, Schema
+from ...data.column import CONTINUOUS, DISCRETE, Column
+from ...data.schema import Schema
 
 if TYPE_CHECKING:
     from ...density_estimator import DensityEstimator

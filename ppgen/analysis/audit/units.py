@@ -19,7 +19,8 @@ import numpy as np
 from sklearn.base import clone
 
 from ...data import Dataset, as_dataset
-from ...data.schema import Column, Schema
+from ...data.column import Column
+from ...data.schema import Schema
 from .findings import Check, measured, unchecked
 
 if TYPE_CHECKING:

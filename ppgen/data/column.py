@@ -1,0 +1,120 @@
+"""One column of a table: what its values are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from ..errors import InputError, did_you_mean
+from . import labels
+
+Kind = Literal[
+    "real",
+    "positive",
+    "interval",
+    "circular",
+    "count",
+    "ordinal",
+    "categorical",
+    "binary",
+    "constant",
+    "empty",
+]
+Scalar = str | float | int | bool
+
+CONTINUOUS = ("real", "positive", "interval", "circular", "count")
+DISCRETE = ("ordinal", "categorical", "binary")
+KINDS = (*CONTINUOUS, *DISCRETE, "constant", "empty")
+MASS = ("count", *DISCRETE)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: its name; "x0", "x1", ... for a plain array.
+        kind: what its values are.
+        missing: whether values are missing.
+        lower, upper: the bounds of an interval column.
+        period: the period of a circular column, such as 360.
+        levels: the values of a discrete column in order, or the one value of a constant column.
+        width: the rounding step of a continuous column whose values are tied on a grid.
+        atoms: values of a continuous column that have a mass each: bounds that occur in the data,
+            and what the user says.
+        note: what is peculiar about it, such as a value that many rows share.
+        dtype: how the container stored it, so that samples can be stored likewise.
+        written: what the container calls it, where that is not the name (see `labels`).
+    """
+
+    name: str
+    kind: Kind = "real"
+    missing: bool = False
+    lower: float | None = None
+    upper: float | None = None
+    period: float | None = None
+    levels: tuple[Scalar, ...] = ()
+    width: float | None = None
+    atoms: tuple[float, ...] = ()
+    note: str = ""
+    dtype: str = "float64"
+    written: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(
+                f"column {self.name!r} has kind {self.kind!r}; expected one of {', '.join(KINDS)}."
+                + did_you_mean(str(self.kind), KINDS)
+            )
+
+    @property
+    def label(self) -> Any:
+        """What the container calls it: its name, or a number, a date, a tuple, None."""
+        return labels.read(self.written, self.name)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values are kept as floats (truth values are, as 0 and 1)."""
+        return not any(isinstance(level, str) for level in self.levels)
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The finite ends of the range that its kind has."""
+        if self.kind == "positive":
+            return (0.0,)
+        if self.kind != "interval" or self.lower is None or self.upper is None:
+            return ()
+        return self.lower, self.upper
+
+    def to_json(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        body = asdict(self)
+        keep = {f.name: body[f.name] for f in fields(self) if body[f.name] != f.default}
+        keep |= {f: list(keep[f]) for f in ("levels", "atoms") if f in keep}
+        return {"name": self.name, "kind": self.kind, **keep}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Column:
+        """The column that `to_json` wrote."""
+        return cls(**{**body, **{f: tuple(body.get(f, ())) for f in ("levels", "atoms")}})
+
+    def __str__(self) -> str:
+        parts = []
+        if self.kind == "interval":
+            parts.append(f"[{self.lower:g}, {self.upper:g}]")
+        if self.kind == "circular":
+            parts.append(f"period {self.period:g}")
+        if self.levels:
+            shown = [str(level) for level in self.levels[:5]]
+            more = [f"... {len(self.levels)} levels"] if len(self.levels) > 5 else []
+            parts.append(", ".join(shown + more))
+        if self.width is not None:
+            parts.append(f"rounded to {self.width:g}")
+        if self.atoms:
+            parts.append(f"a mass at {' and '.join(f'{a:g}' for a in self.atoms)}")
+        if self.missing:
+            parts.append("gaps")
+        if self.note:
+            parts.append(self.note)
+        return "; ".join(parts)
