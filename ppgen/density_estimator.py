@@ -30,6 +30,7 @@ from .errors import InputError
 from .estimator import Estimator
 from .fitting import Fit
 from .goodness_of_fit import goodness_reasons
+from .rows import Rows
 from .scoring import score_rows
 from .verdict import Reason
 
@@ -55,9 +56,7 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
     ) -> Encoded:
         """n encoded rows; `given` is one row with NaN and -1 where it is free."""
 
-    def _refitted(
-        self, data: Encoded, weights: NDArray[np.float64] | None, fit: Fit
-    ) -> Self | None:
+    def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
         """The same model fitted cheaply to these rows, fewer than those of the fit, which is left
         as it is; None where that is not cheap. The verdict judges it by the rows left out."""
         return None
@@ -134,17 +133,10 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
 
     # Shared plumbing
 
-    def _goodness(
-        self,
-        data: Encoded,
-        weights: NDArray[np.float64] | None,
-        context: NDArray[np.float64] | None,
-        fit: Fit,
-        reasons: Iterable[Reason],
-    ) -> list[Reason]:
+    def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:
         if any(reason.status == "failed" for reason in reasons):
             return []
-        return goodness_reasons(self, data, weights, context, fit)
+        return goodness_reasons(self, rows, fit)
 
     def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
         return score_rows(self, data, y)
@@ -175,7 +167,7 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
         rng = np.random.default_rng(
             seed_of(self.random_state if random_state is None else random_state)
         )
-        fixed = None if given is None else self._given(given)
+        fixed = None if given is None else self._fixed(given)
         refuse_unused(self, y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
         rows = self._sample(int(n), rng, fixed, context)
@@ -190,7 +182,7 @@ class DensityEstimator(DensityMixin, Estimator):  # type: ignore[misc]
             rows = rows.put(beyond, self._sample(len(beyond), rng, fixed, of))
         return rows
 
-    def _given(self, given: Mapping[str, Any]) -> Encoded:
+    def _fixed(self, given: Mapping[str, Any]) -> Encoded:
         """One encoded row that holds the given values, NaN and -1 elsewhere."""
         if not self.capabilities.conditions:
             raise InputError(

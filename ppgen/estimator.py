@@ -37,6 +37,7 @@ from .errors import FitError, InputError
 from .fitting import Fit
 from .progress import Clock, duration
 from .progress_bar import progress_bar
+from .rows import Rows
 from .saving import save_fit
 from .settings import Settings
 from .verdict import Reason, Verdict
@@ -65,6 +66,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
     capabilities: ClassVar[Capabilities]
     settings: ClassVar[Settings] = Settings()
     random_state: Any
+    context_: Context | None
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -75,14 +77,28 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
     # --------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _fit(
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
+        """Set the fitted attributes; return what was found."""
+
+    def _given(
         self,
         data: Encoded,
-        weights: NDArray[np.float64] | None,
-        context: NDArray[np.float64] | None,
-        fit: Fit,
-    ) -> Iterable[Reason]:
-        """Set the fitted attributes; return what was found."""
+        y: Any,
+        weights: NDArray[np.float64] | None = None,
+        *,
+        held_out: bool = False,
+    ) -> Rows:
+        """The rows that `_fit` sees of what `fit` was given: `y` is what a conditional fit
+        conditions on. Of held-out rows it is read as that of the fit was."""
+        if not held_out and self._conditions_on(y):
+            self.context_ = Context.fit(y, len(data), weights)
+        if self.context_ is None:
+            return Rows(data, weights)
+        if y is None:
+            raise InputError(
+                "validation has no y, but the fit is conditional; give validation=(rows, y)."
+            )
+        return Rows(data, weights, self.context_.encode(y, len(data)))
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -143,36 +159,36 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.container_: str = data.like
         self.codec_: Codec | ImageCodec = self._fit_codec(data, weights)
         self.data_fingerprint_: str = data.fingerprint()
-        self.context_: Context | None = None
-        context = None
-        if self._conditions_on(y):
-            self.context_ = Context.fit(y, len(data), weights)
-            context = self.context_.encode(y)
+        self.context_ = None
         with progress_bar(self.name, clock, show=progress) as show:
             told = Fit(seed=seed, schema=self.schema_, clock=clock, progress=show)
             if seconds is not None and self.capabilities.density is not None:
                 told.judging = min(_JUDGING, seconds / 10)
             told.units = cache(lambda: unit_hashes(data, seed))
-            encoded = self._encode(data, draw=0, seed=seed, apart=True)
+            rows = self._given(self._encode(data, draw=0, seed=seed, apart=True), y, weights)
             if self.codec_.dequantised:
                 told.redraw = lambda epoch: self._encode(data, draw=epoch, seed=seed, apart=True)
             if validation is not None:
-                told.validation, told.validation_context = self._validation(validation)
-                held_rows = validation[0] if isinstance(validation, tuple) else validation
-                told.validation_units = lambda: unit_hashes(self._dataset(held_rows, reset=False))
+                pair = validation if isinstance(validation, tuple) else (validation, None)
+                held_out = self._dataset(pair[0], reset=False)
+                told.validation = self._given(
+                    self._encode(held_out, draw=0), pair[1], held_out=True
+                )
+                told.validation_units = lambda: unit_hashes(held_out)
             if checkpoint_dir is not None:
-                held = told.validation
-                of: list[NDArray[Any] | None] = [weights, context, told.validation_context]
-                of += [] if held is None else [held.x, held.codes]
+                of = [weights, rows.context, rows.labels]
+                if told.validation is not None:
+                    held = told.validation
+                    of += [held.data.x, held.data.codes, held.context, held.labels]
                 told.checkpoints = Checkpoints(
                     checkpoint_dir, self._fingerprint(seed, seconds, *map(digest, of))
                 )
             self.posterior_: dict[str, NDArray[Any]] | None = None
-            reasons = list(self._fit(encoded, weights, context, told))
+            reasons = list(self._fit(rows, told))
             if self.capabilities.density is not None:
-                of_columns = column_reasons(self.schema_, data, self.codec_, encoded, weights)
+                of_columns = column_reasons(self.schema_, data, self.codec_, rows.data, weights)
                 reasons = [*of_columns, *reasons]
-                reasons += self._goodness(encoded, weights, context, told, reasons)
+                reasons += self._goodness(rows, told, reasons)
             reasons += unused_reasons(
                 self._uses(),
                 type(self).__name__,
@@ -189,14 +205,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
             raise FitError(str(self.verdict_))
         return self
 
-    def _goodness(
-        self,
-        data: Encoded,
-        weights: NDArray[np.float64] | None,
-        context: NDArray[np.float64] | None,
-        fit: Fit,
-        reasons: Iterable[Reason],
-    ) -> list[Reason]:
+    def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:
         """What held-out rows say of the fit; nothing where there is no density or no fit."""
         return []
 
@@ -305,18 +314,6 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
         if isinstance(self.codec_, ImageCodec):
             return in_layout(self.codec_.decode(encoded), data.layout)
         return data.replaced(self.codec_.decode(encoded))
-
-    def _validation(self, validation: Any) -> tuple[Encoded, NDArray[np.float64] | None]:
-        rows, y = validation if isinstance(validation, tuple) else (validation, None)
-        data = self._dataset(rows, reset=False)
-        context = None
-        if self.context_ is not None:
-            if y is None:
-                raise InputError(
-                    "validation has no y, but the fit is conditional; give validation=(rows, y)."
-                )
-            context = self.context_.encode(y, len(data))
-        return self._encode(data, draw=0), context
 
     def _fingerprint(self, *of: Any) -> str:
         """What a checkpoint belongs to: the family, its settings, the rows, and `of`."""

@@ -13,6 +13,7 @@ from .checkpoint import Checkpoints
 from .data.codec import Encoded
 from .data.schema import Schema
 from .progress import Clock, Progress
+from .rows import Rows
 
 
 @dataclass
@@ -23,8 +24,7 @@ class Fit:
         seed: the only source of randomness.
         schema: of the rows fitted.
         clock: time since the fit began, and the budget.
-        validation: held-out rows the caller gave, or None.
-        validation_context: their encoded `y`, or None.
+        validation: held-out rows the caller gave, with their `y` or labels, or None.
         checkpoints: where to keep the state of a long fit, or None.
         redraw: re-encodes the rows with their cells filled in anew for an epoch; None where
             nothing is rounded.
@@ -40,8 +40,7 @@ class Fit:
     seed: int
     schema: Schema
     clock: Clock
-    validation: Encoded | None = None
-    validation_context: NDArray[np.float64] | None = None
+    validation: Rows | None = None
     checkpoints: Checkpoints | None = None
     redraw: Callable[[int], Encoded] | None = None
     units: Callable[[], NDArray[np.uint64]] = lambda: np.empty(0, np.uint64)

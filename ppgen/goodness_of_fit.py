@@ -19,7 +19,7 @@ leaves the distribution of complete rows as the model has it if gaps depend on n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from .data import Encoded, ImageCodec
 from .fitting import Fit
 from .goodness import LEVEL, TwoSample, Uniformity, holm, pit_by_column, pit_joint, two_sample
+from .rows import Rows
 from .verdict import Reason
 
 if TYPE_CHECKING:
@@ -57,23 +58,16 @@ class _Held:
     """Rows that a model is judged by, and the model."""
 
     model: DensityEstimator
-    rows: Encoded
-    context: Floats | None
+    rows: Rows
     what: str
     fitted: int | None
 
 
-def goodness_reasons(
-    model: DensityEstimator,
-    data: Encoded,
-    weights: Floats | None,
-    context: Floats | None,
-    fit: Fit,
-) -> list[Reason]:
+def goodness_reasons(model: DensityEstimator, rows: Rows, fit: Fit) -> list[Reason]:
     """One reason: how like held-out rows the samples of a fit are, or why that was not checked."""
     if isinstance(model.codec_, ImageCodec):
         return [_unchecked("images are compared by ppgen.run_study")]
-    columns = data.x.shape[1] + data.codes.shape[1]
+    columns = rows.data.x.shape[1] + rows.data.codes.shape[1]
     if not columns:
         return []
     if columns > MOST_COLUMNS:
@@ -82,7 +76,7 @@ def goodness_reasons(
     if budget is not None and fit.clock.seconds() > budget + fit.judging:
         return [_unchecked("the budget had ended")]
     rng = np.random.default_rng([fit.seed, 0x600D])
-    held = _held(model, data, weights, context, fit, rng)
+    held = _held(model, rows, fit, rng)
     if isinstance(held, Reason):
         return [held]
     return [_judged(held, fit.seed, rng)]
@@ -93,24 +87,19 @@ def _unchecked(why: str) -> Reason:
 
 
 def _held(
-    model: DensityEstimator,
-    data: Encoded,
-    weights: Floats | None,
-    context: Floats | None,
-    fit: Fit,
-    rng: np.random.Generator,
+    model: DensityEstimator, rows: Rows, fit: Fit, rng: np.random.Generator
 ) -> _Held | Reason:
     few = "fewer than {} independent rows are {}"
     fitted: int | None = None
     if fit.validation is not None:
         numbers = np.arange(len(fit.validation))
         some = _independent(numbers, fit.validation_units(), None, rng)
-        fitted = _effective(_looked(fit.units, len(data)), weights)
-        what, rows, y, judged = "validation", fit.validation, fit.validation_context, model
+        fitted = _effective(_looked(fit.units, len(rows)), rows.weights)
+        what, chosen, judged = "validation", fit.validation, model
     else:
-        n = len(data)
+        n, weights = len(rows), rows.weights
         units = _looked(fit.units, n)
-        rows, y, judged = data, context, model
+        chosen, judged = rows, model
         if fit.held_out is not None:
             what, candidates = "held-out", np.flatnonzero(fit.held_out)
             fitted = _effective(units, weights, ~fit.held_out)
@@ -124,24 +113,22 @@ def _held(
             others = np.flatnonzero(~part)
             if len(others) > MOST_REFITTED:
                 others = np.sort(rng.choice(others, MOST_REFITTED, replace=False))
-            refitted = model._refitted(
-                data.take(others), None if weights is None else weights[others], fit
-            )
+            refitted = model._refitted(rows.take(others), fit)
             if refitted is None:
                 what, fitted = "fitted", None
             else:
                 judged, fitted = refitted, _effective(units, weights, others)
     if len(some) < LEAST:
         return _unchecked(few.format(LEAST, "held out"))
-    rows, y = rows.take(some), None if y is None else y[some]
-    if np.isnan(rows.x).any() or (rows.codes < 0).any():
-        if (rows.codes == -2).any():
+    chosen = chosen.take(some)
+    if np.isnan(chosen.data.x).any() or (chosen.data.codes < 0).any():
+        if (chosen.data.codes == -2).any():
             return _unchecked("held-out rows hold levels that the fit never saw")
-        filled = judged._filled(rows, rng)
+        filled = judged._filled(chosen.data, rng)
         if filled is None:
             return _unchecked("rows have gaps")
-        rows = filled
-    return _Held(judged, rows, y, what, fitted)
+        chosen = replace(chosen, data=filled)
+    return _Held(judged, chosen, what, fitted)
 
 
 def _looked(units: Callable[[], Hashes], n: int) -> Hashes:
@@ -192,9 +179,10 @@ def _independent(
 
 
 def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
-    model, rows, n = held.model, held.rows, len(held.rows)
+    model, rows, n = held.model, held.rows.data, len(held.rows)
+    context = held.rows.context
     m = int(min(max(2 * n, 500), 2 * MOST))
-    y = None if held.context is None else np.resize(held.context, (m, held.context.shape[1]))
+    y = None if context is None else np.resize(context, (m, context.shape[1]))
     drawn = model._sample(m, rng, None, y)
     real, made = _matrix(rows), _matrix(drawn)
     discrete = [False] * rows.x.shape[1] + [True] * rows.codes.shape[1]
@@ -202,10 +190,10 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
     names = [*model.codec_.continuous_names, *model.codec_.discrete_names]
     columns = pit_by_column(real, made, seed, levels=discrete, fitted=held.fitted)
     worst = int(np.argmin([c.p_value for c in columns]))
-    log_probs = model._quick_log_prob(rows, held.context), model._quick_log_prob(drawn, y)
+    log_probs = model._quick_log_prob(rows, context), model._quick_log_prob(drawn, y)
     joint = pit_joint(*log_probs, seed, fitted=held.fitted)
-    if held.context is not None and y is not None:
-        real, made = np.c_[real, held.context], np.c_[made, y]
+    if context is not None and y is not None:
+        real, made = np.c_[real, context], np.c_[made, y]
         discrete += [False] * y.shape[1]
     told = two_sample(real, made, seed, levels=discrete, level=LEVEL / 3, fitted=held.fitted)
     p = holm([told.p_value, min(1.0, columns[worst].p_value * len(columns)), joint.p_value])

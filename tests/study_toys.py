@@ -33,10 +33,10 @@ class Toy(DensityEstimator):
         self.sleep = sleep
         self.random_state = random_state
 
-    def _fit(self, data, weights, context, fit):
+    def _fit(self, rows, fit):
         time.sleep(self.sleep)
-        self.mean_ = data.x.mean(axis=0)
-        self.std_ = data.x.std(axis=0) * self.width
+        self.mean_ = rows.data.x.mean(axis=0)
+        self.std_ = rows.data.x.std(axis=0) * self.width
         for step in range(5):
             fit.report(Progress(step, -float(step), seconds=0.1 * step, validation=float(step)))
         return [Reason("warn", "the width is wrong.", "Set width=1.")] if self.width != 1 else []
@@ -65,7 +65,7 @@ class Wide(Toy):
 class Broken(Toy):
     name: ClassVar[str] = "broken"
 
-    def _fit(self, data, weights, context, fit):
+    def _fit(self, rows, fit):
         raise ArithmeticError("it cannot add")
 
 
@@ -86,7 +86,7 @@ class Crashing(Toy):
 
     name: ClassVar[str] = "crashing"
 
-    def _fit(self, data, weights, context, fit):
+    def _fit(self, rows, fit):
         os._exit(3)
 
 

@@ -81,9 +81,9 @@ def test_a_share_of_a_budget_is_kept_for_judging(budget, kept):
     told = []
 
     class Told(ppgen.Gaussian):
-        def _fit(self, data, weights, context, fit):
+        def _fit(self, rows, fit):
             told.append((fit.judging, fit.deadline(), fit.clock.left()))
-            return super()._fit(data, weights, context, fit)
+            return super()._fit(rows, fit)
 
     Told(random_state=0).fit(ring(), budget=budget)
     judging, left, of_all = told[0]

@@ -17,6 +17,7 @@ from ...conditioning import refuse_unused
 from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
+from ...rows import Rows
 from ...verdict import Reason
 from ..latent import LatentEstimator
 from .checks import check
@@ -178,13 +179,11 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
 
     # What a family writes
 
-    def _fit(
-        self, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
-    ) -> Iterable[Reason]:
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         check(self)
         from .fitting import fit_nets
 
-        return fit_nets(self, data, weights, fit)
+        return fit_nets(self, rows.data, rows.weights, fit)
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
         # Cells are not filled in: there is no density that could rise without end.

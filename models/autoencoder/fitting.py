@@ -83,7 +83,7 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
     reasons: list[Reason] = []
     unseen = x[_some(np.flatnonzero(held), rng)]
     if fit.validation is not None:
-        unseen = layout.stored(fit.validation)
+        unseen = layout.stored(fit.validation.data)
         unseen = unseen[_some(np.arange(len(unseen)), rng)]
     if exact:
         of.nets_, of.batch_size_, of.n_steps_, of.n_epochs_ = nets(), 0, 0, 0.0
@@ -91,7 +91,7 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
     else:
         held_rows: tuple[Array, Array | None, Array | None] | None = None
         if fit.validation is not None:
-            held_rows = (layout.stored(fit.validation), None, None)
+            held_rows = (layout.stored(fit.validation.data), None, None)
         elif held.any():
             held_rows = (x, weights, np.flatnonzero(held))
         reasons, most = _trained(of, nets, (x, weights, rows), held_rows, chosen, fit)

@@ -23,6 +23,7 @@ from ...capabilities import Capabilities
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
+from ...rows import Rows
 from ...verdict import Reason
 from .edge import edge_reasons
 from .kernel_mixture import KernelSum
@@ -53,15 +54,10 @@ class IndependentColumns(DensityEstimator):
         self.max_rows = max_rows
         self.random_state = random_state
 
-    def _fit(
-        self,
-        data: Encoded,
-        weights: NDArray[np.float64] | None,
-        context: NDArray[np.float64] | None,
-        fit: Fit,
-    ) -> Iterable[Reason]:
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         rng = fit.rng()
-        shares = np.ones(len(data.log_det)) if weights is None else weights
+        data = rows.data
+        shares = np.ones(len(data)) if rows.weights is None else rows.weights
         units = fit.units()
         self.columns_ = []
         for j in range(data.x.shape[1]):
@@ -84,9 +80,9 @@ class IndependentColumns(DensityEstimator):
             tables.append((counts + _PSEUDO_COUNT) / (counts.sum() + _PSEUDO_COUNT * levels))
         return tables
 
-    def _refitted(self, data: Encoded, weights: NDArray[np.float64] | None, fit: Fit) -> Self:
-        other, rng = copy(self), fit.rng()
-        shares = np.ones(len(data)) if weights is None else weights
+    def _refitted(self, rows: Rows, fit: Fit) -> Self:
+        other, rng, data = copy(self), fit.rng(), rows.data
+        shares = np.ones(len(data)) if rows.weights is None else rows.weights
         other.columns_ = []
         for column, x in zip(self.columns_, data.x.T, strict=True):
             seen = ~np.isnan(x)

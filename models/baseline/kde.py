@@ -16,6 +16,7 @@ from ...capabilities import Capabilities
 from ...data import Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
+from ...rows import Rows
 from ...verdict import Reason
 from .edge import edge_reasons
 from .kernel_mixture import KernelSum
@@ -43,13 +44,8 @@ class KernelDensity(DensityEstimator):
         self.max_rows = max_rows
         self.random_state = random_state
 
-    def _fit(
-        self,
-        data: Encoded,
-        weights: NDArray[np.float64] | None,
-        context: NDArray[np.float64] | None,
-        fit: Fit,
-    ) -> Iterable[Reason]:
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
+        data, weights = rows.data, rows.weights
         kernels = KernelSum.fit(data.x, weights, fit.rng(), self.max_rows, fit.units())
         log_det = float(np.average(data.log_det, weights=weights))
         self._set(replace(kernels, leave_one_out=kernels.leave_one_out + log_det))
@@ -62,9 +58,9 @@ class KernelDensity(DensityEstimator):
         self.effective_kernels_ = kernels.effective
         self.at_edge_ = kernels.at_edge
 
-    def _refitted(self, data: Encoded, weights: NDArray[np.float64] | None, fit: Fit) -> Self:
+    def _refitted(self, rows: Rows, fit: Fit) -> Self:
         other = copy(self)
-        other._set(self.kernels_.on(data.x, weights, fit.rng(), self.max_rows))
+        other._set(self.kernels_.on(rows.data.x, rows.weights, fit.rng(), self.max_rows))
         return other
 
     def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:

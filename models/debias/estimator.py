@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ...artifact import Arrays, digest
+from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
+from ...rows import Rows
 from ...verdict import Reason
 from .answers import DebiasedClassifier
 from .labels import Labels, known
@@ -139,76 +139,26 @@ class DebiasingVAE(DebiasedClassifier):
         self.device = device
         self.random_state = random_state
 
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        validation: Any = None,
-        checkpoint_dir: str | os.PathLike[str] | None = None,
-        budget: str | float | None = None,
-        progress: bool = False,
-    ) -> Self:
-        """Fit to rows and their labels.
-
-        Args:
-            X: rows: images (n, H, W), (n, C, H, W) or (n, H, W, C), array (n, d), frame, or a
-                `Dataset`.
-            y: (n,) labels: text, truth values or whole numbers.
-            sample_weight: (n,) rows are drawn in proportion to it, beside what resampling does.
-            validation: held-out rows and their labels, a pair; never trained on.
-            checkpoint_dir: where a long fit keeps its state; the same fit started again goes on
-                from there.
-            budget: a duration such as "60s" that the fit plans to end within.
-            progress: show a bar on a terminal.
-
-        Raises:
-            InputError: if what was given cannot be modelled.
-            FitError: if the fit failed.
-        """
-        # For `_fit`, `_validation` and `_fingerprint`: what a family is handed are rows.
-        self._labels: Labels | None = Labels.of(y, type(self).__name__)
-        self._held_labels: NDArray[np.int64] | None = None
-        try:
-            return super().fit(
-                X,
-                None,
-                sample_weight,
-                validation=validation,
-                checkpoint_dir=checkpoint_dir,
-                budget=budget,
-                progress=progress,
-            )
-        finally:
-            del self._labels, self._held_labels
-
     # What the contract asks for
 
-    def _fit(
-        self, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
-    ) -> Iterable[Reason]:
+    def _given(
+        self, data: Encoded, y: Any, weights: Floats | None = None, *, held_out: bool = False
+    ) -> Rows:
+        if not held_out:
+            labels = Labels.of(y, type(self).__name__)
+            labels.check(len(data), type(self).__name__)
+            self.classes_ = labels.classes
+            return Rows(data, weights, labels=labels.classes[labels.codes])
+        if y is None:
+            raise InputError("validation has no labels; give validation=(rows, labels).")
+        return Rows(data, weights, labels=self.classes_[known(y, self.classes_, len(data))])
+
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .checks import check
         from .fitting import fit_debias
 
-        assert self._labels is not None
-        self._labels.check(len(data), type(self).__name__)
         check(self)
-        return fit_debias(self, data, weights, self._labels, self._held_labels, fit)
-
-    def _validation(self, validation: Any) -> tuple[Encoded, Floats | None]:
-        if not isinstance(validation, tuple) or len(validation) != 2 or validation[1] is None:
-            raise InputError("validation has no labels; give validation=(rows, labels).")
-        assert self._labels is not None
-        encoded, _ = super()._validation(validation)
-        self._held_labels = known(validation[1], self._labels.classes, len(encoded))
-        return encoded, None
-
-    def _fingerprint(self, *of: Any) -> str:
-        assert self._labels is not None
-        held = None if self._held_labels is None else digest(self._held_labels)
-        labels = (self._labels.classes.tolist(), digest(self._labels.codes), held)
-        return super()._fingerprint(*of, labels)
+        return fit_debias(self, rows, fit)
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
         # Cells are not filled in: there is no density that could rise without end.

@@ -14,6 +14,7 @@ from ...errors import InputError
 from ...fitting import Fit
 from ...inference.gradient import finish, train
 from ...inference.learner import Outcome
+from ...rows import Rows as GivenRows
 from ...verdict import Reason
 from ..autoencoder.backend import augmented
 from ..autoencoder.layout import Layout, of_images, of_table
@@ -40,15 +41,11 @@ _SOME = 2000  # rows that are looked at once the nets are trained
 _PROBE = 200
 
 
-def fit_debias(
-    of: DebiasingVAE,
-    data: Encoded,
-    weights: Floats | None,
-    labels: Labels,
-    held_labels: Indices | None,
-    fit: Fit,
-) -> list[Reason]:
+def fit_debias(of: DebiasingVAE, given: GivenRows, fit: Fit) -> list[Reason]:
     """Set the fitted attributes; return what was found."""
+    data, weights = given.data, given.weights
+    assert given.labels is not None
+    labels = Labels(of.classes_, np.searchsorted(of.classes_, given.labels))
     kept = np.ones(len(data), dtype=bool) if weights is None else weights > 0
     _check_classes(labels, kept)
     modelled = _modelled(of, labels)
@@ -58,7 +55,7 @@ def fit_debias(
     x = layout.stored(data)
     chosen = _plan(of, layout, len(rows), fit)
     checks.check_layout(of, layout, chosen.kind)
-    of.classes_, of.layout_, of.latent_dim_ = labels.classes, layout, chosen.latent
+    of.layout_, of.latent_dim_ = layout, chosen.latent
     of.architecture_ = Architecture(
         chosen.kind,
         len(labels.classes),
@@ -75,8 +72,9 @@ def fit_debias(
     unseen: Rows | None = None
     other = None
     if fit.validation is not None:
-        assert held_labels is not None
-        unseen = layout.stored(fit.validation), np.arange(len(held_labels)), held_labels
+        assert fit.validation.labels is not None
+        held_labels = np.searchsorted(of.classes_, fit.validation.labels)
+        unseen = layout.stored(fit.validation.data), np.arange(len(held_labels)), held_labels
     elif held.any():
         unseen = x, np.flatnonzero(held), labels.codes[held]
         other = None if weights is None else weights[held]

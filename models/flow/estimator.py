@@ -13,6 +13,7 @@ from ...capabilities import REACH, TRAINED, Capabilities
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...fitting import Fit
+from ...rows import Rows
 from ...verdict import Reason
 from ..course import course, held_out, overfit
 from ..trace import DataUnits
@@ -73,11 +74,10 @@ class NormalizingFlow(DensityEstimator):
         self.backend = backend
         self.random_state = random_state
 
-    def _fit(
-        self, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
-    ) -> Iterable[Reason]:
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from ...inference.gradient import finish, train
 
+        data, weights, context = rows.data, rows.weights, rows.context
         x, d = data.x, data.x.shape[1]
         kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
         if fit.validation is not None:
@@ -85,8 +85,8 @@ class NormalizingFlow(DensityEstimator):
         else:
             held = held_out(fit.units(), fit.rng()) & kept
             fit.held_out = held
-        rows = np.flatnonzero(kept & ~held)
-        chosen = self._plan(len(rows), d, fit)
+        trained = np.flatnonzero(kept & ~held)
+        chosen = self._plan(len(trained), d, fit)
         self.architecture_: dict[str, Any] = {
             "kind": self.kind,
             "features": max(d, 1),
@@ -106,23 +106,25 @@ class NormalizingFlow(DensityEstimator):
 
         def part(encoded: Encoded, which: Any) -> Any:
             c = None if context is None else context[which]
-            w = None if weights is None else weights[which] / weights[rows].mean()
+            w = None if weights is None else weights[which] / weights[trained].mean()
             return encoded.x[which], c, w
 
-        units, evaluate, of_held = DataUnits(fit, data, rows, weights), None, None
+        units, evaluate, of_held = DataUnits(fit, data, trained, weights), None, None
         validation = part(data, held) if held.any() else None
         if fit.validation is not None:
-            validation = (fit.validation.x, fit.validation_context, None)
+            validation = (fit.validation.data.x, fit.validation.context, None)
         learner = self.flow_.learner(
-            part(data, rows),
+            part(data, trained),
             validation,
             weight_decay=chosen.weight_decay,
-            redraw=None if fit.redraw is None else (lambda epoch: part(units.redraw(epoch), rows)),
+            redraw=None
+            if fit.redraw is None
+            else (lambda epoch: part(units.redraw(epoch), trained)),
             seed=fit.seed,
         )
         if validation is not None:
             share = 1.0 if validation[2] is None else validation[2] / validation[2].mean()
-            unseen = data.log_det[held] if fit.validation is None else fit.validation.log_det
+            unseen = data.log_det[held] if fit.validation is None else fit.validation.data.log_det
             units.held_out(unseen, validation[2])
             of_held = fit.held_units(held if fit.validation is None else slice(None))
 
@@ -131,7 +133,7 @@ class NormalizingFlow(DensityEstimator):
 
         loop = train(
             learner,
-            len(rows),
+            len(trained),
             chosen.settings,
             seed=fit.seed,
             validation=evaluate,
@@ -144,11 +146,11 @@ class NormalizingFlow(DensityEstimator):
         self.n_steps_, self.n_epochs_ = outcome.steps, outcome.epochs
         found = overfit(
             self.flow_.log_prob,
-            part(data, rows)[:2],
+            part(data, trained)[:2],
             None if validation is None else validation[:2],
             fit.rng(),
             "hidden or n_transforms",
-            None if of_held is None else (fit.units()[rows], of_held),
+            None if of_held is None else (fit.units()[trained], of_held),
         )
         return [*course(outcome, chosen.settings), *found]
 

@@ -18,13 +18,15 @@ from ...data import Codec, Dataset, Encoded
 from ...density import LogDensity
 from ...errors import FitError, InputError, did_you_mean
 from ...fitting import Fit
+from ...rows import Rows
 from ...verdict import Reason
 from . import conditional
 from .fit_em import fit_em
 from .parameters import CovarianceType, Floats, Mixture
 from .queries import MixtureQueries
 from .refusals import check_range, findings, layout
-from .weighted_rows import Rows, posterior
+from .weighted_rows import Rows as WeightedRows
+from .weighted_rows import posterior
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
@@ -125,9 +127,8 @@ class GaussianMixture(MixtureQueries):
 
     # What the contract asks for
 
-    def _fit(
-        self, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
-    ) -> Iterable[Reason]:
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
+        data, weights = rows.data, rows.weights
         if self.engine not in self.capabilities.engines:
             raise InputError(
                 f"engine is {self.engine!r}; expected one of "
@@ -137,9 +138,9 @@ class GaussianMixture(MixtureQueries):
         if weights is not None and (weights == 0).any():
             data, weights = data.take(weights > 0), weights[weights > 0]
         before = self._before() if self.warm_start else None
-        rows = Rows(data.x, data.codes, self.codec_.n_levels, weights, data.log_det)
-        check_range(rows, self.codec_.continuous_names)
-        result = fit_em(rows, self, fit, before)
+        weighted = WeightedRows(data.x, data.codes, self.codec_.n_levels, weights, data.log_det)
+        check_range(weighted, self.codec_.continuous_names)
+        result = fit_em(weighted, self, fit, before)
         self.selection_ = [row._asdict() for row in result.table]
         self.converged_, self.n_iter_, self.lower_bound_ = (
             result.converged,
@@ -166,7 +167,7 @@ class GaussianMixture(MixtureQueries):
                 settings=self.engine_settings or {},
                 fit=fit,
                 start=mixture,
-                log_det=rows.constant,
+                log_det=weighted.constant,
             )
         self._set(mixture)
         reasons = [*reasons, *findings(mixture, data)]
@@ -202,14 +203,14 @@ class GaussianMixture(MixtureQueries):
         # The other engines keep no state.
         return self.capabilities.uses if self.engine == "svi" else ("budget",)
 
-    def _refitted(self, data: Encoded, weights: Floats | None, fit: Fit) -> Self | None:
+    def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
         if self.engine != "em":
             return None
         other = copy(self)
         other.n_components, other.warm_start = self.n_components_, True
         other.max_iter = min(self.max_iter, _REFIT_STEPS)
         try:
-            list(other._fit(data, weights, None, Fit(fit.seed, fit.schema, fit.clock)))
+            list(other._fit(rows, Fit(fit.seed, fit.schema, fit.clock)))
         except FitError:  # a column that varies in the rows left out alone
             return None
         return other

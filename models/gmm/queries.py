@@ -80,7 +80,7 @@ class MixtureQueries(DensityEstimator):
                 free.
         """
         check_is_fitted(self)
-        row = self._given(given)
+        row = self._fixed(given)
         fixed = self.schema_.named(given)
         free = [name for name in self.schema_.names if name not in fixed]
         known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]
@@ -155,8 +155,8 @@ class MixtureQueries(DensityEstimator):
         out._set(mixture)
         return out
 
-    def _given(self, given: Mapping[str, Any]) -> Encoded:
-        row = super()._given(given)
+    def _fixed(self, given: Mapping[str, Any]) -> Encoded:
+        row = super()._fixed(given)
         far = conditional.far_out(self._predictive(), row.x[0], row.codes[0])
         if far is not None:
             fixed = self.schema_.named(given)

@@ -17,6 +17,7 @@ from ...density import LogDensity
 from ...density_estimator import DensityEstimator
 from ...errors import InputError
 from ...fitting import Fit
+from ...rows import Rows
 from ...verdict import Reason
 from ..latent import LatentEstimator
 from .checks import BACKENDS, check_count
@@ -252,12 +253,10 @@ class VAE(LatentEstimator, DensityEstimator):
 
     # What the contract asks for
 
-    def _fit(
-        self, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
-    ) -> Iterable[Reason]:
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_vae
 
-        return fit_vae(self, data, weights, context, fit)
+        return fit_vae(self, rows.data, rows.weights, rows.context, fit)
 
     def _conditions_on(self, y: Any) -> bool:
         if self.conditional and y is None:

@@ -78,7 +78,7 @@ def fit_vae(
     if unseen is not None:
         shares = None if unseen.weights is None else unseen.weights[unseen.numbers]
         share = 1.0 if shares is None else shares / shares.mean()
-        held_rows = data if fit.validation is None else fit.validation
+        held_rows = data if fit.validation is None else fit.validation.data
         units.held_out(held_rows.log_det[unseen.numbers], shares)
 
         def evaluate() -> Floats:
@@ -240,8 +240,8 @@ def _augment(vae: VAE) -> Callable[..., Any] | None:
 def _unseen(vae: VAE, rows: Rows, held: NDArray[np.bool_], fit: Fit) -> Rows | None:
     """Held-out rows: the caller's or ours; the first few thousand of a random order."""
     if fit.validation is not None:
-        x = vae._matrix(fit.validation)
-        rows, numbers = Rows(x, fit.validation_context, None, rows.numbers), np.arange(len(x))
+        x = vae._matrix(fit.validation.data)
+        rows, numbers = Rows(x, fit.validation.context, None, rows.numbers), np.arange(len(x))
     else:
         numbers = np.flatnonzero(held)
     if (

@@ -1,0 +1,37 @@
+"""What a fit and a score see of what they were given: encoded rows with what belongs to each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Encoded
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Encoded rows and what belongs to each of them.
+
+    Attributes:
+        data: the n rows as the model sees them.
+        weights: (n,) weights, or None where all count alike.
+        context: (n, k) the encoded `y` of a conditional fit, or None.
+        labels: (n,) the class of each row, for a fit that is supervised, or None.
+    """
+
+    data: Encoded
+    weights: NDArray[np.float64] | None = None
+    context: NDArray[np.float64] | None = None
+    labels: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def take(self, index: Any) -> Self:
+        """Some rows, by slice, numbers or mask."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        some = {name: part[index] for name, part in parts.items() if isinstance(part, np.ndarray)}
+        return replace(self, data=self.data.take(index), **some)
