@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from inspect import cleandoc
 from types import SimpleNamespace
 from typing import Any
@@ -98,15 +98,15 @@ def number(
     return Kind("a positive number" if limits == "> 0" else f"a number {limits}".rstrip(), accepts)
 
 
-def sizes(*, empty: bool = False) -> Kind:
-    """Some integers >= 1, such as the widths of layers."""
+def sizes(example: str, *, empty: bool = False) -> Kind:
+    """Integers >= 1, such as the widths of layers."""
 
     def accepts(value: Any) -> bool:
         if isinstance(value, str | Mapping) or not hasattr(value, "__len__"):
             return False
         return (empty or len(value) > 0) and all(_whole(size) and size >= 1 for size in value)
 
-    return Kind("sizes such as (64, 64)", accepts)
+    return Kind(f"sizes such as {example}", accepts)
 
 
 def matching(pattern: str, words: str) -> Kind:
@@ -120,7 +120,6 @@ array = Kind(
     lambda v: hasattr(v, "__len__") and not isinstance(v, str | Mapping),
 )
 mapping = Kind("a dict", lambda value: isinstance(value, Mapping))
-record = mapping | Kind("such an object", is_dataclass)
 anything = Kind("anything", lambda value: True)
 seed = Kind(
     "an integer or a NumPy generator",

@@ -13,7 +13,7 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ppgen.errors import FitError, InputError
-from ppgen.models.debias import DebiasingVAE, checks
+from ppgen.models.debias import DebiasingVAE, verdicts
 from ppgen.models.debias.backend import TorchDebias
 from ppgen.models.debias.nets import Nets
 
@@ -80,11 +80,11 @@ def test_import_is_light():
         ({"latent_dim": 6}, "Take at most 5"),
         ({"hidden": 16}, "hidden"),
         ({"channels": ()}, "channels"),
-        ({"alpha": 0}, "resample=False"),
+        ({"alpha": 0}, "alpha is 0; expected a positive number"),
         ({"bins": 1}, "bins"),
         ({"smoothing": -1}, "smoothing"),
         ({"kl_weight": -1}, "kl_weight"),
-        ({"dropout": 1}, "share"),
+        ({"dropout": 1}, "dropout is 1; expected a number >= 0 and < 1"),
         ({"learning_rate": 0}, "learning_rate"),
         ({"max_epochs": True}, "max_epochs"),
         ({"modelled": 7}, "modelled is 7, which is no label of y; expected one of 0, 1"),
@@ -180,15 +180,15 @@ def test_a_class_of_one_row_is_trained_on_and_few_rows_are_said(table):
 
 def test_labels_learnt_by_heart_are_said():
     right, half = np.ones(100, dtype=bool), np.arange(100) % 2 == 0
-    assert "overfitting: accuracy 0.500" in checks.overfitting(right, half, 100)[0].what
-    assert checks.overfitting(right, right, 100)[0].status == "ok"
+    assert "overfitting: accuracy 0.500" in verdicts.overfitting(right, half, 100)[0].what
+    assert verdicts.overfitting(right, right, 100)[0].status == "ok"
     # So few rows say little.
-    assert checks.overfitting(right, np.arange(6) > 1, 100)[0].status == "ok"
+    assert verdicts.overfitting(right, np.arange(6) > 1, 100)[0].status == "ok"
 
 
 def test_draws_of_few_rows_are_said():
-    assert "rests on 4.0% of the rows" in checks.rests_on(0.04, 0.1)[0].what
-    assert checks.rests_on(0.06, 0.1) == []
+    assert "rests on 4.0% of the rows" in verdicts.rests_on(0.04, 0.1)[0].what
+    assert verdicts.rests_on(0.06, 0.1) == []
 
 
 def test_latents_that_say_nothing_are_said(table):

@@ -78,7 +78,11 @@ KINDS: dict[str, tuple[Kind, list[Any], list[Any]]] = {
         [0.5, np.float32(0.1)],
         [0, 0.6, False, "0.1", float("nan"), float("inf"), np.array([0.1])],
     ),
-    "sizes": (sizes(), [(3,), [1, 2], np.array([4, 5])], [(), 3, "33", (0,), (True,), (1.5,)]),
+    "sizes": (
+        sizes("(64, 64)"),
+        [(3,), [1, 2], np.array([4, 5])],
+        [(), 3, "33", (0,), (True,), (1.5,)],
+    ),
     "flag": (flag, [True, np.False_], [0, "yes", np.ones(1)]),
     "array": (array, [[0.5, 0.5], np.eye(2)], ["0.5", True]),
     "mapping": (mapping, [{"shift": 1}], [[("shift", 1)], "shift"]),

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Generator, Tensor
 
-NOISES = ("gaussian", "masking", "salt_and_pepper")
-
 
 def corrupt(
     y: Tensor,
@@ -35,7 +33,7 @@ def corrupt(
     """Rows (n, features) with noise; those given stay as they are.
 
     Args:
-        kind: one of `NOISES`.
+        kind: "gaussian", "masking" or "salt_and_pepper".
         level: standard deviation of Gaussian noise, in the model's units (standard deviations of a
             table's columns; the range of an image's values); the share of values of the others.
         ends: (2, features) least and greatest value of each.

@@ -20,8 +20,8 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
 from ..latent import LatentEstimator
-from .checks import check
 from .layout import Layout
+from .settings import SETTINGS
 
 if TYPE_CHECKING:
     from ...data.augment import Augment
@@ -40,31 +40,6 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
     Images are compared on [0, 1], table columns in standard deviations (see `layout`). In the
     trace, loss and minus validation are shares of the error of the best constant row.
 
-    Args:
-        latent_dim: k; at most as many as there are numbers in a row, unless there is `noise`.
-        kind: "mlp"; "conv" for images; "auto" takes "conv" for those of 12 pixels or more;
-            "linear". With squared errors, and without noise or what else moves the optimum,
-            the linear one is not trained but solved: its codes are those of PCA (of standardised
-            columns), exact and weighted by `sample_weight`.
-        hidden: sizes of the hidden layers from the row to the code, such as (128, 64); one for
-            "conv".
-        channels: of an image each time it is halved, such as (16, 32).
-        activation: "relu", "silu", "gelu", "tanh" or "elu".
-        noise: what rows are corrupted with before they are encoded, and compared with the clean
-            ones: "gaussian", "masking" or "salt_and_pepper" (see `corrupt`).
-        noise_level: its standard deviation in the units compared, or the share of values.
-        loss: "squared"; "cross_entropy" for values between 0 and 1 and discrete columns; "auto"
-            takes it for binary images and discrete columns, and squares for the rest.
-        weight_decay: of AdamW.
-        batch_size: rows a step; where they do not fit in memory, fewer are tried.
-        learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
-        max_epochs: passes over the rows at most.
-        augment: a `ppgen.data.augment.Augment`, or a dict of its attributes, that changes images
-            in training.
-        contamination: the share of the rows fitted that `predict` calls outliers.
-        device: "cpu", or "cuda" for a GPU.
-        random_state: seed of initial weights, held-out rows, batches and noise.
-
     Attributes:
         latent_dim_: k.
         offset_: minus the reconstruction error from which on a row is an outlier.
@@ -75,6 +50,7 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
     """
 
     name: ClassVar[str] = "autoencoder"
+    settings = SETTINGS["autoencoder"]
     capabilities: ClassVar[Capabilities] = Capabilities(
         density=None,
         discrete="native",
@@ -180,7 +156,6 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
     # What a family writes
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
-        check(self)
         from .fitting import fit_nets
 
         return fit_nets(self, rows.data, rows.weights, fit)

@@ -17,11 +17,12 @@ from ...verdict import Reason
 from ..course import held_out
 from ..nets.batches import Batches
 from ..nets.machine import device_of, shrinking
-from . import checks
+from . import verdicts
 from .backend import TorchAutoencoder, augmented
 from .layout import Layout, of_images, of_table
 from .nets import Architecture
 from .plan import Plan, plan
+from .settings import check_rows
 
 if TYPE_CHECKING:
     from .estimator import Autoencoder
@@ -47,7 +48,6 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
         held = held_out(fit.units(), fit.rng()) & kept
     rows = np.flatnonzero(kept & ~held)
     layout = layout_of(of, data, rows)
-    checks.check_layout(of, layout)
     x = layout.stored(data)
     chosen = plan(
         len(rows),
@@ -62,6 +62,7 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
         max_epochs=of.max_epochs,
         timed=fit.deadline() is not None,
     )
+    check_rows(of, chosen.kind, layout.shape, layout.free)
     of.layout_, of.latent_dim_ = layout, chosen.latent
     of.architecture_ = Architecture(
         chosen.kind,
@@ -110,8 +111,8 @@ def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -
     if len(unseen) or not exact:
         known = errors[np.searchsorted(looked, seen)]
         new = of.nets_.errors(unseen) if len(unseen) else None
-        reasons += checks.errors(known, new, of.nets_.constant, len(rows))
-    reasons += checks.dead(codes[np.searchsorted(looked, seen)])
+        reasons += verdicts.errors(known, new, of.nets_.constant, len(rows))
+    reasons += verdicts.dead(codes[np.searchsorted(looked, seen)])
     of.offset_ = lowest(
         -errors[np.searchsorted(looked, every)],
         None if weights is None else weights[every],
@@ -175,7 +176,7 @@ def _trained(
     wanted = min(chosen.settings.batch_size, len(which))
     (outcome, most), of.batch_size_ = shrinking(work, wanted, "training")
     of.n_steps_, of.n_epochs_ = outcome.steps, outcome.epochs
-    found = checks.progress(outcome, chosen.settings)
+    found = verdicts.progress(outcome, chosen.settings)
     if of.batch_size_ < wanted:
         what = f"a batch of {wanted} rows did not fit in memory; one of {of.batch_size_} did."
         found.append(Reason("warn", what, f"Set batch_size={of.batch_size_}, or smaller nets."))

@@ -17,6 +17,7 @@ from ...rows import Rows
 from ...verdict import Reason
 from .answers import DebiasedClassifier
 from .labels import Labels, known
+from .settings import SETTINGS
 
 if TYPE_CHECKING:
     from ...data.augment import Augment
@@ -38,36 +39,6 @@ class DebiasingVAE(DebiasedClassifier):
     chosen by the numbers of rows and values. Images are compared on [0, 1], table columns in
     standard deviations, as `Autoencoder` does.
 
-    Args:
-        latent_dim: k.
-        net: "mlp"; "conv" for images; "auto" takes "conv" for those of 12 pixels or more.
-        hidden: sizes of the hidden layers; one for "conv".
-        channels: of an image each time it is halved, such as (16, 32).
-        activation: "relu", "silu", "gelu", "tanh" or "elu".
-        dropout: of the encoder.
-        alpha: a latent makes a row at most (1 + alpha) / alpha times as likely as another: a small
-            one draws rare rows often.
-        combine: "product" over the latents, as in the paper, or "max".
-        bins: of each latent's histogram.
-        smoothing: of the histograms, in bins.
-        modelled: the label whose rows are reconstructed and resampled, the others drawn as they
-            are; None is all classes, each by its own histograms.
-        class_shares: of the draws: "data" as in the rows, or "equal".
-        resample: False draws each row once an epoch: plain training of the same nets.
-        reconstruction_weight: of the reconstruction's error, as a share of the error of the best
-            constant row; that of the classification is 1, a nat. At 1 the two begin about alike.
-        kl_weight: of a nat of the divergence from the prior. None is `reconstruction_weight` / D
-            for D values: the bound on log p(x) with Gaussian noise of half the variance of the
-            data. With a smaller one the latents say more of each row.
-        weight_decay: of AdamW.
-        augment: a `ppgen.data.augment.Augment`, or a dict of its attributes, that changes images in
-            training.
-        batch_size: rows a step; where they do not fit in memory, fewer are tried.
-        learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
-        max_epochs: passes over the rows at most.
-        device: "cpu", or "cuda" for a GPU.
-        random_state: seed of initial weights, held-out rows, draws and batches.
-
     Attributes:
         classes_, latent_dim_: (C,) the labels, ascending; k.
         sampling_weights_: (n,) the share of the draws that each row given would have under the nets
@@ -78,6 +49,7 @@ class DebiasingVAE(DebiasedClassifier):
     """
 
     name: ClassVar[str] = "debias"
+    settings = SETTINGS["debias"]
     capabilities: ClassVar[Capabilities] = Capabilities(
         density=None,
         discrete="native",
@@ -154,10 +126,8 @@ class DebiasingVAE(DebiasedClassifier):
         return Rows(data, weights, labels=self.classes_[known(y, self.classes_, len(data))])
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
-        from .checks import check
         from .fitting import fit_debias
 
-        check(self)
         return fit_debias(self, rows, fit)
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:

@@ -22,12 +22,13 @@ from ..autoencoder.plan import Plan, plan
 from ..course import course, held_out
 from ..nets.batches import Batches
 from ..nets.machine import device_of, shrinking
-from . import checks
+from . import verdicts
 from .backend import TorchDebias
 from .labels import Labels, place, shown
 from .nets import Architecture, Weights
 from .resampling import effective_share
 from .sampling_weights import Weighing
+from .settings import check_rows
 
 if TYPE_CHECKING:
     from .estimator import DebiasingVAE
@@ -54,7 +55,7 @@ def fit_debias(of: DebiasingVAE, given: GivenRows, fit: Fit) -> list[Reason]:
     layout = _layout(of, data, rows)
     x = layout.stored(data)
     chosen = _plan(of, layout, len(rows), fit)
-    checks.check_layout(of, layout, chosen.kind)
+    check_rows(of, chosen.kind, layout.shape, layout.free)
     of.layout_, of.latent_dim_ = layout, chosen.latent
     of.architecture_ = Architecture(
         chosen.kind,
@@ -239,9 +240,9 @@ def _looked_at(
         return np.asarray(found == codes[some])
 
     known, new = right(seen), None if unseen is None else right(unseen)
-    found = checks.overfitting(known, new, len(seen[1]))
+    found = verdicts.overfitting(known, new, len(seen[1]))
     if of.resample:
-        found += checks.rests_on(of.effective_share_, of.alpha)
+        found += verdicts.rests_on(of.effective_share_, of.alpha)
     x, rows, codes = seen
     reconstructed = rows if modelled is None else rows[codes == modelled]
-    return found + checks.collapsed(of.nets_.kl(x[reconstructed[:_SOME]]))
+    return found + verdicts.collapsed(of.nets_.kl(x[reconstructed[:_SOME]]))

@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-COMBINE = ("product", "max")
 _DRAW = 0xD3B1A5  # keeps these draws apart from others of the same seed and epoch
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import InputError
 from ...settings import Setting, Settings, choice, flag, integer, number, sizes
-from ..nets.settings import BATCH_SIZE, LEARNING_RATE, MAX_EPOCHS, RANDOM_STATE
+from ..nets import settings as nets
 
 BACKENDS = ("pyro", "numpyro")
 _TAIL = 5.0
@@ -37,7 +37,7 @@ SETTINGS = {
             'sample from in many columns; "maf" affine autoregressive; "realnvp" affine coupling.',
         ),
         Setting("n_transforms", integer(1), None, "layers."),
-        Setting("hidden", sizes(), None, "sizes of the hidden layers in each layer's net."),
+        Setting("hidden", sizes("(64, 64)"), None, "of the hidden layers in each layer's net."),
         Setting("bins", integer(2), None, "of the splines."),
         Setting(
             "tail_bound",
@@ -52,16 +52,16 @@ SETTINGS = {
             "whether LU linear maps stand between the layers; without, the order of the columns "
             "alternates.",
         ),
-        BATCH_SIZE,
-        LEARNING_RATE,
-        MAX_EPOCHS,
+        nets.BATCH_SIZE,
+        nets.LEARNING_RATE,
+        nets.MAX_EPOCHS,
         Setting(
             "backend",
             choice(*BACKENDS),
             "pyro",
             '"pyro" (zuko, torch) or "numpyro" (FlowJAX, JAX).',
         ),
-        RANDOM_STATE,
+        nets.RANDOM_STATE,
         together=check,
     )
 }

@@ -1,0 +1,89 @@
+"""The settings of an autoencoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import InputError
+from ...settings import Setting, Settings, choice, integer, number
+from ..nets import settings as nets
+from ..nets.settings import check_latent, check_nets
+
+
+def check(given: Any) -> None:
+    """Raise InputError if settings do not go together."""
+    if given.kind == "linear" and given.hidden is not None:
+        raise InputError('hidden is given, and kind="linear" has no such layer. Leave hidden out.')
+    if given.noise not in (None, "gaussian") and given.noise_level >= 1:
+        raise InputError(
+            f"noise_level is {given.noise_level!r}; expected the share of values that "
+            f"{given.noise!r} noise changes, a number > 0 and < 1."
+        )
+
+
+def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> None:
+    """Raise InputError if settings do not suit rows of so many values, for which `net` was chosen.
+
+    Args:
+        shape: (C, H, W) of images, else ().
+    """
+    check_nets(given, f'kind="{given.kind}"', net, shape)
+    if given.latent_dim is not None and given.noise is None:
+        way_out = ', or denoise (noise="masking"), where larger codes make sense'
+        check_latent(given.latent_dim, values, way_out)
+
+
+SETTINGS = {
+    "autoencoder": Settings(
+        Setting(
+            "latent_dim",
+            integer(1),
+            None,
+            "numbers of a code; at most as many as a row has, unless there is `noise`.",
+        ),
+        Setting(
+            "kind",
+            choice("auto", "mlp", "linear", "conv"),
+            "auto",
+            '"conv" is for images, and what "auto" takes for those of 12 pixels or more; "linear", '
+            "with squared errors and without what else moves the optimum, such as noise, is solved "
+            "and not trained: its codes are those of PCA (of standardised columns).",
+        ),
+        nets.HIDDEN,
+        nets.CHANNELS,
+        nets.ACTIVATION,
+        Setting(
+            "noise",
+            choice("gaussian", "masking", "salt_and_pepper"),
+            None,
+            "what rows are corrupted with before they are encoded; the clean ones are decoded.",
+        ),
+        Setting(
+            "noise_level",
+            number(above=0),
+            0.3,
+            "standard deviation of Gaussian noise, in the units compared; else a share of values.",
+        ),
+        Setting(
+            "loss",
+            choice("auto", "squared", "cross_entropy"),
+            "auto",
+            '"cross_entropy" is for values between 0 and 1 and discrete columns; "auto" takes it '
+            "for binary images and discrete columns, and squares for the rest.",
+        ),
+        nets.WEIGHT_DECAY,
+        nets.BATCH_SIZE,
+        nets.LEARNING_RATE,
+        nets.MAX_EPOCHS,
+        nets.AUGMENT,
+        Setting(
+            "contamination",
+            number(above=0, most=0.5),
+            0.01,
+            "share of the rows fitted that `predict` calls outliers.",
+        ),
+        nets.DEVICE,
+        nets.RANDOM_STATE,
+        together=check,
+    )
+}

@@ -1,0 +1,93 @@
+"""What the training, the errors and the codes of an autoencoder say of the fit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...inference.learner import Outcome
+from ...inference.schedule import Settings
+from ...verdict import Reason
+from ..course import course
+
+Floats = NDArray[np.float64]
+
+_DEAD = 1e-3  # standard deviation, beside the largest of all codes, below which one is dead
+_WORSE = 2.0  # times the error of rows trained on, from which a net is said to have learnt by heart
+
+
+def progress(outcome: Outcome, settings: Settings) -> list[Reason]:
+    """What the course of the training says; its numbers are shares of the error of the best
+    constant row."""
+    if outcome.why == "diverged":
+        return course(outcome, settings)
+    gain, stderr = outcome.improvement, outcome.improvement_stderr
+    left = -outcome.best
+    if outcome.why == "stopped" or not gain - 2 * stderr > max(0.1 * left, 1e-3):
+        return []
+    limit = "the budget" if outcome.why == "budget" else "max_epochs"
+    return [
+        Reason(
+            "warn",
+            f"not converged: the held-out error still fell by {gain / (gain + left):.0%} in the "
+            f"last quarter before {limit} ended.",
+            f"Raise {limit.removeprefix('the ')}.",
+        )
+    ]
+
+
+def errors(seen: Floats, unseen: Floats | None, constant: float, n: int) -> list[Reason]:
+    """What the errors of some rows trained on and of some held out say.
+
+    Args:
+        constant: the error of the best constant row.
+        n: how many rows were trained on.
+    """
+    if unseen is None:
+        return [
+            Reason(
+                "warn",
+                f"{n} rows are too few to hold any out, so nothing stopped the net.",
+                'Give validation rows, or use kind="linear".',
+            )
+        ]
+    a, b = float(seen.mean()), float(unseen.mean())
+    if b >= constant:
+        return [
+            Reason(
+                "warn",
+                f"the codes say nothing: held-out rows are off by {b:.3g}, and by {constant:.3g} "
+                "from one constant row.",
+                "Give more rows, a smaller hidden or latent_dim, or train longer; if the columns "
+                "are independent, there is nothing to say.",
+            )
+        ]
+    stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / len(unseen))
+    if b <= _WORSE * a or b - a <= 3 * stderr or b - a <= 0.01 * constant:
+        return []
+    return [
+        Reason(
+            "warn",
+            f"overfitting: held-out rows are off by {b:.3g}, rows trained on by {a:.3g}.",
+            "Give more rows, a smaller hidden or latent_dim, noise or weight_decay.",
+        )
+    ]
+
+
+def dead(codes: Floats) -> list[Reason]:
+    """Codes (n, k) that are the same for all rows."""
+    spread = codes.std(0)
+    idle = np.flatnonzero(spread <= _DEAD * spread.max())
+    if not len(idle):
+        return []
+    some = ", ".join(map(str, idle[:5])) + (", ..." if len(idle) > 5 else "")
+    return [
+        Reason(
+            "warn",
+            f"{len(idle)} of {codes.shape[1]} codes are dead, the same for all rows ({some}).",
+            f"Lower latent_dim to {max(1, codes.shape[1] - len(idle))}, or, where codes are "
+            "missed, learning_rate.",
+        )
+    ]
