@@ -1,4 +1,5 @@
-"""Draws by a seed that leave torch's random states, the processor's and the device's, as found."""
+"""Draws by a seed or from a state that leave torch's random states, the processor's and the
+device's, as found."""
 
 from __future__ import annotations
 
@@ -6,6 +7,24 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
+
+
+def random_state(device: torch.device) -> list[Tensor]:
+    """The random states of the processor and of `device`."""
+    found = [torch.get_rng_state()]
+    return [*found, torch.cuda.get_rng_state(device)] if device.type == "cuda" else found
+
+
+@contextlib.contextmanager
+def from_state(state: list[Tensor], device: torch.device) -> Iterator[None]:
+    """Within it, torch draws on from a state that `random_state` gave."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.set_rng_state(state[0])
+        for each, found in zip(cuda, state[1:], strict=True):
+            torch.cuda.set_rng_state(found, each)
+        yield
 
 
 @contextlib.contextmanager

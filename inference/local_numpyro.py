@@ -1,0 +1,326 @@
+"""Objectives of a NumPyro pair whose latents are local to a plate of rows: see `local_objective`,
+and `local_pyro`, whose twin this is.
+
+The K draws of a row stand side by side in a leading dimension: a latent is (K, n, ...) where the
+plate has n rows, and whatever the model makes of it has that dimension too. theta and phi are the
+values of `numpyro.param` sites, by name; what else is random in a pair is up to its arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jax import Array
+from jax.lax import stop_gradient
+from jax.scipy.special import logsumexp
+from numpyro.distributions import Distribution, Independent, kl_divergence
+from numpyro.primitives import Messenger
+
+from ..errors import InputError
+from .local_objective import Objective, check_shape, check_sites, same_order
+
+Sites = dict[str, Any]  # name -> numpyro's message: "fn", "value", "is_observed", "scale"
+Draw = Callable[[str, Any, Array, int], Array]  # (site, its distribution, key, K) -> (K, n, ...)
+Params = Mapping[str, Any]
+
+
+class Pair(NamedTuple):
+    """A model and its guide, called with the same arguments."""
+
+    model: Callable[..., Any]
+    guide: Callable[..., Any]
+
+
+class Terms(NamedTuple):
+    """Of each draw and row (K, n): log p(x | z), and of each latent site log p(z), log q(z | x)."""
+
+    log_x: Array
+    log_p: dict[str, Array]
+    log_q: dict[str, Array]
+
+    @property
+    def log_ratio(self) -> Array:
+        """(K, n) log q(z | x) - log p(z)."""
+        return _sum(self.log_q) - _sum(self.log_p)
+
+    @property
+    def log_w(self) -> Array:
+        """(K, n) log weights."""
+        return self.log_x - self.log_ratio
+
+
+# Reading sites
+
+
+def rsample(name: str, fn: Any, key: Array, samples: int) -> Array:
+    """(K, n, ...) reparameterised draws of a site."""
+    if not fn.has_rsample:
+        raise InputError(
+            f"the guide draws {name!r} from {type(fn).__name__}, which has no reparameterised "
+            "draws, and the gradient goes through them. Take a continuous distribution, or train "
+            "by inference.svi with TraceEnum_ELBO."
+        )
+    found: Array = fn.rsample(key, (samples,) if len(fn.batch_shape) < 2 else ())
+    return found
+
+
+class _Reader(Messenger):  # type: ignore[misc]
+    """Keeps the sites of what runs within it; latents are what `latent` says of their name and
+    distribution, `numpyro.param` sites what `params` says."""
+
+    def __init__(self, latent: Callable[[str, Any], Array], params: Params) -> None:
+        super().__init__()
+        self.latent, self.params, self.sites = latent, params, Sites()
+
+    def process_message(self, msg: Any) -> None:
+        if msg["type"] == "param" and msg["name"] in self.params:
+            msg["value"] = self.params[msg["name"]]
+        if msg["type"] != "sample":
+            return
+        if not msg["is_observed"]:
+            msg["value"] = self.latent(msg["name"], msg["fn"])
+        self.sites[msg["name"]] = msg
+
+
+def draw(
+    guide: Callable[..., Any],
+    params: Params,
+    key: Array,
+    *args: Any,
+    samples: int,
+    by: Draw = rsample,
+) -> Sites:
+    """The sites of the guide, K values of each row drawn."""
+    keys = iter(jr.split(key, 64))  # of as many sites at most
+    reader = _Reader(lambda name, fn: by(name, fn, next(keys), samples), params)
+    with reader:
+        guide(*args)
+    return reader.sites
+
+
+def replay(
+    program: Callable[..., Any], params: Params, *args: Any, values: Mapping[str, Array]
+) -> Sites:
+    """The sites of a model or guide whose latents have these values, (K, n, ...) each.
+
+    Raises:
+        InputError: if a latent has no value.
+    """
+    reader = _Reader(lambda name, fn: _given(values, name), params)
+    with reader:
+        program(*args)
+    return reader.sites
+
+
+def _given(values: Mapping[str, Array], name: str) -> Array:
+    if name not in values:
+        raise InputError(f"site {name!r} is a latent of the model and none of the guide.")
+    return values[name]
+
+
+def latents(sites: Sites) -> Sites:
+    """The sites that are no data, in their order."""
+    return {name: site for name, site in sites.items() if not site["is_observed"]}
+
+
+def values_of(sites: Sites) -> dict[str, Array]:
+    """The values of latents."""
+    return {name: site["value"] for name, site in latents(sites).items()}
+
+
+def terms(q: Sites, p: Sites, log_q: dict[str, Array] | None = None) -> Terms:
+    """The terms of draws.
+
+    Args:
+        q, p: sites of the guide, and of the model replayed with its draws.
+        log_q: instead of what `q` says.
+    """
+    log_p = _log_probs(q, latents(p))
+    return Terms(log_x(q, p), log_p, _log_probs(q, q) if log_q is None else log_q)
+
+
+def log_x(q: Sites, p: Sites) -> Array:
+    """(K, n) log p(x | z): the sum of all observed sites."""
+    found = _log_probs(q, {name: site for name, site in p.items() if site["is_observed"]})
+    check_sites(q, latents(p), found)
+    return jnp.broadcast_to(_sum(found), _size(q))
+
+
+def _log_probs(q: Sites, sites: Sites) -> dict[str, Array]:
+    """Log densities of sites by name, scaled as the pair says."""
+    found = {}
+    for name, site in sites.items():
+        value = site["fn"].log_prob(site["value"])
+        found[name] = value if site["scale"] is None else site["scale"] * value
+        check_shape(name, found[name].shape, *_size(q))
+    return found
+
+
+def _size(q: Sites) -> tuple[int, int]:
+    """K and n."""
+    draws, rows = next(iter(q.values()))["value"].shape[:2]
+    return draws, rows
+
+
+def _sum(parts: Mapping[str, Array]) -> Array:
+    first, *others = parts.values()
+    for other in others:
+        first = first + other
+    return first
+
+
+def divergences(q: Sites, p: Sites) -> tuple[Array, list[int]] | None:
+    """(n, J) closed forms of KL_j, means over the draws where they depend on other latents, and how
+    many latents each is of; None where there are none."""
+    model = latents(p)
+    scaled = any(site["scale"] is not None for site in (*q.values(), *model.values()))
+    if scaled or not same_order(q, model):
+        return None
+    found: list[Array] = []
+    sizes: list[int] = []
+    for name, site in q.items():
+        above, below = site["fn"], model[name]["fn"]
+        size = math.prod(above.event_shape)
+        if _independent(above) and _independent(below):  # one KL of each latent
+            above, below = above.base_dist, below.base_dist
+        try:
+            kl = kl_divergence(above, below)
+        except NotImplementedError:
+            return None
+        if site["fn"].batch_shape[:-1] or model[name]["fn"].batch_shape[:-1]:
+            kl = kl.mean(0)
+        found.append(kl.reshape(site["value"].shape[1], -1))
+        sizes += [size // found[-1].shape[1]] * found[-1].shape[1]
+    return jnp.concatenate(found, 1), sizes
+
+
+def _independent(fn: Distribution) -> bool:
+    return isinstance(fn, Independent) and not fn.base_dist.event_shape
+
+
+# Objectives
+
+
+def parts(
+    pair: Pair, params: Params, key: Array, *args: Any, samples: int, by: Draw = rsample
+) -> tuple[Array, Array, list[int]]:
+    """(n,) E_q log p(x | z) by K draws, (n, J) divergences, and how many latents each is of."""
+    q = draw(pair.guide, params, key, *args, samples=samples, by=by)
+    values = values_of(q)
+    p = replay(pair.model, params, *args, values=values)
+    closed = divergences(q, p)
+    if closed is not None:
+        return log_x(q, p).mean(0), *closed
+    t = terms(q, p, _fixed(pair, params, args, values))
+    size = sum(math.prod(site["fn"].event_shape) for site in q.values())
+    return t.log_x.mean(0), t.log_ratio.mean(0)[:, None], [size]
+
+
+def elbo(
+    pair: Pair,
+    params: Params,
+    key: Array,
+    *args: Any,
+    samples: int = 1,
+    beta: float | Array = 1.0,
+    free_bits: float = 0.0,
+    weights: Array | None = None,
+    by: Draw = rsample,
+) -> Array:
+    """The mean over rows of the bound, with beta and free bits in it.
+
+    Args:
+        params: values of `numpyro.param` sites.
+        key: of the draws.
+        args: of model and guide.
+        weights: (n,) of the rows, with the mean 1 over the whole data.
+        by: draws the latents.
+    """
+    seen, kl, sizes = parts(pair, params, key, *args, samples=samples, by=by)
+    each = _mean(kl, weights)
+    if free_bits:
+        each = jnp.maximum(each, free_bits * jnp.asarray(sizes))
+    return _mean(seen, weights) - beta * each.sum()
+
+
+def iwae(
+    pair: Pair,
+    params: Params,
+    key: Array,
+    *args: Any,
+    samples: int,
+    weights: Array | None = None,
+    doubly: bool = False,
+    by: Draw = rsample,
+) -> Array:
+    """The mean over rows (weighted) of log (1/K) sum_k w_k; `doubly` with DReG's gradient."""
+    q = draw(pair.guide, params, key, *args, samples=samples, by=by)
+    z = values_of(q)
+    if not doubly:
+        log_w = terms(q, replay(pair.model, params, *args, values=z)).log_w
+        return _mean(logsumexp(log_w, 0) - math.log(samples), weights)
+
+    def fixed(params: Params, z: dict[str, Array]) -> Array:
+        p = replay(pair.model, params, *args, values=z)
+        return terms(q, p, _fixed(pair, params, args, z)).log_w
+
+    # One pass gives d log w by theta and by each direct use of z; what z owes to phi comes after,
+    # through the products with z below, so that it is multiplied by v once more.
+    log_w, pull = jax.vjp(fixed, *stop_gradient((dict(params), z)))
+    v = jax.nn.softmax(log_w, 0)
+    rows = v.shape[1]
+    by_params, by_z = pull(v * (jnp.ones(rows) if weights is None else weights))
+    shares = {name: v.reshape(v.shape + (1,) * (g.ndim - 2)) for name, g in by_z.items()}
+    uses = jax.tree.map(lambda g, p: (g * p).sum(), by_params, dict(params))
+    uses = [*jax.tree.leaves(uses), *((shares[name] * by_z[name] * z[name]).sum() for name in z)]
+    linear = jnp.stack(uses).sum() / rows
+    bound = _mean(logsumexp(log_w, 0) - math.log(samples), weights)
+    return bound + linear - stop_gradient(linear)
+
+
+def objective(
+    pair: Pair,
+    what: Objective,
+    params: Params,
+    key: Array,
+    step: Array,
+    *args: Any,
+    weights: Array | None = None,
+) -> Array:
+    """What is raised at a step."""
+    shared: dict[str, Any] = {"samples": what.samples, "weights": weights}
+    if what.name == "elbo":
+        beta = what.beta_at(step, jnp.minimum)
+        return elbo(pair, params, key, *args, beta=beta, free_bits=what.free_bits, **shared)
+    return iwae(pair, params, key, *args, doubly=what.name == "dreg", **shared)
+
+
+def held_terms(
+    pair: Pair, what: Objective, params: Params, key: Array, *args: Any
+) -> tuple[Array, list[int]]:
+    """(n, 1 + J) of each row, without weights, beta or free bits, and (J,) how many latents each
+    divergence is of: as `local_pyro.held_terms`."""
+    samples = what.held_samples
+    if what.name == "elbo":
+        seen, kl, sizes = parts(pair, params, key, *args, samples=samples)
+        return jnp.concatenate((seen[:, None], kl), 1), sizes
+    q = draw(pair.guide, params, key, *args, samples=samples)
+    log_w = terms(q, replay(pair.model, params, *args, values=values_of(q))).log_w
+    return (logsumexp(log_w, 0) - math.log(samples))[:, None], []
+
+
+def _fixed(pair: Pair, params: Params, args: Any, values: Mapping[str, Array]) -> dict[str, Array]:
+    """log q of each site at `values`, with phi held fixed, not in the values: the guide run again
+    on constants, which compiles to nothing new but that."""
+    q = replay(pair.guide, stop_gradient(dict(params)), *args, values=values)
+    return _log_probs(q, q)
+
+
+def _mean(values: Array, weights: Array | None) -> Array:
+    """Mean over rows, the first axis."""
+    return values.mean(0) if weights is None else (values.T * weights).T.mean(0)

@@ -1,0 +1,382 @@
+"""Objectives of a Pyro pair whose latents are local to a plate of rows: see `local_objective`.
+
+The K draws of a row stand side by side in a leading dimension: a latent is (K, n, ...) where the
+plate has n rows, and whatever the model makes of it has that dimension too. Model and guide are
+called as they stand, each once a step; what is read are the distributions and values of their
+sites. `poutine.scale` and `poutine.mask` in a pair count.
+"""
+
+# mypy: disallow-untyped-calls=False
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pyro.distributions.util import scale_and_mask
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, kl_divergence
+
+from ..errors import InputError
+from .local_objective import Objective, check_shape, check_sites, same_order
+from .seeding import from_state, random_state
+
+Sites = dict[str, Any]  # name -> pyro's message: "fn", "value", "is_observed", "scale", "mask"
+Draw = Callable[[str, Any, int], Tensor]  # (site, its distribution, K) -> (K, n, ...)
+_PLAIN = (int, float, str, type(None), torch.Size)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model and its guide, called with the same arguments.
+
+    Attributes:
+        module: owns the parameters of the guide that are no `pyro.param` sites, and whatever is
+            random in it but its sites (dropout).
+    """
+
+    model: Callable[..., Any]
+    guide: Callable[..., Any]
+    module: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Of each draw and row (K, n): log p(x | z), and of each latent site log p(z), log q(z | x)."""
+
+    log_x: Tensor
+    log_p: dict[str, Tensor]
+    log_q: dict[str, Tensor]
+
+    @property
+    def log_ratio(self) -> Tensor:
+        """(K, n) log q(z | x) - log p(z)."""
+        return _sum(self.log_q) - _sum(self.log_p)
+
+    @property
+    def log_w(self) -> Tensor:
+        """(K, n) log weights."""
+        return self.log_x - self.log_ratio
+
+
+# Reading sites
+
+
+def rsample(name: str, fn: Any, samples: int) -> Tensor:
+    """(K, n, ...) reparameterised draws of a site, by torch's random state."""
+    if not fn.has_rsample:
+        raise InputError(
+            f"the guide draws {name!r} from {type(fn).__name__}, which has no reparameterised "
+            "draws, and the gradient goes through them. Take a continuous distribution, or train "
+            "by inference.svi with TraceEnum_ELBO."
+        )
+    found: Tensor = fn.rsample((samples,) if len(fn.batch_shape) < 2 else ())
+    return found
+
+
+class _Reader(Messenger):
+    """Keeps the sites of what runs within it; latents are what `latent` says of their name and
+    distribution. `fixed` holds `pyro.param` sites constant."""
+
+    def __init__(self, latent: Callable[[str, Any], Tensor], *, fixed: bool = False) -> None:
+        super().__init__()
+        self.latent, self.fixed, self.sites = latent, fixed, Sites()
+
+    def _process_message(self, msg: Any) -> None:
+        if msg["type"] != "sample" or site_is_subsample(msg):
+            return
+        if not msg["is_observed"]:
+            msg["value"] = self.latent(msg["name"], msg["fn"])
+        msg["done"] = True
+        self.sites[msg["name"]] = msg
+
+    def _postprocess_message(self, msg: Any) -> None:
+        if self.fixed and msg["type"] == "param":
+            msg["value"] = msg["value"].detach()
+
+
+def draw(guide: Callable[..., Any], *args: Any, samples: int, by: Draw = rsample) -> Sites:
+    """The sites of the guide, K values of each row drawn."""
+    with _Reader(lambda name, fn: by(name, fn, samples)) as reader:
+        guide(*args)
+    return reader.sites
+
+
+def replay(program: Callable[..., Any], *args: Any, values: Mapping[str, Tensor]) -> Sites:
+    """The sites of a model or guide whose latents have these values, (K, n, ...) each.
+
+    Raises:
+        InputError: if a latent has no value.
+    """
+    with _Reader(lambda name, fn: _given(values, name)) as reader:
+        program(*args)
+    return reader.sites
+
+
+def _given(values: Mapping[str, Tensor], name: str) -> Tensor:
+    if name not in values:
+        raise InputError(f"site {name!r} is a latent of the model and none of the guide.")
+    return values[name]
+
+
+def latents(sites: Sites) -> Sites:
+    """The sites that are no data, in their order."""
+    return {name: site for name, site in sites.items() if not site["is_observed"]}
+
+
+def values_of(sites: Sites) -> dict[str, Tensor]:
+    """The values of latents."""
+    return {name: site["value"] for name, site in latents(sites).items()}
+
+
+def log_prob(site: Any) -> Tensor:
+    """(K, n) or (n,) log density of a site's value, scaled and masked as the pair says."""
+    found: Tensor = site["fn"].log_prob(site["value"])
+    if _bent(site):
+        found = scale_and_mask(found, site["scale"], site["mask"])
+    return found
+
+
+def _bent(site: Any) -> bool:
+    return site["mask"] is not None or isinstance(site["scale"], Tensor) or site["scale"] != 1
+
+
+def terms(q: Sites, p: Sites, log_q: dict[str, Tensor] | None = None) -> Terms:
+    """The terms of draws.
+
+    Args:
+        q, p: sites of the guide, and of the model replayed with its draws.
+        log_q: instead of what `q` says.
+    """
+    log_p = _log_probs(q, latents(p))
+    return Terms(log_x(q, p), log_p, _log_probs(q, q) if log_q is None else log_q)
+
+
+def log_x(q: Sites, p: Sites) -> Tensor:
+    """(K, n) log p(x | z): the sum of all observed sites."""
+    found = _log_probs(q, {name: site for name, site in p.items() if site["is_observed"]})
+    check_sites(q, latents(p), found)
+    whole = _sum(found)
+    return whole if whole.ndim == 2 else whole.expand(*_size(q))
+
+
+def _log_probs(q: Sites, sites: Sites) -> dict[str, Tensor]:
+    """Log densities of sites by name, each of the size of the guide's draws."""
+    found = {name: log_prob(site) for name, site in sites.items()}
+    for name, value in found.items():
+        check_shape(name, tuple(value.shape), *_size(q))
+    return found
+
+
+def _size(q: Sites) -> tuple[int, int]:
+    """K and n."""
+    draws, rows = next(iter(q.values()))["value"].shape[:2]
+    return draws, rows
+
+
+def _sum(parts: Mapping[str, Tensor]) -> Tensor:
+    first, *others = parts.values()
+    for other in others:
+        first = first + other
+    return first
+
+
+def divergences(q: Sites, p: Sites) -> tuple[Tensor, list[int]] | None:
+    """(n, J) closed forms of KL_j, means over the draws where they depend on other latents, and how
+    many latents each is of; None where there are none."""
+    model = latents(p)
+    if not same_order(q, model) or any(map(_bent, (*q.values(), *model.values()))):
+        return None
+    found, sizes = [], []
+    for name, site in q.items():
+        above, below = site["fn"], model[name]["fn"]
+        size = math.prod(above.event_shape)
+        if _independent(above) and _independent(below):  # one KL of each latent
+            above, below = above.base_dist, below.base_dist
+        try:
+            kl = kl_divergence(above, below)
+        except NotImplementedError:
+            return None
+        rows = site["value"].shape[1]
+        if site["fn"].batch_shape[:-1] or model[name]["fn"].batch_shape[:-1]:
+            kl = kl.mean(0)
+        found.append(kl.reshape(rows, -1))
+        sizes += [size // found[-1].shape[1]] * found[-1].shape[1]
+    return torch.cat(found, 1) if len(found) > 1 else found[0], sizes
+
+
+def _independent(fn: Any) -> bool:
+    return isinstance(fn, Independent) and not fn.base_dist.event_shape
+
+
+# Objectives
+
+
+def parts(
+    pair: Pair, *args: Any, samples: int, by: Draw = rsample
+) -> tuple[Tensor, Tensor, list[int]]:
+    """(n,) E_q log p(x | z) by K draws, (n, J) divergences, and how many latents each is of."""
+    state = _random(pair)
+    q = draw(pair.guide, *args, samples=samples, by=by)
+    values = values_of(q)
+    p = replay(pair.model, *args, values=values)
+    closed = divergences(q, p)
+    if closed is not None:
+        return log_x(q, p).mean(0), *closed
+    t = terms(q, p, _fixed(pair, args, q, values, state))
+    size = sum(math.prod(site["fn"].event_shape) for site in q.values())
+    return t.log_x.mean(0), t.log_ratio.mean(0).unsqueeze(1), [size]
+
+
+def elbo(
+    pair: Pair,
+    *args: Any,
+    samples: int = 1,
+    beta: float = 1.0,
+    free_bits: float = 0.0,
+    weights: Tensor | None = None,
+    by: Draw = rsample,
+) -> Tensor:
+    """The mean over rows of the bound, with beta and free bits in it.
+
+    Args:
+        args: of model and guide.
+        weights: (n,) of the rows, with the mean 1 over the whole data.
+        by: draws the latents.
+    """
+    log_x, kl, sizes = parts(pair, *args, samples=samples, by=by)
+    each = _mean(kl, weights)
+    if free_bits:
+        each = torch.maximum(each, free_bits * each.new_tensor(sizes))
+    return _mean(log_x, weights) - beta * each.sum()
+
+
+def iwae(
+    pair: Pair,
+    *args: Any,
+    samples: int,
+    weights: Tensor | None = None,
+    doubly: bool = False,
+    by: Draw = rsample,
+) -> Tensor:
+    """The mean over rows (weighted) of log (1/K) sum_k w_k; `doubly` with DReG's gradient."""
+    return _mean(_log_mean(pair, args, samples, doubly, by), weights)
+
+
+def objective(
+    pair: Pair, what: Objective, step: int, *args: Any, weights: Tensor | None = None
+) -> Tensor:
+    """What is raised at a step."""
+    if what.name == "elbo":
+        bend = {"beta": what.beta_at(step), "free_bits": what.free_bits}
+        return elbo(pair, *args, samples=what.samples, weights=weights, **bend)
+    return iwae(pair, *args, samples=what.samples, weights=weights, doubly=what.name == "dreg")
+
+
+def held_terms(pair: Pair, what: Objective, *args: Any) -> tuple[Tensor, list[int]]:
+    """(n, 1 + J) of each row, without weights, beta or free bits, and (J,) how many latents each
+    divergence is of: what `Objective.judged` puts together. The first is E_q log p(x | z), the
+    others the divergences; or, of "iwae" and "dreg", log (1/K) sum_k w_k alone."""
+    if what.name != "elbo":
+        return _log_mean(pair, args, what.samples, False, rsample).unsqueeze(1), []
+    log_x, kl, sizes = parts(pair, *args, samples=what.held_samples)
+    return torch.cat((log_x.unsqueeze(1), kl), 1), sizes
+
+
+def _log_mean(pair: Pair, args: Any, samples: int, doubly: bool, by: Draw) -> Tensor:
+    """(n,) log (1/K) sum_k w_k."""
+    state = _random(pair)
+    q = draw(pair.guide, *args, samples=samples, by=by)
+    values = values_of(q)
+    if not doubly:
+        log_w = terms(q, replay(pair.model, *args, values=values)).log_w
+        return torch.logsumexp(log_w, 0) - math.log(samples)
+    # A draw's gradient is multiplied by v on its way into phi, in its direct uses only: what comes
+    # through a later site has been multiplied there.
+    used = {name: z.view_as(z) for name, z in values.items()}
+    fixed = _fixed(pair, args, q, used, state)
+    log_w = terms(q, replay(pair.model, *args, values=used), fixed).log_w
+    v = torch.softmax(log_w.detach(), 0)
+    for z in used.values():
+        if z.requires_grad:
+            share = v.reshape(v.shape + (1,) * (z.ndim - 2))
+            z.register_hook(lambda g, share=share: g * share)
+    bound = torch.logsumexp(log_w.detach(), 0) - math.log(samples)
+    surrogate = (v * log_w).sum(0)
+    return surrogate + (bound - surrogate).detach()
+
+
+def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean over rows, the first axis."""
+    if weights is not None:
+        values = values * weights.view(-1, *[1] * (values.ndim - 1))
+    return values.mean(0)
+
+
+# The guide's parameters as constants
+
+
+def _fixed(
+    pair: Pair, args: Any, q: Sites, values: Mapping[str, Tensor], state: list[Tensor] | None
+) -> dict[str, Tensor]:
+    """log q of each site at `values`, with phi held fixed, not in the values.
+
+    The distribution of an only site is rebuilt of constants, where it is made of tensors alone. Of
+    several sites each depends on the values of those before it, and a flow calls its nets when
+    asked: the guide is then run again with its parameters constant, from the same random state and
+    with the same draws, which drop out the same.
+    """
+    (name, site), *others = q.items()
+    fn = None if others else _constant(site["fn"])
+    if fn is not None:
+        return {name: log_prob({**site, "fn": fn, "value": values[name]})}
+
+    def again(name: str, fn: Any) -> Tensor:
+        if state is not None:
+            rsample(name, fn, values[name].shape[0])
+        return values[name]
+
+    frozen = [] if pair.module is None else [p for p in pair.module.parameters() if p.requires_grad]
+    with contextlib.ExitStack() as stack:
+        if state is not None:
+            stack.enter_context(from_state(state, _device(pair)))
+        for p in frozen:
+            p.requires_grad_(False)
+            stack.callback(p.requires_grad_, True)
+        with _Reader(again, fixed=True) as reader:
+            pair.guide(*args)
+        return _log_probs(q, reader.sites)
+
+
+def _constant(fn: Distribution) -> Distribution | None:
+    """The distribution with its tensors detached; None where it holds more than tensors."""
+    found = copy.copy(fn)
+    for name, value in vars(fn).items():
+        new: Any = value
+        if isinstance(value, Tensor):
+            new = value.detach()
+        elif isinstance(value, Distribution):
+            new = _constant(value)
+        elif not isinstance(value, _PLAIN):
+            return None
+        if new is None and value is not None:
+            return None
+        found.__dict__[name] = new
+    return found
+
+
+def _random(pair: Pair) -> list[Tensor] | None:
+    """The random state now, if the guide may draw more than its sites (dropout)."""
+    training = pair.module is not None and pair.module.training
+    return random_state(_device(pair)) if training else None
+
+
+def _device(pair: Pair) -> torch.device:
+    first = None if pair.module is None else next(pair.module.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
