@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.base import clone
 import ppgen
 from ppgen.errors import InputError
 from ppgen.models import registry
+from ppgen.models.nets import settings as nets
+from ppgen.models.nets.mlp import ACTIVATIONS
 from ppgen.settings import (
     Kind,
     Setting,
@@ -110,6 +113,11 @@ def test_the_nearest_text_and_name_are_said() -> None:
     )
     with pytest.raises(InputError, match=r"toy has no setting 'ent'; it has net. Did you mean 'ne"):
         settings.check_names("toy", ["ent"])
+
+
+def test_what_torch_is_needed_for_is_named_without_it() -> None:
+    assert tuple(ACTIVATIONS) == nets.ACTIVATIONS
+    assert tuple(field.name for field in fields(ppgen.Augment)) == nets.CHANGES
 
 
 def test_nothing_is_checked_before_a_fit() -> None:

@@ -31,7 +31,7 @@ def vae():
         ({"activation": "rleu"}, ["activation is 'rleu'", "mean 'relu'"]),
         ({"likelihood": "bernouli"}, ["likelihood is 'bernouli'", "mean 'bernoulli'"]),
         ({"noise": "colum"}, ["noise is 'colum'", "column, shared, row"]),
-        ({"noise": -0.1}, ["noise is -0.1", "> 0"]),
+        ({"noise": -0.1}, ["noise is -0.1", "positive"]),
         ({"noise": 0}, ["noise is 0"]),
         ({"n_samples": 0}, ["n_samples is 0", "integer >= 1"]),
         ({"n_importance": 1.5}, ["n_importance is 1.5"]),

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any
 
 from ...errors import InputError
-from ...settings import Kind, Setting, choice, integer, mapping, matching, number, seed, sizes
+from ...settings import Kind, Setting, choice, flag, integer, matching, number, seed, sizes
 
+CHANGES = ("shift", "flip", "brightness", "contrast", "rotate", "noise", "low", "high")
 NETS = ("auto", "mlp", "conv")
 ACTIVATIONS = ("relu", "silu", "gelu", "tanh", "elu")
+
+
+def _changes(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return is_dataclass(value)
+    numeric = all(v is None or (number() | flag).accepts(v) for v in value.values())
+    return numeric and set(value) <= set(CHANGES)
+
 
 NET = Setting(
     "net",
@@ -27,9 +37,9 @@ CHANNELS = Setting("channels", sizes("(16, 32)"), None, "of an image each time t
 ACTIVATION = Setting("activation", choice(*ACTIVATIONS), "silu", "of the hidden layers.")
 AUGMENT = Setting(
     "augment",
-    mapping | Kind("an Augment", is_dataclass),
+    Kind('a dict such as {"shift": 2, "flip": True}, or an Augment', _changes),
     None,
-    'changes of images in training, as `ppgen.Augment` has them, such as {"shift": 2}.',
+    f"changes of images in training: {', '.join(CHANGES)}; see `ppgen.Augment`.",
 )
 WEIGHT_DECAY = Setting("weight_decay", number(least=0), 0.0, "of AdamW.")
 BATCH_SIZE = Setting("batch_size", integer(1), None, "rows a step; fewer where memory is short.")

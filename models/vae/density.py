@@ -20,7 +20,7 @@ from ...errors import InputError, did_you_mean
 from ...inference.importance import MIN_SAMPLES, Weights, good_khat, summarise_blocks
 from ...progress_bar import rows_bar
 from ...scoring import CELL_DRAWS, beyond, warn_unseen
-from .checks import check_count
+from ...settings import integer
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -40,7 +40,7 @@ def score(
         )
     default = _CHAINS if method == "ais" else vae.n_importance
     samples = default if n_samples is None else n_samples
-    check_count("n_samples", samples)
+    integer(1).check("n_samples", samples)
     noisy = vae.codec_.dequantised
     if noisy:
         samples = -(-int(samples) // CELL_DRAWS) * CELL_DRAWS

@@ -18,11 +18,12 @@ from ...density_estimator import DensityEstimator
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
+from ...settings import integer
 from ...verdict import Reason
 from ..latent import LatentEstimator
-from .checks import BACKENDS, check_count
 from .gap import DensityGap
 from .report import Bound
+from .settings import BACKENDS, SETTINGS
 
 Floats = NDArray[np.float64]
 _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
@@ -36,42 +37,10 @@ class VAE(LatentEstimator, DensityEstimator):
     tight. Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`.
     What is None is chosen by the numbers of rows and values (see `plan`). Tables may have gaps: the
     bound is then that of what is there (MIWAE).
-
-    Args:
-        latent_dim: latents; or two numbers for two layers, the one next to the data first.
-        net: "mlp", "conv" (images), or "auto".
-        hidden: sizes of the hidden layers; of a convolutional net, the one layer between pictures
-            and latents.
-        channels: of each halving of the picture by convolutions.
-        likelihood: "auto" by the values: of images Bernoulli for 0 and 1, discretised logistic for
-            levels, Gaussian for real values; of tables by each column's kind. Images may ask for
-            any of them, for "categorical" and for "continuous_bernoulli".
-        noise: of Gaussian and discretised logistic values: "column" learns one scale for each,
-            "shared" one for all, "row" lets the decoder say; a number is a standard deviation in
-            those of the data, and is not learnt.
-        prior: "normal", "flow", "mixture" or "vamp".
-        posterior: "normal" or "flow".
-        objective: "elbo"; "iwae" and "dreg" raise the tighter bound of `n_samples` draws.
-        n_samples: draws a row in training; None is 1, and 8 for iwae and dreg.
-        beta: weight of the divergence from the prior, with objective "elbo".
-        warm_up: epochs over which beta rises from 0.
-        free_bits: nats that each latent may hold unpunished.
-        flow_layers, components: of the flows, and of the mixture priors.
-        activation, dropout: of the nets; None is "silu" for convolutions and "relu" else.
-        augment: changes of images while training, such as {"shift": 2, "flip": True}; see
-            `data.augment.Augment`.
-        conditional: whether `fit(X, y)` models p(x | y); else y is ignored, so that a classifier's
-            pipeline can be given labels.
-        n_importance: draws a row of `log_density`.
-        batch_size: rows a step.
-        learning_rate: the highest; it falls to 0 as a cosine over `max_epochs` or the budget.
-        max_epochs: passes over the rows at most.
-        device: "cpu", "cuda"; None is the processor.
-        backend: "pyro" (torch) or "numpyro" (JAX; perceptrons on tables).
-        random_state: seed of initial weights, held-out rows, batches and what is drawn.
     """
 
     name: ClassVar[str] = "vae"
+    settings = SETTINGS["vae"]
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="lower_bound",
         discrete="native",
@@ -228,7 +197,7 @@ class VAE(LatentEstimator, DensityEstimator):
     def sample_latents(self, n: int, *, random_state: Any = None) -> Floats:
         """(n, k) codes drawn from the prior."""
         check_is_fitted(self)
-        check_count("n", n)
+        integer(1).check("n", n)
         seed = seed_of(self.random_state if random_state is None else random_state)
         return np.asarray(self.net_.prior(n, seed))
 
@@ -238,7 +207,7 @@ class VAE(LatentEstimator, DensityEstimator):
         """(n, rows, k) draws of each row's latents from q(z | x), whose mean `encode` gives; of two
         layers, those next to the data."""
         check_is_fitted(self)
-        check_count("n", n)
+        integer(1).check("n", n)
         seed = seed_of(self.random_state if random_state is None else random_state)
         data = self._dataset(X, reset=False)
         x, context = self._matrix(self._middle(data)), self._context(y, len(data))

@@ -21,11 +21,12 @@ from ...verdict import Reason
 from ..course import course, held_out, overfit
 from ..trace import DataUnits
 from .build import Architecture
-from .checks import check, check_size, check_used, collapse
 from .parts import Part
 from .plan import Plan, plan
+from .settings import check_rows
 from .training import Rows, Training
-from .units import Units, check_likelihood, of_images, of_table
+from .units import Units, of_images, of_table
+from .verdicts import collapse
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -43,8 +44,6 @@ def fit_vae(
     vae: VAE, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
 ) -> list[Reason]:
     """Set the fitted attributes; return what was found."""
-    check(vae)
-    check_likelihood(vae.likelihood)
     x = vae._matrix(data)
     kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
     held = np.zeros(len(x), dtype=bool)
@@ -55,8 +54,7 @@ def fit_vae(
     some = np.sort(fit.rng().choice(numbers, min(_START, len(numbers)), replace=False))
     parts, vae.units_ = _parts(vae, x[some])
     chosen = _plan(vae, len(numbers), x.shape[1], fit)
-    check_size(chosen.latent, x.shape[1])
-    check_used(vae, chosen.net, parts)
+    check_rows(vae, chosen.net, chosen.latent[0], fit.schema.image_shape or (), parts)
     gaps = x.dtype.kind == "f" and bool(np.isnan(x[kept]).any())
     vae.architecture_ = _architecture(vae, chosen, parts, gaps, context)
     vae.latent_dim_ = chosen.latent[0]
@@ -137,8 +135,6 @@ def _parts(vae: VAE, x: NDArray[Any]) -> tuple[tuple[Part, ...], Units]:
     if isinstance(vae.codec_, ImageCodec):
         part, units = of_images(vae.codec_, vae.likelihood, x)
         return (part,), units
-    if vae.net == "conv":
-        raise InputError('net is "conv", and a table was given; give images (n, height, width).')
     parts = of_table(vae.codec_, vae.likelihood)
     if not parts:
         raise InputError("every column is constant or empty; there is nothing to model.")
@@ -220,18 +216,13 @@ def _training(vae: VAE, chosen: Plan, n: int) -> Training:
 def _augment(vae: VAE) -> Callable[..., Any] | None:
     if not vae.augment:
         return None
-    if not isinstance(vae.codec_, ImageCodec):
-        raise InputError("augment changes images, and a table was given; leave it out.")
+    assert isinstance(vae.codec_, ImageCodec)
     from ...data.augment import Augment
 
     pixels = vae.codec_.pixels
-    try:
-        change = Augment(**vae.augment, low=pixels.ends[0], high=pixels.ends[1])
-    except TypeError:
-        raise InputError(
-            f"augment is {vae.augment!r}; expected changes such as "
-            '{"shift": 2, "flip": True}; see ppgen.data.augment.Augment.'
-        ) from None
+    change = vae.augment
+    if not isinstance(change, Augment):
+        change = Augment(**{"low": pixels.ends[0], "high": pixels.ends[1], **change})
     if pixels.kind == "real":
         return change
     return lambda images, generator: change(images, generator).round()

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ...checks import seed_of
-from .checks import check_count
+from ...settings import integer
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -101,10 +101,10 @@ def density_gap(
 
     check_is_fitted(vae)
     samples = vae.n_importance if n_samples is None else n_samples
-    check_count("n_rows", n_rows)
-    check_count("n_chains", n_chains)
-    check_count("n_temperatures", n_temperatures, 2)
-    check_count("n_samples", samples)
+    integer(1).check("n_rows", n_rows)
+    integer(1).check("n_chains", n_chains)
+    integer(2).check("n_temperatures", n_temperatures)
+    integer(1).check("n_samples", samples)
     seed = seed_of(vae.random_state if random_state is None else random_state)
     context = None
     if vae.context_ is not None:

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ...errors import InputError
-from .checks import check_count
+from ...settings import integer
 from .density import row_seeds
 from .objectives import terms
 from .observation import Observation
@@ -36,7 +36,7 @@ _BLOCK = 64
 def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
     """Rows with their gaps filled and all else as it was, in the container they came in."""
     check_is_fitted(vae)
-    check_count("n_samples", n_samples)
+    integer(1).check("n_samples", n_samples)
     if vae.context_ is not None:
         raise InputError("a fit that is conditional on y does not fill gaps; fit without y.")
     data = vae._dataset(X, reset=False)

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ...errors import InputError
-from .checks import ACTIVE, check_count
+from ...settings import integer
+from .verdicts import ACTIVE
 
 if TYPE_CHECKING:
     from .estimator import VAE
@@ -79,7 +80,7 @@ def bound(vae: VAE, X: Any, y: Any) -> Bound:
 def amortisation_gap(vae: VAE, X: Any, y: Any, n_steps: int) -> Floats:
     """(n,) nats that a row's own Gaussian gains over the encoder's."""
     check_is_fitted(vae)
-    check_count("n_steps", n_steps)
+    integer(1).check("n_steps", n_steps)
     if vae.posterior != "normal" or vae.net_.nets.n_layers > 1:
         raise InputError(
             "the amortisation gap is defined here for one layer with a Gaussian posterior; this "

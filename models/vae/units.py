@@ -20,8 +20,8 @@ from torch import Tensor
 
 from ...data import Codec, ImageCodec
 from ...data.pixels import Pixels
-from ...errors import InputError, did_you_mean
-from .parts import KINDS, Part
+from ...errors import InputError
+from .parts import Part
 
 
 @dataclass(frozen=True)
@@ -177,12 +177,3 @@ def _check_table(codec: Codec, likelihood: str, kinds: list[str]) -> None:
                 f"likelihood is {likelihood!r}, and column {name!r} is {column.kind}, which that "
                 f"does not model. {fix}."
             )
-
-
-def check_likelihood(likelihood: Any) -> None:
-    """Raise InputError unless it is "auto" or a kind."""
-    if likelihood != "auto" and likelihood not in KINDS:
-        raise InputError(
-            f"likelihood is {likelihood!r}; expected auto or one of {', '.join(KINDS)}."
-            + did_you_mean(str(likelihood), KINDS)
-        )
