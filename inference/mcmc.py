@@ -29,6 +29,36 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
+class ChainSettings:
+    """How chains are run.
+
+    Attributes:
+        num_warmup, num_samples: draws a chain to adapt with, and to keep.
+        num_chains: chains.
+        target_accept, max_tree_depth: as in `numpyro.infer.NUTS`.
+        chain_method: "sequential", one chain after the other within a block; or "vectorized", all
+            at once, where each waits for the one with the longest path.
+        jitter: standard deviation, on the unconstrained scale, of what is added to `init` for each
+            chain.
+        block: draws a chain between two looks at the clock.
+    """
+
+    num_warmup: int = 500
+    num_samples: int = 500
+    num_chains: int = 4
+    target_accept: float = 0.8
+    max_tree_depth: int = 10
+    chain_method: Literal["vectorized", "sequential"] = "sequential"
+    jitter: float = 0.1
+    block: int = 25
+
+    def __post_init__(self) -> None:
+        for name in ("num_warmup", "num_samples", "num_chains"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; expected a positive number.")
+
+
+@dataclass(frozen=True)
 class Draws:
     """What a run of NUTS gave.
 
@@ -47,31 +77,22 @@ class Draws:
 
     def reasons(self) -> list[Reason]:
         """What there is to say against the draws, each with what to do."""
-        found = []
-        if self.why != "done":
-            what = f"the budget ended after {self.stats['lp'].shape[1]} draws a chain"
-            if self.why == "warm-up":
-                what += f", and cut the warm-up to {self.num_warmup}"
-            found = [Reason("warn", f"{what}.", "Give a larger budget, or fewer draws.")]
-        return found + convergence(self.posterior, self.stats)
+        if self.why == "done":
+            return convergence(self.posterior, self.stats)
+        what = f"the budget ended after {self.stats['lp'].shape[1]} draws a chain"
+        if self.why == "warm-up":
+            what += f", and cut the warm-up to {self.num_warmup}"
+        short = Reason("warn", f"{what}.", "Give a larger budget, or fewer draws.")
+        return [short, *convergence(self.posterior, self.stats)]
 
 
 def nuts(
     model: Callable[..., Any],
     args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
+    settings: ChainSettings | None = None,
     *,
     seed: int,
-    num_warmup: int = 500,
-    num_samples: int = 500,
-    num_chains: int = 4,
     init: Mapping[str, Any] | None = None,
-    jitter: float = 0.1,
-    target_accept: float = 0.8,
-    max_tree_depth: int = 10,
-    dense_mass: bool = False,
-    chain_method: Literal["vectorized", "sequential"] = "sequential",
-    block: int = 25,
     deadline: Callable[[], float | None] | None = None,
     report: Callable[[int, float], None] | None = None,
 ) -> Draws:
@@ -79,60 +100,53 @@ def nuts(
 
     Args:
         model: its continuous latent sites are drawn; discrete ones must be summed out in it.
-        args, kwargs: what it is called with.
+        args: what it is called with.
+        settings: of the chains.
         seed: the only source of randomness.
-        num_warmup, num_samples, num_chains: draws a chain to adapt with and to keep, and chains.
         init: a value of each site where the chains start; None starts at random.
-        jitter: standard deviation of what is added to it, a chain, on the unconstrained scale.
-        target_accept, max_tree_depth, dense_mass: as in `numpyro.infer.NUTS`.
-        chain_method: "sequential", one chain after the other within a block; or "vectorized", all
-            at once, where each waits for the one with the longest path.
-        block: draws a chain between two looks at the clock.
         deadline: gives the seconds left, or None. Half of them at most go to the warm-up.
         report: called after each block with the draws a chain so far and their mean U.
 
     Raises:
-        InputError: if the numbers of draws or chains are not positive, or the model has no finite
-            density where the chains start.
+        InputError: if the model has no finite density where the chains start.
     """
-    counts = {"num_warmup": num_warmup, "num_samples": num_samples, "num_chains": num_chains}
-    for name, count in counts.items():
-        if count < 1:
-            raise InputError(f"{name} is {count}; expected a positive number.")
     from numpyro.infer import NUTS
     from numpyro.infer.util import constrain_fn, potential_energy
 
+    chains = settings or ChainSettings()
     clock = deadline or (lambda: None)
     allowed = clock()
     with jax.enable_x64(True):
-        given, options = jax.tree.map(jnp.asarray, tuple(args)), dict(kwargs or {})
+        args = jax.tree.map(jnp.asarray, tuple(args))
         kernel = NUTS(
-            potential_fn=partial(potential_energy, model, given, options),
-            target_accept_prob=target_accept,
-            max_tree_depth=max_tree_depth,
-            dense_mass=dense_mass,
+            potential_fn=partial(potential_energy, model, args, {}),
+            target_accept_prob=chains.target_accept,
+            max_tree_depth=chains.max_tree_depth,
         )
 
         def begin(key: jax.Array) -> Any:
             place, path = jax.random.split(key)
-            z = _start(model, given, options, init, jitter, place)
-            return kernel.init(path, num_warmup, z, (), {})
+            z = _start(model, args, init, chains.jitter, place)
+            return kernel.init(path, chains.num_warmup, z, (), {})
 
-        states = jax.jit(jax.vmap(begin))(jax.random.split(jax.random.key(seed), num_chains))
+        keys = jax.random.split(jax.random.key(seed), chains.num_chains)
+        states = jax.jit(jax.vmap(begin))(keys)
         if not np.isfinite(states.potential_energy).all():
             raise InputError(
                 "the model's density is not finite where the chains start; give other values in "
                 "init, or less jitter."
             )
-        over_chains = jax.vmap if chain_method == "vectorized" else partial(partial, jax.lax.map)
-        advance = jax.jit(over_chains(partial(_advance, kernel, block)))
+        at_once = chains.chain_method == "vectorized"
+        over_chains = jax.vmap if at_once else partial(partial, jax.lax.map)
+        advance = jax.jit(over_chains(partial(_advance, kernel, chains.block)))
 
         taken: list[Any] = []
-        done, total, why = 0, num_warmup + num_samples, "done"
+        num_warmup, why = chains.num_warmup, "done"
+        done, total = 0, num_warmup + chains.num_samples
         while done < total:
             states, out = advance(states)
             taken.append(jax.tree.map(np.asarray, out))
-            done += block
+            done += chains.block
             if report is not None:
                 report(min(done, total), float(taken[-1][1]["potential"].mean()))
             left = clock()
@@ -140,22 +154,21 @@ def nuts(
                 continue
             if done < num_warmup and left < allowed / 2:
                 states, why = _end_warmup(states, num_warmup), "warm-up"
-                num_warmup, total = done, done + num_samples
+                num_warmup, total = done, done + chains.num_samples
             elif left <= 0 and done > num_warmup:
                 why = "budget" if why == "done" else why
                 break
         z, stats = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *taken)
         kept = slice(num_warmup, total)
         z, stats = jax.tree.map(lambda a: a[:, kept], (z, stats))
-        constrain = jax.jit(jax.vmap(jax.vmap(partial(constrain_fn, model, given, options))))
+        constrain = jax.jit(jax.vmap(jax.vmap(partial(constrain_fn, model, args, {}))))
         posterior = {site: np.asarray(value) for site, value in constrain(z).items()}
-    return Draws(posterior, _named(stats, max_tree_depth), num_warmup, why)  # type: ignore[arg-type]
+    return Draws(posterior, _named(stats, chains.max_tree_depth), num_warmup, why)  # type: ignore[arg-type]
 
 
 def _start(
     model: Any,
     args: Any,
-    kwargs: Any,
     init: Mapping[str, Any] | None,
     jitter: float,
     key: jax.Array,
@@ -168,7 +181,7 @@ def _start(
 
     def place(key: jax.Array) -> dict[str, jax.Array]:
         placed = handlers.seed(handlers.substitute(model, data=values), key)
-        sites = handlers.trace(placed).get_trace(*args, **kwargs).items()
+        sites = handlers.trace(placed).get_trace(*args).items()
         return {
             name: biject_to(site["fn"].support).inv(site["value"])
             for name, site in sites

@@ -13,6 +13,7 @@ from ppgen.fitting import Fit
 from ppgen.models.gmm.bayes import fit_bayes
 from ppgen.models.gmm.parameters import Mixture
 from ppgen.models.gmm.posterior import log_prob_draws
+from ppgen.models.gmm.weighted_rows import WeightedRows
 from ppgen.models.gmm.weighted_rows import posterior as em_posterior
 from ppgen.progress import Clock
 
@@ -28,11 +29,11 @@ def two_groups(n: int = 300) -> tuple[Any, Any, Mixture]:
     return x, codes, Mixture(np.array([0.6, 0.4]), centre, spread**2, "diag", tables)
 
 
-def fitted(engine: str, backend: str, settings: dict[str, Any], **more: Any) -> Any:
+def fitted(engine: str, backend: str, settings: dict[str, Any]) -> Any:
     x, codes, start = two_groups()
     fit = Fit(seed=0, schema=Schema(()), clock=Clock())
-    given = {"engine": engine, "backend": backend, "settings": settings, "covariance_type": "diag"}
-    return *fit_bayes(x, codes, None, (2,), 2, seed=0, fit=fit, start=start, **given | more), fit
+    rows = WeightedRows(x, codes, (2,), None)
+    return *fit_bayes(rows, start, engine, backend, settings, fit), fit
 
 
 @pytest.mark.parametrize("backend", ["pyro", "numpyro"])
@@ -87,12 +88,10 @@ def test_every_covariance_type_is_fitted_with_gaps(engine: str, kind: str, colum
     covariances = own.get(kind, variance.mean(axis=-1) if d else np.ones(2))
     begin = Mixture(start.weights, start.means[:, :d], covariances, kind, start.probs)
     fit = Fit(seed=0, schema=Schema(()), clock=Clock())
-    mixture, posterior, _, _ = fit_bayes(
-        x[:, :d], codes, None, (2,), 2, engine=engine, backend="numpyro", covariance_type=kind,
-        seed=0, settings=short[engine], fit=fit, start=begin,
-    )  # fmt: skip
+    rows = WeightedRows(x[:, :d], codes, (2,), None)
+    mixture, posterior, _, _ = fit_bayes(rows, begin, engine, "numpyro", short[engine], fit)
     assert mixture.means.shape == (2, d)
     assert mixture.covariances.shape == covariances.shape
-    draws = log_prob_draws(posterior, kind, x[:, :d], codes, 100)
+    draws = log_prob_draws(posterior, kind, x[:, :d], codes)
     exact = em_posterior(mixture, x[:, :d], codes)[1]
     assert np.abs(np.log(np.exp(draws).mean(axis=0)) - exact).mean() < 0.2

@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Reference
 
 from ppgen import GaussianMixture
-from ppgen.models.gmm.em import Prior, steps
+from ppgen.models.gmm.em import Regularisation, steps
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.weighted_rows import Rows
+from ppgen.models.gmm.weighted_rows import WeightedRows
 
 KINDS = list(COVARIANCE_TYPES)
 
@@ -36,8 +36,8 @@ def start(x: np.ndarray, kind: Any, k: int = 3) -> Mixture:
 
 
 def run(x: np.ndarray, first: Mixture, n_iter: int, weights: Any = None, reg: float = 0.0) -> Any:
-    rows = Rows(x, np.empty((len(x), 0), np.int32), (), weights)
-    prior = Prior(reg, np.zeros(x.shape[1]), 1.0)
+    rows = WeightedRows(x, np.empty((len(x), 0), np.int32), (), weights)
+    prior = Regularisation(reg, np.zeros(x.shape[1]), 1.0)
     return list(steps(rows, first, prior, max_iter=n_iter, tol=0.0))
 
 
@@ -78,7 +78,7 @@ def test_compiled_passes_are_the_plain_ones(kind: str, columns: int, dtype: Any)
     tables = (rng.dirichlet(np.ones(3), size=k),) * columns
     first = start(x, kind, k)
     m = Mixture(first.weights, first.means, first.covariances, first.covariance_type, tables)
-    rows = Rows(x, codes, (3,) * columns, rng.random(n))
+    rows = WeightedRows(x, codes, (3,) * columns, rng.random(n))
     whole = rows.moments(m.covariance_type, k)(m)
     total: Any = None
     for part in np.array_split(np.arange(n), 8):

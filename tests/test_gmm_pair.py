@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from ppgen.models.gmm import numpyro as jax_pair
 from ppgen.models.gmm import pyro as torch_pair
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
 from ppgen.models.gmm.posterior import covariances, log_prob_draws, mean_mixture, sites
+from ppgen.models.gmm.prior import Prior
 from ppgen.models.gmm.relabel import orders, reorder
 from ppgen.models.gmm.weighted_rows import posterior as em_posterior
 
@@ -58,14 +60,16 @@ def rows(d: int, n: int = 40, seed: int = 1) -> tuple[Any, Any, Any]:
 
 
 def arguments(kind: str, d: int) -> dict[str, Any]:
-    prior = {"m": np.full(d, 0.1), "s": np.full(d, 2.0), "t": np.linspace(0.5, 1, d)}
-    about = {"k": K, "n_levels": LEVELS, "covariance_type": kind, "gaps": True}
-    return prior | about | {"alpha": 1.5, "beta": 0.8, "eta": 2.0}
+    m, s, t = np.full(d, 0.1), np.full(d, 2.0), np.linspace(0.5, 1, d)
+    prior = Prior(K, m, s, t, LEVELS, kind, alpha=1.5, beta=0.8, eta=2.0)
+    return {"prior": prior, "gaps": True}
 
 
 def tensors(values: Any) -> Any:
     if isinstance(values, dict):
         return {k: tensors(v) for k, v in values.items()}
+    if isinstance(values, Prior):
+        return replace(values, **{k: tensors(getattr(values, k)) for k in "mst"})
     return torch.tensor(values) if isinstance(values, np.ndarray) else values
 
 
@@ -232,8 +236,8 @@ def clusters() -> tuple[np.ndarray, dict[str, Any]]:
     """Two clusters, and the arguments of model and guide alike."""
     x = np.random.default_rng(0).normal(size=(200, 1)) + np.repeat([[-6.0], [6.0]], 100, axis=0)
     start = {"w": np.full(2, 0.5), "mu": np.array([[-2.0], [2.0]]), "sigma": np.ones((2, 1))}
-    prior = {"m": np.zeros(1), "s": np.full(1, 5.0), "t": np.ones(1)}
-    return x, {"k": 2, "covariance_type": "diag", "start": start, **prior}
+    prior = Prior(2, np.zeros(1), np.full(1, 5.0), np.ones(1), covariance_type="diag")
+    return x, {"prior": prior, "start": start}
 
 
 def test_plain_numpyro_svi_fits_rows_given_without_codes() -> None:
@@ -242,14 +246,11 @@ def test_plain_numpyro_svi_fits_rows_given_without_codes() -> None:
 
     x, given = clusters()
     with jax.enable_x64(True):
-        arguments = {k: arrays(v) if isinstance(v, dict) else v for k, v in arrays(given).items()}
-        fixed = {name: arguments.pop(name) for name in ("k", "covariance_type")}
-        svi = SVI(
-            partial(jax_pair.model, **fixed), partial(jax_pair.guide, **fixed), Adam(0.2),
-            Trace_ELBO(),
-        )  # fmt: skip
+        prior, start = given["prior"], arrays(given["start"])
+        model, guide = partial(jax_pair.model, prior=prior), partial(jax_pair.guide, prior=prior)
+        svi = SVI(model, guide, Adam(0.2), Trace_ELBO())
         found = svi.run(
-            jax.random.key(0), 80, jnp.asarray(x), None, progress_bar=False, **arguments
+            jax.random.key(0), 80, jnp.asarray(x), None, progress_bar=False, start=start
         )
     np.testing.assert_allclose(found.params["mu_loc"][:, 0], [-6, 6], atol=1)
 

@@ -9,11 +9,11 @@ import pytest
 from scipy.special import logsumexp
 
 from ppgen import GaussianMixture
-from ppgen.models.gmm.em import Prior, maximise
+from ppgen.models.gmm.em import Regularisation, maximise
 from ppgen.models.gmm.kernel import Moments
 from ppgen.models.gmm.leave_one_out import left_out
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.weighted_rows import Rows, posterior
+from ppgen.models.gmm.weighted_rows import WeightedRows, posterior
 
 G = GaussianMixture
 
@@ -89,13 +89,13 @@ def test_single_precision_is_left_where_it_tells_in_a_thin_direction(
 
 def rows_of(
     kind: Any, gaps: float, levels: int = 3, n: int = 25
-) -> tuple[Rows, Mixture, np.ndarray]:
+) -> tuple[WeightedRows, Mixture, np.ndarray]:
     """Rows, a mixture that the M step has just given of responsibilities, and these."""
     rng = np.random.default_rng(2)
     d, k = 2, 2
     x = rng.normal(size=(n, d)) + np.where(np.arange(n) % 2, 1.5, -1.5)[:, None]
     codes = rng.integers(0, levels, (n, 1)).astype(np.int32)
-    rows = Rows(x, codes, (levels,), None)
+    rows = WeightedRows(x, codes, (levels,), None)
     shape = {"full": np.tile(np.eye(d), (k, 1, 1)), "tied": np.eye(d), "diag": np.ones((k, d))}
     first = Mixture(
         np.full(k, 0.5), x[:k], shape.get(kind, np.ones(k)), kind, (np.full((k, levels), 1 / 3),)
@@ -104,13 +104,13 @@ def rows_of(
     return rows, again(rows, first, r), r
 
 
-def again(rows: Rows, old: Mixture, r: np.ndarray) -> Mixture:
+def again(rows: WeightedRows, old: Mixture, r: np.ndarray) -> Mixture:
     """The M step of given responsibilities."""
     x = rows.x - rows.centre
     full = np.einsum("nk,ni,nj->kij", r, x, x)
     tied = old.covariance_type == "tied"
     found = Moments(r.sum(0), r.T @ x, full, (r.T @ np.eye(5)[rows.columns[:, 0]],), 0.0)
-    prior = Prior(0.0, np.zeros(x.shape[1]), 0.0)
+    prior = Regularisation(0.0, np.zeros(x.shape[1]), 0.0)
     return maximise(found, rows.centre, old, prior, full.sum(0) if tied else None)
 
 
@@ -143,7 +143,7 @@ def test_left_out_takes_as_many_nats_as_there_are_parameters() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(4000, 3)) + np.where(rng.random(4000) < 0.5, 4, 0)[:, None]
     fit = G(2, random_state=0).fit(x)
-    rows = Rows(x, np.empty((4000, 0), np.int32), (), None)
+    rows = WeightedRows(x, np.empty((4000, 0), np.int32), (), None)
     lost = fit.score_samples(x).sum() - left_out(rows, fit.mixture_)
     assert lost == pytest.approx(fit.mixture_.n_parameters(), rel=0.35)
 
@@ -156,7 +156,7 @@ def test_a_component_on_one_row_gains_nothing(kind: Any, gaps: bool) -> None:
     if gaps:
         x[rng.random(x.shape) < 0.1] = np.nan
         x[0] = rng.normal(size=4)
-    rows = Rows(x, np.empty((300, 0), np.int32), (), None)
+    rows = WeightedRows(x, np.empty((300, 0), np.int32), (), None)
     wide = G(1, covariance_type=kind, random_state=0).fit(x).mixture_
     tiny = {"full": np.eye(4)[None] * 1e-12, "diag": np.full((1, 4), 1e-12)}.get(
         kind, np.full(1, 1e-12)

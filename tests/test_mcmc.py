@@ -13,10 +13,11 @@ from scipy.special import softmax
 
 from ppgen.errors import InputError
 from ppgen.inference.diagnostics import convergence, summarise
-from ppgen.inference.mcmc import Draws, nuts
+from ppgen.inference.mcmc import ChainSettings, Draws, nuts
+from ppgen.models.gmm import numpyro as pair
 from ppgen.models.gmm.bayes import _same_labels
-from ppgen.models.gmm.numpyro import model
-from ppgen.models.gmm.posterior import log_components_draws
+from ppgen.models.gmm.posterior import log_prob_draws
+from ppgen.models.gmm.prior import Prior, Problem
 from ppgen.models.gmm.relabel import orders, reorder
 
 Y = np.random.default_rng(0).normal(2.0, 1.0, 50)
@@ -32,9 +33,9 @@ def conjugate(y: Any, counts: Any) -> None:
 
 
 def draw(**settings: Any) -> Draws:
-    return nuts(
-        conjugate, (Y, COUNTS), seed=0, **{"num_warmup": 300, "num_samples": 500} | settings
-    )
+    how = {name: settings.pop(name) for name in ("deadline", "report") if name in settings}
+    chains = ChainSettings(**{"num_warmup": 300, "num_samples": 500} | settings)
+    return nuts(conjugate, (Y, COUNTS), chains, seed=0, **how)
 
 
 def test_draws_follow_the_posterior() -> None:
@@ -100,7 +101,7 @@ def test_a_start_of_no_density_is_said() -> None:
         numpyro.factor("never", -jnp.inf)
 
     with pytest.raises(InputError, match="not finite"):
-        nuts(impossible, seed=0, num_warmup=5, num_samples=5, init={"x": 0.0})
+        nuts(impossible, (), ChainSettings(5, 5), seed=0, init={"x": 0.0})
 
 
 def fake_stats(shape: tuple[int, int]) -> dict[str, Any]:
@@ -141,8 +142,7 @@ def test_labels_that_switch_are_put_in_order() -> None:
     x = np.concatenate([rng.normal(-2, 1, (100, 1)), rng.normal(2, 1, (100, 1))])
     codes = np.zeros((200, 0), dtype=np.int32)
     rows = (x, codes, None)
-    given = {"k": 2, "covariance_type": "diag"}
-    given |= {"m": np.zeros(1), "s": np.full(1, 2.0), "t": np.ones(1)}
+    prior = Prior(2, np.zeros(1), np.full(1, 2.0), np.ones(1), covariance_type="diag")
     runs = []
     for side in (1.0, -1.0):
         start = {
@@ -150,16 +150,16 @@ def test_labels_that_switch_are_put_in_order() -> None:
             "mu": side * np.array([[-2.0], [2.0]]),
             "sigma": np.ones((2, 1)),
         }
-        found = nuts(
-            model, rows, given, seed=0, num_chains=2, num_warmup=300, num_samples=400, init=start
-        )
-        runs.append(found.posterior)
+        problem = Problem(rows, prior, start, gaps=False)
+        chains = ChainSettings(num_chains=2, num_warmup=300, num_samples=400)
+        model, _ = problem.pair(pair)
+        runs.append(nuts(model, rows, chains, seed=0, init=start).posterior)
     raw = {name: np.concatenate([run[name] for run in runs]) for name in start}
     assert summarise(raw)["mu"]["rhat"] > 1.5
-    p = softmax(log_components_draws(raw, "diag", x, codes), axis=-1)
+    p = softmax(log_prob_draws(raw, "diag", x, codes, components=True), axis=-1)
     table = summarise(reorder(raw, orders(p, p[0])))
     assert max(row["rhat"] for row in table.values()) < 1.03
     # `fit_bayes` does the same, to the numbering that it starts from.
-    apart = _same_labels(raw, "diag", rows, start)
+    apart = _same_labels(raw, problem)
     assert max(row["rhat"] for row in summarise(apart).values()) < 1.03
     np.testing.assert_allclose(apart["mu"].mean(axis=(0, 1))[:, 0], [2, -2], atol=0.6)

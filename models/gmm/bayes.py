@@ -9,9 +9,9 @@ numbering of the components is left open is settled afterwards (`relabel`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,15 @@ from scipy.special import softmax
 
 from ...errors import InputError, did_you_mean
 from ...fitting import Fit
-from ...inference.mcmc import nuts
+from ...inference.mcmc import ChainSettings, nuts
 from ...progress import Progress
 from ...verdict import Reason
-from .parameters import CovarianceType, Mixture
-from .posterior import log_components_draws, mean_mixture, sites
+from .parameters import Mixture
+from .posterior import log_prob_draws, mean_mixture, sites
+from .prior import Prior, Problem
 from .relabel import orders, reorder
 from .variational import svi
+from .weighted_rows import WeightedRows
 
 Array = NDArray[np.float64]
 Draws = dict[str, Array]
@@ -41,64 +43,63 @@ ENGINES: dict[str, dict[str, Any]] = {
 _ROWS = 500  # rows that components are told apart by
 
 
+class Posterior(NamedTuple):
+    """What a fit gave.
+
+    Attributes:
+        mixture: at the posterior means. The density of a row under the posterior is its mean over
+            the draws (`posterior.log_prob_draws`), not that of this mixture.
+        draws: of the sites, name -> (chain, draw, ...).
+        stats: of the draws, (chain, draw) each.
+        reasons: what there is to say against them.
+    """
+
+    mixture: Mixture
+    draws: Draws
+    stats: Draws
+    reasons: list[Reason]
+
+
 def fit_bayes(
-    x: Array,
-    codes: NDArray[np.int32],
-    weights: Array | None,
-    n_levels: Sequence[int],
-    k: int,
-    *,
+    rows: WeightedRows,
+    start: Mixture,
     engine: str,
     backend: str,
-    covariance_type: CovarianceType,
-    seed: int,
     settings: Mapping[str, Any],
     fit: Fit,
-    start: Mixture,
-    log_det: float = 0.0,
-) -> tuple[Mixture, Draws, Draws, list[Reason]]:
+) -> Posterior:
     """Fit the posterior of the parameters.
 
     Args:
-        x: (n, d) rows, NaN in gaps; gaps are integrated out, for every covariance type.
-        codes: (n, c) levels of the categorical columns, -1 in gaps.
-        weights: (n,) powers of the rows in the likelihood, or None.
-        n_levels: levels of each categorical column.
-        k: components.
+        rows: gaps are integrated out; weights are powers of the rows in the likelihood.
+        start: a mixture near the mode, such as EM's, of the size and covariance type to fit.
         engine: "svi" or "nuts".
         backend: "numpyro" or "pyro"; NUTS is NumPyro's.
-        covariance_type: "full", "tied", "diag" or "spherical".
-        seed: the only source of randomness.
         settings: of the prior (`PRIOR`) and the engine (`ENGINES`), in place of the values there.
-        fit: clock, checkpoints and where to report.
-        start: a mixture near the mode, such as EM's.
-        log_det: mean of what is added to a log density for that in the units of the data.
-
-    Returns:
-        The mixture at the posterior means; draws of the sites, name -> (chain, draw, ...);
-        statistics of the draws (chain, draw); and what was found. The density of a row under the
-        posterior is its mean over draws (`posterior.log_prob_draws`), not that of the mixture.
+        fit: seed, clock, checkpoints and where to report.
 
     Raises:
         InputError: if the engine, the backend or a setting does not exist.
     """
     options = _settings(engine, backend, settings)
-    d = x.shape[1]
-    centre, spread = _units(x, weights, covariance_type)
-    problem = {name: float(options.pop(name)) for name in PRIOR} | {
-        "k": k,
-        "n_levels": tuple(int(v) for v in n_levels),
-        "covariance_type": covariance_type,
-        "gaps": bool(np.isnan(x).any()),
-        "m": np.zeros(d),
-        "s": np.ones(d),
-        "t": np.full(d, 0.5),
-    }
-    rows = ((x - centre) / spread, np.ascontiguousarray(codes, dtype=np.int32), weights)
-    at = _in_units(sites(start), -centre / spread, 1 / spread, covariance_type)
+    x, kind, d = np.asarray(rows.x, dtype=np.float64), start.covariance_type, rows.x.shape[1]
+    spread = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
+    if kind == "spherical" and d:
+        spread = np.full(d, np.sqrt(np.square(spread).mean()))
+    centre = rows.mean
+    concentrations = {name: float(options.pop(name)) for name in PRIOR}
+    problem = Problem(
+        ((x - centre) / spread, np.ascontiguousarray(rows.codes, dtype=np.int32), rows.weights),
+        Prior(
+            start.n_components, np.zeros(d), np.ones(d), np.full(d, 0.5),
+            tuple(int(v) for v in rows.n_levels), kind, **concentrations,
+        ),
+        _in_units(sites(start), -centre / spread, 1 / spread, kind),
+        rows.gaps,
+    )  # fmt: skip
     # The loss is reported in the units of the data.
     units = np.where(np.isnan(x), 0.0, np.log(spread)).sum(axis=1)
-    offset = float(np.average(units, weights=weights)) - log_det
+    offset = float(np.average(units, weights=rows.weights)) - rows.constant
 
     def report(record: Progress) -> None:
         seconds = fit.clock.seconds()
@@ -106,18 +107,19 @@ def fit_bayes(
             fit.report(replace(record, loss=record.loss + offset, seconds=seconds))
 
     if engine == "svi":
-        draws, stats, reasons = svi(rows, problem, at, backend, seed, options, fit, report)
+        draws, stats, reasons = svi(problem, backend, options, fit, report)
     else:
-        from .numpyro import model
+        from . import numpyro
 
-        found = nuts(
-            model, rows, problem, seed=seed, init=at, deadline=fit.deadline, **options,
+        run = nuts(
+            problem.pair(numpyro)[0], problem.rows, ChainSettings(**options), seed=fit.seed,
+            init=problem.start, deadline=fit.deadline,
             report=lambda step, u: report(Progress(step, u / len(x))),
         )  # fmt: skip
-        found = replace(found, posterior=_same_labels(found.posterior, covariance_type, rows, at))
-        draws, stats, reasons = found.posterior, found.stats, found.reasons()
-    posterior = _in_units(draws, centre, spread, covariance_type)
-    return mean_mixture(posterior, covariance_type), posterior, stats, reasons
+        run = replace(run, posterior=_same_labels(run.posterior, problem))
+        draws, stats, reasons = run.posterior, run.stats, run.reasons()
+    draws = _in_units(draws, centre, spread, kind)
+    return Posterior(mean_mixture(draws, kind), draws, stats, reasons)
 
 
 def _settings(engine: str, backend: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,19 +139,6 @@ def _settings(engine: str, backend: str, settings: Mapping[str, Any]) -> dict[st
     return known | dict(settings)
 
 
-def _units(x: Array, weights: Array | None, covariance_type: str) -> tuple[Array, Array]:
-    """Mean and standard deviation (d,) of the columns; one deviation for all where spherical."""
-    w = np.where(np.isnan(x), 0.0, 1.0 if weights is None else weights[:, None])
-    total = np.maximum(w.sum(axis=0), np.finfo(float).tiny)
-    filled = np.nan_to_num(x)
-    centre = (w * filled).sum(axis=0) / total
-    variance = (w * (filled - centre) ** 2).sum(axis=0) / total
-    variance = np.where(variance > 0, variance, 1.0)
-    if covariance_type == "spherical" and len(variance):
-        variance = np.full_like(variance, variance.mean())
-    return centre, np.sqrt(variance)
-
-
 def _in_units(draws: Mapping[str, Array], centre: Array, spread: Array, kind: str) -> Draws:
     """The sites where x is replaced by centre + spread x."""
     out = dict(draws)
@@ -159,18 +148,16 @@ def _in_units(draws: Mapping[str, Array], centre: Array, spread: Array, kind: st
     return out
 
 
-def _same_labels(
-    draws: Draws, covariance_type: CovarianceType, rows: Any, at: Mapping[str, Array]
-) -> Draws:
+def _same_labels(draws: Draws, problem: Problem) -> Draws:
     """The draws with their components numbered as where the chains started."""
     if draws["w"].shape[-1] == 1:
         return draws
-    x, codes, _ = rows
+    x, codes, _ = problem.rows
+    kind = problem.prior.covariance_type
     some = np.linspace(0, len(x) - 1, min(len(x), _ROWS)).round().astype(int)
-    start = {name: value[None, None] for name, value in at.items()}
+    start = {name: value[None, None] for name, value in problem.start.items()}
     p, pivot = (
-        softmax(log_components_draws(given, covariance_type, x[some], codes[some]), axis=-1)
-        for given in (draws, start)
+        softmax(log_prob_draws(values, kind, x[some], codes[some], components=True), axis=-1)
+        for values in (draws, start)
     )
-    shared = ("sigma", "L") if covariance_type == "tied" else ()
-    return reorder(draws, orders(p, pivot[0]), shared)
+    return reorder(draws, orders(p, pivot[0]), ("sigma", "L") if kind == "tied" else ())

@@ -24,13 +24,13 @@ from ...covariance import correlations
 from ...inference.em import Iteration, em
 from .kernel import Moments
 from .parameters import Floats, Mixture
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 _LEAST = 1e-10  # eigenvalue of correlations
 
 
 @dataclass(frozen=True)
-class Prior:
+class Regularisation:
     """What keeps estimates off the edge.
 
     Attributes:
@@ -44,16 +44,16 @@ class Prior:
     table: float
 
     @classmethod
-    def of(cls, rows: Rows, reg: float, table: float) -> Prior:
+    def of(cls, rows: WeightedRows, reg: float, table: float) -> Regularisation:
         """The prior of rows, with the resolution of each column as the least that a spread is."""
         share = max(min(reg, 1.0) ** 2, _LEAST) if reg else 0.0
         return cls(share, reg * np.square(rows.closest) + np.square(rows.rounding), table)
 
 
 def steps(
-    rows: Rows,
+    rows: WeightedRows,
     start: Mixture,
-    prior: Prior,
+    prior: Regularisation,
     *,
     max_iter: int,
     tol: float,
@@ -74,7 +74,7 @@ def steps(
 
 
 def maximise(
-    found: Moments, shift: Floats, old: Mixture, prior: Prior, pooled: Floats | None = None
+    found: Moments, shift: Floats, old: Mixture, prior: Regularisation, pooled: Floats | None = None
 ) -> Mixture:
     """The M step. A component without rows keeps its place, with the covariance it had."""
     n = np.asarray(found.n, dtype=np.float64)
@@ -111,7 +111,7 @@ def maximise(
     return Mixture(weights / weights.sum(), shift + delta, covariances, kind, tuple(probs))
 
 
-def _regular(covariances: Floats, prior: Prior) -> Floats:
+def _regular(covariances: Floats, prior: Regularisation) -> Floats:
     """Covariances (k, d, d) with variances of `floor` or more and correlations below 1."""
     d = covariances.shape[-1]
     variances = np.maximum(np.diagonal(covariances, axis1=1, axis2=2), prior.floor)
@@ -128,7 +128,7 @@ def _regular(covariances: Floats, prior: Prior) -> Floats:
         return np.asarray(raised * spread[:, :, None] * spread[:, None, :])
 
 
-def _regular_start(start: Mixture, prior: Prior) -> Mixture:
+def _regular_start(start: Mixture, prior: Regularisation) -> Mixture:
     """A start whose covariances are as the M step would leave them: those of components merged or
     split need not be."""
     if start.covariance_type == "full":
@@ -138,7 +138,7 @@ def _regular_start(start: Mixture, prior: Prior) -> Mixture:
     return start
 
 
-def _pooled(rows: Rows) -> Floats:
+def _pooled(rows: WeightedRows) -> Floats:
     """(d, d) sum of v x x^T about the centre: what a shared covariance needs, the same in every
     iteration."""
     d = rows.x.shape[1]

@@ -25,8 +25,7 @@ from .fit_em import fit_em
 from .parameters import CovarianceType, Floats, Mixture
 from .queries import MixtureQueries
 from .refusals import check_range, findings, layout
-from .weighted_rows import Rows as WeightedRows
-from .weighted_rows import posterior
+from .weighted_rows import WeightedRows, posterior
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
@@ -155,19 +154,7 @@ class GaussianMixture(MixtureQueries):
             from .bayes import fit_bayes
 
             mixture, self.posterior_, self.sample_stats_, reasons = fit_bayes(
-                np.asarray(data.x, dtype=np.float64),
-                data.codes,
-                weights,
-                self.codec_.n_levels,
-                mixture.n_components,
-                engine=self.engine,
-                backend=self.backend,
-                covariance_type=self.covariance_type,
-                seed=fit.seed,
-                settings=self.engine_settings or {},
-                fit=fit,
-                start=mixture,
-                log_det=weighted.constant,
+                weighted, mixture, self.engine, self.backend, self.engine_settings or {}, fit
             )
         self._set(mixture)
         reasons = [*reasons, *findings(mixture, data)]
@@ -254,13 +241,13 @@ class GaussianMixture(MixtureQueries):
 
         return predictive_mixture(self.posterior_, self.covariance_type, _DRAWS)
 
-    def _log_prob_draws(self, data: Encoded, draws: int | None = None) -> Floats:
+    def _log_prob_draws(self, data: Encoded) -> Floats:
         """(draws, n) log densities under draws of the parameters."""
         from .posterior import log_prob_draws
 
         assert self.posterior_ is not None
         x = np.asarray(data.x, dtype=np.float64)
-        return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes, draws)
+        return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes)
 
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None

@@ -13,12 +13,12 @@ from ...fitting import Fit
 from ...inference.em import Iteration
 from ...progress import Progress
 from ...verdict import Reason
-from .em import Prior, steps
+from .em import Regularisation, steps
 from .given_start import given_start, is_given
 from .initialise import Search, best_start
 from .parameters import COVARIANCE_TYPES, Mixture
 from .selection import Criteria, choose
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 if TYPE_CHECKING:
     from .estimator import GaussianMixture
@@ -39,10 +39,10 @@ class Result:
     reasons: list[Reason]
 
 
-def fit_em(rows: Rows, of: GaussianMixture, fit: Fit, before: Mixture | None) -> Result:
+def fit_em(rows: WeightedRows, of: GaussianMixture, fit: Fit, before: Mixture | None) -> Result:
     """Fit the mixture that the estimator `of` asks for; `before` is where a warm start goes on."""
     _check(of, len(rows))
-    prior = Prior.of(rows, of.reg_covar, of.categorical_prior)
+    prior = Regularisation.of(rows, of.reg_covar, of.categorical_prior)
     search = Search(
         of.covariance_type, prior, of.n_init, of.init_params, of.split_merge, of.tol, fit.deadline
     )
@@ -115,7 +115,11 @@ def _check(of: GaussianMixture, n: int) -> None:
 
 
 def _findings(
-    last: Iteration[Mixture], rows: Rows, of: GaussianMixture, prior: Prior, falls: int
+    last: Iteration[Mixture],
+    rows: WeightedRows,
+    of: GaussianMixture,
+    prior: Regularisation,
+    falls: int,
 ) -> list[Reason]:
     found, mixture = [], last.state
     if not last.converged and of.tol > 0:
@@ -166,7 +170,7 @@ def _findings(
     return found
 
 
-def _thin(mixture: Mixture, prior: Prior) -> int:
+def _thin(mixture: Mixture, prior: Regularisation) -> int:
     """How many components have a variance, or correlations, that only `prior` keeps from 0 or 1."""
     if not mixture.means.shape[1]:
         return 0

@@ -10,7 +10,7 @@ from ...covariance import correlations
 from ...errors import InputError
 from .initialise import SAMPLE, Search, best_start, from_labels, nearest
 from .parameters import CovarianceType, Floats, Mixture
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 if TYPE_CHECKING:
     from .estimator import GaussianMixture
@@ -24,7 +24,7 @@ def is_given(of: GaussianMixture) -> bool:
 
 
 def given_start(
-    rows: Rows, of: GaussianMixture, search: Search, rng: np.random.Generator
+    rows: WeightedRows, of: GaussianMixture, search: Search, rng: np.random.Generator
 ) -> Mixture:
     """The start that the user gave. What is not given comes from the rows nearest to each mean, or,
     without means, from the best of the starts that are tried."""

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .em import Prior, steps
+from .em import Regularisation, steps
 from .leave_one_out import left_out
 from .moves import split_and_merge
 from .parameters import CovarianceType, Floats, Mixture
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 SAMPLE = 20_000  # rows that starts are tried on
 SHORT_ROWS, SHORT_ITER = 5_000, 15
@@ -33,14 +33,14 @@ class Search:
     """How starts are looked for: the settings of `GaussianMixture` that matter here."""
 
     kind: CovarianceType
-    prior: Prior
+    prior: Regularisation
     n_init: int
     init_params: str
     split_merge: bool
     tol: float
     deadline: Callable[[], float | None]
 
-    def run(self, rows: Rows, start: Mixture, max_iter: int) -> tuple[Mixture, float]:
+    def run(self, rows: WeightedRows, start: Mixture, max_iter: int) -> tuple[Mixture, float]:
         """EM from a start: the parameters it ends with, and the mean log density just before."""
         mixture, objective = start, float("-inf")
         for iteration in steps(
@@ -54,7 +54,7 @@ class Search:
 
 
 def best_start(
-    rows: Rows,
+    rows: WeightedRows,
     k: int,
     search: Search,
     rng: np.random.Generator,
@@ -86,7 +86,7 @@ def best_start(
     return mixture
 
 
-def from_labels(rows: Rows, labels: NDArray[np.intp], k: int, search: Search) -> Mixture:
+def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Search) -> Mixture:
     """The mixture whose components are the labelled groups; an empty group gets the covariance of
     all rows."""
     r = np.eye(k)[labels] * rows.v[:, None]
@@ -138,7 +138,9 @@ def kmeans_plus_plus(
     return np.asarray(centres, dtype=np.float64)
 
 
-def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> NDArray[np.intp]:
+def _labels(
+    rows: WeightedRows, k: int, rng: np.random.Generator, init_params: str
+) -> NDArray[np.intp]:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -160,7 +162,7 @@ def _labels(rows: Rows, k: int, rng: np.random.Generator, init_params: str) -> N
     return labels
 
 
-def _features(rows: Rows) -> Floats:
+def _features(rows: WeightedRows) -> Floats:
     """Standardised columns and indicators, in which distances between rows mean something; beyond
     `_FAR` they grow as the logarithm, or values far out would take all the centres. The scale is
     the deviation of what results: a robust one is widest where a column has clusters, and would
@@ -176,7 +178,7 @@ def _features(rows: Rows) -> Floats:
     return np.concatenate(blocks, axis=1)
 
 
-def nearest(rows: Rows, means: Floats) -> NDArray[np.intp]:
+def nearest(rows: WeightedRows, means: Floats) -> NDArray[np.intp]:
     """(n,) which of the means (k, d) each row is nearest to, in standardised columns."""
     x, centres = (rows.filled() - rows.centre) / rows.spread, (means - rows.centre) / rows.spread
     distances = -2 * x @ centres.T + (centres**2).sum(axis=1)

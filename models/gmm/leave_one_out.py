@@ -30,13 +30,13 @@ from scipy.special import logsumexp
 
 from . import kernel, missing
 from .parameters import Floats, Mixture
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 _NUMBERS = 1 << 21  # in the largest temporary
 _TINY = 1e-12
 
 
-def left_out(rows: Rows, mixture: Mixture) -> float:
+def left_out(rows: WeightedRows, mixture: Mixture) -> float:
     """Sum over rows, by weight, of their log densities when left out."""
     n = rows.total
     joint, distance, size = _joint(rows, mixture)
@@ -73,7 +73,7 @@ def left_out(rows: Rows, mixture: Mixture) -> float:
     return float(rows.v @ scores)
 
 
-def _joint(rows: Rows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
+def _joint(rows: WeightedRows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
     """(n, k) log w_k p_k(x); (n, k) squared distances, which a diagonal covariance has by column
     instead; and (n,) how many columns are there."""
     k, d = mixture.means.shape
@@ -104,7 +104,7 @@ def _joint(rows: Rows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
     return joint, np.maximum(np.nan_to_num(distance), 0.0), size
 
 
-def _by_column(rows: Rows, mixture: Mixture) -> Iterator[tuple[slice, Floats]]:
+def _by_column(rows: WeightedRows, mixture: Mixture) -> Iterator[tuple[slice, Floats]]:
     """Squared distances (m, k, d) in each column of blocks of rows, 0 in gaps."""
     step = max(64, _NUMBERS // max(1, mixture.means.size))
     for start in range(0, len(rows), step):
@@ -113,7 +113,7 @@ def _by_column(rows: Rows, mixture: Mixture) -> Iterator[tuple[slice, Floats]]:
         yield at, e**2 / mixture.covariances
 
 
-def _background(rows: Rows) -> Floats:
+def _background(rows: WeightedRows) -> Floats:
     """(n,) log densities of columns without each other: Cauchy, or all levels alike."""
     width = rows.spread
     z = (np.asarray(rows.x, np.float64) - rows.centre) / width

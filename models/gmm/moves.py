@@ -17,7 +17,7 @@ import numpy as np
 from ...covariance import root
 from .leave_one_out import left_out
 from .parameters import CovarianceType, Floats, Mixture
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 if TYPE_CHECKING:
     from .initialise import Search
@@ -28,7 +28,7 @@ _MOVES = 8  # candidates in a round
 
 
 def split_and_merge(
-    rows: Rows, mixture: Mixture, objective: float, search: Search, rng: np.random.Generator
+    rows: WeightedRows, mixture: Mixture, objective: float, search: Search, rng: np.random.Generator
 ) -> Mixture:
     """Split and merge until no move of a round raises the likelihood."""
     k = mixture.n_components
@@ -58,7 +58,7 @@ def split_and_merge(
     return mixture
 
 
-def _mean(rows: Rows, mixture: Mixture) -> float:
+def _mean(rows: WeightedRows, mixture: Mixture) -> float:
     return float(rows.v @ rows.score(mixture)[1]) / rows.total
 
 
@@ -89,7 +89,7 @@ def _merges(r: Floats, v: Floats) -> list[tuple[int, int]]:
     return [(int(a[i]), int(b[i])) for i in order]
 
 
-def misfit(mixture: Mixture, rows: Rows, r: Floats) -> list[int]:
+def misfit(mixture: Mixture, rows: WeightedRows, r: Floats) -> list[int]:
     """Components by the divergence of their rows from their density, the worst first."""
     f = r * rows.v[:, None]
     f = f / np.maximum(f.sum(axis=0), 1e-300)
@@ -133,7 +133,7 @@ def merge(mixture: Mixture, a: int, b: int) -> Mixture:
     return Mixture(weights, means, covariances, mixture.covariance_type, tuple(probs)).take(kept)
 
 
-def split(mixture: Mixture, c: int, rows: Rows, rng: np.random.Generator) -> Mixture:
+def split(mixture: Mixture, c: int, rows: WeightedRows, rng: np.random.Generator) -> Mixture:
     """Component c as two, 1.4 standard deviations apart and of unlike weight, as EM rests where
     halves are alike; the second comes last.
 

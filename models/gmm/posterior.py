@@ -37,33 +37,14 @@ def log_prob_draws(
     covariance_type: CovarianceType,
     x: Array,
     codes: NDArray[np.int32],
-    draws: int | None = None,
+    *,
+    components: bool = False,
 ) -> Array:
-    """Log density of each row under each draw, or under `draws` of them: (draws, n)."""
-    return _over_rows(flatten(posterior, draws), covariance_type, x, codes, components=False)
-
-
-def log_components_draws(
-    posterior: Posterior,
-    covariance_type: CovarianceType,
-    x: Array,
-    codes: NDArray[np.int32],
-    draws: int | None = None,
-) -> Array:
-    """log w_k p(row | z = k) under each draw, or under `draws` of them: (draws, n, k)."""
-    return _over_rows(flatten(posterior, draws), covariance_type, x, codes, components=True)
-
-
-def _over_rows(
-    flat: Posterior,
-    covariance_type: CovarianceType,
-    x: Array,
-    codes: NDArray[np.int32],
-    components: bool,
-) -> Array:
+    """Log density of each row under each draw, (draws, n); or, with `components`,
+    log w_k p(row | z = k), (draws, n, k)."""
     import jax
 
-    gaps, n = bool(np.isnan(x).any()), len(x)
+    flat, gaps, n = flatten(posterior), bool(np.isnan(x).any()), len(x)
     # Rows in blocks of few sizes, so that few programs are compiled.
     block = next((size for size in _BLOCKS if n <= size), _BLOCKS[-1])
     parts = []

@@ -35,7 +35,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pyro
 import pyro.distributions as dist
@@ -44,23 +43,17 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to, constraints
 
+from .prior import Prior
+
 
 def model(
     x: Tensor | None,
     codes: Tensor | None,
     row_weights: Tensor | None = None,
     *,
-    k: int,
-    m: Tensor,
-    s: Tensor,
-    t: Tensor,
-    n_levels: Sequence[int] = (),
-    covariance_type: str = "full",
+    prior: Prior,
     gaps: bool = False,
     n_total: int | None = None,
-    alpha: float = 1.0,
-    beta: float = 1.0,
-    eta: float = 1.0,
     start: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor | None, list[Tensor]] | None:
     """The joint of parameters and rows.
@@ -70,36 +63,31 @@ def model(
         codes: (n, c) levels, -1 in gaps; or None where the categorical columns are not there. Where
             x is None as well, `n_total` rows are drawn.
         row_weights: (n,) powers of the rows, or None.
-        k: components.
-        m, s: (d,) centre and spread of the means.
-        t: (d,) typical standard deviation within a component.
-        n_levels: levels of each categorical column.
-        covariance_type: "full", "tied", "diag" or "spherical".
+        prior: K, the numbers that the prior is made of, and the covariance type.
         gaps: whether x may have NaN; where it has none, each covariance is factored once only.
         n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
-        alpha, beta: concentrations of w and of the tables B.
-        eta: concentration of the correlations, 1 for uniform.
         start: of the guide, as SVI hands both the same arguments; not used here.
     """
+    k, m, t, kind = prior.k, prior.m, prior.t, prior.covariance_type
     d = len(m)
-    w = pyro.sample("w", dist.Dirichlet(m.new_full((k,), alpha)))
+    w = pyro.sample("w", dist.Dirichlet(m.new_full((k,), prior.alpha)))
     components = pyro.plate("components", k)
     with components:
-        mu = pyro.sample("mu", dist.Normal(m, s).to_event(1)) if d else m.new_zeros(k, 0)
+        mu = pyro.sample("mu", dist.Normal(m, prior.s).to_event(1)) if d else m.new_zeros(k, 0)
         B = [
-            pyro.sample(f"B_{j}", dist.Dirichlet(m.new_full((v,), beta)))
-            for j, v in enumerate(n_levels)
+            pyro.sample(f"B_{j}", dist.Dirichlet(m.new_full((v,), prior.beta)))
+            for j, v in enumerate(prior.n_levels)
         ]
     L = None
-    with contextlib.nullcontext() if covariance_type == "tied" else components:
-        if covariance_type == "spherical" and d:
+    with contextlib.nullcontext() if kind == "tied" else components:
+        if kind == "spherical" and d:
             sigma = pyro.sample("sigma", dist.LogNormal(t.log().mean(), 1.0))[:, None]
         elif d:
             sigma = pyro.sample("sigma", dist.LogNormal(t.log(), 1.0).to_event(1))
         else:
             sigma = m.new_ones(0)
-        if covariance_type in ("full", "tied") and d > 1:
-            L = pyro.sample("L", dist.LKJCholesky(d, m.new_tensor(eta)))
+        if kind in ("full", "tied") and d > 1:
+            L = pyro.sample("L", dist.LKJCholesky(d, m.new_tensor(prior.eta)))
 
     if x is None and codes is None:  # draw rows
         with pyro.plate("rows", n_total):
@@ -121,17 +109,16 @@ def guide(
     codes: Tensor | None,
     row_weights: Tensor | None = None,
     *,
-    k: int,
+    prior: Prior,
     start: Mapping[str, Tensor],
-    covariance_type: str = "full",
-    n_levels: Sequence[int] = (),
-    **prior: Any,
+    gaps: bool = False,
+    n_total: int | None = None,
 ) -> None:
     """Mean-field: each parameter is an independent Gaussian mapped onto its support (ADVI).
 
     Args:
-        x, codes, row_weights, prior: as in `model`; the guide's shape does not depend on them.
-        k, covariance_type, n_levels: as in `model`.
+        x, codes, row_weights, gaps, n_total: as SVI hands both the same arguments; not used here.
+        prior: as in `model`.
         start: where the posterior starts, a value of each site.
     """
 
@@ -141,20 +128,20 @@ def guide(
         loc = pyro.param(f"{site}_loc", at)
         scale = pyro.param(f"{site}_scale", torch.full_like(at, 0.05), constraints.positive)
         event_dim = to_support.domain.event_dim
-        if site == "mu" or (site == "sigma" and covariance_type != "spherical"):
+        if site == "mu" or (site == "sigma" and prior.covariance_type != "spherical"):
             event_dim = 1
         normal = dist.Normal(loc, scale).to_event(event_dim)
         value: Tensor = pyro.sample(site, dist.TransformedDistribution(normal, [to_support]))
         return value
 
     q("w", constraints.simplex)
-    components = pyro.plate("components", k)
+    components = pyro.plate("components", prior.k)
     with components:
         if "mu" in start:
             q("mu", constraints.real)
-        for j in range(len(n_levels)):
+        for j in range(len(prior.n_levels)):
             q(f"B_{j}", constraints.simplex)
-    with contextlib.nullcontext() if covariance_type == "tied" else components:
+    with contextlib.nullcontext() if prior.covariance_type == "tied" else components:
         if "sigma" in start:
             q("sigma", constraints.positive)
         if "L" in start:

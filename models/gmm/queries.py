@@ -19,7 +19,7 @@ from ...scoring import CELL_DRAWS
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
 from .selection import Criteria, criteria
-from .weighted_rows import Rows, posterior
+from .weighted_rows import WeightedRows, posterior
 
 
 class MixtureQueries(DensityEstimator):
@@ -175,7 +175,9 @@ class MixtureQueries(DensityEstimator):
         check_is_fitted(self)
         data = self._dataset(X, reset=False)
         middle = self._encode(data, draw=None)
-        found = criteria(Rows(middle.x, middle.codes, self.codec_.n_levels, None), self.mixture_)
+        found = criteria(
+            WeightedRows(middle.x, middle.codes, self.codec_.n_levels, None), self.mixture_
+        )
         draws = CELL_DRAWS if self.codec_.dequantised else 1
 
         def log_prob(draw: int) -> Floats:

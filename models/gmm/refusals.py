@@ -12,12 +12,12 @@ from ...data import Codec, Encoded
 from ...errors import FitError
 from ...verdict import Reason
 from .parameters import Mixture
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 _LEAST, _MOST = 1e-290, 1e290  # variances that leave room for products
 
 
-def check_range(rows: Rows, names: Sequence[str]) -> None:
+def check_range(rows: WeightedRows, names: Sequence[str]) -> None:
     """Raise FitError for columns whose variances double precision cannot hold."""
     for name, variance in zip(names, rows.variance, strict=True):
         if not _LEAST < variance < _MOST:

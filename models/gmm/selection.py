@@ -31,7 +31,7 @@ from .initialise import SAMPLE, SHORT_ITER, SHORT_ROWS, Search, best_start
 from .leave_one_out import left_out
 from .moves import misfit, split, split_and_merge
 from .parameters import Mixture
-from .weighted_rows import Rows
+from .weighted_rows import WeightedRows
 
 _PATIENCE = 2
 _SPLITS = 3  # that are tried of a size
@@ -56,7 +56,7 @@ class Criteria(NamedTuple):
         )
 
 
-def criteria(rows: Rows, mixture: Mixture) -> Criteria:
+def criteria(rows: WeightedRows, mixture: Mixture) -> Criteria:
     """BIC and ICL of a mixture on rows."""
     r, log_prob = rows.score(mixture)
     log_likelihood = float(rows.v @ log_prob) + rows.total * rows.constant
@@ -76,7 +76,7 @@ class Choice(NamedTuple):
 
 
 def choose(
-    rows: Rows,
+    rows: WeightedRows,
     criterion: str,
     most: int | None,
     search: Search,
@@ -125,7 +125,7 @@ def choose(
 
 
 def _grown(
-    mixture: Mixture, k: int, rows: Rows, search: Search, rng: np.random.Generator
+    mixture: Mixture, k: int, rows: WeightedRows, search: Search, rng: np.random.Generator
 ) -> Mixture:
     """The mixture with components split that fit badly, so that there are k."""
     worst = misfit(mixture, rows, rows.score(mixture)[0])

@@ -22,21 +22,19 @@ from numpy.typing import NDArray
 
 from ...fitting import Fit
 from ...inference.gradient import Settings, finish, train
+from ...inference.importance import MIN_SAMPLES, pareto_khat
 from ...progress import Progress
 from ...verdict import Reason
+from .prior import Problem
 
 Array = NDArray[np.float64]
-MAX_K_HAT = 0.7
+MAX_KHAT = 0.7
 _LEAST_STEPS = 100
-_LEAST_DRAWS = 25
 
 
 def svi(
-    rows: tuple[Any, ...],
-    problem: Mapping[str, Any],
-    start: Mapping[str, Array],
+    problem: Problem,
     backend: str,
-    seed: int,
     options: Mapping[str, Any],
     fit: Fit,
     report: Callable[[Progress], None],
@@ -44,20 +42,17 @@ def svi(
     """Fit the guide, and draw from it.
 
     Args:
-        rows: x (n, d), codes (n, c) and row weights (n,) or None.
-        problem: the other arguments of `model`.
-        start: values of the sites where the guide starts.
+        problem: rows, prior and start.
         backend: "numpyro" or "pyro".
-        seed: the only source of randomness.
         options: num_steps, batch_size, learning_rate, num_draws.
-        fit: clock and checkpoints.
+        fit: seed, clock and checkpoints.
         report: is handed each record.
 
     Returns:
         Draws name -> (1, draw, ...), their log densities (1, draw) `lp` (joint) and `log_q`, and
-        what was found.
+        what there is to say against them.
     """
-    n = len(rows[0])
+    n = len(problem.rows[0])
     epochs = math.ceil(options["num_steps"] / max(1, n // min(options["batch_size"], n)))
     settings = Settings(
         batch_size=options["batch_size"],
@@ -71,82 +66,60 @@ def svi(
         records.append(record)
         report(record)
 
-    learner = _learner(rows, problem, start, backend, seed)
+    learner = _learner(problem, backend, fit.seed)
     loop = train(
-        learner, n, settings, seed=seed, checkpoints=fit.checkpoints, deadline=fit.deadline
+        learner, n, settings, seed=fit.seed, checkpoints=fit.checkpoints, deadline=fit.deadline
     )
     outcome = finish(loop, keep)
-    draws, stats = _draw(rows, problem, start, learner.params(), seed, int(options["num_draws"]))
+    draws, stats = _draw(problem, learner.params(), fit.seed, int(options["num_draws"]))
     reasons = _converged(outcome.why, outcome.steps, [r.loss for r in records[1:]], n)
-    return draws, stats, reasons + _k_hat(stats)
+    return draws, stats, reasons + _khat(stats)
 
 
-def _learner(
-    rows: tuple[Any, ...],
-    problem: Mapping[str, Any],
-    start: Mapping[str, Array],
-    backend: str,
-    seed: int,
-) -> Any:
+def _learner(problem: Problem, backend: str, seed: int) -> Any:
     """The learner of the pair."""
     if backend == "numpyro":
         from ...inference.svi_numpyro import NumpyroLearner
-        from . import numpyro as pair
+        from . import numpyro
 
-        model = partial(pair.model, **problem)
-        guide = partial(pair.guide, start=_jax(start), **problem)
-        return NumpyroLearner(model, guide, rows, seed=seed)
+        problem = problem.on(_jax)
+        return NumpyroLearner(*problem.pair(numpyro), problem.rows, seed=seed)
     import torch
 
     from ...inference.svi_pyro import PyroLearner
-    from . import pyro as twin
+    from . import pyro
 
-    def tensors(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: torch.tensor(v) if isinstance(v, np.ndarray) else v for name, v in values.items()
-        }
-
-    given, at = tensors(problem), tensors(start)
-    data = [None if a is None else torch.tensor(a) for a in rows]
-    return PyroLearner(
-        partial(twin.model, **given), partial(twin.guide, start=at, **given), data, seed=seed
-    )
+    problem = problem.on(torch.tensor)
+    return PyroLearner(*problem.pair(pyro), problem.rows, seed=seed)
 
 
-def _jax(values: Mapping[str, Any]) -> dict[str, Any]:
+def _jax(value: Any) -> Any:
     import jax
 
     with jax.enable_x64(True):
-        return {name: jax.numpy.asarray(value) for name, value in values.items()}
+        return jax.numpy.asarray(value)
 
 
 def _draw(
-    rows: tuple[Any, ...],
-    problem: Mapping[str, Any],
-    start: Mapping[str, Array],
-    params: Mapping[str, Any],
-    seed: int,
-    num_draws: int,
+    problem: Problem, params: Mapping[str, Any], seed: int, num_draws: int
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     import jax
-    import jax.numpy as jnp
     from numpyro import handlers
     from numpyro.infer.util import log_density
 
-    from .numpyro import guide, model
+    from . import numpyro
 
+    problem = problem.on(_jax)
+    model, guide = problem.pair(numpyro)
     with jax.enable_x64(True):
-        data = [None if a is None else jnp.asarray(a) for a in rows]
-        fitted = handlers.substitute(
-            partial(guide, None, None, start=_jax(start), **problem),
-            data=_jax(params),
-        )
+        values = {name: _jax(value) for name, value in params.items()}
+        fitted = handlers.substitute(partial(guide, None, None), data=values)
 
         def one(key: jax.Array) -> Any:
             trace = handlers.trace(handlers.seed(fitted, key)).get_trace()
             theta = {name: s["value"] for name, s in trace.items() if s["type"] == "sample"}
             log_q, _ = log_density(fitted, (), {}, theta)
-            lp, _ = log_density(model, data, dict(problem), theta)
+            lp, _ = log_density(model, problem.rows, {}, theta)
             return theta, {"lp": lp, "log_q": log_q}
 
         draws, stats = jax.jit(lambda keys: jax.lax.map(one, keys))(
@@ -177,17 +150,15 @@ def _converged(why: str, steps: int, losses: list[float], n: int) -> list[Reason
     return []
 
 
-def _k_hat(stats: Mapping[str, Array]) -> list[Reason]:
-    from arviz_stats import base
-
-    array_stats: Any = base.array_stats  # type: ignore[attr-defined]
-    log_weights = stats["lp"][0] - stats["log_q"][0]
-    if len(log_weights) < _LEAST_DRAWS:
-        what = f"{len(log_weights)} draws are too few to say how far off the mean-field guide is."
+def _khat(stats: Mapping[str, Array]) -> list[Reason]:
+    """What Pareto's k-hat of the draws' weights says of the guide."""
+    log_weights = stats["lp"] - stats["log_q"]
+    if log_weights.size < MIN_SAMPLES:
+        what = f"{log_weights.size} draws are too few to say how far off the mean-field guide is."
         return [Reason("ok", what)]
-    k_hat = float(array_stats.psislw(-log_weights)[1])
-    if not k_hat > MAX_K_HAT:
+    khat = float(pareto_khat(log_weights)[0])
+    if not khat > MAX_KHAT:
         return []
-    what = f"the mean-field guide misses the posterior (Pareto k-hat {k_hat:.2f}, above 0.7)."
+    what = f"the mean-field guide misses the posterior (Pareto k-hat {khat:.2f}, above {MAX_KHAT})."
     advice = "Its spread is too narrow: use engine='nuts' where the posterior itself matters."
     return [Reason("warn", what, advice)]

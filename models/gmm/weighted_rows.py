@@ -18,7 +18,7 @@ _SOME = 20_000  # rows that quartiles and the like are taken of
 _FLOAT32_ERROR = 1e-3  # relative error of a variance from which single precision is left
 
 
-class Rows:
+class WeightedRows:
     """Weighted rows, ready for EM.
 
     Args:
@@ -105,11 +105,11 @@ class Rows:
     def v(self) -> Floats:
         return np.ones(len(self.x)) if self.weights is None else self.weights
 
-    def take(self, rows: NDArray[np.intp]) -> Rows:
+    def take(self, rows: NDArray[np.intp]) -> WeightedRows:
         weights, log_det = (None if a is None else a[rows] for a in (self.weights, self.log_det))
-        return Rows(self.x[rows], self.codes[rows], self.n_levels, weights, log_det)
+        return WeightedRows(self.x[rows], self.codes[rows], self.n_levels, weights, log_det)
 
-    def thinned(self, most: int, rng: np.random.Generator) -> Rows:
+    def thinned(self, most: int, rng: np.random.Generator) -> WeightedRows:
         """At most `most` of the rows, at random."""
         if len(self) <= most:
             return self
