@@ -122,13 +122,13 @@ class PyroLearner(TorchLearner):
     def _densities(self) -> Array:
         assert self.held is not None
         return np.concatenate(
-            [self.held.log_density(*rows).numpy() for _, rows in self.held.blocks()]
+            [self.held.log_density(*rows).cpu().numpy() for _, rows in self.held.blocks()]
         )
 
     def params(self) -> dict[str, Array]:
         """Averaged values of the `pyro.param` sites, as the model sees them."""
         with self.averaged(), self.inside(), torch.no_grad():
-            return {k: v.detach().numpy().copy() for k, v in pyro.get_param_store().items()}
+            return {k: v.detach().cpu().numpy().copy() for k, v in pyro.get_param_store().items()}
 
 
 def _modules(*functions: Callable[..., Any]) -> list[torch.nn.Module]:

@@ -11,8 +11,8 @@ from sklearn.datasets import make_moons
 
 from ppgen.data import as_dataset, row_hashes
 from ppgen.errors import FitError, InputError
-from ppgen.models.course import held_out
 from ppgen.models.flow import NormalizingFlow
+from ppgen.models.nets.held_out import held_out
 
 AFFINE = {"n_transforms": 2, "hidden": (16,), "random_state": 0}
 SMALL = {**AFFINE, "bins": 4}

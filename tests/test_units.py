@@ -12,7 +12,8 @@ from ppgen.density import LogDensity
 from ppgen.errors import InputError
 from ppgen.inference.gradient import finish, train
 from ppgen.inference.schedule import Settings
-from ppgen.models.course import held_out, overfit
+from ppgen.models.nets.held_out import held_out
+from ppgen.models.nets.verdicts import likelier
 
 
 def rng() -> np.random.Generator:
@@ -210,7 +211,7 @@ def test_standard_errors_count_a_unit_once():
 
 
 def test_a_fit_holds_out_whole_groups(monkeypatch):
-    import ppgen.models.flow.estimator as flow
+    from ppgen.models.nets import held_out as module
 
     seen = {}
 
@@ -218,7 +219,7 @@ def test_a_fit_holds_out_whole_groups(monkeypatch):
         seen["units"], seen["held"] = units, held_out(units, rng)
         return seen["held"]
 
-    monkeypatch.setattr(flow, "held_out", spy)
+    monkeypatch.setattr(module, "held_out", spy)
     data = ppgen.read(patients(200), groups="patient")
     ppgen.NormalizingFlow(n_transforms=1, hidden=(8,), max_epochs=1, random_state=0).fit(data)
     assert seen["held"].any()
@@ -265,11 +266,11 @@ def test_the_stopping_test_counts_a_unit_once():
 
 def test_the_luck_of_few_groups_is_no_overfitting():
     # 4 patients of 100 visits each are held out, and happen to lie 1 nat below the others.
-    seen, unseen = np.zeros((400, 1)), np.repeat([-4.0, 0.0, 1.0, -1.0], 100)[:, None]
+    seen, unseen = np.zeros(400), np.repeat([-4.0, 0.0, 1.0, -1.0], 100)
     patients = np.repeat(np.arange(4, dtype=np.uint64), 100)
 
     def judged(units):
-        return overfit(lambda x, _: x[:, 0], (seen, None), (unseen, None), rng(), "net", units)
+        return likelier((seen, units), (unseen, units), 1, "net")
 
     assert "1 nats likelier than held-out ones" in str(judged(None)[0])
-    assert not judged((patients, patients))
+    assert not judged(patients)

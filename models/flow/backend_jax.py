@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from ...inference.jax_learner import adam
 from ...inference.learner import HeldOut
 from ...inference.svi_numpyro import NumpyroLearner
+from ..nets.held_out import Subset
 from .numpyro import build, guide, model
 
 Array = NDArray[Any]
-Rows = tuple[Array, Array | None, Array | None]  # x, context, weights
 _BLOCK = 8192
 
 
@@ -32,26 +32,36 @@ class JaxFlow:
 
     def learner(
         self,
-        rows: Rows,
-        held: Rows | None,
+        seen: Subset,
+        unseen: Subset | None,
         *,
         weight_decay: float,
-        redraw: Callable[[int], Rows] | None,
+        redraw: Callable[[int], Array] | None,
         seed: int,
     ) -> NumpyroLearner:
-        """The learner of the pair; `keep` takes its averaged weights afterwards."""
+        """The learner of the pair; `keep` takes its averaged weights afterwards.
+
+        Args:
+            seen: rows to train on.
+            unseen: held-out rows.
+            redraw: gives the rows trained on anew for an epoch.
+        """
+        x, *rest = map(_single, (*seen.values(), seen.shares))
 
         def log_density(params: Any, x: jax.Array, c: jax.Array | None = None) -> jax.Array:
             values: jax.Array = self._with(params["flow"]).log_prob(x, c)
             return values
 
+        held = None
+        if unseen is not None:
+            held = HeldOut(log_density, tuple(map(_single, unseen.values())))
         return NumpyroLearner(
             partial(model, self.flow),
             guide,
-            _single(rows),
-            held=None if held is None else HeldOut(log_density, _single(held)[:2]),
+            (x, *rest),
+            held=held,
             optimiser=adam(weight_decay=weight_decay),
-            redraw=None if redraw is None else (lambda epoch: _single(redraw(epoch))),
+            redraw=redraw and (lambda epoch: (_single(redraw(epoch)), *rest)),
             seed=seed,
         )
 
@@ -72,7 +82,7 @@ class JaxFlow:
         out = np.empty(len(x))
         for start in range(0, len(x), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            block, c, _ = _single((x[rows], None if context is None else context[rows], None))
+            block, c = _single(x[rows]), _single(None if context is None else context[rows])
             # Few shapes, few compilations: blocks are filled up to the next power of two.
             size = len(block)
             full = 1 << (size - 1).bit_length()
@@ -102,5 +112,5 @@ class JaxFlow:
         self.flow = eqx.combine(found, static)
 
 
-def _single(rows: Rows) -> tuple[Any, ...]:
-    return tuple(None if a is None else np.asarray(a, dtype=np.float32) for a in rows)
+def _single(a: Array | None) -> Any:
+    return None if a is None else np.asarray(a, dtype=np.float32)

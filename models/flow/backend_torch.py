@@ -9,79 +9,91 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...inference.learner import HeldOut
 from ...inference.seeding import seeded
 from ...inference.svi_pyro import PyroLearner
+from ..nets.batches import floats
+from ..nets.held_out import Subset
+from ..nets.out_of_memory import blockwise
 from .pyro import build, guide, model
 
 Array = NDArray[Any]
-Rows = tuple[Array, Array | None, Array | None]  # x, context, weights
+Floats = NDArray[np.float64]
 _BLOCK = 8192
 
 
 class TorchFlow:
     """A flow in single precision: training, density, draws, arrays."""
 
-    def __init__(self, architecture: Mapping[str, Any], seed: int) -> None:
-        self.flow = build(**architecture, seed=seed).to(torch.float32).eval()
+    def __init__(
+        self, architecture: Mapping[str, Any], seed: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.device = torch.device(device)
+        self.flow = build(**architecture, seed=seed).to(self.device, torch.float32).eval()
 
     def learner(
         self,
-        rows: Rows,
-        held: Rows | None,
+        seen: Subset,
+        unseen: Subset | None,
         *,
         weight_decay: float,
-        redraw: Callable[[int], Rows] | None,
+        redraw: Callable[[int], Array] | None,
         seed: int,
     ) -> PyroLearner:
-        """The learner of the pair; `keep` takes its averaged weights afterwards."""
-        anew = None if redraw is None else (lambda epoch: _tensors(redraw(epoch)))
+        """The learner of the pair; `keep` takes its averaged weights afterwards.
+
+        Args:
+            seen: rows to train on.
+            unseen: held-out rows.
+            redraw: gives the rows trained on anew for an epoch.
+        """
+        x, *rest = map(self._tensor, (*seen.values(), seen.shares))
+        held = None
+        if unseen is not None:
+            values = tuple(map(self._tensor, unseen.values()))
+            held = HeldOut(lambda x, c=None: self.flow(c).log_prob(x), values)
         return PyroLearner(
             partial(model, self.flow),
             guide,
-            _tensors(rows),
-            held=None
-            if held is None
-            else HeldOut(lambda x, c=None: self.flow(c).log_prob(x), _tensors(held)[:2]),
+            (x, *rest),
+            held=held,
             optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
-            redraw=anew,
+            redraw=redraw and (lambda epoch: (self._tensor(redraw(epoch)), *rest)),
             seed=seed,
         )
 
-    def keep(self, learner: Any) -> None:
+    def keep(self, learner: PyroLearner) -> None:
         """Take the averaged weights of a trained learner."""
         learner.keep_average()
         self.flow.eval()
 
-    def log_prob(self, x: Array, context: Array | None) -> NDArray[np.float64]:
-        out = np.empty(len(x))
-        with torch.no_grad():
-            for start in range(0, len(x), _BLOCK):
-                rows = slice(start, start + _BLOCK)
-                block, c, _ = _tensors((x[rows], None if context is None else context[rows], None))
-                out[rows] = self.flow(c).log_prob(block).numpy()
-        return out
+    def log_prob(self, x: Array, context: Array | None) -> Floats:
+        def log_prob(rows: slice) -> Tensor:
+            given = self._tensor(None if context is None else context[rows])
+            values: Tensor = self.flow(given).log_prob(self._tensor(x[rows]))
+            return values
 
-    def sample(self, n: int, seed: int, context: Array | None) -> NDArray[np.float64]:
+        return blockwise(log_prob, len(x), _BLOCK)
+
+    def sample(self, n: int, seed: int, context: Array | None) -> Floats:
         parts = []
-        with torch.no_grad(), seeded(seed):
+        with torch.no_grad(), seeded(seed, self.device):
             for start in range(0, n, _BLOCK):
                 m = min(_BLOCK, n - start)
                 if context is None:
                     drawn = self.flow().sample((m,))
                 else:
-                    c = torch.as_tensor(context[start : start + m], dtype=torch.float32)
-                    drawn = self.flow(c).sample()
-                parts.append(drawn.numpy().astype(np.float64))
+                    drawn = self.flow(self._tensor(context[start : start + m])).sample()
+                parts.append(drawn.cpu().numpy().astype(np.float64))
         return np.concatenate(parts)
 
     def arrays(self) -> dict[str, Array]:
-        return {k: v.detach().numpy().copy() for k, v in self.flow.state_dict().items()}
+        return {k: v.detach().cpu().numpy().copy() for k, v in self.flow.state_dict().items()}
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         self.flow.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
 
-
-def _tensors(rows: Rows) -> tuple[torch.Tensor | None, ...]:
-    return tuple(None if a is None else torch.as_tensor(a, dtype=torch.float32) for a in rows)
+    def _tensor(self, a: Array | None) -> Tensor | None:
+        return None if a is None else floats(a).to(self.device)

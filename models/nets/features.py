@@ -1,0 +1,75 @@
+"""What nets see of a row on torch: numbers, and indicators of levels (see `values`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .values import Values
+
+
+def features(values: Values, y: Tensor) -> Tensor:
+    """(n, F) numbers and indicators of model values (n, D)."""
+    if not values.levels:
+        return y
+    levels = enumerate(values.levels, values.numbers)
+    return torch.cat([y[:, : values.numbers], *(indicators(y[:, j], k) for j, k in levels)], 1)
+
+
+def indicators(codes: Tensor, count: int) -> Tensor:
+    """(n, count) indicators of level numbers (n,): zeros where one is missing or unseen."""
+    return (codes[:, None] == torch.arange(count, device=codes.device)).to(codes.dtype)
+
+
+class Features(nn.Module):
+    """Model values (n, D) as encoder inputs (n, F): numbers centred and scaled by one number for
+    all, levels as indicators, gaps as zeros beside a mask of what is there.
+
+    Args:
+        size: D.
+        levels: place and number of levels of each value that indicators stand for; the others are
+            numbers.
+        missing: whether rows were fitted with gaps; a mask of D values is then added.
+        gaps: whether NaN may come all the same; it is then taken for the centre.
+    """
+
+    centre: Tensor
+    gain: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        levels: Sequence[tuple[int, int]] = (),
+        *,
+        missing: bool = False,
+        gaps: bool = False,
+    ) -> None:
+        super().__init__()
+        self.missing, self.levels = missing, list(levels)
+        places = {place for place, _ in levels}
+        self.plain = [place for place in range(size) if place not in places]
+        self.whole = not levels and not missing and not gaps
+        self.size = len(self.plain) + sum(k for _, k in levels) + (size if missing else 0)
+        self.register_buffer("centre", torch.zeros(len(self.plain)))
+        self.register_buffer("gain", torch.ones(()))
+
+    @torch.no_grad()
+    def fit(self, y: Tensor) -> None:
+        """Take the centre of each number, and one scale for all, from rows y (n, D)."""
+        plain = y[:, self.plain]
+        if plain.numel():
+            mean = torch.nan_to_num(torch.nanmean(plain, 0))
+            spread = torch.nanmean((plain - mean).square()).sqrt()
+            self.centre.copy_(mean)
+            self.gain.copy_(1 / spread.clamp(min=1e-3))
+
+    def forward(self, y: Tensor) -> Tensor:
+        if self.whole:
+            return (y - self.centre).mul_(self.gain)
+        known = ~torch.isnan(y)
+        plain = torch.nan_to_num(y[:, self.plain])
+        parts = [(plain - self.centre) * self.gain * known[:, self.plain]]
+        parts += [indicators(y[:, place], count) for place, count in self.levels]
+        return torch.cat([*parts, known.to(y.dtype)] if self.missing else parts, -1)

@@ -1,0 +1,198 @@
+"""The training of nets, the same for every family that has some.
+
+A family gives a learner (its loss over batches, and what it measures on held-out rows) and its own
+reasons; here stand the batch that fits in memory, the call of the training loop, the record in the
+units of the data, the share of a budget that is kept for looking at rows afterwards, and what of
+all that an estimator keeps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...fitting import Fit
+from ...inference.gradient import finish, train
+from ...inference.learner import Outcome
+from ...inference.schedule import Settings
+from ...verdict import Reason
+from .held_out import Subset
+from .record import DataUnits
+from .verdicts import batch_reasons, diverged, likelier, progress_reasons, too_few
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Judged = tuple[Floats, Floats | None]  # of held-out rows: what is trained, and a bound or None
+
+_LARGE = 1 << 20  # values of a batch from which a compiled step is tried out beforehand
+_COMPARED = 2000  # rows on either side that overfitting is looked for on
+_PROBE, _PROBED = 100, 1 << 18  # rows that are timed, and values of them
+_LEAST, _SHARE = 24, 0.15  # rows looked at at least, and share of a budget that it takes at most
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a training ended.
+
+    Attributes:
+        outcome: of the loop.
+        batch_size: rows a step, as many as fitted in memory.
+        reasons: what is to be said of it whatever the loss is.
+    """
+
+    outcome: Outcome
+    batch_size: int
+    reasons: list[Reason]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the nets are of no use."""
+        return any(reason.status == "failed" for reason in self.reasons)
+
+
+@dataclass
+class Trainer:
+    """Trains the nets of one fit.
+
+    Attributes:
+        fit: what the fit is told, and where it reports.
+        seen: rows trained on.
+        unseen: held-out rows that are evaluated, or None.
+        settings: of the loop.
+        record: what brings the record into the units of the data; None reports what is measured.
+        after: seconds of a budget kept for what follows the training.
+    """
+
+    fit: Fit
+    seen: Subset
+    unseen: Subset | None
+    settings: Settings
+    record: DataUnits | None = None
+    after: float = 0.0
+
+    def train(self, learner: Any, judge: Callable[[Array], Judged] | None = None) -> Training:
+        """Train a learner (see `inference.learner`), and leave it at its best evaluation.
+
+        Args:
+            judge: makes of what `learner.evaluate` gives of the held-out rows the objective of
+                each, and its bound; None takes it for the objective.
+        """
+        fit, n = self.fit, len(self.seen)
+        asked = min(self.settings.batch_size, n)
+        size = self._fitting(learner, asked)
+        settings = replace(self.settings, batch_size=size)
+        loop = train(
+            learner,
+            n,
+            settings,
+            seed=fit.seed,
+            validation=None if self.unseen is None else lambda: self._evaluate(learner, judge),
+            units=None if self.unseen is None else self.unseen.units(),
+            checkpoints=fit.checkpoints,
+            deadline=self._left,
+        )
+        outcome = finish(loop, fit.report if self.record is None else self.record.report)
+        reasons = [*batch_reasons(asked, size), *diverged(outcome, settings)]
+        return Training(outcome, size, reasons)
+
+    def _fitting(self, learner: Any, asked: int) -> int:
+        """The largest batch that fits. A step that is compiled is compiled anew for a trial: only
+        where memory may be short."""
+        if learner.compiled and asked * self.seen.x.shape[1] <= _LARGE:
+            return asked
+        from .out_of_memory import shrinking
+
+        return shrinking(lambda size: learner.probe(np.arange(size)), asked, "training")[1]
+
+    def _evaluate(self, learner: Any, judge: Callable[[Array], Judged] | None) -> Floats:
+        assert self.unseen is not None
+        values = learner.evaluate()
+        objective, bounds = (values, None) if judge is None else judge(values)
+        shares = 1.0 if self.unseen.shares is None else self.unseen.shares
+        if bounds is not None and self.record is not None:
+            self.record.bound = float(np.mean(bounds * shares))
+        return np.asarray(objective * shares)
+
+    def _left(self) -> float | None:
+        left = self.fit.deadline()
+        return None if left is None else left - self.after
+
+    # Once the nets are trained
+
+    def looking(
+        self, look: Callable[[Subset], Any], wanted: int, share: float = _SHARE
+    ) -> tuple[int, float]:
+        """How many of the rows wanted can be looked at once the nets are trained, and the seconds
+        that it takes: of a budget at most this share, but for a few rows."""
+        budget = self.fit.clock.budget
+        if budget is None:
+            return wanted, 0.0
+        size = max(1, min(_PROBE, _PROBED // max(self.seen.x.shape[1], 1)))
+        probe = self.seen.only(self.seen.numbers[:size])
+        began = time.perf_counter()
+        look(probe)
+        each = max(time.perf_counter() - began, 1e-9) / len(probe)
+        rows = int(min(wanted, max(_LEAST, share * budget / each)))
+        return rows, each * rows
+
+    def judge_density(
+        self,
+        training: Training,
+        log_prob: Callable[[Array, Floats | None], Floats],
+        smaller: str,
+        rows: int = _COMPARED,
+    ) -> list[Reason]:
+        """What the course of a training in nats a row says, and whether rows trained on are
+        likelier than held-out ones.
+
+        Args:
+            log_prob: (m,) log densities of stored rows and their context.
+            smaller: the settings that make the net smaller.
+            rows: how many are compared on either side, at most.
+        """
+        if training.failed:
+            return training.reasons
+        reasons = [*training.reasons, *progress_reasons(training.outcome, self.settings)]
+        if self.unseen is None:
+            advice = "Give validation rows, or use gaussian or kde."
+            return [*reasons, too_few(len(self.seen), advice)]
+        rng = self.fit.rng()
+        seen, unseen = (part.thinned(rows, rng) for part in (self.seen, self.unseen))
+        values = [(log_prob(*part.values()), part.units()) for part in (seen, unseen)]
+        return [*reasons, *likelier(*values, seen.x.shape[1], smaller)]
+
+
+class Trained:
+    """What an estimator keeps of the training of its nets.
+
+    Attributes:
+        n_steps_, n_epochs_: taken in training.
+        batch_size_: rows a step that fitted in memory; 0 where nothing was trained.
+    """
+
+    n_steps_: int
+    n_epochs_: float
+    batch_size_: int
+
+    def _keep(self, training: Training | None) -> None:
+        if training is None:
+            self.n_steps_, self.n_epochs_, self.batch_size_ = 0, 0.0, 0
+            return
+        self.n_steps_, self.n_epochs_ = training.outcome.steps, training.outcome.epochs
+        self.batch_size_ = training.batch_size
+
+    def _training_state(self) -> dict[str, Any]:
+        return {
+            "n_steps": self.n_steps_,
+            "n_epochs": self.n_epochs_,
+            "batch_size": self.batch_size_,
+        }
+
+    def _restore_training(self, state: Mapping[str, Any]) -> None:
+        self.n_steps_, self.n_epochs_ = state["n_steps"], state["n_epochs"]
+        self.batch_size_ = int(state.get("batch_size", 0))

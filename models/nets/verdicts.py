@@ -1,0 +1,90 @@
+"""What is said of the training of nets: how it went, and how held-out rows compare."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...density import mean_stderr
+from ...inference.learner import Outcome
+from ...inference.schedule import Settings
+from ...verdict import Reason
+
+Floats = NDArray[np.float64]
+Judged = tuple[Floats, NDArray[np.uint64] | None]  # log densities of rows, and their units
+
+
+def diverged(outcome: Outcome, settings: Settings) -> list[Reason]:
+    """Whether the loss was finite to the end."""
+    if outcome.why != "diverged":
+        return []
+    return [
+        Reason(
+            "failed",
+            f"the loss was not finite {outcome.rollbacks + 1} times, each at half the rate.",
+            f"Lower learning_rate ({settings.learning_rate:g}) or look for outliers.",
+        )
+    ]
+
+
+def progress_reasons(outcome: Outcome, settings: Settings) -> list[Reason]:
+    """Whether a fit in nats a row learnt anything, and had time enough."""
+    reasons = []
+    if outcome.steps and not outcome.best_step and math.isfinite(outcome.best):
+        reasons.append(
+            Reason(
+                "warn",
+                "nothing was learnt: held-out rows were never better than at the start.",
+                f"Lower learning_rate ({settings.learning_rate:g}), give more rows or validation "
+                "rows; if the columns are independent, there is nothing to learn.",
+            )
+        )
+    gain, stderr = outcome.improvement, outcome.improvement_stderr
+    if outcome.why in ("budget", "max_epochs") and gain - 2 * stderr > 0.01:
+        limit = "the budget" if outcome.why == "budget" else "max_epochs"
+        reasons.append(
+            Reason(
+                "warn",
+                f"still improving when {limit} ended ({gain:.3g} nats over the last evaluations).",
+                f"Raise {'budget' if outcome.why == 'budget' else limit}.",
+            )
+        )
+    return reasons
+
+
+def batch_reasons(asked: int, size: int) -> list[Reason]:
+    """What to do if the batch that was asked for did not fit in memory."""
+    if size == asked:
+        return []
+    what = f"a batch of {asked} rows does not fit in memory; {size} do, and were taken."
+    return [Reason("warn", what, f"Set batch_size={size}, or make the nets smaller.")]
+
+
+def too_few(n: int, advice: str) -> Reason:
+    """No rows could be held out of n."""
+    what = f"{n} rows (or their groups) are too few to hold any out, so nothing stopped the net."
+    return Reason("warn", what, advice)
+
+
+def likelier(seen: Judged, unseen: Judged, columns: int, smaller: str) -> list[Reason]:
+    """Whether rows trained on are likelier than held-out ones by more than noise.
+
+    Args:
+        seen, unseen: log densities of rows, and hashes of the units that they belong to: rows of a
+            unit are one draw.
+        columns: how many numbers a row has.
+        smaller: the settings that make the net smaller.
+    """
+    gap = float(np.mean(seen[0]) - np.mean(unseen[0]))
+    stderr = math.hypot(mean_stderr(*seen), mean_stderr(*unseen))
+    if gap < max(0.25 * math.sqrt(columns), 3 * stderr):
+        return []
+    return [
+        Reason(
+            "warn",
+            f"rows trained on are {gap:.2g} nats likelier than held-out ones (± {stderr:.2g}).",
+            f"The net is too large for them: give more rows, or a smaller {smaller}.",
+        )
+    ]
