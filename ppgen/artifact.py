@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .files import put_back, sha256, whole_folder, write_bytes
 
 FORMAT = 1
 MANIFEST, WEIGHTS, POSTERIOR, TRACE = (
@@ -71,9 +70,7 @@ def write_run(
     """
     target = Path(path)
     check_free(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with whole_folder(target) as folder:
         write_safetensors(folder / WEIGHTS, arrays)
         if posterior:
             _write_posterior(folder / POSTERIOR, posterior)
@@ -87,11 +84,6 @@ def write_run(
             "files": {f.name: sha256(f) for f in sorted(folder.iterdir())},
         }
         write_bytes(folder / MANIFEST, json.dumps(_sealed(body), indent=1).encode())
-        folder.chmod(0o755)
-        _sync_folder(folder)
-        _swap(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return target
 
 
@@ -102,7 +94,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
         InputError: if there is no run, it is damaged, or a newer ppgen wrote it.
     """
     folder = Path(path)
-    _recover(folder)
+    put_back(folder)
     body = read_manifest(folder)
     for name, digest in body["files"].items():
         if name not in (WEIGHTS, POSTERIOR, TRACE):
@@ -190,63 +182,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def sha256(file: Path) -> str:
-    """Hex SHA-256 of a file, read in blocks."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_bytes(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: temporary name in the same folder, fsync, rename."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync_folder(file.parent)
-
-
 def _sealed(body: Mapping[str, Any]) -> dict[str, Any]:
     plain = {k: v for k, v in body.items() if k != "seal"}
     text = json.dumps(plain, sort_keys=True).encode()
     return {**plain, "seal": hashlib.sha256(text).hexdigest()}
-
-
-def _swap(folder: Path, target: Path) -> None:
-    # A folder cannot replace a folder in one rename: the old one steps aside first, so a crash
-    # between leaves both whole.
-    if target.exists():
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-        os.replace(target, aside / "run")
-        os.replace(folder, target)
-        shutil.rmtree(aside)
-    else:
-        os.replace(folder, target)
-    _sync_folder(target.parent)
-
-
-def _recover(target: Path) -> None:
-    # A crash between the two renames of `_swap` leaves the old run aside: put it back.
-    if target.exists():
-        return
-    for aside in sorted(target.parent.glob(f".{target.name}.old.*/run")):
-        os.replace(aside, target)
-        aside.parent.rmdir()
-        return
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_safetensors(file: Path, arrays: Arrays, meta: Mapping[str, str] | None = None) -> None:

@@ -29,6 +29,7 @@ from .data import Encoded, ImageCodec
 from .fitting import Fit
 from .goodness import LEVEL, TwoSample, Uniformity, holm, pit_by_column, pit_joint, two_sample
 from .rows import Rows
+from .thinning import thinned
 from .verdict import Reason
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ def _held(
         some = _independent(candidates, units, weights, rng)
         if len(some) >= LEAST and fit.held_out is None:
             others = np.flatnonzero(~part)
-            if len(others) > MOST_REFITTED:
-                others = np.sort(rng.choice(others, MOST_REFITTED, replace=False))
+            others = others[thinned(len(others), MOST_REFITTED, rng)]
             refitted = model._refitted(rows.take(others), fit)
             if refitted is None:
                 what, fitted = "fitted", None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +14,7 @@ from .artifact import Arrays, Run, write_run
 from .conditioning import Context
 from .data import Codec, ImageCodec, Schema
 from .errors import InputError
+from .plain_json import plain
 from .verdict import Verdict
 
 if TYPE_CHECKING:
@@ -86,20 +86,16 @@ def load_fit(cls: type[E], run: Run) -> E:
 
 def _split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Hyper-parameters as JSON values and arrays; a live random generator is not kept."""
-    plain: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in params.items():
         if isinstance(value, np.random.RandomState | np.random.Generator):
-            plain[name] = None
+            found[name] = None
         elif isinstance(value, np.ndarray):
             arrays[name] = value
-        elif is_dataclass(value) and not isinstance(value, type):
-            plain[name] = asdict(value)
-        elif isinstance(value, np.generic):
-            plain[name] = value.item()
         else:
-            plain[name] = list(value) if isinstance(value, tuple) else value
-    return plain, arrays
+            found[name] = plain(value)
+    return found, arrays
 
 
 def _prefixed(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.special import gammaln
 
+from ...thinning import thinned
+
 Floats = NDArray[np.float64]
 
 _BLOCK_CELLS = 1 << 20  # distances held at a time
@@ -83,9 +85,8 @@ class KernelSum:
         units = np.arange(len(x), dtype=np.uint64) if units is None else units[keep]
         x, weights, units = _merged(x, weights, units)
         mean, factor = _shape(x, weights)
-        if len(x) > most:
-            kept = np.sort(rng.choice(len(x), most, replace=False))
-            x, weights, units = x[kept], weights[kept], units[kept]
+        kept = thinned(len(x), most, rng)
+        x, weights, units = x[kept], weights[kept], units[kept]
         centres = solve_triangular(factor, (x - mean).T, lower=True).T
         log_weights = np.log(weights) - np.log(weights.sum())
         found = _bandwidth(centres, weights, units, rng)
@@ -119,8 +120,7 @@ class KernelSum:
         """Kernels of this shape and bandwidth on other rows, thinned to `most` of them."""
         weights = np.ones(len(x)) if weights is None else weights
         rows = np.flatnonzero(weights > 0)
-        if len(rows) > most:
-            rows = np.sort(rng.choice(rows, most, replace=False))
+        rows = rows[thinned(len(rows), most, rng)]
         x, weights = np.asarray(x[rows], dtype=np.float64), weights[rows]
         centres = solve_triangular(self.factor, (x - self.mean).T, lower=True).T
         return replace(self, centres=centres, log_weights=np.log(weights) - np.log(weights.sum()))

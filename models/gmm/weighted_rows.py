@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...covariance import correlations
+from ...thinning import thinned
 from . import kernel, missing
 from .kernel import Moments, Pass
 from .parameters import CovarianceType, Floats, Mixture
@@ -111,9 +112,7 @@ class WeightedRows:
 
     def thinned(self, most: int, rng: np.random.Generator) -> WeightedRows:
         """At most `most` of the rows, at random."""
-        if len(self) <= most:
-            return self
-        return self.take(np.sort(rng.choice(len(self), most, replace=False)))
+        return self if len(self) <= most else self.take(thinned(len(self), most, rng))
 
     def filled(self) -> Floats:
         """(n, d) with each gap at its column's mean: good enough to start from."""

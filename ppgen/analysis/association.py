@@ -18,6 +18,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..thinning import thinned
+
 Floats = NDArray[np.float64]
 
 MAX_COLUMNS = 24
@@ -26,10 +28,7 @@ MAX_COLUMNS = 24
 
 def pairs(n_columns: int, seed: int = 0) -> list[tuple[int, int]]:
     """The pairs of columns looked at."""
-    chosen = np.arange(n_columns)
-    if n_columns > MAX_COLUMNS:
-        rng = np.random.default_rng([seed, 0xA5])
-        chosen = np.sort(rng.choice(n_columns, MAX_COLUMNS, replace=False))
+    chosen = thinned(n_columns, MAX_COLUMNS, np.random.default_rng([seed, 0xA5]))
     return list(combinations(chosen.tolist(), 2))
 
 

@@ -17,7 +17,7 @@ prior)
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ..data import Dataset, as_dataset
 from ..errors import InputError
+from ..plain_json import PlainFields
 from .codes import Draws, decoded, latent_draws, made_rows, source_of
 from .features import Features
 from .finding import plus_minus
@@ -37,7 +38,7 @@ _MAX_TRAIN = 10_000
 
 
 @dataclass(frozen=True)
-class Completeness:
+class Completeness(PlainFields):
     """Whether draws decode to rows like the data.
 
     Attributes:
@@ -64,9 +65,6 @@ class Completeness:
     draws: Draws
     n: int
     n_held_out: int
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     def __str__(self) -> str:
         return (
@@ -125,8 +123,7 @@ def completeness(
         drawn = _sampled(model, n, y, int(rng.integers(2**31 - 1)))
     else:
         drawn = decoded(model, latent_draws(model, n, source, X=train, y=y, rng=rng), y)
-    if len(real) > _MAX_TRAIN:
-        real = real.take(np.sort(rng.choice(len(real), _MAX_TRAIN, replace=False)))
+    real = real.thinned(_MAX_TRAIN, rng)
     features = Features.fit(real)
     pool = features.space(real)
     of_draws = neighbour_distance(pool, features.space(drawn), neighbours)

@@ -17,14 +17,16 @@ https://doi.org/10.1214/aoms/1177730196 (the standard error of a mean over pairs
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data import as_dataset
+from ..density import mean_stderr
 from ..errors import InputError
+from ..plain_json import PlainFields
 from .codes import Draws, decoded, latent_draws, source_of
 from .features import Features
 from .finding import plus_minus
@@ -35,7 +37,7 @@ N_DRAWS = 500
 
 
 @dataclass(frozen=True)
-class Continuity:
+class Continuity(PlainFields):
     """Whether neighbours decode to neighbours.
 
     Attributes:
@@ -60,9 +62,6 @@ class Continuity:
     draws: Draws
     n: int
     chance: float = 0.5
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     def __str__(self) -> str:
         return (
@@ -120,7 +119,7 @@ def continuity(
     walks = (1 - t) * z[pairs[:, 0], None] + t * z[pairs[:, 1], None]
     walked = _space(model, features, walks.reshape(-1, z.shape[1]), y)
     ratios = jump_ratios(walked.reshape(paths, path_steps + 1, -1))
-    spread = float(ratios.std(ddof=1) / np.sqrt(paths)) if paths > 1 else float("nan")
+    spread = mean_stderr(ratios)
     return Continuity(
         value,
         stderr,
@@ -149,7 +148,7 @@ def nearer_than_random(here: Floats, near: Floats) -> tuple[float, float]:
     np.fill_diagonal(wins, 0.0)
     value = float(wins.sum() / (n * (n - 1)))
     influence = (wins.sum(axis=1) + wins.sum(axis=0)) / (n - 1) - 2 * value
-    return value, float(influence.std(ddof=1) / np.sqrt(n))
+    return value, mean_stderr(influence)
 
 
 def jump_ratios(paths: Floats) -> Floats:

@@ -29,8 +29,8 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from ..data import Dataset
 from ..errors import InputError
 from ..goodness import two_sample
+from ..plain_json import PlainFields
 from .association import associations
 from .features import Features
 
@@ -51,15 +52,12 @@ _NEAREST = 0.05
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(PlainFields):
     """A score, its value for real rows, and which way is better ("control": the nearer to it)."""
 
     value: float
     control: float
     better: Literal["low", "high", "control"]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def sample_quality(
@@ -92,7 +90,7 @@ def sample_quality(
             "and generated rows each. Give more rows."
         )
     features = Features.fit(train)
-    real, fake, seen = (_subset(d, n, rng) for d in (unseen, generated, trained))
+    real, fake, seen = (d.thinned(n, rng) for d in (unseen, generated, trained))
     tables = [features.table(d) for d in (real, fake, seen)]
     spaces = [features.space(d) for d in (real, fake, seen)]
     levels = [not f.is_number for f in features.columns]
@@ -112,7 +110,7 @@ def sample_quality(
         if known.any():
             errors = [float(np.abs(b - between[0])[known].mean()) for b in between[1:]]
             found["dependence"] = Score(errors[0], errors[1], "low")
-    pool = features.space(_subset(train, min(len(train), _MAX_TRAIN), rng))
+    pool = features.space(train.thinned(_MAX_TRAIN, rng))
     found["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
     return found
 
@@ -165,7 +163,3 @@ def _draws(data: Dataset, rng: np.random.Generator) -> Dataset:
         return data
     order = rng.permutation(len(data))
     return data.take(np.sort(order[np.unique(units[order], return_index=True)[1]]))
-
-
-def _subset(data: Dataset, n: int, rng: np.random.Generator) -> Dataset:
-    return data if len(data) == n else data.take(np.sort(rng.choice(len(data), n, replace=False)))

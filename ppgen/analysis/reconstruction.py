@@ -45,8 +45,7 @@ def reconstruction_error(model: Any, train: Any, held_out: Any, *, seed: int = 0
     """
     real, other = as_dataset(train, model.schema_), as_dataset(held_out, model.schema_)
     rng = np.random.default_rng([seed, 0xC2])
-    if len(real) > _MAX_TRAIN:
-        real = real.take(np.sort(rng.choice(len(real), _MAX_TRAIN, replace=False)))
+    real = real.thinned(_MAX_TRAIN, rng)
     features = None if real.images is not None else Features.fit(real)
     fitted, here = _values(features, real), _values(features, other)
     known = ~np.isnan(here)

@@ -52,7 +52,7 @@ def audit(
     found = run_audit(estimator, rows, budget=budget, random_state=seed)
     _show(found, output)
     if figure is not None:
-        from ..artifact import write_bytes
+        from ..files import write_bytes
         from ..plotting.style import png, svg
 
         drawn = found.plot()

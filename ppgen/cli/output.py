@@ -67,7 +67,7 @@ def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = Fal
         else:
             to_stdout(lambda stream: _write_csv(columns, stream, ","))
         return
-    from ..artifact import write_bytes
+    from ..files import write_bytes
 
     write_bytes(out, _content(columns, out.suffix.lower()))
 
@@ -95,7 +95,7 @@ def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
         return
     import numpy as np
 
-    from ..artifact import write_bytes
+    from ..files import write_bytes
 
     assert out is not None  # see `check_rows`
     images, stream = np.asarray(rows), io.BytesIO()

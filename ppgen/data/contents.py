@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..thinning import thinned
 from .mapped import take_rows
 from .schema import Schema
 from .stacking import Layout, layout_of
@@ -101,6 +102,10 @@ class Contents:
             groups=None if self.groups is None else self.groups[rows],
             native_rows=None if self.native is None else kept,
         )
+
+    def thinned(self, most: int, rng: np.random.Generator) -> Self:
+        """These rows, or `most` of them at random."""
+        return self if len(self) <= most else self.take(thinned(len(self), most, rng))
 
     @property
     def index(self) -> Any:

@@ -7,19 +7,20 @@ interrupted download had is kept and gone on from by a range request: RFC 9110, 
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import re
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import locked
+from ..files import sha256 as sha256_of
+from ..progress_bar import terminal_bar
 
 Told = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
@@ -75,7 +76,7 @@ def fetch(
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(place.parent):
+        with locked(place.parent / ".lock", wait=True):
             if hashed(place) == sha256:  # another process was faster
                 return place
             _fetch(addresses, sha256, place, progress)
@@ -89,10 +90,7 @@ def fetch(
 
 def hashed(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal, "" where there is none."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path) if path.is_file() else ""
 
 
 def _fetch(addresses: list[str], sha256: str, place: Path, progress: Told | None) -> None:
@@ -200,30 +198,11 @@ def _length(error: urllib.error.HTTPError) -> int | None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time download into a folder, where the system has such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with (folder / ".lock").open("w") as lock:
-        with suppress(OSError):  # some network folders have none
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield  # closing the file frees it
-
-
-@contextmanager
 def _told(name: str, progress: Told | None) -> Iterator[Told]:
-    if progress is not None or not sys.stderr.isatty():
-        yield progress or (lambda done, total: None)
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="B", unit_scale=True, leave=False) as bar:
+    with terminal_bar(name, show=progress is None, unit="B", unit_scale=True) as bar:
 
         def draw(done: int, total: int | None) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        yield draw
+        yield progress or (draw if bar is not None else lambda done, total: None)

@@ -8,13 +8,12 @@ that holds them nor where they end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..plain_json import PlainFields
 from .column import Column
 from .rounding import precision_of
 
@@ -27,7 +26,7 @@ _FINE = 16.0  # times the precision of the numbers that the last decimal is at l
 
 
 @dataclass(frozen=True)
-class Grain:
+class Grain(PlainFields):
     """How the values of a continuous column are written.
 
     Attributes:
@@ -72,15 +71,6 @@ class Grain:
     def beyond(self, values: Floats) -> NDArray[np.bool_]:
         """(n,) whether each value is beyond the range."""
         return np.asarray(self.within(values) != values) & ~np.isnan(values)
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Grain:
-        """The grain that `to_json` wrote."""
-        return cls(**body)
 
 
 def decimals_of(values: Floats) -> int | None:

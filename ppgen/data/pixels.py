@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from statistics import NormalDist
 from typing import Any, Literal
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..plain_json import PlainFields
 
 _BLOCK = 1 << 21  # values looked at at a time
 _STEPS = (256, 65536, *range(3, 66), 101, 128, 129, 257, 512, 513, 1024, 1025, 4096, 4097)
@@ -29,7 +30,7 @@ _SOME, _TIED = 1 << 16, 20  # real values looked at for ties, and how often each
 
 
 @dataclass(frozen=True)
-class Pixels:
+class Pixels(PlainFields):
     """The values of images.
 
     Attributes:
@@ -210,10 +211,6 @@ class Pixels:
         if high > 1:
             return f"{wanted}, for instance X.clip(0, {last}){store}."
         return f"{wanted}."
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values."""
-        return asdict(self)
 
     def __str__(self) -> str:
         if self.kind == "binary":

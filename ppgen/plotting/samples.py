@@ -146,7 +146,4 @@ def _histogram(axes: Axes, column: ColumnAxis, real: Dataset, generated: Dataset
 
 
 def _few(data: Dataset, n: int, seed: int) -> Dataset:
-    if len(data) <= n:
-        return data
-    rng = np.random.default_rng([seed, n])
-    return data.take(np.sort(rng.choice(len(data), n, replace=False)))
+    return data.thinned(n, np.random.default_rng([seed, n]))

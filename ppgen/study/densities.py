@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..data import Dataset
 from ..density import LogDensity
 from ..density_estimator import DensityEstimator
+from ..thinning import thinned
 from .store import RESULT, read_json, write_json
 from .stored_rows import load_arrays, save_arrays
 
@@ -25,8 +26,7 @@ def scored_rows(data: Dataset, test: NDArray[np.intp], seed: int) -> NDArray[np.
     """The held-out rows that are scored: all, or so many of very many images."""
     if data.images is None or len(test) <= MAX_IMAGES:
         return test
-    rng = np.random.default_rng([seed, 0x1B])
-    return np.sort(rng.choice(test, MAX_IMAGES, replace=False))
+    return test[thinned(len(test), MAX_IMAGES, np.random.default_rng([seed, 0x1B]))]
 
 
 def scored(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..analysis.compare import Comparison
-from ..artifact import read_run, write_bytes
+from ..artifact import read_run
 from ..data import Dataset
+from ..files import write_bytes
 from ..plotting import samples, style
 from ..plotting.axis import column_axes
 from ..plotting.curves import training_curves
@@ -96,8 +97,7 @@ class Artist:
     ) -> Drawn | None:
         """Real images, samples of each model and, of models with a prior, what it expects."""
         rng = np.random.default_rng(0)
-        some = np.sort(rng.choice(len(real), min(_MANY_IMAGES, len(real)), replace=False))
-        rows: dict[str, Any] = {"real": real.take(some).images}
+        rows: dict[str, Any] = {"real": real.thinned(_MANY_IMAGES, rng).images}
         for label, arrays in looks.items():
             if "prior" in arrays:
                 rows[f"{label}: expected"] = arrays["prior"]

@@ -21,6 +21,7 @@ from ..analysis.latents import activity, interpolate, traverse
 from ..analysis.reconstruction import reconstruction_error
 from ..data import Dataset
 from ..errors import InputError
+from ..thinning import thinned
 from .latent_scores import bound_parts, disentangled, factors_of
 
 Arrays = dict[str, NDArray[Any]]
@@ -206,4 +207,4 @@ def _small(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _some(rows: Rows, n: int, rng: np.random.Generator) -> Rows:
-    return rows if len(rows) <= n else np.sort(rng.choice(rows, n, replace=False))
+    return rows[thinned(len(rows), n, rng)]

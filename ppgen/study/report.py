@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.compare import Comparison
-from ..artifact import write_bytes
 from ..data import Schema
 from ..density import KIND_WORDS
+from ..files import write_bytes
 from ..verdict import Reason
 from .cell_results import CellResult, comparisons_of, finding_of, read_cell
 from .figures import Artist

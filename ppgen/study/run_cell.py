@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import traceback
 import warnings
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..artifact import versions
 from ..data import Dataset, as_dataset, split
 from ..density_estimator import DensityEstimator
 from ..errors import InputError
+from ..files import remove
 from ..models import registry
 from .cells import FORMAT, Cell, not_applicable
 from .densities import CLAIM, TEST, scored_rows
@@ -52,7 +52,7 @@ def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
     place = store.cell(cell)
     place.mkdir(parents=True, exist_ok=True)
     for torn in place.glob(".*"):
-        shutil.rmtree(torn) if torn.is_dir() else torn.unlink(missing_ok=True)
+        remove(torn)
     store.log("begin", cell, pid=os.getpid())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
@@ -118,7 +118,7 @@ def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
         _sampled(model, cell, place, data, len(test))
         judged = _judged(store, cell, place, data, rows)
     seen = _looked(model, cell, place, data, rows) if model.capabilities.latents else None
-    shutil.rmtree(place / "checkpoints", ignore_errors=True)
+    remove(place / "checkpoints")
     return {
         "state": "done",
         "n_rows": [len(r) for r in rows],
@@ -140,7 +140,7 @@ def _fitted(
             return registry.load(run)
         except InputError:  # damaged since it was written: begin the cell anew
             for stale in (run, *(place / name for name in STAGES)):
-                shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+                remove(stale)
     store.log("fit", cell)
     peak = Peak()
     model = registry.get(cell.model)(**cell.settings, random_state=cell.seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 
 from ..data import Dataset, as_dataset
 from ..errors import InputError
+from ..progress_bar import terminal_bar
 from .cells import FORMAT, Cell, Models, Settings, plan
 from .executors import Where, check, local, opened
 from .result import StudyResult, finish
@@ -168,15 +168,11 @@ def _event(cell: Cell, result: Mapping[str, Any], done: int, n: int) -> Event:
 
 def _shown(events: Iterator[Event], n: int, *, bar: bool) -> Iterator[Event]:
     """The events, with a bar beside them where standard error is a terminal."""
-    if not (bar and sys.stderr.isatty()):
-        yield from events
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=n, unit="cell", leave=False) as shown:
+    with terminal_bar("study", show=bar, unit=" cells", total=n) as shown:
         for event in events:
-            shown.set_postfix_str(str(event.cell), refresh=False)
-            shown.update()
+            if shown is not None:
+                shown.set_postfix_str(str(event.cell), refresh=False)
+                shown.update()
             yield event
 
 

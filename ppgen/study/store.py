@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..artifact import write_bytes
 from ..errors import InputError
+from ..files import locked, write_bytes
 from .cells import FORMAT, Cell
 
 STUDY, RESULT, LOG, LOCK, REPORT = "study.json", "result.json", "log.jsonl", ".lock", "report.html"
@@ -86,16 +86,13 @@ class Store:
             InputError: if another process holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            if not _lock(descriptor):
+        with locked(self.folder / LOCK, wait=False) as held:
+            if not held:
                 raise InputError(
                     f"another process is running the study in {self.folder}. Wait for it to end, "
                     "or give another folder."
                 )
             yield
-        finally:
-            os.close(descriptor)
 
     # Its cells -----------------------------------------------------------------------------------
 
@@ -146,15 +143,3 @@ def read_json(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return body if isinstance(body, dict) else None
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # a system without it: nothing keeps a second process out
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -21,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifact import write_bytes
 from ..data import Dataset, Schema
 from ..data.values import is_gap
+from ..files import whole_folder, write_bytes
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -36,9 +34,7 @@ def save_dataset(folder: Path, data: Dataset) -> None:
     """Keep a whole data set; nothing is done where it is kept already."""
     if folder.exists():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with whole_folder(folder) as made:
         blocks = data.images if data.images is not None else data.array
         if blocks is not None:
             _save_array(made / _BLOCK, blocks)
@@ -59,10 +55,6 @@ def save_dataset(folder: Path, data: Dataset) -> None:
             _save_array(made / _TARGET, labels)
         body = {"schema": data.schema.to_json(), "like": data.like}
         write_bytes(made / _SCHEMA, json.dumps(body).encode())
-        made.chmod(0o755)
-        os.replace(made, folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 @lru_cache(maxsize=2)

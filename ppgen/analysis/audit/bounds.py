@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from ...data import row_hashes
+from ...density import mean_stderr
 from ...errors import InputError
 from .findings import Check, measured, statistical, unchecked
 
@@ -86,7 +87,7 @@ def _ordered(name: str, low: Floats, high: Floats, how: str) -> Check:
     how += f", {len(low) - n} of them without finite bounds" if n < len(low) else ""
     if n < 2:
         return unchecked(name, _claim(name), "fewer than two rows have finite bounds.")
-    mean, stderr = float(gain.mean()), float(gain.std(ddof=1) / math.sqrt(n))
+    mean, stderr = float(gain.mean()), mean_stderr(gain)
     slack = 1e-3  # single precision
     t = (mean + slack) / stderr if stderr > 0 else math.copysign(math.inf, mean + slack)
     return statistical(

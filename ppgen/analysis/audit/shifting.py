@@ -12,7 +12,6 @@ halved until ratios vary little.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...density import mean_stderr
 from ...errors import InputError
 from ...inference.importance import summarise
 from .coordinates import Places
@@ -58,7 +58,7 @@ def shifts(subject: Subject) -> Iterator[Check]:
         yield unchecked(name, _SHIFT, str(error))
         return
     means = np.array([r.mean() for r in found])
-    errors = np.array([r.std(ddof=1) for r in found]) / math.sqrt(n)
+    errors = np.array([mean_stderr(r) for r in found])
     p = [two_sided(m - 1, s, 1e-3) for m, s in zip(means, errors, strict=True)]
     worst = int(np.argmin(p))
     yield statistical(
