@@ -181,8 +181,11 @@ class Settings:
         for name, value in values.items():
             if name in self._declared:
                 self._declared[name].check(value)
-        defaults = {setting.name: setting.default for setting in self}
-        self._together(SimpleNamespace(**{**defaults, **values}))
+        self._together(SimpleNamespace(**self.values(values)))
+
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings: those given, the rest at their defaults."""
+        return {setting.name: setting.default for setting in self} | dict(given)
 
     def check_names(self, model: str, given: Iterable[str]) -> None:
         """Raise InputError, with the nearest name, for a name that is none of a setting."""

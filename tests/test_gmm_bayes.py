@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppgen import GaussianMixture
 from ppgen.data import Schema
 from ppgen.errors import InputError
 from ppgen.fitting import Fit
@@ -65,13 +66,14 @@ def test_a_few_steps_of_svi_warn() -> None:
         ({"engine": "gibbs"}, "engine is 'gibbs'"),
         ({"engine": "nuts", "backend": "pyro"}, "NumPyro"),
         ({"engine": "svi", "backend": "stan"}, "backend is 'stan'"),
-        ({"engine": "svi", "settings": {"num_step": 3}}, "Did you mean 'num_steps'"),
+        ({"engine": "svi", "engine_settings": {"num_step": 3}}, "Did you mean 'num_steps'"),
+        ({"engine": "nuts", "engine_settings": {"num_chains": 0}}, "num_chains is 0; expected an"),
+        ({"engine_settings": {"num_steps": 3}}, "Leave engine_settings out"),
     ],
 )
 def test_what_is_not_there_is_said(given: dict[str, Any], words: str) -> None:
-    whole = {"engine": "svi", "backend": "numpyro", "settings": {}} | given
     with pytest.raises(InputError, match=words):
-        fitted(**whole)
+        GaussianMixture(2, **given).fit(two_groups()[0])
 
 
 @pytest.mark.slow

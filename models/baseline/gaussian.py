@@ -8,19 +8,14 @@ from typing import Any, ClassVar
 
 from ...capabilities import Capabilities
 from ..gmm import GaussianMixture
+from .settings import SETTINGS
 
 
 class Gaussian(GaussianMixture):
-    """A Gaussian with a full covariance, gaps marginalised exactly.
-
-    Args:
-        reg_covar: correlations are multiplied by 1 - reg_covar^2, which keeps them below 1.
-        max_iter: iterations of EM, which only gaps need.
-        tol: gain a row, in nats, below which EM stops.
-        random_state: seed of what is drawn.
-    """
+    """A Gaussian with a full covariance, gaps marginalised exactly."""
 
     name: ClassVar[str] = "gaussian"
+    settings = SETTINGS["gaussian"]
     capabilities: ClassVar[Capabilities] = replace(
         GaussianMixture.capabilities, engines=("em",), backends=(), draws=False
     )

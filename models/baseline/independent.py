@@ -27,16 +27,13 @@ from ...rows import Rows
 from ...verdict import Reason
 from .edge import edge_reasons
 from .kernel_mixture import KernelSum
+from .settings import SETTINGS
 
 _PSEUDO_COUNT = 1.0
 
 
 class IndependentColumns(DensityEstimator):
     """Each column by itself.
-
-    Args:
-        max_rows: kernels kept for a column; more rows are thinned at random.
-        random_state: seed of the thinning.
 
     Attributes:
         columns_: the kernels of each continuous column, with their `bandwidth`, score
@@ -45,6 +42,7 @@ class IndependentColumns(DensityEstimator):
     """
 
     name: ClassVar[str] = "independent"
+    settings = SETTINGS["independent"]
     codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact", discrete="native", missing=True

@@ -20,14 +20,11 @@ from ...rows import Rows
 from ...verdict import Reason
 from .edge import edge_reasons
 from .kernel_mixture import KernelSum
+from .settings import SETTINGS
 
 
 class KernelDensity(DensityEstimator):
     """Kernel density estimate with a leave-one-out bandwidth.
-
-    Args:
-        max_rows: kernels kept; more rows are thinned at random, which bounds the cost of a score.
-        random_state: seed of the thinning.
 
     Attributes:
         bandwidth_: h, as a share of the data's own spread.
@@ -38,6 +35,7 @@ class KernelDensity(DensityEstimator):
     """
 
     name: ClassVar[str] = "kde"
+    settings = SETTINGS["kde"]
     capabilities: ClassVar[Capabilities] = Capabilities(density="exact")
 
     def __init__(self, *, max_rows: int = 10_000, random_state: Any = None) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ...errors import InputError, did_you_mean
 from ...fitting import Fit
 from ...inference.mcmc import ChainSettings, nuts
 from ...progress import Progress
@@ -26,20 +25,13 @@ from .parameters import Mixture
 from .posterior import log_prob_draws, mean_mixture, sites
 from .prior import Prior, Problem
 from .relabel import orders, reorder
+from .settings import CONCENTRATIONS, ENGINE_SETTINGS
 from .variational import svi
 from .weighted_rows import WeightedRows
 
 Array = NDArray[np.float64]
 Draws = dict[str, Array]
 
-PRIOR: dict[str, Any] = {"alpha": 1.0, "beta": 1.0, "eta": 1.0}
-ENGINES: dict[str, dict[str, Any]] = {
-    "svi": {"num_steps": 1000, "batch_size": 256, "learning_rate": 0.02, "num_draws": 500},
-    "nuts": {
-        "num_warmup": 500, "num_samples": 500, "num_chains": 4, "target_accept": 0.8,
-        "max_tree_depth": 10, "chain_method": "sequential",
-    },
-}  # fmt: skip
 _ROWS = 500  # rows that components are told apart by
 
 
@@ -75,19 +67,16 @@ def fit_bayes(
         start: a mixture near the mode, such as EM's, of the size and covariance type to fit.
         engine: "svi" or "nuts".
         backend: "numpyro" or "pyro"; NUTS is NumPyro's.
-        settings: of the prior (`PRIOR`) and the engine (`ENGINES`), in place of the values there.
+        settings: of the prior and the engine, in place of the defaults of `ENGINE_SETTINGS`.
         fit: seed, clock, checkpoints and where to report.
-
-    Raises:
-        InputError: if the engine, the backend or a setting does not exist.
     """
-    options = _settings(engine, backend, settings)
+    options = ENGINE_SETTINGS[engine].values(settings)
     x, kind, d = np.asarray(rows.x, dtype=np.float64), start.covariance_type, rows.x.shape[1]
     spread = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
     if kind == "spherical" and d:
         spread = np.full(d, np.sqrt(np.square(spread).mean()))
     centre = rows.mean
-    concentrations = {name: float(options.pop(name)) for name in PRIOR}
+    concentrations = {name: float(options.pop(name)) for name in CONCENTRATIONS}
     problem = Problem(
         ((x - centre) / spread, np.ascontiguousarray(rows.codes, dtype=np.int32), rows.weights),
         Prior(
@@ -120,23 +109,6 @@ def fit_bayes(
         draws, stats, reasons = run.posterior, run.stats, run.reasons()
     draws = _in_units(draws, centre, spread, kind)
     return Posterior(mean_mixture(draws, kind), draws, stats, reasons)
-
-
-def _settings(engine: str, backend: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    if engine not in ENGINES:
-        raise InputError(f"engine is {engine!r}; the posterior is fitted by 'svi' or 'nuts'.")
-    if backend not in ("numpyro", "pyro"):
-        raise InputError(f"backend is {backend!r}; expected 'numpyro' or 'pyro'.")
-    if engine == "nuts" and backend != "numpyro":
-        raise InputError("engine 'nuts' runs on NumPyro; give backend='numpyro', or engine='svi'.")
-    known = PRIOR | ENGINES[engine]
-    for name in settings:
-        if name not in known:
-            raise InputError(
-                f"there is no setting {name!r} of engine {engine!r}; it has {', '.join(known)}."
-                + did_you_mean(name, known)
-            )
-    return known | dict(settings)
 
 
 def _in_units(draws: Mapping[str, Array], centre: Array, spread: Array, kind: str) -> Draws:

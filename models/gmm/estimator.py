@@ -16,7 +16,7 @@ from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Codec, Dataset, Encoded
 from ...density import LogDensity
-from ...errors import FitError, InputError, did_you_mean
+from ...errors import FitError
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
@@ -25,6 +25,7 @@ from .fit_em import fit_em
 from .parameters import CovarianceType, Floats, Mixture
 from .queries import MixtureQueries
 from .refusals import check_range, findings, layout
+from .settings import BACKENDS, ENGINES, SETTINGS
 from .weighted_rows import WeightedRows, posterior
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
@@ -39,27 +40,6 @@ class GaussianMixture(MixtureQueries):
     The error is that of the draws; a row where few of them decide has none (NaN), and its value is
     likely to be too low.
 
-    Args:
-        n_components: how many, or "bic" or "icl" to choose.
-        covariance_type: "full", "tied", "diag" or "spherical".
-        tol: gain of the mean log density a row, in nats, below which EM stops.
-        reg_covar: correlations within a component are multiplied by 1 - reg_covar^2, and its
-            variances are at least reg_covar times the square of the narrowest interval that holds a
-            hundredth of a column's values: both matter only where a covariance is singular.
-        max_iter: most iterations of EM.
-        n_init: starts that are tried.
-        init_params: "k-means++" (refined by k-means) or "random" rows.
-        weights_init, means_init, precisions_init: a start of your own, in the units of the data (of
-            its logarithm for positive columns), in scikit-learn's shapes.
-        warm_start: whether a second `fit` starts where the first ended.
-        max_components: most components that are tried; None goes on as far as the criterion gains.
-        split_merge: whether components are split and merged after a start.
-        categorical_prior: pseudo-rows a component, spread evenly over the levels of each table.
-        engine: "em", or "svi" or "nuts" for a posterior over the parameters.
-        backend: "numpyro" or "pyro", for engine "svi".
-        engine_settings: of the engine and its prior (see `bayes`), such as {"num_samples": 1000}.
-        random_state: seed.
-
     Attributes:
         weights_, means_, covariances_, precisions_cholesky_: as in scikit-learn, over the encoded
             columns.
@@ -69,6 +49,7 @@ class GaussianMixture(MixtureQueries):
     """
 
     name: ClassVar[str] = "gmm"
+    settings = SETTINGS["gmm"]
     codec_: Codec
     _draws = 0  # of a posterior, whose components a marginal or conditional mixture has
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -78,8 +59,8 @@ class GaussianMixture(MixtureQueries):
         missing=True,
         conditions=True,
         draws=True,
-        engines=("em", "svi", "nuts"),
-        backends=("numpyro", "pyro"),
+        engines=ENGINES,
+        backends=BACKENDS,
         uses=("budget", "checkpoint_dir"),
     )
 
@@ -128,12 +109,6 @@ class GaussianMixture(MixtureQueries):
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         data, weights = rows.data, rows.weights
-        if self.engine not in self.capabilities.engines:
-            raise InputError(
-                f"engine is {self.engine!r}; expected one of "
-                f"{', '.join(self.capabilities.engines)}."
-                + did_you_mean(str(self.engine), self.capabilities.engines)
-            )
         if weights is not None and (weights == 0).any():
             data, weights = data.take(weights > 0), weights[weights > 0]
         before = self._before() if self.warm_start else None

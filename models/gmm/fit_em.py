@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...covariance import correlations
-from ...errors import InputError, did_you_mean
+from ...errors import InputError
 from ...fitting import Fit
 from ...inference.em import Iteration
 from ...progress import Progress
@@ -16,14 +16,12 @@ from ...verdict import Reason
 from .em import Regularisation, steps
 from .given_start import given_start, is_given
 from .initialise import Search, best_start
-from .parameters import COVARIANCE_TYPES, Mixture
+from .parameters import Mixture
 from .selection import Criteria, choose
 from .weighted_rows import WeightedRows
 
 if TYPE_CHECKING:
     from .estimator import GaussianMixture
-
-_CRITERIA = ("bic", "icl")
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,11 @@ class Result:
 
 def fit_em(rows: WeightedRows, of: GaussianMixture, fit: Fit, before: Mixture | None) -> Result:
     """Fit the mixture that the estimator `of` asks for; `before` is where a warm start goes on."""
-    _check(of, len(rows))
+    if not isinstance(of.n_components, str) and of.n_components > len(rows):
+        raise InputError(
+            f"n_components is {of.n_components}, and {len(rows)} rows were given; expected at most "
+            "one component a row. Give fewer components."
+        )
     prior = Regularisation.of(rows, of.reg_covar, of.categorical_prior)
     search = Search(
         of.covariance_type, prior, of.n_init, of.init_params, of.split_merge, of.tol, fit.deadline
@@ -75,43 +77,10 @@ def fit_em(rows: WeightedRows, of: GaussianMixture, fit: Fit, before: Mixture | 
                 seconds=fit.clock.seconds(),
             )
         )
-    if last is None:
-        raise InputError(f"max_iter is {of.max_iter}; expected at least 1.")
+    assert last is not None
     reasons = [*_of_size(why, of, table), *_findings(last, rows, of, prior, falls)]
     objective = last.objective + rows.constant
     return Result(last.state, objective, last.number, last.converged, table, reasons)
-
-
-def _check(of: GaussianMixture, n: int) -> None:
-    k = of.n_components
-    if isinstance(k, str):
-        if k not in _CRITERIA:
-            raise InputError(
-                f"n_components is {k!r}; expected a number, 'bic' or 'icl'."
-                + did_you_mean(k, _CRITERIA)
-            )
-    elif not isinstance(k, int | np.integer) or k < 1:
-        raise InputError(f"n_components is {k!r}; expected a positive number, 'bic' or 'icl'.")
-    elif k > n:
-        raise InputError(
-            f"n_components is {k}, and {n} rows were given; expected at most one component a row. "
-            "Give fewer components."
-        )
-    if of.covariance_type not in COVARIANCE_TYPES:
-        raise InputError(
-            f"covariance_type is {of.covariance_type!r}; expected one of "
-            f"{', '.join(COVARIANCE_TYPES)}."
-            + did_you_mean(str(of.covariance_type), COVARIANCE_TYPES)
-        )
-    if of.init_params not in ("k-means++", "random"):
-        raise InputError(f"init_params is {of.init_params!r}; expected 'k-means++' or 'random'.")
-    for name in ("tol", "reg_covar", "categorical_prior"):
-        if not float(getattr(of, name)) >= 0:
-            raise InputError(f"{name} is {getattr(of, name)!r}; expected a number >= 0.")
-    for name in ("max_iter", "n_init", "max_components"):
-        value = getattr(of, name)
-        if not (value is None and name == "max_components") and not int(value) >= 1:
-            raise InputError(f"{name} is {getattr(of, name)!r}; expected a number >= 1.")
 
 
 def _findings(
