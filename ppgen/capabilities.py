@@ -36,6 +36,10 @@ class Capabilities:
         supervised: whether `fit` needs labels y.
         draws: whether a posterior over parameters can be drawn.
         latents: whether rows have latent variables to look at.
+        prior: whether latents have a prior and rows a posterior of them: `sample_latents` and
+            `sample_posterior` draw from these.
+        bounds: whether `bound` gives the parts of a variational bound on log p(x).
+        errors: whether `reconstruction_error` says how far each row is from its reconstruction.
         images: whether images are modelled as such.
         engines: names of the inference engines, the default first.
         backends: where the model is written as a pair, the default first.
@@ -56,6 +60,9 @@ class Capabilities:
     supervised: bool = False
     draws: bool = False
     latents: bool = False
+    prior: bool = False
+    bounds: bool = False
+    errors: bool = False
     images: bool = False
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()

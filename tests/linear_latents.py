@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
+from ppgen.capabilities import Capabilities
 from ppgen.data import as_dataset, rebuild
+from ppgen.models.latent import LatentEstimator
+from ppgen.verdict import Verdict
 
 
-class Linear:
+class Stub(LatentEstimator):
+    """A fitted model that answers by `encode` and `decode` of its own."""
+
+    name: ClassVar[str] = "stub"
+    capabilities: ClassVar[Capabilities] = Capabilities(density=None, latents=True)
+    verdict_ = Verdict()
+    context_ = None
+
+    def _never(self, *given):
+        raise NotImplementedError
+
+    _fit = _state = _restore = _codes = _rows = _never
+
+
+class Linear(Stub):
     """Rows = z @ axes + mean, by principal components; codes have unit variance."""
 
     def __init__(self, X, k=2):
@@ -36,14 +55,18 @@ class Linear:
 class WithPrior(Linear):
     """The same with a standard normal prior, which is that of its rows if they are normal."""
 
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density=None, latents=True, prior=True, samples=True
+    )
+
     def sample_latents(self, n, random_state=None):
         return np.random.default_rng(random_state).normal(size=(n, len(self.axes)))
 
-    def sample(self, n=1, random_state=None):
+    def sample(self, n=1, given=None, y=None, random_state=None):
         return self.decode(self.sample_latents(n, random_state))
 
 
-class Factor:
+class Factor(Stub):
     """Images whose first pixels are the factors; `mix` turns factors into codes."""
 
     def __init__(self, images, mix):

@@ -57,6 +57,7 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
         scaling="standard",
         weights=True,
         latents=True,
+        errors=True,
         images=True,
         uses=TRAINED,
     )

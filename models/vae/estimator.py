@@ -48,6 +48,8 @@ class VAE(LatentEstimator, DensityEstimator):
         imputes=True,
         conditional=True,
         latents=True,
+        prior=True,
+        bounds=True,
         images=True,
         engines=("gradient",),
         backends=BACKENDS,
@@ -154,6 +156,11 @@ class VAE(LatentEstimator, DensityEstimator):
         from .report import bound
 
         return bound(self, X, y)
+
+    @property
+    def amortised(self) -> bool:
+        """Whether `amortisation_gap` is defined: for one layer with a Gaussian posterior."""
+        return self.posterior == "normal" and self.net_.nets.n_layers == 1
 
     def amortisation_gap(self, X: Any, y: Any = None, *, n_steps: int = 200) -> Floats:
         """(n,) nats by which each row's ELBO rises when its own Gaussian q(z | x) is fitted to it

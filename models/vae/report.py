@@ -81,7 +81,7 @@ def amortisation_gap(vae: VAE, X: Any, y: Any, n_steps: int) -> Floats:
     """(n,) nats that a row's own Gaussian gains over the encoder's."""
     check_is_fitted(vae)
     integer(1).check("n_steps", n_steps)
-    if vae.posterior != "normal" or vae.net_.nets.n_layers > 1:
+    if not vae.amortised:
         raise InputError(
             "the amortisation gap is defined here for one layer with a Gaussian posterior; this "
             'fit has another. Fit with posterior="normal" and one latent_dim.'

@@ -7,26 +7,45 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
+from ..capabilities import Capabilities
 from ..covariance import root
 from ..data import Dataset, as_dataset
 from ..data.schema_matching import is_one_image
 from ..data.stacking import in_shape, nested_shape
 from ..errors import InputError
+from ..estimator import Estimator
 
 Floats = NDArray[np.float64]
 Draws = Literal["prior", "gaussian", "codes"]
 
 
+def latent_model(model: Any) -> Capabilities:
+    """What a fitted model with latents can do.
+
+    Raises:
+        InputError: if it has no latents.
+    """
+    if not (isinstance(model, Estimator) and model.capabilities.latents):
+        raise InputError(
+            f"{type(model).__name__} has no latent space to look into; use an autoencoder or a "
+            "variational one, which have `encode` and `decode`."
+        )
+    check_is_fitted(model)
+    return model.capabilities
+
+
 def as_rows(model: Any, X: Any) -> Any:
     """Rows as they are; one image (C, H, W) or (H, W), or one row (d,), as rows of one."""
+    latent_model(model)
     if not isinstance(X, np.ndarray | list | tuple):
         return X
-    shape, schema = nested_shape(X), getattr(model, "schema_", None)
-    if schema is None or schema.image_shape is None:
+    shape, image = nested_shape(X), model.schema_.image_shape
+    if image is None:
         single = len(shape) == 1 and shape[0] > 0
     else:
-        single = is_one_image(shape, schema.image_shape)
+        single = is_one_image(shape, image)
     if not single:
         return X
     return X[None] if isinstance(X, np.ndarray) else [X]
@@ -38,16 +57,12 @@ def codes_of(model: Any, X: Any, y: Any = None, name: str = "X") -> Floats:
     Raises:
         InputError: if the model has no latents, or a code is not finite.
     """
-    if not (hasattr(model, "encode") and hasattr(model, "decode")):
-        raise InputError(
-            f"{type(model).__name__} has no latent space to look into; use an autoencoder or a "
-            "variational one, which have `encode` and `decode`."
-        )
+    latent_model(model)
     if not isinstance(X, Dataset) and hasattr(X, "__len__") and len(X) == 0:
         raise InputError(f"{name} has no rows; give at least one.")
     if y is not None:
         y = labels(y, len(as_dataset(X, model.schema_)))
-    codes = np.asarray(model.encode(X) if y is None else model.encode(X, y), np.float64)
+    codes = np.asarray(model.encode(X, y), np.float64)
     if codes.ndim != 2 or not np.isfinite(codes).all():
         raise InputError(
             f"the codes of {name} are not finite; the fit cannot be looked into. See its verdict_."
@@ -108,7 +123,7 @@ def source_of(model: Any, draws: Draws | None, otherwise: Draws) -> Draws:
     Raises:
         InputError: for another word, or a prior that the model lacks.
     """
-    has_prior = hasattr(model, "sample_latents")
+    has_prior = latent_model(model).prior
     if draws is None:
         return "prior" if has_prior else otherwise
     if draws not in ("prior", "gaussian", "codes"):
@@ -120,7 +135,7 @@ def source_of(model: Any, draws: Draws | None, otherwise: Draws) -> Draws:
 
 def decoded(model: Any, z: Floats, y: Any) -> Dataset:
     """Decoded rows of codes (n, k)."""
-    return made_rows(model, model.decode(z) if y is None else model.decode(z, labels(y, len(z))))
+    return made_rows(model, model.decode(z, None if y is None else labels(y, len(z))))
 
 
 def made_rows(model: Any, rows: Any) -> Dataset:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from ..plain_json import PlainFields
-from .codes import Draws, decoded, latent_draws, made_rows, source_of
+from .codes import Draws, decoded, latent_draws, latent_model, made_rows, source_of
 from .features import Features
 from .finding import plus_minus
 
@@ -183,7 +183,6 @@ def _resampled(of_real: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _sampled(model: Any, n: int, y: Any, seed: int) -> Dataset:
-    if not hasattr(model, "sample"):
+    if not latent_model(model).samples:
         raise InputError(f"{type(model).__name__} has no `sample`; use rows='decoded'.")
-    given = {} if y is None else {"y": y}
-    return made_rows(model, model.sample(n, random_state=seed, **given))
+    return made_rows(model, model.sample(n, y=y, random_state=seed))

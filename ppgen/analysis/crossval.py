@@ -34,6 +34,7 @@ from ..data import Dataset, as_dataset
 from ..data.splits import split_units
 from ..density import LogDensity
 from ..errors import InputError
+from ..estimator import Estimator
 from ..models import registry
 from .compare import Comparison, compare
 from .finding import scope_of_folds
@@ -81,7 +82,7 @@ def cross_validate(
     of_y = None if y is None else np.asarray(y)
     if of_y is not None and len(of_y) != len(rows):
         raise InputError(f"y has {len(of_y)} values for {len(rows)} rows; give one a row.")
-    if of_y is not None and not any(_conditional(model) for model in made.values()):
+    if of_y is not None and not any(model.capabilities.conditional for model in made.values()):
         raise InputError("y is given, but none of the models conditions on one; leave it out.")
     scored = [
         Scored(name, _held_out(model, rows, of_y, parts, seed, budget), 0, rows.units)
@@ -109,9 +110,7 @@ def _estimators(models: Any) -> dict[str, Any]:
     else:
         one = isinstance(models, str) or not isinstance(models, Iterable)
         several = [models] if one else list(models)
-        named = [
-            (m if isinstance(m, str) else getattr(m, "name", type(m).__name__), m) for m in several
-        ]
+        named = [(_name(model), model) for model in several]
     if not named:
         raise InputError("no models are given; give one or more, such as ppgen.GaussianMixture().")
     made: dict[str, Any] = {}
@@ -119,7 +118,7 @@ def _estimators(models: Any) -> dict[str, Any]:
         estimator = registry.get(model)() if isinstance(model, str) else model
         if isinstance(estimator, type):
             raise InputError(f"{name} is a class; give an estimator, {estimator.__name__}().")
-        if not hasattr(estimator, "log_density"):
+        if not (isinstance(estimator, Estimator) and estimator.capabilities.density is not None):
             raise InputError(
                 f"{name} is {type(estimator).__name__}, which has no log density to compare; give "
                 "estimators such as ppgen.GaussianMixture()."
@@ -132,9 +131,10 @@ def _estimators(models: Any) -> dict[str, Any]:
     return made
 
 
-def _conditional(model: Any) -> bool:
-    capabilities = getattr(model, "capabilities", None)
-    return capabilities is not None and bool(capabilities.conditional)
+def _name(model: Any) -> str:
+    if isinstance(model, str):
+        return model
+    return model.name if isinstance(model, Estimator) else type(model).__name__
 
 
 def _held_out(
@@ -150,9 +150,11 @@ def _held_out(
     for part in parts:
         train = np.setdiff1d(numbers, part)
         fit = clone(model)
-        if getattr(fit, "random_state", 0) is None:
+        if fit.get_params().get("random_state", 0) is None:
             fit.set_params(random_state=seed)
-        seen, held = (None, None) if y is None or not _conditional(fit) else (y[train], y[part])
+        seen, held = (
+            (None, None) if y is None or not fit.capabilities.conditional else (y[train], y[part])
+        )
         fit.fit(rows.take(train), seen, budget=budget)
         found.append(fit.log_density(rows.take(part), held))
     order = np.argsort(np.concatenate(parts))

@@ -105,7 +105,7 @@ def to_datatree(
             )
             names = {"dims": {"z": [row, "latent"]}, "coords": {}}
         if can.density is not None:
-            joint = _score(model, X, y)[None, None]
+            joint = np.asarray(model.score_samples(X, y))[None, None]
             note = "one draw, the fit itself: no posterior of parameters; loo has no meaning"
             attrs["log_likelihood"] = {"note": note}
     else:
@@ -143,7 +143,7 @@ def to_datatree(
         labels=coordinates(data.index),
     )
     record = _record(estimator)
-    if can.density is None and hasattr(model, "reconstruction_error"):
+    if can.errors:
         record["reconstruction_error"] = (row, np.asarray(model.reconstruction_error(data)))
     if record:
         given = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else Empty()
@@ -160,7 +160,7 @@ def _weigh(
     if weights is not None:
         with np.errstate(invalid="ignore"):
             group["weighted"] = np.where(weights == 0, 0.0, weights * joint)
-    elif getattr(estimator, "weighted_", False) and estimator.posterior_ is not None:
+    elif estimator.weighted_ and estimator.posterior_ is not None:
         attrs["note"] = "rows were fitted with weights, which loo by `joint` takes for 1"
         warnings.warn(
             "the rows were fitted with weights, which leave-one-out by this tree would take for 1; "
@@ -170,18 +170,13 @@ def _weigh(
         )
 
 
-def _score(model: Any, X: Any, y: Any) -> Array:
-    values: Array = model.score_samples(X) if y is None else model.score_samples(X, y)
-    return values
-
-
 def _latents(
     model: Any, data: Dataset, y: Any, draws: int, random_state: int
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """`z` (chain, draw, row, latent), and what it is."""
     codes = codes_of(model, data, y)
     draws = min(draws, MAX_VALUES // max(1, codes.size))
-    if draws < 1 or not hasattr(model, "sample_posterior"):
+    if draws < 1 or not model.capabilities.prior:
         return {"z": codes[None, None]}, {"note": "one draw, the code of each row"}
     drawn = model.sample_posterior(data, y, n=draws, random_state=random_state)
     return {"z": np.asarray(drawn)[None]}, {"note": "draws of each row's latents by the encoder"}
@@ -189,8 +184,7 @@ def _latents(
 
 def _expected(model: Any, data: Dataset, y: Any) -> dict[str, Array]:
     """One replicate: the rows' reconstructions."""
-    rows = model.reconstruct(data) if y is None else model.reconstruct(data, y)
-    made = made_rows(model, rows)
+    made = made_rows(model, model.reconstruct(data, y))
     seen: Any = dict(made.columns) if made.images is None else np.asarray(made.images)
     columns, _ = _numbers(model, seen)
     return {name: v[None, None] for name, v in columns.items()}
@@ -212,7 +206,7 @@ def _about(estimator: Estimator, y: Any) -> dict[str, Any]:
     claimed, context = estimator.capabilities.density, estimator.context_
     if claimed == "exact" and y is None and context is not None and not context.exact:
         claimed = "estimate"
-    kind = "estimate" if getattr(estimator, "posterior_", None) is not None else claimed or "none"
+    kind = "estimate" if estimator.posterior_ is not None else claimed or "none"
     noisy = estimator.codec_.dequantised and claimed is not None
     return {
         "inference_library": "ppgen",

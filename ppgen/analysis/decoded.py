@@ -64,5 +64,5 @@ class Decoded:
 def decode_codes(model: Any, codes: Floats, y: Any) -> Decoded:
     """The rows of codes (*shape, k); `y` is one value for all, or one a code."""
     flat = codes.reshape(-1, codes.shape[-1])
-    rows = model.decode(flat) if y is None else model.decode(flat, labels(y, len(flat)))
+    rows = model.decode(flat, None if y is None else labels(y, len(flat)))
     return Decoded(codes, rows, model.schema_)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .codes import codes_of
+from .codes import codes_of, latent_model
 from .decoded import Decoded, decode_codes
 
 Floats = NDArray[np.float64]
@@ -58,7 +58,7 @@ def manifold(model: Any, *, X: Any = None, y: Any = None, side: int = 15) -> Dec
         raise InputError(f"side is {side}; expected at least 2.")
     if X is not None:
         codes = codes_of(model, X, y)
-    elif hasattr(model, "sample_latents"):
+    elif latent_model(model).prior:
         codes = np.asarray(model.sample_latents(20_000, random_state=0), np.float64)
     else:
         raise InputError("the model has no prior to lay a grid over; give X, rows to take it from.")

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .codes import as_rows, code_of_row, codes_of, n_latents
+from .codes import as_rows, code_of_row, codes_of, latent_model, n_latents
 from .decoded import Decoded, decode_codes
 from .latent_map import latent_map as latent_map
 from .latent_map import manifold as manifold
@@ -208,7 +208,7 @@ def arithmetic(
 def _base(model: Any, at: Any, codes: Floats | None, y: Any) -> Floats:
     if at is not None:
         return code_of_row(model, at, y, "at")
-    if hasattr(model, "sample_latents"):
+    if latent_model(model).prior:
         return np.zeros(n_latents(model) if codes is None else codes.shape[1])
     if codes is None:
         raise InputError(
@@ -248,7 +248,7 @@ def _code(code: ArrayLike, name: str) -> Floats:
 
 
 def _check_width(model: Any, codes: Sequence[Floats]) -> None:
-    k = n_latents(model) if hasattr(model, "sample_latents") else len(codes[0])
+    k = n_latents(model) if latent_model(model).prior else len(codes[0])
     for code in codes:
         if len(code) != k:
             raise InputError(f"a code of {len(code)} latents was given; the model has {k}.")

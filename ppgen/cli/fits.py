@@ -13,7 +13,7 @@ from .tables import tell_khat
 
 if TYPE_CHECKING:
     from ..data import Dataset
-    from ..density_estimator import DensityEstimator
+    from ..estimator import Estimator
 
 
 def fit(
@@ -86,7 +86,7 @@ def fit(
 def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:
     """What held-out rows come to: their log density, else their reconstruction error."""
     if estimator.capabilities.density is None:
-        if not hasattr(estimator, "reconstruction_error"):
+        if not estimator.capabilities.errors:
             return {}
         return {"reconstruction_error": float(estimator.reconstruction_error(rows).mean())}
     density = estimator.log_density(rows)
@@ -150,6 +150,6 @@ def _parts(rows: Dataset, all_rows: bool) -> tuple[Dataset, Dataset | None, Data
         raise InputError(f"{error} Or fit to them all with --all-rows.") from None
 
 
-def _tell(estimator: DensityEstimator) -> None:
+def _tell(estimator: Estimator) -> None:
     for reason in estimator.verdict_.reasons:
         say(f"{reason.status}: {reason}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..data import Dataset
     from ..density import LogDensity
-    from ..density_estimator import DensityEstimator
+    from ..estimator import Estimator
 
 
 def score(
@@ -109,7 +109,7 @@ def sample(
         )
     check_rows(output, estimator.schema_)
     if expected:
-        if given or not hasattr(estimator, "sample_latents"):
+        if given or not estimator.capabilities.prior:
             raise InputError(
                 f"--expected {'with --given' if given else f'of a fit of {estimator.name}'}; it "
                 "decodes draws of a model's latents, with nothing held fixed. Leave it out."
@@ -210,7 +210,7 @@ def tell_khat(density: LogDensity) -> None:
 def _errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[Any]:
     from ..errors import InputError
 
-    if not hasattr(estimator, "reconstruction_error"):
+    if not estimator.capabilities.errors:
         raise InputError(
             f"{run} is a fit of {estimator.name}, which has no density; fit one of "
             f"{_able('density')}."
@@ -226,7 +226,7 @@ def _able(what: str) -> str:
     return ", ".join(m for m in registry.names() if getattr(registry.get(m).capabilities, what))
 
 
-def _load(run: Path) -> DensityEstimator:
+def _load(run: Path) -> Estimator:
     from ..models import registry
 
     estimator = registry.load(run)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..data import Dataset
 from ..density import LogDensity
 from ..density_estimator import DensityEstimator
+from ..estimator import Estimator
 from ..thinning import thinned
 from .store import RESULT, read_json, write_json
 from .stored_rows import load_arrays, save_arrays
@@ -30,11 +31,11 @@ def scored_rows(data: Dataset, test: NDArray[np.intp], seed: int) -> NDArray[np.
 
 
 def scored(
-    model: DensityEstimator, place: Path, data: Dataset, rows: NDArray[np.intp]
+    model: Estimator, place: Path, data: Dataset, rows: NDArray[np.intp]
 ) -> dict[str, Any] | None:
     """What the log densities of these rows claim, computed where that was not done; None for a
     family without density."""
-    if model.capabilities.density is None:
+    if not isinstance(model, DensityEstimator):
         return None
     began = time.perf_counter()
     if not (place / TEST).exists():

@@ -34,7 +34,7 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
         own standard errors), `gap` with `gap_stderr` (amortisation; None where it is not defined);
         `method`, `samples`, `ess` (median), `khat` (of each row), `good_khat`, and `rows`.
     """
-    if not hasattr(model, "bound"):
+    if not model.capabilities.bounds:
         return None
     parts = model.bound(rows)
     density = model.log_density(rows)
@@ -48,7 +48,7 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
         "tight": _mean(density.values),
         "stderr": _number(density.mean_stderr(rows.units)),
         "method": density.method,
-        "samples": getattr(model, "n_importance", None),
+        "samples": model.n_importance,
         "monte_carlo": None,
         "ess": None,
         "gap": None,
@@ -58,12 +58,9 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
         found["monte_carlo"] = _number(np.sqrt(np.mean(np.square(density.stderr))))
     if "ess" in known:
         found["ess"] = _number(np.median(known["ess"]))
-    if hasattr(model, "amortisation_gap"):
-        try:
-            few = rows.take(slice(_AMORTISED))
-            gap = model.amortisation_gap(few, n_steps=_STEPS)
-        except InputError:  # defined for one layer with a Gaussian posterior
-            return found
+    if model.amortised:
+        few = rows.take(slice(_AMORTISED))
+        gap = model.amortisation_gap(few, n_steps=_STEPS)
         found |= {"gap": _mean(gap), "gap_stderr": _number(mean_stderr(gap, few.units))}
     return found
 

@@ -141,7 +141,7 @@ def _images(
         images = np.asarray(ends.images)
         arrays["walk"] = np.stack(paths)
         arrays["ends"] = images.reshape(n, 2, *images.shape[1:])
-    if hasattr(model, "sample_latents"):
+    if model.capabilities.prior:
         drawn = model.sample_latents(_PRIOR, random_state=int(rng.integers(2**31 - 1)))
         arrays["prior"] = decoded(model, drawn, None).images
     return arrays

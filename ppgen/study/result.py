@@ -11,8 +11,8 @@ from typing import Any
 from ..analysis.compare import Comparison
 from ..analysis.datatree import to_datatree
 from ..data import Dataset
-from ..density_estimator import DensityEstimator
 from ..errors import InputError, did_you_mean
+from ..estimator import Estimator
 from ..models import registry
 from .cell_results import CellResult, comparisons_of, finding_of, read_cell
 from .report import report
@@ -87,7 +87,7 @@ class StudyResult:
             f"{', '.join(labels)}.{did_you_mean(model, labels)}"
         )
 
-    def model(self, cell: CellResult | str, seed: int | None = None) -> DensityEstimator:
+    def model(self, cell: CellResult | str, seed: int | None = None) -> Estimator:
         """The fitted estimator of a cell."""
         of = self._done(cell, seed)
         return registry.load(Store(self.folder).cell(of.cell) / "run")

@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from ..analysis.quality import MAX_ROWS, Score, sample_quality
 from ..artifact import versions
 from ..data import Dataset, as_dataset, split
-from ..density_estimator import DensityEstimator
 from ..errors import InputError
+from ..estimator import Estimator
 from ..files import remove
 from ..models import registry
 from .cells import FORMAT, Cell, not_applicable
 from .densities import CLAIM, TEST, scored_rows
 from .densities import scored as _scored
+from .executors import cores
 from .latents import LATENTS, LOOKS, look
 from .peak_memory import Peak
 from .store import RESULT, Store, read_json, write_json
@@ -76,11 +77,10 @@ def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
 
 def provenance() -> dict[str, Any]:
     """With what and on what this was computed."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}"
     return {
         "versions": {"python": platform.python_version(), **versions()},
-        "hardware": {"system": system, "processor": _processor(), "threads": cores},
+        "hardware": {"system": system, "processor": _processor(), "threads": len(cores())},
     }
 
 
@@ -131,9 +131,7 @@ def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
     }
 
 
-def _fitted(
-    store: Store, cell: Cell, place: Path, train: Dataset, valid: Dataset
-) -> DensityEstimator:
+def _fitted(store: Store, cell: Cell, place: Path, train: Dataset, valid: Dataset) -> Estimator:
     run = place / "run"
     if run.exists():
         try:
@@ -155,7 +153,7 @@ def _fitted(
     return model
 
 
-def _sampled(model: DensityEstimator, cell: Cell, place: Path, data: Dataset, n_test: int) -> None:
+def _sampled(model: Estimator, cell: Cell, place: Path, data: Dataset, n_test: int) -> None:
     if (place / SAMPLES).exists():
         return
     n = int(np.clip(n_test, 500, MAX_ROWS))
@@ -189,7 +187,7 @@ def _judged(
 
 
 def _looked(
-    model: DensityEstimator,
+    model: Estimator,
     cell: Cell,
     place: Path,
     data: Dataset,
