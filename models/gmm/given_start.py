@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from ...covariance import correlations
 from ...errors import InputError
-from .initialise import SAMPLE, Search, best_start, from_labels, nearest
+from .initialise import best_start, from_labels, nearest
 from .parameters import CovarianceType, Floats, Mixture
+from .search import SAMPLE, EMSettings, Search
 from .weighted_rows import WeightedRows
-
-if TYPE_CHECKING:
-    from .estimator import GaussianMixture
 
 NAMES = ("weights_init", "means_init", "precisions_init")
 
 
-def is_given(of: GaussianMixture) -> bool:
+def is_given(settings: EMSettings) -> bool:
     """Whether there is a start of the user's own."""
-    return any(getattr(of, name) is not None for name in NAMES)
+    return any(getattr(settings, name) is not None for name in NAMES)
 
 
 def given_start(
-    rows: WeightedRows, of: GaussianMixture, search: Search, rng: np.random.Generator
+    rows: WeightedRows, settings: EMSettings, search: Search, rng: np.random.Generator
 ) -> Mixture:
     """The start that the user gave. What is not given comes from the rows nearest to each mean, or,
     without means, from the best of the starts that are tried."""
-    k = _components(of)
-    d = rows.x.shape[1]
-    matrix = (d, d)
-    shapes = {"full": (k, *matrix), "tied": matrix, "diag": (k, d), "spherical": (k,)}
-    means = _numbers(of, "means_init", (k, d), "one number a column")
-    weights = _numbers(of, "weights_init", (k,), "one number a component")
-    precisions = _numbers(of, "precisions_init", shapes[of.covariance_type], of.covariance_type)
+    k, d, kind = _components(settings), rows.x.shape[1], settings.covariance_type
+    shape = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[kind]
+    means = _numbers(settings, "means_init", (k, d), "one number a column")
+    weights = _numbers(settings, "weights_init", (k,), "one number a component")
+    precisions = _numbers(settings, "precisions_init", shape, kind)
     if weights is not None and (weights <= 0).any():
         raise InputError(f"weights_init has {weights.min():g}; expected positive numbers.")
-    covariances = None if precisions is None else _inverted(precisions, of.covariance_type)
+    covariances = None if precisions is None else _inverted(precisions, kind)
 
     def given(start: Mixture) -> Mixture:
         return Mixture(
             start.weights if weights is None else weights / weights.sum(),
             start.means if means is None else means,
             start.covariances if covariances is None else covariances,
-            of.covariance_type,
+            kind,
             start.probs,
         )
 
@@ -55,12 +49,13 @@ def given_start(
     return given(from_labels(sample, nearest(sample, means), k, search))
 
 
-def _components(of: GaussianMixture) -> int:
+def _components(settings: EMSettings) -> int:
     """How many components the start has, on which all that is given agrees."""
-    sizes = {} if isinstance(of.n_components, str) else {"n_components": int(of.n_components)}
+    asked, tied = settings.n_components, settings.covariance_type == "tied"
+    sizes = {} if isinstance(asked, str) else {"n_components": int(asked)}
     for name in NAMES:
-        value = getattr(of, name)
-        if value is not None and not (name == "precisions_init" and of.covariance_type == "tied"):
+        value = getattr(settings, name)
+        if value is not None and not (name == "precisions_init" and tied):
             shape = np.shape(value)
             sizes[name] = shape[0] if shape else 1
     if not sizes:
@@ -69,21 +64,21 @@ def _components(of: GaussianMixture) -> int:
             "n_components as a number."
         )
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-        raise InputError(f"the start is not of one number of components: {told}.")
+        each = ", ".join(f"{name} has {size}" for name, size in sizes.items())
+        raise InputError(f"the start is not of one number of components: {each}.")
     return next(iter(sizes.values()))
 
 
-def _numbers(of: GaussianMixture, name: str, shape: tuple[int, ...], what: str) -> Floats | None:
-    value: Any = getattr(of, name)
+def _numbers(settings: EMSettings, name: str, shape: tuple[int, ...], what: str) -> Floats | None:
+    value = getattr(settings, name)
     if value is None:
         return None
-    found = np.asarray(value, dtype=np.float64)
-    if found.shape != shape:
-        raise InputError(f"{name} has shape {found.shape}; expected {shape}, {what}.")
-    if not np.isfinite(found).all():
+    numbers = np.asarray(value, dtype=np.float64)
+    if numbers.shape != shape:
+        raise InputError(f"{name} has shape {numbers.shape}; expected {shape}, {what}.")
+    if not np.isfinite(numbers).all():
         raise InputError(f"{name} holds NaN or infinite values; give numbers.")
-    return found
+    return numbers
 
 
 def _inverted(precisions: Floats, kind: CovarianceType) -> Floats:

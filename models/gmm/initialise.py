@@ -11,46 +11,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .em import Regularisation, steps
 from .leave_one_out import left_out
 from .moves import split_and_merge
 from .parameters import CovarianceType, Floats, Mixture
+from .search import LONG_ITER, SAMPLE, SHORT_ITER, SHORT_ROWS, Search
 from .weighted_rows import WeightedRows
 
-SAMPLE = 20_000  # rows that starts are tried on
-SHORT_ROWS, SHORT_ITER = 5_000, 15
-_LONG_ITER = 200
 _FAR = 6.0  # standard deviations
-
-
-@dataclass(frozen=True)
-class Search:
-    """How starts are looked for: the settings of `GaussianMixture` that matter here."""
-
-    kind: CovarianceType
-    prior: Regularisation
-    n_init: int
-    init_params: str
-    split_merge: bool
-    tol: float
-    deadline: Callable[[], float | None]
-
-    def run(self, rows: WeightedRows, start: Mixture, max_iter: int) -> tuple[Mixture, float]:
-        """EM from a start: the parameters it ends with, and the mean log density just before."""
-        mixture, objective = start, float("-inf")
-        for iteration in steps(
-            rows, start, self.prior, max_iter=max_iter, tol=self.tol, deadline=self.deadline
-        ):
-            mixture, objective = iteration.state, iteration.objective
-        return mixture, objective
-
-    def out_of_time(self) -> bool:
-        return self.deadline() == 0.0
 
 
 def best_start(
@@ -64,18 +35,17 @@ def best_start(
     what the user gave into each start."""
     sample = rows.thinned(SAMPLE, rng)
     short = sample.thinned(max(SHORT_ROWS, 20 * k), rng)
-    found = []
+    tried: list[tuple[float, Mixture]] = []
     for _ in range(search.n_init if k > 1 else 1):
         labels = _labels(short, k, rng, search.init_params)
         start = given(from_labels(short, labels, k, search))
         mixture, _ = search.run(short, start, SHORT_ITER)
-        found.append((left_out(short, mixture), mixture))
+        tried.append((left_out(short, mixture), mixture))
         if search.out_of_time():
             break
-    found.sort(key=lambda pair: -pair[0])
     ends: list[tuple[float, Mixture, float]] = []
-    for _, start in found:
-        mixture, objective = search.run(sample, start, _LONG_ITER)
+    for _, start in sorted(tried, key=lambda pair: -pair[0]):
+        mixture, objective = search.run(sample, start, LONG_ITER)
         ends.append((left_out(sample, mixture), mixture, objective))
         # A run that ends below where it began has put components on single rows: try the next.
         if k == 1 or search.out_of_time() or ends[-1][0] >= left_out(sample, start):
@@ -92,32 +62,28 @@ def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Se
     r = np.eye(k)[labels] * rows.v[:, None]
     n = r.sum(axis=0)
     x = rows.filled() - rows.centre
-    variance = np.square(rows.spread) + search.prior.floor
+    floor = search.regularisation.floor
+    variance = np.square(rows.spread) + floor
     means = (r.T @ x) / np.maximum(n, 1e-12)[:, None]
     within = (r.T @ (x * x)) / np.maximum(n, 1e-12)[:, None] - means**2
     # Few rows say little about a covariance: start from their variances, mixed with those of all
     # rows.
     trust = (n / (n + x.shape[1] + 1))[:, None]
-    variances = (
-        trust * np.maximum(within, 0)
-        + (1 - trust) * variance / max(1, k) ** (2 / max(1, x.shape[1]))
-        + search.prior.floor
-    )
+    overall = variance / max(1, k) ** (2 / max(1, x.shape[1]))
+    variances = trust * np.maximum(within, 0) + (1 - trust) * overall + floor
     probs = []
     for j, levels in enumerate(rows.n_levels):
         counts = np.zeros((k, levels + 2))
         np.add.at(counts, (labels, rows.columns[:, j]), rows.v)
-        overall = counts[:, :levels].sum(axis=0) + 1
-        probs.append(
-            (counts[:, :levels] + overall / overall.sum())
-            / (counts[:, :levels].sum(axis=1, keepdims=True) + 1)
-        )
+        seen = counts[:, :levels]
+        share = (seen.sum(axis=0) + 1) / (seen.sum() + levels)
+        probs.append((seen + share) / (seen.sum(axis=1, keepdims=True) + 1))
     weights = (n + 1) / (n + 1).sum()
-    covariances = shaped(variances, weights, search.kind)
+    covariances = _shaped(variances, weights, search.kind)
     return Mixture(weights, means + rows.centre, covariances, search.kind, tuple(probs))
 
 
-def shaped(variances: Floats, weights: Floats, kind: CovarianceType) -> Floats:
+def _shaped(variances: Floats, weights: Floats, kind: CovarianceType) -> Floats:
     """Variances (k, d) as covariances of a type."""
     if kind == "diag":
         return variances
@@ -125,17 +91,6 @@ def shaped(variances: Floats, weights: Floats, kind: CovarianceType) -> Floats:
         return variances.mean(axis=1) if variances.shape[1] else np.ones(len(variances))
     full = variances[:, :, None] * np.eye(variances.shape[1])
     return full if kind == "full" else np.einsum("k,kij->ij", weights, full)
-
-
-def kmeans_plus_plus(
-    x: Floats, k: int, rng: np.random.Generator, weights: Floats | None = None
-) -> Floats:
-    """(k, d) rows of x that lie far apart."""
-    from sklearn.cluster import kmeans_plusplus
-
-    state = np.random.RandomState(rng.integers(2**31 - 1))
-    centres, _ = kmeans_plusplus(x, k, sample_weight=weights, random_state=state)
-    return np.asarray(centres, dtype=np.float64)
 
 
 def _labels(
@@ -148,18 +103,15 @@ def _labels(
     if k == 1 or features.shape[1] == 0:
         return np.arange(len(rows), dtype=np.intp) % k
     if init_params == "random":
-        centres = features[rng.choice(len(rows), k, replace=False, p=rows.v / rows.v.sum())]
-        distances = -2 * features @ centres.T + (centres**2).sum(axis=1)
-        return np.asarray(distances.argmin(axis=1), dtype=np.intp)
+        chosen = rng.choice(len(rows), k, replace=False, p=rows.v / rows.v.sum())
+        return _closest(features, features[chosen])
     seed = int(rng.integers(2**31 - 1))
     means = KMeans(k, init="k-means++", n_init=1, max_iter=20, random_state=seed)
     with warnings.catch_warnings():
         # Fewer distinct rows than components leaves groups empty, which `from_labels` fills.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        labels: NDArray[np.intp] = means.fit(features, sample_weight=rows.weights).labels_.astype(
-            np.intp
-        )
-    return labels
+        means.fit(features, sample_weight=rows.weights)
+    return np.asarray(means.labels_, dtype=np.intp)
 
 
 def _features(rows: WeightedRows) -> Floats:
@@ -180,6 +132,10 @@ def _features(rows: WeightedRows) -> Floats:
 
 def nearest(rows: WeightedRows, means: Floats) -> NDArray[np.intp]:
     """(n,) which of the means (k, d) each row is nearest to, in standardised columns."""
-    x, centres = (rows.filled() - rows.centre) / rows.spread, (means - rows.centre) / rows.spread
+    x, centres = ((values - rows.centre) / rows.spread for values in (rows.filled(), means))
+    return _closest(x, centres)
+
+
+def _closest(x: Floats, centres: Floats) -> NDArray[np.intp]:
     distances = -2 * x @ centres.T + (centres**2).sum(axis=1)
     return np.asarray(distances.argmin(axis=1), dtype=np.intp)

@@ -10,20 +10,16 @@ component fits badly where the divergence of its rows from its density is large,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
 
 import numpy as np
 
 from ...covariance import root
 from .leave_one_out import left_out
-from .parameters import CovarianceType, Floats, Mixture
+from .parameters import Floats, Mixture
+from .search import LONG_ITER, SHORT_ITER, SHORT_ROWS, Search
 from .weighted_rows import WeightedRows
 
-if TYPE_CHECKING:
-    from .initialise import Search
-
-_SHORT_ROWS, _SHORT_ITER = 5_000, 15
-_LONG_ITER = 200
 _MOVES = 8  # candidates in a round
 
 
@@ -32,7 +28,7 @@ def split_and_merge(
 ) -> Mixture:
     """Split and merge until no move of a round raises the likelihood."""
     k = mixture.n_components
-    short = rows.thinned(_SHORT_ROWS, rng)
+    short = rows.thinned(SHORT_ROWS, rng)
     held = left_out(rows, mixture)
     for _ in range(k):
         r, _ = rows.score(mixture)
@@ -44,11 +40,11 @@ def split_and_merge(
                 return mixture
             moved = split(merge(mixture, a, b), c if c < b else c - 1, short, rng)
             # A move that is behind after a short run on few rows is not worth a long one.
-            tried, _ = search.run(short, moved, _SHORT_ITER)
+            tried, _ = search.run(short, moved, SHORT_ITER)
             gain = _mean(short, tried) - _mean(short, mixture)
             if gain < -0.02:
                 continue
-            tried, reached = search.run(rows, tried, _LONG_ITER)
+            tried, reached = search.run(rows, tried, LONG_ITER)
             if reached > objective + 2 * search.tol and (now := left_out(rows, tried)) > held:
                 better, held = (tried, reached), now
                 break
@@ -66,17 +62,13 @@ def _candidates(
     pairs: list[tuple[int, int]], splits: list[int], k: int
 ) -> list[tuple[int, int, int]]:
     """(merge a and b, split c) in the order of how promising they look."""
-    found = []
-    for total in range(k + len(pairs)):
-        for i in range(min(total + 1, len(pairs))):
-            if total - i < len(splits):
-                a, b = pairs[i]
-                c = splits[total - i]
-                if c not in (a, b):
-                    found.append((a, b, c))
-        if len(found) >= _MOVES:
-            break
-    return found[:_MOVES]
+    order = (
+        (*pairs[i], splits[total - i])
+        for total in range(k + len(pairs))
+        for i in range(min(total + 1, len(pairs)))
+        if total - i < len(splits)
+    )
+    return list(islice(((a, b, c) for a, b, c in order if c not in (a, b)), _MOVES))
 
 
 def _merges(r: Floats, v: Floats) -> list[tuple[int, int]]:
@@ -93,19 +85,12 @@ def misfit(mixture: Mixture, rows: WeightedRows, r: Floats) -> list[int]:
     """Components by the divergence of their rows from their density, the worst first."""
     f = r * rows.v[:, None]
     f = f / np.maximum(f.sum(axis=0), 1e-300)
-    alone = [Mixture(np.ones(1), *_one(mixture, c)) for c in range(mixture.n_components)]
-    scores = []
-    for c, component in enumerate(alone):
-        log_density = rows.score(component)[1]
+    divergence = np.empty(mixture.n_components)
+    for c in range(mixture.n_components):
+        log_density = rows.score(mixture.take(np.array([c])))[1]
         used = f[:, c] > 0
-        scores.append(float(f[used, c] @ (np.log(f[used, c]) - log_density[used])))
-    share = np.asarray(mixture.weights)
-    return [int(c) for c in np.argsort(-np.asarray(scores) * share)]
-
-
-def _one(mixture: Mixture, c: int) -> tuple[Floats, Floats, CovarianceType, tuple[Floats, ...]]:
-    single = mixture.take(np.array([c]))
-    return single.means, single.covariances, single.covariance_type, single.probs
+        divergence[c] = f[used, c] @ (np.log(f[used, c]) - log_density[used])
+    return [int(c) for c in np.argsort(-divergence * mixture.weights)]
 
 
 def merge(mixture: Mixture, a: int, b: int) -> Mixture:
@@ -150,7 +135,7 @@ def split(mixture: Mixture, c: int, rows: WeightedRows, rng: np.random.Generator
     covariances = both.covariances.copy()
     if d:
         alone = mixture.take(np.array([c]))
-        of_c = rows.score(mixture)[0][:, c] * rows.v
+        share_c = rows.score(mixture)[0][:, c] * rows.v
         e = rows.filled() - alone.means[0]
         if alone.covariance_type in ("full", "tied"):
             factor = root(alone.full_covariances()[0])
@@ -158,7 +143,7 @@ def split(mixture: Mixture, c: int, rows: WeightedRows, rng: np.random.Generator
         else:
             factor = np.sqrt(alone.full_covariances()[0])
             y = e / np.diagonal(factor)
-        fourth = (y * (of_c * np.square(y).sum(axis=1))[:, None]).T @ y
+        fourth = (y * (share_c * np.square(y).sum(axis=1))[:, None]).T @ y
         axes = np.linalg.eigh(fourth)[1]
         step = factor @ axes[:, 0 if rng.random() < 0.7 else int(rng.integers(d))]
         means[c] = mixture.means[c] + 1.4 * (1 - share) * step

@@ -22,15 +22,16 @@ grow by an eighth at a time and by splits alone. The search stops after two size
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from .initialise import SAMPLE, SHORT_ITER, SHORT_ROWS, Search, best_start
+from .initialise import best_start
 from .leave_one_out import left_out
 from .moves import misfit, split, split_and_merge
 from .parameters import Mixture
+from .search import LONG_ITER, SAMPLE, SHORT_ITER, SHORT_ROWS, Search
 from .weighted_rows import WeightedRows
 
 _PATIENCE = 2
@@ -66,13 +67,14 @@ def criteria(rows: WeightedRows, mixture: Mixture) -> Criteria:
     return Criteria(mixture.n_components, log_likelihood, p, bic, bic + 2 * entropy)
 
 
-class Choice(NamedTuple):
+@dataclass(frozen=True)
+class Choice:
     """The mixture of the best size, the scores of all sizes tried, and why the search ended:
     "done", "most" where the largest size allowed was the best, or "budget"."""
 
     mixture: Mixture
-    table: list[Criteria]
-    why: Literal["done", "most", "budget"]
+    table: list[Criteria] = field(default_factory=list)
+    why: Literal["done", "most", "budget"] = "done"
 
 
 def choose(
@@ -96,7 +98,7 @@ def choose(
     while True:
         tried = [] if k > _FRESH else [best_start(sample, k, plain, rng)]
         if before is not None:
-            tried.append(search.run(sample, _grown(before, k, sample, plain, rng), 200)[0])
+            tried.append(search.run(sample, _grown(before, k, sample, plain, rng), LONG_ITER)[0])
         scored = [(left_out(sample, mixture), mixture) for mixture in tried]
         out, before = max(scored, key=lambda pair: pair[0])
         score = criteria(sample, before)

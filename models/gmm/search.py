@@ -1,0 +1,76 @@
+"""What every search for a start of EM shares: how many rows and iterations a try is worth, and what
+the user asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+
+from numpy.typing import ArrayLike
+
+from .em import Regularisation, steps
+from .parameters import CovarianceType, Mixture
+from .weighted_rows import WeightedRows
+
+SAMPLE = 20_000  # rows that starts are tried on
+SHORT_ROWS, SHORT_ITER = 5_000, 15
+LONG_ITER = 200
+
+
+class EMSettings(Protocol):
+    """The settings of `GaussianMixture` that a fit by EM asks for."""
+
+    n_components: int | Literal["bic", "icl"]
+    covariance_type: CovarianceType
+    tol: float
+    reg_covar: float
+    max_iter: int
+    n_init: int
+    init_params: Literal["k-means++", "random"]
+    weights_init: ArrayLike | None
+    means_init: ArrayLike | None
+    precisions_init: ArrayLike | None
+    max_components: int | None
+    split_merge: bool
+    categorical_prior: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """How starts are looked for."""
+
+    kind: CovarianceType
+    regularisation: Regularisation
+    n_init: int
+    init_params: str
+    split_merge: bool
+    tol: float
+    deadline: Callable[[], float | None]
+
+    @classmethod
+    def of(
+        cls, settings: EMSettings, rows: WeightedRows, deadline: Callable[[], float | None]
+    ) -> Self:
+        return cls(
+            settings.covariance_type,
+            Regularisation.of(rows, settings.reg_covar, settings.categorical_prior),
+            settings.n_init,
+            settings.init_params,
+            settings.split_merge,
+            settings.tol,
+            deadline,
+        )
+
+    def run(self, rows: WeightedRows, start: Mixture, max_iter: int) -> tuple[Mixture, float]:
+        """EM from a start: the parameters it ends with, and the mean log density just before."""
+        mixture, objective = start, float("-inf")
+        for iteration in steps(
+            rows, start, self.regularisation, max_iter=max_iter, tol=self.tol,
+            deadline=self.deadline,
+        ):  # fmt: skip
+            mixture, objective = iteration.state, iteration.objective
+        return mixture, objective
+
+    def out_of_time(self) -> bool:
+        return self.deadline() == 0.0
