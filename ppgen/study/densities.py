@@ -35,8 +35,9 @@ def scored(
 ) -> dict[str, Any] | None:
     """What the log densities of these rows claim, computed where that was not done; None for a
     family without density."""
-    if not isinstance(model, DensityEstimator):
+    if model.capabilities.density is None:
         return None
+    assert isinstance(model, DensityEstimator)
     began = time.perf_counter()
     if not (place / TEST).exists():
         density = model.log_density(data.take(rows))
