@@ -10,6 +10,7 @@ from ..errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from ..estimator import Estimator
+    from ..settings import Settings
 
 
 class Entry(NamedTuple):
@@ -90,15 +91,30 @@ def get(name: str) -> type[Estimator]:
     Raises:
         InputError: if there is no such model.
     """
+    entry = _entry(name)
+    module = import_module(f".{entry.family}", __package__)
+    model: type[Estimator] = getattr(module, entry.class_name)
+    return model
+
+
+def settings(name: str) -> Settings:
+    """What can be set of a model, known without importing it.
+
+    Raises:
+        InputError: if there is no such model.
+    """
+    module = import_module(f".{_entry(name).family}.settings", __package__)
+    declared: Settings = module.SETTINGS[name]
+    return declared
+
+
+def _entry(name: str) -> Entry:
     if name not in MODELS:
         raise InputError(
             f"there is no model {name!r}; there are {', '.join(MODELS)}."
             + did_you_mean(name, MODELS)
         )
-    entry = MODELS[name]
-    module = import_module(f".{entry.family}", __package__)
-    model: type[Estimator] = getattr(module, entry.class_name)
-    return model
+    return MODELS[name]
 
 
 def load(path: str | os.PathLike[str]) -> Estimator:

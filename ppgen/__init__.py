@@ -13,6 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .lazy import lazily
 from .models.registry import MODELS
 from .version import __version__ as __version__
 
@@ -94,14 +95,11 @@ _MODULES = ("analysis", "plotting")
 __all__ = ["__version__", *_HOME]
 
 
+_resolved = lazily(__name__, **_HOME)
+
+
 def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'ppgen' has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    return import_module(f"{__name__}.{name}") if name in _MODULES else _resolved(name)
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import cleandoc
 from types import SimpleNamespace
 from typing import Any
@@ -133,12 +133,21 @@ def _whole(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a model; `help` says in a line what it is."""
+    """One setting of a model.
+
+    Attributes:
+        name: of the argument of `__init__`.
+        kind: what it takes, beside None where that is the default.
+        default: what it is otherwise.
+        help: what it is, in a line.
+        entries: of a dict, what can be set in it, by what it depends on.
+    """
 
     name: str
     kind: Kind
     default: Any
     help: str
+    entries: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
     def takes(self) -> str:
@@ -216,9 +225,12 @@ class Settings:
 
     def table(self) -> dict[str, list[str]]:
         """A column each: names, what they take, defaults, what they are."""
-        return {
-            "setting": [s.name for s in self],
-            "takes": [s.takes for s in self],
-            "default": [repr(s.default) for s in self],
-            "what it is": [s.help for s in self],
-        }
+        rows = [(s.name, s.takes, repr(s.default), s.help) for s in self]
+        rows += [
+            (f"{s.name}[{e.name!r}]", e.takes, repr(e.default), f"{label}: {e.help}")
+            for s in self
+            for label, entries in s.entries.items()
+            for e in entries
+        ]
+        heads = ("setting", "takes", "default", "what it is")
+        return dict(zip(heads, map(list, zip(*rows, strict=True)), strict=True))

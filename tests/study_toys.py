@@ -19,13 +19,23 @@ from ppgen.data import Encoded
 from ppgen.density_estimator import DensityEstimator
 from ppgen.models import registry
 from ppgen.progress import Progress
+from ppgen.settings import Setting, Settings, number, seed
 from ppgen.verdict import Reason
+
+
+def of_width(width: float) -> Settings:
+    return Settings(
+        Setting("width", number(above=0), width, "of the normals."),
+        Setting("sleep", number(least=0), 0.0, "seconds that a fit takes."),
+        Setting("random_state", seed, None, "seed."),
+    )
 
 
 class Toy(DensityEstimator):
     """Independent normals, `width` times as wide as they should be."""
 
     name: ClassVar[str] = "toy"
+    settings = of_width(1.0)
     capabilities: ClassVar[Capabilities] = Capabilities(density="exact")
 
     def __init__(self, *, width: float = 1.0, sleep: float = 0.0, random_state: Any = None):
@@ -57,6 +67,7 @@ class Toy(DensityEstimator):
 
 class Wide(Toy):
     name: ClassVar[str] = "wide"
+    settings = of_width(2.0)
 
     def __init__(self, *, width: float = 2.0, sleep: float = 0.0, random_state: Any = None):
         super().__init__(width=width, sleep=sleep, random_state=random_state)

@@ -66,6 +66,14 @@ def penguins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 # What each command does ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("model", registry.MODELS)
+def test_what_can_be_set_is_listed(run: Run, model: str) -> None:
+    done = run("fit", "no such file", model, "--settings")
+    declared = {s.name: s.takes for s in registry.settings(model)}
+    assert declared.items() <= {row["setting"]: row["takes"] for row in done.table}.items()
+    assert (done.status, done.out) == (0, run("models", model).out)
+
+
 def test_models_lists_the_registry(run: Run) -> None:
     done = run("models")
     assert done.status == 0

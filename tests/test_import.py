@@ -34,6 +34,8 @@ def _loaded_by(code: str) -> set[str]:
         "from ppgen.__main__ import main; assert main(['--help']) == 0",
         "from ppgen.__main__ import main; assert main(['fit', '--help']) == 0",
         "from ppgen.__main__ import main; assert main(['fit']) == 2",
+        "from ppgen.__main__ import main; assert main(['models', 'vae']) == 0",
+        "from ppgen.__main__ import main; assert main(['fit', 'x', 'gmm', '--settings']) == 0",
     ],
 )
 def test_front_door_loads_nothing_heavy(code: str) -> None:

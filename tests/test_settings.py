@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from sklearn.base import clone
 
 import ppgen
+from ppgen.cli.settings_page import page
 from ppgen.errors import InputError
 from ppgen.models import registry
 from ppgen.models.nets import settings as nets
@@ -29,8 +31,8 @@ from ppgen.settings import (
     sizes,
 )
 
-MODELS = [name for name in registry.names() if list(registry.get(name).settings)]
-EACH = [(model, setting) for model in MODELS for setting in registry.get(model).settings]
+MODELS = registry.names()
+EACH = [(model, setting) for model in MODELS for setting in registry.settings(model)]
 each_setting = pytest.mark.parametrize(
     ("model", "setting"), EACH, ids=[f"{model}.{setting.name}" for model, setting in EACH]
 )
@@ -40,7 +42,8 @@ X = np.random.default_rng(0).normal(size=(20, 2))
 @pytest.mark.parametrize("model", MODELS)
 def test_the_constructor_has_what_is_declared(model: str) -> None:
     signature = inspect.signature(registry.get(model))
-    declared = {setting.name: setting.default for setting in registry.get(model).settings}
+    declared = {setting.name: setting.default for setting in registry.settings(model)}
+    assert registry.get(model).settings is registry.settings(model)
     assert {name: p.default for name, p in signature.parameters.items()} == declared
 
 
@@ -113,6 +116,11 @@ def test_the_nearest_text_and_name_are_said() -> None:
     )
     with pytest.raises(InputError, match=r"toy has no setting 'ent'; it has net. Did you mean 'ne"):
         settings.check_names("toy", ["ent"])
+
+
+def test_the_page_of_settings_is_what_is_declared() -> None:
+    written = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
+    assert written == f"{page()}\n", "run python -m ppgen.cli.settings_page > docs/settings.md"
 
 
 def test_what_torch_is_needed_for_is_named_without_it() -> None:

@@ -217,6 +217,7 @@ WRONG = {
     "no model": ({"models": []}, "no models"),
     "settings for an absent model": ({"settings": {"toi": {}}}, "Did you mean 'toy'"),
     "unknown setting": ({"settings": {"toy": {"widht": 2}}}, "Did you mean 'width'"),
+    "a value that the setting does not take": ({"settings": {"toy": {"width": -1}}}, "width is -1"),
     "setting that JSON cannot say": ({"settings": {"toy": {"width": object()}}}, "toy.width"),
     "the seed as a setting": ({"settings": {"toy": {"random_state": 1}}}, "no setting"),
     "no seeds": ({"seeds": 0}, "seeds is 0"),
@@ -268,7 +269,7 @@ def test_a_cell_is_named_by_what_defines_it():
 
 def test_a_tuple_and_a_list_are_one_setting():
     data = {"a": as_dataset(rows())}
-    keys = {plan(data, ["toy"], 1, None, {"toy": {"width": w}})[0].key for w in ((1, 2), [1, 2])}
+    keys = {plan(data, ["flow"], 1, None, {"flow": {"hidden": h}})[0].key for h in ((1, 2), [1, 2])}
     assert len(keys) == 1
 
 

@@ -120,6 +120,7 @@ SETTINGS = {
             mapping,
             None,
             'of the engine and its prior, such as {"num_samples": 1000}; see `docs/settings.md`.',
+            ENGINE_SETTINGS,
         ),
         Setting("random_state", seed, None, "seed."),
         together=check,

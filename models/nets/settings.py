@@ -37,9 +37,9 @@ CHANNELS = Setting("channels", sizes("(16, 32)"), None, "of an image each time t
 ACTIVATION = Setting("activation", choice(*ACTIVATIONS), "silu", "of the hidden layers.")
 AUGMENT = Setting(
     "augment",
-    Kind('a dict such as {"shift": 2, "flip": True}, or an Augment', _changes),
+    Kind("a dict or an Augment", _changes),
     None,
-    f"changes of images in training: {', '.join(CHANGES)}; see `ppgen.Augment`.",
+    f'of images in training, such as {{"shift": 2}}: {", ".join(CHANGES)}; see `ppgen.Augment`.',
 )
 WEIGHT_DECAY = Setting("weight_decay", number(least=0), 0.0, "of AdamW.")
 BATCH_SIZE = Setting("batch_size", integer(1), None, "rows a step; fewer where memory is short.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Data, Groups, Out, Seed, Settings, read_data, settings
+from .families import models as list_models
+from .options import Data, Groups, Out, Seed, Settings, read_data, settings, spread
 from .output import check_output, say, write_table
 from .tables import tell_khat
 
@@ -16,43 +18,57 @@ if TYPE_CHECKING:
     from ..estimator import Estimator
 
 
+@dataclass(frozen=True)
+class FitOptions:
+    """The options of `ppgen fit`."""
+
+    set_: Settings = None
+    settings: Annotated[
+        bool, typer.Option("--settings", help="List what can be set of the model; fit nothing.")
+    ] = False
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Save here.  [default: runs/DATA-MODEL]")
+    ] = None
+    budget: Annotated[
+        str | None, typer.Option(help="A duration such as 60s that the fit ends within.")
+    ] = None
+    groups: Groups = None
+    seed: Seed = 0
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="Fit to every row; hold none out.")
+    ] = False
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep a long fit's state here, to go on after a stop."),
+    ] = None
+    output: Out = None
+
+
+@spread
 def fit(
     data: Data,
     model: Annotated[
         str, typer.Argument(help="A name that `ppgen models` lists.", show_default=False)
     ],
-    set_: Settings = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Save here.  [default: runs/DATA-MODEL]")
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="A duration such as 60s that the fit ends within.")
-    ] = None,
-    groups: Groups = None,
-    seed: Seed = 0,
-    all_rows: Annotated[
-        bool, typer.Option("--all-rows", help="Fit to every row; hold none out.")
-    ] = False,
-    checkpoints: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Keep a long fit's state here, to go on after a stop."),
-    ] = None,
-    output: Out = None,
+    options: FitOptions,
 ) -> None:
     """Fit a model to 80 % of the rows, score it on the held-out tenth, and save it.
 
     The last tenth is for early stopping. Of very many held-out images, a thousand are scored.
     """
-    check_output(output)
+    check_output(options.output)
+    if options.settings:
+        list_models(model, options.output)
+        return
+    own = settings(options.set_, [model])[model]
     from ..artifact import check_free
     from ..models import registry
 
-    chosen = registry.get(model)
-    own = settings(set_, [model])[model]
-    target = out or Path("runs") / f"{_name(data)}-{model}"
+    chosen, seed = registry.get(model), options.seed
+    target = options.out or Path("runs") / f"{_name(data)}-{model}"
     check_free(target)
-    rows = read_data(data, split_seed=seed, groups=groups)
-    train, valid, test = _parts(rows, all_rows)
+    rows = read_data(data, split_seed=seed, groups=options.groups)
+    train, valid, test = _parts(rows, options.all_rows)
     say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
     y, validation = None, valid
     if chosen.capabilities.supervised:
@@ -61,7 +77,12 @@ def fit(
     if "validation" not in estimator._uses():
         validation = None
     estimator.fit(
-        train, y, validation=validation, budget=budget, checkpoint_dir=checkpoints, progress=True
+        train,
+        y,
+        validation=validation,
+        budget=options.budget,
+        checkpoint_dir=options.checkpoints,
+        progress=True,
     )
     scored = None if test is None else _scored(test, seed)
     estimator.save(target)
@@ -78,7 +99,7 @@ def fit(
             "seconds": [round(estimator.fit_seconds_, 3)],
             "run": [str(target)],
         },
-        output,
+        options.output,
         pretty=True,
     )
 

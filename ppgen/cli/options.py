@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -48,6 +50,22 @@ Groups = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+T = TypeVar("T")
+
+
+def spread(command: Callable[..., T]) -> Callable[..., T]:
+    """A command as typer reads it: its last parameter, a dataclass, becomes an option a field."""
+    signature = inspect.signature(command, eval_str=True)
+    *own, last = signature.parameters.values()
+    options = inspect.signature(last.annotation, eval_str=True).parameters.values()
+
+    @wraps(command)
+    def run(**words: Any) -> T:
+        chosen = {option.name: words.pop(option.name) for option in options}
+        return command(**words, **{last.name: last.annotation(**chosen)})
+
+    run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    return run
 
 
 def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
@@ -67,11 +85,13 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
     """Settings by model from `gmm.n_components=8`, or `n_components=8` for every model that has it.
 
     Raises:
-        InputError: for a model that was not chosen, or a setting that no chosen model has.
+        InputError: for a model that was not chosen, a setting that no chosen model has, or a value
+            that it does not take.
     """
     from ..models import registry
 
-    known = {m: [p for p in registry.get(m)().get_params() if p != "random_state"] for m in models}
+    declared = {m: registry.settings(m) for m in models}
+    known = {m: settings.names for m, settings in declared.items()}
     found: dict[str, dict[str, Any]] = {m: {} for m in models}
     for key, text in pairs(given, "--set").items():
         model, dot, name = key.rpartition(".")
@@ -80,23 +100,29 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
                 f"--set {key} names the model {model!r}, which was not asked for; there is "
                 f"{', '.join(known)}.{did_you_mean(model, known)}"
             )
-        having = [m for m in ([model] if dot else models) if name in known[m]]
+        asked = [model] if dot else models
+        having = [m for m in asked if name in known[m]]
         if not having:
-            options = list(dict.fromkeys(p for m in ([model] if dot else models) for p in known[m]))
+            options = list(dict.fromkeys(p for m in asked for p in known[m]))
             raise InputError(
-                f"{model or ' and '.join(models)} has no setting {name!r}; there is "
+                f"there is no setting {name!r} of {' or '.join(asked)}; there is "
                 f"{', '.join(options)}.{did_you_mean(name, options)}"
             )
         for m in having:
             found[m][name] = value_of(text)
+    for m in models:
+        declared[m].check(found[m])
     return found
 
 
 def value_of(text: str) -> Any:
     """What JSON reads it as: a number, list, true, false or null; anything else is text.
 
-    A list may also be written as Python's tuples are, `(2, 1)` or `2, 1`.
+    Python's True, False and None, and tuples such as `(2, 1)` or `2, 1`, are taken as well.
     """
+    constants = {"True": True, "False": False, "None": None}
+    if text.strip() in constants:
+        return constants[text.strip()]
     for written in (text, _bracketed(text)):
         try:
             return json.loads(written, parse_constant=_no_constant)

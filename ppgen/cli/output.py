@@ -7,10 +7,12 @@ import csv
 import io
 import math
 import os
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import InputError
@@ -25,6 +27,7 @@ ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")
 IMAGE_ENDINGS = (".npy", ".npz", ".png")
 _ACROSS = 32  # images side by side in a picture, at most
 _BLOCK = 1 << 14
+_LAST = 40  # characters of the last column of a table, at least
 
 
 def say(message: str) -> None:
@@ -236,11 +239,18 @@ def _texts(values: NDArray[Any]) -> list[str]:
 
 
 def _aligned(columns: Columns) -> str:
+    """The columns side by side; the last one is folded to the width of the terminal."""
     lines = [tuple(columns), *(row for block in _rows(columns) for row in block)]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)][:-1]
+    margin = sum(widths) + 2 * len(widths)
+    width = max(shutil.get_terminal_size().columns, margin + _LAST)
+    fold = TextWrapper(width, subsequent_indent=" " * margin, break_long_words=False)
+    shown = []
+    for *cells, last in lines:
+        left = "".join(f"{c.ljust(w)}  " for c, w in zip(cells, widths, strict=True))
+        fold.initial_indent = left
+        shown.append(fold.fill(last) or left.rstrip())
+    return "\n".join(shown)
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Groups, Out, Settings, settings
+from .options import Groups, Out, Settings, settings, spread
 from .output import check_output, print_quietly, say, write_table
 
 if TYPE_CHECKING:
     from ..study import Event, StudyResult
 
 _DEMO = ("toy:8gaussians", "wine")
-_MODELS = "gaussian,independent,kde,gmm,flow"
 Study = Annotated[Path, typer.Argument(help="A folder that study wrote.", show_default=False)]
-Models = Annotated[str, typer.Option(help="Names of models or families, comma between.")]
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """The options of `ppgen study`."""
+
+    models: Annotated[str, typer.Option(help="Names of models or families, comma between.")] = (
+        "gaussian,independent,kde,gmm,flow"
+    )
+    groups: Groups = None
+    seeds: Annotated[int, typer.Option(min=1, help="How many splits and starts.")] = 3
+    budget: Annotated[str, typer.Option(help="A duration that each fit ends within.")] = "60s"
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Where fits run: 'dask' or the address of a Dask scheduler, tcp://host:port; "
+            "local processes otherwise.",
+        ),
+    ] = None
+    set_: Settings = None
+    output: Out = None
 
 
 def demo(
@@ -28,52 +50,30 @@ def demo(
 ) -> int:
     """Run a small study on data that come with ppgen and its dependencies; about a minute."""
     say(f"A study of {', '.join(_DEMO)} in {out}:")
-    result = _run({name: name for name in _DEMO}, _MODELS, out, seeds=1, budget="20s")
+    result = _run({name: name for name in _DEMO}, out, StudyOptions(seeds=1, budget="20s"))
     truth = "\n".join(_truth(result, name) for name in _DEMO if name.startswith("toy:"))
     print_quietly(f"{result}\n{truth}\n\nreport: {result.report_path}")
     return _status(result)
 
 
+@spread
 def study(
     data: Annotated[list[str], typer.Argument(help="Files or built-in names.", show_default=False)],
-    models: Models = _MODELS,
-    groups: Groups = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many splits and starts.")] = 3,
-    budget: Annotated[str, typer.Option(help="A duration that each fit ends within.")] = "60s",
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None,
-    executor: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHERE",
-            help="Where fits run: 'dask' or the address of a Dask scheduler, tcp://host:port; "
-            "local processes otherwise.",
-        ),
-    ] = None,
-    set_: Settings = None,
-    output: Out = None,
+    options: StudyOptions,
 ) -> int:
     """Fit models to data with several seeds and compare them on held-out rows.
 
     The same command again does what is missing.
     """
-    check_output(output)
+    check_output(options.output)
     from ..errors import InputError
 
     named = {_name(source): source for source in data}
     if len(named) < len(data):
         raise InputError(f"two of {', '.join(data)} have the same name; give each file its own.")
-    folder = out or Path("runs") / f"study-{'-'.join(named).replace(':', '-')}"
-    result = _run(
-        named,
-        models,
-        folder,
-        groups=groups,
-        seeds=seeds,
-        budget=budget,
-        set_=set_,
-        executor=executor,
-    )
-    _show(result, output)
+    folder = options.out or Path("runs") / f"study-{'-'.join(named).replace(':', '-')}"
+    result = _run(named, folder, options)
+    _show(result, options.output)
     return _status(result)
 
 
@@ -89,35 +89,25 @@ def report(study: Study, output: Out = None) -> int:
     return _status(result)
 
 
-def _run(
-    data: Mapping[str, str],
-    models: str,
-    out: Path,
-    *,
-    seeds: int,
-    budget: str,
-    groups: str | None = None,
-    set_: Sequence[str] | None = None,
-    executor: str | None = None,
-) -> StudyResult:
+def _run(data: Mapping[str, str], out: Path, options: StudyOptions) -> StudyResult:
     from ..models import registry
     from ..study import run_study
 
-    asked = [name.strip() for name in models.split(",") if name.strip()]
+    asked = [name.strip() for name in options.models.split(",") if name.strip()]
     names = list(dict.fromkeys(n for name in asked for n in registry.expand(name)))
-    own = {model: s for model, s in settings(set_, names).items() if s}
+    own = {model: s for model, s in settings(options.set_, names).items() if s}
     # Where there is no bar, each finished cell is a line.
     progress = True if sys.stderr.isatty() else _tell
     try:
         return run_study(
             data,
             names,
-            groups=groups,
-            seeds=seeds,
-            budget=budget,
+            groups=options.groups,
+            seeds=options.seeds,
+            budget=options.budget,
             out=out,
             settings=own,
-            executor=executor,
+            executor=options.executor,
             progress=progress,
         )
     except KeyboardInterrupt:

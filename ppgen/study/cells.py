@@ -144,13 +144,9 @@ def _of_estimator(label: str, estimator: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _checked(label: str, model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    known = [name for name in registry.get(model)().get_params() if name != "random_state"]
+    declared = registry.get(model).settings
+    declared.check_names(label, settings)
     for name, value in settings.items():
-        if name not in known:
-            raise InputError(
-                f"{label} has no setting {name!r}; it has {', '.join(known)}."
-                + did_you_mean(name, known)
-            )
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
@@ -158,6 +154,7 @@ def _checked(label: str, model: str, settings: Mapping[str, Any]) -> dict[str, A
                 f"the setting {label}.{name} is {value!r}; a study keeps numbers, texts and lists "
                 "of them, so that it can be started again. Give it as one of these."
             ) from None
+    declared.check(settings)
     # Through JSON once, so that a tuple and a list name the same cell.
     return dict(json.loads(json.dumps(settings)))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -35,6 +35,13 @@ class Event:
     n_cells: int
 
 
+class Running(TypedDict, total=False):
+    """Where a study runs and whom it tells, which changes no result."""
+
+    executor: Where
+    progress: bool | Callable[[Event], None]
+
+
 def run_study(
     data: Any,
     models: Models = ("gaussian", "independent", "kde", "gmm", "flow"),
@@ -44,8 +51,7 @@ def run_study(
     budget: str | float | None = "60s",
     out: str | os.PathLike[str] = "runs/study",
     settings: Settings | None = None,
-    executor: Where = None,
-    progress: bool | Callable[[Event], None] = True,
+    **running: Unpack[Running],
 ) -> StudyResult:
     """Fit every model to every data set with every seed, and compare them on held-out rows.
 
@@ -70,8 +76,9 @@ def run_study(
         budget: how long a fit may take, such as "60s"; None for as long as it likes.
         out: the study's folder; absent, empty, or of an earlier run of this study.
         settings: hyper-parameters by model, such as {"gmm": {"n_components": 8}}.
-        executor: None for local processes, "dask", a Dask scheduler's address, or an Executor.
-        progress: True for a bar on a terminal, or a function that is given each `Event`.
+        running: `executor`, None for local processes, "dask", a Dask scheduler's address, or an
+            Executor; `progress`, True for a bar on a terminal, or a function that is given each
+            `Event`.
 
     Returns:
         The table, figures and report, and access to each fit.
@@ -80,11 +87,20 @@ def run_study(
         InputError: if what was asked cannot be done, or `out` holds anything else.
         KeyboardInterrupt: on Ctrl-C, with what was finished kept in `out`.
     """
-    check(executor)
+    check(running.get("executor"))
     named = _named(data, groups)
-    cells = plan(named, models, seeds, budget, settings)
+    return _completed(Store(out), named, plan(named, models, seeds, budget, settings), **running)
+
+
+def _completed(
+    store: Store,
+    named: Mapping[str, Dataset],
+    cells: Sequence[Cell],
+    executor: Where = None,
+    progress: bool | Callable[[Event], None] = True,
+) -> StudyResult:
+    """The study once all its cells are done."""
     marks = {cell.data: cell.fingerprint for cell in cells}
-    store = Store(out)
     store.check(marks)
     for name, seed in {(cell.data, cell.seed): None for cell in cells}:
         parts(named[name], seed)  # too few rows to split are said before anything is written

@@ -1,0 +1,26 @@
+"""The page of all settings: `python -m ppgen.cli.settings_page > docs/settings.md`."""
+
+from __future__ import annotations
+
+from ..models import registry
+
+_HEAD = """# Settings
+
+What can be set of each model: as keyword arguments in Python, with `--set NAME=VALUE` on the
+command line, where `ppgen models MODEL` prints the same. Written by
+`python -m ppgen.cli.settings_page`."""
+
+
+def page() -> str:
+    """The settings of all models in Markdown, a table each."""
+    parts = [_HEAD]
+    for name, entry in registry.MODELS.items():
+        columns = registry.settings(name).table()
+        rows = [columns, ["---"] * len(columns), *zip(*columns.values(), strict=True)]
+        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        parts.append(f"## `{name}`: `{entry.class_name}`\n\n{table}")
+    return "\n\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page())
