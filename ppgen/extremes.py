@@ -33,7 +33,7 @@ _MOST_SHARE, _MOST_FEW = 0.005, 3  # how many values are few
 _CODE, _REPEATED = 3.0, 10.0  # deviations off the others
 _TIMES = 3
 _CODES = (9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
-_HUGE = 1e30
+HUGE = 1e30
 _SHOWN = 3
 
 _MEND = (
@@ -97,7 +97,7 @@ def _location(values: Floats) -> tuple[float, float]:
 
 
 def _is_code(column: Column, values: Floats, at: NDArray[np.bool_], end: float) -> bool:
-    usual = abs(end) in _CODES or abs(end) >= _HUGE
+    usual = abs(end) in _CODES or abs(end) >= HUGE
     if (not usual and at.sum() < _TIMES) or at.sum() > len(values) - _LEAST_ROWS:
         return False
     # A column that ends in many equal values everywhere is a grid.

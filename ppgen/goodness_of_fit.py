@@ -26,10 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import Encoded, ImageCodec
+from .extremes import HUGE
 from .fitting import Fit
-from .goodness import LEVEL, TwoSample, Uniformity, holm, pit_by_column, pit_joint, two_sample
 from .rows import Rows
+from .significance import LEVEL, holm
 from .thinning import thinned
+from .two_sample import TwoSample, two_sample
+from .uniformity import Uniformity, pit_by_column, pit_joint
 from .verdict import Reason
 
 if TYPE_CHECKING:
@@ -45,7 +48,6 @@ MOST_REFITTED = 10_000  # rows that the cheap fit sees
 MOST_COLUMNS = 200
 _UNITS = 200_000  # rows up to which copies are looked for
 _AUC, _DISTANCE = 0.6, 0.15  # differences that are worth a warning, where they are no chance
-_HUGE = 1e30
 
 _SEEN = "is detected 4 times in 5"
 _ADVICE = (
@@ -202,7 +204,7 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
 
 
 def _matrix(rows: Encoded) -> Floats:
-    x = np.clip(np.asarray(rows.x, dtype=np.float64), -_HUGE, _HUGE)
+    x = np.clip(np.asarray(rows.x, dtype=np.float64), -HUGE, HUGE)
     return np.concatenate([x, rows.codes.astype(np.float64)], axis=1)
 
 

@@ -27,8 +27,8 @@ from ppgen.analysis.audit.findings import (
     two_sided,
 )
 from ppgen.density import LogDensity
-from ppgen.goodness import pit_by_column
 from ppgen.plotting import plot_audit
+from ppgen.uniformity import pit_by_column
 
 from .zoo import SLOW, ZOO, fitted, mixed, numbers
 

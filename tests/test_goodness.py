@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from ppgen.errors import InputError
-from ppgen.goodness import holm, pit, pit_by_column, pit_joint, two_sample
+from ppgen.significance import holm
+from ppgen.two_sample import two_sample
+from ppgen.uniformity import pit, pit_by_column, pit_joint
 
 
 def normal(n, d, seed, shift=0.0):

@@ -15,11 +15,11 @@ from ppgen.analysis.paired import Scored
 from ppgen.analysis.quality import sample_quality
 from ppgen.data import as_dataset, split
 from ppgen.errors import InputError
-from ppgen.goodness import two_sample
 from ppgen.study import StudyResult, run_study
 from ppgen.study.run_cell import parts
 from ppgen.study.store import Store
 from ppgen.study.stored_rows import load_dataset, save_dataset
+from ppgen.two_sample import two_sample
 
 from .study_toys import Inline, leave_out, plain, toys  # noqa: F401
 

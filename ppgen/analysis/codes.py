@@ -20,6 +20,8 @@ from ..estimator import Estimator
 Floats = NDArray[np.float64]
 Draws = Literal["prior", "gaussian", "codes"]
 
+N_DRAWS = 500  # of codes, where nobody says how many
+
 
 def latent_model(model: Any) -> Capabilities:
     """What a fitted model with latents can do.

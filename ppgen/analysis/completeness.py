@@ -26,15 +26,13 @@ from numpy.typing import NDArray
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from ..plain_json import PlainFields
-from .codes import Draws, decoded, latent_draws, latent_model, made_rows, source_of
-from .features import Features
+from .codes import N_DRAWS, Draws, decoded, latent_draws, latent_model, made_rows, source_of
+from .features import MAX_TRAIN, Features
 from .finding import plus_minus
 
 Floats = NDArray[np.float64]
 
-N_DRAWS = 500
 _BOOTSTRAP = 200
-_MAX_TRAIN = 10_000
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def completeness(
         drawn = _sampled(model, n, y, int(rng.integers(2**31 - 1)))
     else:
         drawn = decoded(model, latent_draws(model, n, source, X=train, y=y, rng=rng), y)
-    real = real.thinned(_MAX_TRAIN, rng)
+    real = real.thinned(MAX_TRAIN, rng)
     features = Features.fit(real)
     pool = features.space(real)
     of_draws = neighbour_distance(pool, features.space(drawn), neighbours)

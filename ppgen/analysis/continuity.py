@@ -27,13 +27,11 @@ from ..data import as_dataset
 from ..density import mean_stderr
 from ..errors import InputError
 from ..plain_json import PlainFields
-from .codes import Draws, decoded, latent_draws, source_of
+from .codes import N_DRAWS, Draws, decoded, latent_draws, source_of
 from .features import Features
 from .finding import plus_minus
 
 Floats = NDArray[np.float64]
-
-N_DRAWS = 500
 
 
 @dataclass(frozen=True)

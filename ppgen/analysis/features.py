@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset
+from ..data.column import CONTINUOUS
 
 Floats = NDArray[np.float64]
 
 MAX_PIXELS = 64
 """Images are looked at through this many of their pixels' principal components."""
-_NUMBERS = ("real", "positive", "interval", "circular", "count")
+MAX_TRAIN = 10_000  # training rows that near ones are looked for among
 _CLIP = 8.0
 
 
@@ -86,7 +87,7 @@ class Features:
             if column.kind in ("constant", "empty"):
                 continue
             values = real.columns[column.name]
-            if column.kind not in _NUMBERS:
+            if column.kind not in CONTINUOUS:
                 found.append(
                     Feature(
                         column.name, column.kind, levels=tuple(column.levels), gaps=column.missing

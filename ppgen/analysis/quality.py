@@ -37,17 +37,16 @@ from numpy.typing import NDArray
 
 from ..data import Dataset
 from ..errors import InputError
-from ..goodness import two_sample
 from ..plain_json import PlainFields
+from ..two_sample import two_sample
 from .association import associations
-from .features import Features
+from .features import MAX_TRAIN, Features
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 MAX_ROWS = 2000
 NEIGHBOURS = 5
-_MAX_TRAIN = 10_000
 _NEAREST = 0.05
 
 
@@ -110,7 +109,7 @@ def sample_quality(
         if known.any():
             errors = [float(np.abs(b - between[0])[known].mean()) for b in between[1:]]
             found["dependence"] = Score(errors[0], errors[1], "low")
-    pool = features.space(train.thinned(_MAX_TRAIN, rng))
+    pool = features.space(train.thinned(MAX_TRAIN, rng))
     found["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
     return found
 

@@ -22,11 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bijections import Floats
+from .bijections import LARGEST_EXPONENT, Floats
 
 _LEAST = 2.0**-10  # the least stretch, of an atom or of what lies between
 _TINY = 1e-300
-_FAR = 700.0  # exp of more than this overflows
 _LOGISTIC = math.pi / math.sqrt(3)  # the standard deviation of a logistic variable
 
 
@@ -102,7 +101,8 @@ class Atoms:
         between = stretch // 2  # how many atoms stand below
         low = np.maximum(place - self._below[between], _TINY)
         high = np.maximum(rest - self._above[between], _TINY)
-        y = np.clip(np.log(low) - np.log(high), -_FAR, _FAR) * self.spread + self.centre
+        odds = np.clip(np.log(low) - np.log(high), -LARGEST_EXPONENT, LARGEST_EXPONENT)
+        y = odds * self.spread + self.centre
         return np.where(np.isnan(logit), np.nan, y), np.where(np.isnan(logit), -1, atom)
 
     def to_json(self) -> dict[str, Any]:

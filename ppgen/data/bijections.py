@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_LARGEST = 700.0  # exp of more than this overflows
+LARGEST_EXPONENT = 700.0  # exp of more than this overflows
 
 
 class Bijection(ABC):
@@ -53,7 +53,7 @@ class Log(Bijection):
         return y, -y
 
     def inverse(self, y: Floats) -> Floats:
-        return np.exp(np.clip(y, -_LARGEST, _LARGEST))
+        return np.exp(np.clip(y, -LARGEST_EXPONENT, LARGEST_EXPONENT))
 
 
 @dataclass(frozen=True)

@@ -135,12 +135,6 @@ class Codec:
         return tuple(w.column.name for w in self.warps if w.noisy)
 
     @property
-    def degenerate(self) -> tuple[str, ...]:
-        """Columns that have several values by the schema, and one or none in the rows fitted."""
-        held = (*self.constants, *self.empties)
-        return tuple(n for n in held if self.schema[n].kind not in ("constant", "empty"))
-
-    @property
     def measure(self) -> Measure:
         """What the likelihood of a row is: a density, a mass, or a density in some columns only."""
         mass = [w.column.kind in MASS for w in self.warps] + [True] * len(self.discrete)

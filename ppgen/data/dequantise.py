@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dataset import Dataset
-from .hashing import mix, occurrence, row_hashes
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+from .hashing import GOLDEN, mix, occurrence, row_hashes
 
 
 def offsets(
@@ -36,12 +34,12 @@ def offsets(
     hashes = row_hashes(data, seed)
     if apart:
         with np.errstate(over="ignore"):
-            hashes = mix(hashes + occurrence(hashes) * _GOLDEN)
+            hashes = mix(hashes + occurrence(hashes) * GOLDEN)
     rows = hashes[:, None]
     columns = np.arange(1, d + 1, dtype=np.uint64)[None, :]
     with np.errstate(over="ignore"):
-        place = mix(rows + columns * _GOLDEN)
-        jitter = mix(place + np.uint64(draw + 1) * _GOLDEN)
+        place = mix(rows + columns * GOLDEN)
+        jitter = mix(place + np.uint64(draw + 1) * GOLDEN)
     # k -> a k + b mod K with a odd permutes 0 ... K - 1, K being a power of two.
     a = ((place >> np.uint64(32)) | np.uint64(1)) & np.uint64(0xFFFF)
     stratum = (a * np.uint64(draw) + (place & np.uint64(0xFFFF))) & np.uint64(draws - 1)

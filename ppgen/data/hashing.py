@@ -19,7 +19,7 @@ from .contents import Contents
 from .values import is_gap
 
 Hashes = NDArray[np.uint64]
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _WORDS = 1 << 20  # words hashed at a time
 
 
@@ -30,7 +30,7 @@ def mix(bits: Hashes) -> Hashes:
     https://doi.org/10.1145/2660193.2660195
     """
     with np.errstate(over="ignore"):
-        bits = bits + _GOLDEN
+        bits = bits + GOLDEN
         bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))

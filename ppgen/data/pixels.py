@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..plain_json import PlainFields
+from .bijections import LARGEST_EXPONENT
 
 _BLOCK = 1 << 21  # values looked at at a time
 _STEPS = (256, 65536, *range(3, 66), 101, 128, 129, 257, 512, 513, 1024, 1025, 4096, 4097)
 _EXACT = 2.0**-23  # of single precision, in which doubles may have been once
 _NEAR = 0.26  # share of a step up to which a value is on a grid
 _FAR, _SCALE = 2.0, 64.0  # times the range of real values, from which a scale is another
-_OUT, _BEND, _FARTHEST = 50.0, 10.0, 700.0  # spreads; exp of more than the last overflows
+_OUT, _BEND = 50.0, 10.0  # spreads
 _SOME, _TIED = 1 << 16, 20  # real values looked at for ties, and how often each stands there
 
 
@@ -149,7 +150,7 @@ class Pixels(PlainFields):
         if self.whole:
             return numbers
         if self.kind == "real":
-            far = np.expm1((np.abs(numbers) - _BEND).clip(0.0, _FARTHEST))
+            far = np.expm1((np.abs(numbers) - _BEND).clip(0.0, LARGEST_EXPONENT))
             z = numbers.clip(-_BEND, _BEND) + np.sign(numbers) * far
             return np.asarray(self.centre + self.spread * z)
         return self.low + self.unit * numbers

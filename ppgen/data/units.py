@@ -30,14 +30,13 @@ from numpy.typing import NDArray
 
 from .column import CONTINUOUS, Column
 from .contents import Contents
-from .hashing import Hashes, label_hashes, mix, occurrence, row_hashes, whole_numbers
+from .hashing import GOLDEN, Hashes, label_hashes, mix, occurrence, row_hashes, whole_numbers
 from .values import is_gap
 
 Mask = NDArray[np.bool_]
 _TIED = 0.05  # share of ties that accidents explain
 _ATOM, _ATOM_SHARE = 10, 0.01  # rows that share a value which is no accident
 _TIMES = 4  # rows to a value, on average, that copying explains
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def unit_hashes(data: Contents, seed: int = 0) -> Hashes:
@@ -53,7 +52,7 @@ def unit_hashes(data: Contents, seed: int = 0) -> Hashes:
         again = occurrence(rows)
         again[_copied(data, first, of_row)] = 0
         with np.errstate(over="ignore"):
-            units = np.where(again > 0, mix(rows + again * _GOLDEN), rows)
+            units = np.where(again > 0, mix(rows + again * GOLDEN), rows)
     return units if data.groups is None else _joined(units, data.groups, seed)
 
 

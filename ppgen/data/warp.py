@@ -12,29 +12,25 @@ Where the column has atoms, the logit of the place on the line that `atoms` cuts
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .atoms import Atoms
-from .bijections import Bijection, Floats, Identity, Log, Logit
+from .bijections import LARGEST_EXPONENT, Bijection, Floats, Identity, Log, Logit
 from .column import DISCRETE, MASS, Column
 from .schema_matching import outside_support
+from .standardisation import standard
 
 INSIDE = (
     2.0**-20
 )  # places in a cell keep this far from its edges, or rounding errors would leave the cell
 _CUT = 2.0**-52  # a value on the cut of a circle stands this far inside, as a share of the period
-_OUTER, _FEWEST = 0.01, 2.5  # share of the rows beyond each of the ranks a robust scale is read at
-_ALONE = 3.0  # times that scale, above which a standard deviation is that of a few values
-_BEND = 5.0  # in such columns
-_FARTHEST = 700.0  # exp of more than this overflows
+_BEND = 5.0  # in columns whose scale a few values would set
 _PLACES = tuple((np.arange(64) + 0.5) / 64)  # where cells are looked at for their spread
 
 
@@ -96,7 +92,7 @@ class Warp:
                 + [warp.forward(cells, place)[0] for place in _PLACES]
             )
             share = np.concatenate([share[~filled], np.tile(of_cells, len(_PLACES))])
-        shift, scale, alone = _standard(y, share, spread)
+        shift, scale, alone = standard(y, share, spread)
         usable = scale > 0 and np.isfinite(scale)
         bend = _BEND if alone else 0.0
         return replace(warp, shift=shift, scale=scale if usable else 1.0, bend=bend)
@@ -168,7 +164,7 @@ class Warp:
         """Values of z, on their grid, inside their bounds; level numbers for a discrete column."""
         column = self.column
         if self.bend:
-            beyond = np.clip(np.abs(z) - self.bend, 0.0, _FARTHEST)
+            beyond = np.clip(np.abs(z) - self.bend, 0.0, LARGEST_EXPONENT)
             z = np.clip(z, -self.bend, self.bend) + np.sign(z) * np.expm1(beyond)
         y = z * self.scale + self.shift
         y, atom = (y, None) if self.atoms is None else self.atoms.inverse(y)
@@ -276,29 +272,6 @@ class Warp:
             if all(_multiple(x, unit) for x in (width, self.origin)):
                 return np.round(v, digits)
         return v
-
-
-def _standard(y: Floats, share: Floats, more: float) -> tuple[float, float, bool]:
-    """Centre and scale of values y, and whether a few values alone would have set them.
-
-    They are the mean and the standard deviation (`more` is added to the variance); or, where a few
-    values make that more than `_ALONE` times what the others say, the median and (q - q') / 2c,
-    with q and q' the values at the ranks `_OUTER` from either end (of few rows the third one), and
-    c that quantile of a standard normal.
-    """
-    # Two passes about a value of the data: no digits are lost to a large offset.
-    near = float(y[0])
-    mean = near + float(np.average(y - near, weights=share))
-    deviation = float(np.sqrt(np.average((y - mean) ** 2, weights=share) + more))
-    order = np.argsort(y, kind="stable")
-    ranks = np.cumsum(share[order]) / share.sum()
-    outer = min(max(_OUTER, _FEWEST / share.sum()), 0.25)
-    at = np.searchsorted(ranks, (outer, 0.5, 1 - outer)).clip(max=len(y) - 1)
-    low, median, high = y[order[at]].tolist()
-    robust = math.hypot((high - low) / (2 * NormalDist().inv_cdf(1 - outer)), math.sqrt(more))
-    if robust > 0 and high > low and not deviation <= _ALONE * robust:
-        return median, robust, True
-    return mean, deviation, False
 
 
 def _multiple(x: float, unit: float) -> bool:

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset, Schema
+from ..data.dataset import PARTS
 from ..data.values import is_gap
 from ..files import whole_folder, write_bytes
 
 Arrays = Mapping[str, NDArray[Any]]
 
-PARTS = ("train", "valid", "test")
 _SCHEMA, _COLUMNS, _BLOCK, _PARTS = "schema.json", "columns.npz", "rows.npy", "parts.npz"
 _TARGET, _GROUPS = "target.npy", "groups.npz"
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...data import Dataset
 from ...data.values import is_gap
-from ...goodness import pit_by_column, pit_joint
+from ...uniformity import pit_by_column, pit_joint
 from ..features import Features
 from .findings import Check, statistical, unchecked
 

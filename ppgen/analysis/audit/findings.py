@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import ndtri
 
-from ...goodness import holm
+from ...significance import LEVEL, holm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Status = Literal["holds", "refuted", "misfit", "not checked"]
 Side = Literal["both", "above", "below"]
 Critical = Callable[[float], float]
-LEVEL = 0.01
 _POWER = 0.95
 _NUMBERS = ("statistic", "expected", "stderr", "limit", "p_value")
 

@@ -1,0 +1,36 @@
+"""Centre and scale of a column, which a few values do not set alone."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+from .bijections import Floats
+
+_OUTER, _FEWEST = 0.01, 2.5  # share of the rows beyond each of the ranks a robust scale is read at
+_ALONE = 3.0  # times that scale, above which a standard deviation is that of a few values
+
+
+def standard(y: Floats, share: Floats, extra: float) -> tuple[float, float, bool]:
+    """Centre and scale of values y, and whether a few values alone would have set them.
+
+    They are the mean and the standard deviation (`extra` is added to the variance); or, where a few
+    values make that more than `_ALONE` times what the others say, the median and (q - q') / 2c,
+    with q and q' the values at the ranks `_OUTER` from either end (of few rows the third one), and
+    c that quantile of a standard normal.
+    """
+    # Two passes about a value of the data: no digits are lost to a large offset.
+    near = float(y[0])
+    mean = near + float(np.average(y - near, weights=share))
+    deviation = float(np.sqrt(np.average((y - mean) ** 2, weights=share) + extra))
+    order = np.argsort(y, kind="stable")
+    ranks = np.cumsum(share[order]) / share.sum()
+    outer = min(max(_OUTER, _FEWEST / share.sum()), 0.25)
+    at = np.searchsorted(ranks, (outer, 0.5, 1 - outer)).clip(max=len(y) - 1)
+    low, median, high = y[order[at]].tolist()
+    robust = math.hypot((high - low) / (2 * NormalDist().inv_cdf(1 - outer)), math.sqrt(extra))
+    if robust > 0 and high > low and not deviation <= _ALONE * robust:
+        return median, robust, True
+    return mean, deviation, False
