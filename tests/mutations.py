@@ -315,9 +315,9 @@ MUTATIONS = (
     ),
     Mutation(
         "held-out rows trained on",
-        "models/debias/fitting.py",
-        "rows = np.flatnonzero(kept & ~held)",
-        "rows = np.flatnonzero(kept)",
+        "models/nets/held_out.py",
+        "self.numbers = np.flatnonzero(kept & ~held)",
+        "self.numbers = np.flatnonzero(kept)",
         ("tests/test_debias_training.py::test_held_out_rows_are_never_trained_on",),
     ),
 )

@@ -11,8 +11,9 @@ from sklearn.datasets import load_digits, make_moons
 from ppgen.data.mapped import is_mapped
 from ppgen.errors import InputError
 from ppgen.models import registry
-from ppgen.models.autoencoder import Autoencoder, fitting
+from ppgen.models.autoencoder import Autoencoder
 from ppgen.models.autoencoder.fitting import lowest
+from ppgen.models.nets.batches import Batches
 
 from .zoo import mixed
 
@@ -65,7 +66,7 @@ def test_the_error_is_the_mean_over_values(frame):
     fit = Autoencoder(3, hidden=(16,), max_epochs=5, random_state=0).fit(frame)
     data = fit._middle(fit._dataset(frame, reset=False))
     with torch.no_grad():
-        y = fit.layout_.enter(torch.as_tensor(fit.layout_.stored(data)))
+        y = fit.reconstruction_.features(torch.as_tensor(fit._values.stored(data)))
         raw = fit.nets_.nets.decode(fit.nets_.nets.encode(y)).numpy()
     total = ((data.x - raw[:, :3]) ** 2).sum(1)
     for block, code in zip((slice(3, 6), slice(6, 8)), data.codes.T, strict=True):
@@ -101,12 +102,12 @@ def test_images_of_every_kind(digits, kind, values):
     explained = 1 - ((back - images) ** 2).mean() / ((images - images.mean(0)) ** 2).mean()
     assert explained > 0.3
     expected = "cross_entropy" if values == "binary" and kind != "linear" else "squared"
-    assert fit.layout_.loss == expected
+    assert fit.reconstruction_.loss == expected
     if expected == "cross_entropy":
         assert back.min() >= 0
         assert back.max() <= 1
     else:
-        scale = fit.layout_.scale / (16 if values == "unit" else 1)  # of k / 16 the nets see k
+        scale = fit._values.scale / (16 if values == "unit" else 1)  # of k / 16 the nets see k
         np.testing.assert_allclose(
             fit.reconstruction_error(x),
             ((back - images) ** 2).mean((1, 2)) / scale**2,
@@ -117,18 +118,18 @@ def test_images_of_every_kind(digits, kind, values):
 def test_auto_takes_convolutions_for_larger_images():
     x = np.random.default_rng(0).integers(0, 256, (30, 3, 13, 12), dtype=np.uint8)
     fit = Autoencoder(4, channels=(4,), hidden=(8,), max_epochs=1, random_state=0).fit(x)
-    assert fit.architecture_.kind == "conv"
+    assert fit.architecture_.net == "conv"
     assert fit.reconstruct(x).shape == x.shape
     weight = fit.nets_.nets.encoder.net[0].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
-    assert Autoencoder(2, **SMALL).fit(x[:, :, :8, :8]).architecture_.kind == "mlp"
+    assert Autoencoder(2, **SMALL).fit(x[:, :, :8, :8]).architecture_.net == "mlp"
 
 
 def test_mapped_files_are_not_read_whole(digits, tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", digits)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     taken = []
-    take = fitting.Batches.take
+    take = Batches.take
 
     def counting(self, rows):
         assert is_mapped(self.x)
@@ -136,7 +137,7 @@ def test_mapped_files_are_not_read_whole(digits, tmp_path, monkeypatch):
         taken.append(len(out[0]))
         return out
 
-    monkeypatch.setattr(fitting.Batches, "take", counting)
+    monkeypatch.setattr(Batches, "take", counting)
     settings = {**SMALL, "max_epochs": 2, "batch_size": 64}
     fit = Autoencoder(4, **settings).fit(mapped)
     assert max(taken) <= 8 * 64
@@ -149,7 +150,7 @@ def test_mapped_files_are_not_read_whole(digits, tmp_path, monkeypatch):
 
 
 def test_codes_larger_than_rows_need_noise(table):
-    with pytest.raises(InputError, match=r"latent_dim is 9, and a row is 6 numbers.*noise"):
+    with pytest.raises(InputError, match=r"latent_dim is 9, and a row has 6 values.*noise"):
         Autoencoder(9, **SMALL).fit(table)
     assert Autoencoder(9, noise="gaussian", **SMALL).fit(table).encode(table).shape == (300, 9)
     assert Autoencoder(6, **SMALL).fit(table).latent_dim_ == 6

@@ -13,9 +13,10 @@ from sklearn.preprocessing import StandardScaler
 from ppgen.inference.gradient import Settings, finish, train
 from ppgen.models.autoencoder import Autoencoder, linear
 from ppgen.models.autoencoder.backend import TorchAutoencoder
-from ppgen.models.autoencoder.layout import Layout
-from ppgen.models.autoencoder.nets import Architecture
-from ppgen.models.nets.batches import Batches
+from ppgen.models.nets.coder import Architecture
+from ppgen.models.nets.held_out import Subset
+from ppgen.models.nets.reconstruction import Reconstruction
+from ppgen.models.nets.values import Values
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +126,10 @@ def test_gradient_steps_reach_the_same_subspace():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 6)) * np.array([3.0, 2.5, 2.0, 0.7, 0.5, 0.3])
     x = x @ np.linalg.qr(rng.normal(size=(6, 6)))[0] + 1.0
-    layout = Layout(6)
-    nets = TorchAutoencoder(Architecture("linear", 3), layout, seed=0)
-    nets.begin(x, np.zeros((2, 6)))
-    learner = nets.learner(Batches(x), None, seed=0)
+    nets = TorchAutoencoder(Architecture("linear", 3), Reconstruction(Values(6)), seed=0)
+    nets.begin(x)
+    rows = Subset(x, np.arange(400), np.zeros(400), None, None, None, lambda: np.zeros(400))
+    learner = nets.learner(rows, None, seed=0)
     settings = Settings(batch_size=400, learning_rate=0.02, max_epochs=1500, ema=0.9)
     finish(train(learner, 400, settings, seed=0))
     nets.keep(learner)

@@ -12,7 +12,8 @@ from ppgen.data.augment import Augment
 from ppgen.errors import InputError
 from ppgen.models.autoencoder import Autoencoder
 from ppgen.models.autoencoder.corrupt import corrupt
-from ppgen.models.autoencoder.layout import Layout
+from ppgen.models.nets.features import features
+from ppgen.models.nets.values import Values
 
 from .zoo import mixed
 
@@ -30,18 +31,18 @@ def frame():
 
 
 def _rows(n=50, numbers=20, levels=()):
-    layout = Layout(numbers, levels)
+    values = Values(numbers, levels)
     rng = np.random.default_rng(0)
     stored = [rng.random((n, numbers)) * 0.8 + 0.1]
     stored += [rng.integers(count, size=(n, 1)) for count in levels]
-    y = layout.enter(torch.as_tensor(np.hstack(stored)))
-    ends = torch.tensor([[0.0], [1.0]], dtype=y.dtype).expand(2, layout.features)
-    return layout, y, ends
+    y = features(values, torch.as_tensor(np.hstack(stored)))
+    ends = torch.tensor([[0.0], [1.0]], dtype=y.dtype).expand(2, values.features)
+    return values, y, ends
 
 
-def _noisy(kind, level, layout, y, ends, seed=0):
+def _noisy(kind, level, values, y, ends, seed=0):
     before = y.clone()
-    out = corrupt(y, layout, kind, level, ends, torch.Generator().manual_seed(seed))
+    out = corrupt(y, values, (kind, level), ends, torch.Generator().manual_seed(seed))
     assert torch.equal(y, before)
     return out
 
@@ -49,8 +50,8 @@ def _noisy(kind, level, layout, y, ends, seed=0):
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.75])
 @pytest.mark.parametrize("kind", ["masking", "salt_and_pepper"])
 def test_exactly_the_share_of_values_is_changed(kind, share):
-    layout, y, ends = _rows()
-    out = _noisy(kind, share, layout, y, ends)
+    values, y, ends = _rows()
+    out = _noisy(kind, share, values, y, ends)
     changed = out != y
     assert (changed.sum(1) == round(share * 20)).all()
     assert (changed.any(0)).all()  # any value may be meant
@@ -64,22 +65,22 @@ def test_exactly_the_share_of_values_is_changed(kind, share):
 
 
 def test_masked_levels_have_no_indicator_and_salted_ones_another():
-    layout, y, ends = _rows(400, 2, (3, 4))
+    values, y, ends = _rows(400, 2, (3, 4))
     for kind in ("masking", "salt_and_pepper"):
-        out = _noisy(kind, 0.5, layout, y, ends)
+        out = _noisy(kind, 0.5, values, y, ends)
         numbers = (out[:, :2] != y[:, :2]).sum(1)
         if kind == "masking":
-            gone = sum((out[:, block].sum(1) == 0).long() for block in layout.blocks)
+            gone = sum((out[:, block].sum(1) == 0).long() for block in values.indicators)
             assert (numbers + gone == 2).all()
         else:
-            assert all((out[:, block].sum(1) == 1).all() for block in layout.blocks)
+            assert all((out[:, block].sum(1) == 1).all() for block in values.indicators)
             moved = (out[:, 5:] != y[:, 5:]).any(1).double().mean().item()
             assert moved == pytest.approx(0.5 * 3 / 4, abs=0.1)
 
 
 def test_gaussian_noise_has_the_stated_deviation_and_spares_levels():
-    layout, y, ends = _rows(2000, 20, (3,))
-    added = _noisy("gaussian", 0.4, layout, y, ends) - y
+    values, y, ends = _rows(2000, 20, (3,))
+    added = _noisy("gaussian", 0.4, values, y, ends) - y
     assert torch.equal(added[:, 20:], torch.zeros(2000, 3, dtype=y.dtype))
     n = 2000 * 20
     assert abs(added[:, :20].mean().item()) < 4 * 0.4 / np.sqrt(n)
@@ -87,8 +88,8 @@ def test_gaussian_noise_has_the_stated_deviation_and_spares_levels():
 
 
 def test_noise_is_that_of_its_seed():
-    layout, y, ends = _rows()
-    a, b, c = (_noisy("masking", 0.5, layout, y, ends, seed) for seed in (1, 1, 2))
+    values, y, ends = _rows()
+    a, b, c = (_noisy("masking", 0.5, values, y, ends, seed) for seed in (1, 1, 2))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
 

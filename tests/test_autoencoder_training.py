@@ -16,6 +16,7 @@ from ppgen.inference import gradient
 from ppgen.models.autoencoder import Autoencoder, fitting
 from ppgen.models.autoencoder.backend import TorchAutoencoder
 from ppgen.models.autoencoder.nets import Nets
+from ppgen.models.nets import trainer
 
 SMALL = {"hidden": (16,), "max_epochs": 20, "random_state": 0}
 
@@ -59,13 +60,13 @@ def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, kind, k
         max_epochs=8,
         random_state=3,
     )
-    made = fitting.plan
+    made = fitting.sizes_for
 
-    def plan(*of, **settings):
-        found = made(*of, **settings)
-        return replace(found, settings=replace(found.settings, evaluate_every=1))
+    def sizes_for(*of, **settings):
+        sizes = made(*of, **settings)
+        return replace(sizes, training=replace(sizes.training, evaluate_every=1))
 
-    monkeypatch.setattr(fitting, "plan", plan)
+    monkeypatch.setattr(fitting, "sizes_for", sizes_for)
     whole = clone(model).fit(x)
     report, save = Fit.report, gradient._Loop.save
 
@@ -116,7 +117,7 @@ def test_weights_move_the_errors(table):
     settings = {**SMALL, "max_epochs": 60}
     tilted = Autoencoder(1, **settings).fit(table, sample_weight=np.where(heavy, 1.0, 0.0))
     plain = Autoencoder(1, **settings).fit(table)
-    assert tilted.layout_ == plain.layout_
+    assert tilted.reconstruction_ == plain.reconstruction_
     back = {m: m.reconstruct(table) for m in (tilted, plain)}
 
     def off(model, rows):
@@ -145,7 +146,7 @@ def test_a_short_budget_looks_at_few_rows(monkeypatch):
 
     monkeypatch.setattr(TorchAutoencoder, "errors", errors)
     fit = Autoencoder(2, hidden=(8,), random_state=0)
-    monkeypatch.setattr(fitting, "_SHARE", 1e-9)
+    monkeypatch.setattr(trainer, "_SHARE", 1e-9)
     fit.fit(x, budget="1s")
     assert max(seen[1:]) <= 8
     assert any("24 of 400 rows" in reason.what for reason in fit.verdict_.reasons)
@@ -208,7 +209,9 @@ def test_out_of_memory_smaller_batches_are_tried_and_said(table, monkeypatch):
     monkeypatch.setattr(Nets, "encode", greedy)
     fit = Autoencoder(2, batch_size=64, **SMALL).fit(table)
     assert fit.batch_size_ == 16
-    assert "64 rows did not fit in memory; one of 16 did. Set batch_size=16" in str(fit.verdict_)
+    assert "64 rows does not fit in memory; 16 do, and were taken. Set batch_size=16" in str(
+        fit.verdict_
+    )
 
 
 def test_out_of_memory_rows_are_encoded_in_smaller_blocks(table, monkeypatch):

@@ -10,9 +10,11 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score
 
 import ppgen
-from ppgen.models.autoencoder.layout import Layout
 from ppgen.models.debias import DebiasingVAE
-from ppgen.models.debias.nets import Architecture, Weights, build, loss_parts
+from ppgen.models.debias.nets import Weights, build, loss_parts
+from ppgen.models.nets.coder import Architecture
+from ppgen.models.nets.reconstruction import Reconstruction
+from ppgen.models.nets.values import Values
 
 SMALL = {
     "latent_dim": 2,
@@ -52,8 +54,8 @@ def fit():
 
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
 def test_the_unsupervised_loss_is_of_the_modelled_class_and_the_classification_of_all(kind):
-    layout = Layout(64, shape=(1, 8, 8))
-    nets = build(Architecture(kind, 2, 3, (8,), (4,)), layout, 0)
+    compared = Reconstruction(Values(64, shape=(1, 8, 8)))
+    nets = build(Architecture(kind, 3, (8,), (4,), classes=2), compared.values, 0)
     y = torch.rand(6, 64, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 0, 0, 1, 0])
     weights = Weights(1.0, 0.1, 1.0, modelled=1)
@@ -61,7 +63,7 @@ def test_the_unsupervised_loss_is_of_the_modelled_class_and_the_classification_o
     def gradient(part, row):
         torch.manual_seed(0)
         nets.zero_grad()
-        loss_parts(nets, layout, y, labels, weights)[part][row].backward()
+        loss_parts(nets, compared, y, labels, weights)[part][row].backward()
         decoder = sum(
             float(p.grad.abs().sum()) for p in nets.decoder.parameters() if p.grad is not None
         )
@@ -79,12 +81,12 @@ def test_the_unsupervised_loss_is_of_the_modelled_class_and_the_classification_o
 
 
 def test_the_loss_is_the_one_stated():
-    layout, k = Layout(5), 3
-    nets = build(Architecture("mlp", 3, k, (8,)), layout, 1)
+    compared, k = Reconstruction(Values(5)), 3
+    nets = build(Architecture("mlp", k, (8,), classes=3), compared.values, 1)
     y, labels = torch.randn(7, 5, generator=torch.Generator().manual_seed(1)), torch.arange(7) % 3
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
-        found = loss_parts(nets, layout, y, labels, Weights(2.0, 0.5, 4.0))
+        found = loss_parts(nets, compared, y, labels, Weights(2.0, 0.5, 4.0))
         torch.manual_seed(2)
         noise = torch.randn(7, k)
     with torch.no_grad():

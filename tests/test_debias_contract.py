@@ -213,7 +213,7 @@ def test_out_of_memory_smaller_batches_are_tried_and_said(table, monkeypatch):
     monkeypatch.setattr(Nets, "see", greedy)
     fit = DebiasingVAE(**SMALL | {"batch_size": 64}).fit(*table)
     assert fit.batch_size_ == 16
-    assert "64 rows did not fit in memory; one of 16 did" in str(fit.verdict_)
+    assert "64 rows does not fit in memory; 16 do" in str(fit.verdict_)
 
 
 def test_a_fit_from_another_machine_is_read_on_the_processor(table, tmp_path, monkeypatch):

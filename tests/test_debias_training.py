@@ -14,9 +14,9 @@ from ppgen.data import row_hashes
 from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.inference import gradient
-from ppgen.models.course import held_out
 from ppgen.models.debias import DebiasingVAE, fitting
 from ppgen.models.debias.backend import TorchDebias
+from ppgen.models.nets.held_out import held_out
 
 SMALL = {
     "latent_dim": 2,
@@ -63,13 +63,12 @@ def test_held_out_rows_are_never_trained_on(monkeypatch):
     seen: set[int] = set()
     made = TorchDebias.learner
 
-    def spy(self, rows, labels, held, *of, **settings):
-        kept = np.asarray(rows.x)
-        others = np.asarray(held[0].x)
+    def spy(self, rows, unseen, *of, **settings):
+        kept, others = rows.values()[0], unseen.values()[0]
         assert len(kept) + len(others) == 300
         assert not {r.tobytes() for r in kept} & {r.tobytes() for r in others}
         seen.add(len(others))
-        return made(self, rows, labels, held, *of, **settings)
+        return made(self, rows, unseen, *of, **settings)
 
     monkeypatch.setattr(TorchDebias, "learner", spy)
     DebiasingVAE(**SMALL).fit(x, y)
@@ -113,13 +112,13 @@ def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, net, ki
         max_epochs=7,
         random_state=3,
     )
-    made = fitting.plan
+    made = fitting.sizes_for
 
-    def plan(*of, **settings):
-        found = made(*of, **settings)
-        return replace(found, settings=replace(found.settings, evaluate_every=1))
+    def sizes_for(*of, **settings):
+        sizes = made(*of, **settings)
+        return replace(sizes, training=replace(sizes.training, evaluate_every=1))
 
-    monkeypatch.setattr(fitting, "plan", plan)
+    monkeypatch.setattr(fitting, "sizes_for", sizes_for)
     whole = clone(model).fit(x, y)
     report, save = Fit.report, gradient._Loop.save
 

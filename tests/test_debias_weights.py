@@ -13,8 +13,7 @@ from ppgen.errors import InputError
 from ppgen.models.debias.group_comparison import Comparison, mean_stderr
 from ppgen.models.debias.groups import balanced, group_accuracy
 from ppgen.models.debias.labels import Labels, known
-from ppgen.models.debias.resampling import Histograms, draw, effective_share, normalised
-from ppgen.models.debias.sampling_weights import Weighing
+from ppgen.models.debias.resampling import Histograms, Resampling, draw, effective_share, normalised
 
 
 def of(means, variances=None, **settings):
@@ -112,19 +111,19 @@ def test_held_out_rows_are_weighed_by_the_histograms_of_those_trained_on():
     settings: Any = SimpleNamespace(
         bins=2, smoothing=0.0, alpha=0.1, combine="product", resample=True
     )
-    shares = np.array([0.5, 0.5])
+    resampling = Resampling(settings, np.array([0.5, 0.5]), modelled=0)
     means = np.array([[0.0], [0.0], [0.0], [1.0], [5.0], [5.0]])
-    weighing = Weighing(settings, np.array([0, 0, 0, 0, 1, 1]), shares, 0)
-    weighing.unseen = Weighing(settings, np.array([0, 0, 1]), shares, 0)
+    classes = np.array([0, 0, 0, 0, 1, 1])
+    histograms = resampling.histograms(means, np.zeros((6, 1)), classes, None)
+    seen = resampling.probabilities(histograms, means, classes)
     others = np.array([[1.0], [0.0], [1.0]])
-    seen, unseen = weighing(means, np.zeros((6, 1)), others)
+    unseen = resampling.probabilities(histograms, others, np.array([0, 0, 1]))
     # In class 0 densities are 1 at 0 and 1/3 at 1; class 1 is not modelled.
     common, rare = 1 / 1.1, 1 / (1 / 3 + 0.1)
     total = 3 * common + rare
     np.testing.assert_allclose(seen, [*[common / total / 2] * 3, rare / total / 2, 0.25, 0.25])
     expected = [rare / (common + rare) / 2, common / (common + rare) / 2, 0.5]
     np.testing.assert_allclose(unseen, expected)
-    assert weighing(means, np.zeros((6, 1)), None)[1] is None
 
 
 def test_the_effective_share():

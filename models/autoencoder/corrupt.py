@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .layout import Layout
+from ..nets.values import Values
 
 if TYPE_CHECKING:
     import torch
@@ -24,34 +24,33 @@ if TYPE_CHECKING:
 
 def corrupt(
     y: Tensor,
-    layout: Layout,
-    kind: str,
-    level: float,
+    values: Values,
+    noise: tuple[str, float],
     ends: Tensor,
     generator: Generator | None = None,
 ) -> Tensor:
     """Rows (n, features) with noise; those given stay as they are.
 
     Args:
-        kind: "gaussian", "masking" or "salt_and_pepper".
-        level: standard deviation of Gaussian noise, in the model's units (standard deviations of a
-            table's columns; the range of an image's values); the share of values of the others.
+        noise: "gaussian", "masking" or "salt_and_pepper", and its level: the standard deviation of
+            Gaussian noise, in the model's units (standard deviations of a table's columns; the
+            range of an image's values); the share of values of the others.
         ends: (2, features) least and greatest value of each.
         generator: of what is drawn; None takes torch's own state.
     """
     import torch
 
-    n, numbers = len(y), layout.numbers
+    (kind, level), n, numbers = noise, len(y), values.numbers
     if kind == "gaussian":
         e = torch.randn((n, numbers), dtype=y.dtype, device=y.device, generator=generator)
         return torch.cat([y[:, :numbers] + level * e, y[:, numbers:]], 1)
-    chosen = choose(n, layout.values, level, y.device, generator)
-    spread = chosen[:, torch.as_tensor(layout.owner, device=y.device)] if layout.levels else chosen
+    chosen = choose(n, values.size, level, y.device, generator)
+    spread = chosen[:, torch.as_tensor(values.owner, device=y.device)] if values.levels else chosen
     if kind == "masking":
         return y.masked_fill(spread, 0.0)
-    coins = torch.rand((n, layout.values), device=y.device, generator=generator)
+    coins = torch.rand((n, values.size), device=y.device, generator=generator)
     put = [torch.where(coins[:, :numbers] < 0.5, ends[0, :numbers], ends[1, :numbers])]
-    for j, count in enumerate(layout.levels, numbers):
+    for j, count in enumerate(values.levels, numbers):
         drawn = (coins[:, j] * count).long().clamp(max=count - 1)
         put.append(torch.nn.functional.one_hot(drawn, count).to(y.dtype))
     return torch.where(spread, torch.cat(put, 1), y)

@@ -20,7 +20,9 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
 from ..latent import LatentEstimator
-from .layout import Layout
+from ..nets.reconstruction import Reconstruction
+from ..nets.trainer import Trained
+from ..nets.values import Values
 from .settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -29,24 +31,23 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
+class Autoencoder(Trained, OutlierMixin, LatentEstimator):  # type: ignore[misc]
     """A net f that writes a row as k numbers, and a net g that reads them: g(f(x)) is near x.
 
     A scikit-learn transformer, whose codes feed other models, and an outlier detector: rows that it
     cannot reconstruct are unlike those it was fitted to. It has no density, and `y` is ignored.
 
     Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`; equal
-    rows are never split. What is None is chosen by the numbers of rows and values (see `plan`).
-    Images are compared on [0, 1], table columns in standard deviations (see `layout`). In the
-    trace, loss and minus validation are shares of the error of the best constant row.
+    rows are never split. What is None is chosen by the numbers of rows and values (see `sizes`).
+    Images are compared on [0, 1], table columns in standard deviations (see `reconstruction`). In
+    the trace, loss and minus validation are shares of the error of the best constant row.
 
     Attributes:
         latent_dim_: k.
         offset_: minus the reconstruction error from which on a row is an outlier.
-        batch_size_: rows a step that fitted in memory; 0 where nothing was trained.
-        n_steps_, n_epochs_: taken in training.
+        batch_size_, n_steps_, n_epochs_: of the training.
         architecture_: what the nets are made of.
-        layout_: how rows are compared.
+        reconstruction_: how rows are compared.
     """
 
     name: ClassVar[str] = "autoencoder"
@@ -103,7 +104,7 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
 
     def reconstruction_error(self, X: Any, y: Any = None) -> Floats:
         """(n,) how far each row is from its reconstruction: the mean over its values of the squared
-        difference or the cross-entropy, in the model's units (see `layout`).
+        difference or the cross-entropy, in the model's units (see `reconstruction`).
 
         Args:
             X: rows as in `fit`.
@@ -112,7 +113,7 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         refuse_unused(self, y)
         data = self._middle(self._dataset(X, reset=False))
-        errors: Floats = self.nets_.errors(self.layout_.stored(data))
+        errors: Floats = self.nets_.errors(self._values.stored(data))
         return errors
 
     def score_samples(self, X: Any) -> Floats:
@@ -150,52 +151,57 @@ class Autoencoder(OutlierMixin, LatentEstimator):  # type: ignore[misc]
             raise InputError('the fit has no noise; set noise="gaussian" or another.')
         data = self._dataset(X, reset=False)
         seed = seed_of(self.random_state if random_state is None else random_state)
-        of = (self.noise, float(self.noise_level))
-        stored = self.layout_.stored(self._middle(data))
-        return self._returned(data, self.layout_.encoded(self.nets_.corrupt(stored, of, seed)))
+        noise = (self.noise, float(self.noise_level))
+        stored = self._values.stored(self._middle(data))
+        return self._returned(data, self._values.encoded(self.nets_.corrupt(stored, noise, seed)))
 
     # What a family writes
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets
 
-        return fit_nets(self, rows.data, rows.weights, fit)
+        fitted = fit_nets(self.get_params(), self.codec_, rows, fit, self._machine())
+        self.nets_, self.offset_ = fitted.nets, fitted.offset
+        self.architecture_ = self.nets_.architecture
+        self.reconstruction_, self.latent_dim_ = (
+            self.nets_.reconstruction,
+            self.architecture_.latent,
+        )
+        self._keep(fitted.training)
+        return fitted.reasons
+
+    @property
+    def _values(self) -> Values:
+        return self.reconstruction_.values
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
         # Cells are not filled in: there is no density that could rise without end.
         return super()._encode(data, **noise | {"draw": None})
 
     def _codes(self, data: Encoded, context: Floats | None) -> Floats:
-        return self.nets_.encode(self.layout_.stored(data))
+        return self.nets_.encode(self._values.stored(data))
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        rows = self.layout_.encoded(self.nets_.decode(z))
+        rows = self._values.encoded(self.nets_.decode(z))
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         state = {
             "architecture": self.architecture_.to_json(),
-            "layout": self.layout_.to_json(),
+            "layout": self.reconstruction_.to_json(),
             "offset": self.offset_,
-            "batch_size": self.batch_size_,
-            "n_steps": self.n_steps_,
-            "n_epochs": self.n_epochs_,
+            **self._training_state(),
         }
         return state, self.nets_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        from ..nets.machine import device_of
+        from ..nets.coder import Architecture
         from .backend import TorchAutoencoder
-        from .nets import Architecture
 
         self.architecture_ = Architecture.from_json(state["architecture"])
-        self.layout_ = Layout.from_json(state["layout"])
+        self.reconstruction_ = Reconstruction.from_json(state["layout"])
         self.latent_dim_ = self.architecture_.latent
-        self.offset_, self.batch_size_ = float(state["offset"]), int(state["batch_size"])
-        self.n_steps_, self.n_epochs_ = state["n_steps"], state["n_epochs"]
-        try:
-            device = device_of(self.device)
-        except InputError:  # fitted on another machine
-            device = device_of(None)
-        self.nets_ = TorchAutoencoder(self.architecture_, self.layout_, 0, device)
+        self.offset_ = float(state["offset"])
+        self._restore_training(state)
+        self.nets_ = TorchAutoencoder(self.architecture_, self.reconstruction_, 0, self._device())
         self.nets_.load(arrays)

@@ -1,215 +1,140 @@
-"""How `Autoencoder` is fitted: solved where it is linear, and otherwise trained."""
+"""How an autoencoder is fitted: solved where it is linear, and otherwise trained."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Encoded, ImageCodec
+from ...data import Codec, ImageCodec
 from ...fitting import Fit
-from ...inference.gradient import finish, train
-from ...inference.learner import Outcome
+from ...rows import Rows
 from ...verdict import Reason
-from ..course import held_out
-from ..nets.batches import Batches
-from ..nets.machine import device_of, shrinking
+from ..nets.coder import Architecture, augmented
+from ..nets.device import Machine
+from ..nets.held_out import Split, Subset
+from ..nets.reconstruction import Reconstruction, reconstruction
+from ..nets.sizes import Defaults, sizes_for
+from ..nets.trainer import Trainer, Training
 from . import verdicts
-from .backend import TorchAutoencoder, augmented
-from .layout import Layout, of_images, of_table
-from .nets import Architecture
-from .plan import Plan, plan
+from .backend import TorchAutoencoder
 from .settings import check_rows
-
-if TYPE_CHECKING:
-    from .estimator import Autoencoder
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+DEFAULTS = Defaults(
+    width=256,
+    mlp=(10_000, 2e-3),
+    conv=(5000, 2e-3),
+    min_delta=1e-4,  # of the error of the best constant row
+)
 _START = 4096  # rows that nets start from
-_SOME = 2000  # rows that are looked at once the nets are trained
-_PROBE, _PROBED = 200, 1 << 20  # rows that are timed, and values of them
-_LEAST, _SHARE = 8, 0.15  # rows looked at at least, and share of a budget that it takes at most
+_SOME = 2000  # rows on either side that are looked at once the nets are trained
 _OFFSET = 10_000  # rows that outliers are told from
 
 
-def fit_nets(of: Autoencoder, data: Encoded, weights: Floats | None, fit: Fit) -> list[Reason]:
-    """Set the fitted attributes; say what was found."""
-    n = len(data)
-    kept = np.ones(n, dtype=bool) if weights is None else weights > 0
-    # The seeds of what is drawn below stay the same whether a fit is resumed or not.
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives: the nets, their training (None if they were solved), minus the error from
+    which on a row is an outlier, and what is said of it."""
+
+    nets: TorchAutoencoder
+    training: Training | None
+    offset: float
+    reasons: list[Reason]
+
+
+def fit_nets(
+    settings: Mapping[str, Any], codec: Codec | ImageCodec, rows: Rows, fit: Fit, machine: Machine
+) -> Fitted:
+    """Fit an autoencoder of these settings."""
+    asked = SimpleNamespace(**settings)
+    exact = _solved(asked)
+    split = Split(rows, fit, hold=not exact)
+    loss = "squared" if asked.kind == "linear" and asked.loss == "auto" else asked.loss
+    compared = reconstruction(codec, loss, rows.data.x, split.numbers)
+    values = compared.values
+    timed = fit.deadline() is not None
+    sizes = sizes_for(
+        len(split.numbers), values, {**settings, "net": asked.kind}, DEFAULTS, timed=timed
+    )
+    check_rows(asked, sizes.net, values.shape, values.free)
+    architecture = Architecture(
+        sizes.net,
+        sizes.latent[0],
+        sizes.hidden,
+        sizes.channels,
+        asked.activation,
+        double=exact or not values.shape,
+    )
+    seen, unseen = split.subsets(values.stored)
     rng = fit.rng()
-    exact = _solved(of)
-    held = np.zeros(n, dtype=bool)
-    if fit.validation is None and not exact:
-        held = held_out(fit.units(), fit.rng()) & kept
-    rows = np.flatnonzero(kept & ~held)
-    layout = layout_of(of, data, rows)
-    x = layout.stored(data)
-    chosen = plan(
-        len(rows),
-        layout.free,
-        layout.shape,
-        kind=of.kind,
-        latent_dim=of.latent_dim,
-        hidden=of.hidden,
-        channels=of.channels,
-        batch_size=of.batch_size,
-        learning_rate=of.learning_rate,
-        max_epochs=of.max_epochs,
-        timed=fit.deadline() is not None,
-    )
-    check_rows(of, chosen.kind, layout.shape, layout.free)
-    of.layout_, of.latent_dim_ = layout, chosen.latent
-    of.architecture_ = Architecture(
-        chosen.kind,
-        chosen.latent,
-        chosen.hidden,
-        chosen.channels,
-        of.activation,
-        double=exact or not layout.shape,
-    )
-    begin = x[np.sort(rng.choice(rows, min(_START, len(rows)), replace=False))]
-    ends = _ends(of, layout, x[rows] if not layout.shape else x)
-
-    def nets() -> TorchAutoencoder:
-        made = TorchAutoencoder(of.architecture_, layout, fit.seed, device_of(of.device))
-        made.begin(begin, ends)
-        return made
-
-    most: int | None = None
-    reasons: list[Reason] = []
-    unseen = x[_some(np.flatnonzero(held), rng)]
-    if fit.validation is not None:
-        unseen = layout.stored(fit.validation.data)
-        unseen = unseen[_some(np.arange(len(unseen)), rng)]
+    nets = TorchAutoencoder(architecture, compared, fit.seed, machine.device)
+    nets.begin(seen.thinned(_START, rng).values()[0])
+    nets.take_ends(_ends(codec, compared, seen))
+    trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
+    kept = np.arange(len(rows)) if rows.weights is None else np.flatnonzero(rows.weights > 0)
+    looked = [
+        seen.thinned(_SOME, rng),
+        seen.only(kept).thinned(_OFFSET, rng),
+        *([] if unseen is None else [unseen.thinned(_SOME, rng)]),
+    ]
+    training, reasons = None, []
     if exact:
-        of.nets_, of.batch_size_, of.n_steps_, of.n_epochs_ = nets(), 0, 0, 0.0
-        of.nets_.solve(x, weights, fit.seed)
+        nets.solve(seen.x, rows.weights, fit.seed)
     else:
-        held_rows: tuple[Array, Array | None, Array | None] | None = None
-        if fit.validation is not None:
-            held_rows = (layout.stored(fit.validation.data), None, None)
-        elif held.any():
-            held_rows = (x, weights, np.flatnonzero(held))
-        reasons, most = _trained(of, nets, (x, weights, rows), held_rows, chosen, fit)
-    if any(reason.status == "failed" for reason in reasons):
-        return reasons
-    seen, every = _some(rows, rng), np.flatnonzero(kept)
-    if len(every) > _OFFSET:
-        every = np.sort(rng.choice(every, _OFFSET, replace=False))
-    if most is not None and most < len(seen) + len(unseen) + len(every):
-        told = f"the budget leaves time to look at about {most} of {len(every)} rows once trained."
-        reasons.append(Reason("ok", told))
-        seen, every = _thinned(seen, most // 3), _thinned(every, most // 3)
-        unseen = unseen[_thinned(np.arange(len(unseen)), most // 3)]
-    looked = np.union1d(seen, every)
-    errors, codes = of.nets_.looked_at(x[looked])
-    if len(unseen) or not exact:
-        known = errors[np.searchsorted(looked, seen)]
-        new = of.nets_.errors(unseen) if len(unseen) else None
-        reasons += verdicts.errors(known, new, of.nets_.constant, len(rows))
-    reasons += verdicts.dead(codes[np.searchsorted(looked, seen)])
-    of.offset_ = lowest(
-        -errors[np.searchsorted(looked, every)],
-        None if weights is None else weights[every],
-        of.contamination,
-    )
-    return reasons
-
-
-def _trained(
-    of: Autoencoder,
-    nets: Any,
-    rows: tuple[Array, Array | None, Array],
-    held: tuple[Array, Array | None, Array | None] | None,
-    chosen: Plan,
-    fit: Fit,
-) -> tuple[list[Reason], int | None]:
-    """Train; rows and held are arrays, weights, and which of the rows are meant. Returns what was
-    found, and how many rows there is time to look at (see `_afterwards`)."""
-    x, weights, which = rows
-    if weights is not None:
-        weights = weights / weights[which].mean()
-    augment = None if of.augment is None else augmented(of.augment, of.layout_)
-    noise = None if of.noise is None else (of.noise, float(of.noise_level))
-
-    def work(size: int) -> tuple[Outcome, int | None]:
-        made = nets()
-        most, after = _afterwards(made, x, which, fit)
-
-        def left() -> float | None:
-            seconds = fit.deadline()
-            return None if seconds is None else seconds - after
-
-        learner = made.learner(
-            Batches(x, None, weights, made.device, which),
-            None if held is None else Batches(held[0], None, None, made.device, held[2]),
-            noise=noise,
-            weight_decay=float(of.weight_decay),
-            augment=augment,
-            block=min(1024, 8 * size),
+        wanted = sum(map(len, looked))
+        most, trainer.after = trainer.looking(lambda some: nets.errors(some.values()[0]), wanted)
+        learner = nets.learner(
+            seen,
+            unseen,
+            noise=None if asked.noise is None else (asked.noise, float(asked.noise_level)),
+            weight_decay=float(asked.weight_decay),
+            change=augmented(asked.augment, values),
             seed=fit.seed,
         )
-        share: Any = 1.0
-        every = held is None or held[2] is None
-        if held is not None and held[1] is not None and held[2] is not None:
-            share = held[1][held[2]] / held[1][held[2]].mean()
-        loop = train(
-            learner,
-            len(which),
-            replace(chosen.settings, batch_size=size),
-            seed=fit.seed,
-            validation=None if held is None else (lambda: learner.evaluate() * share),
-            units=None if held is None else fit.held_units(slice(None) if every else held[2]),
-            checkpoints=fit.checkpoints,
-            deadline=left,
-        )
-        outcome = finish(loop, fit.report)
-        made.keep(learner)
-        of.nets_ = made
-        return outcome, most
-
-    wanted = min(chosen.settings.batch_size, len(which))
-    (outcome, most), of.batch_size_ = shrinking(work, wanted, "training")
-    of.n_steps_, of.n_epochs_ = outcome.steps, outcome.epochs
-    found = verdicts.progress(outcome, chosen.settings)
-    if of.batch_size_ < wanted:
-        what = f"a batch of {wanted} rows did not fit in memory; one of {of.batch_size_} did."
-        found.append(Reason("warn", what, f"Set batch_size={of.batch_size_}, or smaller nets."))
-    return found, most
+        training = trainer.train(learner)
+        nets.keep(learner)
+        reasons = list(training.reasons)
+        if training.failed:
+            return Fitted(nets, training, 0.0, reasons)
+        reasons += verdicts.progress(training.outcome)
+        if most < wanted:
+            what = f"look at about {most} of {len(looked[1])} rows once trained."
+            reasons.append(Reason("ok", f"the budget leaves time to {what}"))
+            looked = [_spaced(part, most // 3) for part in looked]
+    offset, more = _looked_at(nets, looked, asked.contamination, judged=not exact)
+    return Fitted(nets, training, offset, reasons + more)
 
 
-def _afterwards(
-    nets: TorchAutoencoder, x: Array, rows: Array, fit: Fit
-) -> tuple[int | None, float]:
-    """How many rows are looked at once the nets are trained (None: all that are wanted), and the
-    seconds that it takes: of a budget at most `_SHARE`."""
-    if fit.clock.budget is None:
-        return None, 0.0
-    probe = x[rows[: max(_LEAST, min(_PROBE, _PROBED // x.shape[1]))]]
-    began = time.perf_counter()
-    nets.errors(probe)
-    each = max(time.perf_counter() - began, 1e-9) / len(probe)
-    wanted = min(len(rows), _OFFSET) + 2 * min(len(rows), _SOME)
-    most = max(3 * _LEAST, int(_SHARE * fit.clock.budget / each))
-    return most, each * min(wanted, most)
+def _looked_at(
+    nets: TorchAutoencoder, looked: list[Subset], contamination: float, *, judged: bool
+) -> tuple[float, list[Reason]]:
+    """Minus the error from which on a row is an outlier, and what errors and codes say.
+
+    Args:
+        looked: rows trained on, rows that outliers are told from, and held-out ones if there are.
+        judged: whether held-out rows are needed to judge the errors.
+    """
+    seen, every, *unseen = looked
+    numbers = np.union1d(seen.numbers, every.numbers)
+    errors, codes = nets.looked_at(seen.x[numbers])
+    at = np.searchsorted(numbers, seen.numbers)
+    new = nets.errors(unseen[0].values()[0]) if unseen else None
+    reasons = []
+    if judged or new is not None:
+        reasons = verdicts.errors(errors[at], new, nets.constant, len(seen))
+    scores = -errors[np.searchsorted(numbers, every.numbers)]
+    return lowest(scores, every.shares, contamination), reasons + verdicts.dead(codes[at])
 
 
-def _thinned(rows: Array, most: int) -> Array:
-    """At most so many rows, evenly spaced."""
-    return rows[:: max(1, -(-len(rows) // most))]
-
-
-def layout_of(of: Autoencoder, data: Encoded, rows: NDArray[np.int64]) -> Layout:
-    """How rows are compared under the settings."""
-    loss = "squared" if of.kind == "linear" and of.loss == "auto" else of.loss
-    if isinstance(of.codec_, ImageCodec):
-        return of_images(of.codec_, loss, data.x, rows)
-    return of_table(of.codec_, loss)
+def _spaced(rows: Subset, most: int) -> Subset:
+    """At most so many of the rows, evenly spaced."""
+    return rows.only(rows.numbers[:: max(1, -(-len(rows) // most))])
 
 
 def lowest(scores: Floats, weights: Floats | None, share: float) -> float:
@@ -224,30 +149,21 @@ def lowest(scores: Floats, weights: Floats | None, share: float) -> float:
     return float((s[first - 1] + s[first]) / 2 if at_end else s[first])
 
 
-def _solved(of: Autoencoder) -> bool:
+def _solved(asked: Any) -> bool:
     """Whether the closed form is the optimum of what is asked for."""
-    squared = of.loss in ("auto", "squared")
-    plain = of.noise is None and of.augment is None and of.weight_decay == 0
-    return of.kind == "linear" and squared and plain
+    squared = asked.loss in ("auto", "squared")
+    plain = asked.noise is None and asked.augment is None and asked.weight_decay == 0
+    return bool(asked.kind == "linear" and squared and plain)
 
 
-def _ends(of: Autoencoder, layout: Layout, x: Array) -> Floats:
-    """(2, features) the least and greatest value of each, as the net sees them."""
-    ends = np.repeat([[0.0], [1.0]], layout.features, axis=1)
-    if layout.shape:
-        assert isinstance(of.codec_, ImageCodec)
-        pixels = of.codec_.pixels
-        if layout.shift:
-            for i, end in enumerate(pixels.ends):
-                ends[i] = (end - layout.shift) / layout.scale
-    elif layout.numbers:
-        ends[0, : layout.numbers] = x[:, : layout.numbers].min(0)
-        ends[1, : layout.numbers] = x[:, : layout.numbers].max(0)
+def _ends(codec: Codec | ImageCodec, compared: Reconstruction, seen: Subset) -> Floats:
+    """(2, F) the least and greatest value of each feature."""
+    values = compared.values
+    ends = np.repeat([[0.0], [1.0]], values.features, axis=1)
+    if isinstance(codec, ImageCodec):
+        if values.shift:
+            ends[:] = values.enter(np.array(codec.pixels.ends))[:, None]
+    elif values.numbers:
+        x = seen.values()[0][:, : values.numbers]
+        ends[:, : values.numbers] = x.min(0), x.max(0)
     return ends
-
-
-def _some(rows: Array, rng: np.random.Generator) -> Array:
-    """Some of the rows, in order: enough to see by, few enough to cost nothing."""
-    if len(rows) <= _SOME:
-        return rows
-    return np.sort(rng.choice(rows, _SOME, replace=False))

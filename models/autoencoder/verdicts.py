@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...inference.learner import Outcome
-from ...inference.schedule import Settings
 from ...verdict import Reason
-from ..course import course
+from ..nets.verdicts import too_few
 
 Floats = NDArray[np.float64]
 
@@ -18,11 +17,9 @@ _DEAD = 1e-3  # standard deviation, beside the largest of all codes, below which
 _WORSE = 2.0  # times the error of rows trained on, from which a net is said to have learnt by heart
 
 
-def progress(outcome: Outcome, settings: Settings) -> list[Reason]:
+def progress(outcome: Outcome) -> list[Reason]:
     """What the course of the training says; its numbers are shares of the error of the best
     constant row."""
-    if outcome.why == "diverged":
-        return course(outcome, settings)
     gain, stderr = outcome.improvement, outcome.improvement_stderr
     left = -outcome.best
     if outcome.why == "stopped" or not gain - 2 * stderr > max(0.1 * left, 1e-3):
@@ -46,13 +43,7 @@ def errors(seen: Floats, unseen: Floats | None, constant: float, n: int) -> list
         n: how many rows were trained on.
     """
     if unseen is None:
-        return [
-            Reason(
-                "warn",
-                f"{n} rows are too few to hold any out, so nothing stopped the net.",
-                'Give validation rows, or use kind="linear".',
-            )
-        ]
+        return [too_few(n, 'Give validation rows, or use kind="linear".')]
     a, b = float(seen.mean()), float(unseen.mean())
     if b >= constant:
         return [

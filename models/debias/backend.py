@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,186 +10,127 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
-from ..autoencoder.layout import Layout
-from ..nets.batches import Batches, floats, slices
-from ..nets.machine import shrinking
-from .nets import Architecture, Weights, build, divergence, loss_parts
-from .resampling import draw
+from ..nets.batches import Batches
+from ..nets.coder import Architecture, Array, Change, Floats, TorchCoder
+from ..nets.held_out import Subset
+from ..nets.out_of_memory import blockwise
+from ..nets.reconstruction import Reconstruction
+from .nets import Nets, Weights, build, divergence, loss_parts
+from .resampling import Resampling, draw
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Change = Callable[[Tensor], Tensor]
-Weigh = Callable[[Floats, Floats, Floats | None], tuple[Floats, Floats | None]]
-_BLOCK = 1024
 
 
-class TorchDebias:
-    """The nets in single precision."""
+class TorchDebias(TorchCoder[Nets]):
+    """The nets in single precision: training, latents, labels."""
 
     def __init__(
         self,
         architecture: Architecture,
-        layout: Layout,
+        reconstruction: Reconstruction,
         seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.architecture, self.layout, self.device = architecture, layout, torch.device(device)
-        self.nets = build(architecture, layout, seed).to(self.device)
-        if architecture.net == "conv":
-            self.nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def begin(self, some: Array, modelled: Array) -> float:
-        """Start from stored rows, and from those of them that are modelled.
-
-        Returns:
-            The error of the best constant row.
-        """
-        y = self._enter(modelled)
-        start = self.layout.start(y)
-        self.nets.begin(start, self._enter(some))
-        return max(float(self.layout.errors(start.expand_as(y), y).mean()), 1e-12)
+        nets = build(architecture, reconstruction.values, seed)
+        super().__init__(nets, architecture, reconstruction, device)
 
     def learner(
         self,
-        rows: Batches,
-        labels: Indices,
-        held: tuple[Batches, Indices] | None,
+        seen: Subset,
+        unseen: Subset | None,
         weights: Weights,
-        weigh: Weigh | None,
+        resampling: Resampling | None,
         *,
         weight_decay: float = 0.0,
-        augment: Change | None = None,
-        block: int = _BLOCK,
+        change: Change | None = None,
         seed: int = 0,
     ) -> Resampled:
         """The learner of the nets.
 
         Args:
-            rows: to train on, with
-            labels: numbers of their classes.
-            held: held-out rows and their labels.
+            seen: rows to train on; labels are numbers of classes.
+            unseen: held-out rows.
             weights: of the parts of the loss.
-            weigh: of means and variances (n, k) of the rows, and means (m, k) of held-out ones, the
-                probabilities of both; None draws each row once an epoch.
-            augment: changes stored images (n, C, H, W) before anything else.
-            block: rows that are looked at at a time.
+            resampling: how often rows are drawn; None draws each row once an epoch.
+            change: of stored images (n, C, H, W) before anything else.
         """
-        y = torch.as_tensor(labels, device=self.device)
+        rows, held = self.batches(seen), None if unseen is None else self.batches(unseen)
+        y = torch.as_tensor(seen.classes, device=self.device)
 
-        def parts(x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-            return loss_parts(self.nets, self.layout, self.layout.enter(x), label, weights)
+        def both(x: Tensor, label: Tensor, change: Change | None = None) -> tuple[Tensor, Tensor]:
+            features = self.entering(x, change)
+            return loss_parts(self.nets, self.reconstruction, features, label, weights)
 
         def loss(numbers: Tensor, step: int) -> Tensor:
             numbers = torch.from_numpy(learner.table)[numbers].to(self.device)
-            x = rows.take(numbers)[0]
-            if augment is not None:
-                x = augment(x.view(-1, *self.layout.shape)).reshape(len(x), -1)
-            classification, unsupervised = parts(x, y[numbers])
+            classification, unsupervised = both(rows.take(numbers)[0], y[numbers], change)
             return classification.mean() + unsupervised.mean()
 
-        evaluate = None
-        if held is not None:
-            unseen, of = held[0], torch.as_tensor(held[1], device=self.device)
+        def evaluate() -> Floats:
+            assert held is not None
+            assert unseen is not None
+            label = torch.as_tensor(unseen.classes, device=self.device)
 
-            def evaluate() -> Array:
-                found = []
-                for at in slices(len(unseen), block):
-                    classification, unsupervised = parts(unseen.take(at)[0], of[at])
-                    found.append(-(classification + unsupervised))
-                return np.asarray(learner.share * torch.cat(found).cpu().numpy())
+            def losses(at: slice) -> Tensor:
+                return torch.stack(both(held.take(at)[0], label[at])).sum(0)
 
-        @torch.no_grad()
-        def latents(of: Batches) -> tuple[Floats, Floats]:
-            seen = [self._latents(of.take(at)[0]) for at in slices(len(of), block)]
-            means, variances = (np.concatenate(part) for part in zip(*seen, strict=True))
-            return means, variances
+            return np.asarray(-learner.share * blockwise(losses, len(held)))
 
         def redraw(epoch: int) -> None:
-            if weigh is None:
+            if resampling is None:
                 return
-            others = None if held is None else latents(held[0])[0]
-            p, other_p = weigh(*latents(rows), others)
+            means, variances = self._latents(rows)
+            histograms = resampling.histograms(means, variances, seen.classes, seen.shares)
+            p = resampling.probabilities(histograms, means, seen.classes, seen.shares)
             learner.table = draw(p, seed, epoch)
-            if other_p is not None:
-                learner.share = len(other_p) * other_p
+            if held is not None and unseen is not None:
+                means = self._latents(held)[0]
+                p = resampling.probabilities(histograms, means, unseen.classes, unseen.shares)
+                learner.share = len(p) * p
 
         learner = Resampled(
             dict(self.nets.named_parameters()),
             loss,
             modules=[self.nets],
-            log_density=evaluate,
+            log_density=None if held is None else evaluate,
             optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
             redraw=redraw,
             seed=seed,
         )
-        learner.table = np.arange(len(rows))
-        learner.share = np.ones(0 if held is None else len(held[0]))
+        learner.table = np.arange(len(seen))
+        learner.share = np.ones(0 if unseen is None else len(unseen))
         return learner
-
-    def _latents(self, x: Tensor) -> tuple[Floats, Floats]:
-        seen = self.nets.see(self.layout.enter(x))
-        variance = torch.exp(2 * seen.log_scale)
-        return seen.mean.cpu().double().numpy(), variance.cpu().double().numpy()
-
-    def keep(self, learner: TorchLearner) -> None:
-        """Take the averaged weights of a trained learner."""
-        learner.keep_average()
-        self.nets.eval()
 
     # Using
 
     def latents(self, x: Array) -> tuple[Floats, Floats]:
         """(n, k) means and variances of stored rows."""
-        k = self.architecture.latent
+        return self._latents(Batches(x, device=self.device))
 
+    def _latents(self, rows: Batches) -> tuple[Floats, Floats]:
         def both(at: slice) -> Tensor:
-            seen = self.nets.see(self._enter(x[at]))
+            seen = self.nets.see(self.reconstruction.features(rows.take(at)[0]))
             return torch.cat([seen.mean, torch.exp(2 * seen.log_scale)], 1)
 
-        found = self._blockwise(both, len(x))
-        return found[:, :k], found[:, k:]
+        means, variances = np.split(blockwise(both, len(rows)), 2, axis=1)
+        return means, variances
 
     def log_probabilities(self, x: Array) -> Floats:
         """(n, C) log p(y | x) of stored rows."""
-        return self._blockwise(
-            lambda at: torch.log_softmax(self.nets.see(self._enter(x[at])).logits.double(), 1),
-            len(x),
-        )
 
-    def decode(self, z: Floats) -> Floats:
-        """(n, features) values expected of codes, as the net sees them."""
-        return self._blockwise(
-            lambda at: self.layout.expected(self.nets.decode(floats(z[at]).to(self.device))),
-            len(z),
-        )
+        def log_p(at: slice) -> Tensor:
+            return torch.log_softmax(self.nets.see(self.features(x[at])).logits.double(), 1)
+
+        return blockwise(log_p, len(x))
 
     def kl(self, x: Array) -> Floats:
         """(k,) mean nats of each latent over stored rows."""
 
-        def of(at: slice) -> Tensor:
-            seen = self.nets.see(self._enter(x[at]))
+        def nats(at: slice) -> Tensor:
+            seen = self.nets.see(self.features(x[at]))
             return divergence(seen.mean, seen.log_scale)
 
-        return np.asarray(self._blockwise(of, len(x)).mean(0))
-
-    def _blockwise(self, work: Callable[[slice], Tensor], n: int) -> Floats:
-        @torch.no_grad()
-        def all_of(size: int) -> Floats:
-            return np.concatenate([work(at).cpu().double().numpy() for at in slices(n, size)])
-
-        return shrinking(all_of, _BLOCK, "the net")[0]
-
-    def _enter(self, x: Array) -> Tensor:
-        return self.layout.enter(floats(x).to(self.device))
-
-    def arrays(self) -> dict[str, Array]:
-        """The weights of the nets."""
-        return {k: v.detach().cpu().contiguous().numpy() for k, v in self.nets.state_dict().items()}
-
-    def load(self, arrays: Mapping[str, Array]) -> None:
-        """Take weights that `arrays` gave."""
-        self.nets.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        return np.asarray(blockwise(nats, len(x)).mean(0))
 
 
 class Resampled(TorchLearner):

@@ -2,247 +2,184 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Encoded, ImageCodec
+from ...data import Codec, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
-from ...inference.gradient import finish, train
-from ...inference.learner import Outcome
-from ...rows import Rows as GivenRows
+from ...rows import Rows
 from ...verdict import Reason
-from ..autoencoder.backend import augmented
-from ..autoencoder.layout import Layout, of_images, of_table
-from ..autoencoder.plan import Plan, plan
-from ..course import course, held_out
-from ..nets.batches import Batches
-from ..nets.machine import device_of, shrinking
+from ..nets.coder import Architecture, augmented
+from ..nets.device import Machine
+from ..nets.held_out import Split, Subset
+from ..nets.reconstruction import reconstruction
+from ..nets.sizes import Defaults, sizes_for
+from ..nets.trainer import Trainer, Training
+from ..nets.verdicts import progress_reasons
 from . import verdicts
 from .backend import TorchDebias
-from .labels import Labels, place, shown
-from .nets import Architecture, Weights
-from .resampling import effective_share
-from .sampling_weights import Weighing
+from .labels import place, shown
+from .nets import Weights
+from .resampling import Histograms, Resampling, effective_share
 from .settings import check_rows
 
-if TYPE_CHECKING:
-    from .estimator import DebiasingVAE
-
-Array = NDArray[Any]
 Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
-Rows = tuple[Array, Indices, Indices]  # stored rows, which of them are meant, and their classes
+# Nats a row: the classification's, beside which the reconstruction is a share.
+DEFAULTS = Defaults(width=256, mlp=(10_000, 2e-3), conv=(5000, 2e-3), min_delta=1e-3)
+_IMAGE_LATENTS = 16
 _START = 4096  # rows that nets start from
-_SOME = 2000  # rows that are looked at once the nets are trained
-_PROBE = 200
+_SOME = 2000  # rows on either side that are looked at once the nets are trained
 
 
-def fit_debias(of: DebiasingVAE, given: GivenRows, fit: Fit) -> list[Reason]:
-    """Set the fitted attributes; return what was found."""
-    data, weights = given.data, given.weights
-    assert given.labels is not None
-    labels = Labels(of.classes_, np.searchsorted(of.classes_, given.labels))
-    kept = np.ones(len(data), dtype=bool) if weights is None else weights > 0
-    _check_classes(labels, kept)
-    modelled = _modelled(of, labels)
-    held = _held(labels, kept, fit)
-    rows = np.flatnonzero(kept & ~held)
-    layout = _layout(of, data, rows)
-    x = layout.stored(data)
-    chosen = _plan(of, layout, len(rows), fit)
-    check_rows(of, chosen.kind, layout.shape, layout.free)
-    of.layout_, of.latent_dim_ = layout, chosen.latent
-    of.architecture_ = Architecture(
-        chosen.kind,
-        len(labels.classes),
-        chosen.latent,
-        chosen.hidden,
-        chosen.channels,
-        of.activation,
-        float(of.dropout),
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives; if the training failed, no histograms.
+
+    Attributes:
+        histograms: of each class that is resampled, under the nets as fitted.
+        sampling_weights: (n,) of all rows, with the sum 1.
+        effective_share: of the rows trained on.
+    """
+
+    nets: TorchDebias
+    training: Training
+    reasons: list[Reason]
+    histograms: dict[int, Histograms]
+    sampling_weights: Floats
+    effective_share: float
+
+
+def fit_debias(
+    settings: Mapping[str, Any], codec: Codec | ImageCodec, rows: Rows, fit: Fit, machine: Machine
+) -> Fitted:
+    """Fit a debiasing classifier of these settings to rows with labels."""
+    asked = SimpleNamespace(**settings)
+    assert rows.labels is not None
+    classes = np.unique(rows.labels)
+    _check_classes(rows, classes)
+    modelled = _modelled(asked.modelled, classes)
+    split = Split(rows, fit)
+    compared = reconstruction(codec, "auto", rows.data.x, split.numbers)
+    values = compared.values
+    latent = asked.latent_dim or (min(_IMAGE_LATENTS, values.free) if values.shape else None)
+    sizes = sizes_for(
+        len(split.numbers),
+        values,
+        {**settings, "latent_dim": latent},
+        DEFAULTS,
+        timed=fit.deadline() is not None,
     )
-    seen: Rows = x, rows, labels.codes[rows]
-    some = None if weights is None else weights[rows]
-    shares = _shares(of, labels.codes[rows], len(labels.classes), some)
-    weighing = Weighing(of, labels.codes[rows], shares, modelled, some)
-    unseen: Rows | None = None
-    other = None
-    if fit.validation is not None:
-        assert fit.validation.labels is not None
-        held_labels = np.searchsorted(of.classes_, fit.validation.labels)
-        unseen = layout.stored(fit.validation.data), np.arange(len(held_labels)), held_labels
-    elif held.any():
-        unseen = x, np.flatnonzero(held), labels.codes[held]
-        other = None if weights is None else weights[held]
-    if unseen is not None:
-        weighing.unseen = Weighing(of, unseen[2], shares, modelled, other)
-    reasons = _trained(of, seen, unseen, weighing, modelled, chosen, fit)
-    if any(reason.status == "failed" for reason in reasons):
-        return reasons
+    check_rows(asked, sizes.net, values.shape, values.free)
+    architecture = Architecture(
+        sizes.net,
+        sizes.latent[0],
+        sizes.hidden,
+        sizes.channels,
+        asked.activation,
+        float(asked.dropout),
+        len(classes),
+    )
+    seen, unseen = (_numbered(part, classes) for part in split.subsets(values.stored))
+    assert seen is not None
+    resampling = _resampling(asked, seen, len(classes), modelled)
+    nets = TorchDebias(architecture, compared, fit.seed, machine.device)
+    order = seen.only(fit.rng().permutation(seen.numbers))
+    decoded = order if modelled is None else order.only(order.numbers[order.classes == modelled])
+    nets.begin(
+        *(part.only(np.sort(part.numbers[:_START])).values()[0] for part in (order, decoded))
+    )
+    # Weights say how often rows are drawn; of the losses of a draw all count alike.
+    held = None if unseen is None else replace(unseen, weights=None)
+    trainer = Trainer(fit, seen, held, sizes.training, machine=machine)
+    _, trainer.after = trainer.looking(
+        lambda some: nets.latents(some.values()[0]), len(rows), math.inf
+    )
+    weight = float(asked.reconstruction_weight)
+    kl = weight / values.size if asked.kl_weight is None else float(asked.kl_weight)
+    plain = not asked.resample and rows.weights is None and asked.class_shares == "data"
+    learner = nets.learner(
+        seen,
+        unseen,
+        Weights(weight, kl, nets.constant, modelled),
+        None if plain else resampling,
+        weight_decay=float(asked.weight_decay),
+        change=augmented(asked.augment, values),
+        seed=fit.seed,
+    )
+    training = trainer.train(learner)
+    nets.keep(learner)
+    reasons = list(training.reasons)
+    if training.failed:
+        return Fitted(nets, training, reasons, {}, np.empty(0), 0.0)
+    reasons += progress_reasons(training.outcome, sizes.training)
     # Rows held out are weighed too.
-    means, variances = of.nets_.latents(x)
-    of.histograms_ = weighing.histograms(means[rows], variances[rows])
-    every = Weighing(of, labels.codes, shares, modelled, weights)
-    of.sampling_weights_ = every.given(of.histograms_, means)
-    of.effective_share_ = effective_share(weighing.given(of.histograms_, means[rows]))
-    return reasons + _looked_at(of, seen, unseen, modelled, fit)
+    means, variances = nets.latents(seen.x)
+    at, labels, own = seen.numbers, seen.labels, rows.weights
+    assert labels is not None
+    weighing = None if own is None else own[at]
+    histograms = resampling.histograms(means[at], variances[at], labels[at], weighing)
+    drawn = resampling.probabilities(histograms, means[at], labels[at], weighing)
+    share = effective_share(drawn)
+    reasons += _looked_at(nets, seen, unseen, fit)
+    if asked.resample:
+        reasons += verdicts.rests_on(share, asked.alpha)
+    x = decoded.only(decoded.numbers[:_SOME]).values()[0]
+    reasons += verdicts.collapsed(nets.kl(x))
+    weights = resampling.probabilities(histograms, means, labels, own)
+    return Fitted(nets, training, reasons, histograms, weights, share)
 
 
-def _check_classes(labels: Labels, kept: NDArray[np.bool_]) -> None:
-    for c, name in enumerate(labels.classes.tolist()):
-        if not kept[labels.codes == c].any():
+def _check_classes(rows: Rows, classes: NDArray[Any]) -> None:
+    for name in classes.tolist() if rows.weights is not None else ():
+        assert rows.weights is not None
+        if not (rows.weights[rows.labels == name] > 0).any():
             raise InputError(
                 f"all rows of class {name!r} have the weight 0; leave them out, or give some of "
                 "them weight."
             )
 
 
-def _modelled(of: DebiasingVAE, labels: Labels) -> int | None:
-    if of.modelled is None:
+def _modelled(label: Any, classes: NDArray[Any]) -> int | None:
+    """The number of the class that is modelled; None for all."""
+    if label is None:
         return None
-    found = place(of.modelled, labels.classes)
-    if found < 0:
+    number = place(label, classes)
+    if number < 0:
         raise InputError(
-            f"modelled is {of.modelled!r}, which is no label of y; expected one of "
-            f"{shown(labels.classes)}, or None for all."
+            f"modelled is {label!r}, which is no label of y; expected one of {shown(classes)}, or "
+            "None for all."
         )
-    return found
+    return number
 
 
-def _layout(of: DebiasingVAE, data: Encoded, rows: Indices) -> Layout:
-    if isinstance(of.codec_, ImageCodec):
-        return of_images(of.codec_, "auto", data.x, rows)
-    return of_table(of.codec_, "auto")
+def _numbered(rows: Subset | None, classes: NDArray[Any]) -> Subset | None:
+    """Rows whose labels are numbers of classes."""
+    if rows is None:
+        return None
+    return replace(rows, labels=np.searchsorted(classes, np.asarray(rows.labels)))
 
 
-def _held(labels: Labels, kept: NDArray[np.bool_], fit: Fit) -> NDArray[np.bool_]:
-    """(n,) which rows are held out: none of a class of which no row were left to train on."""
-    if fit.validation is not None:
-        return np.zeros(len(kept), dtype=bool)
-    held: NDArray[np.bool_] = held_out(fit.units(), fit.rng()) & kept
-    for c in range(len(labels.classes)):
-        if not (kept & ~held & (labels.codes == c)).any():
-            held &= labels.codes != c
-    return held
+def _resampling(asked: Any, seen: Subset, count: int, modelled: int | None) -> Resampling:
+    """How rows are drawn under the settings."""
+    shares = np.full(count, 1 / count)
+    if asked.class_shares == "data":
+        shares = np.bincount(seen.classes, seen.shares, minlength=count)
+    return Resampling(asked, shares / shares.sum(), modelled)
 
 
-def _plan(of: DebiasingVAE, layout: Layout, n: int, fit: Fit) -> Plan:
-    made = plan(
-        n,
-        layout.free,
-        layout.shape,
-        kind=of.net,
-        latent_dim=of.latent_dim or (min(16, layout.free) if layout.shape else None),
-        hidden=of.hidden,
-        channels=of.channels,
-        batch_size=of.batch_size,
-        learning_rate=of.learning_rate,
-        max_epochs=of.max_epochs,
-        timed=fit.deadline() is not None,
-    )
-    # Nats a row: the classification's, beside which the reconstruction is a share.
-    return replace(made, settings=replace(made.settings, min_delta=1e-3))
+def _looked_at(nets: TorchDebias, seen: Subset, unseen: Subset | None, fit: Fit) -> list[Reason]:
+    """What the accuracies say, of rows trained on and of held-out ones."""
 
+    def right(rows: Subset) -> NDArray[np.bool_]:
+        some = rows.thinned(_SOME, fit.rng())
+        chosen = nets.log_probabilities(some.values()[0]).argmax(1)
+        return np.asarray(chosen == some.classes)
 
-def _shares(of: DebiasingVAE, codes: Indices, count: int, weights: Floats | None) -> Floats:
-    """(C,) of the draws."""
-    if of.class_shares == "equal":
-        return np.full(count, 1 / count)
-    found = np.bincount(codes, weights, minlength=count)
-    return np.asarray(found / found.sum())
-
-
-def _trained(
-    of: DebiasingVAE,
-    seen: Rows,
-    unseen: Rows | None,
-    weighing: Weighing,
-    modelled: int | None,
-    chosen: Plan,
-    fit: Fit,
-) -> list[Reason]:
-    x, rows, codes = seen
-    augment = None if of.augment is None else augmented(of.augment, of.layout_)
-    order = fit.rng().permutation(len(rows))
-    reconstructed = order if modelled is None else order[codes[order] == modelled]
-    some, start = (x[np.sort(rows[which[:_START]])] for which in (order, reconstructed))
-    weight = float(of.reconstruction_weight)
-    kl = weight / of.layout_.values if of.kl_weight is None else float(of.kl_weight)
-    plain = not of.resample and weighing.weights is None and of.class_shares == "data"
-
-    def work(size: int) -> Outcome:
-        made = TorchDebias(of.architecture_, of.layout_, fit.seed, device_of(of.device))
-        constant = made.begin(some, start)
-        after = 0.0 if fit.deadline() is None else _afterwards(made, x)
-
-        def left() -> float | None:
-            seconds = fit.deadline()
-            return None if seconds is None else seconds - after
-
-        held = None
-        if unseen is not None:
-            held = Batches(unseen[0], device=made.device, rows=unseen[1]), unseen[2]
-        learner = made.learner(
-            Batches(x, device=made.device, rows=rows),
-            codes,
-            held,
-            Weights(weight, kl, constant, modelled),
-            None if plain else weighing,
-            weight_decay=float(of.weight_decay),
-            augment=augment,
-            block=min(1024, 8 * size),
-            seed=fit.seed,
-        )
-        loop = train(
-            learner,
-            len(rows),
-            replace(chosen.settings, batch_size=size),
-            seed=fit.seed,
-            validation=None if held is None else learner.evaluate,
-            units=None if unseen is None else fit.held_units(unseen[1]),
-            checkpoints=fit.checkpoints,
-            deadline=left,
-        )
-        outcome = finish(loop, fit.report)
-        made.keep(learner)
-        of.nets_ = made
-        return outcome
-
-    wanted = min(chosen.settings.batch_size, len(rows))
-    outcome, of.batch_size_ = shrinking(work, wanted, "training")
-    of.n_steps_, of.n_epochs_ = outcome.steps, outcome.epochs
-    found = course(outcome, chosen.settings)
-    if of.batch_size_ < wanted:
-        what = f"a batch of {wanted} rows did not fit in memory; one of {of.batch_size_} did."
-        found.append(Reason("warn", what, f"Set batch_size={of.batch_size_}, or smaller nets."))
-    return found
-
-
-def _afterwards(nets: TorchDebias, x: Array) -> float:
-    """Seconds that weighing all rows will take, once the nets are trained."""
-    began = time.perf_counter()
-    nets.latents(x[:_PROBE])
-    return (time.perf_counter() - began) / min(len(x), _PROBE) * len(x)
-
-
-def _looked_at(
-    of: DebiasingVAE, seen: Rows, unseen: Rows | None, modelled: int | None, fit: Fit
-) -> list[Reason]:
-    def right(of_rows: Rows) -> NDArray[np.bool_]:
-        x, rows, codes = of_rows
-        some = fit.rng().permutation(len(rows))[:_SOME]
-        found = of.nets_.log_probabilities(x[rows[some]]).argmax(1)
-        return np.asarray(found == codes[some])
-
-    known, new = right(seen), None if unseen is None else right(unseen)
-    found = verdicts.overfitting(known, new, len(seen[1]))
-    if of.resample:
-        found += verdicts.rests_on(of.effective_share_, of.alpha)
-    x, rows, codes = seen
-    reconstructed = rows if modelled is None else rows[codes == modelled]
-    return found + verdicts.collapsed(of.nets_.kl(x[reconstructed[:_SOME]]))
+    return verdicts.overfitting(right(seen), None if unseen is None else right(unseen), len(seen))

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,6 @@ from sklearn.base import clone
 from ...errors import InputError
 from .groups import GroupAccuracy, balanced
 from .labels import check_length, vector
-
-if TYPE_CHECKING:
-    from .estimator import DebiasingVAE
 
 Floats = NDArray[np.float64]
 WAYS = ("plain", "balanced", "debiasing")
@@ -95,7 +92,7 @@ def mean_stderr(values: Floats) -> tuple[float, float]:
 
 
 def compare(
-    of: DebiasingVAE,
+    estimator: Any,
     rows: tuple[Any, Any, Any],
     held: tuple[Any, Any, Any],
     seeds: Sequence[int],
@@ -104,7 +101,7 @@ def compare(
     """Fit each way with each seed to rows (X, y, groups); accuracies on `held`, the same of others.
 
     Args:
-        of: the settings.
+        estimator: a `DebiasingVAE` with the settings of the fits.
         fit: arguments of `fit`.
     """
     x, y, groups = rows
@@ -119,7 +116,7 @@ def compare(
 
     def each(way: str) -> Iterator[GroupAccuracy]:
         for seed in seeds:
-            made = clone(of).set_params(random_state=seed)
+            made = clone(estimator).set_params(random_state=seed)
             if way != "debiasing":
                 made.set_params(**plain)
             made.fit(x, y, even if way == "balanced" else None, **fit)

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ...errors import InputError
-from .labels import known
-from .sampling_weights import weights_of
-
-if TYPE_CHECKING:
-    from .estimator import DebiasingVAE
 
 Floats = NDArray[np.float64]
 
@@ -56,25 +49,3 @@ class RareRegions:
                     f"{share:.1%} of the rows"
                 )
         return "\n".join(lines)
-
-
-def rare_regions(of: DebiasingVAE, X: Any = None, y: Any = None) -> RareRegions:
-    """The regions of a fit; see `DebiasingVAE.rare_regions`."""
-    if X is None:
-        if y is not None:
-            raise InputError("y is given without X; give the rows that the labels are of.")
-        weights = of.sampling_weights_
-    else:
-        means = of.encode(X)
-        labels = of.predict(X) if y is None else y
-        weights = weights_of(of, means, known(labels, of.classes_, len(means)))
-    order = np.argsort(-weights, kind="stable").astype(np.int64)
-    each = list(of.histograms_.values())
-    return RareRegions(
-        classes=of.classes_[list(of.histograms_)],
-        edges=np.stack([h.edges for h in each]),
-        counts=np.stack([h.counts for h in each]),
-        density=np.stack([h.density for h in each]),
-        rows=order,
-        weights=weights[order],
-    )

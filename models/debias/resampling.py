@@ -23,7 +23,9 @@ through learned latent structure" (2019), https://doi.org/10.1145/3306618.331424
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +97,54 @@ class Histograms:
         each = -np.log(self.at(means) + alpha)
         found: Floats = each.max(1) if combine == "max" else each.sum(1)
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class Resampling:
+    """How often rows of classes are drawn.
+
+    Attributes:
+        settings: has as attributes `resample`, `alpha`, `combine`, `bins` and `smoothing`.
+        shares: (C,) of the classes among the draws.
+        modelled: the number of the class that is resampled; None for all.
+    """
+
+    settings: Any
+    shares: Floats
+    modelled: int | None = None
+
+    def histograms(
+        self, means: Floats, variances: Floats, classes: Indices, weights: Floats | None
+    ) -> dict[int, Histograms]:
+        """The histograms of each class that is resampled, of rows with these latents."""
+        every = range(len(self.shares)) if self.modelled is None else (self.modelled,)
+        rows = {c: classes == c for c in every}
+        return {
+            c: Histograms.of(
+                means[at],
+                variances[at],
+                bins=self.settings.bins,
+                smoothing=self.settings.smoothing,
+                weights=None if weights is None else weights[at],
+            )
+            for c, at in rows.items()
+        }
+
+    def probabilities(
+        self,
+        histograms: Mapping[int, Histograms],
+        means: Floats,
+        classes: Indices,
+        weights: Floats | None = None,
+    ) -> Floats:
+        """(n,) probabilities of rows with means (n, k) under histograms of the same or others."""
+        log_w = np.zeros(len(means))
+        for c, histogram in histograms.items() if self.settings.resample else ():
+            rows = classes == c
+            if rows.any():
+                alpha, combine = self.settings.alpha, self.settings.combine
+                log_w[rows] = histogram.log_weights(means[rows], alpha, combine)
+        return normalised(log_w, classes, self.shares, weights)
 
 
 def normalised(

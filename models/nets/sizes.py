@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...inference.schedule import Settings
+from .values import Values
 
 Shape = tuple[int, ...]
 
@@ -36,3 +42,71 @@ def steps_of(n: int, batch_size: int) -> int:
 def epochs_for(wanted: int, steps: int, *, timed: bool) -> int:
     """Epochs of so many steps that come to `wanted` steps; without end where a budget ends them."""
     return 1_000_000 if timed else math.ceil(wanted / steps)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What families take where the user leaves it open.
+
+    Attributes:
+        width: of hidden layers, on many rows of many values.
+        mlp, conv: steps on many rows, and the highest learning rate, of perceptrons and of
+            convolutions.
+        min_delta: improvement over the window of the stopping test worth going on for.
+    """
+
+    width: int
+    mlp: tuple[int, float]
+    conv: tuple[int, float]
+    min_delta: float
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of an encoder and a decoder, and settings of their training."""
+
+    net: str
+    latent: tuple[int, ...]
+    hidden: tuple[int, ...]
+    channels: tuple[int, ...]
+    training: Settings
+
+
+def sizes_for(
+    n: int, values: Values, asked: Mapping[str, Any], defaults: Defaults, *, timed: bool
+) -> Sizes:
+    """The sizes of nets that encode n rows and decode them.
+
+    Args:
+        asked: settings of the estimator; what is not None is taken as given.
+        timed: whether a budget ends the fit; without one, `max_epochs` does.
+    """
+    net = net_for(values.shape) if asked["net"] == "auto" else asked["net"]
+    conv, hidden, channels = net == "conv", asked["hidden"], asked["channels"]
+    latent = latents_for(values.free) if asked["latent_dim"] is None else asked["latent_dim"]
+    width = 64 if n < 1000 else 128 if values.free < 64 else defaults.width
+    if hidden is None:
+        hidden = (256,) if conv else (width, width)
+    batch_size = asked["batch_size"] or batch_for(n)
+    steps = steps_of(n, batch_size)
+    wanted, learning_rate = defaults.conv if conv else defaults.mlp
+    wanted = min(wanted, 3000) if n < 5000 else wanted
+    return Sizes(
+        net=net,
+        latent=_whole(latent if isinstance(latent, Sequence) else (latent,)),
+        hidden=() if net == "linear" else _whole(hidden),
+        channels=_whole(channels or channels_for(values.shape)) if conv else (),
+        training=Settings(
+            batch_size=batch_size,
+            learning_rate=asked["learning_rate"] or learning_rate,
+            max_epochs=asked["max_epochs"] or epochs_for(wanted, steps, timed=timed),
+            evaluate_every=max(1, math.ceil(100 / steps)),
+            patience=8,
+            min_delta=defaults.min_delta,
+        ),
+    )
+
+
+def _whole(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Python's own integers, which a saved run can hold."""
+    return tuple(int(size) for size in sizes)

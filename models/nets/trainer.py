@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from ...verdict import Reason
 from .held_out import Subset
 from .record import DataUnits
 from .verdicts import batch_reasons, diverged, likelier, progress_reasons, too_few
+
+if TYPE_CHECKING:
+    from .device import Machine
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -66,6 +69,7 @@ class Trainer:
         settings: of the loop.
         record: what brings the record into the units of the data; None reports what is measured.
         after: seconds of a budget kept for what follows the training.
+        machine: what computes.
     """
 
     fit: Fit
@@ -74,6 +78,7 @@ class Trainer:
     settings: Settings
     record: DataUnits | None = None
     after: float = 0.0
+    machine: Machine | None = None
 
     def train(self, learner: Any, judge: Callable[[Array], Judged] | None = None) -> Training:
         """Train a learner (see `inference.learner`), and leave it at its best evaluation.
@@ -125,10 +130,14 @@ class Trainer:
     # Once the nets are trained
 
     def looking(
-        self, look: Callable[[Subset], Any], wanted: int, share: float = _SHARE
+        self, look: Callable[[Subset], Any], wanted: int, share: float | None = None
     ) -> tuple[int, float]:
         """How many of the rows wanted can be looked at once the nets are trained, and the seconds
-        that it takes: of a budget at most this share, but for a few rows."""
+        that it takes: of a budget at most a share, but for a few rows.
+
+        Args:
+            share: None is `_SHARE`.
+        """
         budget = self.fit.clock.budget
         if budget is None:
             return wanted, 0.0
@@ -137,6 +146,7 @@ class Trainer:
         began = time.perf_counter()
         look(probe)
         each = max(time.perf_counter() - began, 1e-9) / len(probe)
+        share = _SHARE if share is None else share
         rows = int(min(wanted, max(_LEAST, share * budget / each)))
         return rows, each * rows
 
@@ -162,13 +172,13 @@ class Trainer:
             advice = "Give validation rows, or use gaussian or kde."
             return [*reasons, too_few(len(self.seen), advice)]
         rng = self.fit.rng()
-        seen, unseen = (part.thinned(rows, rng) for part in (self.seen, self.unseen))
-        values = [(log_prob(*part.values()), part.units()) for part in (seen, unseen)]
-        return [*reasons, *likelier(*values, seen.x.shape[1], smaller)]
+        some = [part.thinned(rows, rng) for part in (self.seen, self.unseen)]
+        seen, unseen = ((log_prob(*part.values()), part.units()) for part in some)
+        return [*reasons, *likelier(seen, unseen, self.seen.x.shape[1], smaller)]
 
 
 class Trained:
-    """What an estimator keeps of the training of its nets.
+    """What an estimator with nets keeps of their training, and the device that it computes on.
 
     Attributes:
         n_steps_, n_epochs_: taken in training.
@@ -178,13 +188,26 @@ class Trained:
     n_steps_: int
     n_epochs_: float
     batch_size_: int
+    device: str | None
+    backend: str = "pyro"
+
+    def _machine(self) -> Machine:
+        """What a fit computes on."""
+        from .device import Machine, device_for
+
+        return Machine(device_for(self.device, self.backend))
+
+    def _device(self) -> Any:
+        """Where a loaded fit computes."""
+        from .device import device_to_load
+
+        return device_to_load(self.device, self.backend)
 
     def _keep(self, training: Training | None) -> None:
-        if training is None:
-            self.n_steps_, self.n_epochs_, self.batch_size_ = 0, 0.0, 0
-            return
-        self.n_steps_, self.n_epochs_ = training.outcome.steps, training.outcome.epochs
-        self.batch_size_ = training.batch_size
+        self.n_steps_, self.n_epochs_, self.batch_size_ = 0, 0.0, 0
+        if training is not None:
+            self.n_steps_, self.n_epochs_ = training.outcome.steps, training.outcome.epochs
+            self.batch_size_ = training.batch_size
 
     def _training_state(self) -> dict[str, Any]:
         return {
