@@ -101,8 +101,8 @@ MUTATIONS = (
     Mutation(
         "pseudo-rows of a table added whole to each level",
         "models/gmm/em.py",
-        "(known + prior.table / levels)",
-        "(known + prior.table)",
+        "(n_jkl + a / levels)",
+        "(n_jkl + a)",
         ("integral",),
         "tables",
     ),

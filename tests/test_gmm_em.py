@@ -37,8 +37,8 @@ def start(x: np.ndarray, kind: Any, k: int = 3) -> Mixture:
 
 def run(x: np.ndarray, first: Mixture, n_iter: int, weights: Any = None, reg: float = 0.0) -> Any:
     rows = WeightedRows(x, np.empty((len(x), 0), np.int32), (), weights)
-    prior = Regularisation(reg, np.zeros(x.shape[1]), 1.0)
-    return list(steps(rows, first, prior, max_iter=n_iter, tol=0.0))
+    regularisation = Regularisation(reg, np.zeros(x.shape[1]), 1.0)
+    return list(steps(rows, first, regularisation, max_iter=n_iter, tol=0.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -21,7 +21,8 @@ from scipy import stats
 from ppgen.models.gmm import numpyro as jax_pair
 from ppgen.models.gmm import pyro as torch_pair
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.posterior import covariances, log_prob_draws, mean_mixture, sites
+from ppgen.models.gmm.posterior import log_prob_draws, mean_mixture, sites
+from ppgen.models.gmm.posterior import parameters as posterior_parameters
 from ppgen.models.gmm.prior import Prior
 from ppgen.models.gmm.relabel import orders, reorder
 from ppgen.models.gmm.weighted_rows import posterior as em_posterior
@@ -123,9 +124,9 @@ def test_the_twins_have_one_guide(kind: str, d: int) -> None:
 def test_the_likelihood_is_the_mixtures(kind: str) -> None:
     theta, (x, codes, _), given = parameters(kind, 3), rows(3), arguments(kind, 3)
     draws = {name: value[None, None] for name, value in theta.items()}
-    mixture = Mixture(
-        theta["w"], theta["mu"], covariances(draws, kind)[0], kind, (theta["B_0"], theta["B_1"])
-    )
+    covariances = posterior_parameters(draws, kind)[2][0]
+    tables = (theta["B_0"], theta["B_1"])
+    mixture = Mixture(theta["w"], theta["mu"], covariances, kind, tables)
     exact = em_posterior(mixture, x, codes)[1]
     np.testing.assert_allclose(log_prob_draws(draws, kind, x, codes)[0], exact, rtol=1e-9)
     # What the rows add to the joint is the sum of their log densities.

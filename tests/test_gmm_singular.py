@@ -110,8 +110,8 @@ def again(rows: WeightedRows, old: Mixture, r: np.ndarray) -> Mixture:
     full = np.einsum("nk,ni,nj->kij", r, x, x)
     tied = old.covariance_type == "tied"
     found = Moments(r.sum(0), r.T @ x, full, (r.T @ np.eye(5)[rows.columns[:, 0]],), 0.0)
-    prior = Regularisation(0.0, np.zeros(x.shape[1]), 0.0)
-    return maximise(found, rows.centre, old, prior, full.sum(0) if tied else None)
+    regularisation = Regularisation(0.0, np.zeros(x.shape[1]), 0.0)
+    return maximise(found, rows.centre, old, regularisation, full.sum(0) if tied else None)
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)

@@ -1,22 +1,23 @@
 """EM for a mixture over Gaussian and categorical columns.
 
 E step: responsibilities r_nk and the sums of `kernel` (rows without gaps) or `missing` (rows with
-    gaps). M step, with N_k = sum v r:
+gaps). M step, with N_k = sum v r:
 
     w_k = N_k / sum N,     mu_k = sum v r x / N_k,     S_k = sum v r x x^T / N_k - mu_k mu_k^T,
     Sigma_k = S_k where it is regular, P_j[k, l] = (n_jkl + a / L_j) / (sum_l n_jkl + a),
 
-with a the weight of a uniform prior on each table. What keeps a covariance from being singular
-binds only where one is: correlations are multiplied by 1 - reg^2 (columns that differ by a
-thousandth of their spread are no singular ones), and a variance is at least `floor`, a share reg of
-the square of the narrowest interval that holds a hundredth of a column's values.
-Neither depends on how far apart components are, nor on one value far out.
+with a the weight of a uniform prior on each table. The regularisation changes a covariance only
+where it is singular: correlations are multiplied by 1 - reg^2 (columns that differ by a thousandth
+of their spread do not count as singular), and a variance is at least `floor`, a share reg of the
+square of the narrowest interval that holds a hundredth of a column's values. Neither depends on how
+far apart components are, nor on one value far out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -34,108 +35,99 @@ class Regularisation:
     """What keeps estimates off the edge.
 
     Attributes:
-        reg: each correlation is multiplied by 1 less this.
+        shrinkage: each correlation is multiplied by 1 less this.
         floor: (d,) smallest variances.
-        table: pseudo-rows a component in each table.
+        pseudo_rows: of a component in each table.
     """
 
-    reg: float
+    shrinkage: float
     floor: Floats
-    table: float
+    pseudo_rows: float
 
     @classmethod
-    def of(cls, rows: WeightedRows, reg: float, table: float) -> Regularisation:
-        """The prior of rows, with the resolution of each column as the least that a spread is."""
-        share = max(min(reg, 1.0) ** 2, _LEAST) if reg else 0.0
-        return cls(share, reg * np.square(rows.closest) + np.square(rows.rounding), table)
+    def of(cls, rows: WeightedRows, reg_covar: float, pseudo_rows: float) -> Self:
+        """That of rows: the resolution of each column is the least that a spread is."""
+        shrinkage = max(min(reg_covar, 1.0) ** 2, _LEAST) if reg_covar else 0.0
+        floor = reg_covar * np.square(rows.closest) + np.square(rows.rounding)
+        return cls(shrinkage, floor, pseudo_rows)
+
+    def regular(self, covariances: Floats) -> Floats:
+        """Covariances (..., d, d) with variances of `floor` or more and correlations below 1."""
+        variances = np.maximum(np.diagonal(covariances, axis1=-2, axis2=-1), self.floor)
+        shrunk = (1 - self.shrinkage) / 2 * (covariances + np.swapaxes(covariances, -1, -2))
+        diagonal = np.arange(covariances.shape[-1])
+        shrunk[..., diagonal, diagonal] = variances
+        unitless, spread = correlations(shrunk)
+        try:
+            np.linalg.cholesky(unitless)
+            return shrunk
+        except np.linalg.LinAlgError:  # what rounding left of the sums is not positive definite
+            values, vectors = np.linalg.eigh(unitless)
+            values = np.maximum(values, max(self.shrinkage, _LEAST))
+            raised = (vectors * values[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+            return np.asarray(raised * spread[..., :, None] * spread[..., None, :])
 
 
 def steps(
     rows: WeightedRows,
     start: Mixture,
-    prior: Regularisation,
+    regularisation: Regularisation,
     *,
     max_iter: int,
     tol: float,
     deadline: Callable[[], float | None] = lambda: None,
 ) -> Iterator[Iteration[Mixture]]:
     """EM from `start`; the objective is the mean log density a row."""
-    start = _regular_start(start, prior)
-    sums = rows.moments(start.covariance_type, start.n_components)
-    pooled = _pooled(rows) if start.covariance_type == "tied" and not rows.gaps else None
+    kind = start.covariance_type
+    if kind in ("full", "tied"):  # of components merged or split they need not be regular
+        start = replace(start, covariances=regularisation.regular(start.covariances))
+    moments = rows.moments(kind, start.n_components)
+    pooled = _pooled(rows) if kind == "tied" and not rows.gaps else None
 
     def step(mixture: Mixture) -> tuple[Mixture, float]:
-        found = sums(mixture)
-        return maximise(found, rows.centre, mixture, prior, pooled), float(
-            found.log_likelihood
-        ) / rows.total
+        sums = moments(mixture)
+        better = maximise(sums, rows.centre, mixture, regularisation, pooled)
+        return better, float(sums.log_likelihood) / rows.total
 
     return em(step, start, max_iter=max_iter, tol=tol, deadline=deadline)
 
 
 def maximise(
-    found: Moments, shift: Floats, old: Mixture, prior: Regularisation, pooled: Floats | None = None
+    sums: Moments,
+    shift: Floats,
+    old: Mixture,
+    regularisation: Regularisation,
+    pooled: Floats | None = None,
 ) -> Mixture:
     """The M step. A component without rows keeps its place, with the covariance it had."""
-    n = np.asarray(found.n, dtype=np.float64)
+    n = np.asarray(sums.n, dtype=np.float64)
     k, d = old.means.shape
     empty = n <= 1e-10 * n.sum()
     safe = np.where(empty, 1.0, n)
-    delta = np.where(empty[:, None], old.means - shift, found.first / safe[:, None])
+    delta = np.where(empty[:, None], old.means - shift, sums.first / safe[:, None])
     kind = old.covariance_type
     if kind == "tied":
-        second = pooled if pooled is not None else found.second.sum(axis=0)
+        second = pooled if pooled is not None else sums.second.sum(axis=0)
         covariances = (second - np.einsum("k,ki,kj->ij", n, delta, delta)) / n.sum()
-        covariances = _regular(covariances[None], prior)[0]
+        covariances = regularisation.regular(covariances)
     elif kind == "full":
-        covariances = found.second / safe[:, None, None] - delta[:, :, None] * delta[:, None, :]
-        covariances = _regular(covariances, prior)
+        covariances = sums.second / safe[:, None, None] - delta[:, :, None] * delta[:, None, :]
+        covariances = regularisation.regular(covariances)
         covariances[empty] = old.covariances[empty]
     else:
-        square = (
-            found.second if found.second.ndim == 2 else np.diagonal(found.second, axis1=1, axis2=2)
-        )
-        variances = np.maximum(square / safe[:, None] - delta**2, prior.floor)
-        covariances = variances if kind == "diag" else variances.mean(axis=1) if d else np.ones(k)
-        covariances = np.where(
-            empty.reshape(-1, *[1] * (covariances.ndim - 1)), old.covariances, covariances
-        )
-    probs = []
-    for counts in found.counts:
-        known = np.asarray(counts, dtype=np.float64)[:, :-2]
-        levels = known.shape[1]
-        probs.append(
-            (known + prior.table / levels) / (known.sum(axis=1, keepdims=True) + prior.table)
-        )
+        whole = sums.second.ndim == 3  # of rows with gaps
+        square = np.diagonal(sums.second, axis1=1, axis2=2) if whole else sums.second
+        covariances = np.maximum(square / safe[:, None] - delta**2, regularisation.floor)
+        if kind == "spherical":
+            covariances = covariances.mean(axis=1) if d else np.ones(k)
+        covariances[empty] = old.covariances[empty]
+    a, probs = regularisation.pseudo_rows, []
+    for counts in sums.counts:
+        n_jkl = np.asarray(counts, dtype=np.float64)[:, :-2]
+        levels = n_jkl.shape[1]
+        probs.append((n_jkl + a / levels) / (n_jkl.sum(axis=1, keepdims=True) + a))
     weights = np.maximum(n, 1e-300)
     return Mixture(weights / weights.sum(), shift + delta, covariances, kind, tuple(probs))
-
-
-def _regular(covariances: Floats, prior: Regularisation) -> Floats:
-    """Covariances (k, d, d) with variances of `floor` or more and correlations below 1."""
-    d = covariances.shape[-1]
-    variances = np.maximum(np.diagonal(covariances, axis1=1, axis2=2), prior.floor)
-    shrunk = (1 - prior.reg) / 2 * (covariances + np.swapaxes(covariances, -1, -2))
-    shrunk[:, np.arange(d), np.arange(d)] = variances
-    unitless, spread = correlations(shrunk)
-    try:
-        np.linalg.cholesky(unitless)
-        return shrunk
-    except np.linalg.LinAlgError:  # what rounding has left of the sums is not positive definite
-        values, vectors = np.linalg.eigh(unitless)
-        values = np.maximum(values, max(prior.reg, _LEAST))
-        raised = (vectors * values[:, None, :]) @ np.swapaxes(vectors, -1, -2)
-        return np.asarray(raised * spread[:, :, None] * spread[:, None, :])
-
-
-def _regular_start(start: Mixture, prior: Regularisation) -> Mixture:
-    """A start whose covariances are as the M step would leave them: those of components merged or
-    split need not be."""
-    if start.covariance_type == "full":
-        return replace(start, covariances=_regular(start.covariances, prior))
-    if start.covariance_type == "tied":
-        return replace(start, covariances=_regular(start.covariances[None], prior)[0])
-    return start
 
 
 def _pooled(rows: WeightedRows) -> Floats:

@@ -146,4 +146,4 @@ def _thin(mixture: Mixture, regularisation: Regularisation) -> int:
     full = mixture.full_covariances()
     flat = np.diagonal(full, axis1=1, axis2=2) <= 1.5 * regularisation.floor
     least = np.linalg.eigvalsh(correlations(full)[0])[:, 0]
-    return int((flat.any(axis=1) | (least < 3 * regularisation.reg)).sum())
+    return int((flat.any(axis=1) | (least < 3 * regularisation.shrinkage)).sum())

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...covariance import correlations
 from .parameters import CovarianceType, Mixture
 
 Array = NDArray[np.float64]
@@ -22,7 +23,7 @@ Posterior = Mapping[str, Array]
 _BLOCKS = (64, 512, 4096)
 
 
-def flatten(posterior: Posterior, draws: int | None = None) -> dict[str, Array]:
+def _flatten(posterior: Posterior, draws: int | None = None) -> dict[str, Array]:
     """All draws, or `draws` of them evenly spaced, without the chains: name -> (draws, ...)."""
     flat = {name: a.reshape(-1, *a.shape[2:]) for name, a in posterior.items()}
     total = len(flat["w"])
@@ -44,7 +45,7 @@ def log_prob_draws(
     log w_k p(row | z = k), (draws, n, k)."""
     import jax
 
-    flat, gaps, n = flatten(posterior), bool(np.isnan(x).any()), len(x)
+    flat, gaps, n = _flatten(posterior), bool(np.isnan(x).any()), len(x)
     # Rows in blocks of few sizes, so that few programs are compiled.
     block = next((size for size in _BLOCKS if n <= size), _BLOCKS[-1])
     parts = []
@@ -72,50 +73,46 @@ def _compiled(covariance_type: CovarianceType, gaps: bool, components: bool) -> 
         sigma = draw.get("sigma", jnp.ones(0))
         if covariance_type == "spherical" and "sigma" in draw:
             sigma = sigma[:, None]
-        B = [draw[name] for name in table_names(draw)]
+        B = [draw[name] for name in _table_names(draw)]
         log_p = log_components(x, codes, w, mu, sigma, draw.get("L"), B, gaps)
         return log_p if components else jax.nn.logsumexp(log_p, -1)
 
     return jax.jit(lambda draws, x, codes: jax.lax.map(partial(one, x, codes), draws))
 
 
-def table_names(names: Mapping[str, Any]) -> list[str]:
+def _table_names(names: Mapping[str, Any]) -> list[str]:
     """B_0, B_1, ... as far as there are."""
     return [f"B_{j}" for j in range(sum(name.startswith("B_") for name in names))]
 
 
-def covariances(posterior: Posterior, covariance_type: CovarianceType) -> Array:
-    """Covariances of each draw: (draws, k, d, d), or (draws, d, d), (draws, k, d), (draws, k)."""
-    flat = flatten(posterior)
-    k = flat["w"].shape[-1]
+def parameters(
+    posterior: Posterior, covariance_type: CovarianceType, draws: int | None = None
+) -> tuple[Array, Array, Array, tuple[Array, ...]]:
+    """Weights (S, k), means (S, k, d), covariances (S, ...) in the type's shape and tables
+    (S, k, levels) of all S draws, or of `draws` of them."""
+    flat = _flatten(posterior, draws)
+    n, k = flat["w"].shape
+    mu = flat.get("mu", np.zeros((n, k, 0)))
+    tables = tuple(flat[name] for name in _table_names(flat))
     if "sigma" not in flat:
         shape = {"full": (k, 0, 0), "tied": (0, 0), "diag": (k, 0), "spherical": (k,)}
-        return np.ones((len(flat["w"]), *shape[covariance_type]))
+        return flat["w"], mu, np.ones((n, *shape[covariance_type])), tables
     sigma = flat["sigma"]
     if covariance_type in ("diag", "spherical"):
-        return np.square(sigma)
+        return flat["w"], mu, np.square(sigma), tables
     tril = sigma[..., None] * flat.get("L", np.ones((1, 1)))
-    return np.asarray(tril @ np.swapaxes(tril, -1, -2))
+    return flat["w"], mu, np.asarray(tril @ np.swapaxes(tril, -1, -2)), tables
 
 
 def predictive_mixture(
     posterior: Posterior, covariance_type: CovarianceType, draws: int | None = None
 ) -> Mixture:
     """p(x | data) = 1/S sum_s p(x | theta_s) as one mixture, of the components of all S draws."""
-    flat = flatten(posterior, draws)
-    each, k = flat["w"].shape
-    spread = covariances({name: a[None] for name, a in flat.items()}, covariance_type)
+    w, mu, covariances, tables = parameters(posterior, covariance_type, draws)
     if covariance_type == "tied":
-        spread = np.repeat(spread, k, axis=0)
-    else:
-        spread = spread.reshape(each * k, *spread.shape[2:])
-    return Mixture(
-        weights=flat["w"].reshape(-1) / flat["w"].sum(),
-        means=flat.get("mu", np.zeros((each, k, 0))).reshape(each * k, -1),
-        covariances=spread,
-        covariance_type="full" if covariance_type == "tied" else covariance_type,
-        probs=tuple(flat[name].reshape(each * k, -1) for name in table_names(flat)),
-    )
+        covariance_type, covariances = "full", np.repeat(covariances[:, None], w.shape[1], axis=1)
+    mu, covariances, *tables_ = (a.reshape(-1, *a.shape[2:]) for a in (mu, covariances, *tables))
+    return Mixture(w.reshape(-1) / w.sum(), mu, covariances, covariance_type, tuple(tables_))
 
 
 def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixture:
@@ -123,17 +120,10 @@ def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixtu
 
     Its components are those of the draws only where these agree on the numbering (`relabel`).
     """
-    flat = flatten(posterior)
-    w = flat["w"].mean(axis=0)
-    mu = flat.get("mu", np.zeros((1, len(w), 0))).mean(axis=0)
-    tables = [flat[name].mean(axis=0) for name in table_names(flat)]
-    return Mixture(
-        weights=w / w.sum(),
-        means=mu,
-        covariances=covariances(posterior, covariance_type).mean(axis=0),
-        covariance_type=covariance_type,
-        probs=tuple(table / table.sum(axis=1, keepdims=True) for table in tables),
-    )
+    w, mu, covariances, tables = parameters(posterior, covariance_type)
+    w, mu, covariances, *means = (a.mean(axis=0) for a in (w, mu, covariances, *tables))
+    probs = tuple(table / table.sum(axis=1, keepdims=True) for table in means)
+    return Mixture(w / w.sum(), mu, covariances, covariance_type, probs)
 
 
 def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Array]:
@@ -152,10 +142,8 @@ def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Array]:
     cov = mixture.covariances
     if mixture.covariance_type in ("diag", "spherical"):
         return out | {"sigma": np.sqrt(cov)}
-    sigma = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
-    out["sigma"] = sigma
+    corr, out["sigma"] = correlations(cov)
     if d > 1:
-        corr = cov / sigma[..., :, None] / sigma[..., None, :]
         # A little towards the identity: a correlation of 1 is outside the support.
         out["L"] = np.asarray(np.linalg.cholesky((1 - 1e-6) * corr + 1e-6 * np.eye(d)))
     return out
