@@ -2,9 +2,10 @@
 
 With x = (x_o, x_m) and the same for the codes,
 
-    p(x_m, c_m | x_o, c_o) = sum_k w'_k N(x_m; mu_m + G (x_o - mu_o), Sigma_mm - G Sigma_om) prod
-    P_j, G = Sigma_mo Sigma_oo^-1,     w'_k proportional to w_k N(x_o; mu_o, Sigma_oo) prod_observed
-    P_j[k, c_j].
+    p(x_m, c_m | x_o, c_o) = sum_k w'_k N(x_m; mu_m + G (x_o - mu_o), Sigma_mm - G Sigma_om)
+                                     prod_missing P_j[k, c_j],
+    G = Sigma_mo Sigma_oo^-1,
+    w'_k proportional to w_k N(x_o; mu_o, Sigma_oo) prod_observed P_j[k, c_j].
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.stats import chi2
 
 from ...covariance import root
 from .kernel import responsibilities
-from .missing import Patterns, fill
+from .missing import Filled, blocks, fill
 from .parameters import CovarianceType, Floats, Mixture
 from .weighted_rows import table_columns
 
@@ -39,11 +40,9 @@ def marginal(mixture: Mixture, columns: NDArray[np.intp], tables: NDArray[np.int
 
 def condition(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Mixture:
     """The mixture of what is missing in one row x (d,), codes (c,), given the rest of it."""
-    observed = ~np.isnan(x)
-    columns = table_columns(codes[None], tuple(p.shape[1] for p in mixture.probs))
-    filled = fill(mixture, x[None], columns, np.zeros(1, np.intp), observed[None])
+    filled = _fill_one(mixture, x, codes)
     r, _ = responsibilities(np, filled.joint)
-    free = np.flatnonzero(~observed)
+    free = np.flatnonzero(np.isnan(x))
     covariances = filled.covariance[0][:, free[:, None], free]
     kind: CovarianceType = mixture.covariance_type
     if kind == "tied":
@@ -56,16 +55,19 @@ def condition(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Mixture:
     return Mixture(r[0], filled.mean[0][:, free], np.ascontiguousarray(covariances), kind, probs)
 
 
+def _fill_one(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Filled:
+    """One row x (d,), codes (c,) under each component."""
+    columns = table_columns(codes[None], mixture.n_levels)
+    return fill(mixture, x[None], columns, np.zeros(1, np.intp), ~np.isnan(x)[None])
+
+
 def far_out(mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32]) -> float | None:
     """How many standard deviations the continuous values given in a row x (d,) are from the nearest
     component; None where at least `_SEEN` of all rows lie as far out."""
-    row = np.asarray(x, dtype=np.float64)[None]
-    m = int((~np.isnan(row)).sum())
+    m = int((~np.isnan(x)).sum())
     if m == 0:
         return None
-    columns = table_columns(codes[None], tuple(p.shape[1] for p in mixture.probs))
-    observed = ~np.isnan(row)
-    distance = fill(mixture, row, columns, np.zeros(1, np.intp), observed).distance[0]
+    distance = _fill_one(mixture, np.asarray(x, dtype=np.float64), codes).distance[0]
     if mixture.weights @ chi2.sf(distance, m) >= _SEEN:
         return None
     return float(np.sqrt(distance.min()))
@@ -76,22 +78,18 @@ def impute(
 ) -> tuple[Floats, NDArray[np.int32]]:
     """Rows with their gaps filled: by conditional means and likeliest levels, or by a draw where
     `rng` is given."""
-    k, d = mixture.means.shape
     x, codes = x.copy(), codes.copy()
     # A level that the fit never saw says nothing about the gaps beside it.
     known = np.where(codes == -2, -1, codes)
-    columns = table_columns(known, tuple(p.shape[1] for p in mixture.probs))
-    patterns = Patterns.of(x)
-    for rows, local, observed in patterns.blocks(max(16, (1 << 21) // max(1, k * d * d))):
-        filled = fill(mixture, x[rows], columns[rows], local, observed)
+    for rows, filled in blocks(mixture, x, table_columns(known, mixture.n_levels)):
         r, _ = responsibilities(np, filled.joint)
         chosen = None if rng is None else _draw_rows(r, rng)
         if rng is None or chosen is None:
             values = np.einsum("nk,nkd->nd", r, filled.mean)
         else:
             values = filled.mean[np.arange(len(rows)), chosen]
-            values = values + _noise(filled.covariance, local, chosen, rng)
-        gaps = ~observed[local]
+            values = values + _noise(filled.covariance, filled.pattern, chosen, rng)
+        gaps = ~filled.observed[filled.pattern]
         part = x[rows]
         part[gaps] = values[gaps]
         x[rows] = part

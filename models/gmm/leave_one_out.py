@@ -82,9 +82,7 @@ def _joint(rows: WeightedRows, mixture: Mixture) -> tuple[Floats, Floats, Floats
     joint, distance = np.empty((n, k)), np.zeros((n, k))
     if rows.gaps:
         x = np.asarray(rows.x, dtype=np.float64)
-        step = max(16, _NUMBERS // max(1, k * d * d))
-        for at, local, observed in missing.Patterns.of(x).blocks(step):
-            filled = missing.fill(mixture, x[at], rows.columns[at], local, observed)
+        for at, filled in missing.blocks(mixture, x, rows.columns):
             joint[at] = filled.joint
             if kind != "diag":
                 distance[at] = filled.distance

@@ -7,10 +7,11 @@ M Sigma M + I - M. Then
     E[x | x_o]   = mu + Sigma A^-1 e,
     Cov[x | x_o] = Sigma - Sigma M A^-1 M Sigma,
 
-which is one shape for every pattern of gaps, so that patterns are handled in batches, computed on
-correlations, so that units do not matter (Ghahramani
-and Jordan, "Supervised learning from incomplete data via an EM approach", 1994,
-https://papers.nips.cc/paper/1993/hash/f2201f5191c4e92cc5af043eebfd0946-Abstract.html).
+which is one shape for every pattern of gaps, so that patterns are handled in batches. It is
+computed on correlations, so that units do not matter.
+
+Reference: Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach",
+1994, https://papers.nips.cc/paper/1993/hash/f2201f5191c4e92cc5af043eebfd0946-Abstract.html.
 """
 
 from __future__ import annotations
@@ -49,27 +50,22 @@ class Patterns:
         order = np.argsort(pattern, kind="stable")
         return cls(order, pattern[order], observed)
 
-    def blocks(
-        self, cells: int
-    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]]:
-        """(rows, their pattern within the block, the block's patterns), of at most `cells` rows."""
-        for start in range(0, len(self.order), cells):
-            pattern = self.pattern[start : start + cells]
-            kept, local = np.unique(pattern, return_inverse=True)
-            yield self.order[start : start + cells], local, self.observed[kept]
-
 
 @dataclass(frozen=True)
 class Filled:
     """Rows of one block under each component.
 
     Attributes:
+        observed: (p, d) the patterns of gaps among them.
+        pattern: (n,) which of these each row has.
         joint: (n, k) log w_k p(x_o, c_o | k).
         distance: (n, k) squared distances e^T A^-1 e.
         mean: (n, k, d) E[x | x_o, k].
         covariance: (p, k, d, d) Cov[x | x_o, k] of each pattern.
     """
 
+    observed: NDArray[np.bool_]
+    pattern: NDArray[np.intp]
     joint: Floats
     distance: Floats
     mean: Floats
@@ -80,11 +76,11 @@ def fill(
     mixture: Mixture,
     x: Floats,
     codes: NDArray[np.int32],
-    local: NDArray[np.intp],
+    pattern: NDArray[np.intp],
     observed: NDArray[np.bool_],
 ) -> Filled:
-    """Densities and conditional moments of rows x (n, d); `local` numbers their patterns among
-    `observed` (p, d)."""
+    """Densities and conditional moments of rows x (n, d) and table columns `codes` (n, c);
+    `pattern` numbers their patterns among `observed` (p, d)."""
     k, d = mixture.means.shape
     sigma, spread = correlations(mixture.full_covariances())
     m = observed[:, None, :].astype(np.float64)
@@ -99,7 +95,7 @@ def fill(
     joint, distance = np.empty((len(x), k)), np.empty((len(x), k))
     mean = np.empty((len(x), k, d))
     for p in range(len(observed)):
-        rows = local == p
+        rows = pattern == p
         part = e[rows].transpose(1, 0, 2)
         distance[rows] = ((part @ inverse[p]) * part).sum(axis=2).T
         size = log_det[p] + observed[p].sum() * np.log(2 * np.pi)
@@ -111,7 +107,21 @@ def fill(
         for j, table in enumerate(mixture.probs):
             logs = np.concatenate([np.log(table), np.tile([0.0, -np.inf], (k, 1))], axis=1)
             joint += logs.T[codes[:, j]]
-    return Filled(joint, distance, mean, covariance)
+    return Filled(observed, pattern, joint, distance, mean, covariance)
+
+
+def blocks(
+    mixture: Mixture, x: Floats, codes: NDArray[np.int32], patterns: Patterns | None = None
+) -> Iterator[tuple[NDArray[np.intp], Filled]]:
+    """All rows, in blocks that share patterns: their numbers, and what `fill` says of them."""
+    patterns = Patterns.of(x) if patterns is None else patterns
+    k, d = mixture.means.shape
+    # In the worst case each row is its own pattern, with k matrices of d x d.
+    size = max(16, _CELLS // max(1, k * d * d))
+    for start in range(0, len(x), size):
+        rows = patterns.order[start : start + size]
+        kept, pattern = np.unique(patterns.pattern[start : start + size], return_inverse=True)
+        yield rows, fill(mixture, x[rows], codes[rows], pattern, patterns.observed[kept])
 
 
 def moments(
@@ -124,17 +134,15 @@ def moments(
 ) -> Moments:
     """What `kernel.moments` gathers, with E[x x^T | x_o] in place of x x^T; second moments are
     always (k, d, d)."""
-    k, d = mixture.means.shape
     total: Moments | None = None
-    for rows, local, observed in patterns.blocks(_rows_at_once(k, d)):
-        filled = fill(mixture, x[rows], codes[rows], local, observed)
+    for rows, filled in blocks(mixture, x, codes, patterns):
         r, log_prob = responsibilities(np, filled.joint)
         weight = v[rows]
         r = r * weight[:, None]
         mean = filled.mean - shift
         second = np.einsum("nki,nkj->kij", r[:, :, None] * mean, mean, optimize=True)
-        share = np.zeros((len(observed), k))
-        np.add.at(share, local, r)
+        share = np.zeros((len(filled.observed), r.shape[1]))
+        np.add.at(share, filled.pattern, r)
         second += np.einsum("pk,pkij->kij", share, filled.covariance, optimize=True)
         counts = tuple(
             r.T @ np.eye(t.shape[1] + 2)[codes[rows, j]] for j, t in enumerate(mixture.probs)
@@ -149,15 +157,7 @@ def moments(
 
 def log_prob(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> tuple[Floats, Floats]:
     """(n, k) responsibilities and (n,) log densities of the observed entries."""
-    k, d = mixture.means.shape
-    patterns = Patterns.of(x)
-    r, log_density = np.empty((len(x), k)), np.empty(len(x))
-    for rows, local, observed in patterns.blocks(_rows_at_once(k, d)):
-        joint = fill(mixture, x[rows], codes[rows], local, observed).joint
-        r[rows], log_density[rows] = responsibilities(np, joint)
+    r, log_density = np.empty((len(x), mixture.n_components)), np.empty(len(x))
+    for rows, filled in blocks(mixture, x, codes):
+        r[rows], log_density[rows] = responsibilities(np, filled.joint)
     return r, log_density
-
-
-def _rows_at_once(k: int, d: int) -> int:
-    # In the worst case each row is its own pattern, with k matrices of d x d.
-    return max(16, _CELLS // max(1, k * d * d))

@@ -58,6 +58,11 @@ class Mixture:
     def n_components(self) -> int:
         return len(self.weights)
 
+    @property
+    def n_levels(self) -> tuple[int, ...]:
+        """Levels of each categorical column."""
+        return tuple(p.shape[1] for p in self.probs)
+
     def full_covariances(self) -> Floats:
         """(k, d, d), whatever the covariance type."""
         k, d = self.means.shape
@@ -105,7 +110,7 @@ class Mixture:
         k, d = self.means.shape
         per_type = {"full": k * d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": k * d}
         covariance = per_type.get(self.covariance_type, k if d else 0)
-        tables = sum(k * (p.shape[1] - 1) for p in self.probs)
+        tables = sum(k * (levels - 1) for levels in self.n_levels)
         return int(k - 1 + k * d + covariance + tables)
 
     def take(self, components: NDArray[np.intp]) -> Mixture:

@@ -168,7 +168,7 @@ def posterior(
     mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32], shift: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """(n, k) responsibilities and (n,) log densities of rows, gaps integrated out."""
-    columns = table_columns(codes, tuple(p.shape[1] for p in mixture.probs))
+    columns = table_columns(codes, mixture.n_levels)
     if np.isnan(x).any():
         return missing.log_prob(mixture, np.asarray(x, dtype=np.float64), columns)
     shift = mixture.weights @ mixture.means if shift is None else shift
