@@ -4,16 +4,16 @@ For a row x, f(z) = log p(x, z) and a normalised start g(z) that can be sampled,
 
     log pi_b(z) = (1 - b) g(z) + b f(z),        0 = b_0 < b_1 < ... < b_T = 1,
 
-a chain starts at z_0 ~ pi_0, and z_t comes from z_{t-1} by a transition that leaves pi_{b_t} as it
-is. Then
+a chain starts at z_0 ~ pi_0, and z_t comes from z_{t-1} by a transition that leaves pi_{b_t}
+invariant. Then
 
     log w = sum_{t=1}^T (b_t - b_{t-1}) (f(z_{t-1}) - g(z_{t-1}))    has    E[w] = p(x),
 
-so that log mean w over chains is a lower bound of log p(x) in expectation. `inference.bdmc` says
-how far off it can be.
+so that log mean w over chains is a lower bound of log p(x) in expectation. `inference.bdmc` bounds
+its error.
 
-Step sizes are found by a pilot of its own draws, whose states are thrown away, and stay fixed in
-the run: they depend on nothing that the run draws, so E[w] = p(x) holds exactly.
+Step sizes are tuned in a pilot run with draws of its own, whose states are discarded, and are fixed
+afterwards: they depend on nothing that the run itself draws, so E[w] = p(x) holds exactly.
 
 References: Neal, "Annealed importance sampling", 2001, https://arxiv.org/abs/physics/9803008; Wu,
 Burda, Salakhutdinov and Grosse, "On the quantitative analysis of decoder-based generative models",
@@ -43,11 +43,11 @@ class Settings:
 
     Attributes:
         schedule: (T + 1,) b_0 ... b_T, rising from 0 to 1, as `linear` or `sigmoidal` gives it.
-        chains: a row.
-        n_leapfrog: steps a transition; each takes one gradient of f.
+        chains: chains for each row.
+        n_leapfrog: leapfrog steps in a transition; each takes one gradient of f.
         step_size: where the pilot begins; or `AIS.step_size`, (T - 1, rows), of another run.
-        target_accept: share of proposals that the pilot aims at; None for no pilot: `step_size` is
-            used as it stands.
+        target_accept: share of proposals that the pilot aims to accept; None runs no pilot and
+            uses `step_size` as given.
     """
 
     schedule: Tensor = field(default_factory=lambda: sigmoidal(500))
@@ -75,12 +75,12 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class AIS:
-    """What a run found.
+    """The result of a run.
 
     Attributes:
         log_weights: (chains, rows) log w in nats, float64.
         acceptance: (T - 1, rows) share of proposals accepted at b_1 ... b_{T-1}.
-        z: (chains, rows, k) last states; a forward run's are draws from p(z | x) under its weights.
+        z: (chains, rows, k) last states; of a forward run, draws from p(z | x) if weighted by w.
         step_size: (T - 1, rows) at b_1 ... b_{T-1}.
     """
 
@@ -91,7 +91,7 @@ class AIS:
 
     @property
     def weights(self) -> Weights:
-        """What the weights of a forward run say: lower bound of log p(x), its standard error."""
+        """Summary of a forward run: the lower bound of log p(x) and its standard error."""
         return summarise(self.log_weights.T.cpu().numpy())
 
 
@@ -101,8 +101,8 @@ def linear(n: int) -> Tensor:
 
 
 def sigmoidal(n: int, delta: float = 4.0) -> Tensor:
-    """b_t = sigmoid(delta (2 t / n - 1)), shifted and scaled to run from 0 to 1, (n + 1,): short
-    steps at both ends."""
+    """b_t = sigmoid(delta (2 t / n - 1)), shifted and scaled to run from 0 to 1, (n + 1,): steps
+    are short at both ends."""
     if not 0 < delta < 30:
         raise InputError(f"delta is {delta}; expected a number between 0 and 30.")
     b = torch.sigmoid(delta * (2 * linear(n) - 1))
@@ -120,13 +120,13 @@ def ais(
     """Estimate log p(x) of a block of rows, all chains side by side.
 
     Args:
-        log_joint: f: z (chains, rows, k) -> (chains, rows), in nats, nothing summed over rows; its
-            gradient is taken by z alone. The pilot calls it with another number of chains. Far out
-            it may give -inf or NaN, which is no proposal to accept, but must not raise.
+        log_joint: f: z (chains, rows, k) -> (chains, rows), in nats, one value for each row; its
+            gradient is taken with respect to z only. The pilot calls it with another number of
+            chains. Where it gives -inf or NaN the proposal is rejected; it must not raise.
         start: g.
         settings: how to anneal.
-        generator: what every draw comes from; on the rows' device.
-        progress: called with (done, total) after each transition, the pilot's included.
+        generator: source of all draws; on the rows' device.
+        progress: called with (done, total) after each transition, including the pilot's.
 
     Raises:
         InputError: if f or g give another shape than (chains, rows).
@@ -134,23 +134,23 @@ def ais(
     b, walk = settings.schedule.tolist(), Walk(log_joint, start, generator, settings.n_leapfrog)
     target, inner = settings.target_accept, len(settings.schedule) - 2
     warm = min(_WARM, 5 * inner)
-    tell = counter(progress, inner if target is None else warm + 2 * inner)
+    count = counter(progress, inner if target is None else warm + 2 * inner)
     with torch.no_grad():
         step_size = settings.step_size
         if target is not None and inner:
             z = start.sample(_PILOT_CHAINS, generator)
             begin = _sizes(step_size, inner, z)[0]
-            trace = _pilot(walk, z, [b[1]] * warm + b[1:-1], begin, target, tell)
+            trace = _pilot(walk, z, [b[1]] * warm + b[1:-1], begin, target, count)
             step_size = _smooth(trace[warm:])
         z = start.sample(settings.chains, generator)
-        return run(walk, z, b, _sizes(step_size, inner, z), tell)
+        return run(walk, z, b, _sizes(step_size, inner, z), count)
 
 
 def run(
-    walk: Walk, z: Tensor, path: Sequence[float], sizes: Tensor, tell: Callable[[], None]
+    walk: Walk, z: Tensor, path: Sequence[float], sizes: Tensor, count: Callable[[], None]
 ) -> AIS:
-    """Along `path`, to either end: the weight's share of a move is taken before its transition, and
-    after the last move there is none."""
+    """Walk along `path`, in either direction: each increment of log w is added before its
+    transition, and no transition follows the last."""
     point = walk.at(z)
     log_w = torch.zeros_like(point.f, dtype=torch.float64)
     acceptance = torch.zeros_like(sizes)
@@ -159,7 +159,7 @@ def run(
         if t < len(sizes):
             point, accepted, _ = walk.step(point, b, sizes[t])
             acceptance[t] = accepted.to(sizes.dtype).mean(0)
-            tell()
+            count()
     return AIS(log_w, acceptance, point.z, sizes)
 
 
@@ -169,21 +169,22 @@ def _pilot(
     path: Sequence[float],
     begin: Tensor,
     target: float,
-    tell: Callable[[], None],
+    count: Callable[[], None],
 ) -> Tensor:
-    """Step sizes (len(path), rows) that go from `begin` (rows,) to where `target` is accepted."""
+    """Step sizes (len(path), rows), adapted from `begin` (rows,) until the share `target` of
+    proposals is accepted."""
     point, log_size, trace = walk.at(z), begin.log(), []
     least, most = log_size - 10, log_size + 10
     for b in path:
         point, _, probability = walk.step(point, b, log_size.exp())
         log_size = (log_size + _GAIN * (probability.mean(0) - target)).clamp(least, most)
         trace.append(log_size)
-        tell()
+        count()
     return torch.stack(trace).exp()
 
 
 def _smooth(sizes: Tensor) -> Tensor:
-    """Geometric means over neighbours on the path: (T - 1, rows)."""
+    """Geometric means over neighbours on the path, (T - 1, rows)."""
     half = min(_SMOOTH, len(sizes) - 1)
     padded = torch.nn.functional.pad(sizes.log().T[None], (half, half), mode="replicate")
     return torch.nn.functional.avg_pool1d(padded, 2 * half + 1, stride=1)[0].T.exp()
@@ -201,7 +202,7 @@ def _sizes(step_size: float | Tensor, inner: int, z: Tensor) -> Tensor:
 
 
 def counter(progress: Progress | None, total: int) -> Callable[[], None]:
-    """Calls `progress` with (1, total), (2, total), ..."""
+    """A function whose calls give `progress` (1, total), (2, total), ..."""
     done = iter(range(1, total + 1))
     return lambda: None if progress is None else progress(next(done), total)
 

@@ -6,9 +6,9 @@ increments summed in the order of the path give log w with E[1/w] = 1/p(x), so t
 
     log mean w  <=  log p(x)  <=  -log mean 1/w.
 
-For rows simulated from the model, z* ~ p(z) and x ~ p(x | z*), the latents each was made from are
-such a draw, and the gap between both sides bounds the error of either. How a real row fares is told
-by it as far as real rows are like simulated ones.
+For rows simulated from the model, z* ~ p(z) and x ~ p(x | z*), the latents z* of a row are such a
+draw, and the gap between both sides bounds the error of either. It says something about real rows
+as far as these are like simulated ones.
 
 Reference: Grosse, Ancha and Roy, "Measuring the reliability of MCMC inference with bidirectional
 Monte Carlo", 2016, https://arxiv.org/abs/1606.02275.
@@ -32,8 +32,8 @@ from .importance import Array
 class BDMC:
     """Both bounds of log p(x) for simulated rows, each (rows,), in nats.
 
-    Standard errors are over chains. Where the chains of a row share one z*, that of `upper` leaves
-    out how it varies with z*; the spread over rows has it.
+    Standard errors are over chains. Where the chains of a row share one z*, the standard error of
+    `upper` does not include its variation with z*; the spread over rows does.
     """
 
     forward: AIS
@@ -45,7 +45,7 @@ class BDMC:
 
     @property
     def gap(self) -> Array:
-        """upper - lower: on average over simulated rows at least the error of either."""
+        """upper - lower: averaged over simulated rows, at least the error of either bound."""
         return self.upper - self.lower
 
     @property
@@ -66,16 +66,16 @@ def bdmc(
     """Bound log p(x) from both sides, for rows simulated from the model.
 
     Args:
-        z_star: (rows, k) that the rows were made from, z* ~ p(z) and x ~ p(x | z*); or
-            (chains, rows, k), an exact draw from p(z | x) for each chain. `start` may depend on x,
-            not on z*.
+        z_star: (rows, k) latents that the rows were simulated from, z* ~ p(z) and x ~ p(x | z*);
+            or (chains, rows, k), an exact draw from p(z | x) for each chain. `start` may depend on
+            x, not on z*.
         log_joint, start, settings, generator, progress: as for `ais`. `progress` counts the forward
-            run, then the reverse one, which takes the forward run's step sizes.
+            run, then the reverse one, which uses the forward run's step sizes.
 
     Raises:
         InputError: as `ais`, or if `z_star` has another shape.
     """
-    spare = torch.Generator(generator.device)  # a look at the shape takes no draw from `generator`
+    spare = torch.Generator(generator.device)  # so that `generator` is left as it is
     shape = start.sample(1, spare).shape[1:]
     if z_star.shape not in (shape, (settings.chains, *shape)):
         raise InputError(
@@ -87,8 +87,8 @@ def bdmc(
     walk = Walk(log_joint, start, generator, settings.n_leapfrog)
     z = z_star.detach().to(forward.z).expand_as(forward.z)
     with torch.no_grad():
-        sizes, tell = forward.step_size.flip(0), counter(progress, len(path) - 2)
-        back = run(walk, z, path, sizes, tell)
+        sizes, count = forward.step_size.flip(0), counter(progress, len(path) - 2)
+        back = run(walk, z, path, sizes, count)
     # From 1 to 0 the increments have the other sign: these weights estimate 1 / p(x).
     low, high = forward.weights, back.weights
     reverse = replace(

@@ -1,8 +1,8 @@
-"""Whether Markov chains have converged, and said enough.
+"""Whether Markov chains have converged, and whether there are enough draws.
 
-Chains agree where R-hat is at most 1.01, and their quantiles can be trusted where the effective
-sample sizes of the bulk and of the tails are at least 400. A divergence means that the integrator
-lost its path: the region where it did may be missing from the draws.
+Chains agree if R-hat is at most 1.01, and their quantiles can be trusted if the effective sample
+sizes of the bulk and of the tails are at least 400. A divergence means that the integrator left its
+path: the region where it did may be missing from the draws.
 
 Reference: Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and
 localization: an improved R-hat for assessing convergence of MCMC", 2021,
@@ -23,9 +23,9 @@ Array = NDArray[Any]
 MAX_RHAT, MIN_ESS = 1.01, 400
 
 
-def summarise(posterior: Mapping[str, Array]) -> dict[str, dict[str, float]]:
-    """The worst R-hat and effective sample sizes of each site, over its elements that vary. One
-    chain has no R-hat: NaN."""
+def worst_by_site(posterior: Mapping[str, Array]) -> dict[str, dict[str, float]]:
+    """The worst R-hat and effective sample sizes of each site, over its elements that vary. R-hat
+    of a single chain is NaN."""
     from arviz_stats import base
 
     stats: Any = base.array_stats  # type: ignore[attr-defined]
@@ -45,14 +45,14 @@ def summarise(posterior: Mapping[str, Array]) -> dict[str, dict[str, float]]:
 
 
 def convergence(posterior: Mapping[str, Array], stats: Mapping[str, Array]) -> list[Reason]:
-    """What the diagnostics say against the draws, each with what to do.
+    """Warnings about the draws, each with advice.
 
     Args:
         posterior: site -> (chain, draw, ...).
-        stats: (chain, draw) arrays under ArviZ's names; diverging and reached_max_treedepth are
-            looked at.
+        stats: (chain, draw) arrays under ArviZ's names, diverging and reached_max_treedepth among
+            them.
     """
-    table, reasons = summarise(posterior), []
+    table, reasons = worst_by_site(posterior), []
     if not table:
         return [Reason("warn", "too few draws to tell whether chains agree.", "Draw more.")]
     site = max(table, key=lambda name: table[name]["rhat"])

@@ -1,6 +1,6 @@
 """Expectation maximisation: the loop.
 
-A `step` takes parameters to better ones and says the objective it found on the way,
+A `step` improves parameters and returns the objective of those it was given,
 
     theta', L(theta) = step(theta),        L(theta') >= L(theta),
 

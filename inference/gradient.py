@@ -1,7 +1,7 @@
 """The one training loop: minibatch gradient steps, for every neural family and for SVI.
 
-A `Learner` knows how to take steps and how to say its state; `train` owns everything else, as a
-generator of `Progress`:
+A `Learner` takes steps and gives its state; `train` owns everything else, as a generator of
+`Progress`:
 
 - **Batches** are a pure function of (seed, epoch, step): row `step` of `batches(seed, epoch, ...)`.
 - **Learning rate** warms up over the first steps and falls as a cosine to 0,
@@ -15,11 +15,11 @@ generator of `Progress`:
   alpha_j = alpha / (j (j + 1)). As these sum to alpha, the probability that a fit whose true
   improvement is `min_delta` or more over every window is stopped at any check is at most `alpha`
   (Student's limit, so up to how far mean(d) is from normal).
-- **Divergence**: a loss that is not finite goes back to the last good state at half the learning
-  rate, at most `max_rollbacks` times.
-- **Checkpoints** hold all of it, so a killed fit goes on bit for bit (same machine, threads and
-  versions) where no time budget is set; under a budget the learning rate follows the clock, and the
-  time used before counts.
+- **Divergence**: when a loss is not finite, training goes back to the last good state and goes on
+  at half the learning rate, at most `max_rollbacks` times.
+- **Checkpoints** hold all of this, so a fit that was killed goes on bit for bit (same machine,
+  threads and versions) if no time budget is set; under a budget the learning rate follows the
+  clock, and the time used before counts.
 
 References: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", 2017,
 https://arxiv.org/abs/1608.03983; Polyak and Juditsky, "Acceleration of stochastic approximation by
@@ -47,12 +47,12 @@ from .schedule import batches as batches
 from .schedule import ema_decay, rate, stderr, worth_going_on
 
 Array = NDArray[Any]
-_LOOK = 0.02
+_LOOK = 0.02  # of the time allowed, between two looks at the clock
 
 
 @dataclass
 class _Place:
-    """Where the loop is: all that a checkpoint holds besides arrays."""
+    """The state of the loop: all that a checkpoint holds besides arrays."""
 
     step: int = 0
     epoch: int = 0
@@ -100,8 +100,8 @@ class _Loop:
         return 1.0 - (left - self.reserve) / max(self.allowed - self.reserve, 1e-9)
 
     def chunk(self) -> int:
-        """Steps until the clock is looked at again: as many as take `_LOOK` of the time. Those that
-        are compiled as a whole stay as many."""
+        """Steps until the next look at the clock: as many as take `_LOOK` of the time; always the
+        same number where steps are compiled together."""
         if self.allowed is None or self.learner.compiled or self.pace == 0:
             return self.settings.chunk
         return int(min(max(1.0, _LOOK * self.allowed / self.pace), self.settings.chunk))
@@ -131,7 +131,8 @@ class _Loop:
         self.checkpoints.save(self.place.step, arrays, meta)
 
     def epoch(self) -> tuple[float, bool]:
-        """Steps of one epoch: mean loss (NaN: diverged), and whether the time ended."""
+        """Take the steps of one epoch: their mean loss (NaN if it diverged), and whether the time
+        ended."""
         place, settings = self.place, self.settings
         self.learner.begin_epoch(place.epoch)
         rows = batches(self.seed, place.epoch, self.n_rows, settings.batch_size)
@@ -154,7 +155,8 @@ class _Loop:
         return float(np.concatenate(losses).mean()), False
 
     def evaluate(self, loss: float) -> tuple[float | None, bool, bool]:
-        """Held-out mean (None without held-out rows), if it is the best, and if to go on."""
+        """The held-out mean (None without held-out rows), whether it is the best so far, and
+        whether to go on."""
         place, out = self.place, self.place.outcome
         if self.validation is None:
             self.good = self.best = self.learner.state()
@@ -187,7 +189,7 @@ class _Loop:
         took = time.perf_counter() - started
         # The first evaluation may compile: the least counts.
         self.reserve = took if self.reserve == 0 else min(self.reserve, took)
-        if self.pace == 0:  # forth and back take three times what forth does
+        if self.pace == 0:  # a forward and a backward pass take three times a forward pass
             size = min(self.settings.batch_size, self.n_rows)
             self.pace = 3 * took / max(len(rows), 1) * size
         return mean, better, on
@@ -204,19 +206,19 @@ def train(
     checkpoints: Checkpoints | None = None,
     deadline: Callable[[], float | None] | None = None,
 ) -> Generator[Progress, None, Outcome]:
-    """Train `learner` on rows 0 ... n_rows - 1: one record an evaluation, and how it ended as the
-    generator's value (`finish` gives it).
+    """Train `learner` on rows 0 ... n_rows - 1: yields one record for each evaluation, and returns
+    how training ended (`finish` gives it).
 
-    However it ends, closing or interrupting the generator included, the learner is left at its best
-    evaluation (at the last good state where nothing is validated).
+    However it ends, even if the generator is closed or interrupted, the learner is left at its best
+    evaluation (at the last good state if nothing is validated).
 
     Args:
         validation: gives the log density of each held-out row, (m,), under the averaged weights;
             usually `learner.evaluate`.
-        units: (m,) what each held-out row belongs to: rows of one label are one draw where it is
-            judged whether to go on. None takes each for itself.
-        checkpoints: where to keep the state; a whole one that is found there is gone on from.
-        deadline: gives the seconds left, or None. The evaluation at the end is within it.
+        units: (m,) label of the unit that each held-out row belongs to: the stopping test counts
+            each unit once. None: each row is a unit.
+        checkpoints: where to keep the state; training resumes from the latest whole one.
+        deadline: gives the seconds left, or None. They include the evaluation at the end.
     """
     loop = _Loop(learner, n_rows, settings, seed, validation, units, checkpoints, deadline)
     place, out = loop.place, loop.place.outcome

@@ -1,13 +1,13 @@
 """Hamiltonian Monte Carlo on the path between two densities, batched over chains and rows.
 
-For a start g(z) and a log joint f(z) = log p(x, z), a transition at b leaves
+For a start g(z) and a log joint f(z) = log p(x, z), a transition at b leaves pi_b invariant, with
 
-    log pi_b(z) = (1 - b) g(z) + b f(z)
+    log pi_b(z) = (1 - b) g(z) + b f(z).
 
-as it is: momentum v ~ N(0, I), L leapfrog steps of size e, z' = z + e v, v' = v + e grad log pi_b,
-and (z', v') is accepted with probability min(1, pi_b(z') N(v') / (pi_b(z) N(v))). The size of each
-transition is multiplied by a uniform draw from (0.7, 1.3), so that no orbit closes on itself. The
-transition is its own reversal.
+It draws a momentum v ~ N(0, I), takes L leapfrog steps of size e, z' = z + e v,
+v' = v + e grad log pi_b(z'), and accepts (z', v') with probability
+min(1, pi_b(z') N(v') / (pi_b(z) N(v))). The step size of each transition is multiplied by a uniform
+draw from (0.7, 1.3), so that no orbit closes on itself. The transition is reversible.
 
 Reference: Neal, "MCMC using Hamiltonian dynamics", 2011, https://arxiv.org/abs/1206.1901.
 """
@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,13 +28,13 @@ LogProb = Callable[[Tensor], Tensor]  # z (chains, rows, k) -> (chains, rows)
 
 @dataclass(frozen=True)
 class Start:
-    """g: where chains start.
+    """The density g that chains start from.
 
     Attributes:
         log_prob: g(z), normalised; z (chains, rows, k) -> (chains, rows).
         sample: (chains, generator) -> z (chains, rows, k).
-        scale: of the latents, broadcast to (rows, k): each steps in its proportion. May depend on
-            x, not on anything drawn in the run.
+        scale: typical size of each latent, broadcast to (rows, k); steps are proportional to it. It
+            may depend on x, not on anything drawn in the run.
     """
 
     log_prob: LogProb
@@ -43,24 +42,8 @@ class Start:
     scale: Tensor | float = 1.0
 
 
-def normal_start(mean: Tensor, scale: Tensor) -> Start:
-    """Independent normals with `mean` (rows, k) and `scale`, which broadcasts to it, such as an
-    encoder's; zeros and ones for a standard normal prior. Latents step in proportion to `scale`."""
-    mean, scale = mean.detach(), scale.detach().expand_as(mean)
-    constant = -scale.log().sum(-1) - 0.5 * float(np.log(2 * np.pi)) * mean.shape[-1]
-
-    def log_prob(z: Tensor) -> Tensor:
-        return constant - 0.5 * ((z - mean) / scale).square().sum(-1)
-
-    def sample(chains: int, generator: torch.Generator) -> Tensor:
-        like = mean.expand(chains, *mean.shape)
-        return mean + scale * normal(like, generator)
-
-    return Start(log_prob, sample, scale)
-
-
 class Point(NamedTuple):
-    """States with what the path needs of them: f, g (chains, rows) and their gradients by z."""
+    """States z with f(z), g(z) (chains, rows) and the gradients of both."""
 
     z: Tensor
     f: Tensor
@@ -98,10 +81,10 @@ class Walk:
         return Point(z.detach(), f.detach(), g.detach(), df, dg)
 
     def step(self, old: Point, b: float, size: Tensor) -> tuple[Point, Tensor, Tensor]:
-        """One transition that leaves pi_b as it is; `size` (rows,).
+        """One transition that leaves pi_b invariant, with step sizes `size` (rows,).
 
         Returns:
-            The new states, which (chains, rows) were accepted, and with what probability.
+            The new states, which proposals (chains, rows) were accepted, and with what probability.
         """
         uniform = torch.rand(
             (2, *old.f.shape), generator=self.generator, device=size.device, dtype=size.dtype
@@ -123,7 +106,7 @@ class Walk:
 
 
 def _accept(log_ratio: Tensor, uniform: Tensor) -> Tensor:
-    """The Metropolis step; NaN is refused."""
+    """The Metropolis step; a ratio of NaN is rejected."""
     return uniform.log() < log_ratio
 
 

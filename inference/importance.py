@@ -1,14 +1,14 @@
 """Importance weights: what they estimate, and whether the estimate can be trusted.
 
-For each row, K log weights log w_1 ... log w_K whose weights have the mean that is sought
-(w_k = p(x, z_k) / q(z_k | x) with z_k ~ q has the mean p(x)) give
+For each row there are K weights w_1 ... w_K with the expectation that is sought
+(w_k = p(x, z_k) / q(z_k | x) with z_k ~ q has expectation p(x)). Their logarithms give
 
     log mean w                              a lower bound of log E[w] in expectation,
     stderr  = sd(w) / (mean w * sqrt(K))    its standard error, by the delta method,
     ess     = (sum w)^2 / sum w^2           between 1 and K,
     khat    = shape of the generalised Pareto distribution fitted to the largest weights.
 
-Weights whose right tail has the shape k have 1 / k moments: where khat is above `good_khat(K)`, the
+Weights whose right tail has the shape k have 1 / k moments: if khat is above `good_khat(K)`, the
 standard error cannot be trusted and the mean is likely to be too low.
 
 Reference: Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto smoothed importance sampling", 2024,
@@ -37,7 +37,7 @@ _NUMBERS = 1 << 18  # held at once while a tail is fitted
 
 @dataclass(frozen=True)
 class Weights:
-    """What the weights of n rows say.
+    """Summary of the weights of n rows.
 
     Attributes:
         log_mean: (n,) log of the mean weight, in nats; -inf where all weights are zero.
@@ -67,7 +67,7 @@ def good_khat(n_samples: int) -> float:
 
 
 def summarise(log_weights: Array) -> Weights:
-    """Describe the weights of each row.
+    """Summarise the weights of each row.
 
     Args:
         log_weights: (n, K) natural logs of the weights of n rows; -inf is a weight of zero.
@@ -101,8 +101,8 @@ def summarise(log_weights: Array) -> Weights:
 
 
 def summarise_blocks(blocks: Iterable[Array]) -> Weights:
-    """As `summarise`, over blocks of rows (n_b, K) that are given one at a time; only what they
-    say is kept."""
+    """As `summarise`, for blocks of rows (n_b, K) given one at a time; only their summaries are
+    kept."""
     parts = [summarise(block) for block in blocks]
     if not parts:
         raise InputError("no block of log weights was given; expected at least one.")
@@ -111,8 +111,8 @@ def summarise_blocks(blocks: Iterable[Array]) -> Weights:
 
 
 def pareto_khat(log_weights: Array) -> Array:
-    """Pareto k-hat (n,) of the weights above zero; `log_weights` (n, K) are below +inf. See
-    `Weights.khat` for the cases without a tail."""
+    """Pareto k-hat (n,) of the weights above zero, of `log_weights` (n, K) below +inf. See
+    `Weights.khat` for weights without a tail."""
     n, k = log_weights.shape
     if k < MIN_SAMPLES:
         return np.full(n, np.nan)
@@ -133,7 +133,7 @@ def _khat(log_w: Array) -> Array:
     tail = int(k / 5 if k <= 225 else 3 * k**0.5)  # as many as arviz_stats takes
     largest = np.sort(np.partition(log_w, k - tail - 1, axis=1)[:, k - tail - 1 :], axis=1)
     below, least, quartile, most = largest[:, [0, 1, int(tail / 4 + 0.5), -1]].T
-    # The fit divides by the lower quartile of what the tail has above the weight below it.
+    # The fit divides by the lower quartile of the excess over the largest weight below the tail.
     wide = np.exp(quartile - most) - np.exp(below - most) < _SMALLEST
     flat = most - least < _FLAT
     khat = np.where(flat, -np.inf, np.inf)
@@ -153,7 +153,7 @@ def _shape(x: Array) -> Array:
     n, m = x.shape
     points = 30 + int(m**0.5)
     grid = 1 - np.sqrt(points / (np.arange(1, points + 1) - 0.5))
-    found = np.empty(n)
+    shape = np.empty(n)
     for start in range(0, n, block := max(1, _NUMBERS // (points * m))):
         rows = x[start : start + block]
         most, quartile = rows[:, -1:], rows[:, int(m / 4 + 0.5) - 1, None]
@@ -163,5 +163,5 @@ def _shape(x: Array) -> Array:
         share = np.exp(profile - profile.max(axis=1, keepdims=True))
         mean = (b * share).sum(axis=1) / share.sum(axis=1)
         k = np.log1p(-mean[:, None] * rows).mean(axis=-1)
-        found[start : start + block] = (m * k + 10 * 0.5) / (m + 10)
-    return found
+        shape[start : start + block] = (m * k + 10 * 0.5) / (m + 10)
+    return shape

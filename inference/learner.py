@@ -71,12 +71,12 @@ class Outcome:
 
     Attributes:
         why: "stopped" (early, by the test), "max_epochs", "budget" or "diverged".
-        steps, epochs: taken, whatever was kept.
+        steps, epochs: how many were taken, whichever weights were kept.
         rollbacks: how often it went back.
         best, best_step: the best held-out mean log density, and where.
         train_loss: mean loss of the epoch that the kept weights come from.
-        improvement, improvement_stderr: paired, from the evaluation kept that is nearest to three
-            quarters of the steps to the last one.
+        improvement, improvement_stderr: paired, from an evaluation at about three quarters of the
+            steps to the last one.
     """
 
     why: str = "max_epochs"

@@ -1,9 +1,9 @@
-"""The No-U-Turn sampler on a NumPyro model, in blocks, with its diagnostics.
+"""The No-U-Turn sampler for a NumPyro model, in blocks of draws, with diagnostics.
 
 With U(z) = -log p(theta(z), data) - log |d theta / d z| for parameters theta mapped to z in R^p,
-NUTS draws from exp(-U) by following Hamilton's equations until the path turns back. Step size and a
-diagonal mass matrix adapt during the warm-up. Chains run in blocks of compiled draws, so that
-between blocks a fit can report, stop at its deadline, or be interrupted.
+NUTS draws from exp(-U) by following Hamilton's equations until the path turns back. The step size
+and a diagonal mass matrix are adapted during the warm-up. Chains run in blocks of compiled draws,
+so that between blocks a fit can report, stop at its deadline, or be interrupted.
 
 Reference: Hoffman and Gelman, "The No-U-Turn sampler: adaptively setting path lengths in
 Hamiltonian Monte Carlo", 2014, https://jmlr.org/papers/v15/hoffman14a.html.
@@ -60,7 +60,7 @@ class ChainSettings:
 
 @dataclass(frozen=True)
 class Draws:
-    """What a run of NUTS gave.
+    """The result of NUTS.
 
     Attributes:
         posterior: site -> (chain, draw, ...), in the support of the site.
@@ -76,7 +76,7 @@ class Draws:
     why: Literal["done", "budget", "warm-up"] = "done"
 
     def reasons(self) -> list[Reason]:
-        """What there is to say against the draws, each with what to do."""
+        """Warnings about the draws, each with advice."""
         if self.why == "done":
             return convergence(self.posterior, self.stats)
         what = f"the budget ended after {self.stats['lp'].shape[1]} draws a chain"

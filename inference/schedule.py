@@ -1,5 +1,5 @@
-"""What `gradient.train` is made of and that can be read and tested alone: batches, rate,
-stopping."""
+"""Batches, learning rate and stopping rule of `gradient.train`: functions of their arguments
+alone."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ class Settings:
     """How to train.
 
     Attributes:
-        batch_size: rows a step; all rows where there are fewer. The rest of an epoch that fills no
-            batch waits for another.
-        learning_rate: the highest one.
-        max_epochs: passes over the rows at most; the schedule is planned to end there, or with the
-            time.
-        warm_up: share of the schedule (of the first 1000 steps at most) over which the rate rises.
+        batch_size: rows a step; all rows if there are fewer. Rows left over at the end of an epoch,
+            too few for a batch, are not used in it.
+        learning_rate: the highest rate.
+        max_epochs: passes over the rows at most; the schedule ends there, or with the time.
+        warm_up: share of the schedule (of its first 1000 steps at most) in which the rate rises.
         decay: "cosine" to 0, or "constant".
-        ema: largest decay a step of the averaged weights; 0 for no averaging.
+        ema: largest decay of the averaged weights in a step; 0 for no averaging.
         evaluate_every: epochs between evaluations.
         patience: evaluations between two checks for stopping; 0 never stops early.
-        min_delta: improvement over `patience` evaluations, in nats a row, worth going on for.
+        min_delta: improvement over `patience` evaluations, in nats a row, that is worth going on.
         alpha: largest probability of stopping a fit that improves by `min_delta` or more over each
             window.
-        max_rollbacks: how often a diverged fit goes back.
+        max_rollbacks: how often a fit that diverged goes back, at most.
         chunk: steps between looks at the clock, at most.
         checkpoint_every: least seconds between two checkpoints.
     """
@@ -65,8 +64,7 @@ def rate(settings: Settings, step: int, total: int, used: float) -> float:
 
 
 def ema_decay(settings: Settings, step: int, steps: int) -> float:
-    """Decay of the averaged weights over the `steps` up to `step`: the average of young weights
-    forgets faster."""
+    """Decay of the averaged weights over the last `steps` steps up to `step`; smaller at first."""
     once: float = min(settings.ema, (1 + step) / (10 + step))
     return once**steps
 

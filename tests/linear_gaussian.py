@@ -6,7 +6,20 @@ import math
 
 import torch
 
-from ppgen.inference.hmc import normal_start
+from ppgen.inference.hmc import Start, normal
+
+
+def normal_start(mean, scale):
+    """Independent normals with `mean` (rows, k) and `scale`; steps are in proportion to `scale`."""
+    constant = -scale.log().sum(-1) - 0.5 * math.log(2 * math.pi) * mean.shape[-1]
+
+    def log_prob(z):
+        return constant - 0.5 * ((z - mean) / scale).square().sum(-1)
+
+    def sample(chains, generator):
+        return mean + scale * normal(mean.expand(chains, *mean.shape), generator)
+
+    return Start(log_prob, sample, scale)
 
 
 class Linear:

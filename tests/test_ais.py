@@ -10,9 +10,9 @@ import torch
 
 from ppgen.errors import InputError
 from ppgen.inference.ais import Settings, ais, linear, sigmoidal
-from ppgen.inference.hmc import Start, normal_start
+from ppgen.inference.hmc import Start
 
-from .linear_gaussian import Linear, seeded
+from .linear_gaussian import Linear, normal_start, seeded
 
 
 @pytest.mark.parametrize("start", ["prior", "poor"])

@@ -13,9 +13,8 @@ from ppgen.errors import InputError
 from ppgen.inference import hmc
 from ppgen.inference.ais import Settings, linear, sigmoidal
 from ppgen.inference.bdmc import bdmc
-from ppgen.inference.hmc import normal_start
 
-from .linear_gaussian import Linear, seeded
+from .linear_gaussian import Linear, normal_start, seeded
 
 
 def off(log_ratio):

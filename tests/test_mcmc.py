@@ -12,7 +12,7 @@ import pytest
 from scipy.special import softmax
 
 from ppgen.errors import InputError
-from ppgen.inference.diagnostics import convergence, summarise
+from ppgen.inference.diagnostics import convergence, worst_by_site
 from ppgen.inference.mcmc import ChainSettings, Draws, nuts
 from ppgen.models.gmm import numpyro as pair
 from ppgen.models.gmm.bayes import _same_labels
@@ -40,7 +40,7 @@ def draw(**settings: Any) -> Draws:
 
 def test_draws_follow_the_posterior() -> None:
     found = draw()
-    posterior, table = found.posterior, summarise(found.posterior)
+    posterior, table = found.posterior, worst_by_site(found.posterior)
     assert posterior["mu"].shape == (4, 500)
     assert posterior["p"].shape == (4, 500, 3)
     assert posterior["mu"].dtype == np.float64
@@ -155,11 +155,11 @@ def test_labels_that_switch_are_put_in_order() -> None:
         model, _ = problem.pair(pair)
         runs.append(nuts(model, rows, chains, seed=0, init=start).posterior)
     raw = {name: np.concatenate([run[name] for run in runs]) for name in start}
-    assert summarise(raw)["mu"]["rhat"] > 1.5
+    assert worst_by_site(raw)["mu"]["rhat"] > 1.5
     p = softmax(log_prob_draws(raw, "diag", x, codes, components=True), axis=-1)
-    table = summarise(reorder(raw, orders(p, p[0])))
+    table = worst_by_site(reorder(raw, orders(p, p[0])))
     assert max(row["rhat"] for row in table.values()) < 1.03
     # `fit_bayes` does the same, to the numbering that it starts from.
     apart = _same_labels(raw, problem)
-    assert max(row["rhat"] for row in summarise(apart).values()) < 1.03
+    assert max(row["rhat"] for row in worst_by_site(apart).values()) < 1.03
     np.testing.assert_allclose(apart["mu"].mean(axis=(0, 1))[:, 0], [2, -2], atol=0.6)
