@@ -1,4 +1,4 @@
-"""What every model with a code for each row answers: encode, decode, reconstruct, embed.
+"""What models with codes answer: decode, and with a code for each row encode, reconstruct, embed.
 
 With f the encoder and g the decoder, z = f(x) is a row's code and g(z) the row expected of it. As a
 scikit-learn transformer, `transform` gives the codes and `inverse_transform` decodes them.
@@ -22,12 +22,13 @@ from ..data.rebuild import row_labels
 from ..data.stacking import Layout, in_layout
 from ..errors import InputError
 from ..estimator import Estimator
+from ..rows import Rows
 
 Floats = NDArray[np.float64]
 
 
-class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type: ignore[misc]
-    """A model whose rows have codes (n, k).
+class Decoder(Estimator):
+    """A model that makes rows of codes (n, k).
 
     Attributes:
         latent_dim_: k.
@@ -38,25 +39,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
     # What a family writes
 
     @abstractmethod
-    def _codes(self, data: Encoded, context: Floats | None) -> Floats:
-        """(n, k) codes of encoded rows."""
-
-    @abstractmethod
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         """The encoded rows expected of codes (n, k); of images, in the units of the data."""
 
     # What users call
-
-    def encode(self, X: Any, y: Any = None) -> Floats:
-        """(n, k) codes of rows: the mean of q(z | x), or an autoencoder's bottleneck.
-
-        Args:
-            X: rows as in `fit`.
-            y: for a conditional fit, what to condition on, one a row.
-        """
-        check_is_fitted(self)
-        data = self._dataset(X, reset=False)
-        return self._codes(self._middle(data), self._context(y, len(data)))
 
     def decode(self, Z: Any, y: Any = None) -> Any:
         """The rows expected of codes.
@@ -78,51 +64,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
             return self._pictures(rows, self.schema_.layout)
         return self._decoded(rows, index=row_labels(Z, len(z)))
 
-    def reconstruct(self, X: Any, y: Any = None) -> Any:
-        """Rows encoded and decoded again, as `decode` gives them: in the container and layout, and
-        under the labels, of the rows given."""
-        check_is_fitted(self)
-        data = self._dataset(X, reset=False)
-        context = self._context(y, len(data))
-        rows = self._rows(self._codes(self._middle(data), context), context)
-        if isinstance(self.codec_, ImageCodec):
-            return self._pictures(rows, data.layout)
-        return self._returned(data, rows)
-
-    def transform(self, X: Any) -> Floats:
-        """(n, k) codes, as scikit-learn's transformers give them: with `set_output`, a frame under
-        the labels of the rows."""
-        codes, asked = self.encode(X), _get_output_config("transform", self)["dense"]
-        if asked != "pandas" or not isinstance(X, Dataset) or X.index is None:
-            return codes
-        # scikit-learn finds the labels of frames only, and adds the names of the codes.
-        import pandas as pd
-
-        return cast(Floats, pd.DataFrame(codes, X.index))
-
-    def inverse_transform(self, Z: Any) -> Any:
-        """`decode`, under scikit-learn's name."""
-        return self.decode(Z)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []  # codes are always float64
-        return cast(Tags, tags)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.latent_dim_
-
     # Shared plumbing
 
     def _pictures(self, rows: Encoded, layout: Layout) -> Floats:
         assert isinstance(self.codec_, ImageCodec)
         images = np.asarray(rows.x, dtype=np.float64).reshape(-1, *self.codec_.shape)
         return in_layout(images, layout)
-
-    def _middle(self, data: Dataset) -> Encoded:
-        """Rows encoded, those that are rounded at the middle of their cells."""
-        return self._encode(data, draw=None)
 
     def _context(self, y: Any, n: int, *, one_for_all: bool = False) -> Floats | None:
         refuse_unused(self, y)
@@ -158,3 +105,67 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimat
         if not np.isfinite(z).all():
             raise InputError("the codes hold NaN or infinite values; give finite ones.")
         return z
+
+
+class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Decoder):  # type: ignore[misc]
+    """A model that gives rows codes, and codes rows."""
+
+    # What a family writes
+
+    @abstractmethod
+    def _codes(self, rows: Rows) -> Floats:
+        """(n, k) codes of encoded rows."""
+
+    # What users call
+
+    def encode(self, X: Any, y: Any = None) -> Floats:
+        """(n, k) codes of rows: the mean of q(z | x), or an autoencoder's bottleneck.
+
+        Args:
+            X: rows as in `fit`.
+            y: for a conditional fit, what to condition on, one a row.
+        """
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        return self._codes(Rows(self._middle(data), context=self._context(y, len(data))))
+
+    def reconstruct(self, X: Any, y: Any = None) -> Any:
+        """Rows encoded and decoded again, as `decode` gives them: in the container and layout, and
+        under the labels, of the rows given."""
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        seen = Rows(self._middle(data), context=self._context(y, len(data)))
+        rows = self._rows(self._codes(seen), seen.context)
+        if isinstance(self.codec_, ImageCodec):
+            return self._pictures(rows, data.layout)
+        return self._returned(data, rows)
+
+    def transform(self, X: Any) -> Floats:
+        """(n, k) codes, as scikit-learn's transformers give them: with `set_output`, a frame under
+        the labels of the rows."""
+        codes, asked = self.encode(X), _get_output_config("transform", self)["dense"]
+        if asked != "pandas" or not isinstance(X, Dataset) or X.index is None:
+            return codes
+        # scikit-learn finds the labels of frames only, and adds the names of the codes.
+        import pandas as pd
+
+        return cast(Floats, pd.DataFrame(codes, X.index))
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """`decode`, under scikit-learn's name."""
+        return self.decode(Z)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # codes are always float64
+        return cast(Tags, tags)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.latent_dim_
+
+    # Shared plumbing
+
+    def _middle(self, data: Dataset) -> Encoded:
+        """Rows encoded, those that are rounded at the middle of their cells."""
+        return self._encode(data, draw=None)

@@ -6,10 +6,11 @@ nothing finds out by trying.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .density import Kind
+from .settings import Settings
 
 REACH = 1e10  # deviations that nets in single precision bear
 TRAINED = ("validation", "budget", "checkpoint_dir")  # what nets use of what `fit` takes
@@ -21,6 +22,8 @@ class Capabilities:
 
     Attributes:
         density: how its log density is known, or None where it has none.
+        method: how it is computed, in words.
+        scoring: the options of `log_density`.
         discrete: "native" where discrete columns are modelled as such, "dequantised" where they are
             filled with noise.
         scaling: "standard" where columns are standardised before the model sees them, "none" where
@@ -49,6 +52,8 @@ class Capabilities:
     """
 
     density: Kind | None
+    method: str = "closed form"
+    scoring: Settings = field(default_factory=Settings)
     discrete: Literal["native", "dequantised"] = "dequantised"
     scaling: Literal["standard", "none"] = "standard"
     missing: bool = False

@@ -185,14 +185,14 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
     context = held.rows.context
     m = int(min(max(2 * n, 500), 2 * MOST))
     y = None if context is None else np.resize(context, (m, context.shape[1]))
-    drawn = model._sample(m, rng, None, y)
-    real, made = _matrix(rows), _matrix(drawn)
+    drawn = Rows(model._sample(m, rng, None, y), context=y)
+    real, made = _matrix(rows), _matrix(drawn.data)
     discrete = [False] * rows.x.shape[1] + [True] * rows.codes.shape[1]
     assert not isinstance(model.codec_, ImageCodec)
     names = [*model.codec_.continuous_names, *model.codec_.discrete_names]
     columns = pit_by_column(real, made, seed, levels=discrete, fitted=held.fitted)
     worst = int(np.argmin([c.p_value for c in columns]))
-    log_probs = model._quick_log_prob(rows, context), model._quick_log_prob(drawn, y)
+    log_probs = model._log_prob(held.rows).values, model._log_prob(drawn).values
     joint = pit_joint(*log_probs, seed, fitted=held.fitted)
     if context is not None and y is not None:
         real, made = np.c_[real, context], np.c_[made, y]

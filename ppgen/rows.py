@@ -20,12 +20,15 @@ class Rows:
         weights: (n,) weights, or None where all count alike.
         context: (n, k) the encoded `y` of a conditional fit, or None.
         labels: (n,) the class of each row, for a fit that is supervised, or None.
+        seeds: (n,) of what is drawn for each row where scores are estimates, which depend on the
+            row alone; else None.
     """
 
     data: Encoded
     weights: NDArray[np.float64] | None = None
     context: NDArray[np.float64] | None = None
     labels: NDArray[Any] | None = None
+    seeds: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.data)

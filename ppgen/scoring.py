@@ -1,121 +1,161 @@
-"""How a fit scores rows: block by block, averaged over cells, in the units of the data."""
+"""How a fit scores rows: block by block, averaged over cells, in the units of the data.
+
+What belongs to a row that is scored, the place in its cell and the seed of what is drawn for it,
+is a pure function of the row.
+"""
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
-from .cell_average import cell_average
-from .conditioning import given
-from .data import Dataset, Encoded
+from .capabilities import Capabilities
+from .conditioning import Context
+from .data import Codec, Dataset, Encoded, ImageCodec
+from .data.hashing import mix, row_hashes
 from .density import LogDensity
-
-if TYPE_CHECKING:
-    from .density_estimator import DensityEstimator
+from .family_density import Density, joined, mixed
+from .rows import Rows
 
 Floats = NDArray[np.float64]
 
 CELL_DRAWS = 8  # a power of two, see `data.dequantise`
 _BLOCK = 1 << 18  # rows encoded at a time
-_LEAST = -1e37  # of a log density
+_LEAST = -1e37  # of a log density: less is not held in single precision
 
 
-def score_rows(estimator: DensityEstimator, data: Dataset, y: Any) -> LogDensity:
-    """The log density of rows, with what it claims."""
-    values, stderr = map(np.concatenate, zip(*_blocks(estimator, data, y), strict=True))
-    warn_unseen(estimator, data, values)
-    noisy = estimator.codec_.dequantised
-    summed = estimator.context_ if y is None else None
-    estimated = summed is not None and not summed.exact
-    method = estimator._method() + (f", {CELL_DRAWS} draws a cell" if noisy else "")
-    return LogDensity(
-        values=values,
-        kind="lower_bound" if noisy else "estimate" if estimated else "exact",
-        method=method + (f", {summed.words}" if summed is not None else ""),
-        measure=estimator.codec_.measure,
-        dequantised=noisy,
-        gap=("dequantisation",) if noisy else (),
-        stderr=stderr if noisy or estimated else None,
-    )
+class Scored(Protocol):
+    """What scoring asks of a fit."""
+
+    capabilities: Any
+    codec_: Codec | ImageCodec
+    context_: Context | None
+
+    def _encode(self, data: Dataset, **noise: Any) -> Encoded: ...
+
+    def _averaged(self, rows: Rows, places: Sequence[Encoded], **how: Any) -> Density: ...
+
+    def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]: ...
+
+    def _draw_seed(self) -> int | None: ...
 
 
-def _blocks(estimator: DensityEstimator, data: Dataset, y: Any) -> Iterator[tuple[Floats, Floats]]:
-    context = given(estimator, y, len(data))
-    fitted, step = estimator.context_, _BLOCK
-    if fitted is not None and context is None:  # a number for each row and value of y
-        step = max(1, _BLOCK // len(fitted.table()[0]))
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Rows at places of their cells.
+
+    Attributes:
+        rows: in the middle of their cells.
+        places: the same rows at each of the places that densities are averaged over; where no
+            column has cells, the rows alone.
+        impossible: (n,) which rows have probability 0. In `rows` and `places` others stand in for
+            them, lest they upset those beside them.
+    """
+
+    rows: Rows
+    places: list[Encoded]
+    impossible: NDArray[np.bool_]
+
+
+def placed(model: Scored, data: Dataset, context: Floats | None = None) -> Placed:
+    """Rows, with their encoded `y`, at places of their cells."""
+    middle = model._encode(data, draw=None)
+    places = [middle]
+    if model.codec_.dequantised:
+        places = [model._encode(data, draw=k, draws=CELL_DRAWS) for k in range(CELL_DRAWS)]
+    never = _impossible(middle, model.capabilities, isinstance(model.codec_, ImageCodec))
+    if never.any():
+        middle, *places = (_stand_in(part, never) for part in (middle, *places))
+    seed = model._draw_seed()
+    seeds = None if seed is None else mix(row_hashes(data, seed))
+    return Placed(Rows(middle, context=context, seeds=seeds), places, never)
+
+
+def log_density(model: Scored, data: Dataset, context: Floats | None, **how: Any) -> LogDensity:
+    """The log density of rows, with what it claims.
+
+    Args:
+        model: the fit.
+        data: n rows.
+        context: (n, k) the encoded `y` that each is given; None for a conditional fit sums over
+            the `y` that were fitted.
+        how: options of the family's scoring.
+    """
+    summed = model.context_ if context is None else None
+    step = _BLOCK if summed is None else max(1, _BLOCK // len(summed.table()[0]))
+    blocks = []
     for start in range(0, len(data), step):
         rows = slice(start, start + step)
         block = data if len(data) <= step else data.take(rows)
-        yield _block(estimator, block, None if context is None else context[rows])
+        at = placed(model, block, None if context is None else context[rows])
+        density = (
+            model._averaged(at.rows, at.places, **how)
+            if summed is None
+            else _summed(model, at, summed, how)
+        )
+        blocks.append(density.without(at.impossible | (density.values < _LEAST)))
+    density = joined(blocks)
+    _warn_unseen(model.codec_, data, density.values)
+    noisy = model.codec_.dequantised
+    filled = (*density.filled, *noisy)
+    kind = density.kind or model.capabilities.density
+    if kind == "exact" and summed is not None and not summed.exact:
+        kind = "estimate"
+    words = [density.method or model.capabilities.method]
+    words += [f"{CELL_DRAWS} draws a cell"] * bool(noisy)
+    words += [] if summed is None else [summed.words]
+    return LogDensity(
+        values=density.values,
+        kind="lower_bound" if noisy else kind,
+        method=", ".join(words),
+        measure=model.codec_.measure,
+        dequantised=filled,
+        gap=density.gap + ("dequantisation",) * bool(filled),
+        stderr=density.stderr,
+        diagnostics=model._diagnosed(density, **how),
+    )
 
 
-def _block(
-    estimator: DensityEstimator, data: Dataset, context: Floats | None
-) -> tuple[Floats, Floats]:
-    draws = CELL_DRAWS if estimator.codec_.dequantised else 1
-    if estimator.context_ is not None and context is None:
-        return _summed(estimator, data, draws)
-
-    def log_prob(draw: int) -> Floats:
-        encoded = estimator._encode(data, draw=draw, draws=draws)
-        return _log_prob(estimator, encoded, context) + encoded.log_det
-
-    return cell_average(log_prob, draws)
-
-
-def beyond(estimator: DensityEstimator, data: Encoded) -> NDArray[np.bool_]:
-    """(n,) which encoded rows are further out than the arithmetic of the family reaches."""
-    far = np.abs(np.asarray(data.x, dtype=np.float64)) > estimator.capabilities.reach
-    return np.asarray(far.any(axis=1))
-
-
-def _log_prob(estimator: DensityEstimator, data: Encoded, context: Floats | None) -> Floats:
-    """(n,) log densities of encoded rows. Rows so far out that the arithmetic of the family ends
-    stand aside, lest they upset the others: theirs is -inf, as is any that single precision does
-    not hold, whatever the precision that a family computes in."""
-    far = beyond(estimator, data)
-    if not far.any():
-        values = estimator._log_prob(data, context)
-    else:
-        near = np.flatnonzero(~far)
-        values = np.full(len(data), -np.inf)
-        if len(near):
-            some = None if context is None else context[near]
-            values[near] = estimator._log_prob(data.take(near), some)
-    return np.where(values < _LEAST, -np.inf, values)
-
-
-def _summed(estimator: DensityEstimator, data: Dataset, draws: int) -> tuple[Floats, Floats]:
+def _summed(model: Scored, at: Placed, fitted: Context, how: Mapping[str, Any]) -> Density:
     """A conditional fit asked without y is the mixture over it: p(x) = sum_y p(y) p(x | y)."""
-    fitted = estimator.context_
-    assert fitted is not None
-    rows, log_shares = fitted.table()
-    sums = np.full((len(rows), len(data)), -np.inf)  # over the draws, of p(x | y)
-
-    def log_prob(draw: int) -> Floats:
-        encoded = estimator._encode(data, draw=draw, draws=draws)
-        given_each = (np.tile(row, (len(data), 1)) for row in rows)
-        logs = np.stack([_log_prob(estimator, encoded, each) for each in given_each])
-        logs += encoded.log_det
-        np.logaddexp(sums, logs, out=sums)
-        return np.asarray(logsumexp(logs + log_shares[:, None], axis=0))
-
-    values, stderr = cell_average(log_prob, draws)
-    return values, np.hypot(stderr, fitted.stderr(sums - math.log(draws), values))
+    values, log_shares = fitted.table()
+    parts = []
+    for y in values:
+        rows = replace(at.rows, context=np.tile(y, (len(at.rows), 1)))
+        parts.append(model._averaged(rows, at.places, **how))
+    density = mixed(parts, log_shares)
+    if fitted.exact:
+        return density
+    over_y = fitted.stderr(np.stack([part.values for part in parts]), density.values)
+    within = 0.0 if density.stderr is None else density.stderr
+    return replace(density, stderr=np.hypot(within, over_y))
 
 
-def warn_unseen(estimator: DensityEstimator, data: Dataset, values: Floats) -> None:
+def _impossible(data: Encoded, can: Capabilities, images: bool) -> NDArray[np.bool_]:
+    """(n,) which rows hold a level that was never seen, are outside the support of a column, or
+    further out than the arithmetic of the family reaches."""
+    never = np.isneginf(data.log_det) | (data.codes == -2).any(axis=1)
+    if not images:
+        never |= (np.abs(np.asarray(data.x, dtype=np.float64)) > can.reach).any(axis=1)
+    return np.asarray(never)
+
+
+def _stand_in(data: Encoded, never: NDArray[np.bool_]) -> Encoded:
+    n = int(never.sum())
+    zeros = np.zeros((n, data.x.shape[1])), np.zeros((n, data.codes.shape[1]), dtype=np.int32)
+    return data.put(np.flatnonzero(never), Encoded(*zeros, np.zeros(n)))
+
+
+def _warn_unseen(codec: Codec | ImageCodec, data: Dataset, values: Floats) -> None:
     """Name the levels that the fit never saw, where rows have probability zero."""
     if not np.isneginf(values).any():
         return
-    for column, seen in estimator.codec_.unseen(data).items():
+    for column, seen in codec.unseen(data).items():
         warnings.warn(
             f"column {column!r} holds {', '.join(map(repr, seen[:3]))}, which the fit never saw: "
             "such rows have probability 0, a log density of -inf.",

@@ -17,6 +17,7 @@ from ppgen.analysis.quality import Score
 from ppgen.capabilities import Capabilities
 from ppgen.data import Encoded
 from ppgen.density_estimator import DensityEstimator
+from ppgen.family_density import Density
 from ppgen.models import registry
 from ppgen.progress import Progress
 from ppgen.settings import Setting, Settings, number, seed
@@ -51,8 +52,8 @@ class Toy(DensityEstimator):
             fit.report(Progress(step, -float(step), seconds=0.1 * step, validation=float(step)))
         return [Reason("warn", "the width is wrong.", "Set width=1.")] if self.width != 1 else []
 
-    def _log_prob(self, data, context):
-        return norm.logpdf(data.x, self.mean_, self.std_).sum(axis=1)
+    def _log_prob(self, rows):
+        return Density(norm.logpdf(rows.data.x, self.mean_, self.std_).sum(axis=1))
 
     def _sample(self, n, rng, given, context):
         x = rng.normal(self.mean_, self.std_, (n, len(self.mean_)))

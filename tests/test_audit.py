@@ -27,7 +27,9 @@ from ppgen.analysis.audit.findings import (
     two_sided,
 )
 from ppgen.density import LogDensity
+from ppgen.family_density import Density
 from ppgen.plotting import plot_audit
+from ppgen.rows import Rows
 from ppgen.uniformity import pit_by_column
 
 from .zoo import SLOW, ZOO, fitted, mixed, numbers
@@ -98,13 +100,13 @@ class Shifted(ppgen.Gaussian):
 
     fault = ""
 
-    def _log_prob(self, data: Any, context: Any) -> Floats:
-        found = super()._log_prob(data, context)
+    def _log_prob(self, rows: Rows, **how: Any) -> Density:
+        found = super()._log_prob(rows).values
         if self.fault == "mass":
             found = found + 0.01
         if self.fault == "neighbours":
             found = found - found.mean() + np.float64(-3.0)
-        return found
+        return Density(found)
 
     def _sample(self, n: int, rng: Any, given: Any, context: Any) -> Any:
         if self.fault == "seed":
@@ -342,8 +344,8 @@ def test_a_misfit_is_an_exit_status_only_where_asked(saved: Path) -> None:
 def test_a_claim_refuted_is_an_exit_status(saved: Path, monkeypatch: Any) -> None:
     plain = ppgen.GaussianMixture._log_prob
 
-    def louder(self: Any, data: Any, context: Any) -> Any:
-        return plain(self, data, context) + 0.05
+    def louder(self: Any, rows: Rows) -> Density:
+        return Density(plain(self, rows).values + 0.05)
 
     monkeypatch.setattr(ppgen.GaussianMixture, "_log_prob", louder)
     assert main(["audit", str(saved / "run"), "--budget", "10s"]) == 1

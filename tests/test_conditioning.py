@@ -79,6 +79,6 @@ def test_rows_are_summed_over_y_in_blocks(monkeypatch):
     whole, sizes = fit.score_samples(X[:9]), []
     log_prob = fit._log_prob
     monkeypatch.setattr(scoring, "_BLOCK", 8)
-    monkeypatch.setattr(fit, "_log_prob", lambda data, y: sizes.append(len(y)) or log_prob(data, y))
+    monkeypatch.setattr(fit, "_log_prob", lambda rows: sizes.append(len(rows)) or log_prob(rows))
     np.testing.assert_allclose(fit.score_samples(X[:9]), whole, rtol=1e-6)
     assert max(sizes) == 4  # of 8, for two values of y

@@ -16,6 +16,7 @@ from ppgen.errors import InputError
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
 from ppgen.models.gmm import GaussianMixture
 from ppgen.models.registry import expand, get, load, names
+from ppgen.rows import Rows
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_rounded_columns_are_bounded_from_below() -> None:
 
 def _one_draw(model: Gaussian, rounded: np.ndarray) -> np.ndarray:
     encoded = model._encode(as_dataset(rounded, model.schema_), draw=0)
-    return model._log_prob(encoded, None) + encoded.log_det
+    return model._log_prob(Rows(encoded)).values + encoded.log_det
 
 
 def test_a_score_does_not_depend_on_the_neighbours() -> None:

@@ -178,8 +178,8 @@ class Autoencoder(Trained, OutlierMixin, LatentEstimator):  # type: ignore[misc]
         # Cells are not filled in: there is no density that could rise without end.
         return super()._encode(data, **noise | {"draw": None})
 
-    def _codes(self, data: Encoded, context: Floats | None) -> Floats:
-        return self.nets_.encode(self._values.stored(data))
+    def _codes(self, rows: Rows) -> Floats:
+        return self.nets_.encode(self._values.stored(rows.data))
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         rows = self._values.encoded(self.nets_.decode(z))

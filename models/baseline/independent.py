@@ -22,6 +22,7 @@ from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
+from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
@@ -95,8 +96,8 @@ class IndependentColumns(DensityEstimator):
         x = np.where(np.isnan(data.x), drawn.x, data.x)
         return Encoded(x, np.where(data.codes == -1, drawn.codes, data.codes), data.log_det)
 
-    def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        total = np.zeros(len(data.log_det))
+    def _log_prob(self, rows: Rows, **how: Any) -> Density:
+        data, total = rows.data, np.zeros(len(rows))
         for j, column in enumerate(self.columns_):
             seen = ~np.isnan(data.x[:, j])
             total[seen] += column.log_prob(data.x[seen, j : j + 1])
@@ -104,7 +105,7 @@ class IndependentColumns(DensityEstimator):
             seen = codes >= 0
             total[seen] += np.log(table[codes[seen]])
             total[codes == -2] = -np.inf
-        return total
+        return Density(total)
 
     def _sample(
         self,

@@ -15,6 +15,7 @@ from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Encoded
 from ...density_estimator import DensityEstimator
+from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
@@ -61,8 +62,8 @@ class KernelDensity(DensityEstimator):
         other._set(self.kernels_.on(rows.data.x, rows.weights, fit.rng(), self.max_rows))
         return other
 
-    def _log_prob(self, data: Encoded, context: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        return self.kernels_.log_prob(data.x)
+    def _log_prob(self, rows: Rows, **how: Any) -> Density:
+        return Density(self.kernels_.log_prob(rows.data.x))
 
     def _sample(
         self,

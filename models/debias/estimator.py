@@ -238,8 +238,8 @@ class DebiasingVAE(Trained, ClassifierMixin, LatentEstimator):  # type: ignore[m
         # Cells are not filled in: there is no density that could rise without end.
         return super()._encode(data, **noise | {"draw": None})
 
-    def _codes(self, data: Encoded, context: Floats | None) -> Floats:
-        return self.nets_.latents(self._values.stored(data))[0]
+    def _codes(self, rows: Rows) -> Floats:
+        return self.nets_.latents(self._values.stored(rows.data))[0]
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         rows = self._values.encoded(self.nets_.decode(z))

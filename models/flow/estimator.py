@@ -12,6 +12,7 @@ from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
+from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
@@ -37,6 +38,7 @@ class NormalizingFlow(Trained, DensityEstimator):
     codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
+        method="change of variables",
         discrete="dequantised",
         scaling="standard",
         weights=True,
@@ -121,11 +123,9 @@ class NormalizingFlow(Trained, DensityEstimator):
 
         return JaxFlow(self.architecture_, self.flow_seed_)
 
-    def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
-        if data.x.shape[1] == 0:
-            return np.zeros(len(data.x))
-        values: Floats = self.flow_.log_prob(data.x, context)
-        return values
+    def _log_prob(self, rows: Rows, **how: Any) -> Density:
+        x = rows.data.x
+        return Density(self.flow_.log_prob(x, rows.context) if x.shape[1] else np.zeros(len(x)))
 
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
@@ -145,9 +145,6 @@ class NormalizingFlow(Trained, DensityEstimator):
         self._restore_training(state)
         self.flow_ = self._flow()
         self.flow_.load(arrays)
-
-    def _method(self) -> str:
-        return "change of variables"
 
 
 def _columns(data: Encoded) -> Floats:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
-from ...data import Codec, Dataset, Encoded
-from ...density import LogDensity
+from ...data import Codec, Encoded
 from ...errors import FitError
+from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
@@ -181,25 +180,25 @@ class GaussianMixture(MixtureQueries):
         x = np.asarray(data.x, dtype=np.float64)
         return Encoded(*conditional.impute(self._predictive(), x, data.codes, rng), data.log_det)
 
-    def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
-        return posterior(self._predictive(), data.x, data.codes)[1]
+    def _log_prob(self, rows: Rows, **how: Any) -> Density:
+        x, codes = rows.data.x, rows.data.codes
+        if not (draws := self._n_draws()):
+            return Density(posterior(self._predictive(), x, codes)[1])
+        from .uncertainty import reliance
 
-    def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
-        found, draws = super()._score_rows(data, y), self._n_draws()
-        if not draws:
-            return found
-        from .uncertainty import diagnostics, reliance
+        rests = reliance(self._predictive(), draws, x, codes)
+        return Density(
+            rests.values,
+            rests.stderr,
+            {"khat": rests.khat, "ess": rests.ess},
+            kind="estimate",
+            method=f"mean over {draws} posterior draws",
+        )
 
-        middle = self._encode(data, draw=None)
-        reach = self.capabilities.reach  # rows further out are impossible
-        x = np.clip(middle.x, -reach, reach)
-        rests = reliance(self._predictive(), draws, x, middle.codes)
-        stderr = rests.stderr
-        if found.stderr is not None:
-            stderr = np.hypot(stderr, found.stderr)
-        kind = "estimate" if found.kind == "exact" else found.kind
-        told = diagnostics(rests, draws)
-        return replace(found, kind=kind, stderr=stderr, diagnostics=told)
+    def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
+        from .uncertainty import diagnostics
+
+        return diagnostics(density, draws) if (draws := self._n_draws()) else {}
 
     def _n_draws(self) -> int:
         """How many draws' components the predictive mixture has, 0 for a fit by EM."""
@@ -264,10 +263,6 @@ class GaussianMixture(MixtureQueries):
         self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
         self.lower_bound_, self.selection_ = state["lower_bound"], state["selection"]
         self._draws = int(state.get("draws", 0))
-
-    def _method(self) -> str:
-        draws = self._n_draws()
-        return f"mean over {draws} posterior draws" if draws else "closed form"
 
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
         from .posterior import dims

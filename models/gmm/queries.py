@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ...cell_average import cell_average
 from ...data import Codec, Encoded
 from ...density_estimator import DensityEstimator
 from ...errors import InputError
-from ...scoring import CELL_DRAWS
+from ...family_density import Density, cell_average
+from ...scoring import placed
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
 from .selection import Criteria, criteria
@@ -178,13 +178,12 @@ class MixtureQueries(DensityEstimator):
         found = criteria(
             WeightedRows(middle.x, middle.codes, self.codec_.n_levels, None), self.mixture_
         )
-        draws = CELL_DRAWS if self.codec_.dequantised else 1
-
-        def log_prob(draw: int) -> Floats:
-            rows = self._encode(data, draw=draw, draws=draws)
-            return posterior(self.mixture_, rows.x, rows.codes)[1] + rows.log_det
-
-        return found.at(float(cell_average(log_prob, draws)[0].sum()))
+        at = placed(self, data)
+        parts = [
+            Density(posterior(self.mixture_, place.x, place.codes)[1] + place.log_det)
+            for place in at.places
+        ]
+        return found.at(float(cell_average(parts).without(at.impossible).values.sum()))
 
     def _posterior(self, X: Any) -> tuple[Floats, Floats]:
         check_is_fitted(self)

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...family_density import Density
 from ...inference.importance import MIN_SAMPLES, good_khat, pareto_khat
 from ...verdict import Reason
 from .parameters import Floats, Mixture
@@ -42,44 +43,46 @@ _FEW = 0.02  # of them
 
 
 class Reliance(NamedTuple):
-    """What the log densities of n rows rest on.
+    """The log densities of n rows, and what they rest on.
 
     Attributes:
+        values: (n,) log densities under the mean of the draws.
         stderr: (n,) standard errors, in nats; 0 where the density is 0, and NaN where the draws
             cannot tell.
         ess: (n,) effective draws.
         khat: (n,) Pareto k-hat of the draws' shares; NaN for fewer than 25 draws.
     """
 
+    values: Floats
     stderr: Floats
     ess: Floats
     khat: Floats
 
 
 def reliance(mixture: Mixture, draws: int, x: NDArray[Any], codes: NDArray[np.int32]) -> Reliance:
-    """What log densities under the mean of a posterior's draws rest on.
+    """Log densities under the mean of a posterior's draws, and what they rest on.
 
     Args:
         mixture: of the components of all draws, those of a draw side by side.
-        draws: how many draws it is of; for fewer than 2 nothing is known, and all is NaN.
+        draws: how many draws it is of; for fewer than 2 nothing is known, and all else is NaN.
         x: (n, d) encoded rows.
         codes: (n, c) levels.
     """
     if draws < 2 or not len(x):
-        return Reliance(*np.full((3, len(x)), np.nan))
+        return Reliance(posterior(mixture, x, codes)[1], *np.full((3, len(x)), np.nan))
     before = mixture.weights.reshape(draws, -1).sum(axis=1)
     block, found = max(1, _NUMBERS // mixture.n_components), []
     for start in range(0, len(x), block):
         rows = slice(start, start + block)
         shares, values = posterior(mixture, x[rows], codes[rows])
         each = np.asarray(shares, dtype=np.float64).reshape(len(shares), draws, -1).sum(axis=2)
-        found.append(_of(each, before, np.isfinite(values)))
+        found.append(_of(each, before, values))
     return Reliance(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _of(each: Floats, before: Floats, possible: NDArray[np.bool_]) -> Reliance:
+def _of(each: Floats, before: Floats, values: Floats) -> Reliance:
     """Of shares (n, S) of the draws in the density, and (S,) in what it is given."""
-    draws = len(before)
+    draws, possible = len(before), np.isfinite(values)
     r = _correlation(each - before)
     stderr = _stderr(draws * (each - before), r)
     with np.errstate(divide="ignore"):
@@ -90,6 +93,7 @@ def _of(each: Floats, before: Floats, possible: NDArray[np.bool_]) -> Reliance:
     if draws >= MIN_SAMPLES:
         bad |= (khat > good_khat(draws)) & (ess < draws / 2)
     return Reliance(
+        values,
         np.where(possible, np.where(bad, np.nan, stderr), 0.0),
         np.where(possible, ess * (1 - r) / (1 + r), 0.0),
         np.where(possible, khat, np.nan),
@@ -110,19 +114,20 @@ def _stderr(i: Floats, r: Floats) -> Floats:
     return np.asarray(np.sqrt(variance / (i.shape[1] - 1) * (1 + r) / (1 - r)))
 
 
-def diagnostics(found: Reliance, draws: int) -> dict[str, Any]:
-    """What `LogDensity.diagnostics` tells of the rows."""
-    bad = int(np.isnan(found.stderr).sum())
+def diagnostics(density: Density, draws: int) -> dict[str, Any]:
+    """What `LogDensity.diagnostics` says of rows scored under the mean over draws."""
+    assert density.stderr is not None
+    bad = int(np.isnan(density.stderr[np.isfinite(density.values)]).sum())
     advice = ""
     if draws < MIN_SAMPLES:
         advice = f"Fewer than {MIN_SAMPLES} draws say nothing of their tail: draw more."
     elif bad:
         advice = (
-            f"{bad} of {len(found.stderr)} rows lie where few of {draws} draws decide: their "
+            f"{bad} of {len(density.values)} rows lie where few of {draws} draws decide: their "
             "values are likely to be too low, and have no standard error."
         )
     good = good_khat(draws) if draws >= 2 else float("nan")
-    return {"khat": found.khat, "good_khat": good, "ess": found.ess, "advice": advice}
+    return {**density.diagnostics, "good_khat": good, "advice": advice}
 
 
 def of_rows_fitted(

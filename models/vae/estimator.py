@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...checks import seed_of
-from ...data import Dataset, Encoded, ImageCodec
-from ...density import LogDensity
+from ...data import Encoded, ImageCodec
 from ...density_estimator import DensityEstimator
 from ...errors import InputError
+from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...settings import integer
@@ -23,7 +23,7 @@ from ...verdict import Reason
 from ..latent import LatentEstimator
 from .gap import DensityGap
 from .report import Bound
-from .settings import BACKENDS, SETTINGS
+from .settings import BACKENDS, SCORING, SETTINGS
 
 Floats = NDArray[np.float64]
 _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
@@ -43,6 +43,7 @@ class VAE(LatentEstimator, DensityEstimator):
     settings = SETTINGS["vae"]
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="lower_bound",
+        scoring=SCORING,
         discrete="native",
         missing=True,
         imputes=True,
@@ -114,42 +115,7 @@ class VAE(LatentEstimator, DensityEstimator):
         self.backend = backend
         self.random_state = random_state
 
-    # How likely
-
-    def log_density(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        method: Literal["iwae", "elbo", "ais"] = "iwae",
-        n_samples: int | None = None,
-        progress: bool = False,
-    ) -> LogDensity:
-        """Lower bounds of how likely each row is, in nats and in the units of the data.
-
-        Args:
-            X: rows.
-            y: for a conditional fit, what to condition on; None sums over what was fitted.
-            method: "iwae" importance samples, with k-hat, effective sample size and standard error
-                of each row; "elbo" their plain mean; "ais" annealed importance sampling from the
-                posterior, for rows where k-hat is bad: it takes long (see `density_gap` for how
-                tight it is), and as 64 rows share their random numbers, a row's value depends,
-                within its standard error, on the rows beside it.
-            n_samples: draws a row; None is `n_importance`. For "ais" the chains, None is 25.
-            progress: whether to show a bar on a terminal.
-
-        Returns:
-            The bounds; `diagnostics` has "khat", "ess" and "bits_per_dim" of each row, "good_khat",
-            above which a k-hat is bad, and "advice": what to do about such rows, or "".
-
-        Raises:
-            InputError: for a method or a number of draws that is none, and for "ais" where rounded
-                values are filled in with noise, which annealing cannot do.
-        """
-        from .density import score
-
-        check_is_fitted(self)
-        return score(self, self._dataset(X, reset=False), y, method, n_samples, show=progress)
+    # What lies behind rows
 
     def bound(self, X: Any, y: Any = None) -> Bound:
         """The ELBO of rows in its parts: reconstruction, divergence, and each latent's share."""
@@ -259,8 +225,8 @@ class VAE(LatentEstimator, DensityEstimator):
         codes = np.rint(values[:, d:]).astype(np.int32)
         return Encoded(values[:, :d], codes, np.zeros(n))
 
-    def _codes(self, data: Encoded, context: Floats | None) -> Floats:
-        return np.asarray(self.net_.encode(self._matrix(data), context)[0])
+    def _codes(self, rows: Rows) -> Floats:
+        return np.asarray(self.net_.encode(self._matrix(rows.data), rows.context)[0])
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         rows = self._encoded(self.net_.decode(z, context))
@@ -273,23 +239,23 @@ class VAE(LatentEstimator, DensityEstimator):
         z = self.net_.prior(n, int(first))
         return self._encoded(self.net_.decode(z, context, draw=int(second)))
 
-    def _log_prob(self, data: Encoded, context: Floats | None) -> Floats:
-        from .density import quick
-
-        return quick(self, data, context)
-
-    def _quick_log_prob(self, data: Encoded, context: Floats | None) -> Floats:
+    def _log_prob(self, rows: Rows, **how: Any) -> Density:
         from .density import quick_values
 
-        return quick_values(self, self._matrix(data), context, _QUICK_DRAWS)
+        return Density(quick_values(self, self._matrix(rows.data), rows.context, _QUICK_DRAWS))
 
-    def _score_rows(self, data: Dataset, y: Any) -> LogDensity:
-        from .density import score
+    def _averaged(self, rows: Rows, places: Sequence[Encoded], **how: Any) -> Density:
+        from .density import averaged
 
-        return score(self, data, y, "iwae", None)
+        return averaged(self, rows, places, **how)
 
-    def _method(self) -> str:
-        return f"IWAE-{self.n_importance}"
+    def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
+        from .density import diagnosed
+
+        return diagnosed(self, density, **how)
+
+    def _draw_seed(self) -> int:
+        return self.net_seed_
 
     def _network(self, rows: NDArray[Any] | None = None, device: Any = "cpu") -> Any:
         from .backend_torch import TorchVAE

@@ -20,9 +20,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from ...data import row_hashes
+from ...data.hashing import mix
 from ...errors import InputError
 from ...settings import integer
-from .density import row_seeds
 from .objectives import terms
 from .observation import Observation
 from .scoring import RowDraws
@@ -50,7 +51,7 @@ def impute(vae: VAE, X: Any, n_samples: int, random_state: int) -> Any:
             "without a value. Fit to rows with gaps."
         )
     if gaps.any():
-        filled = _filled(vae, x, n_samples, row_seeds(data, random_state))
+        filled = _filled(vae, x, n_samples, mix(row_hashes(data, random_state)))
         x = np.where(gaps, filled, x)
     found = vae.codec_.decode(vae._encoded(x))
     assert isinstance(found, dict)  # of a table

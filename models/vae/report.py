@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ...errors import InputError
+from ...scoring import placed
 from ...settings import integer
 from .verdicts import ACTIVE
 
@@ -65,15 +66,17 @@ class Bound:
 
 def bound(vae: VAE, X: Any, y: Any) -> Bound:
     """The parts of the ELBO of rows."""
-    from .density import cells, impossible, row_seeds
+    from .density import outside
 
     check_is_fitted(vae)
     data = vae._dataset(X, reset=False)
-    encoded = vae._middle(data)
-    x, context = vae._matrix(encoded), vae._context(y, len(data))
-    places, log_det = cells(vae, data, encoded)
-    log_x, kl = vae.net_.bound(x, context, row_seeds(data, vae.net_seed_), places)
-    log_x = np.where(impossible(vae, x, encoded), -np.inf, log_x + log_det.mean(0))
+    context = vae._context(y, len(data))
+    at = placed(vae, data, context)
+    x = vae._matrix(at.rows.data)
+    places = [vae._matrix(place) for place in at.places] if len(at.places) > 1 else None
+    log_x, kl = vae.net_.bound(x, context, at.rows.seeds, places)
+    log_det = np.mean([place.log_det for place in at.places], axis=0)
+    log_x = np.where(at.impossible | outside(vae, x), -np.inf, log_x + log_det)
     return Bound(log_x + vae.units_.log_det, kl, vae.net_.kl(x, context))
 
 

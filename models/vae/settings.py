@@ -128,3 +128,24 @@ SETTINGS = {
         together=check,
     )
 }
+
+# Of `VAE.log_density`.
+SCORING = Settings(
+    Setting(
+        "method",
+        choice("iwae", "elbo", "ais"),
+        "iwae",
+        "importance samples, with k-hat, effective sample size and standard error of each row; "
+        '"elbo" their plain mean; "ais" annealed importance sampling from the posterior, for rows '
+        "where k-hat is bad: it takes long (see `density_gap` for how tight it is), and as 64 rows "
+        "share their random numbers, a row's value depends, within its standard error, on the rows "
+        "beside it. It is refused where rounded values are filled in with noise.",
+    ),
+    Setting(
+        "n_samples",
+        integer(1),
+        None,
+        'draws a row; None is `n_importance`. For "ais" the chains, None is 25.',
+    ),
+    Setting("progress", flag, False, "whether to show a bar on a terminal."),
+)

@@ -103,12 +103,12 @@ class Warp:
         column = self.column
         return column.width is not None or column.kind in MASS or bool(column.atoms)
 
-    @property
+    @cached_property
     def identity(self) -> bool:
         """Whether values stay as they are."""
         return self.linear and not self.noisy and self.shift == 0 and self.scale == 1
 
-    @property
+    @cached_property
     def linear(self) -> bool:
         """Whether z is (v - shift) / scale."""
         return self.column.kind == "real" and not self.bend and not self.column.atoms

@@ -1,0 +1,120 @@
+"""The contract of every family that makes rows like those fitted, whether or not it has a density.
+
+A family writes `_sample` on encoded arrays. Whole numbers stay within those that were seen: a row
+that goes beyond is drawn again, up to four times, and then brought to the nearest.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from .checks import given_row, seed_of
+from .conditioning import refuse_unused
+from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
+from .data.rebuild import row_labels
+from .errors import InputError
+from .estimator import Estimator
+
+_REDRAWS = 4  # times that samples beyond the whole numbers seen are drawn again
+
+
+class Sampler(Estimator):
+    """A model that makes rows like those it was fitted to."""
+
+    # What a family writes
+
+    @abstractmethod
+    def _sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: NDArray[np.float64] | None,
+    ) -> Encoded:
+        """n encoded rows; `given` is one row with NaN and -1 where it is free."""
+
+    # What users call
+
+    def sample(
+        self,
+        n: int = 1,
+        given: Mapping[Any, Any] | None = None,
+        *,
+        y: Any = None,
+        random_state: Any = None,
+    ) -> Any:
+        """Rows like those fitted: in the container that was fitted, its columns written as they
+        were, images in their layout.
+
+        Whole numbers stay within those that were seen: a row that goes beyond is drawn again, up to
+        four times, and then brought to the nearest. So where a column of whole numbers ends
+        abruptly, samples are those of the density given that they are within.
+
+        Args:
+            n: how many.
+            given: column values to hold fixed, where the family can (`capabilities.conditions`).
+            y: for a conditional fit, what to condition on: one row for all, or n; None draws from
+                the fitted `y`. Samples for the n rows of a pandas frame or series bear its labels.
+            random_state: seed; None takes the estimator's own.
+        """
+        check_is_fitted(self)
+        encoded = self._draw(n, given, y, random_state)
+        return self._decoded(encoded, given, row_labels(y, len(encoded)))
+
+    # Shared plumbing
+
+    def _unbounded(
+        self, n: int, given: Mapping[Any, Any] | None, y: Any, random_state: Any
+    ) -> Dataset:
+        """n rows as the density has them: whole numbers may go beyond those seen."""
+        rows = self._draw(n, given, y, random_state, within=False)
+        if isinstance(self.codec_, ImageCodec):
+            return as_dataset(self._decoded(rows), self.schema_)
+        columns = self.codec_.decode(rows, within=False)
+        return as_dataset({name: columns[name] for name in self.schema_.names}, self.schema_)
+
+    def _draw(
+        self,
+        n: int,
+        given: Mapping[Any, Any] | None,
+        y: Any,
+        random_state: Any,
+        *,
+        within: bool = True,
+    ) -> Encoded:
+        """n encoded rows; if `within`, with whole numbers that are, but for few, among those
+        seen."""
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise InputError(f"n is {n!r}; expected a positive number of rows.")
+        rng = np.random.default_rng(
+            seed_of(self.random_state if random_state is None else random_state)
+        )
+        fixed = None if given is None else self._fixed(given)
+        refuse_unused(self, y)
+        context = None if self.context_ is None else self.context_.draw(n, y, rng)
+        rows = self._sample(int(n), rng, fixed, context)
+        if isinstance(self.codec_, ImageCodec) or not within:
+            return rows
+        held = () if given is None else tuple(self.schema_.named(given))
+        for _ in range(_REDRAWS):
+            beyond = np.flatnonzero(self.codec_.beyond(rows, held))
+            if not len(beyond):
+                break
+            of = None if context is None else context[beyond]
+            rows = rows.put(beyond, self._sample(len(beyond), rng, fixed, of))
+        return rows
+
+    def _fixed(self, given: Mapping[str, Any]) -> Encoded:
+        """One encoded row that holds the given values, NaN and -1 elsewhere."""
+        if not self.capabilities.conditions:
+            raise InputError(
+                f"{type(self).__name__} cannot hold columns fixed; ppgen.GaussianMixture can."
+            )
+        assert isinstance(self.codec_, Codec)  # nothing that conditions models images
+        return given_row(self.schema_, self.codec_, given)
