@@ -26,7 +26,6 @@ from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from .edge import edge_reasons
 from .kernel_mixture import KernelSum
 from .settings import SETTINGS
 
@@ -59,17 +58,13 @@ class IndependentColumns(DensityEstimator):
         shares = np.ones(len(data)) if rows.weights is None else rows.weights
         units = fit.units()
         self.columns_ = []
-        for j in range(data.x.shape[1]):
-            seen = ~np.isnan(data.x[:, j])
-            self.columns_.append(
-                KernelSum.fit(
-                    data.x[seen, j : j + 1], shares[seen], rng, self.max_rows, units[seen]
-                )
-            )
+        for x in data.x.T:
+            seen = ~np.isnan(x)
+            kernels = KernelSum.fit(x[seen, None], shares[seen], rng, self.max_rows, units[seen])
+            self.columns_.append(kernels)
         self.tables_ = self._tables(data, shares)
-        names = self.codec_.continuous_names
-        edges = map(edge_reasons, self.columns_, names)
-        return [reason for found in edges for reason in found]
+        named = zip(self.columns_, self.codec_.continuous_names, strict=True)
+        return [reason for kernels, name in named for reason in kernels.reasons(name)]
 
     def _tables(self, data: Encoded, shares: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         tables = []

@@ -19,7 +19,6 @@ from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from .edge import edge_reasons
 from .kernel_mixture import KernelSum
 from .settings import SETTINGS
 
@@ -48,7 +47,7 @@ class KernelDensity(DensityEstimator):
         kernels = KernelSum.fit(data.x, weights, fit.rng(), self.max_rows, fit.units())
         log_det = float(np.average(data.log_det, weights=weights))
         self._set(replace(kernels, leave_one_out=kernels.leave_one_out + log_det))
-        return edge_reasons(kernels)
+        return kernels.reasons()
 
     def _set(self, kernels: KernelSum) -> None:
         self.kernels_ = kernels
