@@ -9,6 +9,8 @@ import numpy as np
 
 import ppgen
 from ppgen.analysis.disentangle import disentanglement
+from ppgen.analysis.factors import Factors
+from ppgen.analysis.factorvae import Rendering
 from ppgen.analysis.latents import traverse
 from ppgen.data.sprites import render, sprites
 from ppgen.plotting.latents import kl_bars, traversal_grid
@@ -26,11 +28,10 @@ def main(out: str = "out/08", n: int = 4000, budget: str = "60s") -> float:
         scores = disentanglement(
             vae,
             images[:2000],
-            drawn.factors[:2000],
-            names=drawn.names,
-            categorical=["shape"],
-            render=lambda factors: (render(factors, size=32) > 127).astype(np.uint8),
-            factor_values=drawn.values,
+            Factors.of(drawn.factors[:2000], drawn.names, ["shape"]),
+            render=Rendering(
+                lambda factors: (render(factors, size=32) > 127).astype(np.uint8), drawn.values
+            ),
         )
         print(f"beta = {beta:g}: {vae.bound(images[:1000])}\n{scores}\n{vae.verdict_}")
         walk = traverse(vae, X=images[:1000], unit="std")

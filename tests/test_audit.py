@@ -249,7 +249,9 @@ def test_tests_are_decided_together_at_the_level() -> None:
     rng = np.random.default_rng(0)
 
     def audit(u: Floats) -> list[Check]:
-        return [statistical(str(i), "", 0, 0, p, resolution=1.0, what="") for i, p in enumerate(u)]
+        return [
+            statistical(Check(str(i), "", 0, 0, p_value=p), "", scale=1.0) for i, p in enumerate(u)
+        ]
 
     alarms = 0
     for u in rng.random((2000, 8)):
@@ -276,7 +278,7 @@ def test_a_check_fails_beyond_its_limit_and_nowhere_else() -> None:
         critical = lambda p: normal(p, side, tests)  # noqa: E731
         p = min(1.0, tests * p)
         return statistical(
-            name, "", z, 0, p, resolution=1.0, side=side, critical=critical, what="off by {}"
+            Check(name, "", z, 0, p_value=p, side=side), "off by {}", scale=1.0, critical=critical
         )
 
     kinds = [("both", 1), ("above", 1), ("below", 1), ("both", 58), ("above", 5)]
@@ -305,7 +307,7 @@ def test_a_distance_is_judged_by_its_critical_value(levels: int) -> None:
 
 
 def test_the_figure_has_plain_numbers_on_its_axis() -> None:
-    audit = decide([statistical("integral", "", 1.5, 1, 1e-9, stderr=0.1, what="{}")])
+    audit = decide([statistical(Check("integral", "", 1.5, 1, stderr=0.1, p_value=1e-9), "{}")])
     (axes,) = Audit(audit, "gmm").plot().axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "0.5", "1", "2"]
 

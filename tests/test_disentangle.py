@@ -11,7 +11,7 @@ from scipy.stats import ortho_group
 from ppgen.analysis.dci import dci
 from ppgen.analysis.disentangle import disentanglement, scores_of_codes
 from ppgen.analysis.factors import Factors, binned, gap
-from ppgen.analysis.factorvae import factor_vae_score
+from ppgen.analysis.factorvae import Rendering, factor_vae_score
 from ppgen.analysis.mig import entropy, information, mutual_information_gap
 from ppgen.analysis.sap import attribute_predictability_gap, predictability
 from ppgen.errors import InputError
@@ -214,12 +214,8 @@ def test_front():
     found = disentanglement(
         model,
         render(v),
-        v,
-        names=NAMES,
-        categorical=["shape"],
-        render=render,
-        factor_values=VALUES,
-        n_votes=80,
+        Factors.of(v, NAMES, ["shape"]),
+        render=Rendering(render, VALUES, n_votes=80),
         trees=5,
     )
     assert found.names == NAMES

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ppgen.analysis.completeness import completeness
+from ppgen.analysis.completeness import Acceptance, completeness
 from ppgen.analysis.continuity import continuity, jump_ratios, nearer_than_random
 from ppgen.analysis.latents import (
     arithmetic,
@@ -71,7 +71,7 @@ def test_the_most_active_latent_comes_first():
     found = traverse(model, X=X, steps=3)
     assert found.dims == (1, 2, 0)
     assert np.sqrt(found.activity) == pytest.approx([10, 2, 1], rel=1e-6)
-    assert traverse(model, X=X, most=2).dims == (1, 2)
+    assert traverse(model, X=X, dims=2).dims == (1, 2)
     assert traverse(model, X=X, dims=[0, 1]).dims == (0, 1)
     spread = traverse(model, X=X, unit="std", span=(-2, 2), steps=5)
     assert spread.values[0] == pytest.approx(10 * np.linspace(-2, 2, 5), abs=1e-6)
@@ -199,7 +199,7 @@ WRONG = {
     "dims": (lambda: traverse(MODEL, dims=[0, 3]), "among 0 to 2"),
     "negative dims": (lambda: traverse(MODEL, dims=[-1]), "among 0 to 2"),
     "fractions of dims": (lambda: traverse(MODEL, dims=[0.5]), "among 0 to 2"),
-    "most": (lambda: traverse(MODEL, most=0), "most is 0"),
+    "no dims": (lambda: traverse(MODEL, dims=0), "dims is 0"),
     "span": (lambda: traverse(MODEL, span=(1, 1)), "two different numbers"),
     "steps": (lambda: traverse(MODEL, steps=1), "at least 2"),
     "unit": (lambda: traverse(MODEL, unit="sd"), "'latent' or 'std'"),
@@ -219,10 +219,9 @@ WRONG = {
     "draws": (lambda: continuity(MODEL, X, draws="any"), "'prior', 'gaussian' or 'codes'"),
     "no prior": (lambda: continuity(Linear(X), X, draws="prior"), "has no prior"),
     "no step": (lambda: continuity(MODEL, X, step=0), "positive step"),
-    "alpha": (lambda: completeness(MODEL, X, X, alpha=0), "above 0"),
+    "alpha": (lambda: completeness(MODEL, X, X, accept=Acceptance(alpha=0)), "above 0"),
     "few rows": (lambda: completeness(MODEL, X, X[:30]), "at least 40"),
-    "rows": (lambda: completeness(MODEL, X, X, rows="all"), "'decoded' or 'sampled'"),
-    "no sample": (lambda: completeness(Linear(X), X, X, rows="sampled"), "no `sample`"),
+    "no sample": (lambda: completeness(Linear(X), X, X, draws="sampled"), "no `sample`"),
 }
 
 
@@ -272,7 +271,7 @@ def test_a_scrambled_and_a_constant_decoder_are_at_chance():
 
 
 def test_jumps_are_found():
-    found = continuity(Jump(table(), k=1), table(), paths=30, path_steps=16, seed=3)
+    found = continuity(Jump(table(), k=1), table(), paths=(30, 16), seed=3)
     # A path either stays on its side, or crosses in one of sixteen steps.
     assert found.largest_jump == pytest.approx(16)
     assert 1 < found.jump < 16
@@ -291,16 +290,16 @@ def test_the_standard_error_of_continuity_is_its_spread():
     assert found[:, 1].mean() == pytest.approx(found[:, 0].std(), rel=0.2)
 
 
-@pytest.mark.parametrize("rows", ["decoded", "sampled"])
-def test_draws_of_the_right_law_are_accepted_as_real_rows_are(rows):
-    found = completeness(WithPrior(table(), k=3), table(), table(300, 1), rows=rows)
+@pytest.mark.parametrize("draws", [None, "sampled"])
+def test_draws_of_the_right_law_are_accepted_as_real_rows_are(draws):
+    found = completeness(WithPrior(table(), k=3), table(), table(300, 1), draws=draws)
     assert found.control == pytest.approx(0.95, abs=4 * 0.05)
     assert abs(found.control - 0.95) < 0.04
     assert abs(found.value - 0.95) < 4 * found.stderr + 0.01
     assert 0.005 < found.stderr < 0.05
     assert found.n_held_out == 300
     assert "real rows 0.9" in str(found)
-    assert json.loads(json.dumps(found.to_json()))["rows"] == rows
+    assert json.loads(json.dumps(found.to_json()))["draws"] == (draws or "prior")
 
 
 def test_draws_that_no_row_is_like_are_turned_away():
@@ -332,7 +331,7 @@ def test_the_space_between_two_groups_is_found_empty():
 def test_the_standard_error_of_completeness_is_its_spread():
     model = WithPrior(table(1000), k=3)
     found = [
-        completeness(model, table(1000), table(100, s + 1), n=100, alpha=0.2, seed=s)
+        completeness(model, table(1000), table(100, s + 1), n=100, accept=Acceptance(0.2), seed=s)
         for s in range(60)
     ]
     values, errors = (np.array([getattr(f, a) for f in found]) for a in ("value", "stderr"))
@@ -348,13 +347,13 @@ def test_images_are_judged_too(whole):
         train, other = (np.clip(20 * x, 0, 255).astype(np.uint8) for x in (train, other))
     model = WithPrior(train, k=3)
     assert completeness(model, train, other).value > 0.85
-    assert continuity(model, train, n=100, paths=5).value > 0.95
+    assert continuity(model, train, n=100, paths=(5, 32)).value > 0.95
     assert traverse(model, X=train).images.shape == (3, 9, 3, 2, 2)
 
 
 def test_same_seed_same_scores():
     model = WithPrior(table(), k=3)
-    one, two, other = (continuity(model, table(), n=50, paths=5, seed=s) for s in (1, 1, 2))
+    one, two, other = (continuity(model, table(), n=50, paths=(5, 32), seed=s) for s in (1, 1, 2))
     assert one == two
     assert one != other
     a, b, c = (completeness(model, table(), table(100, 1), n=50, seed=s) for s in (1, 1, 2))

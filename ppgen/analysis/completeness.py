@@ -36,6 +36,19 @@ _BOOTSTRAP = 200
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """When a row is accepted as one of the data.
+
+    Attributes:
+        alpha: share of real rows turned away.
+        neighbours: k: the distance is that to the k-th nearest training row.
+    """
+
+    alpha: float = 0.05
+    neighbours: int = 5
+
+
+@dataclass(frozen=True)
 class Completeness(PlainFields):
     """Whether draws decode to rows like the data.
 
@@ -47,8 +60,7 @@ class Completeness(PlainFields):
         threshold: the largest distance accepted.
         alpha: share of real rows that the threshold turns away.
         neighbours: k, of the distance.
-        rows: "decoded" or "sampled".
-        draws: where the codes were drawn from.
+        draws: where the codes were drawn from; "sampled" where `model.sample` drew rows.
         n, n_held_out: how many draws and held-out rows.
     """
 
@@ -59,8 +71,7 @@ class Completeness(PlainFields):
     threshold: float
     alpha: float
     neighbours: int
-    rows: Literal["decoded", "sampled"]
-    draws: Draws
+    draws: Draws | Literal["sampled"]
     n: int
     n_held_out: int
 
@@ -78,10 +89,8 @@ def completeness(
     y: Any = None,
     *,
     n: int = N_DRAWS,
-    alpha: float = 0.05,
-    neighbours: int = 5,
-    rows: Literal["decoded", "sampled"] = "decoded",
-    draws: Draws | None = None,
+    draws: Draws | Literal["sampled"] | None = None,
+    accept: Acceptance = Acceptance(),
     seed: int = 0,
 ) -> Completeness:
     """The share of draws whose rows the data accept, beside the share of real rows.
@@ -93,21 +102,19 @@ def completeness(
         y: what to condition on, where the fit is conditional: one value for all. Give then rows of
             that value only.
         n: draws.
-        alpha: share of real rows turned away.
-        neighbours: k: the distance is that to the k-th nearest training row.
-        rows: "decoded" for expected rows of draws, "sampled" for what `model.sample` gives.
         draws: "prior", "gaussian" (fitted to the codes of `train`) or "codes" (of `train`, which
-            only tests reconstruction); by default the prior, and a Gaussian where there is none.
+            only tests reconstruction), to be decoded; by default the prior, and a Gaussian where
+            there is none. "sampled" for rows that `model.sample` gives.
+        accept: when a row is accepted.
         seed: of draws, halves and resamples.
 
     Raises:
         InputError: for too few rows or draws, or alpha outside (0, 1/2].
     """
     real, other = as_dataset(train, model.schema_), as_dataset(held_out, model.schema_)
+    alpha, neighbours = accept.alpha, accept.neighbours
     if not 0 < alpha <= 0.5:
         raise InputError(f"alpha is {alpha}; expected a share above 0 and at most 0.5.")
-    if rows not in ("decoded", "sampled"):
-        raise InputError(f"rows is {rows!r}; expected 'decoded' or 'sampled'.")
     least = int(np.ceil(2 / alpha))
     if len(real) <= neighbours or len(other) < least or n < 10 or neighbours < 1:
         raise InputError(
@@ -115,11 +122,12 @@ def completeness(
             f"{neighbours}-th neighbour and alpha={alpha:g} need more than {max(neighbours, 1)}, "
             f"at least {least} and at least 10. Give more rows, or a larger alpha."
         )
-    source = "prior" if rows == "sampled" else source_of(model, draws, "gaussian")
     rng = np.random.default_rng([seed, 0xC1])
-    if rows == "sampled":
-        drawn = _sampled(model, n, y, int(rng.integers(2**31 - 1)))
+    source: Draws | Literal["sampled"]
+    if draws == "sampled":
+        source, drawn = draws, _sampled(model, n, y, int(rng.integers(2**31 - 1)))
     else:
+        source = source_of(model, draws, "gaussian")
         drawn = decoded(model, latent_draws(model, n, source, X=train, y=y, rng=rng), y)
     real = real.thinned(MAX_TRAIN, rng)
     features = Features.fit(real)
@@ -140,7 +148,6 @@ def completeness(
         threshold=threshold,
         alpha=alpha,
         neighbours=neighbours,
-        rows=rows,
         draws=source,
         n=n,
         n_held_out=len(other),
@@ -182,5 +189,5 @@ def _resampled(of_real: Floats, rng: np.random.Generator) -> Floats:
 
 def _sampled(model: Any, n: int, y: Any, seed: int) -> Dataset:
     if not latent_model(model).samples:
-        raise InputError(f"{type(model).__name__} has no `sample`; use rows='decoded'.")
+        raise InputError(f"{type(model).__name__} has no `sample`; leave draws out.")
     return made_rows(model, model.sample(n, y=y, random_state=seed))

@@ -76,8 +76,7 @@ def continuity(
     *,
     n: int = N_DRAWS,
     step: float = 0.1,
-    paths: int = 50,
-    path_steps: int = 32,
+    paths: tuple[int, int] = (50, 32),
     draws: Draws | None = None,
     seed: int = 0,
 ) -> Continuity:
@@ -90,7 +89,7 @@ def continuity(
         n: draws.
         step: from a draw to its neighbour, in standard deviations of each latent. Two draws are on
             average sqrt(2) apart in this unit.
-        paths, path_steps: how many paths between draws, and into how many steps they are cut.
+        paths: how many paths between draws, and into how many steps each is cut.
         draws: "prior", "gaussian" (fitted to the codes of X) or "codes" (of X); by default the
             prior, and the codes where the model has none.
         seed: of draws and directions.
@@ -98,10 +97,11 @@ def continuity(
     Raises:
         InputError: for fewer than 10 draws, a step that is not positive, or no path.
     """
-    if n < 10 or paths < 1 or path_steps < 2 or not step > 0:
+    n_paths, path_steps = paths
+    if n < 10 or n_paths < 1 or path_steps < 2 or not step > 0:
         raise InputError(
-            f"n={n}, paths={paths}, path_steps={path_steps}, step={step} given; expected at least "
-            "10 draws, 1 path of 2 steps, and a positive step."
+            f"n={n}, paths={paths}, step={step} given; expected at least 10 draws, 1 path of 2 "
+            "steps, and a positive step."
         )
     source = source_of(model, draws, "codes")
     rng = np.random.default_rng([seed, 0xC0])
@@ -112,11 +112,11 @@ def continuity(
     near = _space(model, features, z + step * z.std(axis=0) * u, y)
     here = _space(model, features, z, y)
     value, stderr = nearer_than_random(here, near)
-    pairs = np.array([rng.choice(n, 2, replace=False) for _ in range(paths)])
+    pairs = np.array([rng.choice(n, 2, replace=False) for _ in range(n_paths)])
     t = np.linspace(0, 1, path_steps + 1)[None, :, None]
     walks = (1 - t) * z[pairs[:, 0], None] + t * z[pairs[:, 1], None]
     walked = _space(model, features, walks.reshape(-1, z.shape[1]), y)
-    ratios = jump_ratios(walked.reshape(paths, path_steps + 1, -1))
+    ratios = jump_ratios(walked.reshape(n_paths, path_steps + 1, -1))
     spread = mean_stderr(ratios)
     return Continuity(
         value,

@@ -14,7 +14,7 @@ done otherwise than in the papers, stand in `mig`, `sap`, `dci` and `factorvae`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..errors import InputError
 from .codes import codes_of
 from .dci import TREES, Dci, dci
 from .factors import BINS, Factors, check_codes
-from .factorvae import FactorVaeScore, factor_vae_score
+from .factorvae import FactorVaeScore, Rendering, factor_vae_score
 from .finding import plus_minus
 from .mig import mutual_information_gap
 from .sap import attribute_predictability_gap
@@ -104,14 +104,10 @@ class Disentanglement:
 def disentanglement(
     model: Any,
     rows: Any,
-    factors: ArrayLike,
+    factors: ArrayLike | Factors,
     *,
     y: Any = None,
-    names: Sequence[str] | None = None,
-    categorical: Collection[int | str] = (),
-    render: Callable[[Floats], Any] | None = None,
-    factor_values: Sequence[ArrayLike] | None = None,
-    n_votes: int = 800,
+    render: Callable[[Floats], Any] | Rendering | None = None,
     bins: int = BINS,
     trees: int = TREES,
     seed: int = 0,
@@ -121,13 +117,11 @@ def disentanglement(
     Args:
         model: fitted, with `encode`.
         rows: n rows with known factors.
-        factors: (n, f) their factors, as numbers.
+        factors: (n, f) their factors, as numbers; `Factors.of` gives them names, and says which
+            have no order.
         y: what the rows are conditioned on, where the fit is conditional.
-        names: of the factors.
-        categorical: names or places of the factors that have no order, such as a shape.
-        render: factors (m, f) -> rows, for the FactorVAE score; None leaves it out.
-        factor_values: f arrays of values to render; None takes those of `factors`.
-        n_votes: of the FactorVAE score.
+        render: factors (m, f) -> rows, for the FactorVAE score, or a `Rendering`; None leaves the
+            score out.
         bins: the most bins of a latent or factor, for mutual information.
         trees: of each forest.
         seed: of halves, forests and votes.
@@ -136,15 +130,19 @@ def disentanglement(
         InputError: if rows and factors differ in number, a factor never changes, or there are too
             few rows.
     """
-    known = Factors.of(factors, names, categorical)
+    known = factors if isinstance(factors, Factors) else Factors.of(factors)
     codes = check_codes(codes_of(model, rows, y), len(known))
     voted = None
     if render is not None:
         if y is not None and np.size(y) != 1:
             raise InputError("rendered rows need one y for all; give one, or no `render`.")
-        values = [np.unique(v) for v in known.values.T] if factor_values is None else factor_values
+        how = render if isinstance(render, Rendering) else Rendering(render)
         voted = factor_vae_score(
-            lambda made: codes_of(model, made, y), render, values, seed=seed, n_votes=n_votes
+            lambda made: codes_of(model, made, y),
+            how.rows,
+            [np.unique(v) for v in known.values.T] if how.values is None else how.values,
+            seed=seed,
+            n_votes=how.n_votes,
         )
     return scores_of_codes(codes, known, bins=bins, trees=trees, seed=seed, factor_vae=voted)
 

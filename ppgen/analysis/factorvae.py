@@ -51,6 +51,21 @@ class FactorVaeScore:
     active: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """How rows are made of factors for the FactorVAE score.
+
+    Attributes:
+        rows: factors (m, f) -> m rows.
+        values: f arrays of values that the factors take; None takes those of the rows given.
+        n_votes: how many votes are cast.
+    """
+
+    rows: Callable[[Floats], Any]
+    values: Sequence[ArrayLike] | None = None
+    n_votes: int = 800
+
+
 def factor_vae_score(
     encode: Callable[[Any], ArrayLike],
     render: Callable[[Floats], Any],

@@ -59,11 +59,10 @@ def traverse(
     *,
     X: Any = None,
     y: Any = None,
-    dims: Sequence[int] | None = None,
+    dims: Sequence[int] | int | None = None,
     span: tuple[float, float] = (-3.0, 3.0),
     steps: int = 9,
     unit: Literal["latent", "std"] = "latent",
-    most: int | None = None,
 ) -> Traversal:
     """Set one latent after the other to values over a span, the rest held, and decode.
 
@@ -74,13 +73,12 @@ def traverse(
             prior.
         X: rows whose codes say which latents are active, and their standard deviations.
         y: what to condition on, where the fit is conditional: one value.
-        dims: latents to walk along, in this order; None takes all, the most active first where X
-            is given.
+        dims: latents to walk along, in this order; or how many of the first. None takes all. The
+            most active come first where X is given.
         span: the first and the last value.
         steps: how many values.
         unit: "latent" for a span in the latents' own units, "std" for one in standard deviations
             of X's codes around their mean.
-        most: keep this many of the first latents.
 
     Raises:
         InputError: for a latent that is not there, a span without width, fewer than 2 steps, more
@@ -97,9 +95,11 @@ def traverse(
     k = len(base)
     spread = np.full(k, np.nan) if codes is None else activity(codes)
     order = np.arange(k) if codes is None else np.argsort(-spread, kind="stable")
-    if most is not None and most < 1:
-        raise InputError(f"most is {most}; expected how many latents to keep, at least 1.")
-    chosen = _dims(order if dims is None else dims, k)[:most]
+    if isinstance(dims, int):
+        if dims < 1:
+            raise InputError(f"dims is {dims}; expected how many latents to keep, at least 1.")
+        dims = order[:dims]
+    chosen = _dims(order if dims is None else dims, k)
     values = np.repeat(np.linspace(low, high, steps)[None], len(chosen), axis=0)
     if unit == "std":
         assert codes is not None

@@ -157,8 +157,7 @@ def latent_manifold(
         limits or limits_of(grid),
         title=title,
         axis_names=(f"{names[0]} →", f"{names[1]} →"),
-        cell=cell,
-        gap=0,
+        touching=cell,
     )
 
 

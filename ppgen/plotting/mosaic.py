@@ -24,6 +24,7 @@ CELL = 0.55
 """Width of an image in inches; smaller where there are many in a row."""
 PAD = 0.07
 _LABELS = 0.95
+_GAP = 0.08  # widths of an image
 
 
 def as_grid(images: ArrayLike, ndim: int, what: str) -> Floats:
@@ -49,7 +50,7 @@ def limits_of(*images: Floats) -> Limits:
 
 
 def mosaic(
-    images: Floats, limits: Limits, gap: float = 0.08, apart: Collection[int] = ()
+    images: Floats, limits: Limits, gap: float = _GAP, apart: Collection[int] = ()
 ) -> tuple[Floats, list[int], list[int]]:
     """Images (R, S, C, H, W) as one picture (height, width, 4) in [0, 1].
 
@@ -86,7 +87,7 @@ def lay(
     *,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
-    gap: float = 0.08,
+    gap: float = _GAP,
     apart: Collection[int] = (),
 ) -> Floats:
     """Draw images (R, S, C, H, W) on an axis, with a label left of each row and below columns;
@@ -118,12 +119,17 @@ def sheet(
     columns: Sequence[str] | None = None,
     title: str = "",
     axis_names: tuple[str, str] = ("", ""),
-    cell: float | None = None,
-    gap: float = 0.08,
+    touching: float | None = None,
     apart: Collection[int] = (),
 ) -> Figure:
-    """A figure of nothing but images (R, S, C, H, W), as large as they and their labels need."""
-    cell = cell or float(np.clip(7.0 / images.shape[1], 0.3, CELL))
+    """A figure of nothing but images (R, S, C, H, W), as large as they and their labels need.
+
+    Args:
+        touching: the width of an image in inches, drawn without gaps; None leaves gaps.
+        apart: columns after which the gap is wide.
+    """
+    cell = touching or float(np.clip(7.0 / images.shape[1], 0.3, CELL))
+    gap = 0.0 if touching else _GAP
     with styled():
         made = figure(1, 1)
         made.set_layout_engine("none")

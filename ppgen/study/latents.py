@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.codes import codes_of, decoded, made_rows
-from ..analysis.completeness import completeness
+from ..analysis.completeness import Acceptance, completeness
 from ..analysis.continuity import continuity
 from ..analysis.decoded import decode_codes
 from ..analysis.latent_map import LatentMap, map_of
@@ -69,11 +69,11 @@ def look(
     if body["bound"] is not None:
         kl = body["kl_per_latent"] = body["bound"].pop("kl_per_latent")
         body["active"] = sum(v >= THRESHOLD for v in kl)
-    alpha = 0.05 if len(judged) >= 40 else 0.1
+    accept = Acceptance(alpha=0.05 if len(judged) >= 40 else 0.1)
     body["reconstruction"] = _asked(lambda: reconstruction_error(model, fitted, judged, seed=seed))
     body["continuity"] = _asked(lambda: continuity(model, fitted, seed=seed))
     body["completeness"] = _asked(
-        lambda: completeness(model, fitted, judged, alpha=alpha, seed=seed)
+        lambda: completeness(model, fitted, judged, accept=accept, seed=seed)
     )
     mapped = _some(np.arange(len(data)), _MAPPED, rng)
     codes = codes_of(model, data.take(mapped))
@@ -175,11 +175,10 @@ def _walk(model: Any, judged: Dataset, mapped: Dataset, order: Rows) -> Any:
         model,
         judged.take(slice(int(away.argmin()), int(away.argmin()) + 1)),
         X=mapped,
-        dims=[int(j) for j in order],
+        dims=[int(j) for j in order[:WALKED]],
         span=(-REACH, REACH),
         steps=STEPS,
         unit="std",
-        most=WALKED,
     )
 
 

@@ -134,16 +134,18 @@ def _cells(subject: Subject, cells: Cells) -> Check:
         total = float(((observed - expected)[kept] ** 2 / variance[kept]).sum())
     free = max(int(kept.sum()) - 1, 1)
     return statistical(
-        "samples",
-        "samples fall into the cells of the table by their mass",
-        math.sqrt(total / free),
-        1.0,
-        float(chdtrc(free, total)),
-        resolution=1 / math.sqrt(2 * free),
-        side="above",
+        Check(
+            "samples",
+            "samples fall into the cells of the table by their mass",
+            math.sqrt(total / free),
+            1.0,
+            p_value=float(chdtrc(free, total)),
+            why=f"root mean square deviate of {int(kept.sum())} cells, {n} samples",
+            side="above",
+        ),
+        "a root mean square deviate {} above what chance makes it",
+        scale=1 / math.sqrt(2 * free),
         critical=lambda p: math.sqrt(float(chdtri(free, p)) / free) - 1,
-        what="a root mean square deviate {} above what chance makes it",
-        why=f"root mean square deviate of {int(kept.sum())} cells, {n} samples",
     )
 
 
@@ -171,15 +173,17 @@ def same_means(
     size = float(np.median(np.sqrt(spread[usable]) / g.std(axis=0)[usable]))
     tests = int(usable.sum())
     return statistical(
-        name,
-        claim,
-        worst,
-        0.0,
-        float(min(1.0, 2 * ndtr(-worst) * tests)),
-        resolution=1.0,
+        Check(
+            name,
+            claim,
+            worst,
+            0.0,
+            p_value=float(min(1.0, 2 * ndtr(-worst) * tests)),
+            why=f"the largest of {tests} deviates, {how}",
+        ),
+        f"a mean off by {{}} of its standard errors, each {size:.2g} deviations of a row",
+        scale=1.0,
         critical=lambda p: normal(p, tests=tests),
-        what=f"a mean off by {{}} of its standard errors, each {size:.2g} deviations of a row",
-        why=f"the largest of {tests} deviates, {how}",
     )
 
 
@@ -209,17 +213,19 @@ def _integrals(found: Integral, drawn: Places) -> Iterator[Check]:
 
     how = "quadrature" if gridded else "weighted rows"
     yield statistical(
-        "probability integral",
-        _PIT,
-        worst,
-        0.0,
-        float(min(1.0, d * p)),
-        resolution=0.5 / math.sqrt(n),
+        Check(
+            "probability integral",
+            _PIT,
+            worst,
+            0.0,
+            p_value=float(min(1.0, d * p)),
+            why=f"the largest Kolmogorov-Smirnov distance of {d} columns, by {how}",
+            side="above",
+        ),
+        "a distribution function that is {} off at its worst",
+        scale=0.5 / math.sqrt(n),
         slack=slack,
-        side="above",
         critical=critical,
-        what="a distribution function that is {} off at its worst",
-        why=f"the largest Kolmogorov-Smirnov distance of {d} columns, by {how}",
     )
 
 

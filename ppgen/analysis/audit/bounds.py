@@ -91,15 +91,17 @@ def _ordered(name: str, low: Floats, high: Floats, how: str) -> Check:
     slack = 1e-3  # single precision
     t = (mean + slack) / stderr if stderr > 0 else math.copysign(math.inf, mean + slack)
     return statistical(
-        name,
-        _claim(name),
-        mean,
-        0.0,
-        float(stdtr(n - 1, t)) if math.isfinite(t) else float(t < 0),
-        stderr=stderr,
+        Check(
+            name,
+            _claim(name),
+            mean,
+            0.0,
+            stderr=stderr,
+            p_value=float(stdtr(n - 1, t)) if math.isfinite(t) else float(t < 0),
+            why=f"mean rise in nats a row; {how}",
+            side="below",
+        ),
+        "bounds that cross by {} nats a row or more",
         slack=slack,
-        side="below",
         critical=lambda p: -float(stdtrit(n - 1, p)) * stderr,
-        what="bounds that cross by {} nats a row or more",
-        why=f"mean rise in nats a row; {how}",
     )

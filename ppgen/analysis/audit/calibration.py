@@ -72,17 +72,19 @@ def _by_column(subject: Subject, rows: Dataset, drawn: Dataset) -> Iterator[Chec
         return
     worst, name = min(seen, key=lambda pair: pair[0].p_value)
     yield statistical(
-        _NAMES[0],
-        _COLUMNS,
-        worst.statistic,
-        0.0,
-        min(1.0, len(seen) * worst.p_value),
-        resolution=0.5 / math.sqrt(worst.size),
-        side="above",
+        Check(
+            _NAMES[0],
+            _COLUMNS,
+            worst.statistic,
+            0.0,
+            p_value=min(1.0, len(seen) * worst.p_value),
+            why=f"the worst of {len(seen)} columns is {name!r}, {len(rows)} rows",
+            of_fit=True,
+            side="above",
+        ),
+        "distribution functions that are {} apart",
+        scale=0.5 / math.sqrt(worst.size),
         critical=lambda p: worst.critical(p / len(seen)),
-        what="distribution functions that are {} apart",
-        why=f"the worst of {len(seen)} columns is {name!r}, {len(rows)} rows",
-        of_fit=True,
     )
 
 
@@ -108,15 +110,17 @@ def _joint(subject: Subject, rows: Dataset, drawn: Dataset, y: Any) -> Iterator[
     test = pit_joint(given, own, int(subject.rng(53).integers(2**31 - 1)))
     gain = float(np.mean(given) - np.mean(own))
     yield statistical(
-        name,
-        _JOINT,
-        test.statistic,
-        0.0,
-        test.p_value,
-        resolution=0.5 / math.sqrt(test.size),
-        side="above",
+        Check(
+            name,
+            _JOINT,
+            test.statistic,
+            0.0,
+            p_value=test.p_value,
+            why=f"{len(given)} rows, {gain:+.3g} nats a row from the samples on average",
+            of_fit=True,
+            side="above",
+        ),
+        "distribution functions of log density that are {} apart",
+        scale=0.5 / math.sqrt(test.size),
         critical=test.critical,
-        what="distribution functions of log density that are {} apart",
-        why=f"{len(given)} rows, {gain:+.3g} nats a row from the samples on average",
-        of_fit=True,
     )

@@ -92,51 +92,32 @@ def measured(
 
 
 def statistical(
-    name: str,
-    claim: str,
-    statistic: float,
-    expected: float,
-    p_value: float,
+    check: Check,
+    fault: str,
     *,
-    stderr: float = math.nan,
-    resolution: float | None = None,
+    scale: float | None = None,
     slack: float = 0.0,
-    side: Side = "both",
     critical: Critical | None = None,
-    what: str,
-    why: str = "",
-    of_fit: bool = False,
 ) -> Check:
     """A check with chance, to be decided by `decide`.
 
     Args:
-        resolution: what a standard normal deviate of the statistic amounts to; None is `stderr`.
+        check: with its statistic, what the claim says it is, and a p-value of the deviations on
+            its side.
+        fault: what is ruled out, with {} for its size.
+        scale: what a standard normal deviate of the statistic amounts to; None is its stderr.
         slack: what the statistic may be off besides, by rounding and truncation.
-        side: which deviations the p-value is of.
         critical: how far off a statistic with a p-value is, without the slack; None takes it as a
             normal deviate.
-        what: the fault that is ruled out, with {} for its size.
     """
-    scale = stderr if resolution is None else resolution
+    sd = check.stderr if scale is None else scale
 
     def judged_at(p: float) -> tuple[float, str]:
-        off = critical(p) if critical is not None else normal(p, side) * scale
-        size = slack + off + float(ndtri(_POWER)) * scale
-        return slack + off, what.format(f"{size:.2g}")
+        off = critical(p) if critical is not None else normal(p, check.side) * sd
+        size = slack + off + float(ndtri(_POWER)) * sd
+        return slack + off, fault.format(f"{size:.2g}")
 
-    return Check(
-        name,
-        claim,
-        float(statistic),
-        float(expected),
-        float(stderr),
-        p_value=float(p_value),
-        status="holds",
-        why=why,
-        of_fit=of_fit,
-        side=side,
-        judged_at=judged_at,
-    )
+    return replace(check, status="holds", judged_at=judged_at)
 
 
 def normal(p: float, side: Side = "both", tests: int = 1) -> float:

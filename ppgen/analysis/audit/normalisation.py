@@ -106,16 +106,18 @@ def _judged(claim: str, value: float, stderr: float, slack: float, bound: bool, 
     over = value - 1
     p = one_sided(over, stderr, slack) if bound else two_sided(over, stderr, slack)
     return statistical(
-        NAME,
-        claim,
-        value,
-        1.0,
-        p,
-        stderr=stderr,
+        Check(
+            NAME,
+            claim,
+            value,
+            1.0,
+            stderr=stderr,
+            p_value=p,
+            why=how,
+            side="above" if bound else "both",
+        ),
+        f"an integral {'above one' if bound else 'off'} by {{}} or more",
         slack=slack,
-        side="above" if bound else "both",
-        what=f"an integral {'above one' if bound else 'off'} by {{}} or more",
-        why=how,
     )
 
 

@@ -62,16 +62,18 @@ def shifts(subject: Subject) -> Iterator[Check]:
     p = [two_sided(m - 1, s, 1e-3) for m, s in zip(means, errors, strict=True)]
     worst = int(np.argmin(p))
     yield statistical(
-        name,
-        _SHIFT,
-        float(means[worst]),
-        1.0,
-        min(1.0, len(p) * p[worst]),
-        stderr=float(errors[worst]),
+        Check(
+            name,
+            _SHIFT,
+            float(means[worst]),
+            1.0,
+            stderr=float(errors[worst]),
+            p_value=min(1.0, len(p) * p[worst]),
+            why=f"the worst of {len(p)} directions, {n} samples",
+        ),
+        "a mean ratio that is off by {}; half that share of a variance at its scale",
         slack=1e-3,
         critical=lambda level: normal(level, tests=len(p)) * float(errors[worst]),
-        what="a mean ratio that is off by {}; half that share of a variance at its scale",
-        why=f"the worst of {len(p)} directions, {n} samples",
     )
 
 
