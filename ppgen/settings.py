@@ -1,14 +1,14 @@
-"""Settings of models, each declared once: name, what it takes, default, one line of help.
+"""Settings of models, each declared once: name, type, range, default, one line of help.
 
-A family declares them in `models/<family>/settings.py`:
+A family declares them in `models/<family>/settings.py` as a dataclass, which its estimator derives
+from and has its constructor from:
 
-    SETTINGS = {
-        "gmm": Settings(
-            Setting("n_components", integer(1) | choice("bic", "icl"), "bic", "how many, or ..."),
-            Setting("tol", number(least=0), 1e-4, "gain of ... below which EM stops."),
-            together=check,
-        )
-    }
+    @dataclass(eq=False, repr=False, kw_only=True)
+    class MixtureSettings:
+        n_components: int | Literal["bic", "icl"] = setting("bic", "how many, or ...", least=1)
+        tol: float = setting(1e-4, "gain of ... below which EM stops.", least=0)
+
+    SETTINGS = {"gmm": Settings(*declared(MixtureSettings), together=check)}
 
 From these come the check at the start of every fit, `ppgen models MODEL`, the "Args:" of the
 class's docstring and `docs/settings.md`. None is taken where it is the default.
@@ -16,13 +16,15 @@ class's docstring and `docs/settings.md`. None is taken where it is the default.
 
 from __future__ import annotations
 
+import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import reduce
 from inspect import cleandoc
-from types import SimpleNamespace
-from typing import Any
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -85,10 +87,10 @@ def number(
     limits = " and ".join(f"{sign} {end:g}" for sign, end in signs.items() if end is not None)
 
     def accepts(value: Any) -> bool:
-        return (
-            isinstance(value, int | float | np.integer | np.floating)
-            and not isinstance(value, bool)
-            and bool(np.isfinite(value))
+        if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+            return False
+        return bool(
+            np.isfinite(value)
             and (above is None or value > above)
             and (least is None or value >= least)
             and (below is None or value < below)
@@ -160,6 +162,54 @@ class Setting:
         """Raise InputError if this is not a value of the setting."""
         if value is not None or self.default is not None:
             Kind(self.takes, self.kind.accepts, self.kind.options).check(self.name, value)
+
+
+def setting(
+    default: Any,
+    help: str,
+    kind: Kind | None = None,
+    entries: Mapping[str, Settings] | None = None,
+    **limits: float,
+) -> Any:
+    """A field of a dataclass of settings.
+
+    Args:
+        default: None means that None is taken, whatever the type.
+        help: what it is, in a line.
+        kind: what it takes, where the annotation does not say.
+        entries: see `Setting`.
+        limits: of an `integer` or a `number`.
+    """
+    return field(default=default, metadata={"setting": (help, kind, entries or {}, limits)})
+
+
+def declared(cls: type) -> tuple[Setting, ...]:
+    """The settings that a dataclass holds, its own before those of the classes it derives from."""
+    types = get_type_hints(cls)
+    each = {one.name: one for one in fields(cls)}
+    names = dict.fromkeys(name for c in cls.__mro__ for name in c.__dict__ if name in each)
+    found = []
+    for name in names:
+        help, kind, entries, limits = each[name].metadata["setting"]
+        kind = kind or _kind(types[name], limits)
+        found.append(Setting(name, kind, each[name].default, help, entries))
+    return tuple(found)
+
+
+def _kind(annotation: Any, limits: Mapping[str, Any]) -> Kind:
+    """What an annotation takes, None aside."""
+    if annotation is bool:
+        return flag
+    if annotation is int:
+        return integer(**limits)
+    if annotation is float:
+        return number(**limits)
+    if get_origin(annotation) is Literal:
+        return choice(*get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        each = (_kind(one, limits) for one in get_args(annotation) if one is not NoneType)
+        return reduce(operator.or_, each)
+    raise TypeError(f"{annotation} does not say what it takes; give its kind.")
 
 
 class Settings:

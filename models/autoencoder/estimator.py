@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,12 @@ from ..latent import LatentEstimator
 from ..nets.reconstruction import Reconstruction
 from ..nets.trainer import Trained
 from ..nets.values import Values
-from .settings import SETTINGS
-
-if TYPE_CHECKING:
-    from ...data.augment import Augment
+from .settings import SETTINGS, AutoencoderSettings
 
 Floats = NDArray[np.float64]
 
 
-class Autoencoder(Trained, OutlierMixin, LatentEstimator):  # type: ignore[misc]
+class Autoencoder(AutoencoderSettings, Trained, OutlierMixin, LatentEstimator):  # type: ignore[misc]
     """A net f that writes a row as k numbers, and a net g that reads them: g(f(x)) is near x.
 
     A scikit-learn transformer, whose codes feed other models, and an outlier detector: rows that it
@@ -62,43 +59,6 @@ class Autoencoder(Trained, OutlierMixin, LatentEstimator):  # type: ignore[misc]
         images=True,
         uses=TRAINED,
     )
-
-    def __init__(
-        self,
-        latent_dim: int | None = None,
-        *,
-        kind: Literal["auto", "mlp", "linear", "conv"] = "auto",
-        hidden: Sequence[int] | None = None,
-        channels: Sequence[int] | None = None,
-        activation: str = "silu",
-        noise: Literal["gaussian", "masking", "salt_and_pepper"] | None = None,
-        noise_level: float = 0.3,
-        loss: Literal["auto", "squared", "cross_entropy"] = "auto",
-        weight_decay: float = 0.0,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        max_epochs: int | None = None,
-        augment: Augment | Mapping[str, Any] | None = None,
-        contamination: float = 0.01,
-        device: str | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.latent_dim = latent_dim
-        self.kind = kind
-        self.hidden = hidden
-        self.channels = channels
-        self.activation = activation
-        self.noise = noise
-        self.noise_level = noise_level
-        self.loss = loss
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.augment = augment
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     # Using
 

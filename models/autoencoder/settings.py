@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Setting, Settings, choice, integer, number
-from ..nets import settings as nets
-from ..nets.settings import check_latent, check_nets
+from ...settings import Settings, declared, setting
+from ..nets.settings import Activation, NetSettings, check_latent, check_nets
+
+
+@dataclass(eq=False, repr=False)
+class AutoencoderSettings(NetSettings):
+    """What can be set of an autoencoder."""
+
+    latent_dim: int | None = setting(
+        None,
+        "numbers of a code; at most as many as a row has, unless there is `noise`.",
+        least=1,
+    )
+    _: KW_ONLY
+    kind: Literal["auto", "mlp", "linear", "conv"] = setting(
+        "auto",
+        '"conv" is for images, and what "auto" takes for those of 12 pixels or more; "linear", '
+        "with squared errors and without what else moves the optimum, such as noise, is solved "
+        "and not trained: its codes are those of PCA (of standardised columns).",
+    )
+    activation: Activation = setting("silu", "of the hidden layers.")
+    noise: Literal["gaussian", "masking", "salt_and_pepper"] | None = setting(
+        None, "what rows are corrupted with before they are encoded; the clean ones are decoded."
+    )
+    noise_level: float = setting(
+        0.3,
+        "standard deviation of Gaussian noise, in the units compared; else a share of values.",
+        above=0,
+    )
+    loss: Literal["auto", "squared", "cross_entropy"] = setting(
+        "auto",
+        '"cross_entropy" is for values between 0 and 1 and discrete columns; "auto" takes it for '
+        "binary images and discrete columns, and squares for the rest.",
+    )
+    weight_decay: float = setting(0.0, "of AdamW.", least=0)
+    contamination: float = setting(
+        0.01, "share of the rows fitted that `predict` calls outliers.", above=0, most=0.5
+    )
 
 
 def check(given: Any) -> None:
@@ -33,57 +69,4 @@ def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> Non
         check_latent(given.latent_dim, values, way_out)
 
 
-SETTINGS = {
-    "autoencoder": Settings(
-        Setting(
-            "latent_dim",
-            integer(1),
-            None,
-            "numbers of a code; at most as many as a row has, unless there is `noise`.",
-        ),
-        Setting(
-            "kind",
-            choice("auto", "mlp", "linear", "conv"),
-            "auto",
-            '"conv" is for images, and what "auto" takes for those of 12 pixels or more; "linear", '
-            "with squared errors and without what else moves the optimum, such as noise, is solved "
-            "and not trained: its codes are those of PCA (of standardised columns).",
-        ),
-        nets.HIDDEN,
-        nets.CHANNELS,
-        nets.ACTIVATION,
-        Setting(
-            "noise",
-            choice("gaussian", "masking", "salt_and_pepper"),
-            None,
-            "what rows are corrupted with before they are encoded; the clean ones are decoded.",
-        ),
-        Setting(
-            "noise_level",
-            number(above=0),
-            0.3,
-            "standard deviation of Gaussian noise, in the units compared; else a share of values.",
-        ),
-        Setting(
-            "loss",
-            choice("auto", "squared", "cross_entropy"),
-            "auto",
-            '"cross_entropy" is for values between 0 and 1 and discrete columns; "auto" takes it '
-            "for binary images and discrete columns, and squares for the rest.",
-        ),
-        nets.WEIGHT_DECAY,
-        nets.BATCH_SIZE,
-        nets.LEARNING_RATE,
-        nets.MAX_EPOCHS,
-        nets.AUGMENT,
-        Setting(
-            "contamination",
-            number(above=0, most=0.5),
-            0.01,
-            "share of the rows fitted that `predict` calls outliers.",
-        ),
-        nets.DEVICE,
-        nets.RANDOM_STATE,
-        together=check,
-    )
-}
+SETTINGS = {"autoencoder": Settings(*declared(AutoencoderSettings), together=check)}

@@ -4,14 +4,14 @@ discrete columns."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ...capabilities import Capabilities
 from ..gmm import GaussianMixture
-from .settings import SETTINGS
+from .settings import SETTINGS, GaussianSettings
 
 
-class Gaussian(GaussianMixture):
+class Gaussian(GaussianSettings, GaussianMixture):
     """A Gaussian with a full covariance, gaps marginalised exactly."""
 
     name: ClassVar[str] = "gaussian"
@@ -19,19 +19,4 @@ class Gaussian(GaussianMixture):
     capabilities: ClassVar[Capabilities] = replace(
         GaussianMixture.capabilities, engines=("em",), backends=(), draws=False
     )
-
-    def __init__(
-        self,
-        *,
-        reg_covar: float = 1e-6,
-        max_iter: int = 200,
-        tol: float = 1e-4,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            n_components=1,
-            reg_covar=reg_covar,
-            max_iter=max_iter,
-            tol=tol,
-            random_state=random_state,
-        )
+    n_components = 1

@@ -27,12 +27,12 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
 from .kernel_mixture import KernelSum
-from .settings import SETTINGS
+from .settings import SETTINGS, IndependentSettings
 
 _PSEUDO_COUNT = 1.0
 
 
-class IndependentColumns(DensityEstimator):
+class IndependentColumns(IndependentSettings, DensityEstimator):
     """Each column by itself.
 
     Attributes:
@@ -47,10 +47,6 @@ class IndependentColumns(DensityEstimator):
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact", discrete="native", missing=True
     )
-
-    def __init__(self, *, max_rows: int = 5_000, random_state: Any = None) -> None:
-        self.max_rows = max_rows
-        self.random_state = random_state
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         rng = fit.rng()

@@ -20,10 +20,10 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
 from .kernel_mixture import KernelSum
-from .settings import SETTINGS
+from .settings import SETTINGS, KernelSettings
 
 
-class KernelDensity(DensityEstimator):
+class KernelDensity(KernelSettings, DensityEstimator):
     """Kernel density estimate with a leave-one-out bandwidth.
 
     Attributes:
@@ -37,10 +37,6 @@ class KernelDensity(DensityEstimator):
     name: ClassVar[str] = "kde"
     settings = SETTINGS["kde"]
     capabilities: ClassVar[Capabilities] = Capabilities(density="exact")
-
-    def __init__(self, *, max_rows: int = 10_000, random_state: Any = None) -> None:
-        self.max_rows = max_rows
-        self.random_state = random_state
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         data, weights = rows.data, rows.weights

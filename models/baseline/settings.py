@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from ...settings import Setting, Settings, integer, seed
-from ..gmm.settings import MAX_ITER, REG_COVAR, TOL
+from dataclasses import dataclass
+from typing import Any
 
-_SEED = Setting("random_state", seed, None, "seed of what is drawn, and of thinning.")
+from ...settings import Settings, declared, seed, setting
+from ..gmm.settings import EMSettings
+
+_THINNED = "more rows are thinned at random, which bounds the cost of a score."
 
 
-def _kernels(default: int, each: str) -> Setting:
-    what = f"kernels kept{each}; more rows are thinned at random, which bounds the cost of a score."
-    return Setting("max_rows", integer(1), default, what)
+@dataclass(eq=False, repr=False, kw_only=True)
+class GaussianSettings(EMSettings):
+    """What can be set of one Gaussian."""
+
+    random_state: Any = setting(None, "seed of what is drawn.", seed)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class IndependentSettings:
+    """What can be set of independent columns."""
+
+    max_rows: int = setting(5_000, f"kernels kept for a column; {_THINNED}", least=1)
+    random_state: Any = setting(None, "seed of the thinning.", seed)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class KernelSettings(IndependentSettings):
+    """What can be set of a kernel density estimate."""
+
+    max_rows: int = setting(10_000, f"kernels kept; {_THINNED}", least=1)
 
 
 SETTINGS = {
-    "gaussian": Settings(REG_COVAR, MAX_ITER, TOL, _SEED),
-    "independent": Settings(_kernels(5_000, " for a column"), _SEED),
-    "kde": Settings(_kernels(10_000, ""), _SEED),
+    "gaussian": Settings(*declared(GaussianSettings)),
+    "independent": Settings(*declared(IndependentSettings)),
+    "kde": Settings(*declared(KernelSettings)),
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +26,13 @@ from .groups import GroupAccuracy, group_accuracy
 from .labels import Labels, known
 from .regions import RareRegions
 from .resampling import Histograms, Resampling
-from .settings import SETTINGS
-
-if TYPE_CHECKING:
-    from ...data.augment import Augment
+from .settings import SETTINGS, DebiasingSettings
 
 Floats = NDArray[np.float64]
 _HISTOGRAM = ("edges", "counts", "density")
 
 
-class DebiasingVAE(Trained, ClassifierMixin, LatentEstimator):  # type: ignore[misc]
+class DebiasingVAE(DebiasingSettings, Trained, ClassifierMixin, LatentEstimator):  # type: ignore[misc]
     """A classifier whose encoder also gives latents that rows are reconstructed from: rows that are
     rare in the latents are drawn more often while it trains. No groups are told to it.
 
@@ -71,55 +68,6 @@ class DebiasingVAE(Trained, ClassifierMixin, LatentEstimator):  # type: ignore[m
         engines=("gradient",),
         uses=TRAINED,
     )
-
-    def __init__(
-        self,
-        latent_dim: int | None = None,
-        *,
-        net: Literal["auto", "mlp", "conv"] = "auto",
-        hidden: Sequence[int] | None = None,
-        channels: Sequence[int] | None = None,
-        activation: str = "silu",
-        dropout: float = 0.0,
-        alpha: float = 0.1,
-        combine: Literal["product", "max"] = "product",
-        bins: int = 50,
-        smoothing: float = 1.0,
-        modelled: Any = None,
-        class_shares: Literal["data", "equal"] = "data",
-        resample: bool = True,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float | None = None,
-        weight_decay: float = 0.0,
-        augment: Augment | Mapping[str, Any] | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        max_epochs: int | None = None,
-        device: str | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.latent_dim = latent_dim
-        self.net = net
-        self.hidden = hidden
-        self.channels = channels
-        self.activation = activation
-        self.dropout = dropout
-        self.alpha = alpha
-        self.combine = combine
-        self.bins = bins
-        self.smoothing = smoothing
-        self.modelled = modelled
-        self.class_shares = class_shares
-        self.resample = resample
-        self.reconstruction_weight = reconstruction_weight
-        self.kl_weight = kl_weight
-        self.weight_decay = weight_decay
-        self.augment = augment
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.device = device
-        self.random_state = random_state
 
     # Using
 

@@ -2,11 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
 
-from ...settings import Setting, Settings, anything, choice, flag, integer, number
-from ..nets import settings as nets
-from ..nets.settings import check_latent, check_nets
+from ...settings import Settings, anything, declared, setting
+from ..nets.settings import NET, Activation, Net, NetSettings, check_latent, check_nets
+
+
+@dataclass(eq=False, repr=False)
+class DebiasingSettings(NetSettings):
+    """What can be set of a debiasing classifier."""
+
+    latent_dim: int | None = setting(None, "numbers of a code.", least=1)
+    _: KW_ONLY
+    net: Net = setting("auto", NET)
+    activation: Activation = setting("silu", "of the hidden layers.")
+    dropout: float = setting(0.0, "share of the encoder's units.", least=0, below=1)
+    alpha: float = setting(
+        0.1,
+        "a latent makes a row at most (1 + alpha) / alpha times as likely as another: a small one "
+        "draws rare rows often, a large one draws all alike, as does resample=False.",
+        above=0,
+    )
+    combine: Literal["product", "max"] = setting(
+        "product", 'how latents are combined: "product", as in the paper, or "max".'
+    )
+    bins: int = setting(50, "of each latent's histogram.", least=2)
+    smoothing: float = setting(1.0, "of the histograms, in bins.", least=0)
+    modelled: Any = setting(
+        None,
+        "the label whose rows are reconstructed and resampled, the others drawn as they are; None "
+        "is all classes, each by its own histograms.",
+        anything,
+    )
+    class_shares: Literal["data", "equal"] = setting(
+        "data", 'of the draws: "data" as in the rows, or "equal".'
+    )
+    resample: bool = setting(
+        True, "False draws each row once an epoch: plain training of the same nets."
+    )
+    reconstruction_weight: float = setting(
+        1.0,
+        "of the reconstruction's error, as a share of the error of the best constant row; that of "
+        "the classification is 1, a nat. At 1 the two begin about alike.",
+        least=0,
+    )
+    kl_weight: float | None = setting(
+        None,
+        "of a nat of the divergence from the prior; with a smaller one the latents say more of "
+        "each row. None is `reconstruction_weight` / D for D values: the bound on log p(x) with "
+        "Gaussian noise of half the variance of the data.",
+        least=0,
+    )
+    weight_decay: float = setting(0.0, "of AdamW.", least=0)
 
 
 def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> None:
@@ -20,69 +68,4 @@ def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> Non
         check_latent(given.latent_dim, values)
 
 
-SETTINGS = {
-    "debias": Settings(
-        Setting("latent_dim", integer(1), None, "numbers of a code."),
-        nets.NET,
-        nets.HIDDEN,
-        nets.CHANNELS,
-        nets.ACTIVATION,
-        Setting("dropout", number(least=0, below=1), 0.0, "share of the encoder's units."),
-        Setting(
-            "alpha",
-            number(above=0),
-            0.1,
-            "a latent makes a row at most (1 + alpha) / alpha times as likely as another: a small "
-            "one draws rare rows often, a large one draws all alike, as does resample=False.",
-        ),
-        Setting(
-            "combine",
-            choice("product", "max"),
-            "product",
-            'how latents are combined: "product", as in the paper, or "max".',
-        ),
-        Setting("bins", integer(2), 50, "of each latent's histogram."),
-        Setting("smoothing", number(least=0), 1.0, "of the histograms, in bins."),
-        Setting(
-            "modelled",
-            anything,
-            None,
-            "the label whose rows are reconstructed and resampled, the others drawn as they are; "
-            "None is all classes, each by its own histograms.",
-        ),
-        Setting(
-            "class_shares",
-            choice("data", "equal"),
-            "data",
-            'of the draws: "data" as in the rows, or "equal".',
-        ),
-        Setting(
-            "resample",
-            flag,
-            True,
-            "False draws each row once an epoch: plain training of the same nets.",
-        ),
-        Setting(
-            "reconstruction_weight",
-            number(least=0),
-            1.0,
-            "of the reconstruction's error, as a share of the error of the best constant row; that "
-            "of the classification is 1, a nat. At 1 the two begin about alike.",
-        ),
-        Setting(
-            "kl_weight",
-            number(least=0),
-            None,
-            "of a nat of the divergence from the prior; with a smaller one the latents say more of "
-            "each row. None is `reconstruction_weight` / D for D values: the bound on log p(x) "
-            "with Gaussian noise of half the variance of the data.",
-        ),
-        nets.WEIGHT_DECAY,
-        nets.AUGMENT,
-        nets.BATCH_SIZE,
-        nets.LEARNING_RATE,
-        nets.MAX_EPOCHS,
-        nets.DEVICE,
-        nets.RANDOM_STATE,
-    )
-}
+SETTINGS = {"debias": Settings(*declared(DebiasingSettings))}

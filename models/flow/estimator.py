@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,13 @@ from ...verdict import Reason
 from ..nets.held_out import Split
 from ..nets.record import DataUnits
 from ..nets.trainer import Trained, Trainer
-from .settings import BACKENDS, SETTINGS
+from .settings import SETTINGS, FlowSettings
 from .sizes import sizes_for
 
 Floats = NDArray[np.float64]
 
 
-class NormalizingFlow(Trained, DensityEstimator):
+class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
     """A normalizing flow: an invertible net that carries rows to a standard normal; its density is
     exact.
 
@@ -45,37 +45,10 @@ class NormalizingFlow(Trained, DensityEstimator):
         conditional=True,
         conditions=False,
         engines=("svi",),
-        backends=BACKENDS,
+        backends=("pyro", "numpyro"),
         uses=TRAINED,
         reach=REACH,
     )
-
-    def __init__(
-        self,
-        *,
-        kind: Literal["nsf-ar", "nsf", "maf", "realnvp"] = "nsf-ar",
-        n_transforms: int | None = None,
-        hidden: Sequence[int] | None = None,
-        bins: int | None = None,
-        tail_bound: float = 5.0,
-        lu: bool = True,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        max_epochs: int | None = None,
-        backend: Literal["pyro", "numpyro"] = "pyro",
-        random_state: Any = None,
-    ) -> None:
-        self.kind = kind
-        self.n_transforms = n_transforms
-        self.hidden = hidden
-        self.bins = bins
-        self.tail_bound = tail_bound
-        self.lu = lu
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.backend = backend
-        self.random_state = random_state
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         split = Split(rows, fit)

@@ -2,66 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Setting, Settings, choice, flag, integer, number, sizes
-from ..nets import settings as nets
+from ...settings import Settings, declared, setting, sizes
+from ..nets.settings import TrainingSettings
 
-BACKENDS = ("pyro", "numpyro")
 _TAIL = 5.0
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class FlowSettings(TrainingSettings):
+    """What can be set of a flow."""
+
+    kind: Literal["nsf-ar", "nsf", "maf", "realnvp"] = setting(
+        "nsf-ar",
+        '"nsf-ar" neural spline, autoregressive; "nsf" neural spline, coupling: faster to sample '
+        'from in many columns; "maf" affine autoregressive; "realnvp" affine coupling.',
+    )
+    n_transforms: int | None = setting(None, "layers.", least=1)
+    hidden: Sequence[int] | None = setting(
+        None, "of the hidden layers in each layer's net.", sizes("(64, 64)")
+    )
+    bins: int | None = setting(None, "of the splines.", least=2)
+    tail_bound: float = setting(
+        _TAIL, "in standard deviations; the splines are the identity beyond.", above=0
+    )
+    lu: bool = setting(
+        True,
+        "whether LU linear maps stand between the layers; without, the order of the columns "
+        "alternates.",
+    )
+    backend: Literal["pyro", "numpyro"] = setting(
+        "pyro", '"pyro" (zuko, torch) or "numpyro" (FlowJAX, JAX).'
+    )
 
 
 def check(flow: Any) -> None:
     """Raise InputError if splines are set of a flow that has none."""
-    if flow.kind.startswith("nsf"):
-        return
-    for name, given, default in (
-        ("bins", flow.bins, None),
-        ("tail_bound", flow.tail_bound, _TAIL),
-    ):
-        if given != default:
+    splines = {"bins": (flow.bins, None), "tail_bound": (flow.tail_bound, _TAIL)}
+    for name, (given, default) in splines.items():
+        if given != default and not flow.kind.startswith("nsf"):
             raise InputError(
                 f"{name} is {given!r}, and kind {flow.kind!r} has no splines. Leave {name} out, or "
                 'take kind="nsf".'
             )
 
 
-SETTINGS = {
-    "flow": Settings(
-        Setting(
-            "kind",
-            choice("nsf-ar", "nsf", "maf", "realnvp"),
-            "nsf-ar",
-            '"nsf-ar" neural spline, autoregressive; "nsf" neural spline, coupling: faster to '
-            'sample from in many columns; "maf" affine autoregressive; "realnvp" affine coupling.',
-        ),
-        Setting("n_transforms", integer(1), None, "layers."),
-        Setting("hidden", sizes("(64, 64)"), None, "of the hidden layers in each layer's net."),
-        Setting("bins", integer(2), None, "of the splines."),
-        Setting(
-            "tail_bound",
-            number(above=0),
-            _TAIL,
-            "in standard deviations; the splines are the identity beyond.",
-        ),
-        Setting(
-            "lu",
-            flag,
-            True,
-            "whether LU linear maps stand between the layers; without, the order of the columns "
-            "alternates.",
-        ),
-        nets.BATCH_SIZE,
-        nets.LEARNING_RATE,
-        nets.MAX_EPOCHS,
-        Setting(
-            "backend",
-            choice(*BACKENDS),
-            "pyro",
-            '"pyro" (zuko, torch) or "numpyro" (FlowJAX, JAX).',
-        ),
-        nets.RANDOM_STATE,
-        together=check,
-    )
-}
+SETTINGS = {"flow": Settings(*declared(FlowSettings), together=check)}

@@ -6,10 +6,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from copy import copy
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
@@ -21,17 +21,17 @@ from ...rows import Rows
 from ...verdict import Reason
 from . import conditional
 from .fit_em import fit_em
-from .parameters import CovarianceType, Floats, Mixture
+from .parameters import Floats, Mixture
 from .queries import MixtureQueries
 from .refusals import check_range, findings, layout
-from .settings import BACKENDS, ENGINES, SETTINGS
+from .settings import SETTINGS, MixtureSettings
 from .weighted_rows import WeightedRows, posterior
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
 
 
-class GaussianMixture(MixtureQueries):
+class GaussianMixture(MixtureSettings, MixtureQueries):
     """A mixture of Gaussians; with categorical columns, of Gaussians times tables.
 
     Fitted by EM its densities are exact. Those of a posterior ("svi", "nuts") are means over 200 of
@@ -58,51 +58,10 @@ class GaussianMixture(MixtureQueries):
         missing=True,
         conditions=True,
         draws=True,
-        engines=ENGINES,
-        backends=BACKENDS,
+        engines=("em", "svi", "nuts"),
+        backends=("numpyro", "pyro"),
         uses=("budget", "checkpoint_dir"),
     )
-
-    def __init__(
-        self,
-        n_components: int | Literal["bic", "icl"] = "bic",
-        *,
-        covariance_type: CovarianceType = "full",
-        tol: float = 1e-4,
-        reg_covar: float = 1e-6,
-        max_iter: int = 200,
-        n_init: int = 4,
-        init_params: Literal["k-means++", "random"] = "k-means++",
-        weights_init: ArrayLike | None = None,
-        means_init: ArrayLike | None = None,
-        precisions_init: ArrayLike | None = None,
-        warm_start: bool = False,
-        max_components: int | None = None,
-        split_merge: bool = True,
-        categorical_prior: float = 1.0,
-        engine: Literal["em", "svi", "nuts"] = "em",
-        backend: Literal["numpyro", "pyro"] = "numpyro",
-        engine_settings: Mapping[str, Any] | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.precisions_init = precisions_init
-        self.warm_start = warm_start
-        self.max_components = max_components
-        self.split_merge = split_merge
-        self.categorical_prior = categorical_prior
-        self.engine = engine
-        self.backend = backend
-        self.engine_settings = engine_settings
-        self.random_state = random_state
 
     # What the contract asks for
 

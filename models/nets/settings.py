@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import is_dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...errors import InputError
-from ...settings import Kind, Setting, choice, flag, integer, matching, number, seed, sizes
+from ...settings import Kind, flag, matching, number, seed, setting, sizes
+
+if TYPE_CHECKING:
+    from ...data.augment import Augment
+else:
+    Augment = Any  # which loads torch
 
 CHANGES = ("shift", "flip", "brightness", "contrast", "rotate", "noise", "low", "high")
-NETS = ("auto", "mlp", "conv")
-ACTIVATIONS = ("relu", "silu", "gelu", "tanh", "elu")
+CHANGES = ("shift", "flip", "brightness", "contrast", "rotate", "noise", "low", "high")
+Activation = Literal["relu", "silu", "gelu", "tanh", "elu"]
+Net = Literal["auto", "mlp", "conv"]
+NET = '"conv" is for images, and what "auto" takes for those of 12 pixels or more.'
 
 
 def _changes(value: Any) -> bool:
@@ -21,44 +28,42 @@ def _changes(value: Any) -> bool:
     return numeric and set(value) <= set(CHANGES)
 
 
-NET = Setting(
-    "net",
-    choice(*NETS),
-    "auto",
-    '"conv" is for images, and what "auto" takes for those of 12 pixels or more.',
-)
-HIDDEN = Setting(
-    "hidden",
-    sizes("(64, 64)", empty=True),
-    None,
-    'of the hidden layers; of "conv" the one between pictures and codes.',
-)
-CHANNELS = Setting("channels", sizes("(16, 32)"), None, "of an image each time that it is halved.")
-ACTIVATION = Setting("activation", choice(*ACTIVATIONS), "silu", "of the hidden layers.")
-AUGMENT = Setting(
-    "augment",
-    Kind("a dict or an Augment", _changes),
-    None,
-    f'of images in training, such as {{"shift": 2}}: {", ".join(CHANGES)}; see `ppgen.Augment`.',
-)
-WEIGHT_DECAY = Setting("weight_decay", number(least=0), 0.0, "of AdamW.")
-BATCH_SIZE = Setting("batch_size", integer(1), None, "rows a step; fewer where memory is short.")
-LEARNING_RATE = Setting(
-    "learning_rate",
-    number(above=0),
-    None,
-    "the highest; it falls to 0 as a cosine over `max_epochs` or the budget.",
-)
-MAX_EPOCHS = Setting("max_epochs", integer(1), None, "passes over the rows at most.")
-DEVICE = Setting(
-    "device",
-    matching(r"cpu|cuda(:\d+)?", '"cpu", "cuda" or "cuda:0" and the like'),
-    None,
-    "what computes; None is the processor.",
-)
-RANDOM_STATE = Setting(
-    "random_state", seed, None, "seed of initial weights, held-out rows, batches and draws."
-)
+@dataclass(eq=False, repr=False, kw_only=True)
+class TrainingSettings:
+    """What can be set of whatever is trained by steps."""
+
+    batch_size: int | None = setting(None, "rows a step; fewer where memory is short.", least=1)
+    learning_rate: float | None = setting(
+        None, "the highest; it falls to 0 as a cosine over `max_epochs` or the budget.", above=0
+    )
+    max_epochs: int | None = setting(None, "passes over the rows at most.", least=1)
+    random_state: Any = setting(
+        None, "seed of initial weights, held-out rows, batches and draws.", seed
+    )
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class NetSettings(TrainingSettings):
+    """What can be set of nets between rows, which may be images, and codes."""
+
+    hidden: Sequence[int] | None = setting(
+        None,
+        'of the hidden layers; of "conv" the one between pictures and codes.',
+        sizes("(64, 64)", empty=True),
+    )
+    channels: Sequence[int] | None = setting(
+        None, "of an image each time that it is halved.", sizes("(16, 32)")
+    )
+    augment: Augment | Mapping[str, Any] | None = setting(
+        None,
+        f'of images in training, such as {{"shift": 2}}: {", ".join(CHANGES)}; see `Augment`.',
+        Kind("a dict or an Augment", _changes),
+    )
+    device: str | None = setting(
+        None,
+        "what computes; None is the processor.",
+        matching(r"cpu|cuda(:\d+)?", '"cpu", "cuda" or "cuda:0" and the like'),
+    )
 
 
 def check_nets(given: Any, asked: str, net: str, shape: tuple[int, ...]) -> None:

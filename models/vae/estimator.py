@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,13 @@ from ...verdict import Reason
 from ..latent import LatentEstimator
 from .gap import DensityGap
 from .report import Bound
-from .settings import BACKENDS, SCORING, SETTINGS
+from .settings import SCORING, SETTINGS, VAESettings
 
 Floats = NDArray[np.float64]
 _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
 
 
-class VAE(LatentEstimator, DensityEstimator):
+class VAE(VAESettings, LatentEstimator, DensityEstimator):
     """A variational autoencoder: rows come from a few latents through a net; another net guesses
     the latents of a row.
 
@@ -53,67 +53,10 @@ class VAE(LatentEstimator, DensityEstimator):
         bounds=True,
         images=True,
         engines=("gradient",),
-        backends=BACKENDS,
+        backends=("pyro", "numpyro"),
         uses=TRAINED,
         reach=REACH,
     )
-
-    def __init__(
-        self,
-        latent_dim: int | Sequence[int] | None = None,
-        *,
-        net: Literal["auto", "mlp", "conv"] = "auto",
-        hidden: Sequence[int] | None = None,
-        channels: Sequence[int] | None = None,
-        likelihood: str = "auto",
-        noise: str | float = "column",
-        prior: Literal["normal", "flow", "mixture", "vamp"] = "normal",
-        posterior: Literal["normal", "flow"] = "normal",
-        objective: Literal["elbo", "iwae", "dreg"] = "elbo",
-        n_samples: int | None = None,
-        beta: float = 1.0,
-        warm_up: float = 0.0,
-        free_bits: float = 0.0,
-        flow_layers: int = 4,
-        components: int = 100,
-        activation: str | None = None,
-        dropout: float = 0.0,
-        augment: Mapping[str, Any] | None = None,
-        conditional: bool = False,
-        n_importance: int = 128,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        max_epochs: int | None = None,
-        device: str | None = None,
-        backend: Literal["pyro", "numpyro"] = "pyro",
-        random_state: Any = None,
-    ) -> None:
-        self.latent_dim = latent_dim
-        self.net = net
-        self.hidden = hidden
-        self.channels = channels
-        self.likelihood = likelihood
-        self.noise = noise
-        self.prior = prior
-        self.posterior = posterior
-        self.objective = objective
-        self.n_samples = n_samples
-        self.beta = beta
-        self.warm_up = warm_up
-        self.free_bits = free_bits
-        self.flow_layers = flow_layers
-        self.components = components
-        self.activation = activation
-        self.dropout = dropout
-        self.augment = augment
-        self.conditional = conditional
-        self.n_importance = n_importance
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.device = device
-        self.backend = backend
-        self.random_state = random_state
 
     # What lies behind rows
 

@@ -220,9 +220,11 @@ def _augment(vae: VAE) -> Callable[..., Any] | None:
     from ...data.augment import Augment
 
     pixels = vae.codec_.pixels
-    change = vae.augment
-    if not isinstance(change, Augment):
-        change = Augment(**{"low": pixels.ends[0], "high": pixels.ends[1], **change})
+    change = (
+        vae.augment
+        if isinstance(vae.augment, Augment)
+        else Augment(**{"low": pixels.ends[0], "high": pixels.ends[1], **vae.augment})
+    )
     if pixels.kind == "real":
         return change
     return lambda images, generator: change(images, generator).round()

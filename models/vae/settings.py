@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Kind, Setting, Settings, choice, flag, integer, number
-from ..nets import settings as nets
-from ..nets.settings import check_latent, check_nets
+from ...settings import Kind, Settings, choice, declared, integer, setting
+from ..nets.settings import NET, Activation, Net, NetSettings, check_latent, check_nets
 from .parts import KINDS, SCALED, Part
-
-BACKENDS = ("pyro", "numpyro")
 
 _LAYERS = Kind(
     "two for two layers, such as (32, 16)",
@@ -20,6 +17,58 @@ _LAYERS = Kind(
         isinstance(value, Sequence) and len(value) in (1, 2) and all(map(integer(1).accepts, value))
     ),
 )
+
+
+@dataclass(eq=False, repr=False)
+class VAESettings(NetSettings):
+    """What can be set of a variational autoencoder."""
+
+    latent_dim: int | Sequence[int] | None = setting(
+        None, "latents; of two layers, those next to the data first.", integer(1) | _LAYERS
+    )
+    _: KW_ONLY
+    net: Net = setting("auto", NET)
+    likelihood: str = setting(
+        "auto",
+        '"auto" goes by the values: of images Bernoulli for 0 and 1, discretised logistic for '
+        "levels, Gaussian for real values; of tables by each column's kind.",
+        choice("auto", *KINDS),
+    )
+    noise: Literal["column", "shared", "row"] | float = setting(
+        "column",
+        'of Gaussian and discretised logistic values: "column" learns one scale for each, '
+        '"shared" one for all, "row" lets the decoder say; a number is a standard deviation in '
+        "the units of the data, and is not learnt.",
+        above=0,
+    )
+    prior: Literal["normal", "flow", "mixture", "vamp"] = setting("normal", "of the latents.")
+    posterior: Literal["normal", "flow"] = setting("normal", "of a row's latents.")
+    objective: Literal["elbo", "iwae", "dreg"] = setting(
+        "elbo", '"iwae" and "dreg" raise the tighter bound of `n_samples` draws.'
+    )
+    n_samples: int | None = setting(
+        None,
+        'draws a row in training; None is 1 for "elbo", and 8 for "iwae" and "dreg".',
+        least=1,
+    )
+    beta: float = setting(1.0, 'weight of the divergence, with objective "elbo".', least=0)
+    warm_up: float = setting(0.0, "epochs over which beta rises from 0.", least=0)
+    free_bits: float = setting(0.0, "nats that each latent may hold unpunished.", least=0)
+    flow_layers: int = setting(4, "layers of a flow as prior or posterior.", least=1)
+    components: int = setting(100, "of mixture and VampPrior.", least=1)
+    activation: Activation | None = setting(
+        None, 'of the hidden layers; None is "silu" for convolutions and "relu" else.'
+    )
+    dropout: float = setting(0.0, "share of the units of hidden layers.", least=0, below=1)
+    conditional: bool = setting(
+        False,
+        "whether `fit(X, y)` models p(x | y); else y is ignored, so that a classifier's pipeline "
+        "can be given labels.",
+    )
+    n_importance: int = setting(128, "draws a row of `log_density`.", least=1)
+    backend: Literal["pyro", "numpyro"] = setting(
+        "pyro", '"pyro" (torch) or "numpyro" (JAX; perceptrons on tables).'
+    )
 
 
 def check(given: Any) -> None:
@@ -56,96 +105,23 @@ def check_rows(
         )
 
 
-SETTINGS = {
-    "vae": Settings(
-        Setting(
-            "latent_dim",
-            integer(1) | _LAYERS,
-            None,
-            "latents; of two layers, those next to the data first.",
-        ),
-        nets.NET,
-        nets.HIDDEN,
-        nets.CHANNELS,
-        Setting(
-            "likelihood",
-            choice("auto", *KINDS),
-            "auto",
-            '"auto" goes by the values: of images Bernoulli for 0 and 1, discretised logistic for '
-            "levels, Gaussian for real values; of tables by each column's kind.",
-        ),
-        Setting(
-            "noise",
-            choice("column", "shared", "row") | number(above=0),
-            "column",
-            'of Gaussian and discretised logistic values: "column" learns one scale for each, '
-            '"shared" one for all, "row" lets the decoder say; a number is a standard deviation in '
-            "the units of the data, and is not learnt.",
-        ),
-        Setting("prior", choice("normal", "flow", "mixture", "vamp"), "normal", "of the latents."),
-        Setting("posterior", choice("normal", "flow"), "normal", "of a row's latents."),
-        Setting(
-            "objective",
-            choice("elbo", "iwae", "dreg"),
-            "elbo",
-            '"iwae" and "dreg" raise the tighter bound of `n_samples` draws.',
-        ),
-        Setting(
-            "n_samples",
-            integer(1),
-            None,
-            'draws a row in training; None is 1 for "elbo", and 8 for "iwae" and "dreg".',
-        ),
-        Setting("beta", number(least=0), 1.0, 'weight of the divergence, with objective "elbo".'),
-        Setting("warm_up", number(least=0), 0.0, "epochs over which beta rises from 0."),
-        Setting("free_bits", number(least=0), 0.0, "nats that each latent may hold unpunished."),
-        Setting("flow_layers", integer(1), 4, "layers of a flow as prior or posterior."),
-        Setting("components", integer(1), 100, "of mixture and VampPrior."),
-        replace(
-            nets.ACTIVATION, default=None, help='None is "silu" for convolutions and "relu" else.'
-        ),
-        Setting("dropout", number(least=0, below=1), 0.0, "share of the units of hidden layers."),
-        nets.AUGMENT,
-        Setting(
-            "conditional",
-            flag,
-            False,
-            "whether `fit(X, y)` models p(x | y); else y is ignored, so that a classifier's "
-            "pipeline can be given labels.",
-        ),
-        Setting("n_importance", integer(1), 128, "draws a row of `log_density`."),
-        nets.BATCH_SIZE,
-        nets.LEARNING_RATE,
-        nets.MAX_EPOCHS,
-        nets.DEVICE,
-        Setting(
-            "backend",
-            choice(*BACKENDS),
-            "pyro",
-            '"pyro" (torch) or "numpyro" (JAX; perceptrons on tables).',
-        ),
-        nets.RANDOM_STATE,
-        together=check,
-    )
-}
+@dataclass(kw_only=True)
+class _Scoring:
+    """What `VAE.log_density` may be told."""
 
-# Of `VAE.log_density`.
-SCORING = Settings(
-    Setting(
-        "method",
-        choice("iwae", "elbo", "ais"),
+    method: Literal["iwae", "elbo", "ais"] = setting(
         "iwae",
         "importance samples, with k-hat, effective sample size and standard error of each row; "
         '"elbo" their plain mean; "ais" annealed importance sampling from the posterior, for rows '
         "where k-hat is bad: it takes long (see `density_gap` for how tight it is), and as 64 rows "
         "share their random numbers, a row's value depends, within its standard error, on the rows "
         "beside it. It is refused where rounded values are filled in with noise.",
-    ),
-    Setting(
-        "n_samples",
-        integer(1),
-        None,
-        'draws a row; None is `n_importance`. For "ais" the chains, None is 25.',
-    ),
-    Setting("progress", flag, False, "whether to show a bar on a terminal."),
-)
+    )
+    n_samples: int | None = setting(
+        None, 'draws a row; None is `n_importance`. For "ais" the chains, None is 25.', least=1
+    )
+    progress: bool = setting(False, "whether to show a bar on a terminal.")
+
+
+SETTINGS = {"vae": Settings(*declared(VAESettings), together=check)}
+SCORING = Settings(*declared(_Scoring))
