@@ -35,6 +35,7 @@ from .data.units import unit_hashes
 from .data.values import is_gap
 from .errors import FitError, InputError
 from .fitting import Fit
+from .lazy import named
 from .progress import Clock, duration
 from .progress_bar import progress_bar
 from .rows import Rows
@@ -218,9 +219,7 @@ class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
 
     def to_datatree(self, X: Any, y: Any = None, **more: Any) -> Any:
         """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
-        from . import to_datatree
-
-        return to_datatree(self, X, y, **more)
+        return named("ppgen.analysis.datatree", "to_datatree")(self, X, y, **more)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "verdict_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 
 def lazily(package: str, **homes: str) -> Callable[[str], object]:
@@ -13,8 +14,16 @@ def lazily(package: str, **homes: str) -> Callable[[str], object]:
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value: object = getattr(import_module(f"{package}.{homes[name]}"), name)
+        value = named(f"{package}.{homes[name]}", name)
         setattr(sys.modules[package], name, value)
         return value
 
     return get
+
+
+def named(module: str, name: str) -> Any:
+    """A name of a module, looked up when it is called for.
+
+    Methods call by it what stands in a layer above theirs, such as `fit.to_datatree()`.
+    """
+    return getattr(import_module(module), name)

@@ -98,7 +98,7 @@ def traverse(
     if isinstance(dims, int):
         if dims < 1:
             raise InputError(f"dims is {dims}; expected how many latents to keep, at least 1.")
-        dims = order[:dims]
+        order, dims = order[:dims], None
     chosen = _dims(order if dims is None else dims, k)
     values = np.repeat(np.linspace(low, high, steps)[None], len(chosen), axis=0)
     if unit == "std":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sized
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from .axis import shortened
 from .style import ACCENT, MUTED, RULE, figure, styled
@@ -12,35 +11,12 @@ from .style import ACCENT, MUTED, RULE, figure, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..analysis.audit import Audit, Check
+
 _WRONG = "#b3261e"
 _COLOURS = {"holds": ACCENT, "refuted": _WRONG, "misfit": _WRONG, "not checked": RULE}
 _MOST = 1e3
 _MARKS = (0, 0.5, 1, 2, 5, 10, 30, 100, 300, 1000)
-
-
-class Check(Protocol):
-    """What is drawn of a claim that was checked; `analysis.audit.Check` has it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def statistic(self) -> float: ...
-    @property
-    def expected(self) -> float: ...
-    @property
-    def limit(self) -> float: ...
-    @property
-    def side(self) -> str: ...
-
-
-class Audit(Sized, Protocol):
-    """The checks of one model; `analysis.audit.Audit` is it."""
-
-    @property
-    def model(self) -> str: ...
-    def __iter__(self) -> Iterator[Check]: ...
 
 
 def plot_audit(audit: Audit) -> Figure:
@@ -73,7 +49,7 @@ def plot_audit(audit: Audit) -> Figure:
         axes.set_yticks(range(len(audit)), [shortened(c.name, 28) for c in audit])
         axes.set_ylim(len(audit) - 0.4, -0.6)
         axes.set_xlabel("distance from the claim, as a multiple of its limit")
-        refuted = sum(check.status == "refuted" for check in audit)
+        refuted = len(audit.of("refuted"))
         said = f"{refuted} of {len(audit)} claims refuted" if refuted else "no claim is refuted"
         axes.set_title(shortened(f"{audit.model}: {said}", 60), parse_math=False)
     return made

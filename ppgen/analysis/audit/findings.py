@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import ndtri
 
+from ...lazy import named
 from ...significance import LEVEL, holm
 
 if TYPE_CHECKING:
@@ -199,9 +200,8 @@ class Audit:
 
     def plot(self) -> Figure:
         """How far each statistic is from its claim, beside how far it may be."""
-        from ...plotting import plot_audit
-
-        return plot_audit(self)
+        drawn: Figure = named("ppgen.plotting.audit", "plot_audit")(self)
+        return drawn
 
     def summary(self) -> str:
         """The audit in one sentence."""

@@ -16,12 +16,13 @@ from ...data import as_dataset
 from ...errors import FitError, InputError
 from ...estimator import Estimator
 from ...progress import duration
+from ...significance import LEVEL
 from .agreement import agreement, support
 from .bounds import bounds
 from .calibration import calibration
 from .conditionals import conditionals, gaps
 from .estimates import stated_errors
-from .findings import LEVEL, Audit, Check, decide, unchecked
+from .findings import Audit, Check, decide, unchecked
 from .normalisation import integral
 from .rows import rows_alone, seeds
 from .saved import saved
