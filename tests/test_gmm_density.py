@@ -12,7 +12,7 @@ from sklearn.mixture import GaussianMixture as Reference
 from ppgen import GaussianMixture
 from ppgen.models.gmm import conditional
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.weighted_rows import posterior
+from ppgen.models.gmm.weighted_rows import score
 
 KINDS = list(COVARIANCE_TYPES)
 
@@ -50,7 +50,7 @@ def test_density_is_that_of_scikit_learn(kind: str) -> None:
     x = np.random.default_rng(1).normal(size=(200, 3)) @ np.diag([1.0, 10.0, 0.1])
     reference = Reference(3, covariance_type=kind, random_state=0).fit(x)
     ours = Mixture(reference.weights_, reference.means_, reference.covariances_, kind)  # type: ignore[arg-type]
-    r, log_prob = posterior(ours, x, none(len(x)))
+    r, log_prob = score(ours, x, none(len(x)))
     np.testing.assert_allclose(log_prob, reference.score_samples(x), rtol=1e-9)
     np.testing.assert_allclose(r, reference.predict_proba(x), atol=1e-9)
     np.testing.assert_allclose(
@@ -77,21 +77,21 @@ def test_gaps_are_integrated_out(kind: str) -> None:
             for code, table in zip(codes[i], m.probs, strict=True):
                 p *= 1.0 if code < 0 else table[k, code]
             expected[i] += p
-    np.testing.assert_allclose(posterior(m, x, codes)[1], np.log(expected), rtol=1e-9, atol=1e-12)
-    assert abs(posterior(m, x, codes)[1][0]) < 1e-12  # a row of gaps only says nothing
+    np.testing.assert_allclose(score(m, x, codes)[1], np.log(expected), rtol=1e-9, atol=1e-12)
+    assert abs(score(m, x, codes)[1][0]) < 1e-12  # a row of gaps only says nothing
 
 
 def test_a_level_never_seen_has_density_zero() -> None:
     m = mixture("full", levels=(3,))
     x = np.zeros((3, 3))
     codes = np.array([[-2], [0], [-1]], np.int32)
-    values = posterior(m, x, codes)[1]
+    values = score(m, x, codes)[1]
     assert values[0] == -np.inf
     assert np.isfinite(values[1:]).all()
     with_nan = x.copy()
     with_nan[:, 0] = np.nan
-    assert posterior(m, with_nan, codes)[1][0] == -np.inf
-    assert not np.isnan(posterior(m, with_nan, codes)[0]).any()
+    assert score(m, with_nan, codes)[1][0] == -np.inf
+    assert not np.isnan(score(m, with_nan, codes)[0]).any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,7 +99,7 @@ def test_density_integrates_to_one(kind: str) -> None:
     m = mixture(kind, d=2)
     edge = np.linspace(-25, 25, 601)
     grid = np.stack(np.meshgrid(edge, edge), axis=-1).reshape(-1, 2)
-    total = np.exp(posterior(m, grid, none(len(grid)))[1]).sum() * (edge[1] - edge[0]) ** 2
+    total = np.exp(score(m, grid, none(len(grid)))[1]).sum() * (edge[1] - edge[0]) ** 2
     assert total == pytest.approx(1, abs=1e-6)
 
 
@@ -109,11 +109,11 @@ def test_conditional_is_joint_over_marginal(kind: str) -> None:
     m = mixture(kind, d=2, seed=4)
     edge = np.linspace(-30, 30, 6001)
     rows = np.stack([edge, np.full_like(edge, 0.7)], axis=1)
-    joint = np.exp(posterior(m, rows, none(len(rows)))[1])
+    joint = np.exp(score(m, rows, none(len(rows)))[1])
     rest = conditional.condition(m, np.array([np.nan, 0.7]), np.empty(0, np.int32))
     assert rest.covariance_type == kind
     np.testing.assert_allclose(
-        np.exp(posterior(rest, edge[:, None], none(len(edge)))[1]),
+        np.exp(score(rest, edge[:, None], none(len(edge)))[1]),
         joint / (joint.sum() * (edge[1] - edge[0])),
         atol=1e-8,
     )

@@ -25,7 +25,7 @@ from ppgen.models.gmm.posterior import log_prob_draws, mean_mixture, sites
 from ppgen.models.gmm.posterior import parameters as posterior_parameters
 from ppgen.models.gmm.prior import Prior
 from ppgen.models.gmm.relabel import orders, reorder
-from ppgen.models.gmm.weighted_rows import posterior as em_posterior
+from ppgen.models.gmm.weighted_rows import score
 
 K, LEVELS = 3, (3, 2)
 CASES = [(kind, 3) for kind in COVARIANCE_TYPES] + [("full", 1), ("tied", 1), ("full", 0)]
@@ -127,7 +127,7 @@ def test_the_likelihood_is_the_mixtures(kind: str) -> None:
     covariances = posterior_parameters(draws, kind)[2][0]
     tables = (theta["B_0"], theta["B_1"])
     mixture = Mixture(theta["w"], theta["mu"], covariances, kind, tables)
-    exact = em_posterior(mixture, x, codes)[1]
+    exact = score(mixture, x, codes)[1]
     np.testing.assert_allclose(log_prob_draws(draws, kind, x, codes)[0], exact, rtol=1e-9)
     # What the rows add to the joint is the sum of their log densities.
     joint = numpyro_joint(theta, (x, codes, None), given)

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, CovarianceType
 from ppgen.models.gmm.posterior import log_prob_draws, predictive_mixture
-from ppgen.models.gmm.weighted_rows import posterior as density_of
+from ppgen.models.gmm.weighted_rows import score
 
 
 @pytest.mark.parametrize("kind", COVARIANCE_TYPES)
@@ -34,4 +34,4 @@ def test_mean_over_draws(kind: CovarianceType) -> None:
     each = log_prob_draws(found, kind, x, codes)
     expected = logsumexp(each, axis=0) - np.log(chains * draws)
     mixture = predictive_mixture(found, kind)
-    np.testing.assert_allclose(density_of(mixture, x, codes)[1], expected, rtol=1e-5)
+    np.testing.assert_allclose(score(mixture, x, codes)[1], expected, rtol=1e-5)

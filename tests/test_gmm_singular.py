@@ -13,7 +13,7 @@ from ppgen.models.gmm.em import Regularisation, maximise
 from ppgen.models.gmm.kernel import Moments
 from ppgen.models.gmm.leave_one_out import left_out
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.weighted_rows import WeightedRows, posterior
+from ppgen.models.gmm.weighted_rows import WeightedRows, score
 
 G = GaussianMixture
 
@@ -129,7 +129,7 @@ def test_leaving_a_row_out_is_the_m_step_without_it(
         some = rows.take(others)
         some.centre = rows.centre
         without = again(some, mixture, r[others])
-        expected += posterior(without, rows.x[i : i + 1], rows.codes[i : i + 1])[1][0]
+        expected += score(without, rows.x[i : i + 1], rows.codes[i : i + 1])[1][0]
     expected += n * np.log1p(-1 / n)  # the share of the background, which is set to nothing
     monkeypatch.setattr(module.kernel, "responsibilities", lambda xp, joint: (r, None))
     monkeypatch.setattr(module, "_background", lambda rows: np.full(n, -np.inf))

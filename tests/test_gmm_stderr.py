@@ -15,7 +15,7 @@ from ppgen.analysis.paired import Scored, difference
 from ppgen.inference.importance import good_khat
 from ppgen.models.gmm.posterior import log_prob_draws, predictive_mixture
 from ppgen.models.gmm.uncertainty import of_rows_fitted, reliance
-from ppgen.models.gmm.weighted_rows import posterior as posterior_of
+from ppgen.models.gmm.weighted_rows import score
 
 S = 50
 
@@ -72,7 +72,7 @@ def test_rows_where_few_draws_decide_have_no_error_and_are_counted() -> None:
         }
         mixture = predictive_mixture(draws, "diag")
         rests = reliance(mixture, 200, z, none)
-        values.append(posterior_of(mixture, z, none)[1])
+        values.append(score(mixture, z, none)[1])
         errors.append(rests.stderr)
         khats.append(rests.khat)
         sizes.append(rests.ess)

@@ -12,7 +12,7 @@ from ppgen import GaussianMixture
 from ppgen.covariance import correlations, root
 from ppgen.models.gmm import conditional
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
-from ppgen.models.gmm.weighted_rows import posterior
+from ppgen.models.gmm.weighted_rows import score
 
 UNITS = np.array([1e-3, 1e6, 1e-3, 1.0])
 # Given the last column, the first and the third have correlation 0.913.
@@ -78,7 +78,7 @@ def test_the_conditional_density_is_that_of_the_closed_form_in_any_units() -> No
     x = mean + np.random.default_rng(3).normal(size=(50, 3)) * np.sqrt(np.diag(sigma))
     unit = np.sqrt(np.diag(sigma))
     exact = multivariate_normal.logpdf((x - mean) / unit, cov=sigma / np.outer(unit, unit))
-    found = posterior(rest, x, np.empty((50, 0), np.int32))[1]
+    found = score(rest, x, np.empty((50, 0), np.int32))[1]
     np.testing.assert_allclose(found, exact - np.log(unit).sum(), rtol=1e-9)
 
 
@@ -89,8 +89,8 @@ def test_a_density_changes_by_the_jacobian_of_new_units(factor: float) -> None:
     x[rng.random(x.shape) < 0.3] = np.nan
     scale = np.array([factor, 1.0, 1 / factor, 1.0])
     codes = np.empty((60, 0), np.int32)
-    plain = posterior(one(np.zeros(4), R), x, codes)[1]
-    scaled = posterior(one(np.zeros(4), R * np.outer(scale, scale)), x * scale, codes)[1]
+    plain = score(one(np.zeros(4), R), x, codes)[1]
+    scaled = score(one(np.zeros(4), R * np.outer(scale, scale)), x * scale, codes)[1]
     jacobian = np.where(np.isnan(x), 0.0, np.log(scale)).sum(axis=1)
     np.testing.assert_allclose(scaled + jacobian, plain, rtol=1e-10, atol=1e-10)
 

@@ -25,7 +25,7 @@ from .parameters import Floats, Mixture
 from .queries import MixtureQueries
 from .refusals import check_range, findings, layout
 from .settings import SETTINGS, MixtureSettings
-from .weighted_rows import WeightedRows, posterior
+from .weighted_rows import WeightedRows, score
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
@@ -50,7 +50,7 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
     name: ClassVar[str] = "gmm"
     settings = SETTINGS["gmm"]
     codec_: Codec
-    _draws = 0  # of a posterior, whose components a marginal or conditional mixture has
+    _draws = 0  # of the posterior that a marginal or conditional mixture comes from
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
         discrete="native",
@@ -66,21 +66,14 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
     # What the contract asks for
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
-        data, weights = rows.data, rows.weights
-        if weights is not None and (weights == 0).any():
-            data, weights = data.take(weights > 0), weights[weights > 0]
         before = self._before() if self.warm_start else None
-        weighted = WeightedRows(data.x, data.codes, self.codec_.n_levels, weights, data.log_det)
+        weighted = WeightedRows.of(rows, self.codec_.n_levels)
         check_range(weighted, self.codec_.continuous_names)
         result = fit_em(weighted, self, fit, before)
         self.selection_ = [row._asdict() for row in result.table]
-        self.converged_, self.n_iter_, self.lower_bound_ = (
-            result.converged,
-            result.n_iter,
-            result.objective,
-        )
-        reasons = result.reasons
-        mixture = result.mixture
+        self.converged_, self.n_iter_ = result.converged, result.n_iter
+        self.lower_bound_ = result.objective
+        mixture, reasons = result.mixture, result.reasons
         self.sample_stats_: dict[str, Floats] = {}
         self._draws = 0
         if self.engine != "em":
@@ -90,16 +83,16 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
                 weighted, mixture, self.engine, self.backend, self.engine_settings or {}, fit
             )
         self._set(mixture)
-        reasons = [*reasons, *findings(mixture, data)]
+        reasons = [*reasons, *findings(mixture)]
         if draws := self._n_draws():
             from .uncertainty import of_rows_fitted
 
-            reasons += of_rows_fitted(self._predictive(), draws, data.x, data.codes)
+            reasons += of_rows_fitted(self._predictive(), draws, weighted.x, weighted.codes)
         return reasons
 
     def _before(self) -> Mixture | None:
-        """Where a warm start goes on; None, and a warning, where the last fit was of other columns
-        or of other settings."""
+        """Where a warm start goes on; None, and a warning, if the last fit was of other columns or
+        of other settings."""
         mixture: Mixture | None = getattr(self, "mixture_", None)
         if mixture is None:
             return None
@@ -142,7 +135,7 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         x, codes = rows.data.x, rows.data.codes
         if not (draws := self._n_draws()):
-            return Density(posterior(self._predictive(), x, codes)[1])
+            return Density(score(self._predictive(), x, codes)[1])
         from .uncertainty import reliance
 
         rests = reliance(self._predictive(), draws, x, codes)
@@ -160,14 +153,14 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
         return diagnostics(density, draws) if (draws := self._n_draws()) else {}
 
     def _n_draws(self) -> int:
-        """How many draws' components the predictive mixture has, 0 for a fit by EM."""
+        """How many draws the predictive mixture is the mean over, 0 for a fit by EM."""
         if self.posterior_ is None:
             return self._draws
         chains, draws = self.posterior_["w"].shape[:2]
         return min(_DRAWS, int(chains * draws))
 
     def _predictive(self) -> Mixture:
-        """What rows are predicted by: the mixture, or all the mixtures of the posterior as one."""
+        """The mixture of predictions: that of EM, or the mean over the posterior as one mixture."""
         if self.posterior_ is None:
             return self.mixture_
         from .posterior import predictive_mixture
@@ -185,19 +178,13 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
-        fixed = (
-            None if given is None else (np.asarray(given.x[0], dtype=np.float64), given.codes[0])
-        )
+        fixed = None if given is None else (given.x[0].astype(np.float64), given.codes[0])
         x, codes = conditional.sample(self._predictive(), n, rng, fixed)
         return Encoded(x, codes, np.zeros(n))
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         m = self.mixture_
-        arrays: dict[str, NDArray[Any]] = {
-            "weights": m.weights,
-            "means": m.means,
-            "covariances": m.covariances,
-        }
+        arrays = {"weights": m.weights, "means": m.means, "covariances": m.covariances}
         arrays |= {f"probs.{j}": p for j, p in enumerate(m.probs)}
         arrays |= {f"sample_stats.{name}": np.asarray(a) for name, a in self.sample_stats_.items()}
         body = {
@@ -214,10 +201,9 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
         probs = tuple(arrays[f"probs.{j}"] for j in range(len(self.codec_.n_levels)))
         kind = state["covariance_type"]
         self._set(Mixture(arrays["weights"], arrays["means"], arrays["covariances"], kind, probs))
+        stats = "sample_stats."
         self.sample_stats_ = {
-            name.removeprefix("sample_stats."): a
-            for name, a in arrays.items()
-            if name.startswith("sample_stats.")
+            name.removeprefix(stats): a for name, a in arrays.items() if name.startswith(stats)
         }
         self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
         self.lower_bound_, self.selection_ = state["lower_bound"], state["selection"]
@@ -226,19 +212,15 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
         from .posterior import dims
 
-        discrete = {c.name: c.levels for c in self.codec_.discrete}
-        return dims(
-            self.posterior_ or {}, self.covariance_type, self.codec_.continuous_names, discrete
+        names, levels = (
+            self.codec_.continuous_names,
+            {c.name: c.levels for c in self.codec_.discrete},
         )
+        return dims(self.posterior_ or {}, self.covariance_type, names, levels)
 
     def _set(self, mixture: Mixture) -> None:
-        self.mixture_ = mixture
-        self._layout = layout(self.codec_)
-        self.weights_, self.means_, self.covariances_ = (
-            mixture.weights,
-            mixture.means,
-            mixture.covariances,
-        )
+        self.mixture_, self._layout = mixture, layout(self.codec_)
+        self.weights_, self.means_ = mixture.weights, mixture.means
+        self.covariances_, self.probs_ = mixture.covariances, mixture.probs
         self.precisions_cholesky_ = mixture.precisions_cholesky()
-        self.probs_ = mixture.probs
         self.n_components_ = mixture.n_components

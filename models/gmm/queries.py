@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from ...scoring import placed
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
 from .selection import Criteria, criteria
-from .weighted_rows import WeightedRows, posterior
+from .weighted_rows import WeightedRows, score
 
 
 class MixtureQueries(DensityEstimator):
@@ -31,11 +32,11 @@ class MixtureQueries(DensityEstimator):
 
     @abstractmethod
     def _predictive(self) -> Mixture:
-        """What rows are predicted by."""
+        """The mixture of predictions."""
 
     @abstractmethod
     def _n_draws(self) -> int:
-        """How many draws of a posterior it is of, 0 for none."""
+        """How many draws of a posterior that is the mean over, 0 for none."""
 
     @abstractmethod
     def _set(self, mixture: Mixture) -> None:
@@ -62,8 +63,8 @@ class MixtureQueries(DensityEstimator):
 
     def aic(self, X: Any) -> float:
         """Akaike information criterion on rows, in the units of the data; lower is better."""
-        found = self._criteria(X)
-        return 2 * found.n_parameters - 2 * found.log_likelihood
+        criteria = self._criteria(X)
+        return 2 * criteria.n_parameters - 2 * criteria.log_likelihood
 
     # Queries
 
@@ -91,11 +92,9 @@ class MixtureQueries(DensityEstimator):
         check_is_fitted(self)
         names = [self.schema_[name].name for name in columns]
         free = [name for name in self.schema_.names if name in names]
-        x = np.array(
-            [j for j, c in enumerate(self.codec_.continuous_names) if c in free], dtype=np.intp
-        )
-        codes = np.array(
-            [j for j, c in enumerate(self.codec_.discrete_names) if c in free], dtype=np.intp
+        x, codes = (
+            np.array([j for j, column in enumerate(every) if column in free], dtype=np.intp)
+            for every in (self.codec_.continuous_names, self.codec_.discrete_names)
         )
         return self._over(conditional.marginal(self._predictive(), x, codes), free)
 
@@ -132,26 +131,13 @@ class MixtureQueries(DensityEstimator):
             raise InputError(
                 "all columns are given, so none is left to say anything about; leave one free."
             )
-        out = type(self)(**self.get_params())
-        out.schema_ = self.schema_.select(names)
-        out.codec_ = self.codec_.select(names)
-        out.container_, out.context_, out.posterior_ = self.container_, None, None
+        out = copy(self)
+        out.schema_, out.codec_ = self.schema_.select(names), self.codec_.select(names)
+        out.posterior_, out.sample_stats_, out._draws = None, {}, self._n_draws()
         out.covariance_type = mixture.covariance_type
         out.n_features_in_ = len(names)
         if hasattr(self, "feature_names_in_"):
             out.feature_names_in_ = np.array(names, dtype=object)
-        for name in (
-            "data_fingerprint_",
-            "verdict_",
-            "trace_",
-            "fit_seconds_",
-            "converged_",
-            "n_iter_",
-            "lower_bound_",
-            "selection_",
-        ):
-            setattr(out, name, getattr(self, name))
-        out.sample_stats_, out._draws = {}, self._n_draws()
         out._set(mixture)
         return out
 
@@ -160,12 +146,11 @@ class MixtureQueries(DensityEstimator):
         far = conditional.far_out(self._predictive(), row.x[0], row.codes[0])
         if far is not None:
             fixed = self.schema_.named(given)
-            told = ", ".join(
-                f"{name}={fixed[name]!r}" for name in self.codec_.continuous_names if name in fixed
-            )
+            names = self.codec_.continuous_names
+            values = ", ".join(f"{name}={fixed[name]!r}" for name in names if name in fixed)
             warnings.warn(
-                f"given {told}, which is {far:.1f} standard deviations from the nearest component: "
-                "next to nothing was seen there, and what follows rests on the tails of the model.",
+                f"given {values}, {far:.1f} standard deviations from the nearest component: hardly "
+                "any row was seen there, and what follows rests on the tails of the model.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -180,7 +165,7 @@ class MixtureQueries(DensityEstimator):
         )
         at = placed(self, data)
         parts = [
-            Density(posterior(self.mixture_, place.x, place.codes)[1] + place.log_det)
+            Density(score(self.mixture_, place.x, place.codes)[1] + place.log_det)
             for place in at.places
         ]
         return found.at(float(cell_average(parts).without(at.impossible).values.sum()))
@@ -188,4 +173,4 @@ class MixtureQueries(DensityEstimator):
     def _posterior(self, X: Any) -> tuple[Floats, Floats]:
         check_is_fitted(self)
         rows = self._encode(self._dataset(X, reset=False), draw=None)
-        return posterior(self.mixture_, rows.x, rows.codes)
+        return score(self.mixture_, rows.x, rows.codes)

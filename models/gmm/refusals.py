@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data import Codec, Encoded
+from ...data import Codec
 from ...errors import FitError
 from ...verdict import Reason
 from .parameters import Mixture
@@ -28,14 +28,14 @@ def check_range(rows: WeightedRows, names: Sequence[str]) -> None:
             )
 
 
-def findings(mixture: Mixture, data: Encoded) -> list[Reason]:
-    """Parameters that are not numbers; columns of which none varies."""
+def findings(mixture: Mixture) -> list[Reason]:
+    """Warnings of parameters that are not numbers, and of columns of which none varies."""
     found = []
     parts = (mixture.weights, mixture.means, mixture.covariances, *mixture.probs)
     if not all(np.isfinite(part).all() for part in parts):
         what = "the fit ended with parameters that are not finite."
         found.append(Reason("failed", what, "Rescale the columns, or use fewer components."))
-    if data.x.shape[1] == data.codes.shape[1] == 0:
+    if not mixture.means.shape[1] and not mixture.probs:
         what = "all columns are constant: each row has probability 1, and nothing is learnt."
         found.append(Reason("warn", what, "Give columns that vary."))
     return found

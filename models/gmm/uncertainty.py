@@ -33,7 +33,7 @@ from ...family_density import Density
 from ...inference.importance import MIN_SAMPLES, good_khat, pareto_khat
 from ...verdict import Reason
 from .parameters import Floats, Mixture
-from .weighted_rows import posterior
+from .weighted_rows import score
 
 _NUMBERS = 1 << 22  # responsibilities at a time
 _MOST = 0.95  # correlation of neighbours; above it 200 draws cannot tell how large it is
@@ -69,12 +69,12 @@ def reliance(mixture: Mixture, draws: int, x: NDArray[Any], codes: NDArray[np.in
         codes: (n, c) levels.
     """
     if draws < 2 or not len(x):
-        return Reliance(posterior(mixture, x, codes)[1], *np.full((3, len(x)), np.nan))
+        return Reliance(score(mixture, x, codes)[1], *np.full((3, len(x)), np.nan))
     before = mixture.weights.reshape(draws, -1).sum(axis=1)
     block, found = max(1, _NUMBERS // mixture.n_components), []
     for start in range(0, len(x), block):
         rows = slice(start, start + block)
-        shares, values = posterior(mixture, x[rows], codes[rows])
+        shares, values = score(mixture, x[rows], codes[rows])
         each = np.asarray(shares, dtype=np.float64).reshape(len(shares), draws, -1).sum(axis=2)
         found.append(_of(each, before, values))
     return Reliance(*(np.concatenate(parts) for parts in zip(*found, strict=True)))

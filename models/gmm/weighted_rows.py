@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...covariance import correlations
+from ...rows import Rows
 from ...thinning import thinned
 from . import kernel, missing
 from .kernel import Moments, Pass
@@ -49,6 +50,14 @@ class WeightedRows:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @classmethod
+    def of(cls, rows: Rows, n_levels: tuple[int, ...]) -> Self:
+        """Rows as a fit is given them, those of weight 0 left out."""
+        if rows.weights is not None and (rows.weights == 0).any():
+            rows = rows.take(rows.weights > 0)
+        data = rows.data
+        return cls(data.x, data.codes, n_levels, rows.weights, data.log_det)
 
     @cached_property
     def quartiles(self) -> Floats:
@@ -149,7 +158,7 @@ class WeightedRows:
 
     def score(self, mixture: Mixture) -> tuple[Floats, Floats]:
         """(n, k) responsibilities and (n,) log densities."""
-        return posterior(mixture, self.x, self.codes, self.centre)
+        return score(mixture, self.x, self.codes, self.centre)
 
 
 def _thin(found: Moments) -> bool:
@@ -164,7 +173,7 @@ def _thin(found: Moments) -> bool:
     return bool((least * _FLOAT32_ERROR < np.finfo(np.float32).eps).any())
 
 
-def posterior(
+def score(
     mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32], shift: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """(n, k) responsibilities and (n,) log densities of rows, gaps integrated out."""
