@@ -17,8 +17,9 @@ from .em import Regularisation, steps
 from .given_start import given_start, is_given
 from .initialise import best_start
 from .parameters import Mixture
-from .search import EMSettings, Search
+from .search import Search
 from .selection import Choice, Criteria, choose
+from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
 
@@ -36,7 +37,7 @@ class Result:
 
 
 def fit_em(
-    rows: WeightedRows, settings: EMSettings, fit: Fit, before: Mixture | None = None
+    rows: WeightedRows, settings: MixtureSettings, fit: Fit, before: Mixture | None = None
 ) -> Result:
     """Fit the mixture that is asked for; `before` is where a warm start goes on."""
     k, n = settings.n_components, len(rows)
@@ -70,14 +71,14 @@ def fit_em(
 
 
 def _start(
-    rows: WeightedRows, settings: EMSettings, search: Search, rng: np.random.Generator
+    rows: WeightedRows, settings: MixtureSettings, search: Search, rng: np.random.Generator
 ) -> Mixture:
     if is_given(settings):
         return given_start(rows, settings, replace(search, split_merge=False), rng)
     return best_start(rows, int(settings.n_components), search, rng)
 
 
-def _chosen_size(rows: WeightedRows, settings: EMSettings, search: Search, fit: Fit) -> Choice:
+def _chosen_size(rows: WeightedRows, settings: MixtureSettings, search: Search, fit: Fit) -> Choice:
     def report(k: int, loss: float) -> None:
         # Shown and not kept: the trace is of the fit that was chosen, `table` of the choice.
         if fit.progress is not None:
@@ -87,7 +88,7 @@ def _chosen_size(rows: WeightedRows, settings: EMSettings, search: Search, fit: 
     return choose(rows, criterion, most, search, fit.rng(), report)
 
 
-def _of_size(chosen: Choice, settings: EMSettings) -> list[Reason]:
+def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:
     """What there is to say against the choice of the number of components."""
     if chosen.why == "most":
         name, most = str(settings.n_components).upper(), settings.max_components
@@ -100,7 +101,7 @@ def _of_size(chosen: Choice, settings: EMSettings) -> list[Reason]:
     return []
 
 
-def _of_run(last: Iteration[Mixture], settings: EMSettings, falls: int) -> list[Reason]:
+def _of_run(last: Iteration[Mixture], settings: MixtureSettings, falls: int) -> list[Reason]:
     """What there is to say against the iterations."""
     reasons = []
     if not last.converged and settings.tol > 0:

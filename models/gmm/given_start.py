@@ -8,19 +8,20 @@ from ...covariance import correlations
 from ...errors import InputError
 from .initialise import best_start, from_labels, nearest
 from .parameters import CovarianceType, Floats, Mixture
-from .search import SAMPLE, EMSettings, Search
+from .search import SAMPLE, Search
+from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
 NAMES = ("weights_init", "means_init", "precisions_init")
 
 
-def is_given(settings: EMSettings) -> bool:
+def is_given(settings: MixtureSettings) -> bool:
     """Whether there is a start of the user's own."""
     return any(getattr(settings, name) is not None for name in NAMES)
 
 
 def given_start(
-    rows: WeightedRows, settings: EMSettings, search: Search, rng: np.random.Generator
+    rows: WeightedRows, settings: MixtureSettings, search: Search, rng: np.random.Generator
 ) -> Mixture:
     """The start that the user gave. What is not given comes from the rows nearest to each mean, or,
     without means, from the best of the starts that are tried."""
@@ -49,7 +50,7 @@ def given_start(
     return given(from_labels(sample, nearest(sample, means), k, search))
 
 
-def _components(settings: EMSettings) -> int:
+def _components(settings: MixtureSettings) -> int:
     """How many components the start has, on which all that is given agrees."""
     asked, tied = settings.n_components, settings.covariance_type == "tied"
     sizes = {} if isinstance(asked, str) else {"n_components": int(asked)}
@@ -69,7 +70,9 @@ def _components(settings: EMSettings) -> int:
     return next(iter(sizes.values()))
 
 
-def _numbers(settings: EMSettings, name: str, shape: tuple[int, ...], what: str) -> Floats | None:
+def _numbers(
+    settings: MixtureSettings, name: str, shape: tuple[int, ...], what: str
+) -> Floats | None:
     value = getattr(settings, name)
     if value is None:
         return None

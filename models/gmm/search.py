@@ -1,39 +1,19 @@
-"""What every search for a start of EM shares: how many rows and iterations a try is worth, and what
-the user asked for."""
+"""What every search for a start of EM shares: how many rows and iterations a try is worth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
-
-from numpy.typing import ArrayLike
+from typing import Self
 
 from .em import Regularisation, steps
 from .parameters import CovarianceType, Mixture
+from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
 SAMPLE = 20_000  # rows that starts are tried on
 SHORT_ROWS, SHORT_ITER = 5_000, 15
 LONG_ITER = 200
-
-
-class EMSettings(Protocol):
-    """The settings of `GaussianMixture` that a fit by EM asks for."""
-
-    n_components: int | Literal["bic", "icl"]
-    covariance_type: CovarianceType
-    tol: float
-    reg_covar: float
-    max_iter: int
-    n_init: int
-    init_params: Literal["k-means++", "random"]
-    weights_init: ArrayLike | None
-    means_init: ArrayLike | None
-    precisions_init: ArrayLike | None
-    max_components: int | None
-    split_merge: bool
-    categorical_prior: float
 
 
 @dataclass(frozen=True)
@@ -50,7 +30,7 @@ class Search:
 
     @classmethod
     def of(
-        cls, settings: EMSettings, rows: WeightedRows, deadline: Callable[[], float | None]
+        cls, settings: MixtureSettings, rows: WeightedRows, deadline: Callable[[], float | None]
     ) -> Self:
         return cls(
             settings.covariance_type,
