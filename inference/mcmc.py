@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..settings import integer
 from ..verdict import Reason
 from .diagnostics import convergence
 
@@ -54,8 +55,7 @@ class ChainSettings:
 
     def __post_init__(self) -> None:
         for name in ("num_warmup", "num_samples", "num_chains"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; expected a positive number.")
+            integer(1).check(name, getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import InputError, did_you_mean
+from ..errors import unknown
 
 if TYPE_CHECKING:
     from ..estimator import Estimator
@@ -79,9 +79,7 @@ def expand(name: str) -> tuple[str, ...]:
     members = tuple(model for model, entry in MODELS.items() if entry.family == name)
     if not members:
         known = dict.fromkeys((*MODELS, *(entry.family for entry in MODELS.values())))
-        raise InputError(
-            f"there is no model {name!r}; there are {', '.join(known)}." + did_you_mean(name, known)
-        )
+        raise unknown("model", name, known)
     return members
 
 
@@ -110,10 +108,7 @@ def settings(name: str) -> Settings:
 
 def _entry(name: str) -> Entry:
     if name not in MODELS:
-        raise InputError(
-            f"there is no model {name!r}; there are {', '.join(MODELS)}."
-            + did_you_mean(name, MODELS)
-        )
+        raise unknown("model", name, MODELS)
     return MODELS[name]
 
 

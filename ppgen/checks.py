@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .data import Codec, Dataset, Encoded, Schema
-from .errors import InputError, did_you_mean
-from .settings import Settings
+from .errors import InputError
 from .verdict import Reason
 
 
@@ -46,17 +45,6 @@ def seed_of(random_state: Any) -> int:
     raise InputError(
         f"random_state is {random_state!r}; expected None, an integer, or a NumPy generator."
     )
-
-
-def check_options(what: str, options: Settings, given: Mapping[str, Any]) -> None:
-    """Raise InputError, with the nearest name, unless what was given are options of `what`."""
-    for name in given:
-        if name not in options.names:
-            raise InputError(
-                f"{what} has no option {name!r}; it has {', '.join(options.names) or 'none'}."
-                + did_you_mean(name, options.names)
-            )
-    options.check(given)
 
 
 def check_no_gaps(codec: Codec, rows: Encoded, family: str) -> None:

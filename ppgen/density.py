@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
+from .settings import choice
 
 Kind = Literal["exact", "lower_bound", "upper_bound", "estimate"]
 Measure = Literal["density", "mass", "mixed"]
@@ -59,12 +60,8 @@ class LogDensity:
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.kind not in KIND_WORDS:
-            raise InputError(f"kind is {self.kind!r}; expected one of {', '.join(KIND_WORDS)}.")
-        if self.measure not in _MEASURES:
-            raise InputError(
-                f"measure is {self.measure!r}; expected one of {', '.join(_MEASURES)}."
-            )
+        choice(*KIND_WORDS).check("kind", self.kind)
+        choice(*_MEASURES).check("measure", self.measure)
         if np.ndim(self.values) != 1:
             raise InputError(
                 f"values have shape {np.shape(self.values)}; expected one value a row."

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .checks import check_options
 from .conditioning import given
 from .data import Encoded
 from .density import LogDensity
@@ -96,7 +95,9 @@ class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
                 option is not one of the family's.
         """
         check_is_fitted(self)
-        check_options(f"{type(self).__name__}.log_density", self.capabilities.scoring, how)
+        scoring = self.capabilities.scoring
+        scoring.check_names(f"{type(self).__name__}.log_density", how, "option")
+        scoring.check(how)
         data = self._dataset(X, reset=False)
         return log_density(self, data, given(self, y, len(data)), **how)
 

@@ -18,3 +18,11 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     """Say " Did you mean 'x'?" with the nearest option, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(options), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def unknown(what: str, name: str, options: Iterable[str]) -> InputError:
+    """The error that there is no `what` of this name; it lists those that there are."""
+    known = list(options)
+    return InputError(
+        f"there is no {what} {name!r}; there are {', '.join(known)}." + did_you_mean(name, known)
+    )

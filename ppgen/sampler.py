@@ -20,6 +20,7 @@ from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
 from .data.rebuild import row_labels
 from .errors import InputError
 from .estimator import Estimator
+from .settings import integer
 
 _REDRAWS = 4  # times that samples beyond the whole numbers seen are drawn again
 
@@ -90,8 +91,7 @@ class Sampler(Estimator):
     ) -> Encoded:
         """n encoded rows; if `within`, with whole numbers that are, but for few, among those
         seen."""
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise InputError(f"n is {n!r}; expected a positive number of rows.")
+        integer(1).check("n", n)
         rng = np.random.default_rng(
             seed_of(self.random_state if random_state is None else random_state)
         )

@@ -246,12 +246,12 @@ class Settings:
         """All settings: those given, the rest at their defaults."""
         return {setting.name: setting.default for setting in self} | dict(given)
 
-    def check_names(self, model: str, given: Iterable[str]) -> None:
-        """Raise InputError, with the nearest name, for a name that is none of a setting."""
+    def check_names(self, owner: str, given: Iterable[str], noun: str = "setting") -> None:
+        """Raise InputError, with the nearest name, if a name is not one of a setting of `owner`."""
         for name in given:
             if name not in self.names:
                 raise InputError(
-                    f"{model} has no setting {name!r}; it has {', '.join(self.names)}."
+                    f"{owner} has no {noun} {name!r}; it has {', '.join(self.names) or 'none'}."
                     + did_you_mean(name, self.names)
                 )
 

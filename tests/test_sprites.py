@@ -172,7 +172,7 @@ def test_colours():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n": 0}, "positive number of sprites"),
+        ({"n": 0}, "n is 0; expected an integer >= 1"),
         ({"size": 8}, "16 pixels or more"),
         ({"factors": {"colour": "red"}}, "no factor 'colour'"),
         ({"factors": {"shapes": "heart"}}, "Did you mean 'shape'"),

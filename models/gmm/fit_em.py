@@ -62,8 +62,7 @@ def fit_em(
         falls += last.change < -1e-6 * max(1.0, abs(last.objective))
         loss, seconds = -(last.objective + rows.constant), fit.clock.seconds()
         fit.report(Progress(step=done + last.number, loss=loss, seconds=seconds))
-    if last is None:
-        raise InputError(f"max_iter is {settings.max_iter}; expected at least 1.")
+    assert last is not None
     reasons = _of_size(chosen, settings) + _of_run(last, settings, falls)
     reasons += _of_mixture(last.state, rows, search.regularisation)
     objective = last.objective + rows.constant

@@ -36,6 +36,7 @@ from ..density import LogDensity
 from ..errors import InputError
 from ..estimator import Estimator
 from ..models import registry
+from ..settings import integer
 from .compare import Comparison, compare
 from .finding import scope_of_folds
 from .paired import Scored, weakest
@@ -93,8 +94,7 @@ def cross_validate(
 
 
 def _folds(rows: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
-    if not isinstance(folds, int | np.integer) or isinstance(folds, bool) or folds < 2:
-        raise InputError(f"folds is {folds!r}; expected a whole number of 2 or more.")
+    integer(2).check("folds", folds)
     units = len(np.unique(rows.units))
     if units < folds:
         raise InputError(

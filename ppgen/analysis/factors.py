@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, unknown
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -133,10 +133,7 @@ def gap(scores: Floats) -> Floats:
 def _place(factor: int | str, names: tuple[str, ...]) -> int:
     if isinstance(factor, str):
         if factor not in names:
-            raise InputError(
-                f"there is no factor {factor!r}; there are {', '.join(names)}."
-                + did_you_mean(factor, names)
-            )
+            raise unknown("factor", factor, names)
         return names.index(factor)
     if not 0 <= factor < len(names):
         raise InputError(f"there is no factor {factor}; expected 0 to {len(names) - 1}.")

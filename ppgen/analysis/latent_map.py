@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..settings import integer
 from .codes import codes_of, latent_model
 from .decoded import Decoded, decode_codes
 
@@ -54,8 +55,7 @@ def manifold(model: Any, *, X: Any = None, y: Any = None, side: int = 15) -> Dec
     Raises:
         InputError: if the model has another number of latents than 2, or neither prior nor X.
     """
-    if side < 2:
-        raise InputError(f"side is {side}; expected at least 2.")
+    integer(2).check("side", side)
     if X is not None:
         codes = codes_of(model, X, y)
     elif latent_model(model).prior:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..settings import integer
 from .codes import as_rows, code_of_row, codes_of, latent_model, n_latents
 from .decoded import Decoded, decode_codes
 from .latent_map import latent_map as latent_map
@@ -84,7 +85,7 @@ def traverse(
         InputError: for a latent that is not there, a span without width, fewer than 2 steps, more
             than one row in `at`, or no X where it is needed.
     """
-    _check_steps(steps)
+    integer(2).check("steps", steps)
     low, high = _span(span)
     codes = None if X is None else codes_of(model, X, y)
     if unit not in ("latent", "std"):
@@ -158,7 +159,7 @@ def path(
     Raises:
         InputError: for fewer than 2 steps, codes of different lengths, or an unknown way.
     """
-    _check_steps(steps)
+    integer(2).check("steps", steps)
     a, b = _code(a, "a"), _code(b, "b")
     if len(a) != len(b):
         raise InputError(f"a has {len(a)} latents, b has {len(b)}; expected codes of one model.")
@@ -231,11 +232,6 @@ def _span(span: tuple[float, float]) -> tuple[float, float]:
     if values.shape != (2,) or not np.isfinite(values).all() or values[0] == values[1]:
         raise InputError(f"span is {span!r}; expected two different numbers, such as (-3, 3).")
     return float(values[0]), float(values[1])
-
-
-def _check_steps(steps: int) -> None:
-    if not isinstance(steps, int | np.integer) or steps < 2:
-        raise InputError(f"steps is {steps!r}; expected a whole number of at least 2.")
 
 
 def _code(code: ArrayLike, name: str) -> Floats:

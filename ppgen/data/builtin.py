@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, unknown
+from ..settings import integer
 from .dataset import Dataset, as_dataset
 from .image_sets import IMAGE_SETS, load_images
 from .sprites import sprites
@@ -47,13 +48,9 @@ def load_builtin(name: str, n: int | None = None, seed: int = 0) -> Dataset:
             cannot be downloaded.
     """
     if name not in BUILTIN:
-        raise InputError(
-            f"there is no built-in data set {name!r}."
-            + did_you_mean(name, BUILTIN)
-            + f" There are {', '.join(BUILTIN)}."
-        )
-    if n is not None and n < 1:
-        raise InputError(f"n is {n}; expected a positive number of rows.")
+        raise unknown("built-in data set", name, BUILTIN)
+    if n is not None:
+        integer(1).check("n", n)
     if name in _TABLES or name in IMAGE_SETS:
         data = _table(name) if name in _TABLES else load_images(name)
         if n is None:

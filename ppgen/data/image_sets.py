@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, unknown
 from .dataset import Dataset, as_dataset
 
 TRAIN = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
@@ -105,10 +105,7 @@ def load_images(name: str, folder: str | os.PathLike[str] | None = None) -> Data
     from .download import fetch
 
     if name not in IMAGE_SETS:
-        raise InputError(
-            f"there is no set of images {name!r}; there are {', '.join(IMAGE_SETS)}."
-            + did_you_mean(name, IMAGE_SETS)
-        )
+        raise unknown("set of images", name, IMAGE_SETS)
     official = IMAGE_SETS[name]
     place = _local(name) if folder is None else Path(folder)
     if place is None:

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, unknown
+from ..settings import integer
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
 from .sprite_shapes import SHAPES, cover
@@ -133,15 +134,11 @@ def draw_factors(
     Raises:
         InputError: as `sprites` does.
     """
-    if n < 1:
-        raise InputError(f"n is {n}; expected a positive number of sprites.")
+    integer(1).check("n", n)
     names = factor_names(colour)
     for name in (*(factors or {}), *(rare or {})):
         if name not in names:
-            raise InputError(
-                f"there is no factor {name!r}; there are {', '.join(names)}."
-                + did_you_mean(name, names)
-            )
+            raise unknown("factor", name, names)
     rng = np.random.default_rng(seed)
     out = np.empty((n, len(names)))
     for j, name in enumerate(names):
