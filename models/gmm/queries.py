@@ -149,8 +149,8 @@ class MixtureQueries(DensityEstimator):
             names = self.codec_.continuous_names
             values = ", ".join(f"{name}={fixed[name]!r}" for name in names if name in fixed)
             warnings.warn(
-                f"given {values}, {far:.1f} standard deviations from the nearest component: hardly "
-                "any row was seen there, and what follows rests on the tails of the model.",
+                f"given {values}, which is {far:.1f} standard deviations from the nearest "
+                "component: few rows lie there, and what follows rests on the model's tails.",
                 UserWarning,
                 stacklevel=4,
             )
