@@ -93,6 +93,12 @@ class _Loop:
     def seconds(self) -> float:
         return self.place.seconds + time.perf_counter() - self.began
 
+    def now(self) -> float:
+        """Seconds by the clock that decides: if there is a deadline, by what is left until it, on
+        which processes that train together agree."""
+        left = self.deadline()
+        return self.seconds() if left is None else -left
+
     def used(self) -> float:
         left = self.deadline()
         if self.allowed is None or left is None:
@@ -138,18 +144,19 @@ class _Loop:
         rows = batches(self.seed, place.epoch, self.n_rows, settings.batch_size)
         total, losses, done = self.steps * settings.max_epochs, [], 0
         while done < len(rows):
-            used, started = self.used(), self.seconds()
+            used, started = self.used(), self.now()
             block = rows[done : done + self.chunk()]
             rates = [rate(settings, place.step + i, total, used) for i in range(len(block))]
             losses.append(np.asarray(self.learner.run(block, place.scale * np.asarray(rates))))
             place.step, done = place.step + len(block), done + len(block)
-            self.pace = (self.seconds() - started) / len(block)
+            took = self.now() - started
+            self.pace = took / len(block)
             if not np.isfinite(losses[-1]).all():
                 return math.nan, False
             if settings.ema > 0:
                 self.learner.average(ema_decay(settings, place.step, len(block)))
             left = self.deadline()
-            if left is not None and left - self.reserve < 1.2 * (self.seconds() - started):
+            if left is not None and left - self.reserve < 1.2 * took:
                 return float(np.concatenate(losses).mean()), True
         place.epoch += 1
         return float(np.concatenate(losses).mean()), False
@@ -162,7 +169,7 @@ class _Loop:
             self.good = self.best = self.learner.state()
             out.best_step, out.train_loss = place.step, loss
             return None, False, True
-        started = time.perf_counter()
+        started = self.now()
         rows: Array = np.asarray(self.validation(), dtype=np.float64)
         mean = float(rows.mean())
         if self.units is not None:  # a value for each unit, with the mean of the rows
@@ -186,7 +193,7 @@ class _Loop:
         keep = max(patience, 1)
         self.recent = [*self.recent, rows][-keep:]
         place.evaluated = [*place.evaluated, place.step][-keep:]
-        took = time.perf_counter() - started
+        took = self.now() - started
         # The first evaluation may compile: the least counts.
         self.reserve = took if self.reserve == 0 else min(self.reserve, took)
         if self.pace == 0:  # a forward and a backward pass take three times a forward pass

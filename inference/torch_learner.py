@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,18 @@ from .threads import within_cores
 
 Array = NDArray[Any]
 Loss = Callable[[Tensor, int], Tensor]
+
+
+class Processes(Protocol):
+    """Processes that train together, each on its part of a batch."""
+
+    rank: int
+
+    def part(self, rows: Tensor) -> Tensor:
+        """The rows of a batch that are this process's."""
+
+    def sum_gradients(self, parameters: Sequence[Tensor], loss: Tensor) -> float:
+        """Sum the gradients of all processes, and give the sum of their losses."""
 
 
 class TorchLearner:
@@ -37,9 +49,13 @@ class TorchLearner:
         clip: largest norm of the gradient.
         redraw: called with the number of each epoch before its first step.
         seed: of all that `loss` draws.
+
+    Attributes:
+        processes: that train together; None is this one alone.
     """
 
     compiled = False
+    processes: Processes | None = None
 
     def __init__(
         self,
@@ -107,15 +123,30 @@ class TorchLearner:
                     group["lr"] = rate
                 for p in self._list:
                     p.grad = None
-                loss = self.loss(rows, self.step)
-                losses.append(loss.item())
+                losses.append(self._backward(rows))
                 if not np.isfinite(losses[-1]):
                     break
-                loss.backward()
                 self._clip()
                 self.optimiser.step()
                 self.step += 1
         return np.asarray(losses)
+
+    def _backward(self, rows: Tensor) -> float:
+        """Give the parameters the gradient of the loss of these rows; return the loss."""
+        if self.processes is None:
+            loss = self.loss(rows, self.step)
+            value = loss.item()
+            if np.isfinite(value):
+                loss.backward()
+            return value
+        part = self.processes.part(rows)
+        loss = torch.zeros((), device=self.device)
+        seed = int(torch.randint(2**62, ()))  # the same in each process
+        if len(part):
+            with seeded(seed + self.processes.rank, self.device):
+                loss = len(part) / len(rows) * self.loss(part, self.step)
+                loss.backward()
+        return self.processes.sum_gradients(self._list, loss)
 
     def _clip(self) -> None:
         """Scale gradients down to the norm `clip`; unlike torch's own, only those above it."""
@@ -129,7 +160,10 @@ class TorchLearner:
         saved = self._rng
         try:
             with self.inside(), self._mode(training=True):
-                self.loss(torch.from_numpy(rows), self.step).backward()
+                own = torch.from_numpy(rows)
+                own = own if self.processes is None else self.processes.part(own)
+                if len(own):
+                    self.loss(own, self.step).backward()
         finally:
             self._rng = saved
             self.optimiser.zero_grad(set_to_none=True)

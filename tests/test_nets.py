@@ -11,10 +11,11 @@ from torch import nn
 
 from ppgen.data.mapped import is_mapped
 from ppgen.errors import FitError, InputError
-from ppgen.models.nets import machine
 from ppgen.models.nets.batches import Batches
 from ppgen.models.nets.conv import ConvDecoder, ConvEncoder, Residual, sizes
+from ppgen.models.nets.device import device_for, device_to_load
 from ppgen.models.nets.mlp import ACTIVATIONS, mlp
+from ppgen.models.nets.out_of_memory import shrinking
 
 SHAPES = [(1, 8, 8), (3, 17, 12), (2, 5, 1), (1, 28, 20), (4, 7, 9)]
 
@@ -134,14 +135,30 @@ def test_dropout_is_on_in_training_only():
 # The machine
 
 
-def test_the_processor_is_the_default():
-    assert machine.device_of(None) == machine.device_of("cpu") == torch.device("cpu")
+def test_the_processor_is_what_none_and_cpu_mean():
+    assert device_for(None) == device_for("cpu") == torch.device("cpu")
+
+
+def test_auto_is_a_gpu_that_torch_can_use(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_for("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert device_for("auto") == device_for("cuda") == torch.device("cuda", 0)
+    assert device_for("auto", "numpyro") == torch.device("cpu")
+    with pytest.raises(InputError, match="numpyro"):
+        device_for("cuda", "numpyro")
+
+
+def test_what_was_fitted_on_a_device_that_is_not_here_goes_to_the_processor(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_to_load("cuda:3") == device_to_load(None) == torch.device("cpu")
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "mps", "meta"])
 def test_an_unknown_device_is_refused(device):
     with pytest.raises(InputError, match="device is"):
-        machine.device_of(device)
+        device_for(device)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +168,7 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch, there, asked, said):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
     with pytest.raises(InputError, match=said):
-        machine.device_of(asked)
+        device_for(asked)
 
 
 def _holds(most, error):
@@ -176,14 +193,14 @@ def _holds(most, error):
 )
 def test_fewer_rows_are_tried_until_they_fit(error):
     work, tried = _holds(30, error)
-    assert machine.shrinking(work, 100, "training") == ("25 rows", 25)
+    assert shrinking(work, 100, "training") == ("25 rows", 25)
     assert tried == [100, 50, 25]
 
 
 def test_where_not_one_row_fits_it_says_so():
     work, tried = _holds(0, MemoryError())
     with pytest.raises(FitError, match="training is out of memory with a batch of one row"):
-        machine.shrinking(work, 4, "training")
+        shrinking(work, 4, "training")
     assert tried == [4, 2, 1]
 
 
@@ -198,7 +215,7 @@ def test_where_not_one_row_fits_it_says_so():
 def test_other_errors_are_passed_on(error):
     work, tried = _holds(0, error)
     with pytest.raises(type(error)):
-        machine.shrinking(work, 4, "training")
+        shrinking(work, 4, "training")
     assert tried == [4]
 
 

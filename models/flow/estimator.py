@@ -68,7 +68,8 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
             "dropout": sizes.dropout,
         }
         self.flow_seed_ = fit.seed
-        self.flow_ = self._flow()
+        machine = self._machine(self.backend)
+        self.flow_ = self._flow(machine.device)
         if d == 0:  # constants only
             self._keep(None)
             return []
@@ -81,17 +82,17 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
             redraw=record.redraw(_columns),
             seed=fit.seed,
         )
-        trainer = Trainer(fit, seen, unseen, sizes.training, record)
+        trainer = Trainer(fit, seen, unseen, sizes.training, record, machine=machine)
         training = trainer.train(learner)
         self.flow_.keep(learner)
         self._keep(training)
         return trainer.judge_density(training, self.flow_.log_prob, "hidden or n_transforms")
 
-    def _flow(self) -> Any:
+    def _flow(self, device: Any) -> Any:
         if self.backend == "pyro":
             from .backend_torch import TorchFlow
 
-            return TorchFlow(self.architecture_, self.flow_seed_)
+            return TorchFlow(self.architecture_, self.flow_seed_, device)
         from .backend_jax import JaxFlow
 
         return JaxFlow(self.architecture_, self.flow_seed_)
@@ -116,7 +117,7 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         self.architecture_ = dict(state["architecture"])
         self.flow_seed_ = int(state["seed"])
         self._restore_training(state)
-        self.flow_ = self._flow()
+        self.flow_ = self._flow(self._device())
         self.flow_.load(arrays)
 
 

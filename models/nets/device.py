@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import torch
 
 from ...errors import InputError
+
+if TYPE_CHECKING:
+    from .processes import Processes
 
 DEVICES = '"auto", "cpu", "cuda" or "cuda:0" and the like'
 
@@ -19,10 +23,34 @@ class Machine:
     """What computes a fit.
 
     Attributes:
-        device: where the nets are.
+        device: where the nets of this process are.
+        processes: that train together, each on a device; None is this one alone.
     """
 
     device: torch.device
+    processes: Processes | None = None
+
+    @classmethod
+    def of(cls, device: str | None, devices: int, backend: str) -> Self:
+        """The machine that settings ask for.
+
+        Raises:
+            InputError: if it is not there, or the backend does not compute on it.
+        """
+        if devices == 1:
+            return cls(device_for(device, backend))
+        if backend == "numpyro" or (device or "").startswith("cuda:"):
+            what = f"device is {device!r}" if backend != "numpyro" else 'backend is "numpyro"'
+            raise InputError(
+                f"devices is {devices}, and {what}, which is one device. Leave devices out, or "
+                'take device="auto" and backend="pyro".'
+            )
+        if device == "auto" and torch.cuda.device_count() < devices:
+            device = "cpu"
+        from .processes import Processes
+
+        processes = Processes(device_for(device, backend).type, devices)
+        return cls(processes.device, processes)
 
 
 def device_for(device: str | None, backend: str = "pyro") -> torch.device:
@@ -56,9 +84,9 @@ def device_for(device: str | None, backend: str = "pyro") -> torch.device:
     return torch.device("cuda", chosen.index or 0)
 
 
-def device_to_load(device: str | None, backend: str = "pyro") -> torch.device:
+def device_to_load(device: str | None) -> torch.device:
     """The device that a saved run was fitted on; the processor if that is not here."""
     try:
-        return device_for(device, backend)
+        return device_for(device)
     except InputError:
         return torch.device("cpu")

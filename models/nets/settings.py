@@ -15,7 +15,6 @@ else:
     Augment = Any  # which loads torch
 
 CHANGES = ("shift", "flip", "brightness", "contrast", "rotate", "noise", "low", "high")
-CHANGES = ("shift", "flip", "brightness", "contrast", "rotate", "noise", "low", "high")
 Activation = Literal["relu", "silu", "gelu", "tanh", "elu"]
 Net = Literal["auto", "mlp", "conv"]
 NET = '"conv" is for images, and what "auto" takes for those of 12 pixels or more.'
@@ -37,6 +36,17 @@ class TrainingSettings:
         None, "the highest; it falls to 0 as a cosine over `max_epochs` or the budget.", above=0
     )
     max_epochs: int | None = setting(None, "passes over the rows at most.", least=1)
+    device: str = setting(
+        "auto",
+        'what computes: "auto" is a GPU that torch can use, otherwise the processor.',
+        matching(r"auto|cpu|cuda(:\d+)?", '"auto", "cpu", "cuda" or "cuda:0" and the like'),
+    )
+    devices: int = setting(
+        1,
+        "how many train together, a process each, started by torchrun; several need "
+        "`ppgen[fabric]`.",
+        least=1,
+    )
     random_state: Any = setting(
         None, "seed of initial weights, held-out rows, batches and draws.", seed
     )
@@ -58,11 +68,6 @@ class NetSettings(TrainingSettings):
         None,
         f'of images in training, such as {{"shift": 2}}: {", ".join(CHANGES)}; see `Augment`.',
         Kind("a dict or an Augment", _changes),
-    )
-    device: str | None = setting(
-        None,
-        "what computes; None is the processor.",
-        matching(r"cpu|cuda(:\d+)?", '"cpu", "cuda" or "cuda:0" and the like'),
     )
 
 

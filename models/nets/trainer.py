@@ -11,11 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checkpoint import Checkpoints
+from ...errors import InputError
 from ...fitting import Fit
 from ...inference.gradient import finish, train
 from ...inference.learner import Outcome
@@ -23,11 +25,14 @@ from ...inference.schedule import Settings
 from ...verdict import Reason
 from .held_out import Subset
 from .record import DataUnits
+from .settings import TrainingSettings
 from .verdicts import batch_reasons, diverged, likelier, progress_reasons, too_few
 
 if TYPE_CHECKING:
     from .device import Machine
+    from .processes import Processes
 
+T = TypeVar("T")
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Judged = tuple[Floats, Floats | None]  # of held-out rows: what is trained, and a bound or None
@@ -87,7 +92,13 @@ class Trainer:
             judge: makes of what `learner.evaluate` gives of the held-out rows the objective of
                 each, and its bound; None takes it for the objective.
         """
-        fit, n = self.fit, len(self.seen)
+        fit, n, processes = self.fit, len(self.seen), self._processes
+        checkpoints = fit.checkpoints
+        if processes is not None:
+            self._check_same(processes)
+            learner.processes = processes
+            if checkpoints is not None and processes.rank:
+                checkpoints = _ReadOnly(checkpoints.folder, checkpoints.fingerprint)
         asked = min(self.settings.batch_size, n)
         size = self._fitting(learner, asked)
         settings = replace(self.settings, batch_size=size)
@@ -98,7 +109,7 @@ class Trainer:
             seed=fit.seed,
             validation=None if self.unseen is None else lambda: self._evaluate(learner, judge),
             units=None if self.unseen is None else self.unseen.units(),
-            checkpoints=fit.checkpoints,
+            checkpoints=checkpoints,
             deadline=self._left,
         )
         outcome = finish(loop, fit.report if self.record is None else self.record.report)
@@ -112,11 +123,12 @@ class Trainer:
             return asked
         from .out_of_memory import shrinking
 
-        return shrinking(lambda size: learner.probe(np.arange(size)), asked, "training")[1]
+        size = shrinking(lambda size: learner.probe(np.arange(size)), asked, "training")[1]
+        return size if self._processes is None else self._processes.least(size)
 
     def _evaluate(self, learner: Any, judge: Callable[[Array], Judged] | None) -> Floats:
         assert self.unseen is not None
-        values = learner.evaluate()
+        values = self._agreed(learner.evaluate())
         objective, bounds = (values, None) if judge is None else judge(values)
         shares = 1.0 if self.unseen.shares is None else self.unseen.shares
         if bounds is not None and self.record is not None:
@@ -125,7 +137,23 @@ class Trainer:
 
     def _left(self) -> float | None:
         left = self.fit.deadline()
-        return None if left is None else left - self.after
+        return None if left is None else self._agreed(left - self.after)
+
+    @property
+    def _processes(self) -> Processes | None:
+        return None if self.machine is None else self.machine.processes
+
+    def _agreed(self, value: T) -> T:
+        """What the first of the processes says that train together."""
+        return value if self._processes is None else self._processes.agreed(value)
+
+    def _check_same(self, processes: Processes) -> None:
+        mine = (self.fit.seed, len(self.seen), self.settings)
+        if processes.agreed(mine) != mine:
+            raise InputError(
+                "the processes of this fit differ in seed, rows or settings; give each the same "
+                "rows, and random_state=0 or another integer."
+            )
 
     # Once the nets are trained
 
@@ -148,7 +176,7 @@ class Trainer:
         each = max(time.perf_counter() - began, 1e-9) / len(probe)
         share = _SHARE if share is None else share
         rows = int(min(wanted, max(_LEAST, share * budget / each)))
-        return rows, each * rows
+        return self._agreed((rows, each * rows))
 
     def judge_density(
         self,
@@ -177,7 +205,17 @@ class Trainer:
         return [*reasons, *likelier(seen, unseen, self.seen.x.shape[1], smaller)]
 
 
-class Trained:
+class _ReadOnly(Checkpoints):
+    """The state of a fit that another process writes."""
+
+    def save(self, step: int, arrays: Any, meta: Any) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
+class Trained(TrainingSettings):
     """What an estimator with nets keeps of their training, and the device that it computes on.
 
     Attributes:
@@ -188,20 +226,18 @@ class Trained:
     n_steps_: int
     n_epochs_: float
     batch_size_: int
-    device: str | None
-    backend: str = "pyro"
 
-    def _machine(self) -> Machine:
+    def _machine(self, backend: str = "pyro") -> Machine:
         """What a fit computes on."""
-        from .device import Machine, device_for
+        from .device import Machine
 
-        return Machine(device_for(self.device, self.backend))
+        return Machine.of(self.device, self.devices, backend)
 
     def _device(self) -> Any:
         """Where a loaded fit computes."""
         from .device import device_to_load
 
-        return device_to_load(self.device, self.backend)
+        return device_to_load(self.device)
 
     def _keep(self, training: Training | None) -> None:
         self.n_steps_, self.n_epochs_, self.batch_size_ = 0, 0.0, 0

@@ -192,11 +192,13 @@ def _jax(vae: VAE, some: NDArray[Any]) -> Any:
 
 
 def _device(vae: VAE) -> Any:
+    if vae.devices > 1:
+        raise InputError("a VAE is trained on one device; leave devices out.")
     if vae.backend != "pyro":
         return "cpu"
-    from ..nets.machine import device_of
+    from ..nets.device import device_for
 
-    return device_of(vae.device)
+    return device_for(vae.device)
 
 
 def _training(vae: VAE, chosen: Plan, n: int) -> Training:
@@ -255,7 +257,7 @@ def _redraw(vae: VAE, units: DataUnits) -> Callable[[int], NDArray[Any]] | None:
 
 
 def _fitting_batch(learner: Any, settings: Any, n: int) -> tuple[Any, list[Reason]]:
-    from ..nets.machine import shrinking
+    from ..nets.out_of_memory import shrinking
 
     asked = min(settings.batch_size, n)
     _, size = shrinking(lambda k: learner.probe(np.arange(k)), asked, "training")

@@ -78,7 +78,7 @@ def check(given: Any) -> None:
             f"objective {given.objective!r} weighs whole rows; it has no divergence to bend by "
             'beta, warm_up or free_bits. Take objective="elbo", or leave them out.'
         )
-    if given.backend == "numpyro" and given.device not in (None, "cpu"):
+    if given.backend == "numpyro" and given.device not in ("auto", "cpu"):
         raise InputError(
             f'device is {given.device!r}, and backend "numpyro" trains on the processor. Take '
             'backend="pyro", or leave device out.'
