@@ -8,7 +8,7 @@ from and has its constructor from:
         n_components: int | Literal["bic", "icl"] = setting("bic", "how many, or ...", least=1)
         tol: float = setting(1e-4, "gain of ... below which EM stops.", least=0)
 
-    SETTINGS = {"gmm": Settings(*declared(MixtureSettings), together=check)}
+    SETTINGS = {"gmm": Settings(MixtureSettings, together=check)}
 
 From these come the check at the start of every fit, `ppgen models MODEL`, the "Args:" of the
 class's docstring and `docs/settings.md`. None is taken where it is the default.
@@ -183,17 +183,12 @@ def setting(
     return field(default=default, metadata={"setting": (help, kind, entries or {}, limits)})
 
 
-def declared(cls: type) -> tuple[Setting, ...]:
+def _declared(cls: type) -> Iterator[Setting]:
     """The settings that a dataclass holds, its own before those of the classes it derives from."""
-    types = get_type_hints(cls)
-    each = {one.name: one for one in fields(cls)}
-    names = dict.fromkeys(name for c in cls.__mro__ for name in c.__dict__ if name in each)
-    found = []
-    for name in names:
+    types, each = get_type_hints(cls), {one.name: one for one in fields(cls)}
+    for name in dict.fromkeys(name for c in cls.__mro__ for name in c.__dict__ if name in each):
         help, kind, entries, limits = each[name].metadata["setting"]
-        kind = kind or _kind(types[name], limits)
-        found.append(Setting(name, kind, each[name].default, help, entries))
-    return tuple(found)
+        yield Setting(name, kind or _kind(types[name], limits), each[name].default, help, entries)
 
 
 def _kind(annotation: Any, limits: Mapping[str, Any]) -> Kind:
@@ -216,14 +211,15 @@ class Settings:
     """All settings of a model.
 
     Args:
-        declared: in the order of `__init__`.
-        together: raises InputError where values do not go together; is given them as attributes.
+        declared: a dataclass of fields made by `setting`; None for no settings.
+        together: raises InputError if values do not go together; is given them as attributes.
     """
 
     def __init__(
-        self, *declared: Setting, together: Callable[[Any], None] = lambda values: None
+        self, declared: type | None = None, together: Callable[[Any], None] = lambda values: None
     ) -> None:
-        self._declared = {setting.name: setting for setting in declared}
+        each = () if declared is None else _declared(declared)
+        self._declared = {setting.name: setting for setting in each}
         self._together = together
 
     def __iter__(self) -> Iterator[Setting]:
@@ -235,7 +231,7 @@ class Settings:
         return tuple(name for name in self._declared if name != "random_state")
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Raise InputError where values are wrong or do not go together; what is left out is at its
+        """Raise InputError if values are wrong or do not go together; what is left out has its
         default."""
         for name, value in values.items():
             if name in self._declared:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,29 +21,23 @@ from ppgen.density_estimator import DensityEstimator
 from ppgen.family_density import Density
 from ppgen.models import registry
 from ppgen.progress import Progress
-from ppgen.settings import Setting, Settings, number, seed
+from ppgen.settings import Settings, seed, setting
 from ppgen.verdict import Reason
 
 
-def of_width(width: float) -> Settings:
-    return Settings(
-        Setting("width", number(above=0), width, "of the normals."),
-        Setting("sleep", number(least=0), 0.0, "seconds that a fit takes."),
-        Setting("random_state", seed, None, "seed."),
-    )
+@dataclass(eq=False, repr=False, kw_only=True)
+class ToySettings:
+    width: float = setting(1.0, "of the normals.", above=0)
+    sleep: float = setting(0.0, "seconds that a fit takes.", least=0)
+    random_state: Any = setting(None, "seed.", seed)  # noqa: RUF009
 
 
-class Toy(DensityEstimator):
+class Toy(ToySettings, DensityEstimator):
     """Independent normals, `width` times as wide as they should be."""
 
     name: ClassVar[str] = "toy"
-    settings = of_width(1.0)
+    settings = Settings(ToySettings)
     capabilities: ClassVar[Capabilities] = Capabilities(density="exact")
-
-    def __init__(self, *, width: float = 1.0, sleep: float = 0.0, random_state: Any = None):
-        self.width = width
-        self.sleep = sleep
-        self.random_state = random_state
 
     def _fit(self, rows, fit):
         time.sleep(self.sleep)
@@ -66,12 +61,14 @@ class Toy(DensityEstimator):
         self.mean_, self.std_ = arrays["mean"], arrays["std"]
 
 
-class Wide(Toy):
-    name: ClassVar[str] = "wide"
-    settings = of_width(2.0)
+@dataclass(eq=False, repr=False, kw_only=True)
+class WideSettings(ToySettings):
+    width: float = setting(2.0, "of the normals.", above=0)
 
-    def __init__(self, *, width: float = 2.0, sleep: float = 0.0, random_state: Any = None):
-        super().__init__(width=width, sleep=sleep, random_state=random_state)
+
+class Wide(WideSettings, Toy):
+    name: ClassVar[str] = "wide"
+    settings = Settings(WideSettings)
 
 
 class Broken(Toy):

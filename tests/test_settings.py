@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from ppgen.settings import (
     mapping,
     number,
     seed,
+    setting,
     sizes,
 )
 
@@ -108,7 +109,11 @@ def test_what_kinds_take(kind: Kind, right: list[Any], wrong: list[Any]) -> None
 
 
 def test_the_nearest_text_and_name_are_said() -> None:
-    settings = Settings(Setting("net", choice("auto", "mlp") | integer(1), None, "which net."))
+    @dataclass
+    class Declared:
+        net: Literal["auto", "mlp"] | int | None = setting(None, "which net.", least=1)
+
+    settings = Settings(Declared)
     with pytest.raises(InputError) as error:
         settings.check({"net": "mpl"})
     assert str(error.value) == (

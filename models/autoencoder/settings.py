@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Settings, declared, setting
+from ...settings import Settings, setting
 from ..nets.settings import Activation, NetSettings, check_latent, check_nets
 
 
@@ -69,4 +69,4 @@ def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> Non
         check_latent(given.latent_dim, values, way_out)
 
 
-SETTINGS = {"autoencoder": Settings(*declared(AutoencoderSettings), together=check)}
+SETTINGS = {"autoencoder": Settings(AutoencoderSettings, together=check)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...settings import Settings, declared, seed, setting
+from ...settings import Settings, seed, setting
 from ..gmm.settings import EMSettings
 
 _THINNED = "more rows are thinned at random, which bounds the cost of a score."
@@ -34,7 +34,7 @@ class KernelSettings(IndependentSettings):
 
 
 SETTINGS = {
-    "gaussian": Settings(*declared(GaussianSettings)),
-    "independent": Settings(*declared(IndependentSettings)),
-    "kde": Settings(*declared(KernelSettings)),
+    "gaussian": Settings(GaussianSettings),
+    "independent": Settings(IndependentSettings),
+    "kde": Settings(KernelSettings),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
-from ...settings import Settings, anything, declared, setting
+from ...settings import Settings, anything, setting
 from ..nets.settings import NET, Activation, Net, NetSettings, check_latent, check_nets
 
 
@@ -68,4 +68,4 @@ def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> Non
         check_latent(given.latent_dim, values)
 
 
-SETTINGS = {"debias": Settings(*declared(DebiasingSettings))}
+SETTINGS = {"debias": Settings(DebiasingSettings)}

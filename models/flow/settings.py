@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Settings, declared, setting, sizes
+from ...settings import Settings, setting, sizes
 from ..nets.settings import TrainingSettings
 
 _TAIL = 5.0
@@ -51,4 +51,4 @@ def check(flow: Any) -> None:
             )
 
 
-SETTINGS = {"flow": Settings(*declared(FlowSettings), together=check)}
+SETTINGS = {"flow": Settings(FlowSettings, together=check)}

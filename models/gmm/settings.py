@@ -9,7 +9,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from ...errors import InputError
-from ...settings import Settings, array, declared, mapping, seed, setting
+from ...settings import Settings, array, mapping, seed, setting
 from .parameters import CovarianceType
 
 CONCENTRATIONS = ("alpha", "beta", "eta")
@@ -42,7 +42,7 @@ class _NUTS(_Prior):
     )
 
 
-ENGINE_SETTINGS = {"svi": Settings(*declared(_SVI)), "nuts": Settings(*declared(_NUTS))}
+ENGINE_SETTINGS = {"svi": Settings(_SVI), "nuts": Settings(_NUTS)}
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -123,4 +123,4 @@ def check(given: Any) -> None:
     engine.check(given.engine_settings or {})
 
 
-SETTINGS = {"gmm": Settings(*declared(MixtureSettings), together=check)}
+SETTINGS = {"gmm": Settings(MixtureSettings, together=check)}

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Kind, Settings, choice, declared, integer, setting
+from ...settings import Kind, Settings, choice, integer, setting
 from ..nets.settings import NET, Activation, Net, NetSettings, check_latent, check_nets
 from .parts import KINDS, SCALED, Part
 
@@ -123,5 +123,5 @@ class _Scoring:
     progress: bool = setting(False, "whether to show a bar on a terminal.")
 
 
-SETTINGS = {"vae": Settings(*declared(VAESettings), together=check)}
-SCORING = Settings(*declared(_Scoring))
+SETTINGS = {"vae": Settings(VAESettings, together=check)}
+SCORING = Settings(_Scoring)
