@@ -173,13 +173,13 @@ def check_free(target: Path) -> None:
 def versions() -> dict[str, str]:
     """Versions of ppgen and the libraries that a result may depend on, as far as they are
     installed."""
-    found = {}
+    installed = {}
     for name in ("ppgen", *_LIBRARIES):
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _sealed(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,20 +26,20 @@ def column_reasons(
 ) -> list[Reason]:
     """Findings about the columns of the rows fitted; rows of weight 0 are none of them."""
     kept = slice(None) if weights is None else weights > 0
-    found = []
+    reasons = []
     if schema.pixels is not None and schema.pixels.note:
         advice = "Give them as whole numbers, or as k / 255 for k from 0 to 255, to have a mass."
-        found.append(Reason("warn", f"the images are real, and {schema.pixels.note}.", advice))
+        reasons.append(Reason("warn", f"the images are real, and {schema.pixels.note}.", advice))
     for column in schema.columns:
         if column.kind in ("constant", "empty"):
             what = f"column {column.name!r} is {column.kind} and is not modelled."
-            found.append(Reason("ok", what))
+            reasons.append(Reason("ok", what))
             continue
         if column.atoms:
             at = " and ".join(f"{atom:g}" for atom in column.atoms)
-            found.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
+            reasons.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
         if column.note:
-            found.append(
+            reasons.append(
                 Reason(
                     "warn",
                     f"column {column.name!r}: {column.note}.",
@@ -51,10 +51,10 @@ def column_reasons(
             values = data.columns[column.name]
             if weights is not None:
                 values = np.where(weights > 0, values, np.nan)
-            found += extreme_reasons(column, values, data.native_rows)
+            reasons += extreme_reasons(column, values, data.native_rows)
     if isinstance(codec, Codec):
-        found += collinear_reasons(codec.continuous_names, encoded.x[kept])
-    return found
+        reasons += collinear_reasons(codec.continuous_names, encoded.x[kept])
+    return reasons
 
 
 def collinear_reasons(names: tuple[str, ...], x: NDArray[np.floating]) -> list[Reason]:

@@ -55,16 +55,16 @@ def extreme_reasons(
     if len(seen) < _LEAST_ROWS:
         return []
     known = np.asarray(values[seen], dtype=np.float64)
-    found, plain = [], np.ones(len(known), dtype=bool)
+    reasons, plain = [], np.ones(len(known), dtype=bool)
     for end in (known.min(), known.max()):
         at = known == end
         if _is_code(column, known, at, end):
-            found.append(_code(column, int(at.sum()), end))
+            reasons.append(_code(column, int(at.sum()), end))
             plain &= ~at
     t = _scaled(column, known)
     middle, spread = _location(t[plain])
     if spread == 0:
-        return found
+        return reasons
     for sign in (-1.0, 1.0):
         z = sign * (t - middle) / spread
         z[~plain] = -np.inf
@@ -73,8 +73,8 @@ def extreme_reasons(
         far = _beyond(z, len(known))
         if len(far):
             rows = seen[far] if numbers is None else numbers[seen[far]]
-            found.append(_extreme(column, known[far], rows, float(z[far].max())))
-    return found
+            reasons.append(_extreme(column, known[far], rows, float(z[far].max())))
+    return reasons
 
 
 def _scaled(column: Column, values: Floats) -> Floats:

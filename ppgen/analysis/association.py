@@ -39,20 +39,20 @@ def associations(table: Floats, ordered: Sequence[bool], seed: int = 0) -> Float
         table: (n, d) numbers and codes, NaN where missing.
         ordered: (d,) whether a column's values have an order.
     """
-    found = []
+    measured = []
     for i, j in pairs(table.shape[1], seed):
         both = table[:, [i, j]]
         both = both[~np.isnan(both).any(axis=1)]
         x, y = both.T
         if ordered[i] and ordered[j]:
-            found.append(_pearson(ranks(x), ranks(y)))
+            measured.append(_pearson(ranks(x), ranks(y)))
         elif ordered[i]:
-            found.append(correlation_ratio(ranks(x), y))
+            measured.append(correlation_ratio(ranks(x), y))
         elif ordered[j]:
-            found.append(correlation_ratio(ranks(y), x))
+            measured.append(correlation_ratio(ranks(y), x))
         else:
-            found.append(cramers_v(x, y))
-    return np.array(found, np.float64)
+            measured.append(cramers_v(x, y))
+    return np.array(measured, np.float64)
 
 
 def ranks(x: Floats) -> Floats:

@@ -81,8 +81,8 @@ def code_of_row(model: Any, row: Any, y: Any = None, name: str = "row") -> Float
     codes = codes_of(model, as_rows(model, row), y, name)
     if len(codes) != 1:
         raise InputError(f"{name} has {len(codes)} rows; give one.")
-    found: Floats = codes[0]
-    return found
+    code: Floats = codes[0]
+    return code
 
 
 def n_latents(model: Any) -> int:
@@ -107,8 +107,8 @@ def latent_draws(
 ) -> Floats:
     """(n, k) codes: of the prior, of a Gaussian fitted to the codes of X, or codes of X."""
     if draws == "prior":
-        found = model.sample_latents(n, random_state=int(rng.integers(2**31 - 1)))
-        return np.asarray(found, np.float64)
+        drawn = model.sample_latents(n, random_state=int(rng.integers(2**31 - 1)))
+        return np.asarray(drawn, np.float64)
     codes = codes_of(model, X, y)
     if draws == "codes":
         return codes[rng.choice(len(codes), n, replace=len(codes) < n)]

@@ -237,17 +237,17 @@ def _line(model: list[Scored], rank: int | None, against: Difference | None) -> 
     else:
         undecided = "bound" if against.outcome == "bound" else against.note
         verdict = _WORDS.get(against.outcome, f"undecided: {undecided}")
-    of = claim(model)
+    claimed = claim(model)
     return Ranked(
         name=model[0].name,
         rank=rank,
         mean=mean_of(means),
         stderr=stderr,
         spread=spread_of(means),
-        kind=of.kind,
-        method=of.method,
-        measure=of.measure,
-        dequantised=tuple(of.dequantised),
+        kind=claimed.kind,
+        method=claimed.method,
+        measure=claimed.measure,
+        dequantised=tuple(claimed.dequantised),
         n_seeds=len(model),
         n_rows=sum(len(v) for v in values),
         zero_rows=int(sum(np.isneginf(v).sum() for v in values)),

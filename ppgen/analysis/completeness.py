@@ -158,8 +158,8 @@ def neighbour_distance(pool: Floats, rows: Floats, k: int) -> Floats:
     """(n,) the distance to the k-th nearest row of the pool."""
     from sklearn.neighbors import NearestNeighbors
 
-    found, _ = NearestNeighbors(n_neighbors=k).fit(pool).kneighbors(rows)
-    return np.asarray(found[:, -1], np.float64)
+    distances, _ = NearestNeighbors(n_neighbors=k).fit(pool).kneighbors(rows)
+    return np.asarray(distances[:, -1], np.float64)
 
 
 def _accepted(of_draws: Floats, of_real: Floats, alpha: float) -> tuple[float, float, float]:

@@ -89,8 +89,8 @@ def cross_validate(
         Scored(name, _held_out(model, rows, of_y, parts, seed, budget), 0, rows.units)
         for name, model in made.items()
     ]
-    found = compare(scored)
-    return replace(found, scope=scope_of_folds(found.models, folds))
+    compared = compare(scored)
+    return replace(compared, scope=scope_of_folds(compared.models, folds))
 
 
 def _folds(rows: Dataset, folds: int, seed: int) -> list[NDArray[np.intp]]:
@@ -146,7 +146,7 @@ def _held_out(
     budget: str | float | None,
 ) -> LogDensity:
     """(n,) log densities of all rows, each by the fit that did not see its fold."""
-    found, numbers = [], np.arange(len(rows))
+    densities, numbers = [], np.arange(len(rows))
     for part in parts:
         train = np.setdiff1d(numbers, part)
         fit = clone(model)
@@ -156,20 +156,20 @@ def _held_out(
             (None, None) if y is None or not fit.capabilities.conditional else (y[train], y[part])
         )
         fit.fit(rows.take(train), seen, budget=budget)
-        found.append(fit.log_density(rows.take(part), held))
+        densities.append(fit.log_density(rows.take(part), held))
     order = np.argsort(np.concatenate(parts))
-    first = weakest(found)
+    first = weakest(densities)
     stderr = None
-    if any(d.stderr is not None for d in found):
+    if any(d.stderr is not None for d in densities):
         stderr = np.concatenate(
-            [np.zeros(len(d)) if d.stderr is None else d.stderr for d in found]
+            [np.zeros(len(d)) if d.stderr is None else d.stderr for d in densities]
         )[order]
     return LogDensity(
-        np.concatenate([d.values for d in found])[order],
+        np.concatenate([d.values for d in densities])[order],
         first.kind,
         f"{first.method}, {len(parts)} folds",
         measure=first.measure,
-        dequantised=tuple(dict.fromkeys(c for d in found for c in d.dequantised)),
-        gap=tuple(dict.fromkeys(g for d in found for g in d.gap)),
+        dequantised=tuple(dict.fromkeys(c for d in densities for c in d.dequantised)),
+        gap=tuple(dict.fromkeys(g for d in densities for g in d.gap)),
         stderr=stderr,
     )

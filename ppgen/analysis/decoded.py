@@ -57,8 +57,8 @@ class Decoded:
         """
         if self.schema.image_shape is not None:
             raise InputError("the decoded rows are images, no table; use `.images`.")
-        found = as_dataset(self.rows, self.schema).columns
-        return {name: np.asarray(values).reshape(self.shape) for name, values in found.items()}
+        columns = as_dataset(self.rows, self.schema).columns
+        return {name: np.asarray(values).reshape(self.shape) for name, values in columns.items()}
 
 
 def decode_codes(model: Any, codes: Floats, y: Any) -> Decoded:

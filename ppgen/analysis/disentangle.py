@@ -61,7 +61,7 @@ class Disentanglement:
 
     def to_json(self) -> dict[str, Any]:
         """Numbers, lists and names."""
-        found: dict[str, Any] = {
+        body: dict[str, Any] = {
             "mig": self.mig,
             "mig_stderr": self.mig_stderr,
             "sap": self.sap,
@@ -81,10 +81,10 @@ class Disentanglement:
             },
         }
         if self.factor_vae is not None:
-            found["factor_vae"] = self.factor_vae.value
-            found["factor_vae_stderr"] = self.factor_vae.stderr
-            found["factor_vae_chance"] = self.factor_vae.chance
-        return found
+            body["factor_vae"] = self.factor_vae.value
+            body["factor_vae_stderr"] = self.factor_vae.stderr
+            body["factor_vae_chance"] = self.factor_vae.chance
+        return body
 
     def __str__(self) -> str:
         parts = [
@@ -187,5 +187,5 @@ def _jackknife(
     n = len(factors)
     group = np.random.default_rng([seed, 0x1A]).permutation(np.arange(n) % _GROUPS)
     left = [np.flatnonzero(group != g) for g in range(_GROUPS)]
-    found = np.array([float(score(codes[rows], factors.take(rows)).mean()) for rows in left])
-    return float(np.sqrt((_GROUPS - 1) * found.var()))
+    scores = np.array([float(score(codes[rows], factors.take(rows)).mean()) for rows in left])
+    return float(np.sqrt((_GROUPS - 1) * scores.var()))

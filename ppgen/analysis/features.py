@@ -50,8 +50,8 @@ class Feature:
         if self.is_number:
             return np.asarray(values, np.float64)
         place = {level: float(i) for i, level in enumerate(self.levels)}
-        found = [np.nan if _is_gap(v) else place.get(v, float(len(place))) for v in values.tolist()]
-        return np.array(found, np.float64)
+        codes = [np.nan if _is_gap(v) else place.get(v, float(len(place))) for v in values.tolist()]
+        return np.array(codes, np.float64)
 
     def coordinates(self, values: NDArray[Any]) -> Floats:
         """(n, k) coordinates of the column in `space`."""
@@ -59,14 +59,14 @@ class Feature:
         gap = np.isnan(codes)
         if not self.is_number:
             width = len(self.levels) + 1
-            found = np.eye(width)[np.where(gap, 0, codes).astype(int)] / np.sqrt(2.0)
+            coordinates = np.eye(width)[np.where(gap, 0, codes).astype(int)] / np.sqrt(2.0)
         elif self.period is not None:
             angle = 2 * np.pi * codes / self.period
-            found = np.column_stack([np.cos(angle), np.sin(angle)])
+            coordinates = np.column_stack([np.cos(angle), np.sin(angle)])
         else:
-            found = np.clip((codes - self.centre) / self.scale, -_CLIP, _CLIP)[:, None]
-        found = np.where(gap[:, None], 0.0, found)
-        return np.column_stack([found, gap]) if self.gaps else found
+            coordinates = np.clip((codes - self.centre) / self.scale, -_CLIP, _CLIP)[:, None]
+        coordinates = np.where(gap[:, None], 0.0, coordinates)
+        return np.column_stack([coordinates, gap]) if self.gaps else coordinates
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class Features:
         """Learn centres, scales and levels from real rows."""
         if real.images is not None:
             return cls._of_images(real.images)
-        found = []
+        features = []
         for column in real.schema.columns:
             if column.kind in ("constant", "empty"):
                 continue
             values = real.columns[column.name]
             if column.kind not in CONTINUOUS:
-                found.append(
+                features.append(
                     Feature(
                         column.name, column.kind, levels=tuple(column.levels), gaps=column.missing
                     )
@@ -97,10 +97,10 @@ class Features:
             seen = np.asarray(values, np.float64)
             seen = seen[np.isfinite(seen)]
             centre, scale = _location(seen)
-            found.append(
+            features.append(
                 Feature(column.name, column.kind, centre, scale, column.period, gaps=column.missing)
             )
-        return cls(tuple(found))
+        return cls(tuple(features))
 
     @classmethod
     def _of_images(cls, images: NDArray[Any]) -> Features:

@@ -176,9 +176,9 @@ def path(
     if np.sin(angle) < _PARALLEL:
         return straight
     turned = (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)
-    found = ((1 - t) * long_a + t * long_b) * turned
-    found[0], found[-1] = a, b
-    return np.asarray(found, np.float64)
+    codes = ((1 - t) * long_a + t * long_b) * turned
+    codes[0], codes[-1] = a, b
+    return np.asarray(codes, np.float64)
 
 
 def arithmetic(
@@ -235,12 +235,12 @@ def _span(span: tuple[float, float]) -> tuple[float, float]:
 
 
 def _code(code: ArrayLike, name: str) -> Floats:
-    found = np.asarray(code, np.float64)
-    if found.ndim != 1 or not len(found) or not np.isfinite(found).all():
+    values = np.asarray(code, np.float64)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise InputError(
-            f"{name} is a code of shape {found.shape}; expected (k,) finite numbers, one a latent."
+            f"{name} is a code of shape {values.shape}; expected (k,) finite numbers, one a latent."
         )
-    return found
+    return values
 
 
 def _check_width(model: Any, codes: Sequence[Floats]) -> None:

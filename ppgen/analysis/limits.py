@@ -80,8 +80,8 @@ def _pair_level(shares: Floats) -> float:
         if told.any():
             z = np.abs(errors[a + 1 :][told] - errors[a]) / sd[told, None]
             np.maximum(most, z.max(axis=0), out=most)
-    found = 2 * ndtr(-np.quantile(most, 1 - LEVEL, method="higher"))
-    return min(float(found), LEVEL)
+    level = 2 * ndtr(-np.quantile(most, 1 - LEVEL, method="higher"))
+    return min(float(level), LEVEL)
 
 
 class Margin(NamedTuple):
@@ -111,26 +111,26 @@ class Family:
         even = LEVEL / max(1, n_models * (n_models - 1) // 2)
         return cls(n_models, even if rows is None else max(even, _pair_level(rows.clustered)))
 
-    def margin(self, found: Scatter, noise: float = 0.0) -> Margin:
+    def margin(self, rows: Scatter, noise: float = 0.0) -> Margin:
         """The margin of one difference, whose values have a Monte Carlo standard error of `noise`;
         NaN where rows are too few to tell."""
-        within, shared, between = (float(v[0]) for v in (found.within, found.shared, found.between))
-        t = self._limit(found)
+        within, shared, between = (float(v[0]) for v in (rows.within, rows.shared, rows.between))
+        t = self._limit(rows)
         of_fits = margin = t * within
         stderr = within
-        if found.n_seeds > 1:
+        if rows.n_seeds > 1:
             pairs = max(1, self.n_models * (self.n_models - 1) // 2)
-            c = student(LEVEL / pairs, found.n_seeds - 1)
+            c = student(LEVEL / pairs, rows.n_seeds - 1)
             margin = max(margin, math.hypot(t * shared, c * between))
             stderr = max(stderr, math.hypot(shared, between))
         z = student(self.level, math.inf) * noise if noise else 0.0
         return Margin(math.hypot(margin, z), math.hypot(of_fits, z), math.hypot(stderr, noise))
 
-    def _limit(self, found: Scatter) -> float:
+    def _limit(self, rows: Scatter) -> float:
         """Student's limit of what varies over rows, by heavy tails and by skewness."""
-        t = student(self.level, max(1, len(found.clustered) - 1))
-        heavy = student(self.level, float(found.df_within[0]))
-        return max(heavy, t * float(found.skewed(t)[0]))
+        t = student(self.level, max(1, len(rows.clustered) - 1))
+        heavy = student(self.level, float(rows.df_within[0]))
+        return max(heavy, t * float(rows.skewed(t)[0]))
 
 
 PAIR = Family()

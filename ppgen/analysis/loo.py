@@ -148,12 +148,12 @@ def psis_loo(log_p: Floats, weights: Floats) -> tuple[Floats, Floats]:
     draws = len(left_out)
     tail = max(1, int(min(0.2 * draws, 3 * math.sqrt(draws))))
     least = np.sort(left_out, axis=0)[:tail]
-    told = np.isfinite(left_out).all(axis=0) & (least[-1] > least[0])  # else there is no tail
+    has_tail = np.isfinite(left_out).all(axis=0) & (least[-1] > least[0])  # else there is no tail
     log_r, khat = -left_out, np.full(left_out.shape[1], -np.inf)
-    if told.any():
+    if has_tail.any():
         # ArviZ takes the logs of what is left out and gives normalised log ratios.
-        smoothed, khat[told] = array_stats.psislw(left_out[:, told].T, axis=-1)
-        log_r[:, told] = smoothed.T
+        smoothed, khat[has_tail] = array_stats.psislw(left_out[:, has_tail].T, axis=-1)
+        log_r[:, has_tail] = smoothed.T
     values = logsumexp(log_r + log_p, axis=0) - logsumexp(log_r, axis=0)
     return np.asarray(values), khat
 

@@ -40,14 +40,14 @@ def mutual_information_gap(codes: Floats, factors: Factors, bins: int = BINS) ->
 def information(codes: Floats, factors: Factors, bins: int = BINS) -> Floats:
     """(k, f) the share of each factor's entropy that each latent knows, in [0, 1]."""
     z = [binned(column, bins) for column in codes.T]
-    found = np.empty((len(z), len(factors.names)))
+    shares = np.empty((len(z), len(factors.names)))
     for j, unordered in enumerate(factors.categorical):
         v = factors.levels(j) if unordered else binned(factors.values[:, j], bins)
         own = entropy(v)
         for i, latent in enumerate(z):
             shared = own + entropy(latent) - entropy(latent * (v.max() + 1) + v)
-            found[i, j] = shared / own if own > 0 else 0.0
-    return np.clip(found, 0.0, 1.0)
+            shares[i, j] = shared / own if own > 0 else 0.0
+    return np.clip(shares, 0.0, 1.0)
 
 
 def entropy(v: Ints) -> float:

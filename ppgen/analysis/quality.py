@@ -93,25 +93,25 @@ def sample_quality(
     tables = [features.table(d) for d in (real, fake, seen)]
     spaces = [features.space(d) for d in (real, fake, seen)]
     levels = [not f.is_number for f in features.columns]
-    found: dict[str, Score] = {}
-    told, control = (two_sample(tables[0], t, seed, levels=levels, most=n) for t in tables[1:])
-    found["c2st"] = Score(told.auc, control.auc, "low")
-    found["c2st_acc"] = Score(told.accuracy, control.accuracy, "low")
+    scores: dict[str, Score] = {}
+    apart, control = (two_sample(tables[0], t, seed, levels=levels, most=n) for t in tables[1:])
+    scores["c2st"] = Score(apart.auc, control.auc, "low")
+    scores["c2st_acc"] = Score(apart.accuracy, control.accuracy, "low")
     value3, control3 = (neighbour_scores(spaces[0], other) for other in spaces[1:])
     for i, name in enumerate(("precision", "density", "coverage")):
-        found[name] = Score(value3[i], control3[i], "control" if name == "density" else "high")
+        scores[name] = Score(value3[i], control3[i], "control" if name == "density" else "high")
     e_value, e_control = (energy_distance(spaces[0], other) for other in spaces[1:])
-    found["energy"] = Score(e_value, e_control, "low")
+    scores["energy"] = Score(e_value, e_control, "low")
     if len(features.columns) > 1:
         kinds = [f.is_ordered for f in features.columns]
         between = [associations(t, kinds, seed) for t in tables]
         known = ~np.isnan(between).any(axis=0)
         if known.any():
             errors = [float(np.abs(b - between[0])[known].mean()) for b in between[1:]]
-            found["dependence"] = Score(errors[0], errors[1], "low")
+            scores["dependence"] = Score(errors[0], errors[1], "low")
     pool = features.space(train.thinned(MAX_TRAIN, rng))
-    found["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
-    return found
+    scores["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
+    return scores
 
 
 def neighbour_scores(real: Floats, fake: Floats, k: int = NEIGHBOURS) -> tuple[float, float, float]:

@@ -70,14 +70,14 @@ def _values(features: Features | None, data: Dataset) -> Floats:
     """(n, d) coordinates, NaN where there is a gap."""
     if features is None:
         return np.asarray(data.images, np.float64).reshape(len(data), -1)
-    found = []
+    parts = []
     for f in features.columns:
         values = data.columns[f.name]
         coordinates = f.coordinates(values)
         coordinates = coordinates[:, :-1] if f.gaps else coordinates
         gap = np.isnan(f.codes(values))
-        found.append(np.where(gap[:, None], np.nan, coordinates))
-    return np.column_stack(found)
+        parts.append(np.where(gap[:, None], np.nan, coordinates))
+    return np.column_stack(parts)
 
 
 def _principal(fitted: Floats, here: Floats, k: int, seed: int) -> Floats:

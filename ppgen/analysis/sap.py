@@ -38,15 +38,15 @@ def attribute_predictability_gap(codes: Floats, factors: Factors, seed: int = 0)
 
 def predictability(codes: Floats, factors: Factors, seed: int = 0) -> Floats:
     """(k, f) how well each latent alone predicts each factor, in [0, 1]."""
-    found = np.empty((codes.shape[1], len(factors.names)))
+    scores = np.empty((codes.shape[1], len(factors.names)))
     learn, score = halves(len(factors), seed)
     for j, unordered in enumerate(factors.categorical):
         for i, latent in enumerate(codes.T):
             if unordered:
-                found[i, j] = _thresholds(latent, factors.levels(j), learn, score)
+                scores[i, j] = _thresholds(latent, factors.levels(j), learn, score)
             else:
-                found[i, j] = _squared_correlation(latent, factors.values[:, j])
-    return found
+                scores[i, j] = _squared_correlation(latent, factors.values[:, j])
+    return scores
 
 
 def _squared_correlation(x: Floats, v: Floats) -> float:

@@ -133,8 +133,8 @@ class Scatter:
         return np.asarray(skewness), np.asarray(kurtosis)
 
 
-def _summed(shares: Floats, of: NDArray[np.integer]) -> Floats:
+def _summed(shares: Floats, group: NDArray[np.integer]) -> Floats:
     """Sums (C, K) of the rows of each number."""
-    order = np.argsort(of, kind="stable")
-    firsts = np.flatnonzero(np.diff(of[order], prepend=-1))
+    order = np.argsort(group, kind="stable")
+    firsts = np.flatnonzero(np.diff(group[order], prepend=-1))
     return np.asarray(np.add.reduceat(shares[order], firsts, axis=0))

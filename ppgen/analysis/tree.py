@@ -45,7 +45,7 @@ def as_tree(
     from xarray import DataTree
 
     rows: dict[Any, Any] = {} if labels is None else {row: labels}
-    found = {}
+    datasets = {}
     for group, values in groups.items():
         of_columns = group in COLUMNS
         sample = ["chain", "draw"]
@@ -53,7 +53,7 @@ def as_tree(
         if of_columns:
             of = {name: [row, *inner] for name in values}
             sample = [] if group == "observed_data" else [free(dim, values) for dim in sample]
-        found[group] = dict_to_dataset(
+        datasets[group] = dict_to_dataset(
             dict(values),
             attrs=dict(attrs.get(group, {})),
             dims=of,
@@ -61,7 +61,7 @@ def as_tree(
             sample_dims=sample,
             skip_event_dims=group == "log_likelihood",
         )
-    tree = DataTree.from_dict(found)
+    tree = DataTree.from_dict(datasets)
     tree.attrs = dict(attrs["/"])
     return tree
 
@@ -75,11 +75,11 @@ def free(dim: str, names: Collection[str]) -> str:
 
 def variables(columns: Collection[str]) -> dict[str, str]:
     """Column -> variable: a slash, which would be a path in a tree, becomes a bar."""
-    found: dict[str, str] = {}
+    variable_of: dict[str, str] = {}
     for column in columns:
-        taken = {*found.values(), *(c for c in columns if c != column)}
-        found[column] = free(column.replace("/", "|"), taken) if "/" in column else column
-    return found
+        taken = {*variable_of.values(), *(c for c in columns if c != column)}
+        variable_of[column] = free(column.replace("/", "|"), taken) if "/" in column else column
+    return variable_of
 
 
 def coordinates(index: Any) -> Array | None:

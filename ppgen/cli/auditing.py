@@ -49,27 +49,27 @@ def audit(
 
     estimator = registry.load(run)
     rows = None if data is None else read_data(data, estimator.schema_, groups=groups)
-    found = run_audit(estimator, rows, budget=budget, random_state=seed)
-    _show(found, output)
+    checked = run_audit(estimator, rows, budget=budget, random_state=seed)
+    _show(checked, output)
     if figure is not None:
         from ..files import write_bytes
         from ..plotting.style import png, svg
 
-        drawn = found.plot()
+        drawn = checked.plot()
         picture = png(drawn) if figure.suffix.lower() == ".png" else svg(drawn, "audit", "Audit")
         write_bytes(figure, picture if isinstance(picture, bytes) else picture.encode())
-    if not found.ok or (strict and found.of("misfit")):
+    if not checked.ok or (strict and checked.of("misfit")):
         raise typer.Exit(1)
 
 
-def _show(found: Any, output: Path | None) -> None:
+def _show(checked: Any, output: Path | None) -> None:
     import sys
 
     if output is None and sys.stdout.isatty():
-        print_quietly(str(found))
+        print_quietly(str(checked))
         return
-    write_table(found.columns(), output)
-    say(found.summary())
+    write_table(checked.columns(), output)
+    say(checked.summary())
 
 
 def _check_figure(figure: Path | None) -> None:

@@ -87,14 +87,14 @@ def fit(
     scored = None if test is None else _scored(test, seed)
     estimator.save(target)
     _tell(estimator)
-    found = {} if scored is None else _score(estimator, scored)
-    names = ("log_density", "stderr", "kind", "measure", *found)
+    scores = {} if scored is None else _score(estimator, scored)
+    names = ("log_density", "stderr", "kind", "measure", *scores)
     write_table(
         {
             "model": [model],
             "rows": [len(train)],
             "held_out": [0 if scored is None else len(scored)],
-            **{name: [found.get(name)] for name in names},
+            **{name: [scores.get(name)] for name in names},
             "verdict": [estimator.verdict_.status],
             "seconds": [round(estimator.fit_seconds_, 3)],
             "run": [str(target)],
@@ -112,15 +112,15 @@ def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:
         return {"reconstruction_error": float(estimator.reconstruction_error(rows).mean())}
     density = estimator.log_density(rows)
     tell_khat(density)
-    found = {
+    scores = {
         "log_density": density.mean(),
         "stderr": density.mean_stderr(rows.units),
         "kind": density.kind,
         "measure": density.measure,
     }
     if rows.images is not None and "bits_per_dim" in density.diagnostics:
-        found["bits_per_dim"] = float(density.diagnostics["bits_per_dim"].mean())
-    return found
+        scores["bits_per_dim"] = float(density.diagnostics["bits_per_dim"].mean())
+    return scores
 
 
 def _scored(test: Dataset, seed: int) -> Dataset:
@@ -149,8 +149,8 @@ def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, A
     if fields:
         say(f"The labels are {fields[0]!r}, the first of {', '.join(fields)}.")
 
-    def labels(of: Dataset) -> Any:
-        return np.asarray(of.target)[fields[0]] if fields else of.target
+    def labels(rows: Dataset) -> Any:
+        return np.asarray(rows.target)[fields[0]] if fields else rows.target
 
     return labels(train), None if valid is None else (valid, labels(valid))
 

@@ -70,15 +70,15 @@ def spread(command: Callable[..., T]) -> Callable[..., T]:
 
 def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     """`NAME=VALUE` words as a dict; InputError for what is not such a word or stands twice."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for word in given or ():
         name, equals, value = word.partition("=")
         if not (equals and name.strip()):
             raise InputError(f"{option} {word!r} was given; expected NAME=VALUE.")
-        if name.strip() in found:
+        if name.strip() in values:
             raise InputError(f"{option} gives {name.strip()!r} twice; give it once.")
-        found[name.strip()] = value
-    return found
+        values[name.strip()] = value
+    return values
 
 
 def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -92,7 +92,7 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
 
     declared = {m: registry.settings(m) for m in models}
     known = {m: settings.names for m, settings in declared.items()}
-    found: dict[str, dict[str, Any]] = {m: {} for m in models}
+    of_model: dict[str, dict[str, Any]] = {m: {} for m in models}
     for key, text in pairs(given, "--set").items():
         model, dot, name = key.rpartition(".")
         if dot and model not in known:
@@ -109,10 +109,10 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
                 f"{', '.join(options)}.{did_you_mean(name, options)}"
             )
         for m in having:
-            found[m][name] = value_of(text)
+            of_model[m][name] = value_of(text)
     for m in models:
-        declared[m].check(found[m])
-    return found
+        declared[m].check(of_model[m])
+    return of_model
 
 
 def value_of(text: str) -> Any:
@@ -148,7 +148,7 @@ def _no_constant(name: str) -> Any:
 
 def given_values(given: Sequence[str] | None, schema: Schema) -> Mapping[str, Any] | None:
     """Column values from `species=Adelie`, typed as the columns of the fit are."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if given and not schema.columns:
         raise InputError("--given holds columns fixed, and the fit is of images. Leave it out.")
     for name, text in pairs(given, "--given").items():
@@ -156,12 +156,12 @@ def given_values(given: Sequence[str] | None, schema: Schema) -> Mapping[str, An
         level = {str(v): v for v in column.levels}
         number = _number(text)
         if text in level:
-            found[name] = level[text]
+            values[name] = level[text]
         elif column.numeric and number is None:
             raise InputError(f"--given {name}={text}: column {name!r} holds numbers; give one.")
         else:
-            found[name] = number if column.numeric else text
-    return found or None
+            values[name] = number if column.numeric else text
+    return values or None
 
 
 def _number(text: str) -> float | None:

@@ -38,8 +38,8 @@ def fraction_below(
         values: (n,) their log densities.
         reference: rows to compare with; None draws them from the model.
     """
-    found = [_missing(rows.columns[name]) for name in rows.schema.names]
-    gaps = np.column_stack(found) if found else np.zeros((len(rows), 1), bool)
+    masks = [_missing(rows.columns[name]) for name in rows.schema.names]
+    gaps = np.column_stack(masks) if masks else np.zeros((len(rows), 1), bool)
     patterns, of_row = np.unique(gaps, axis=0, return_inverse=True)
     size = int(min(_DRAWS, max(500, _SCORES // len(patterns))))
     if rows.images is not None:

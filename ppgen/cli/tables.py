@@ -167,24 +167,24 @@ def outliers(
     if estimator.capabilities.density is None:
         errors = _errors(run, estimator, rows)
         order = np.argsort(-errors, kind="stable")[:top]
-        found = {"row": order, "reconstruction_error": errors[order]}
+        table = {"row": order, "reconstruction_error": errors[order]}
         if against is not None:
             others = np.sort(_errors(run, estimator, against))
-            found["fraction_above"] = 1 - midranks(others, errors[order]) / len(others)
+            table["fraction_above"] = 1 - midranks(others, errors[order]) / len(others)
     else:
         density = estimator.log_density(rows)
         tell_khat(density)
         order = np.argsort(density.values, kind="stable")[:top]
         values = density.values[order]
         below = fraction_below(estimator, rows.take(order), values, against)
-        found = {"row": order, "log_density": values, "fraction_below": below}
+        table = {"row": order, "log_density": values, "fraction_below": below}
     if rows.images is None:
         native = native_columns(rows.take(order).to_native(), rows.schema.names)
         if not index_columns(rows.index):
             native = {k: v for k, v in native.items() if k != "index" or k in rows.schema.names}
         native = _labels(groups, rows.take(order)) | native
-        found |= {f"{k} (data)" if k in found else k: v for k, v in native.items()}
-    write_table(found, output)
+        table |= {f"{k} (data)" if k in table else k: v for k, v in native.items()}
+    write_table(table, output)
 
 
 def _labels(groups: str | None, rows: Dataset) -> dict[str, Any]:
@@ -215,8 +215,8 @@ def _errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[Any]:
             f"{run} is a fit of {estimator.name}, which has no density; fit one of "
             f"{_able('density')}."
         )
-    found: NDArray[Any] = estimator.reconstruction_error(rows)
-    return found
+    errors: NDArray[Any] = estimator.reconstruction_error(rows)
+    return errors
 
 
 def _able(what: str) -> str:

@@ -193,16 +193,16 @@ class Codec:
 
     def beyond(self, encoded: Encoded, held: Collection[str] = ()) -> NDArray[np.bool_]:
         """(n,) rows with a whole number beyond those seen, in a column that is not `held`."""
-        found = np.zeros(len(encoded), dtype=bool)
+        beyond = np.zeros(len(encoded), dtype=bool)
         for j, warp in enumerate(self.warps):
             grain = self.grains.get(warp.column.name)
             if grain is not None and grain.low is not None and warp.column.name not in held:
-                found |= grain.beyond(self._written(j, encoded))
-        return found
+                beyond |= grain.beyond(self._written(j, encoded))
+        return beyond
 
     def unseen(self, data: Dataset) -> dict[str, list[Any]]:
         """Column -> its values that have probability zero: never seen, or outside its support."""
-        found: dict[str, list[Any]] = {}
+        unseen: dict[str, list[Any]] = {}
         for column in self.schema.columns:
             values = data.columns[column.name]
             if column.name in self.constants:
@@ -210,8 +210,8 @@ class Codec:
             else:
                 outside = outside_support(column, values)
             if outside.any():
-                found[column.name] = list(dict.fromkeys(values[outside].tolist()))
-        return found
+                unseen[column.name] = list(dict.fromkeys(values[outside].tolist()))
+        return unseen
 
     def select(self, names: Collection[str]) -> Codec:
         """The codec of some columns, in their order here."""

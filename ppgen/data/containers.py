@@ -94,8 +94,8 @@ def read_table(X: Any, names: Sequence[str] | None = None) -> Table:
     elif isinstance(X, np.ndarray | list | tuple):
         table = _array(X, names)
     else:
-        found = _frame(X)
-        table = _array(X, names) if found is None else found
+        frame = _frame(X)
+        table = _array(X, names) if frame is None else frame
     _check_size(table)
     return table
 
@@ -110,13 +110,13 @@ def _mapping(X: Mapping[Any, Any]) -> Table:
                 f"column {label!r} has shape {values.shape}; expected one value a row, (n,)."
             )
         lengths.add(len(values))
-        found = given.index if hasattr(given, "iloc") else index
-        if index is not None and not index.equals(found):
+        labels_of_rows = given.index if hasattr(given, "iloc") else index
+        if index is not None and not index.equals(labels_of_rows):
             raise InputError(
                 f"column {label!r} has other row labels than the columns before it; a mapping is "
                 "read by position. Make it a frame, which brings them together: pd.DataFrame(X)."
             )
-        index = found
+        index = labels_of_rows
         table.add(label, values)
         table.native[labels.plain(label)] = values
     if len(lengths) > 1:

@@ -220,25 +220,25 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
     if schema is not None:
         table.spell_truths(schema)
     if table.images is not None:
-        found = Schema(
+        inferred = Schema(
             image_shape=table.images.shape[1:],
             pixels=Pixels.infer(table.images),
             layout=layout_of(table.native.shape),
         )
     elif schema is None:
-        found = infer_schema(
+        inferred = infer_schema(
             table.columns,
             like=table.like,
             levels=table.levels,
             ordered=table.ordered,
             dtypes=table.dtypes,
         )
-        called = [replace(c, written=table.written.get(c.name, "")) for c in found.columns]
-        found = replace(found, columns=tuple(called), axis=table.axis)
+        called = [replace(c, written=table.written.get(c.name, "")) for c in inferred.columns]
+        inferred = replace(inferred, columns=tuple(called), axis=table.axis)
     else:
-        found = Schema()
+        inferred = Schema()
     data = Dataset(
-        found,
+        inferred,
         table.columns,
         table.like,
         array=table.array,

@@ -101,20 +101,20 @@ def _fetch(addresses: list[str], sha256: str, place: Path, progress: Told | None
         try:
             with _told(place.name, progress) as told:
                 _bring(url, part, told)
-            found = hashed(part)
-            if found != sha256 and resumed:  # what was there may have been of another file
+            digest = hashed(part)
+            if digest != sha256 and resumed:  # what was there may have been of another file
                 part.unlink()
                 with _told(place.name, progress) as told:
                     _bring(url, part, told)
-                found = hashed(part)
+                digest = hashed(part)
         except _Gone as reason:
             reasons.append(f"{url}: {reason}")
             continue
-        if found == sha256:
+        if digest == sha256:
             os.replace(part, place)
             return
         part.unlink()
-        reasons.append(f"{url}: expected SHA-256 {sha256}, got {found}")
+        reasons.append(f"{url}: expected SHA-256 {sha256}, got {digest}")
     raise InputError(
         f"{place.name} could not be downloaded ({'; '.join(reasons)}). Try again, or get the file "
         f"elsewhere and put it at {place}; its SHA-256 is {sha256}."
@@ -187,14 +187,14 @@ def _stream(answer: Any, part: Path, start: int, told: Told) -> str:
 
 
 def _begins(answer: Any) -> int | None:
-    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
 def _length(error: urllib.error.HTTPError) -> int | None:
     """The size of the whole that a refused range states."""
-    found = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    match = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
 @contextmanager

@@ -123,14 +123,14 @@ def _image_totals(images: NDArray[Any]) -> Hashes:
     salts = mix(np.arange(size, dtype=np.uint64))
     for rows in _blocks(len(images), -(-size * min(images.dtype.itemsize, 8) // 8)):
         block = np.ascontiguousarray(images[rows]).reshape(-1, size)
-        kinds, found = _widths(block), np.empty(len(block), dtype=np.uint64)
+        kinds, sums = _widths(block), np.empty(len(block), dtype=np.uint64)
         for kind in np.unique(kinds):
             some = block if (kinds == kind).all() else block[kinds == kind]
             words = _bits(some) if kind == 8 else _packed(some, np.dtype(f"<u{kind}"))
             with np.errstate(over="ignore"):
                 total = mix(words ^ salts[: words.shape[1]]).sum(axis=1, dtype=np.uint64)
-            found[kinds == kind] = total ^ np.uint64(kind == 2)  # two bytes are not two pixels
-        totals[rows] = found
+            sums[kinds == kind] = total ^ np.uint64(kind == 2)  # two bytes are not two pixels
+        totals[rows] = sums
     return totals
 
 

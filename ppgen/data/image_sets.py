@@ -156,10 +156,10 @@ def _found(name: str, folder: Path) -> dict[str, Path]:
 def _check(path: Path, sha256: str) -> None:
     from .download import hashed
 
-    found = hashed(path)
-    if found != sha256:
+    digest = hashed(path)
+    if digest != sha256:
         raise InputError(
-            f"{path} is not the official file: its SHA-256 is {found}, expected {sha256}. Get it "
+            f"{path} is not the official file: its SHA-256 is {digest}, expected {sha256}. Get it "
             "again, or read it as a file of your own: ppgen.read(path)."
         )
 

@@ -42,15 +42,15 @@ def infer_schema(
         InputError: for an infinite value, naming column and row.
     """
     levels, dtypes, ranked = levels or {}, dtypes or {}, set(ordered)
-    found = []
+    inferred = []
     for name, values in columns.items():
         dtype = dtypes.get(name, str(values.dtype))
         if values.dtype == object or name in levels:
             column = _levels(name, values, levels.get(name), dtype, name in ranked)
         else:
             column = _number(name, values, dtype, plain=like.startswith("numpy"))
-        found.append(column)
-    return Schema(tuple(found))
+        inferred.append(column)
+    return Schema(tuple(inferred))
 
 
 def levels_of(values: NDArray[Any]) -> tuple[Scalar, ...]:

@@ -70,8 +70,8 @@ def same(label: Any, key: Any) -> bool:
 
 def write_axis(names: Iterable[Any]) -> str:
     """The names of the levels that labels have, as JSON; "" for one level without a name."""
-    found = [_to_json(plain(name)) for name in names]
-    return "" if found == [None] else json.dumps(found)
+    labels = [_to_json(plain(name)) for name in names]
+    return "" if labels == [None] else json.dumps(labels)
 
 
 def read_axis(text: str) -> tuple[Any, ...]:

@@ -70,9 +70,9 @@ class Pixels(PlainFields):
         low, high = _ends(images)
         if low >= 0:
             for levels, last in _grids(dtype.kind, high):
-                found = cls("binary" if levels == 2 else "levels", levels, 0.0, last, str(dtype))
-                if found.hold(images):
-                    return found
+                made = cls("binary" if levels == 2 else "levels", levels, 0.0, last, str(dtype))
+                if made.hold(images):
+                    return made
         if dtype.kind in "iu":
             if low < 0:
                 raise InputError(
@@ -139,11 +139,11 @@ class Pixels(PlainFields):
             z = (images.astype(np.float64) - self.centre) / self.spread
             drawn = np.sign(z) * np.log1p(np.maximum(np.abs(z) - _BEND, 0.0))
             return np.asarray(z.clip(-_BEND, _BEND) + drawn)
-        found = np.empty(images.shape, np.uint8 if self.levels <= 256 else np.uint16)
-        for some, block in zip(_blocks(found), _blocks(images), strict=True):
+        numbers = np.empty(images.shape, np.uint8 if self.levels <= 256 else np.uint16)
+        for some, block in zip(_blocks(numbers), _blocks(images), strict=True):
             k = np.rint((block.astype(np.float64) - self.low) / self.unit)
             some[...] = k.clip(0, self.levels - 1)
-        return found
+        return numbers
 
     def values(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """Values of what a model sees, between levels too."""

@@ -86,7 +86,7 @@ def read_tar_images(
     """
     if (limit is not None and limit < 1) or (size is not None and min(size) < 1):
         raise InputError(f"size is {size} and limit {limit}; expected positive numbers.")
-    found: list[NDArray[np.uint8]] = []
+    pictures: list[NDArray[np.uint8]] = []
     names: list[str] = []
     try:
         with tarfile.open(path, "r|*") as archive:
@@ -99,26 +99,26 @@ def read_tar_images(
                 stream = archive.extractfile(member)
                 content = b"" if stream is None else stream.read()
                 pixels = _pixels(f"{path}, {member.name}", io.BytesIO(content), size)
-                if found and pixels.shape[1:] != found[0].shape[1:]:
-                    (_, h, w), (_, height, width) = pixels.shape, found[0].shape
+                if pictures and pixels.shape[1:] != pictures[0].shape[1:]:
+                    (_, h, w), (_, height, width) = pixels.shape, pictures[0].shape
                     raise _differ(f"{path}, {member.name}", (w, h), names[0], (width, height))
-                if len(found) % _AHEAD == 0:
-                    check_memory(path, (len(found) + 2 * _AHEAD) * pixels.size)
-                found.append(pixels)
+                if len(pictures) % _AHEAD == 0:
+                    check_memory(path, (len(pictures) + 2 * _AHEAD) * pixels.size)
+                pictures.append(pixels)
                 names.append(member.name)
-                if len(found) == limit:
+                if len(pictures) == limit:
                     break
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise InputError(f"{path} is no readable TAR file: {error}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not found:
+    if not pictures:
         raise InputError(f"{path} holds no images. Give a TAR file of {', '.join(ENDINGS)} files.")
-    channels = max(len(pixels) for pixels in found)
-    shape = (len(found), channels, *found[0].shape[1:])
+    channels = max(len(pixels) for pixels in pictures)
+    shape = (len(pictures), channels, *pictures[0].shape[1:])
     check_memory(path, math.prod(shape))
     out = np.empty(shape, dtype=np.uint8)
-    for i, pixels in enumerate(found):
+    for i, pixels in enumerate(pictures):
         out[i] = pixels
     return out, names
 

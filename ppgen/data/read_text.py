@@ -93,7 +93,7 @@ def _decode(path: Path) -> str:
 
 def _delimiter(text: str) -> str:
     """What cuts most of the first lines into one number of fields, more than one."""
-    found, best = ",", 0.5
+    chosen, best = ",", 0.5
     for delimiter in _DELIMITERS:
         try:
             rows = itertools.islice(_rows(text, delimiter), _SNIFFED)
@@ -103,8 +103,8 @@ def _delimiter(text: str) -> str:
         length, times = lengths.most_common(1)[0]
         share = times / sum(lengths.values())
         if length > 1 and share > best:
-            found, best = delimiter, share
-    return found
+            chosen, best = delimiter, share
+    return chosen
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -132,10 +132,12 @@ def _check_lengths(path: Path, text: str, delimiter: str, expected: int, first: 
     if delimiter != BLANKS and '"' not in text:
         # The same as below, without making the fields.
         lines = io.StringIO(text)
-        found = ((i, line.count(delimiter) + 1) for i, line in enumerate(lines, 1) if line.strip())
+        lengths = (
+            (i, line.count(delimiter) + 1) for i, line in enumerate(lines, 1) if line.strip()
+        )
     else:
-        found = ((i, len(fields)) for i, fields in _rows(text, delimiter))
-    for number, length in found:
+        lengths = ((i, len(fields)) for i, fields in _rows(text, delimiter))
+    for number, length in lengths:
         if length != expected:
             raise InputError(
                 f"{path}, line {number}: {length} field{'s' * (length != 1)}, expected {expected} "

@@ -51,10 +51,10 @@ def as_given(data: Contents) -> Schema:
     type that was fitted.
     """
     given = data.native if isinstance(data.native, Mapping) else data.stored
-    found = {c.name: c for c in data.schema.columns}
+    column_of = {c.name: c for c in data.schema.columns}
     columns = []
     for label, (name, dtype) in zip(given, data.stored.items(), strict=True):
-        column, gaps = found[name], bool(is_gap(data.columns[name]).any())
+        column, gaps = column_of[name], bool(is_gap(data.columns[name]).any())
         forced = gaps and dtype.startswith(("float", "object")) and _is_whole(column.dtype)
         dtype = column.dtype if forced else dtype
         columns.append(replace(column, dtype=dtype, written=labels.written(label, name)))
@@ -261,11 +261,11 @@ def _narwhals_type(column: Column, values: list[Any]) -> Any:
     if column.dtype.startswith("Enum"):
         return nw.Enum([str(level) for level in column.levels])
     seen = [v for v in values if v is not None]
-    found = getattr(nw, column.dtype.partition("(")[0], None)
+    stored = getattr(nw, column.dtype.partition("(")[0], None)
     if seen and isinstance(seen[0], bool):
         return nw.Boolean
     if seen and isinstance(seen[0], str):
-        return found if found in (nw.Categorical, nw.String) else nw.String
+        return stored if stored in (nw.Categorical, nw.String) else nw.String
     if seen and all(isinstance(v, int) for v in seen):
-        return found if column.dtype.startswith(("Int", "UInt")) else nw.Int64
-    return found if column.dtype.startswith("Float") else nw.Float64
+        return stored if column.dtype.startswith(("Int", "UInt")) else nw.Int64
+    return stored if column.dtype.startswith("Float") else nw.Float64

@@ -84,13 +84,13 @@ class Schema:
         Raises:
             InputError: if a column is unknown or given twice.
         """
-        found: dict[str, Any] = {}
+        by_name: dict[str, Any] = {}
         for key, value in given.items():
             name = self[key].name
-            if name in found:
+            if name in by_name:
                 raise InputError(f"column {name!r} is given twice; give it once.")
-            found[name] = value
-        return found
+            by_name[name] = value
+        return by_name
 
     def override(self, kinds: Mapping[Any, str | Mapping[str, Any]]) -> Schema:
         """The schema with other kinds for some columns.

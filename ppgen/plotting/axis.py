@@ -66,14 +66,14 @@ class ColumnAxis:
 
 def column_axes(real: Dataset) -> dict[str, ColumnAxis]:
     """An axis for each column worth drawing."""
-    found = {}
+    axes = {}
     for feature in Features.fit(real).columns:
         if feature.is_number:
             low, high, log = _reach(feature.codes(real.columns[feature.name]))
-            found[feature.name] = ColumnAxis(feature, low, high, log)
+            axes[feature.name] = ColumnAxis(feature, low, high, log)
         else:
-            found[feature.name] = ColumnAxis(feature, -0.6, len(feature.levels) - 0.4)
-    return found
+            axes[feature.name] = ColumnAxis(feature, -0.6, len(feature.levels) - 0.4)
+    return axes
 
 
 def _reach(values: Floats) -> tuple[float, float, bool]:

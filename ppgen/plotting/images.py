@@ -80,16 +80,16 @@ def image_rows(
     Raises:
         InputError: if there are none, or their shapes differ.
     """
-    found = {name: as_grid(shown, 1, "(n, C, H, W)") for name, shown in images.items()}
-    shapes = sorted({shown.shape[1:] for shown in found.values()})
+    grids = {name: as_grid(shown, 1, "(n, C, H, W)") for name, shown in images.items()}
+    shapes = sorted({shown.shape[1:] for shown in grids.values()})
     if len(shapes) != 1:
         raise InputError(f"images of shapes {shapes} given; expected one shape.")
-    n = min(len(shown) for shown in found.values())
+    n = min(len(shown) for shown in grids.values())
     wide = min(across, n)
     lines = min(down, n // wide)
-    whole = [shown[: wide * lines].reshape(lines, wide, *shapes[0]) for shown in found.values()]
-    names = [name if i == 0 else "" for name in found for i in range(lines)]
-    chosen = limits or limits_of(next(iter(found.values())))
+    whole = [shown[: wide * lines].reshape(lines, wide, *shapes[0]) for shown in grids.values()]
+    names = [name if i == 0 else "" for name in grids for i in range(lines)]
+    chosen = limits or limits_of(next(iter(grids.values())))
     return sheet(np.concatenate(whole), chosen, rows=names, title=title)
 
 

@@ -164,14 +164,14 @@ def latent_manifold(
 def _ticks(values: ArrayLike | None, rows: int, steps: int) -> list[str] | None:
     if values is None:
         return None
-    found = np.atleast_2d(np.asarray(values, np.float64))
-    if found.shape not in ((1, steps), (rows, steps)):
+    lines = np.atleast_2d(np.asarray(values, np.float64))
+    if lines.shape not in ((1, steps), (rows, steps)):
         raise InputError(
-            f"values of shape {found.shape} given; expected ({steps},) or ({rows}, {steps})."
+            f"values of shape {lines.shape} given; expected ({steps},) or ({rows}, {steps})."
         )
-    if not np.allclose(found, found[:1]):
+    if not np.allclose(lines, lines[:1]):
         return None
-    return _sparse([f"{v:.3g}".replace("-", "−") for v in found[0]])
+    return _sparse([f"{v:.3g}".replace("-", "−") for v in lines[0]])
 
 
 def _shares(steps: int) -> list[str]:

@@ -33,14 +33,14 @@ def as_grid(images: ArrayLike, ndim: int, what: str) -> Floats:
     Raises:
         InputError: if they have another number of axes, or none of them is there.
     """
-    found = np.asarray(images, np.float64)
-    if ndim == 1 and found.ndim == 3:
-        found = found[:, None]
-    elif ndim == 1 and found.ndim == 4 and layout_of(found.shape, "chw") == "hwc":
-        found = np.moveaxis(found, -1, -3)
-    if found.ndim != ndim + 3 or not found.size:
-        raise InputError(f"images of shape {found.shape} given; expected {what}.")
-    return found
+    grid = np.asarray(images, np.float64)
+    if ndim == 1 and grid.ndim == 3:
+        grid = grid[:, None]
+    elif ndim == 1 and grid.ndim == 4 and layout_of(grid.shape, "chw") == "hwc":
+        grid = np.moveaxis(grid, -1, -3)
+    if grid.ndim != ndim + 3 or not grid.size:
+        raise InputError(f"images of shape {grid.shape} given; expected {what}.")
+    return grid
 
 
 def limits_of(*images: Floats) -> Limits:

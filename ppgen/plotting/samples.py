@@ -34,15 +34,15 @@ def dependent_pairs(real: Dataset, n: int = 3, seed: int = 0) -> list[Pair]:
     rows = _few(real, 4000, seed)
     table = features.table(rows)
     strength = np.abs(associations(table, [f.is_ordered for f in features.columns], seed))
-    of = pairs(len(features.columns), seed)
+    all_pairs = pairs(len(features.columns), seed)
     used: dict[int, int] = {}
-    found: list[Pair] = []
+    chosen: list[Pair] = []
     for k in np.argsort(-np.nan_to_num(strength, nan=-1.0), kind="stable"):
-        i, j = of[k]
-        if used.get(i, 0) < 2 and used.get(j, 0) < 2 and len(found) < n:
-            found.append((features.columns[i].name, features.columns[j].name))
+        i, j = all_pairs[k]
+        if used.get(i, 0) < 2 and used.get(j, 0) < 2 and len(chosen) < n:
+            chosen.append((features.columns[i].name, features.columns[j].name))
             used[i], used[j] = used.get(i, 0) + 1, used.get(j, 0) + 1
-    return found
+    return chosen
 
 
 def pair_panel(

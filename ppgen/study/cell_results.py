@@ -64,11 +64,11 @@ class CellResult:
     def bad_khat(self) -> tuple[int, float] | None:
         """How many rows have a Pareto k-hat that is too large, and from where on it is; None where
         the density is not by importance samples."""
-        found = {} if self.density is None else self.density.diagnostics
-        if "khat" not in found:
+        diagnostics = {} if self.density is None else self.density.diagnostics
+        if "khat" not in diagnostics:
             return None
-        good = float(found["good_khat"])
-        return int((np.nan_to_num(found["khat"], nan=np.inf, neginf=-1.0) > good).sum()), good
+        good = float(diagnostics["good_khat"])
+        return int((np.nan_to_num(diagnostics["khat"], nan=np.inf, neginf=-1.0) > good).sum()), good
 
 
 def read_cell(store: Store, cell: Cell) -> CellResult:
@@ -118,12 +118,12 @@ def finding_of(data: str, comparison: Comparison, cells: Sequence[CellResult]) -
 
 def comparisons_of(cells: Sequence[CellResult]) -> dict[str, Comparison]:
     """The models of each data set, compared."""
-    found = {}
+    comparisons = {}
     for data in dict.fromkeys(c.cell.data for c in cells):
         scored = [
             Scored(c.cell.label, c.density, c.cell.seed, c.units)
             for c in cells
             if c.cell.data == data and c.density is not None
         ]
-        found[data] = compare(scored)
-    return found
+        comparisons[data] = compare(scored)
+    return comparisons

@@ -170,10 +170,10 @@ def _split(data: Dataset) -> str:
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
-    found = [int(s) for s in (seeds if isinstance(seeds, Iterable) else range(seeds))]
-    if not found or len(set(found)) < len(found) or min(found) < 0:
+    numbers = [int(s) for s in (seeds if isinstance(seeds, Iterable) else range(seeds))]
+    if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
         raise InputError(
             f"seeds is {seeds!r}; expected a positive number of seeds, or a list of different "
             "numbers from 0 up."
         )
-    return found
+    return numbers

@@ -71,9 +71,9 @@ def read_density(
     if claim is None:
         return None
     arrays = load_arrays(place / TEST)
-    found = {}
+    diagnostics = {}
     if "khat" in arrays and claim.get("good_khat") is not None:
-        found = {"khat": arrays["khat"], "good_khat": claim["good_khat"]}
+        diagnostics = {"khat": arrays["khat"], "good_khat": claim["good_khat"]}
     density = LogDensity(
         arrays["values"],
         claim["kind"],
@@ -82,7 +82,7 @@ def read_density(
         tuple(claim["dequantised"]),
         tuple(claim["gap"]),
         arrays.get("stderr"),
-        found,
+        diagnostics,
     )
     return density, arrays["rows"].astype(np.int64), arrays["units"].astype(np.int64)
 

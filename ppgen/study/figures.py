@@ -114,12 +114,12 @@ class Artist:
     ) -> tuple[list[tuple[str, list[Drawn]]], list[Drawn], str]:
         if not real.schema.columns:
             return [], [], ""
-        found = []
+        panels_of = []
         chosen = samples.dependent_pairs(real)
         for k, pair in enumerate(chosen):
             panels = [self._panel(real, None, pair, "real rows", k)]
             panels += [self._panel(real, rows, pair, label, k) for label, rows in drawn.items()]
-            found.append((f"{pair[0]} × {pair[1]}", panels))
+            panels_of.append((f"{pair[0]} × {pair[1]}", panels))
         if chosen:
             self._png("samples", samples.sample_pairs(real, drawn, pairs=chosen))
         best, rows = next(iter(drawn.items()))
@@ -130,7 +130,7 @@ class Artist:
             made = samples.marginals(real, rows, [column])
             title = f"{column}: real rows and {best}"
             each.append(Drawn(style.svg(made, f"{self.name}-marginal{k}", title), title))
-        return found, each, best
+        return panels_of, each, best
 
     def _panel(
         self, real: Dataset, rows: Dataset | None, pair: tuple[str, str], label: str, k: int
@@ -140,7 +140,7 @@ class Artist:
         return Drawn(style.svg(made, f"{self.name}-pair{k}-{label}", title), title)
 
     def _curves(self, done: Sequence[CellResult], order: Sequence[str]) -> list[Drawn]:
-        found = []
+        curves = []
         for label in order:
             here = [c for c in done if c.cell.label == label]
             runs = [self.store.cell(c.cell) / "run" for c in here]
@@ -149,8 +149,8 @@ class Artist:
             if traces:
                 unit = "minus the loss" if here[0].density is None else "nats a row"
                 made = training_curves(traces, title=label, unit=unit)
-                found.append(self._keep(f"training-{label}", made, f"Training of {label}"))
-        return found
+                curves.append(self._keep(f"training-{label}", made, f"Training of {label}"))
+        return curves
 
     def _keep(self, what: str, made: Figure, title: str, caption: str = "") -> Drawn:
         self._png(what, made)

@@ -84,16 +84,16 @@ def _reconstructions(data: Dataset, seen: Mapping[str, Arrays], keep: Keep) -> D
 
 
 def _small(label: str, cell: CellResult, keep: Keep) -> list[Drawn]:
-    found = []
+    figures = []
     body = cell.latents or {}
     if body.get("kl_per_latent"):
         made = plots.kl_bars(body["kl_per_latent"], threshold=THRESHOLD)
-        found.append(keep(f"kl-{label}", made, f"Divergence of each latent of {label}"))
+        figures.append(keep(f"kl-{label}", made, f"Divergence of each latent of {label}"))
     known = {} if cell.density is None else cell.density.diagnostics
     if "khat" in known:
         made = khat_histogram(known["khat"], known["good_khat"])
-        found.append(keep(f"khat-{label}", made, f"Pareto k-hat of the rows under {label}"))
-    return found
+        figures.append(keep(f"khat-{label}", made, f"Pareto k-hat of the rows under {label}"))
+    return figures
 
 
 def _maps(
@@ -113,7 +113,7 @@ def _maps(
         label=called,
         title="codes of rows" if exact else "codes of rows, by principal components",
     )
-    found = [keep(f"map-{label}", made, f"Map of the latents of {label}")]
+    figures = [keep(f"map-{label}", made, f"Map of the latents of {label}")]
     if "manifold" in arrays:
         made = plots.latent_manifold(
             arrays["manifold"],
@@ -122,14 +122,14 @@ def _maps(
             limits=limits_of(data),
             title="what is decoded there",
         )
-        found.append(keep(f"manifold-{label}", made, f"Images over the latents of {label}"))
-    return found
+        figures.append(keep(f"manifold-{label}", made, f"Images over the latents of {label}"))
+    return figures
 
 
 def _wide(
     data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, keep: Keep
 ) -> list[Drawn]:
-    found = []
+    figures = []
     limits = limits_of(data)
     names = [f"latent {j + 1}" for j in arrays["dims"]]
     values = np.linspace(-REACH, REACH, STEPS)
@@ -141,13 +141,13 @@ def _wide(
             limits=limits,
             title=_WALKED,
         )
-        found.append(keep(f"traversal-{label}", made, f"Traversals of the latents of {label}"))
+        figures.append(keep(f"traversal-{label}", made, f"Traversals of the latents of {label}"))
     elif body.get("columns"):
         columns = {name: arrays[f"traversal{i}"] for i, name in enumerate(body["columns"])}
         made = plots.traversal_lines(
             values, columns, names, reach=_reach(data, list(columns)), title=_WALKED
         )
-        found.append(keep(f"traversal-{label}", made, f"Traversals of the latents of {label}"))
+        figures.append(keep(f"traversal-{label}", made, f"Traversals of the latents of {label}"))
     if "walk" in arrays:
         made = plots.interpolation_strip(
             arrays["walk"],
@@ -156,8 +156,8 @@ def _wide(
             limits=limits,
             title="straight from the code of one held-out image to that of another",
         )
-        found.append(keep(f"interpolation-{label}", made, f"Interpolations by {label}"))
-    return found
+        figures.append(keep(f"interpolation-{label}", made, f"Interpolations by {label}"))
+    return figures
 
 
 def limits_of(data: Dataset) -> tuple[float, float] | None:
@@ -180,10 +180,10 @@ def _target(data: Dataset, rows: NDArray[Any]) -> tuple[NDArray[Any] | None, str
 
 def _reach(data: Dataset, names: Sequence[str]) -> dict[str, tuple[float, float]]:
     """The bulk of each column of numbers."""
-    found = {}
+    bulk = {}
     for name in names:
         values = data.columns[name]
         if values.dtype.kind == "f" and np.isfinite(values).any():
             low, high = np.nanquantile(values, [0.01, 0.99])
-            found[name] = (float(low), float(high))
-    return found
+            bulk[name] = (float(low), float(high))
+    return bulk

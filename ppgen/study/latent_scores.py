@@ -39,7 +39,7 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
     parts = model.bound(rows)
     density = model.log_density(rows)
     known = density.diagnostics
-    found: dict[str, Any] = {
+    body: dict[str, Any] = {
         "rows": len(rows),
         "elbo": _mean(parts.elbo),
         "reconstruction": _mean(parts.reconstruction),
@@ -55,14 +55,14 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
         "gap_stderr": None,
     }
     if density.stderr is not None:
-        found["monte_carlo"] = _number(np.sqrt(np.mean(np.square(density.stderr))))
+        body["monte_carlo"] = _number(np.sqrt(np.mean(np.square(density.stderr))))
     if "ess" in known:
-        found["ess"] = _number(np.median(known["ess"]))
+        body["ess"] = _number(np.median(known["ess"]))
     if model.amortised:
         few = rows.take(slice(_AMORTISED))
         gap = model.amortisation_gap(few, n_steps=_STEPS)
-        found |= {"gap": _mean(gap), "gap_stderr": _number(mean_stderr(gap, few.units))}
-    return found
+        body |= {"gap": _mean(gap), "gap_stderr": _number(mean_stderr(gap, few.units))}
+    return body
 
 
 def factors_of(data: Dataset) -> Factors | None:

@@ -22,13 +22,13 @@ def seen(cells: Sequence[CellResult]) -> list[CellResult]:
 def latent_line(label: str, cells: Sequence[CellResult]) -> dict[str, Any]:
     """Numbers of the first seed's fit, whose figures are shown."""
     first = seen(cells)[0]
-    of = first.latents or {}
-    near, whole, lost = of["continuity"], of["completeness"], of["reconstruction"]
-    active = of["active"]
+    body = first.latents or {}
+    near, whole, lost = body["continuity"], body["completeness"], body["reconstruction"]
+    active = body["active"]
     return {
         "name": label,
         "seed": first.cell.seed,
-        "latents": of["latents"],
+        "latents": body["latents"],
         "active": "" if active is None else active,
         "lost": f"{lost['value']:.3f} ({lost['control']:.3f})" if lost else "",
         "continuity": rounded(near["value"], near["stderr"]) if near else "",
@@ -36,41 +36,41 @@ def latent_line(label: str, cells: Sequence[CellResult]) -> dict[str, Any]:
         "completeness": rounded(whole["value"], whole["stderr"]) if whole else "",
         "control": rounded(whole["control"], whole["control_stderr"]) if whole else "",
         "draws": _DRAWS[whole["draws"]] if whole else "",
-        "bound": _bound(of.get("bound"), first),
-        "factors": _factors(of.get("disentanglement")),
+        "bound": _bound(body.get("bound"), first),
+        "factors": _factors(body.get("disentanglement")),
     }
 
 
-def _bound(of: Mapping[str, Any] | None, cell: CellResult) -> dict[str, Any] | None:
+def _bound(parts: Mapping[str, Any] | None, cell: CellResult) -> dict[str, Any] | None:
     """The bound's parts as text."""
-    if not of:
+    if not parts:
         return None
     dimension = (cell.body.get("density") or {}).get("dimension")
     bits = None
-    if dimension is not None and of["tight"] is not None:
-        bits = -of["tight"] / (dimension * math.log(2))
-    ess = "" if of["ess"] is None else f"{of['ess']:.0f}"
+    if dimension is not None and parts["tight"] is not None:
+        bits = -parts["tight"] / (dimension * math.log(2))
+    ess = "" if parts["ess"] is None else f"{parts['ess']:.0f}"
     return {
-        "rows": of["rows"],
-        "elbo": number(of["elbo"]),
-        "reconstruction": number(of["reconstruction"]),
-        "kl": number(of["kl"]),
-        "method": of["method"],
-        "tight": plus_minus(of["tight"], of["stderr"]),
+        "rows": parts["rows"],
+        "elbo": number(parts["elbo"]),
+        "reconstruction": number(parts["reconstruction"]),
+        "kl": number(parts["kl"]),
+        "method": parts["method"],
+        "tight": plus_minus(parts["tight"], parts["stderr"]),
         "bits": number(bits, 3),
-        "monte_carlo": number(of["monte_carlo"]),
-        "ess": f"{ess} of {of['samples']}" if ess and of["samples"] else ess,
-        "gap": rounded(of["gap"], of["gap_stderr"]) if of["gap"] is not None else "",
+        "monte_carlo": number(parts["monte_carlo"]),
+        "ess": f"{ess} of {parts['samples']}" if ess and parts["samples"] else ess,
+        "gap": rounded(parts["gap"], parts["gap_stderr"]) if parts["gap"] is not None else "",
     }
 
 
-def _factors(of: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _factors(scores: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Disentanglement scores, as text."""
-    if not of:
+    if not scores:
         return None
     return {
-        "mig": rounded(of["mig"], of["mig_stderr"]),
-        "sap": rounded(of["sap"], of["sap_stderr"]),
-        "dci": [number(of[f"dci_{name}"], 3) for name in _DCI],
-        "names": ", ".join(of["factors"]),
+        "mig": rounded(scores["mig"], scores["mig_stderr"]),
+        "sap": rounded(scores["sap"], scores["sap_stderr"]),
+        "dci": [number(scores[f"dci_{name}"], 3) for name in _DCI],
+        "names": ", ".join(scores["factors"]),
     }

@@ -102,10 +102,10 @@ def _plane(seen: LatentMap) -> NDArray[np.float64]:
 def _asked(question: Callable[[], Any]) -> dict[str, Any] | None:
     """The answer as JSON, None where there are too few rows for one."""
     try:
-        found: dict[str, Any] = question().to_json()
+        answer: dict[str, Any] = question().to_json()
     except InputError:
         return None
-    return found
+    return answer
 
 
 def _order(kl: list[float] | None, codes: NDArray[np.float64]) -> Rows:

@@ -36,8 +36,8 @@ def _status(field: str) -> int | None:
         lines = _STATUS.read_text().splitlines()
     except OSError:
         return None
-    found = [line.split()[1] for line in lines if line.startswith(field + ":")]
-    return int(found[0]) * 1024 if found else None
+    sizes = [line.split()[1] for line in lines if line.startswith(field + ":")]
+    return int(sizes[0]) * 1024 if sizes else None
 
 
 def _ever() -> int | None:

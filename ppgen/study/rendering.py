@@ -58,14 +58,14 @@ HEADS = {
 
 def rendered(row: Mapping[str, Any], columns: Collection[str] = tuple(COLUMNS)) -> tuple[str, ...]:
     """A line's cells as text, or three where there is no fit: "", the model and why."""
-    n, of = row["seeds"]
+    n, n_seeds = row["seeds"]
     if not n:
         note = f"{row['state']}: {row['reason']}"
         return ("", row["model"], note)
     known = KIND_WORDS.get(row["kind"] or "", "")
     verdict = row["verdict"] or ""
-    if n < of:
-        verdict += f" ({n} of {of} seeds)"
+    if n < n_seeds:
+        verdict += f" ({n} of {n_seeds} seeds)"
     bits, khat = row["bits_per_dim"], row["bad_khat"]
     cells = {
         "rank": str(row["rank"] or ""),

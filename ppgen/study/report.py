@@ -96,8 +96,8 @@ def _title(comparisons: Mapping[str, Comparison], cells: Sequence[CellResult]) -
     if len(comparisons) == 1:
         return _typeset(finding_of(*next(iter(comparisons.items())), cells))
     if len(comparisons) <= _MAX_TITLED:
-        told = [f"{c.headline} on {name}" for name, c in comparisons.items()]
-        return "; ".join(told)
+        headlines = [f"{c.headline} on {name}" for name, c in comparisons.items()]
+        return "; ".join(headlines)
     return f"A study of {len(comparisons)} data sets"
 
 
@@ -107,10 +107,14 @@ def _typeset(text: str) -> str:
 
 
 def _section(
-    store: Store, name: str, data: Mapping[str, Any], cells: Sequence[CellResult], found: Comparison
+    store: Store,
+    name: str,
+    data: Mapping[str, Any],
+    cells: Sequence[CellResult],
+    ranking: Comparison,
 ) -> dict[str, Any]:
     here = [c for c in cells if c.cell.data == name]
-    rows = table_of(here, {name: found})
+    rows = table_of(here, {name: ranking})
     order = [row["model"] for row in rows]
     by_label = {label: [c for c in here if c.cell.label == label] for label in order}
     schema = Schema.from_json(data["schema"])
@@ -119,14 +123,14 @@ def _section(
     shared = _shared([c for c in by_label.values() if any(x.state == "done" for x in c)])
     return {
         "name": name,
-        "scope": found.scope,
-        "finding": _typeset(finding_of(name, found, cells)),
+        "scope": ranking.scope,
+        "finding": _typeset(finding_of(name, ranking, cells)),
         "heads": heads,
         "rows": [line(row, list(heads)) for row in rows],
-        "known": [_known(m, by_label[m.name]) for m in found],
-        "against": any(m.difference is not None for m in found),
-        "spread": any(math.isfinite(m.spread) for m in found),
-        "rounding": any(m.dequantised for m in found),
+        "known": [_known(m, by_label[m.name]) for m in ranking],
+        "against": any(m.difference is not None for m in ranking),
+        "spread": any(math.isfinite(m.spread) for m in ranking),
+        "rounding": any(m.dequantised for m in ranking),
         "importance": any(c.bad_khat is not None for c in done),
         "scores": _scores(by_label),
         "score_words": SCORES,
@@ -135,7 +139,7 @@ def _section(
         "settings": {label: _settings(of) for label, of in by_label.items()},
         "latents": [latent_line(label, of) for label, of in by_label.items() if seen(of)],
         "n_scored": _scored(done),
-        "figures": Artist(store, name, found).draw(here, order),
+        "figures": Artist(store, name, ranking).draw(here, order),
         "n_rows": data["rows"],
         "split": done[0].body["n_rows"] if done else None,
         "own_split": data["own_split"],
@@ -184,20 +188,20 @@ def _scored(done: Sequence[CellResult]) -> int | None:
 
 
 def _scores(by_label: Mapping[str, Sequence[CellResult]]) -> dict[str, Any]:
-    found = {
+    scores_of = {
         label: mean_scores([c for c in of if c.state == "done"]) for label, of in by_label.items()
     }
-    found = {label: scores for label, scores in found.items() if scores}
-    names = [name for name in SCORES if any(name in scores for scores in found.values())]
-    return {"names": names, "models": found}
+    scores_of = {label: scores for label, scores in scores_of.items() if scores}
+    names = [name for name in SCORES if any(name in scores for scores in scores_of.values())]
+    return {"names": names, "models": scores_of}
 
 
 def _shared(models: Sequence[Sequence[CellResult]]) -> list[Reason]:
     """What was found with every model and so is about the data, the worst first."""
     if len(models) < 2:
         return []
-    found = [worst(cells).reasons for cells in models]
-    shared = [r for r in found[0] if all(r in other for other in found)]
+    reasons = [worst(cells).reasons for cells in models]
+    shared = [r for r in reasons[0] if all(r in other for other in reasons)]
     return sorted(shared, key=lambda r: ("failed", "warn", "ok").index(r.status))
 
 

@@ -65,8 +65,8 @@ class StudyResult:
         """What was found, a sentence for each data set."""
         if len(self.comparisons) == 1:
             return finding_of(*next(iter(self.comparisons.items())), self.cells)
-        found = {name: finding_of(name, c, self.cells) for name, c in self.comparisons.items()}
-        return " ".join(f"{name}: {what}" for name, what in found.items())
+        findings = {name: finding_of(name, c, self.cells) for name, c in self.comparisons.items()}
+        return " ".join(f"{name}: {what}" for name, what in findings.items())
 
     def cell(self, model: str, seed: int | None = None, data: str | None = None) -> CellResult:
         """One cell, the first that fits.
@@ -89,8 +89,8 @@ class StudyResult:
 
     def model(self, cell: CellResult | str, seed: int | None = None) -> Estimator:
         """The fitted estimator of a cell."""
-        of = self._done(cell, seed)
-        return registry.load(Store(self.folder).cell(of.cell) / "run")
+        done = self._done(cell, seed)
+        return registry.load(Store(self.folder).cell(done.cell) / "run")
 
     def samples(self, cell: CellResult | str, seed: int | None = None) -> Dataset:
         """The samples of a cell.
@@ -98,29 +98,29 @@ class StudyResult:
         Raises:
             InputError: if there are none, because the family draws none.
         """
-        of = self._done(cell, seed)
-        if not (Store(self.folder).cell(of.cell) / SAMPLES).exists():
-            raise InputError(f"{of.cell} has no samples: {of.cell.model} draws none.")
-        return read_samples(Store(self.folder).cell(of.cell), self._data(of))
+        done = self._done(cell, seed)
+        if not (Store(self.folder).cell(done.cell) / SAMPLES).exists():
+            raise InputError(f"{done.cell} has no samples: {done.cell.model} draws none.")
+        return read_samples(Store(self.folder).cell(done.cell), self._data(done))
 
     def datatree(self, cell: CellResult | str, seed: int | None = None) -> Any:
         """An ArviZ DataTree of a cell's fit and its held-out rows."""
-        of = self._done(cell, seed)
-        data = self._data(of)
-        rows = parts(data, of.cell.seed)[2] if of.rows is None else of.rows
-        return to_datatree(self.model(of), data.take(rows))
+        done = self._done(cell, seed)
+        data = self._data(done)
+        rows = parts(data, done.cell.seed)[2] if done.rows is None else done.rows
+        return to_datatree(self.model(done), data.take(rows))
 
     def __str__(self) -> str:
         return f"{self.table}\n\n{self.finding}"
 
     def _done(self, cell: CellResult | str, seed: int | None) -> CellResult:
-        of = self.cell(cell, seed) if isinstance(cell, str) else cell
-        if of.state != "done":
-            raise InputError(f"{of.cell} has no fit: {of.state}, {of.reason}.")
-        return of
+        result = self.cell(cell, seed) if isinstance(cell, str) else cell
+        if result.state != "done":
+            raise InputError(f"{result.cell} has no fit: {result.state}, {result.reason}.")
+        return result
 
-    def _data(self, of: CellResult) -> Dataset:
-        return load_dataset(self.folder / "data" / of.cell.fingerprint[:20])
+    def _data(self, result: CellResult) -> Dataset:
+        return load_dataset(self.folder / "data" / result.cell.fingerprint[:20])
 
 
 def finish(store: Store) -> StudyResult:

@@ -63,11 +63,11 @@ def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
             reason = f"{type(error).__name__}: {error}"
             trace = traceback.format_exc(limit=-8)
             result = {"state": "failed", "reason": reason, "traceback": trace}
-    told = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
+    messages = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
     result |= {
         "format": FORMAT,
         "cell": cell.to_json(),
-        "warnings": list(told)[:20],
+        "warnings": list(messages)[:20],
         **provenance(),
     }
     write_json(place / RESULT, result)
@@ -142,12 +142,12 @@ def _fitted(store: Store, cell: Cell, place: Path, train: Dataset, valid: Datase
     store.log("fit", cell)
     peak = Peak()
     model = registry.get(cell.model)(**cell.settings, random_state=cell.seed)
-    told: dict[str, Any] = {
+    offered: dict[str, Any] = {
         "validation": valid if len(valid) else None,
         "checkpoint_dir": place / "checkpoints",
         "budget": cell.budget,
     }
-    model.fit(train, **{name: told[name] for name in model._uses()})
+    model.fit(train, **{name: offered[name] for name in model._uses()})
     write_json(place / FIT, {"memory": peak.bytes()})
     model.save(run)
     return model
@@ -209,6 +209,6 @@ def read_looks(place: Path) -> dict[str, NDArray[Any]]:
     return load_arrays(place / LOOKS) if (place / LOOKS).exists() else {}
 
 
-def read_quality(of: dict[str, Any]) -> dict[str, Score]:
+def read_quality(body: dict[str, Any]) -> dict[str, Score]:
     """The scores of a cell's result."""
-    return {name: Score(**score) for name, score in (of.get("quality") or {}).items()}
+    return {name: Score(**score) for name, score in (body.get("quality") or {}).items()}

@@ -109,10 +109,10 @@ def _completed(
         store.begin(_body(named, cells))
         for name, rows in named.items():
             save_dataset(store.folder / "data" / marks[name][:20], rows)
-        told = progress if callable(progress) else None
+        tell = progress if callable(progress) else None
         for event in _shown(_events(store, cells, executor), len(cells), bar=progress is True):
-            if told is not None:
-                told(event)
+            if tell is not None:
+                tell(event)
         return finish(store)
 
 
@@ -199,21 +199,21 @@ def _named(data: Any, groups: Any) -> dict[str, Dataset]:
         data = {name: data}
     if not data:
         raise InputError("no data were given; give a data set, or a mapping of names to data sets.")
-    found = {str(name): _dataset(source) for name, source in data.items()}
-    for name, rows in found.items():
+    datasets = {str(name): _dataset(source) for name, source in data.items()}
+    for name, rows in datasets.items():
         if rows.schema.sequence:
             raise InputError(f"{name} holds sequences; a study takes tables and images.")
     if groups is not None:
-        found = {name: rows.grouped(groups) for name, rows in found.items()}
-    return found
+        datasets = {name: rows.grouped(groups) for name, rows in datasets.items()}
+    return datasets
 
 
 def _dataset(source: Any) -> Dataset:
     if isinstance(source, str | os.PathLike):
         from ..data.readers import read
 
-        found: Dataset = read(source)
-        return found
+        data: Dataset = read(source)
+        return data
     return as_dataset(source)
 
 

@@ -102,8 +102,8 @@ class Store:
 
     def result(self, cell: Cell) -> dict[str, Any] | None:
         """What the cell came to, or None where it is not finished."""
-        found = read_json(self.cell(cell) / RESULT)
-        return found if found is not None and found.get("format") == FORMAT else None
+        body = read_json(self.cell(cell) / RESULT)
+        return body if body is not None and body.get("format") == FORMAT else None
 
     def cells(self) -> list[Cell]:
         """The cells of the study as last asked for."""
@@ -121,13 +121,13 @@ class Store:
             lines = (self.folder / LOG).read_text().splitlines()
         except FileNotFoundError:
             return []
-        found = []
+        events = []
         for line in lines:
             try:
-                found.append(json.loads(line))
+                events.append(json.loads(line))
             except ValueError:
                 continue
-        return found
+        return events
 
 
 def write_json(file: Path, body: Any) -> None:

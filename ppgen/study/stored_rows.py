@@ -90,16 +90,16 @@ def pack(data: Dataset) -> dict[str, NDArray[Any]]:
     """The columns or images as plain arrays: numbers as they are, the rest as places of levels."""
     if data.images is not None:
         return {"images": np.asarray(data.images)}
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for i, column in enumerate(data.schema.columns):
         values = data.columns[column.name]
         if values.dtype.kind == "f":
-            found[f"x{i}"] = values
+            arrays[f"x{i}"] = values
         else:
             place = {level: j for j, level in enumerate(column.levels)}
             codes = [-1 if v is None else place[v] for v in values]
-            found[f"codes{i}"] = np.array(codes, np.int32)
-    return found
+            arrays[f"codes{i}"] = np.array(codes, np.int32)
+    return arrays
 
 
 def unpack(schema: Schema, arrays: Arrays) -> Dataset:

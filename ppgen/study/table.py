@@ -47,8 +47,8 @@ class Table(list[Row]):
             lines = [row for row in self if row["data"] == data]
             head = f"{data}\n" if len({row["data"] for row in self}) > 1 else ""
             shown = columns_of(lines)
-            told = [rendered(row, shown) for row in lines]
-            blocks.append(head + aligned([tuple(shown.values()), *told]))
+            rows = [rendered(row, shown) for row in lines]
+            blocks.append(head + aligned([tuple(shown.values()), *rows]))
         return "\n\n".join(blocks)
 
 
@@ -72,8 +72,8 @@ def _place(cells: Sequence[CellResult], label: str) -> tuple[float, ...]:
     states = ("done", "failed", "not applicable", "missing")
     best = min(states.index(c.state) for c in of_model)
     scores = _scores(of_model)
-    found = [scores["c2st"], scores["reconstruction"]]
-    return best, *(math.inf if score is None else score for score in found)
+    losses = [scores["c2st"], scores["reconstruction"]]
+    return best, *(math.inf if score is None else score for score in losses)
 
 
 def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None) -> Row:
@@ -115,15 +115,15 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
 
 
 def _scores(done: Sequence[CellResult]) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
+    means: dict[str, float | None] = {}
     for name in ("c2st", "coverage"):
         scores = [c.quality[name] for c in done if name in c.quality]
-        found[name] = _mean([s.value for s in scores])
-        found[f"{name}_control"] = _mean([s.control for s in scores])
+        means[name] = _mean([s.value for s in scores])
+        means[f"{name}_control"] = _mean([s.control for s in scores])
     lost = [c.latents["reconstruction"] for c in done if c.latents]
     for key, of in (("reconstruction", "value"), ("reconstruction_control", "control")):
-        found[key] = _mean([score[of] for score in lost if score])
-    return found
+        means[key] = _mean([score[of] for score in lost if score])
+    return means
 
 
 def _bad_khat(done: Sequence[CellResult]) -> float | None:
@@ -137,14 +137,14 @@ def _bad_khat(done: Sequence[CellResult]) -> float | None:
 def mean_scores(cells: Sequence[CellResult]) -> dict[str, Score]:
     """Each sample score averaged over the seeds that have it."""
     names = dict.fromkeys(name for c in cells for name in c.quality)
-    found = {}
+    means = {}
     for name in names:
         scores = [c.quality[name] for c in cells if name in c.quality]
         value, control = (
             float(np.mean([getattr(s, k) for s in scores])) for k in ("value", "control")
         )
-        found[name] = Score(value, control, scores[0].better)
-    return found
+        means[name] = Score(value, control, scores[0].better)
+    return means
 
 
 def worst(cells: Sequence[CellResult]) -> Verdict:

@@ -51,28 +51,28 @@ def support(subject: Subject) -> Check:
     )
 
 
-def agreement(subject: Subject, found: Integral) -> Iterator[Check]:
+def agreement(subject: Subject, total: Integral) -> Iterator[Check]:
     """Samples against weighted rows or a grid."""
-    if found.cells is not None:
-        yield _cells(subject, found.cells)
+    if total.cells is not None:
+        yield _cells(subject, total.cells)
         return
-    if found.weighted is None and found.grid is None:
-        yield unchecked("samples", _MEANS, found.check.why)
+    if total.weighted is None and total.grid is None:
+        yield unchecked("samples", _MEANS, total.check.why)
         return
     drawn = subject.coordinates.places(subject.drawn, subject.rng(12))
-    weighted = found.weighted
-    if found.grid is not None and len(found.grid.weighted.log_w) <= _MOST_NODES:
-        weighted = found.grid.weighted
+    weighted = total.weighted
+    if total.grid is not None and len(total.grid.weighted.log_w) <= _MOST_NODES:
+        weighted = total.grid.weighted
     if weighted is not None:
         features = Features.fit(drawn, subject.coordinates.n_levels, subject.rng(13))
         f, w = features(weighted.places), weighted.shares
         spread = weighted.noise.variance(w[:, None] * (f - w @ f))
-        if found.grid is None:  # rows were drawn; nodes are where they are
+        if total.grid is None:  # rows were drawn; nodes are where they are
             spread = spread + (w**2) @ (f - w @ f) ** 2
         how = f"{len(drawn)} samples against {len(w)} weighted "
-        how += "rows" if found.grid is None else "nodes"
+        how += "rows" if total.grid is None else "nodes"
         yield same_means("samples", _MEANS, (f, w, spread), features(drawn), how)
-    yield from _integrals(found, drawn)
+    yield from _integrals(total, drawn)
 
 
 @dataclass(frozen=True)
@@ -104,17 +104,17 @@ class Features:
         z = np.clip((at.lines - self.middle) / self.scale, -4.0, 4.0)
         numbers = np.concatenate([z, np.cos(at.angles), np.sin(at.angles)], axis=1)
         pairs = [(i, j) for j in range(numbers.shape[1]) for i in range(j)][:_PAIRS]
-        found = [numbers, z**2, *(numbers[:, [i]] * numbers[:, [j]] for i, j in pairs)]
+        values = [numbers, z**2, *(numbers[:, [i]] * numbers[:, [j]] for i, j in pairs)]
         if numbers.shape[1]:
-            found.append(np.cos(numbers @ self.omega.T + self.b))
+            values.append(np.cos(numbers @ self.omega.T + self.b))
         first = None
         for codes, size in zip(at.codes.T, self.n_levels, strict=True):
             own = (codes[:, None] == np.arange(min(size, _MOST_LEVELS))).astype(np.float64)
-            found += [own, own * numbers[:, :1]] if numbers.shape[1] else [own]
+            values += [own, own * numbers[:, :1]] if numbers.shape[1] else [own]
             if first is not None:
-                found.append((first[:, :, None] * own[:, None, :]).reshape(len(own), -1))
+                values.append((first[:, :, None] * own[:, None, :]).reshape(len(own), -1))
             first = own if first is None else first
-        return np.concatenate(found, axis=1)
+        return np.concatenate(values, axis=1)
 
 
 def _cells(subject: Subject, cells: Cells) -> Check:
@@ -187,25 +187,25 @@ def same_means(
     )
 
 
-def _integrals(found: Integral, drawn: Places) -> Iterator[Check]:
+def _integrals(total: Integral, drawn: Places) -> Iterator[Check]:
     d = drawn.lines.shape[1]
     if not d:
         return
     distances, sizes = [], []
     for j in range(d):
-        if found.grid is not None:
-            distances.append(_of_grid(found, found.grid, j, drawn.lines[:, j]))
+        if total.grid is not None:
+            distances.append(_of_grid(total, total.grid, j, drawn.lines[:, j]))
             sizes.append(float(len(drawn)))
-        elif found.weighted is not None:
-            distances.append(_of_weights(found.weighted, j, drawn.lines[:, j]))
-            sizes.append(1 / (1 / len(drawn) + 1 / found.weighted.ess))
+        elif total.weighted is not None:
+            distances.append(_of_weights(total.weighted, j, drawn.lines[:, j]))
+            sizes.append(1 / (1 / len(drawn) + 1 / total.weighted.ess))
     worst, n = max(distances), min(sizes)
     slack = 0.003
-    if found.weighted is not None:
-        w = found.weighted.shares[:, None]
-        slack = 3 * math.sqrt(float(found.weighted.noise.variance(w)[0]))
+    if total.weighted is not None:
+        w = total.weighted.shares[:, None]
+        slack = 3 * math.sqrt(float(total.weighted.noise.variance(w)[0]))
     over = max(worst - slack, 0.0)
-    gridded = found.grid is not None
+    gridded = total.grid is not None
     p = kstwo.sf(over, len(drawn)) if gridded else kstwobign.sf(over * math.sqrt(n))
 
     def critical(p: float) -> float:
@@ -229,13 +229,13 @@ def _integrals(found: Integral, drawn: Places) -> Iterator[Check]:
     )
 
 
-def _of_grid(found: Integral, grid: Grid, j: int, u: Floats) -> float:
+def _of_grid(total: Integral, grid: Grid, j: int, u: Floats) -> float:
     """Distance of the samples' probability integrals from uniform."""
-    assert found.cover is not None
+    assert total.cover is not None
     mass = grid.weighted.shares.reshape(-1, *grid.mass.shape).sum(axis=0)
     mass = mass.sum(axis=tuple(k for k in range(mass.ndim) if k != j))
     below = np.concatenate([[0.0], np.cumsum(mass)])
-    share = found.cover.marginal(j, u)[0]
+    share = total.cover.marginal(j, u)[0]
     pit = np.sort(np.interp(share, np.linspace(0, 1, len(below)), below))
     rank = np.arange(len(pit) + 1) / len(pit)
     return float(max((pit - rank[:-1]).max(), (rank[1:] - pit).max()))

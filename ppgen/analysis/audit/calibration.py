@@ -66,8 +66,8 @@ def _by_column(subject: Subject, rows: Dataset, drawn: Dataset) -> Iterator[Chec
     features = Features.fit(drawn)
     levels = [not f.is_ordered for f in features.columns]
     sets = (features.table(rows), features.table(drawn))
-    found = pit_by_column(*sets, int(subject.rng(52).integers(2**31 - 1)), levels=levels)
-    seen = [(u, f.name) for u, f in zip(found, features.columns, strict=True) if u.n >= _FEWEST]
+    tests = pit_by_column(*sets, int(subject.rng(52).integers(2**31 - 1)), levels=levels)
+    seen = [(u, f.name) for u, f in zip(tests, features.columns, strict=True) if u.n >= _FEWEST]
     if not seen:
         return
     worst, name = min(seen, key=lambda pair: pair[0].p_value)

@@ -127,8 +127,8 @@ def gaps(subject: Subject) -> Iterator[Check]:
         name, given = column.name, columns[column.name]
         if column.kind == "empty":
             continue
-        gap, found = is_gap(given), filled.columns[name]
-        wrong += int(is_gap(found).sum()) + int((found[~gap] != given[~gap]).sum())
+        gap, filling = is_gap(given), filled.columns[name]
+        wrong += int(is_gap(filling).sum()) + int((filling[~gap] != given[~gap]).sum())
     yield measured(
         "impute",
         _GAPS,

@@ -136,17 +136,17 @@ def decide(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:
     random = [i for i, c in enumerate(checks) if not math.isnan(c.p_value)]
     adjusted = dict(zip(random, holm([checks[i].p_value for i in random]), strict=True))
     failed = sum(p <= level for p in adjusted.values())
-    found = list(checks)
+    decided = list(checks)
     for place, i in enumerate(sorted(random, key=lambda i: checks[i].p_value)):
         judged_at = checks[i].judged_at
         assert judged_at is not None
         limit, rules_out = judged_at(level / (len(random) - min(place, failed)))
         worst: Status = "misfit" if checks[i].of_fit else "refuted"
         status = worst if adjusted[i] <= level else "holds"
-        found[i] = replace(
+        decided[i] = replace(
             checks[i], limit=limit, rules_out=rules_out, status=status, judged_at=None
         )
-    return tuple(found)
+    return tuple(decided)
 
 
 @dataclass(frozen=True)

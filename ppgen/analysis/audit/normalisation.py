@@ -87,9 +87,9 @@ def integral(subject: Subject) -> Integral:
             return _summed(subject, claim, bound, cells)
         seconds = subject.share(0.25)
         if 1 <= d <= 2 and not circles and not coordinates.gridded:
-            found = _quadrature(subject, claim, bound, seconds)
-            if found is not None:
-                return found
+            by_grid = _quadrature(subject, claim, bound, seconds)
+            if by_grid is not None:
+                return by_grid
         sampled, cover = weigh(subject, seconds)
     except InputError as error:
         return Integral(unchecked(NAME, claim, str(error)))

@@ -77,10 +77,10 @@ def audit(
     if rows is not None and y is not None and len(np.asarray(y)) != len(rows):
         raise InputError(f"y has {len(np.asarray(y))} rows, data has {len(rows)}; give one a row.")
     subject = Subject(model, rows, y, seed_of(random_state), seconds or math.inf)
-    found: list[Check] = []
+    checks: list[Check] = []
     for step in (_of_density if model.capabilities.density is not None else _of_codes)(subject):
-        found += step
-    return Audit(decide(found), model.name, LEVEL, time.perf_counter() - began)
+        checks += step
+    return Audit(decide(checks), model.name, LEVEL, time.perf_counter() - began)
 
 
 def _of_codes(subject: Subject) -> Iterator[list[Check]]:
@@ -102,21 +102,21 @@ def _of_density(subject: Subject) -> Iterator[list[Check]]:
 
 def _density(subject: Subject) -> Iterator[Check]:
     yield support(subject)
-    found = integral(subject)
-    yield found.check
-    yield from agreement(subject, found)
+    total = integral(subject)
+    yield total.check
+    yield from agreement(subject, total)
 
 
 def _done(step: Step, subject: Subject) -> list[Check]:
     """The checks of a step, or why there are none."""
-    found: list[Check] = []
+    checks: list[Check] = []
     name = step.__name__.strip("_").replace("_", " ")
     try:
         for check in step(subject):
-            found.append(check)
+            checks.append(check)
     except OutOfTimeError:
         why = f"there was too little time in a budget of {subject.budget:.0f} s."
-        found.append(unchecked(name, "", why))
+        checks.append(unchecked(name, "", why))
     except (InputError, FitError) as error:
-        found.append(unchecked(name, "", str(error)))
-    return found
+        checks.append(unchecked(name, "", str(error)))
+    return checks

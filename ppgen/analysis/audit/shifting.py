@@ -50,15 +50,15 @@ def shifts(subject: Subject) -> Iterator[Check]:
         places = coordinates.places(subject.drawn, subject.rng(14)).take(slice(0, n))
         base = _at(subject, places)
         directions = _directions(places, subject.rng(15))
-        found = [_ratio(subject, places, base, direction) for direction in directions]
-        found = [r for r in found if not summarise(np.log(r)[None]).khat[0] > _MOST_KHAT]
-        if not found:
+        ratios = [_ratio(subject, places, base, direction) for direction in directions]
+        ratios = [r for r in ratios if not summarise(np.log(r)[None]).khat[0] > _MOST_KHAT]
+        if not ratios:
             raise InputError("ratios of shifted densities have tails too heavy for a mean.")
     except InputError as error:
         yield unchecked(name, _SHIFT, str(error))
         return
-    means = np.array([r.mean() for r in found])
-    errors = np.array([mean_stderr(r) for r in found])
+    means = np.array([r.mean() for r in ratios])
+    errors = np.array([mean_stderr(r) for r in ratios])
     p = [two_sided(m - 1, s, 1e-3) for m, s in zip(means, errors, strict=True)]
     worst = int(np.argmin(p))
     yield statistical(
