@@ -141,3 +141,11 @@ def test_nothing_is_checked_before_a_fit() -> None:
 def test_settings_are_checked_before_the_rows() -> None:
     with pytest.raises(InputError, match="kind is 'nfs'"):
         ppgen.NormalizingFlow(kind="nfs").fit("no rows at all")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_engines_and_backends_that_can_be_set_are_those_declared(model: str) -> None:
+    can = registry.get(model).capabilities
+    taken = {setting.name: setting.kind.options for setting in registry.settings(model)}
+    assert can.backends == taken.get("backend", ())
+    assert taken.get("engine", can.engines) == can.engines

@@ -80,21 +80,21 @@ def check_nets(given: Any, asked: str, net: str, shape: tuple[int, ...]) -> None
         net: which one was chosen.
         shape: (C, H, W) of images, else ().
     """
-    setting = asked.partition("=")[0]
+    chooser = asked.partition("=")[0]
     if asked.endswith('"conv"') and not shape:
         raise InputError(
             f"{asked} is for images, (n, height, width) or (n, channels, height, width); a table "
-            f'was given. Take {setting}="mlp".'
+            f'was given. Take {chooser}="mlp".'
         )
     if given.channels is not None and net != "conv":
         raise InputError(
             f"channels are those of convolutions, and the net is {net!r}. Leave channels out, or "
-            f'take {setting}="conv" for images.'
+            f'take {chooser}="conv" for images.'
         )
     if net == "conv" and given.hidden is not None and len(given.hidden) != 1:
         raise InputError(
             f"hidden is {given.hidden!r}; a convolutional net has one layer between pictures and "
-            f'codes, such as (256,). Its depth is that of channels. Or take {setting}="mlp".'
+            f'codes, such as (256,). Its depth is that of channels. Or take {chooser}="mlp".'
         )
     if given.augment is not None and not shape:
         raise InputError("augment changes images; a table was given. Leave augment out.")
