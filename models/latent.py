@@ -16,7 +16,6 @@ from sklearn.utils import Tags
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
-from ..conditioning import refuse_unused
 from ..data import Dataset, Encoded, ImageCodec
 from ..data.rebuild import row_labels
 from ..data.stacking import Layout, in_layout
@@ -72,7 +71,7 @@ class Decoder(Estimator):
         return in_layout(images, layout)
 
     def _context(self, y: Any, n: int, *, one_for_all: bool = False) -> Floats | None:
-        refuse_unused(self, y)
+        self._refuse_unused(y)
         if self.context_ is None:
             return None
         if y is None:

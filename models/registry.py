@@ -119,10 +119,9 @@ def load(path: str | os.PathLike[str]) -> Estimator:
         InputError: if there is no run at `path`, or it is damaged or foreign.
     """
     from ..artifact import read_run
-    from ..saving import load_fit
 
     run = read_run(path)
-    return load_fit(get(str(run.manifest["family"])), run)
+    return get(str(run.manifest["family"]))._of_run(run)
 
 
 def described() -> list[dict[str, str]]:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .analysis.completeness import completeness as completeness
     from .analysis.continuity import continuity as continuity
     from .analysis.crossval import cross_validate as cross_validate
-    from .analysis.datatree import to_datatree as to_datatree
     from .analysis.disentangle import disentanglement as disentanglement
     from .analysis.latent_map import latent_map as latent_map
     from .analysis.latent_map import manifold as manifold
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from .data.readers import read as read
     from .data.schema import Schema as Schema
     from .data.sprites import sprites as sprites
+    from .datatree import to_datatree as to_datatree
     from .density import LogDensity as LogDensity
     from .errors import FitError as FitError
     from .errors import InputError as InputError
@@ -85,7 +85,7 @@ _HOME = {
     "reconstruction_error": "analysis.reconstruction",
     "run_study": "study",
     "sprites": "data.sprites",
-    "to_datatree": "analysis.datatree",
+    "to_datatree": "datatree",
     "traverse": "analysis.latents",
 }
 _HOME |= {entry.class_name: f"models.{entry.family}" for entry in MODELS.values()}

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .data import Codec, Dataset, Schema, as_dataset
 from .errors import InputError
-
-if TYPE_CHECKING:
-    from .estimator import Estimator
 
 _MOST_ROWS = 1000  # distinct fitted values kept; more are thinned
 _MOST_SUMMED = 64  # distinct values up to which p(x) is summed
@@ -117,38 +114,6 @@ class Context:
             np.asarray(body["shares"], dtype=np.float64),
             float(body.get("rows", len(body["values"]))),
         )
-
-
-def given(estimator: Estimator, y: Any, n: int) -> NDArray[np.float64] | None:
-    """(n, k) numbers for a `y` that was given; None where none was.
-
-    Raises:
-        InputError: if the fit is of X alone, so that y could only be ignored, or y is not one a
-            row.
-    """
-    if y is None:
-        return None
-    refuse_unused(estimator, y)
-    assert estimator.context_ is not None
-    return estimator.context_.encode(y, n)
-
-
-def refuse_unused(estimator: Estimator, y: Any) -> None:
-    """Raise InputError if a `y` is given to a fit of X alone."""
-    if y is None or estimator.context_ is not None:
-        return
-    name = type(estimator).__name__
-    if not estimator.capabilities.conditional:
-        way = (
-            f"; {name} models no p(X | y), as ppgen.NormalizingFlow().fit(X, y) and "
-            "ppgen.VAE(conditional=True).fit(X, y) do."
-        )
-    else:
-        setting = "conditional=True" if "conditional" in estimator.get_params() else ""
-        way = f", or model p(X | y): {name}({setting}).fit(X, y)."
-    raise InputError(
-        f"y was given, and this fit is of X alone: y would be ignored. Leave y out{way}"
-    )
 
 
 def _dataset(y: Any, n: int | None, schema: Schema | None) -> Dataset:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .conditioning import given
 from .data import Encoded
 from .density import LogDensity
 from .family_density import Density, cell_average
@@ -99,7 +98,7 @@ class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
         scoring.check_names(f"{type(self).__name__}.log_density", how, "option")
         scoring.check(how)
         data = self._dataset(X, reset=False)
-        return log_density(self, data, given(self, y, len(data)), **how)
+        return log_density(self, data, self._encoded_y(y, len(data)), **how)
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """(n,) log densities in nats; `log_density` says in addition what they claim."""

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Encoded, ImageCodec
+from .data import Codec, Encoded, ImageCodec
 from .extremes import HUGE
+from .family_density import Density
 from .fitting import Fit
 from .rows import Rows
 from .significance import LEVEL, holm
@@ -34,9 +35,6 @@ from .thinning import thinned
 from .two_sample import TwoSample, two_sample
 from .uniformity import Uniformity, pit_by_column, pit_joint
 from .verdict import Reason
-
-if TYPE_CHECKING:
-    from .density_estimator import DensityEstimator
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -56,17 +54,33 @@ _ADVICE = (
 )
 
 
+class Judged(Protocol):
+    """What is asked of the model."""
+
+    codec_: Codec | ImageCodec
+
+    def _log_prob(self, rows: Rows) -> Density: ...
+
+    def _sample(
+        self, n: int, rng: np.random.Generator, given: None, context: Floats | None
+    ) -> Encoded: ...
+
+    def _refitted(self, rows: Rows, fit: Fit) -> Self | None: ...
+
+    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded | None: ...
+
+
 @dataclass(frozen=True)
 class _Held:
     """Rows that a model is judged by, and the model."""
 
-    model: DensityEstimator
+    model: Judged
     rows: Rows
     what: str
     fitted: int | None
 
 
-def goodness_reasons(model: DensityEstimator, rows: Rows, fit: Fit) -> list[Reason]:
+def goodness_reasons(model: Judged, rows: Rows, fit: Fit) -> list[Reason]:
     """One reason: how like held-out rows the samples of a fit are, or why that was not checked."""
     if isinstance(model.codec_, ImageCodec):
         return [_unchecked("images are compared by ppgen.run_study")]
@@ -89,9 +103,7 @@ def _unchecked(why: str) -> Reason:
     return Reason("ok", f"goodness of fit not checked: {why}.")
 
 
-def _held(
-    model: DensityEstimator, rows: Rows, fit: Fit, rng: np.random.Generator
-) -> _Held | Reason:
+def _held(model: Judged, rows: Rows, fit: Fit, rng: np.random.Generator) -> _Held | Reason:
     few = "fewer than {} independent rows are {}"
     fitted: int | None = None
     if fit.validation is not None:

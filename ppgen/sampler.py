@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .checks import given_row, seed_of
-from .conditioning import refuse_unused
 from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
 from .data.rebuild import row_labels
 from .errors import InputError
@@ -96,7 +95,7 @@ class Sampler(Estimator):
             seed_of(self.random_state if random_state is None else random_state)
         )
         fixed = None if given is None else self._fixed(given)
-        refuse_unused(self, y)
+        self._refuse_unused(y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
         rows = self._sample(int(n), rng, fixed, context)
         if isinstance(self.codec_, ImageCodec) or not within:

@@ -1,87 +1,119 @@
-"""How a fitted estimator becomes a saved run, and back."""
+"""How a fitted estimator becomes a saved run, and back: numbers and JSON, no code."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from .artifact import Arrays, Run, write_run
+from .coded import Coded
 from .conditioning import Context
 from .data import Codec, ImageCodec, Schema
 from .errors import InputError
 from .plain_json import plain
 from .verdict import Verdict
 
-if TYPE_CHECKING:
-    from .estimator import Estimator
 
-E = TypeVar("E", bound="Estimator")
+class Saved(Coded, ABC):
+    """A model whose fit is saved and loaded.
 
-
-def save_fit(estimator: Estimator, path: str | os.PathLike[str]) -> Path:
-    """Write a fitted estimator as a run folder: numbers and JSON, no code."""
-    state, arrays = estimator._state()
-    params, param_arrays = _split_params(estimator.get_params(deep=False))
-    context = estimator.context_
-    manifest = {
-        "family": estimator.name,
-        "params": params,
-        "schema": estimator.schema_.to_json(),
-        "codec": estimator.codec_.to_json(),
-        "container": estimator.container_,
-        "context": None if context is None else context.to_json(),
-        "n_features_in": estimator.n_features_in_,
-        "feature_names_in": [str(c) for c in getattr(estimator, "feature_names_in_", ())],
-        "data": estimator.data_fingerprint_,
-        "verdict": estimator.verdict_.to_json(),
-        "seconds": estimator.fit_seconds_,
-        "weighted": getattr(estimator, "weighted_", False),
-        "weights": getattr(estimator, "weights_fingerprint_", None),
-        "state": state,
-    }
-    sections = _prefixed("state.", arrays) | _prefixed("param.", param_arrays)
-    return write_run(
-        path, manifest, sections, posterior=estimator.posterior_, trace=estimator.trace_
-    )
-
-
-def load_fit(cls: type[E], run: Run) -> E:
-    """The fitted estimator that `save_fit` wrote.
-
-    Raises:
-        InputError: if the run sets what the class does not have.
+    Attributes:
+        verdict_: whether the fit can be trusted, and why not.
+        trace_: the training record, a dict a step.
+        posterior_: draws of the parameters, name -> (chain, draw, ...), or None.
+        fit_seconds_: wall-clock seconds of the fit.
+        data_fingerprint_: a hash of the rows fitted.
+        weighted_: whether rows had weights other than 1.
+        weights_fingerprint_: SHA-256 of these, "" where all were 1, None where it is not known.
     """
-    body = run.manifest
-    params = {**body["params"], **_section(run.arrays, "param.")}
-    unknown = sorted(set(params) - set(cls._get_param_names()))
-    if unknown:
-        raise InputError(
-            f"the run sets {unknown}, which {cls.__name__} does not have; "
-            "it is damaged or a newer ppgen wrote it."
-        )
-    fit = cls(**params)
-    fit.schema_ = Schema.from_json(body["schema"])
-    codec = body["codec"]
-    fit.codec_ = ImageCodec.from_json(codec) if "images" in codec else Codec.from_json(codec)
-    fit.container_ = body["container"]
-    fit.context_ = None if body["context"] is None else Context.from_json(body["context"])
-    fit.n_features_in_ = body["n_features_in"]
-    if body["feature_names_in"]:
-        fit.feature_names_in_ = np.array(body["feature_names_in"], dtype=object)
-    fit.data_fingerprint_ = body["data"]
-    fit.verdict_ = Verdict.from_json(body["verdict"])
-    fit.fit_seconds_ = body["seconds"]
-    fit.weighted_ = bool(body.get("weighted", False))
-    fit.weights_fingerprint_ = body.get("weights")
-    fit.trace_ = run.trace
-    fit.posterior_ = run.posterior or None
-    fit._restore(body["state"], _section(run.arrays, "state."))
-    return fit
+
+    verdict_: Verdict
+    trace_: list[dict[str, Any]]
+    posterior_: dict[str, NDArray[Any]] | None
+    fit_seconds_: float
+    data_fingerprint_: str
+    weighted_: bool = False
+    weights_fingerprint_: str | None = None
+
+    # What a family writes
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """The fitted attributes as JSON and arrays."""
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        """Set the fitted attributes from what `_state` gave."""
+
+    # What users call
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save to a folder that `ppgen.load` reads: numbers and JSON, no code."""
+        check_is_fitted(self)
+        state, arrays = self._state()
+        params, param_arrays = _split_params(self.get_params(deep=False))
+        manifest = {
+            "family": self.name,
+            "params": params,
+            "schema": self.schema_.to_json(),
+            "codec": self.codec_.to_json(),
+            "container": self.container_,
+            "context": None if self.context_ is None else self.context_.to_json(),
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": [str(c) for c in getattr(self, "feature_names_in_", ())],
+            "data": self.data_fingerprint_,
+            "verdict": self.verdict_.to_json(),
+            "seconds": self.fit_seconds_,
+            "weighted": self.weighted_,
+            "weights": self.weights_fingerprint_,
+            "state": state,
+        }
+        sections = _prefixed("state.", arrays) | _prefixed("param.", param_arrays)
+        return write_run(path, manifest, sections, posterior=self.posterior_, trace=self.trace_)
+
+    @classmethod
+    def _of_run(cls, run: Run) -> Self:
+        """The fitted estimator that `save` wrote.
+
+        Raises:
+            InputError: if the run sets what the class does not have.
+        """
+        body = run.manifest
+        params = {**body["params"], **_section(run.arrays, "param.")}
+        unknown = sorted(set(params) - set(cls._get_param_names()))
+        if unknown:
+            raise InputError(
+                f"the run sets {unknown}, which {cls.__name__} does not have; "
+                "it is damaged or a newer ppgen wrote it."
+            )
+        fit = cls(**params)
+        fit.schema_ = Schema.from_json(body["schema"])
+        codec = body["codec"]
+        fit.codec_ = ImageCodec.from_json(codec) if "images" in codec else Codec.from_json(codec)
+        fit.container_ = body["container"]
+        fit.context_ = None if body["context"] is None else Context.from_json(body["context"])
+        fit.n_features_in_ = body["n_features_in"]
+        if body["feature_names_in"]:
+            fit.feature_names_in_ = np.array(body["feature_names_in"], dtype=object)
+        fit.data_fingerprint_ = body["data"]
+        fit.verdict_ = Verdict.from_json(body["verdict"])
+        fit.fit_seconds_ = body["seconds"]
+        fit.weighted_ = bool(body.get("weighted", False))
+        fit.weights_fingerprint_ = body.get("weights")
+        fit.trace_ = run.trace
+        fit.posterior_ = run.posterior or None
+        fit._restore(body["state"], _section(run.arrays, "state."))
+        return fit
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "verdict_")
 
 
 def _split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

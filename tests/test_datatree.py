@@ -103,7 +103,7 @@ def test_arviz_draws_them(fits: dict[str, GaussianMixture]) -> None:
 def test_draws_are_thinned_to_fit(
     fits: dict[str, GaussianMixture], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ppgen.analysis import datatree
+    from ppgen import datatree
 
     whole = to_datatree(fits["nuts"], table(), num_replicates=0)
     assert "posterior_predictive" not in whole.children

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
-from ...conditioning import refuse_unused
 from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
@@ -71,7 +70,7 @@ class Autoencoder(AutoencoderSettings, Trained, OutlierMixin, LatentEstimator): 
             y: None; the codes are of X alone.
         """
         check_is_fitted(self)
-        refuse_unused(self, y)
+        self._refuse_unused(y)
         data = self._middle(self._dataset(X, reset=False))
         errors: Floats = self.nets_.errors(self._values.stored(data))
         return errors

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..capabilities import Capabilities
+from ..coded import made_rows
 from ..covariance import root
 from ..data import Dataset, as_dataset
 from ..data.schema_matching import is_one_image
-from ..data.stacking import in_shape, nested_shape
+from ..data.stacking import nested_shape
 from ..errors import InputError
 from ..estimator import Estimator
 
@@ -138,16 +139,6 @@ def source_of(model: Any, draws: Draws | None, otherwise: Draws) -> Draws:
 def decoded(model: Any, z: Floats, y: Any) -> Dataset:
     """Decoded rows of codes (n, k)."""
     return made_rows(model, model.decode(z, None if y is None else labels(y, len(z))))
-
-
-def made_rows(model: Any, rows: Any) -> Dataset:
-    """Rows that a model made, as a `Dataset`."""
-    schema = model.schema_
-    if schema.image_shape is None:
-        return as_dataset(rows, schema)
-    # Expected pixels lie between the levels that were fitted, which `as_dataset` would refuse.
-    images = in_shape(np.asarray(rows, np.float64), schema.image_shape, schema.layout)
-    return Dataset(schema, like="numpy:float64", images=images)
 
 
 def _repeated(y: NDArray[Any], n: int) -> NDArray[Any]:

@@ -23,10 +23,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..coded import made_rows
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from ..plain_json import PlainFields
-from .codes import N_DRAWS, Draws, decoded, latent_draws, latent_model, made_rows, source_of
+from .codes import N_DRAWS, Draws, decoded, latent_draws, latent_model, source_of
 from .features import MAX_TRAIN, Features
 from .finding import plus_minus
 

@@ -31,11 +31,11 @@ from sklearn.utils.validation import check_is_fitted
 from ..artifact import digest
 from ..checks import check_weights
 from ..data import Dataset
+from ..datatree import MAX_VALUES, log_likelihood
 from ..density import LogDensity
 from ..errors import InputError
 from ..estimator import Estimator
 from ..inference.importance import good_khat
-from .datatree import MAX_VALUES, log_likelihood
 
 Floats = NDArray[np.float64]
 _ROWS = 1024

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..coded import made_rows
 from ..data import Dataset, as_dataset
 from ..errors import InputError
-from .codes import made_rows
 from .features import Features
 from .quality import Score
 

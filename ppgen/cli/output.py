@@ -152,7 +152,7 @@ def native_columns(native: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 def index_columns(index: Any) -> dict[str, Any]:
     """The labels of the rows of a pandas frame as columns; none where they only number the rows."""
-    from ..analysis.tree import coordinates
+    from ..tree import coordinates
 
     if coordinates(index) is None:
         return {}

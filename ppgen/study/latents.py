@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.codes import codes_of, decoded, made_rows
+from ..analysis.codes import codes_of, decoded
 from ..analysis.completeness import Acceptance, completeness
 from ..analysis.continuity import continuity
 from ..analysis.decoded import decode_codes
 from ..analysis.latent_map import LatentMap, map_of
 from ..analysis.latents import activity, interpolate, traverse
 from ..analysis.reconstruction import reconstruction_error
+from ..coded import made_rows
 from ..data import Dataset
 from ..errors import InputError
 from ..thinning import thinned

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.compare import Comparison
-from ..analysis.datatree import to_datatree
 from ..data import Dataset
+from ..datatree import to_datatree
 from ..errors import InputError, did_you_mean
 from ..estimator import Estimator
 from ..models import registry

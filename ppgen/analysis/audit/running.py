@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...checks import seed_of
-from ...conditioning import refuse_unused
 from ...data import as_dataset
 from ...errors import FitError, InputError
 from ...estimator import Estimator
@@ -71,7 +70,7 @@ def audit(
             "ppgen.GaussianMixture().fit(X) or ppgen.load(path)."
         )
     check_is_fitted(model)
-    refuse_unused(model, y)
+    model._refuse_unused(y)
     began, seconds = time.perf_counter(), duration(budget)
     rows = None if data is None else as_dataset(data, model.schema_)
     if rows is not None and y is not None and len(np.asarray(y)) != len(rows):

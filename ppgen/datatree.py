@@ -37,15 +37,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import check_weights
-from ..conditioning import refuse_unused
-from ..data import Dataset
-from ..errors import InputError
-from ..estimator import Estimator
-from ..scoring import CELL_DRAWS
-from ..version import __version__
-from .codes import codes_of, made_rows
+from .checks import check_weights
+from .coded import made_rows
+from .data import Dataset
+from .errors import InputError
+from .saving import Saved
+from .scoring import CELL_DRAWS
 from .tree import as_tree, coordinates, free, variables
+from .version import __version__
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -56,7 +55,7 @@ _ROWS = 4096
 
 
 def to_datatree(
-    estimator: Estimator,
+    estimator: Saved,
     X: Any,
     y: Any = None,
     *,
@@ -87,7 +86,7 @@ def to_datatree(
     from xarray import DataTree
 
     check_is_fitted(estimator)
-    refuse_unused(estimator, y)
+    estimator._refuse_unused(y)
     data = estimator._dataset(X, reset=False)
     row = free("row", data.schema.names)
     groups: dict[str, dict[str, Any]] = {}
@@ -152,7 +151,7 @@ def to_datatree(
 
 
 def _weigh(
-    estimator: Estimator, group: dict[str, Any], attrs: dict[str, Any], sample_weight: Any
+    estimator: Saved, group: dict[str, Any], attrs: dict[str, Any], sample_weight: Any
 ) -> None:
     """Put the weighted log densities beside those of one row each, or say that there are none."""
     joint = group["joint"]
@@ -174,7 +173,9 @@ def _latents(
     model: Any, data: Dataset, y: Any, draws: int, random_state: int
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """`z` (chain, draw, row, latent), and what it is."""
-    codes = codes_of(model, data, y)
+    codes = np.asarray(model.encode(data, y), np.float64)
+    if not np.isfinite(codes).all():
+        raise InputError("the codes of the rows are not finite; see the verdict_ of the fit.")
     draws = min(draws, MAX_VALUES // max(1, codes.size))
     if draws < 1 or not model.capabilities.prior:
         return {"z": codes[None, None]}, {"note": "one draw, the code of each row"}
@@ -190,7 +191,7 @@ def _expected(model: Any, data: Dataset, y: Any) -> dict[str, Array]:
     return {name: v[None, None] for name, v in columns.items()}
 
 
-def _record(estimator: Estimator) -> dict[str, tuple[str, Array]]:
+def _record(estimator: Saved) -> dict[str, tuple[str, Array]]:
     """The training record as variables over `record`."""
     return {
         name: (
@@ -202,7 +203,7 @@ def _record(estimator: Estimator) -> dict[str, tuple[str, Array]]:
     }
 
 
-def _about(estimator: Estimator, y: Any) -> dict[str, Any]:
+def _about(estimator: Saved, y: Any) -> dict[str, Any]:
     claimed, context = estimator.capabilities.density, estimator.context_
     if claimed == "exact" and y is None and context is not None and not context.exact:
         claimed = "estimate"
@@ -250,7 +251,7 @@ def _replicates(estimator: Any, n: int, count: int, y: Any, random_state: int) -
 
 
 def _numbers(
-    estimator: Estimator, columns: dict[str, Array] | Array
+    estimator: Saved, columns: dict[str, Array] | Array
 ) -> tuple[dict[str, Array], dict[str, list[Any]]]:
     """Columns as floats, text as the number of its level; and the levels of those. Images are one
     variable."""

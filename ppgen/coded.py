@@ -1,0 +1,155 @@
+"""How a fit reads rows and writes them: schema, codec, container, and the `y` it is conditional on.
+
+What stands here is the same for every family, and asks of it no more than its `capabilities`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import validate_data
+
+from .capabilities import Capabilities
+from .checks import check_no_gaps
+from .conditioning import Context
+from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
+from .data.dequantise import offsets
+from .data.rebuild import mixed_labels
+from .data.stacking import dimensions, in_layout, in_shape
+from .data.values import is_gap
+from .errors import InputError
+
+
+class Coded(BaseEstimator):  # type: ignore[misc]
+    """A model whose rows are encoded before it sees them, and decoded after it makes them.
+
+    Attributes:
+        schema_: the columns, or what the images are, as fitted.
+        codec_: how rows become what the model works in.
+        container_: what the rows fitted came in.
+        context_: what the fit is conditional on, or None.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    schema_: Schema
+    codec_: Codec | ImageCodec
+    container_: str
+    context_: Context | None
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.capabilities.missing
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return cast(Tags, tags)
+
+    def _dataset(self, X: Any, *, reset: bool) -> Dataset:
+        # What is no table of two dimensions is for `as_dataset` to read or to refuse.
+        named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
+        named = named or (not reset and self.schema_.image_shape is not None)
+        named = named or mixed_labels(X)  # which scikit-learn refuses
+        if not named:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        schema = None if reset else self.schema_
+        data = as_dataset(X, schema, estimator=type(self).__name__)
+        if reset and (named or data.images is not None):
+            self._remember_names(data)
+        if data.schema.sequence or (data.images is not None and not self.capabilities.images):
+            what = "images" if data.schema.image_shape else "sequences"
+            raise InputError(
+                f"{type(self).__name__} models tables; {what} were given. Give a table, one row a "
+                "case."
+            )
+        return data
+
+    def _remember_names(self, data: Dataset) -> None:
+        """What scikit-learn keeps of the columns, where it has not seen the rows itself."""
+        shape = data.schema.image_shape
+        self.n_features_in_ = len(data.schema.columns) if shape is None else math.prod(shape)
+        if data.like.startswith("numpy") or any(c.written for c in data.schema.columns):
+            self.__dict__.pop("feature_names_in_", None)
+        else:
+            self.feature_names_in_ = np.array(data.schema.names, dtype=object)
+
+    def _encode(self, data: Dataset, **noise: Any) -> Encoded:
+        """Rows encoded, their cells filled in; `noise` says with which draw (see `offsets`), and
+        draw=None leaves each at the middle of its cell."""
+        if isinstance(self.codec_, ImageCodec):
+            return self.codec_.encode(data)
+        noisy = self.codec_.dequantised and noise.get("draw") is not None
+        cells = len(self.codec_.continuous_names) if noisy else 0
+        encoded = self.codec_.encode(data, offsets(data, cells, **noise) if cells else None)
+        if not self.capabilities.missing:
+            check_no_gaps(self.codec_, encoded, type(self).__name__)
+        return encoded
+
+    def _decoded(
+        self, encoded: Encoded, given: Mapping[Any, Any] | None = None, index: Any = None
+    ) -> Any:
+        """Encoded rows in the container that was fitted, images in its layout.
+
+        Args:
+            encoded: rows.
+            given: column -> the value that all rows have there.
+            index: labels of the rows, for a frame of pandas.
+        """
+        if isinstance(self.codec_, ImageCodec):
+            return in_layout(self.codec_.decode(encoded), self.schema_.layout)
+        columns = self.codec_.decode(encoded)
+        if given is not None:
+            held = Dataset.one_row(self.schema_, given).columns
+            known = {name: v for name, v in held.items() if not is_gap(v).any()}
+            columns |= {name: np.repeat(v, len(encoded)) for name, v in known.items()}
+        return rebuild(columns, self.schema_, self.container_, index)
+
+    def _returned(self, data: Dataset, encoded: Encoded) -> Any:
+        """Encoded rows in place of rows given: in their container, under their labels."""
+        if isinstance(self.codec_, ImageCodec):
+            return in_layout(self.codec_.decode(encoded), data.layout)
+        return data.replaced(self.codec_.decode(encoded))
+
+    def _encoded_y(self, y: Any, n: int) -> NDArray[np.float64] | None:
+        """(n, k) numbers for a `y` that was given; None where none was.
+
+        Raises:
+            InputError: if the fit is of X alone, so that y could only be ignored, or y is not one a
+                row.
+        """
+        self._refuse_unused(y)
+        if y is None or self.context_ is None:
+            return None
+        return self.context_.encode(y, n)
+
+    def _refuse_unused(self, y: Any) -> None:
+        """Raise InputError if a `y` is given to a fit of X alone."""
+        if y is None or self.context_ is not None:
+            return
+        name = type(self).__name__
+        if not self.capabilities.conditional:
+            way = (
+                f"; {name} models no p(X | y), as ppgen.NormalizingFlow().fit(X, y) and "
+                "ppgen.VAE(conditional=True).fit(X, y) do."
+            )
+        else:
+            setting = "conditional=True" if "conditional" in self.get_params() else ""
+            way = f", or model p(X | y): {name}({setting}).fit(X, y)."
+        raise InputError(
+            f"y was given, and this fit is of X alone: y would be ignored. Leave y out{way}"
+        )
+
+
+def made_rows(model: Coded, rows: Any) -> Dataset:
+    """Rows that a model made, as a `Dataset`."""
+    schema = model.schema_
+    if schema.image_shape is None:
+        return as_dataset(rows, schema)
+    # Expected pixels lie between the levels that were fitted, which `as_dataset` would refuse.
+    images = in_shape(np.asarray(rows, np.float64), schema.image_shape, schema.layout)
+    return Dataset(schema, like="numpy:float64", images=images)
