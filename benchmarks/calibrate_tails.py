@@ -22,8 +22,7 @@ import numpy as np
 
 from ppgen import GaussianMixture
 from ppgen.models.gmm.posterior import predictive_mixture
-from ppgen.models.gmm.uncertainty import reliance
-from ppgen.models.gmm.weighted_rows import score
+from ppgen.models.gmm.uncertainty import mean_density
 
 BANDS = ((0, 2), (2, 4), (4, 6), (6, 8), (8, 10))
 EACH = 12  # rows a band
@@ -55,9 +54,8 @@ def fit(engine: str, seed: int, more: int) -> Any:
 
 
 def scored(draws: Any) -> tuple[Any, Any]:
-    mixture = predictive_mixture(draws, "full", DRAWS)
-    x = outlying()
-    return score(mixture, x, NONE)[1], reliance(mixture, DRAWS, x, NONE).stderr
+    density = mean_density(predictive_mixture(draws, "full", DRAWS), DRAWS, outlying(), NONE)
+    return density.values, density.stderr
 
 
 def of_seeds(engine: str, seeds: int) -> list[tuple[Any, Any]]:

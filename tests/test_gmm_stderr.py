@@ -14,7 +14,7 @@ from ppgen import GaussianMixture
 from ppgen.analysis.paired import Scored, difference
 from ppgen.inference.importance import good_khat
 from ppgen.models.gmm.posterior import log_prob_draws, predictive_mixture
-from ppgen.models.gmm.uncertainty import of_rows_fitted, reliance
+from ppgen.models.gmm.uncertainty import mean_density, of_rows_fitted
 from ppgen.models.gmm.weighted_rows import score
 
 S = 50
@@ -44,7 +44,7 @@ def test_the_error_is_the_scatter_of_other_draws(correlation: float) -> None:
     found, errors = [], []
     for seed in range(300):
         mixture = predictive_mixture(draws_of(100, correlation, seed), "diag")
-        errors.append(reliance(mixture, 100, X, NONE).stderr)
+        errors.append(mean_density(mixture, 100, X, NONE).stderr)
         p = np.exp(-0.5 * (X - mixture.means[:, 0]) ** 2) / np.sqrt(2 * np.pi)
         found.append(np.log(p @ mixture.weights))
     told = np.isfinite(errors)
@@ -71,11 +71,11 @@ def test_rows_where_few_draws_decide_have_no_error_and_are_counted() -> None:
             "sigma": np.exp(0.07 * rng.normal(size=(1, 200, 1, 1))),
         }
         mixture = predictive_mixture(draws, "diag")
-        rests = reliance(mixture, 200, z, none)
+        rests = mean_density(mixture, 200, z, none)
         values.append(score(mixture, z, none)[1])
         errors.append(rests.stderr)
-        khats.append(rests.khat)
-        sizes.append(rests.ess)
+        khats.append(rests.diagnostics["khat"])
+        sizes.append(rests.diagnostics["ess"])
     told = np.isfinite(errors)
     assert (told[:, :2]).all()
     assert told[:, 2].mean() > 0.9
@@ -127,13 +127,13 @@ def test_it_is_the_delta_method_of_the_draws() -> None:
     posterior = draws_of(80, 0.0, 1)
     each = log_prob_draws(posterior, "diag", X, NONE)
     ratio = np.exp(each - (logsumexp(each, axis=0) - np.log(80)))
-    found = reliance(predictive_mixture(posterior, "diag"), 80, X, NONE).stderr
+    found = mean_density(predictive_mixture(posterior, "diag"), 80, X, NONE).stderr
     plain = ratio.std(axis=0, ddof=1) / np.sqrt(80)
     told = np.isfinite(found)
     assert told.sum() >= 8
     assert (found > 0.999 * plain)[told].all()  # a correlation can only add
     np.testing.assert_allclose(found[told], plain[told], rtol=0.35)
-    assert np.isnan(reliance(predictive_mixture(posterior, "diag", 1), 1, X, NONE).stderr).all()
+    assert np.isnan(mean_density(predictive_mixture(posterior, "diag", 1), 1, X, NONE).stderr).all()
 
 
 def two_groups() -> np.ndarray:

@@ -136,16 +136,9 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
         x, codes = rows.data.x, rows.data.codes
         if not (draws := self._n_draws()):
             return Density(score(self._predictive(), x, codes)[1])
-        from .uncertainty import reliance
+        from .uncertainty import mean_density
 
-        rests = reliance(self._predictive(), draws, x, codes)
-        return Density(
-            rests.values,
-            rests.stderr,
-            {"khat": rests.khat, "ess": rests.ess},
-            kind="estimate",
-            method=f"mean over {draws} posterior draws",
-        )
+        return mean_density(self._predictive(), draws, x, codes)
 
     def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
         from .uncertainty import diagnostics

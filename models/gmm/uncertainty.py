@@ -6,16 +6,16 @@ A row's predictive density is estimated from S draws of the parameters,
 
 whose logarithm is in expectation below that of p(x) (Jensen). By the delta method its standard
 error is sd(i) / sqrt(S), with S divided by (1 + r) / (1 - r) where neighbouring draws of a chain
-are correlated, r >= 0 being the correlation of i_s with i_{s+1}. Given b, log p(a | b) = log p(a,
-b) - log p(b), and the terms of both are subtracted: i_s = S (share of draw s in p(a, b) - its share
-in p(b)).
+are correlated, r >= 0 being the correlation of i_s with i_{s+1}. Given b,
+log p(a | b) = log p(a, b) - log p(b), and the terms of both are subtracted:
+i_s = S (share of draw s in p(a, b) - its share in p(b)).
 
 Far from the rows fitted, p_s(x) changes by factors from draw to draw and the mean rests on few of
-them: no draw says how much those that were not drawn would add. With ess = 1 / sum of squared
-shares, a value is left without an error, NaN, where ess is below S / 10, or below S / 2 with a
-Pareto k-hat of the shares above `good_khat(S)` (`inference.importance`), or one draw has half of
-the sum. Of densities at z standard deviations, those uncertain by 7 %, no row is left out at z = 2,
-2 % are at 4, 73 % at 6 and all at 8, and the errors of the others are 0.8 to 1.1 of their spread.
+them: the draws do not say how much others would have added. With ess = 1 / sum of squared shares, a
+value has no error (NaN) if ess is below S / 10, or below S / 2 with a Pareto k-hat of the shares
+above `good_khat(S)` (`inference.importance`), or if one draw has half of the sum. Of densities at z
+standard deviations that are uncertain by 7 %, no row is without an error at z = 2, 2 % are at 4,
+73 % at 6 and all at 8; the errors of the others are 0.8 to 1.1 of their spread.
 
 Reference: Geyer, "Practical Markov chain Monte Carlo", 1992,
 https://doi.org/10.1214/ss/1177011137 (variances of averages over a chain); Vehtari, Simpson,
@@ -24,88 +24,84 @@ Gelman, Yao and Gabry, "Pareto smoothed importance sampling", 2024, https://arxi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...family_density import Density
+from ...family_density import Density, joined
 from ...inference.importance import MIN_SAMPLES, good_khat, pareto_khat
 from ...verdict import Reason
 from .parameters import Floats, Mixture
 from .weighted_rows import score
 
 _NUMBERS = 1 << 22  # responsibilities at a time
-_MOST = 0.95  # correlation of neighbours; above it 200 draws cannot tell how large it is
-_HALF = 0.5  # of the sum, from which one draw decides
-_SOME = 1000  # rows fitted that the verdict is about
-_FEW = 0.02  # of them
+_MAX_CORRELATION = 0.95  # of neighbours; 200 draws cannot tell higher ones apart
+_DOMINANT = 0.5  # share of the sum from which one draw decides
+_ROWS_JUDGED = 1000  # of the rows fitted
+_MAX_SHARE = 0.02  # of these, without a standard error
 
 
-class Reliance(NamedTuple):
-    """The log densities of n rows, and what they rest on.
+def mean_density(
+    mixture: Mixture, draws: int, x: NDArray[Any], codes: NDArray[np.int32]
+) -> Density:
+    """Log densities under the mean of a posterior's draws, with their standard errors, and for each
+    row "ess", the effective number of draws, and "khat", Pareto's k-hat of the draws' shares.
 
-    Attributes:
-        values: (n,) log densities under the mean of the draws.
-        stderr: (n,) standard errors, in nats; 0 where the density is 0, and NaN where the draws
-            cannot tell.
-        ess: (n,) effective draws.
-        khat: (n,) Pareto k-hat of the draws' shares; NaN for fewer than 25 draws.
-    """
-
-    values: Floats
-    stderr: Floats
-    ess: Floats
-    khat: Floats
-
-
-def reliance(mixture: Mixture, draws: int, x: NDArray[Any], codes: NDArray[np.int32]) -> Reliance:
-    """Log densities under the mean of a posterior's draws, and what they rest on.
+    A density of 0 has no error and no effective draws. Where the draws cannot tell the error, and
+    all of it for fewer than 2 draws, it is NaN; k-hat is NaN for fewer than 25 draws.
 
     Args:
-        mixture: of the components of all draws, those of a draw side by side.
-        draws: how many draws it is of; for fewer than 2 nothing is known, and all else is NaN.
+        mixture: the components of all draws, those of a draw side by side.
+        draws: how many draws it is the mean over.
         x: (n, d) encoded rows.
         codes: (n, c) levels.
     """
+    method = f"mean over {draws} posterior draws"
     if draws < 2 or not len(x):
-        return Reliance(score(mixture, x, codes)[1], *np.full((3, len(x)), np.nan))
+        unknown = np.full(len(x), np.nan)
+        diagnostics = {"khat": unknown, "ess": unknown}
+        values = score(mixture, x, codes)[1]
+        return Density(values, unknown, diagnostics, kind="estimate", method=method)
     before = mixture.weights.reshape(draws, -1).sum(axis=1)
-    block, found = max(1, _NUMBERS // mixture.n_components), []
-    for start in range(0, len(x), block):
-        rows = slice(start, start + block)
-        shares, values = score(mixture, x[rows], codes[rows])
-        each = np.asarray(shares, dtype=np.float64).reshape(len(shares), draws, -1).sum(axis=2)
-        found.append(_of(each, before, values))
-    return Reliance(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    step, blocks = max(1, _NUMBERS // mixture.n_components), []
+    for start in range(0, len(x), step):
+        rows = slice(start, start + step)
+        r, values = score(mixture, x[rows], codes[rows])
+        shares = np.asarray(r, dtype=np.float64).reshape(len(r), draws, -1).sum(axis=2)
+        stderr, diagnostics = _reliability(shares, before, np.isfinite(values))
+        blocks.append(Density(values, stderr, diagnostics, kind="estimate", method=method))
+    return joined(blocks)
 
 
-def _of(each: Floats, before: Floats, values: Floats) -> Reliance:
-    """Of shares (n, S) of the draws in the density, and (S,) in what it is given."""
-    draws, possible = len(before), np.isfinite(values)
-    r = _correlation(each - before)
-    stderr = _stderr(draws * (each - before), r)
+def _reliability(
+    shares: Floats, before: Floats, possible: NDArray[np.bool_]
+) -> tuple[Floats, dict[str, Floats]]:
+    """Standard errors and diagnostics, from the shares (n, S) of the draws in the density, and (S,)
+    in the density of what is given."""
+    draws = len(before)
+    r = _correlation(shares - before)
+    stderr = _stderr(draws * (shares - before), r)
     with np.errstate(divide="ignore"):
-        khat = pareto_khat(np.log(each))
+        khat = pareto_khat(np.log(shares))
         khat = np.maximum(khat, pareto_khat(np.log(before)[None])) if np.ptp(before) else khat
-        ess = 1 / np.square(each).sum(axis=1)
-    bad = (each.max(axis=1) > _HALF) | (ess < draws / 10)
+        ess = 1 / np.square(shares).sum(axis=1)
+    bad = (shares.max(axis=1) > _DOMINANT) | (ess < draws / 10)
     if draws >= MIN_SAMPLES:
         bad |= (khat > good_khat(draws)) & (ess < draws / 2)
-    return Reliance(
-        values,
-        np.where(possible, np.where(bad, np.nan, stderr), 0.0),
-        np.where(possible, ess * (1 - r) / (1 + r), 0.0),
-        np.where(possible, khat, np.nan),
-    )
+    return np.where(possible, np.where(bad, np.nan, stderr), 0.0), {
+        "khat": np.where(possible, khat, np.nan),
+        "ess": np.where(possible, ess * (1 - r) / (1 + r), 0.0),
+    }
 
 
 def _correlation(i: Floats) -> Floats:
-    """(n,) correlations of neighbours among (n, S) terms in the order of their draws, from 0 on."""
+    """(n,) correlations of neighbours among (n, S) terms in the order of their draws, at least
+    0."""
     i = i - i.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (i[:, 1:] * i[:, :-1]).mean(axis=1) / np.square(i).mean(axis=1)
-    return np.asarray(np.clip(np.nan_to_num(r), 0.0, _MOST))
+    return np.asarray(np.clip(np.nan_to_num(r), 0.0, _MAX_CORRELATION))
 
 
 def _stderr(i: Floats, r: Floats) -> Floats:
@@ -133,9 +129,10 @@ def diagnostics(density: Density, draws: int) -> dict[str, Any]:
 def of_rows_fitted(
     mixture: Mixture, draws: int, x: NDArray[Any], codes: NDArray[np.int32]
 ) -> list[Reason]:
-    """How many of the rows fitted, of at most `_SOME` of them, have densities without an error."""
-    some = np.linspace(0, len(x) - 1, min(len(x), _SOME)).round().astype(int)
-    bad = int(np.isnan(reliance(mixture, draws, x[some], codes[some]).stderr).sum())
+    """A warning if some of the rows fitted, of `_ROWS_JUDGED` at most, have no standard error."""
+    some = np.linspace(0, len(x) - 1, min(len(x), _ROWS_JUDGED)).round().astype(int)
+    stderr = mean_density(mixture, draws, x[some], codes[some]).stderr
+    bad = 0 if stderr is None else int(np.isnan(stderr).sum())
     if not bad:
         return []
     what = (
@@ -143,4 +140,4 @@ def of_rows_fitted(
         "have no standard error."
     )
     advice = "These rows lie far out: compare models on them with a fit by EM, or draw more."
-    return [Reason("warn" if bad > _FEW * len(some) else "ok", what, advice)]
+    return [Reason("warn" if bad > _MAX_SHARE * len(some) else "ok", what, advice)]
