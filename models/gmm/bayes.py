@@ -32,7 +32,7 @@ from .weighted_rows import WeightedRows
 Array = NDArray[np.float64]
 Draws = dict[str, Array]
 
-_ROWS = 500  # rows that components are told apart by
+_ROWS = 500  # by which components are told apart
 
 
 class Posterior(NamedTuple):
@@ -43,7 +43,7 @@ class Posterior(NamedTuple):
             the draws (`posterior.log_prob_draws`), not that of this mixture.
         draws: of the sites, name -> (chain, draw, ...).
         stats: of the draws, (chain, draw) each.
-        reasons: what there is to say against them.
+        reasons: warnings about them.
     """
 
     mixture: Mixture

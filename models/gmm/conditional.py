@@ -1,4 +1,5 @@
-"""Marginals and conditionals of a mixture, which are mixtures again.
+"""Marginals, conditionals, samples and imputations of a mixture. Marginals and conditionals are
+mixtures again.
 
 With x = (x_o, x_m) and the same for the codes,
 
@@ -39,7 +40,7 @@ def marginal(mixture: Mixture, columns: NDArray[np.intp], tables: NDArray[np.int
 
 
 def condition(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Mixture:
-    """The mixture of what is missing in one row x (d,), codes (c,), given the rest of it."""
+    """The mixture of the gaps in one row x (d,), codes (c,), given the rest of the row."""
     filled = _fill_one(mixture, x, codes)
     r, _ = responsibilities(np, filled.joint)
     free = np.flatnonzero(np.isnan(x))
@@ -62,8 +63,8 @@ def _fill_one(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Filled:
 
 
 def far_out(mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32]) -> float | None:
-    """How many standard deviations the continuous values given in a row x (d,) are from the nearest
-    component; None where at least `_SEEN` of all rows lie as far out."""
+    """The distance of the continuous values in a row x (d,) from the nearest component, in standard
+    deviations; None if at least `_SEEN` of all rows lie as far out."""
     m = int((~np.isnan(x)).sum())
     if m == 0:
         return None
@@ -76,10 +77,10 @@ def far_out(mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32]) -> floa
 def impute(
     mixture: Mixture, x: Floats, codes: NDArray[np.int32], rng: np.random.Generator | None
 ) -> tuple[Floats, NDArray[np.int32]]:
-    """Rows with their gaps filled: by conditional means and likeliest levels, or by a draw where
+    """Rows with their gaps filled: with conditional means and likeliest levels, or with draws if
     `rng` is given."""
     x, codes = x.copy(), codes.copy()
-    # A level that the fit never saw says nothing about the gaps beside it.
+    # A level that the fit never saw says nothing about the gaps in its row.
     known = np.where(codes == -2, -1, codes)
     for rows, filled in blocks(mixture, x, table_columns(known, mixture.n_levels)):
         r, _ = responsibilities(np, filled.joint)
@@ -108,7 +109,7 @@ def sample(
     rng: np.random.Generator,
     given: tuple[Floats, NDArray[np.int32]] | None = None,
 ) -> tuple[Floats, NDArray[np.int32]]:
-    """n rows and codes; `given` is one row with NaN and -1 where it is free."""
+    """n rows and codes; `given` is one row, with NaN and -1 in what is to be drawn."""
     k, d = mixture.means.shape
     if given is not None:
         row, row_codes = given
@@ -138,8 +139,8 @@ def _noise(
     component: NDArray[np.intp],
     rng: np.random.Generator,
 ) -> Floats:
-    """(n, d) draws from N(0, C), with C of the pattern and the component of each row among (p, k,
-    d, d)."""
+    """(n, d) draws from N(0, C), with C that of each row's pattern and component among
+    (p, k, d, d)."""
     k, d = covariances.shape[1:3]
     used, which = np.unique(pattern * k + component, return_inverse=True)
     factors = root(covariances[used // k, used % k])

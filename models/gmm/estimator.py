@@ -20,12 +20,11 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
 from . import conditional
-from .fit_em import fit_em
+from .fit_em import fit_em, of_parameters
 from .parameters import Floats, Mixture
 from .queries import MixtureQueries
-from .refusals import check_range, findings, layout
 from .settings import SETTINGS, MixtureSettings
-from .weighted_rows import WeightedRows, score
+from .weighted_rows import WeightedRows, check_range, score
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
@@ -83,7 +82,7 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
                 weighted, mixture, self.engine, self.backend, self.engine_settings or {}, fit
             )
         self._set(mixture)
-        reasons = [*reasons, *findings(mixture)]
+        reasons = [*reasons, *of_parameters(mixture)]
         if draws := self._n_draws():
             from .uncertainty import of_rows_fitted
 
@@ -100,7 +99,7 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
         same = {
             "the number of components": sizes,
             "covariance_type": self.covariance_type == mixture.covariance_type,
-            "the columns or their levels": layout(self.codec_) == self._layout,
+            "the columns or their levels": _columns(self.codec_) == self._layout,
         }
         changed = [name for name, kept in same.items() if not kept]
         if not changed:
@@ -212,8 +211,14 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
         return dims(self.posterior_ or {}, self.covariance_type, names, levels)
 
     def _set(self, mixture: Mixture) -> None:
-        self.mixture_, self._layout = mixture, layout(self.codec_)
+        self.mixture_, self._layout = mixture, _columns(self.codec_)
         self.weights_, self.means_ = mixture.weights, mixture.means
         self.covariances_, self.probs_ = mixture.covariances, mixture.probs
         self.precisions_cholesky_ = mixture.precisions_cholesky()
         self.n_components_ = mixture.n_components
+
+
+def _columns(codec: Codec) -> tuple[Any, ...]:
+    """The columns that a mixture is of: names and kinds, and of discrete ones the levels."""
+    continuous = ((w.column.name, w.column.kind) for w in codec.warps)
+    return (*continuous, *((c.name, tuple(c.levels)) for c in codec.discrete))

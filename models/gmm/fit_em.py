@@ -1,5 +1,4 @@
-"""A whole fit by EM: a start, or a choice of size, then EM on all rows, and what there is to say
-against the fit."""
+"""A whole fit by EM: a start or a choice of size, then EM on all rows, and warnings."""
 
 from __future__ import annotations
 
@@ -39,7 +38,7 @@ class Result:
 def fit_em(
     rows: WeightedRows, settings: MixtureSettings, fit: Fit, before: Mixture | None = None
 ) -> Result:
-    """Fit the mixture that is asked for; `before` is where a warm start goes on."""
+    """Fit the mixture that is asked for; a warm start goes on from `before`."""
     k, n = settings.n_components, len(rows)
     if not isinstance(k, str) and k > n:
         raise InputError(
@@ -88,7 +87,7 @@ def _chosen_size(rows: WeightedRows, settings: MixtureSettings, search: Search, 
 
 
 def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:
-    """What there is to say against the choice of the number of components."""
+    """Warnings of the choice of the number of components."""
     if chosen.why == "most":
         name, most = str(settings.n_components).upper(), settings.max_components
         what = f"{name} still gained at max_components={most}."
@@ -101,7 +100,7 @@ def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:
 
 
 def _of_run(last: Iteration[Mixture], settings: MixtureSettings, falls: int) -> list[Reason]:
-    """What there is to say against the iterations."""
+    """Warnings of the iterations."""
     reasons = []
     if not last.converged and settings.tol > 0:
         short = "max_iter" if last.number == settings.max_iter else "the budget"
@@ -117,7 +116,7 @@ def _of_run(last: Iteration[Mixture], settings: MixtureSettings, falls: int) -> 
 def _of_mixture(
     mixture: Mixture, rows: WeightedRows, regularisation: Regularisation
 ) -> list[Reason]:
-    """What there is to say against the mixture: components of few rows or dimensions."""
+    """Warnings of components of few rows or dimensions."""
     reasons, k = [], mixture.n_components
     alone = mixture.weights * rows.total < 1.5
     if alone.any():
@@ -136,6 +135,18 @@ def _of_mixture(
         advice = "Use fewer components, or a diag or tied covariance."
         reasons.append(Reason("warn", f"there are {few:.1f} rows a parameter.", advice))
     return reasons
+
+
+def of_parameters(mixture: Mixture) -> list[Reason]:
+    """Warnings of parameters that are not finite, and of columns none of which varies."""
+    parts = (mixture.weights, mixture.means, mixture.covariances, *mixture.probs)
+    if not all(np.isfinite(part).all() for part in parts):
+        what = "the fit ended with parameters that are not finite."
+        return [Reason("failed", what, "Rescale the columns, or use fewer components.")]
+    if not mixture.means.shape[1] and not mixture.probs:
+        what = "all columns are constant: each row has probability 1, and nothing is learnt."
+        return [Reason("warn", what, "Give columns that vary.")]
+    return []
 
 
 def _thin(mixture: Mixture, regularisation: Regularisation) -> int:

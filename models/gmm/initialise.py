@@ -1,10 +1,12 @@
 """Where EM starts, which decides how good a mixture gets.
 
-k-means++ seeds (Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007,
-https://dl.acm.org/doi/10.5555/1283383.1283494) are refined by k-means and short runs of EM; the
-best start is run on, and then improved by splitting and merging components (`moves`). Best is what
-explains rows that are left out best (`leave_one_out`): by its likelihood, a start whose components
-sit on single rows would win.
+k-means++ seeds are refined by k-means and short runs of EM; EM goes on from the best start, which
+is then improved by splitting and merging components (`moves`). The best start explains rows that
+are left out best (`leave_one_out`): by the likelihood, a start whose components sit on single rows
+would win.
+
+Reference: Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007,
+https://dl.acm.org/doi/10.5555/1283383.1283494.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ def best_start(
     rng: np.random.Generator,
     given: Callable[[Mixture], Mixture] = lambda start: start,
 ) -> Mixture:
-    """A mixture of k components that EM converged to on at most `SAMPLE` of the rows; `given` puts
-    what the user gave into each start."""
+    """The best mixture of k components that EM came to on at most `SAMPLE` of the rows; `given`
+    puts what the user gave into each start."""
     sample = rows.thinned(SAMPLE, rng)
     short = sample.thinned(max(SHORT_ROWS, 20 * k), rng)
     tried: list[tuple[float, Mixture]] = []
@@ -47,7 +49,7 @@ def best_start(
     for _, start in sorted(tried, key=lambda pair: -pair[0]):
         mixture, objective = search.run(sample, start, LONG_ITER)
         ends.append((left_out(sample, mixture), mixture, objective))
-        # A run that ends below where it began has put components on single rows: try the next.
+        # A run that ends worse than it began has put components on single rows: try the next.
         if k == 1 or search.out_of_time() or ends[-1][0] >= left_out(sample, start):
             break
     _, mixture, objective = max(ends, key=lambda end: end[0])
@@ -57,7 +59,7 @@ def best_start(
 
 
 def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Search) -> Mixture:
-    """The mixture whose components are the labelled groups; an empty group gets the covariance of
+    """The mixture whose components are the labelled groups; an empty group has the covariance of
     all rows."""
     r = np.eye(k)[labels] * rows.v[:, None]
     n = r.sum(axis=0)
@@ -115,10 +117,10 @@ def _labels(
 
 
 def _features(rows: WeightedRows) -> Floats:
-    """Standardised columns and indicators, in which distances between rows mean something; beyond
-    `_FAR` they grow as the logarithm, or values far out would take all the centres. The scale is
-    the deviation of what results: a robust one is widest where a column has clusters, and would
-    hide them."""
+    """Standardised columns and indicators of levels, for distances between rows. Beyond `_FAR` they
+    grow as the logarithm, or values far out would attract all the centres. They are scaled by their
+    standard deviation: a robust scale is widest where a column has clusters, and would hide
+    them."""
     z = (rows.filled() - rows.centre) / rows.spread
     far = np.maximum(np.abs(z) / _FAR, 1.0)
     near = z / far * (1 + np.log(far))

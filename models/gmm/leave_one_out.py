@@ -1,21 +1,22 @@
 """How well a mixture fits each row when that row is left out, without fitting again.
 
-A likelihood has no bound where a component sits on few rows: each of them is then likely because of
-itself. With the responsibilities r held fixed, taking row x out of component k, of N = sum r rows
-with mean mu and covariance Sigma, leaves, in closed form,
+The likelihood is unbounded where a component sits on few rows, each of which is then likely because
+of itself. With the responsibilities r held fixed, taking row x out of component k, of N = sum r
+rows with mean mu and covariance Sigma, leaves, in closed form,
 
     N' = N - r,     mu' = mu - r e / N',     e = x - mu,     e' = e N / N',
     Sigma' = N / N' (Sigma - r / N' e e^T),      q = 1 - r D / N',     D = e^T Sigma^-1 e,
     log |Sigma'| = log |Sigma| + d log N / N' + log q,       e'^T Sigma'^-1 e' = N D / (N' q),
 
-by the matrix determinant lemma and the formula of Sherman and Morrison (a diagonal covariance: the
-same in each column; one of a single variance: D / d in q and d log q; tables: their counts). Where
-the row alone spans a direction, q = 0 and the component cannot explain it. The score of a row is
+by the matrix determinant lemma and the formula of Sherman and Morrison. For a diagonal covariance
+the same holds in each column; for one of a single variance, with D / d in q and d log q; for
+tables, with their counts. If the row alone spans a direction, q = 0 and the component cannot
+explain it. The score of a row is
 
     log [ (1 - 1/n) sum_k w'_k p'_k(x) + 1/n b(x) ],
 
-with a heavy-tailed background b, Cauchy about the columns' medians, so that a row that no other
-resembles costs what it would cost to name it, and does not decide alone.
+with a heavy-tailed background b, Cauchy about the columns' medians, so that no row that resembles
+no other decides alone.
 
 Reference: Stone, "Cross-validatory choice and assessment of statistical predictions", 1974,
 https://doi.org/10.1111/j.2517-6161.1974.tb00994.x.
@@ -37,7 +38,7 @@ _TINY = 1e-12
 
 
 def left_out(rows: WeightedRows, mixture: Mixture) -> float:
-    """Sum over rows, by weight, of their log densities when left out."""
+    """Weighted sum of the rows' log densities, each when the row is left out."""
     n = rows.total
     joint, distance, size = _joint(rows, mixture)
     r, _ = kernel.responsibilities(np, joint)
@@ -74,8 +75,8 @@ def left_out(rows: WeightedRows, mixture: Mixture) -> float:
 
 
 def _joint(rows: WeightedRows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
-    """(n, k) log w_k p_k(x); (n, k) squared distances, which a diagonal covariance has by column
-    instead; and (n,) how many columns are there."""
+    """(n, k) log w_k p_k(x); (n, k) squared distances, 0 for a diagonal covariance, which has them
+    by column; and (n,) numbers of columns without gaps."""
     k, d = mixture.means.shape
     kind, n = mixture.covariance_type, len(rows)
     size = (~np.isnan(rows.x)).sum(axis=1).astype(np.float64)
@@ -112,10 +113,10 @@ def _by_column(rows: WeightedRows, mixture: Mixture) -> Iterator[tuple[slice, Fl
 
 
 def _background(rows: WeightedRows) -> Floats:
-    """(n,) log densities of columns without each other: Cauchy, or all levels alike."""
+    """(n,) log densities of independent columns: Cauchy, or uniform over levels."""
     width = rows.spread
     z = (np.asarray(rows.x, np.float64) - rows.centre) / width
-    found = np.where(np.isnan(z), 0.0, -np.log(np.pi * width) - np.log1p(np.square(z))).sum(axis=1)
+    logs = np.where(np.isnan(z), 0.0, -np.log(np.pi * width) - np.log1p(np.square(z))).sum(axis=1)
     for j, levels in enumerate(rows.n_levels):
-        found -= np.where(rows.columns[:, j] < levels, np.log(levels), 0.0)
-    return np.asarray(found)
+        logs -= np.where(rows.columns[:, j] < levels, np.log(levels), 0.0)
+    return np.asarray(logs)

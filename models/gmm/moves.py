@@ -1,11 +1,13 @@
 """Splitting and merging components, which gets EM out of poor solutions.
 
 Two components that share their rows are merged and one that fits its rows badly is split; the move
-is kept only if the likelihood rises, also that of rows left out (Ueda, Nakano, Ghahramani and
-Hinton, "SMEM algorithm for mixture models", 2000, https://doi.org/10.1162/089976600300015088). A
-component fits badly where the divergence of its rows from its density is large,
+is kept only if the likelihood rises, and that of rows left out too. A component fits badly if the
+divergence of its rows from its density is large,
 
     J_k = sum_n f_nk (log f_nk - log p_k(x_n)),        f_nk = r_nk / sum_n r_nk.
+
+Reference: Ueda, Nakano, Ghahramani and Hinton, "SMEM algorithm for mixture models", 2000,
+https://doi.org/10.1162/089976600300015088.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def _mean(rows: WeightedRows, mixture: Mixture) -> float:
 def _candidates(
     pairs: list[tuple[int, int]], splits: list[int], k: int
 ) -> list[tuple[int, int, int]]:
-    """(merge a and b, split c) in the order of how promising they look."""
+    """Triples (merge a and b, split c), the most promising first."""
     order = (
         (*pairs[i], splits[total - i])
         for total in range(k + len(pairs))
@@ -72,7 +74,7 @@ def _candidates(
 
 
 def _merges(r: Floats, v: Floats) -> list[tuple[int, int]]:
-    """Pairs a < b by how alike their responsibilities are, the most alike first."""
+    """Pairs a < b, those with the most similar responsibilities first."""
     inner = (r * v[:, None]).T @ r
     norm = np.sqrt(np.maximum(np.diag(inner), 1e-300))
     alike = inner / np.outer(norm, norm)
@@ -82,7 +84,7 @@ def _merges(r: Floats, v: Floats) -> list[tuple[int, int]]:
 
 
 def misfit(mixture: Mixture, rows: WeightedRows, r: Floats) -> list[int]:
-    """Components by the divergence of their rows from their density, the worst first."""
+    """Components by the divergence of their rows from their density, the largest first."""
     f = r * rows.v[:, None]
     f = f / np.maximum(f.sum(axis=0), 1e-300)
     divergence = np.empty(mixture.n_components)
@@ -94,7 +96,7 @@ def misfit(mixture: Mixture, rows: WeightedRows, r: Floats) -> list[int]:
 
 
 def merge(mixture: Mixture, a: int, b: int) -> Mixture:
-    """Components a < b as one, of their joint mean and covariance, in the place of a."""
+    """Components a < b as one with their joint mean and covariance, in the place of a."""
     w = mixture.weights
     total = w[a] + w[b]
     p, q = w[a] / total, w[b] / total
@@ -119,12 +121,12 @@ def merge(mixture: Mixture, a: int, b: int) -> Mixture:
 
 
 def split(mixture: Mixture, c: int, rows: WeightedRows, rng: np.random.Generator) -> Mixture:
-    """Component c as two, 1.4 standard deviations apart and of unlike weight, as EM rests where
-    halves are alike; the second comes last.
+    """Component c as two, 1.4 standard deviations apart and of unequal weight, as EM stays where
+    both halves are alike; the second comes last.
 
-    With y the whitened rows of c, mostly along the eigenvector of E[|y|^2 y y^T] with the smallest
-    eigenvalue (d + 2 for a normal, less where two clusters lie), with some chance of another, so
-    that repeated tries differ.
+    With y the whitened rows of c, it is mostly split along the eigenvector of E[|y|^2 y y^T] with
+    the smallest eigenvalue (d + 2 for a normal, less along a line through two clusters), and by
+    chance along another, so that repeated tries differ.
     """
     k, d = mixture.means.shape
     both = mixture.take(np.append(np.arange(k), c))

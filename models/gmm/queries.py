@@ -160,7 +160,7 @@ class MixtureQueries(DensityEstimator):
         check_is_fitted(self)
         data = self._dataset(X, reset=False)
         middle = self._encode(data, draw=None)
-        found = criteria(
+        whole = criteria(
             WeightedRows(middle.x, middle.codes, self.codec_.n_levels, None), self.mixture_
         )
         at = placed(self, data)
@@ -168,7 +168,7 @@ class MixtureQueries(DensityEstimator):
             Density(score(self.mixture_, place.x, place.codes)[1] + place.log_det)
             for place in at.places
         ]
-        return found.at(float(cell_average(parts).without(at.impossible).values.sum()))
+        return whole.at(float(cell_average(parts).without(at.impossible).values.sum()))
 
     def _posterior(self, X: Any) -> tuple[Floats, Floats]:
         check_is_fitted(self)

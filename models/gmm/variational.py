@@ -1,9 +1,9 @@
 """The mean-field posterior of a mixture, fitted by SVI in Pyro or NumPyro, and how far off it is.
 
-The guide q takes parameters as independent, so it understates how uncertain and how correlated
-they are. How far is measured: with weights p(theta, rows) / q(theta) of draws from q, Pareto's
-k-hat above 0.7 says that q misses the posterior. As the twins are one model, draws of a guide that
-was fitted in Pyro are taken with NumPyro's.
+The guide q takes the parameters as independent, so it understates how uncertain and how correlated
+they are. How far off it is is measured by the weights p(theta, rows) / q(theta) of draws from q: if
+their Pareto k-hat is above 0.7, q misses the posterior. As both twins are one model, draws from a
+guide that was fitted in Pyro are made with NumPyro's.
 
 References: Kucukelbir, Tran, Ranganath, Gelman and Blei, "Automatic differentiation variational
 inference", 2017, https://arxiv.org/abs/1603.00788; Yao, Vehtari, Simpson and Gelman, "Yes, but did
@@ -46,11 +46,11 @@ def svi(
         backend: "numpyro" or "pyro".
         options: num_steps, batch_size, learning_rate, num_draws.
         fit: seed, clock and checkpoints.
-        report: is handed each record.
+        report: called with each record.
 
     Returns:
         Draws name -> (1, draw, ...), their log densities (1, draw) `lp` (joint) and `log_q`, and
-        what there is to say against them.
+        warnings.
     """
     n = len(problem.rows[0])
     epochs = math.ceil(options["num_steps"] / max(1, n // min(options["batch_size"], n)))
@@ -129,7 +129,8 @@ def _draw(
 
 
 def _converged(why: str, steps: int, losses: list[float], n: int) -> list[Reason]:
-    """Whether the mean loss of the last quarter of the records is still below the one before."""
+    """Warnings if SVI ended before the ELBO had settled: before its mean over the last quarter of
+    the records agreed with that of the quarter before."""
     if why == "diverged":
         return [Reason("failed", "the ELBO is not finite.", "Lower learning_rate.")]
     if why == "budget":
@@ -151,7 +152,7 @@ def _converged(why: str, steps: int, losses: list[float], n: int) -> list[Reason
 
 
 def _khat(stats: Mapping[str, Array]) -> list[Reason]:
-    """What Pareto's k-hat of the draws' weights says of the guide."""
+    """A warning if Pareto's k-hat of the draws' weights is large."""
     log_weights = stats["lp"] - stats["log_q"]
     if log_weights.size < MIN_SAMPLES:
         what = f"{log_weights.size} draws are too few to say how far off the mean-field guide is."

@@ -1,8 +1,8 @@
-"""Weighted rows, ready for EM, and what is read off their columns."""
+"""Weighted rows, ready for EM, and robust statistics of their columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...covariance import correlations
+from ...errors import FitError
 from ...rows import Rows
 from ...thinning import thinned
 from . import kernel, missing
@@ -17,7 +18,8 @@ from .kernel import Moments, Pass
 from .parameters import CovarianceType, Floats, Mixture
 
 _SOME = 20_000  # rows that quartiles and the like are taken of
-_FLOAT32_ERROR = 1e-3  # relative error of a variance from which single precision is left
+_FLOAT32_ERROR = 1e-3  # relative error of a variance from which double precision is used
+_LEAST, _MOST = 1e-290, 1e290  # variances that leave room for products
 
 
 class WeightedRows:
@@ -28,7 +30,7 @@ class WeightedRows:
         codes: (n, c) with -1 in gaps and -2 for unknown levels.
         n_levels: levels of each categorical column.
         weights: (n,) or None.
-        log_det: (n,) what is added to a log density for that in the units of the data, or None.
+        log_det: (n,) added to a log density for that in the units of the data, or None.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class WeightedRows:
         self.n_levels = n_levels
         self.weights = weights
         self.total = float(len(x)) if weights is None else float(weights.sum())
-        self.mean, self.variance, self.gaps = _summary(x, weights)
+        self.mean, self.variance, self.gaps = _moments(x, weights)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -62,15 +64,15 @@ class WeightedRows:
     @cached_property
     def quartiles(self) -> Floats:
         """(3, d) quartiles of the columns over at most `_SOME` of the rows."""
-        found = np.zeros((3, self.x.shape[1]))
+        quartiles = np.zeros((3, self.x.shape[1]))
         for j, values in enumerate(self._some):
             if len(values):
-                found[:, j] = np.quantile(values, [0.25, 0.5, 0.75])
-        return found
+                quartiles[:, j] = np.quantile(values, [0.25, 0.5, 0.75])
+        return quartiles
 
     @cached_property
     def centre(self) -> Floats:
-        """(d,) medians: what moments are about, as one value far out does not move them."""
+        """(d,) medians, about which moments are taken: one value far out does not move them."""
         return np.asarray(self.quartiles[1])
 
     @cached_property
@@ -84,31 +86,31 @@ class WeightedRows:
     @cached_property
     def closest(self) -> Floats:
         """(d,) widths of the narrowest interval that holds a hundredth of the distinct values."""
-        found = self.spread.copy()
+        widths = self.spread.copy()
         for j, values in enumerate(self._some):
             values = np.unique(values)
             m = min(max(4, len(values) // 100), len(values) - 1)
             if m > 0:
-                found[j] = (values[m:] - values[:-m]).min()
-        return found
+                widths[j] = (values[m:] - values[:-m]).min()
+        return widths
 
     @cached_property
     def rounding(self) -> Floats:
-        """(d,) what floating point cannot tell apart, of the values as they are stored."""
+        """(d,) differences below the resolution of floating point, as the values are stored."""
         kind = self.x.dtype if self.x.dtype == np.float32 else np.float64
         eps = 4 * float(np.finfo(kind).eps)
         return np.array([eps * np.abs(v).max(initial=0.0) for v in self._some])
 
     @cached_property
     def _some(self) -> list[Floats]:
-        """The values of each column that are there, of at most `_SOME` rows."""
+        """The values of each column without gaps, of at most `_SOME` rows."""
         some = np.linspace(0, len(self) - 1, min(len(self), _SOME)).round().astype(int)
         columns = np.asarray(self.x[some], dtype=np.float64).T
         return [column[~np.isnan(column)] for column in columns]
 
     @cached_property
     def constant(self) -> float:
-        """Mean of `log_det`: what a mean log density lacks for that in the units of the data."""
+        """Mean of `log_det`: added to a mean log density for that in the units of the data."""
         return 0.0 if self.log_det is None else float(self.v @ self.log_det) / self.total
 
     @property
@@ -124,12 +126,10 @@ class WeightedRows:
         return self if len(self) <= most else self.take(thinned(len(self), most, rng))
 
     def filled(self) -> Floats:
-        """(n, d) with each gap at its column's mean: good enough to start from."""
-        return (
-            np.where(np.isnan(self.x), self.mean, self.x)
-            if self.gaps
-            else np.asarray(self.x, dtype=np.float64)
-        )
+        """(n, d) with each gap filled with its column's mean: good enough to start from."""
+        if not self.gaps:
+            return np.asarray(self.x, dtype=np.float64)
+        return np.where(np.isnan(self.x), self.mean, self.x)
 
     def moments(self, covariance_type: CovarianceType, k: int) -> Callable[[Mixture], Moments]:
         """The sums of one pass, as a function of the parameters."""
@@ -141,18 +141,16 @@ class WeightedRows:
 
         def sums(mixture: Mixture) -> Moments:
             whitening = mixture.whitening(self.centre)
-            # A variance is a difference of squares: its error in single precision is eps (distance
-            # / width)^2.
-            if (
-                np.finfo(np.float32).eps * float(np.square(whitening.b).max(initial=0.0))
-                > _FLOAT32_ERROR
-            ):
+            # A variance is a difference of squares: its error in single precision is
+            # eps (distance / width)^2.
+            farthest = float(np.square(whitening.b).max(initial=0.0))
+            if np.finfo(np.float32).eps * farthest > _FLOAT32_ERROR:
                 whole.wide()
-            found = whole(whitening)
-            if whole.dtype != np.float64 and _thin(found):
+            moments = whole(whitening)
+            if whole.dtype != np.float64 and _thin(moments):
                 whole.wide()
-                found = whole(whitening)
-            return found
+                moments = whole(whitening)
+            return moments
 
         return sums
 
@@ -161,15 +159,15 @@ class WeightedRows:
         return score(mixture, self.x, self.codes, self.centre)
 
 
-def _thin(found: Moments) -> bool:
-    """Whether components of these sums, in single precision, are so thin in some direction that the
-    precision tells in their variance there."""
-    if found.second.ndim != 3:
+def _thin(moments: Moments) -> bool:
+    """Whether components of these sums, in single precision, are so thin in some direction that
+    their variance there is inaccurate."""
+    if moments.second.ndim != 3:
         return False
-    n = np.maximum(found.n, np.finfo(np.float64).tiny)
-    mean = found.first / n[:, None]
-    spread = found.second / n[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    least = np.linalg.eigvalsh(correlations(spread)[0])[:, :1]
+    n = np.maximum(moments.n, np.finfo(np.float64).tiny)
+    mean = moments.first / n[:, None]
+    covariances = moments.second / n[:, None, None] - mean[:, :, None] * mean[:, None, :]
+    least = np.linalg.eigvalsh(correlations(covariances)[0])[:, :1]
     return bool((least * _FLOAT32_ERROR < np.finfo(np.float32).eps).any())
 
 
@@ -190,26 +188,38 @@ def table_columns(codes: NDArray[np.int32], n_levels: tuple[int, ...]) -> NDArra
     return np.where(codes == -1, levels, np.where(codes == -2, levels + 1, codes)).astype(np.int32)
 
 
-def _summary(x: NDArray[Any], weights: Floats | None) -> tuple[Floats, Floats, bool]:
-    """Mean and variance of each column over what is there, and whether anything is not; in blocks
-    and two passes."""
-    d = x.shape[1]
-    n, first, second = np.zeros(d), np.zeros(d), np.zeros(d)
-    gaps = False
-    for about_mean in (False, True):
-        mean = first / np.maximum(n, np.finfo(np.float64).tiny)
-        for start in range(0, len(x), 1 << 16):
-            rows = slice(start, start + (1 << 16))
-            block = x[rows].astype(np.float64)
-            lack = np.isnan(block)
-            v = (~lack).astype(np.float64) if weights is None else weights[rows, None] * ~lack
-            block[lack] = 0.0
-            with np.errstate(over="ignore", invalid="ignore"):  # `check_range` says so
-                if about_mean:
-                    second += (v * (block - mean) ** 2).sum(axis=0)
-                else:
-                    gaps = gaps or bool(lack.any())
-                    n += v.sum(axis=0)
-                    first += (v * block).sum(axis=0)
-    n = np.maximum(n, np.finfo(np.float64).tiny)
-    return first / n, second / n, gaps
+def _moments(x: NDArray[Any], weights: Floats | None) -> tuple[Floats, Floats, bool]:
+    """Weighted mean and variance of each column over its values, and whether there are gaps."""
+    with np.errstate(over="ignore", invalid="ignore"):  # `check_range` says so
+        mean, gaps = _average(x, weights, lambda values: values)
+        variance, _ = _average(x, weights, lambda values: (values - mean) ** 2)
+    return mean, variance, gaps
+
+
+def _average(
+    x: NDArray[Any], weights: Floats | None, of: Callable[[Floats], Floats]
+) -> tuple[Floats, bool]:
+    """Weighted mean of a function of each column's values, and whether there are gaps; in
+    blocks."""
+    n, total, gaps = np.zeros(x.shape[1]), np.zeros(x.shape[1]), False
+    for start in range(0, len(x), 1 << 16):
+        rows = slice(start, start + (1 << 16))
+        block = x[rows].astype(np.float64)
+        missing = np.isnan(block)
+        v = (~missing).astype(np.float64) if weights is None else weights[rows, None] * ~missing
+        block[missing] = 0.0
+        n += v.sum(axis=0)
+        total += (v * of(block)).sum(axis=0)
+        gaps = gaps or bool(missing.any())
+    return total / np.maximum(n, np.finfo(np.float64).tiny), gaps
+
+
+def check_range(rows: WeightedRows, names: Sequence[str]) -> None:
+    """Raise FitError if double precision cannot hold the variance of a column."""
+    for name, variance in zip(names, rows.variance, strict=True):
+        if not _LEAST < variance < _MOST:
+            way = "multiply" if variance < 1 else "divide"
+            raise FitError(
+                f"the variance of column {name!r} is beyond double precision; {way} its values by "
+                "a power of ten."
+            )
