@@ -59,14 +59,14 @@ def model(
     """The joint of parameters and rows.
 
     Args:
-        x: (n, d) rows, NaN in gaps; or None where the continuous columns are not there.
-        codes: (n, c) levels, -1 in gaps; or None where the categorical columns are not there. Where
-            x is None as well, `n_total` rows are drawn.
+        x: (n, d) rows, NaN in gaps; None leaves the continuous columns out.
+        codes: (n, c) levels, -1 in gaps; None leaves the categorical columns out. If x is None too,
+            `n_total` rows are drawn.
         row_weights: (n,) powers of the rows, or None.
-        prior: K, the numbers that the prior is made of, and the covariance type.
-        gaps: whether x may have NaN; where it has none, each covariance is factored once only.
-        n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
-        start: of the guide, as SVI hands both the same arguments; not used here.
+        prior: K, the numbers in the prior, and the covariance type.
+        gaps: whether x may have NaN; if not, each covariance is factored only once.
+        n_total: rows of the whole data if x is a minibatch: its terms then count n_total / n.
+        start: for the guide; not used here. SVI calls both with the same arguments.
     """
     k, m, t, kind = prior.k, prior.m, prior.t, prior.covariance_type
     d = len(m)
@@ -119,9 +119,9 @@ def guide(
     """Mean-field: each parameter is an independent Gaussian mapped onto its support (ADVI).
 
     Args:
-        x, codes, row_weights, gaps, n_total: as SVI hands both the same arguments; not used here.
+        x, codes, row_weights, gaps, n_total: for the model; not used here.
         prior: as in `model`.
-        start: where the posterior starts, a value of each site.
+        start: a value of each site, where the guide starts.
     """
 
     def q(site: str, support: constraints.Constraint) -> Array:
@@ -162,7 +162,7 @@ def log_components(
     B: Sequence[Array],
     gaps: bool,
 ) -> Array:
-    """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is there: (n, k)."""
+    """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is observed, (n, k)."""
     n = len(next(a for a in (x, codes) if a is not None))
     log_p = jnp.broadcast_to(jnp.log(w), (n, len(w)))
     if codes is not None:
@@ -184,11 +184,11 @@ def cholesky(mu: Array, sigma: Array, L: Array | None) -> Array:
 
 
 def log_normal(x: Array, mu: Array, scale_tril: Array, gaps: bool) -> Array:
-    """log Normal(x_o; mu_o, Sigma_oo) of what is there (o) of a row, under each component: (n, k).
+    """log Normal(x_o; mu_o, Sigma_oo) of the observed part (o) of each row and component, (n, k).
 
     In the covariance, rows and columns of gaps are replaced by those of the identity, and in x - mu
     by 0: the density is then that of x_o times, for each gap, that of a standard normal at 0, which
-    is taken out again.
+    is divided out again.
     """
     if not gaps:
         log_p: Array = dist.MultivariateNormal(mu, scale_tril=scale_tril).log_prob(x[:, None])

@@ -19,7 +19,8 @@ COVARIANCE_TYPES: tuple[CovarianceType, ...] = ("full", "tied", "diag", "spheric
 
 
 class Whitening(NamedTuple):
-    """What a density needs of a mixture: y_k = A_k x - b_k is standard normal under component k.
+    """A mixture in the form that densities need: y_k = A_k x - b_k is standard normal under
+    component k.
 
     Attributes:
         A: (d, k d) for full, (d, d) for tied, (k, d) factors for diag and spherical.

@@ -1,4 +1,4 @@
-"""What follows from draws of a mixture's parameters: densities, components, one mixture.
+"""Densities, components and mixtures from draws of a mixture's parameters.
 
 Draws are named as the sites of the pair, w, mu, sigma, L, B_0, B_1, ..., each (chain, draw, ...). A
 row's density given the rows fitted is the mean of its density over S draws,
@@ -127,7 +127,7 @@ def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixtu
 
 
 def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Array]:
-    """Values of the pair's sites at a mixture, kept `floor` inside the simplex."""
+    """Values of the pair's sites for a mixture, probabilities kept `floor` inside the simplex."""
 
     def inside(p: Array) -> Array:
         p = np.maximum(p, floor / p.shape[-1])

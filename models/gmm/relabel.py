@@ -1,13 +1,13 @@
 """Label switching: putting the components of posterior draws in one order.
 
 The posterior of a mixture is the same under any renumbering of its components, so a mean over raw
-draws may average unlike components. With p_ik = p(z_i = k | row i) in one draw, this finds for each
-draw the numbering that brings its p closest to their mean q over the draws,
+draws may average different components. With p_ik = p(z_i = k | row i) in one draw, this finds for
+each draw the numbering that brings its p closest to the mean q over the draws,
 
     min over permutations v of  sum_i sum_k p_ik log(p_ik / q_i,v(k)),
 
-which is an assignment problem in the K x K costs - sum_i p_ik log q_il. Then q is taken anew, until
-no draw changes. It starts from a pivot q, such as that of the draw with the highest density.
+which is an assignment problem with the K x K costs - sum_i p_ik log q_il. Then q is computed anew,
+until no draw changes. It starts from a pivot q, such as that of the draw with the highest density.
 
 References: Stephens, "Dealing with label switching in mixture models", 2000,
 https://doi.org/10.1111/1467-9868.00265 (algorithm 2); Marin, Mengersen and Robert, "Bayesian
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 def orders(p: Array, pivot: Array, max_iter: int = 20) -> NDArray[np.int64]:
-    """The order of components of each draw that makes draws agree.
+    """The order of the components of each draw in which the draws agree best.
 
     Args:
         p: (draws, n, k) probabilities of the components for n rows, in each draw.

@@ -2,21 +2,20 @@
 
 With p free parameters, N the total weight and L the log-likelihood,
 
-    BIC = -2 L + p log N                             (Schwarz, "Estimating the dimension of a
-    model", 1978,
-                                                      https://doi.org/10.1214/aos/1176344136)
-    ICL = BIC - 2 sum_n v_n sum_k r_nk log r_nk      (Biernacki, Celeux and Govaert, "Assessing a
-    mixture model for clustering with the
-                                                      integrated completed likelihood", 2000,
-                                                      https://doi.org/10.1109/34.865189)
+    BIC = -2 L + p log N
+    ICL = BIC - 2 sum_n v_n sum_k r_nk log r_nk
 
 BIC asks for the density, ICL for clusters that do not overlap. Sizes are compared with L held to at
 most L_loo + 3/2 p, L_loo being the log-likelihood of rows left out (`leave_one_out`): of a regular
 mixture L - L_loo is about p, and beyond that the likelihood rests on components of few rows.
 
-From one component on, each size starts from fresh seeds and from the size before with a component
-split that fits badly, whichever explains rows left out better; above `_FRESH` components, sizes
-grow by an eighth at a time and by splits alone. The search stops after two sizes without gain.
+Each size is tried from fresh seeds and from the size before with a badly fitting component split,
+and the one that explains rows left out better is kept; above `_FRESH` components, sizes grow by an
+eighth at a time and by splits alone. The search stops after two sizes without gain.
+
+References: Schwarz, "Estimating the dimension of a model", 1978,
+https://doi.org/10.1214/aos/1176344136; Biernacki, Celeux and Govaert, "Assessing a mixture model
+for clustering with the integrated completed likelihood", 2000, https://doi.org/10.1109/34.865189.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ from .parameters import Mixture
 from .search import LONG_ITER, SAMPLE, SHORT_ITER, SHORT_ROWS, Search
 from .weighted_rows import WeightedRows
 
-_PATIENCE = 2
-_SPLITS = 3  # that are tried of a size
-_FRESH = 10
-_OPTIMISM = 1.5  # of L over L_loo, a parameter
+_PATIENCE = 2  # sizes without gain
+_SPLITS = 3  # tried for a size
+_FRESH = 10  # components up to which fresh seeds are tried
+_OPTIMISM = 1.5  # nats of L over L_loo for each parameter
 
 
 class Criteria(NamedTuple):
@@ -70,7 +69,7 @@ def criteria(rows: WeightedRows, mixture: Mixture) -> Criteria:
 @dataclass(frozen=True)
 class Choice:
     """The mixture of the best size, the scores of all sizes tried, and why the search ended:
-    "done", "most" where the largest size allowed was the best, or "budget"."""
+    "done", "most" if the largest size allowed was the best, or "budget"."""
 
     mixture: Mixture
     table: list[Criteria] = field(default_factory=list)
@@ -129,7 +128,7 @@ def choose(
 def _grown(
     mixture: Mixture, k: int, rows: WeightedRows, search: Search, rng: np.random.Generator
 ) -> Mixture:
-    """The mixture with components split that fit badly, so that there are k."""
+    """The mixture with its worst fitting components split, so that there are k."""
     worst = misfit(mixture, rows, rows.score(mixture)[0])
     if k == mixture.n_components + 1:
         short = rows.thinned(SHORT_ROWS, rng)
