@@ -14,11 +14,15 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import pyro
 import torch
+from pyro.distributions import Normal
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.runtime import _PYRO_STACK
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, kl_divergence
@@ -76,17 +80,41 @@ def rsample(name: str, fn: Any, samples: int) -> Tensor:
             "draws, and the gradient goes through them. Take a continuous distribution, or train "
             "by inference.svi with TraceEnum_ELBO."
         )
-    found: Tensor = fn.rsample((samples,) if len(fn.batch_shape) < 2 else ())
+    shape = (samples,) if len(fn.batch_shape) < 2 else ()
+    if _independent(fn) and type(fn.base_dist) is Normal:  # as its own rsample, in fewer operations
+        m, s = fn.base_dist.loc, fn.base_dist.scale
+        return torch.addcmul(m, s, torch.randn(shape + m.shape, dtype=m.dtype, device=m.device))
+    found: Tensor = fn.rsample(shape)
     return found
+
+
+def plate_of_rows(n: int, n_total: int | None = None) -> Any:
+    """`pyro.plate("rows", ...)` of n rows out of `n_total`. While sites are read here one is kept
+    for each size, since making one is most of what reading a site costs."""
+    reading = bool(_PYRO_STACK) and isinstance(_PYRO_STACK[-1], _Reader)
+    return (_kept_plate if reading else _plate)(n, n_total or n)
+
+
+def _plate(n: int, n_total: int) -> Any:
+    return pyro.plate("rows", n_total, subsample=torch.arange(n), dim=-1)
+
+
+_kept_plate = lru_cache(_plate)
+
+
+class _Enough(Exception):
+    """Raised where nothing more of a program is wanted."""
 
 
 class _Reader(Messenger):
     """Keeps the sites of what runs within it; latents are what `latent` says of their name and
-    distribution. `fixed` holds `pyro.param` sites constant."""
+    distribution. `fixed` holds `pyro.param` sites constant; after `last` nothing more is run."""
 
-    def __init__(self, latent: Callable[[str, Any], Tensor], *, fixed: bool = False) -> None:
+    def __init__(
+        self, latent: Callable[[str, Any], Tensor], *, fixed: bool = False, last: str | None = None
+    ) -> None:
         super().__init__()
-        self.latent, self.fixed, self.sites = latent, fixed, Sites()
+        self.latent, self.fixed, self.last, self.sites = latent, fixed, last, Sites()
 
     def _process_message(self, msg: Any) -> None:
         if msg["type"] != "sample" or site_is_subsample(msg):
@@ -99,13 +127,31 @@ class _Reader(Messenger):
     def _postprocess_message(self, msg: Any) -> None:
         if self.fixed and msg["type"] == "param":
             msg["value"] = msg["value"].detach()
+        if msg["name"] == self.last:
+            raise _Enough
+
+
+def read(
+    program: Callable[..., Any],
+    *args: Any,
+    latent: Callable[[str, Any], Tensor],
+    last: str | None = None,
+) -> Sites:
+    """The sites of a model or guide.
+
+    Args:
+        latent: the value of a latent site, given its name and distribution.
+        last: the site after which nothing is run; None runs all.
+    """
+    reader = _Reader(latent, last=last)
+    with contextlib.suppress(_Enough), reader:
+        program(*args)
+    return reader.sites
 
 
 def draw(guide: Callable[..., Any], *args: Any, samples: int, by: Draw = rsample) -> Sites:
     """The sites of the guide, K values of each row drawn."""
-    with _Reader(lambda name, fn: by(name, fn, samples)) as reader:
-        guide(*args)
-    return reader.sites
+    return read(guide, *args, latent=lambda name, fn: by(name, fn, samples))
 
 
 def replay(program: Callable[..., Any], *args: Any, values: Mapping[str, Tensor]) -> Sites:
@@ -114,15 +160,18 @@ def replay(program: Callable[..., Any], *args: Any, values: Mapping[str, Tensor]
     Raises:
         InputError: if a latent has no value.
     """
-    with _Reader(lambda name, fn: _given(values, name)) as reader:
-        program(*args)
-    return reader.sites
+    return read(program, *args, latent=lambda name, fn: _given(values, name))
 
 
 def _given(values: Mapping[str, Tensor], name: str) -> Tensor:
     if name not in values:
         raise InputError(f"site {name!r} is a latent of the model and none of the guide.")
     return values[name]
+
+
+def site(fn: Any, value: Tensor) -> Any:
+    """A site that no program draws."""
+    return {"fn": fn, "value": value, "is_observed": False, "scale": 1.0, "mask": None}
 
 
 def latents(sites: Sites) -> Sites:
@@ -145,6 +194,11 @@ def log_prob(site: Any) -> Tensor:
 
 def _bent(site: Any) -> bool:
     return site["mask"] is not None or isinstance(site["scale"], Tensor) or site["scale"] != 1
+
+
+def total(sites: Sites) -> Tensor:
+    """(K, n) log density of all sites: log p(x, z) of a model, log q(z | x) of a guide."""
+    return _sum({name: log_prob(site) for name, site in sites.items()})
 
 
 def terms(q: Sites, p: Sites, log_q: dict[str, Tensor] | None = None) -> Terms:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppgen import VAE, InputError
-from ppgen.models.vae.annealing import anneal, simulated_gap
+from ppgen.models.vae.annealed_bounds import anneal, simulated_gap
 
 from .vae_linear import K, closed_form, fitted, largest_likelihood, low_rank
 from .vae_rows import SMALL, moons, of_all_kinds
@@ -65,7 +65,7 @@ def test_with_a_poor_encoder_all_methods_still_agree():
 def test_annealing_agrees_with_the_closed_form():
     vae, x = fitted(exact=False), low_rank(8, seed=3)
     exact = closed_form(vae, x)
-    found, words = anneal(vae, x, None, np.arange(8, dtype=np.uint64), 32, 40)
+    found, words = anneal(vae.net_, x, None, np.arange(8, dtype=np.uint64), 32, 40)
     log_det = vae._middle(vae._dataset(x, reset=False)).log_det
     assert words == "AIS-40, 32 chains"
     assert (np.abs(found.log_mean + log_det - exact) < 4.5 * found.stderr).all()
@@ -83,10 +83,10 @@ def test_annealing_is_a_method():
 
 def test_simulated_rows_are_bounded_from_both_sides():
     vae = fitted(exact=False)
-    iwae, lower, upper = simulated_gap(vae, 30, 0, 16, 40, None)
-    assert lower.mean() - 0.02 < upper.mean()
-    assert abs(upper.mean() - lower.mean()) < 0.1
-    np.testing.assert_allclose(iwae, lower, atol=0.4)
+    found = simulated_gap(vae.net_, 30, 0, None, chains=16, n_temperatures=40)
+    assert found.lower.mean() - 0.02 < found.upper.mean()
+    assert abs(found.gap) < 0.1
+    np.testing.assert_allclose(found.iwae, found.lower, atol=0.4)
 
 
 def test_trained_it_is_probabilistic_pca():

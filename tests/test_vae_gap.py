@@ -10,8 +10,8 @@ import pytest
 
 import ppgen
 from ppgen import VAE
-from ppgen.models.vae.density import _advice
-from ppgen.models.vae.gap import DensityGap
+from ppgen.models.vae.bounds import DensityGap
+from ppgen.models.vae.importance_bounds import advice
 
 from .vae_linear import D, fitted, low_rank
 
@@ -133,8 +133,8 @@ def test_where_khat_is_bad_annealing_is_advised():
 )
 def test_advice_is_what_can_be_done(method, filled, words):
     khat = np.array([0.1, 0.9, np.nan, np.inf])
-    found = _advice(khat, 0.5, method, filled)
+    found = advice(khat, 0.5, method, filled)
     assert "2 of 4 rows" in found
     assert words in found
     assert ('"ais"' in found) == (method == "iwae" and not filled)
-    assert _advice(khat[:1], 0.5, method, filled) == ""
+    assert advice(khat[:1], 0.5, method, filled) == ""

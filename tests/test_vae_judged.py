@@ -9,10 +9,10 @@ import torch
 from sklearn.datasets import load_digits
 
 from ppgen import VAE, NormalizingFlow
-from ppgen.models.vae import objectives
-from ppgen.models.vae.training import Training
+from ppgen.inference import local_pyro
+from ppgen.inference.local_objective import Objective
 
-from .vae_nets import nets, rows
+from .vae_nets import elbo, iwae, nets, pair, rows
 
 SETTINGS = [
     {},
@@ -29,17 +29,17 @@ def test_held_out_rows_are_judged_by_the_objective(settings, weighted, made):
     of = nets(**made)
     x = rows(of, 40)
     weights = torch.linspace(0.1, 1.9, 40, dtype=torch.float64) if weighted else None
-    training = Training(latents=sum(made.get("latent", (3,))), **settings)
+    training = Objective(**settings)
     bend = {"beta": training.beta, "free_bits": training.free_bits, "weights": weights}
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        whole = objectives.elbo(of, x, samples=4, **bend)
+        whole = elbo(of, x, samples=4, **bend)
         torch.manual_seed(0)
-        bound = objectives.elbo(of, x, samples=4, weights=weights)
+        bound = elbo(of, x, samples=4, weights=weights)
         torch.manual_seed(0)
-        terms = objectives.held_terms(of, x, samples=4, whole=False).numpy()
+        terms, sizes = local_pyro.held_terms(pair(of), training, of, x)
     shares = None if weights is None else weights.numpy()
-    value, plain = training.judged(terms, shares)
+    value, plain = training.judged(terms.numpy(), sizes, shares)
     share = 1.0 if shares is None else shares
     assert np.mean(value * share) == pytest.approx(float(whole), rel=1e-9)
     assert np.mean(plain * share) == pytest.approx(float(bound), rel=1e-9)
@@ -47,14 +47,15 @@ def test_held_out_rows_are_judged_by_the_objective(settings, weighted, made):
 
 @pytest.mark.parametrize("objective", ["iwae", "dreg"])
 def test_rows_of_an_importance_weighted_fit_are_judged_by_as_many_draws(objective):
-    of, training = nets(), Training(objective=objective, samples=7)
+    of, training = nets(), Objective(objective, samples=7)
     x = rows(of, 20)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        whole = objectives.iwae(of, x, samples=7)
+        whole = iwae(of, x, samples=7)
         torch.manual_seed(0)
-        terms = objectives.held_terms(of, x, samples=training.held_samples, whole=True)
-    assert training.judged(terms.numpy())[0].mean() == pytest.approx(float(whole), rel=1e-9)
+        terms, sizes = local_pyro.held_terms(pair(of), training, of, x)
+    found = training.judged(terms.numpy(), sizes)[0]
+    assert found.mean() == pytest.approx(float(whole), rel=1e-9)
 
 
 def correlated(n=300):

@@ -19,17 +19,21 @@ from pyro import poutine
 from scipy import stats
 
 from ppgen.errors import InputError
+from ppgen.inference import local_numpyro, local_pyro
 from ppgen.inference.gradient import Settings, finish, train
+from ppgen.inference.local_objective import Objective
 from ppgen.models.vae import numpyro as twin
-from ppgen.models.vae import objectives, objectives_jax
 from ppgen.models.vae import pyro as torch_pair
-from ppgen.models.vae.backend_jax import JaxVAE, unsupported
-from ppgen.models.vae.backend_torch import TorchVAE
 from ppgen.models.vae.build import Architecture, build
+from ppgen.models.vae.jax_training import JaxNets, unsupported
 from ppgen.models.vae.nets_jax import Nets
 from ppgen.models.vae.parts import Part
-from ppgen.models.vae.training import Rows, Training
+from ppgen.models.vae.priors import carried
+from ppgen.models.vae.trained_nets import TrainedNets
+from ppgen.models.vae.training import Rows
 from ppgen.models.vae.units import Units
+
+from .vae_nets import elbo, iwae, kl_per_latent
 
 N = 7
 GAUSSIAN, LOGISTIC = Part("gaussian", 0, 4), Part("discretised_logistic", 0, 4, (16,), unit=0.3)
@@ -122,12 +126,12 @@ class Both:
     def sites(self):
         return {f"z_{i}": z for i, z in enumerate(self.z, 1)}
 
-    def torch_args(self, weights=True):
-        rows = (self.x, self.context, self.weights if weights else None)
+    def torch_args(self):
+        rows = (self.x, self.context)
         return (self.torch, *(None if a is None else torch.tensor(a) for a in rows))
 
-    def jax_args(self, weights=True):
-        rows = (self.x, self.context, self.weights if weights else None)
+    def jax_args(self):
+        rows = (self.x, self.context)
         return (self.jax, *(None if a is None else jnp.asarray(a) for a in rows))
 
 
@@ -156,7 +160,7 @@ def test_the_pairs_have_the_same_log_joint_and_log_guide(double, name):
 @pytest.mark.parametrize("gaps", [False, True], ids=["whole", "gaps"])
 @pytest.mark.parametrize("name", CASES)
 def test_the_pairs_have_the_same_log_joint_in_every_case(double, name, gaps):
-    check_pair(Both(name, gaps), {"beta": 0.3, "n_total": 5 * N})
+    check_pair(Both(name, gaps), {"n_total": 5 * N})
 
 
 def check_pair(both, kwargs):
@@ -174,26 +178,34 @@ def test_gaps_may_come_though_the_rows_fitted_had_none(double):
     check_pair(both, {})
 
 
-def test_beta_and_the_rows_in_all_scale_the_terms(double):
-    check_pair(Both("two-layers"), {"beta": 0.3, "n_total": 5 * N})
+def test_the_rows_in_all_scale_the_terms(double):
+    check_pair(Both("two-layers"), {"n_total": 5 * N})
 
 
 @pytest.mark.parametrize("name", ["small", "context-two-layers"])
 def test_the_terms_and_divergences_are_the_same_row_by_row(double, name):
     both = Both(name, gaps=True)
-    nets, x, context, _ = both.torch_args()
-    encoded = nets.encode(x, context)
-    expected = objectives.terms(nets, [torch.tensor(z) for z in both.z], encoded, x, context)
-    kl = objectives.kl_per_latent(nets, encoded)
-    nets, x, context, _ = both.jax_args()
-    encoded = jax.jit(lambda nets: nets.encode(x, context))(nets)
-    found = jax.jit(objectives_jax.terms)(nets, both.z, encoded, x, context)
-    for ours, theirs in zip(found, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10)
-    ours = objectives_jax.kl_per_latent(nets, encoded)
-    assert (ours is None) == (kl is None) == (name != "small")
-    if ours is not None:
-        np.testing.assert_allclose(ours, kl.detach().numpy(), rtol=1e-10, atol=1e-12)
+    args, z = both.torch_args(), {k: torch.tensor(v)[None] for k, v in both.sites.items()}
+    q = local_pyro.replay(torch_pair.guide, *args, values=z)
+    expected = local_pyro.terms(q, local_pyro.replay(torch_pair.model, *args, values=z))
+    with torch.random.fork_rng(devices=[]):
+        kl = kl_per_latent(*args)
+
+    @jax.jit
+    def ours(args, z):
+        q = local_numpyro.replay(twin.guide, {}, *args, values=z)
+        p = local_numpyro.replay(twin.model, {}, *args, values=z)
+        closed = local_numpyro.divergences(q, p)
+        return local_numpyro.terms(q, p), None if closed is None else closed[0]
+
+    found, divergence = ours(both.jax_args(), {k: v[None] for k, v in both.sites.items()})
+    np.testing.assert_allclose(found.log_x, expected.log_x.detach().numpy(), rtol=1e-10)
+    for mine, theirs in ((found.log_p, expected.log_p), (found.log_q, expected.log_q)):
+        for site, value in theirs.items():
+            np.testing.assert_allclose(mine[site], value.detach().numpy(), rtol=1e-10)
+    assert (divergence is None) == (kl is None) == (name != "small")
+    if kl is not None:
+        np.testing.assert_allclose(divergence, kl.detach().numpy(), rtol=1e-10, atol=1e-12)
 
 
 OBJECTIVES = {
@@ -223,38 +235,29 @@ SLOW = (
     "name",
     [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in OBJECTIVES],
 )
-def test_the_objectives_and_their_gradients_are_the_same(double, monkeypatch, name):
+def test_the_objectives_and_their_gradients_are_the_same(double, name):
     (case, settings), weighted = OBJECTIVES[name], len(name) % 2 == 0
     both = Both(case, gaps=True, samples=3)
+    noise = dict(zip(("z_1", "z_2"), both.noise, strict=False))
+    options = {"samples": 3, **(settings or {"doubly": name.startswith("dreg")})}
+    weights = both.weights if weighted else None
 
-    def torch_draw(nets, encoded, samples):
-        noise = [torch.tensor(e) for e in both.noise]
-        q = nets.q_1(encoded).base_dist
-        z = [q.loc + q.scale * noise[0]]
-        if nets.n_layers == 2:
-            q = nets.q_2(z[0]).base_dist
-            z.append(q.loc + q.scale * noise[1])
-        return z
+    def torch_draw(site, fn, samples):
+        return carried(fn, torch.tensor(noise[site]))
 
-    numbers = iter(both.noise)
-    monkeypatch.setattr(objectives, "draw", torch_draw)
-    monkeypatch.setattr(objectives_jax.jr, "normal", lambda *_: jnp.asarray(next(numbers)))
-    nets, *rows, weights = both.torch_args(weighted)
-    options = {"samples": 3, "weights": weights}
-    if settings is None:
-        value = objectives.iwae(nets, *rows, **options, doubly=name.startswith("dreg"))
-    else:
-        value = objectives.elbo(nets, *rows, **options, **settings)
+    def jax_draw(site, fn, key, samples):
+        return fn.base_dist.loc + fn.base_dist.scale * noise[site]
+
+    raised = iwae if settings is None else elbo
+    scale = None if weights is None else torch.tensor(weights)
+    value = raised(*both.torch_args(), **options, weights=scale, by=torch_draw)
     value.backward()
-
-    nets, x, context, weights = both.jax_args(weighted)
-    options["weights"] = weights
+    pair, (nets, *rows) = local_numpyro.Pair(twin.model, twin.guide), both.jax_args()
+    raise_ours = local_numpyro.iwae if settings is None else local_numpyro.elbo
 
     def ours(learnt):
-        args = (nets.given(learnt), x, jr.key(0), context)
-        if settings is None:
-            return objectives_jax.iwae(*args, **options, doubly=name.startswith("dreg"))
-        return objectives_jax.elbo(*args, **options, **settings)
+        args = (pair, {"nets": learnt}, jr.key(0), nets, *rows)
+        return raise_ours(*args, **options, weights=weights, by=jax_draw)
 
     found, grads = jax.jit(jax.value_and_grad(ours))(nets.learnt)
     np.testing.assert_allclose(float(found), value.item(), rtol=1e-10)
@@ -296,9 +299,12 @@ def test_at_the_exact_posterior_every_bound_is_the_log_density(double):
     @jax.jit
     def bounds(x):
         loss = Trace_ELBO().loss(jr.key(1), {}, twin.model, twin.guide, nets, x)
-        iwae = objectives_jax.iwae(nets, x, jr.key(2), samples=3)
-        keys = jr.split(jr.key(3), 20)
-        return iwae, loss, jax.vmap(lambda k: objectives_jax.elbo(nets, x, k, samples=50))(keys)
+        pair = local_numpyro.Pair(twin.model, twin.guide)
+        iwae = local_numpyro.iwae(pair, {}, jr.key(2), nets, x, samples=3)
+        elbos = [
+            local_numpyro.elbo(pair, {}, k, nets, x, samples=50) for k in jr.split(jr.key(3), 20)
+        ]
+        return iwae, loss, jnp.stack(elbos)
 
     iwae, loss, elbos = bounds(jnp.asarray(x))
     assert float(iwae) == pytest.approx(mean, rel=1e-10)
@@ -327,11 +333,11 @@ THREE = Architecture("mlp", (Part("gaussian", 0, 3),), (2,), hidden=(8,))
 
 def learner(a=THREE, units=UNITS, rows=None, held=None, **settings):
     rows = np.random.default_rng(0).normal(size=(40, 3)) if rows is None else rows
-    vae = JaxVAE(a, units, 0, rows)
+    vae = JaxNets(a, units, 0, rows)
     seen = Rows(rows, None, None, np.arange(len(rows)))
     unseen = None if held is None else Rows(held, None, None, np.arange(len(held)))
-    redraw = settings.pop("redraw", None)
-    return vae, vae.learner(seen, unseen, Training(**settings), 5, redraw)
+    more = {name: settings.pop(name, None) for name in ("redraw", "augment")}
+    return vae, vae.learner(seen, unseen, Objective(**settings), 5, **more)
 
 
 @pytest.mark.slow
@@ -343,7 +349,7 @@ def test_a_short_fit_raises_the_held_out_bound(objective):
     x /= x.std(0)
     alone = stats.norm.logpdf(x[200:], x[:200].mean(0), x[:200].std(0)).sum(1).mean()
     a = replace(THREE, parts=(Part("gaussian", 0, 5),), hidden=(16,))
-    settings = {"objective": objective, "samples": 1 if objective == "elbo" else 4}
+    settings = {"name": objective, "samples": 1 if objective == "elbo" else 4}
     vae, made = learner(a, rows=x[:200], held=x[200:], **settings)
     start = made.evaluate().mean()
     loop = Settings(batch_size=50, learning_rate=1e-2, max_epochs=100, evaluate_every=25)
@@ -384,7 +390,7 @@ def test_killed_training_goes_on_bit_for_bit():
 
 def zeros(units, **changes):
     """Nets of zeros: z is standard normal, x is so whatever z is."""
-    vae = JaxVAE(replace(THREE, hidden=(), noise=1.0, **changes), units, 0)
+    vae = JaxNets(replace(THREE, hidden=(), noise=1.0, **changes), units, 0)
     vae.load({name: np.zeros_like(v) for name, v in vae.arrays().items()})
     return vae
 
@@ -394,7 +400,7 @@ def test_beta_rises_over_the_warm_up():
     # A decoder that is deaf to z, and q(z | x) = Normal(1, 1) of two latents: KL = 2 / 2.
     vae, x = zeros(UNITS), np.zeros((4, 3))
     vae.load(vae.arrays() | {"encoder.0.bias": np.array([1.0, 1, 0, 0])})
-    t = Training(beta=2.0, warm_up=4)
+    t = Objective(beta=2.0, warm_up=4)
     made = vae.learner(Rows(x, None, None, np.arange(4)), None, t, 0)
     losses = made.run(np.tile(np.arange(4), (7, 1)), np.zeros(7))
     expected = 1.5 * math.log(2 * math.pi) + np.array([t.beta_at(i) for i in range(7)])
@@ -406,7 +412,7 @@ def test_beta_rises_over_the_warm_up():
 def test_weights_and_numbers_choose_the_rows():
     x = np.array([[1.0, 2, 3], [5.0, 5, 5], [9.0, 9, 9]])
     rows = Rows(x, None, np.array([0.5, 100, 2]), np.array([2, 0]))
-    made = zeros(UNITS).learner(rows, None, Training(), 0)
+    made = zeros(UNITS).learner(rows, None, Objective(), 0)
     losses = made.run(np.array([[0], [1]]), np.zeros(2))
     each = -stats.norm.logpdf(x).sum(1)
     np.testing.assert_allclose(losses, [2 * each[2], 0.5 * each[0]], rtol=1e-6)
@@ -417,7 +423,7 @@ def test_cells_are_filled_evenly():
     # The mean of (3 + u)^2 is 12 + 1 / 3. Five standard errors of 20,000 draws.
     rows = np.full((20_000, 1), 3, dtype=np.uint8)
     vae = zeros(Units(0.0, 1.0, filled=True), parts=(Part("gaussian", 0, 1),), latent=(1,))
-    made = vae.learner(Rows(rows, None, None, np.arange(len(rows))), None, Training(), 0)
+    made = vae.learner(Rows(rows, None, None, np.arange(len(rows))), None, Objective(), 0)
     loss = made.run(np.arange(len(rows))[None], np.zeros(1))[0]
     square = 2 * (loss - 0.5 * math.log(2 * math.pi))
     assert square == pytest.approx(12 + 1 / 3, abs=5 * 2.05 / math.sqrt(len(rows)))
@@ -438,7 +444,7 @@ def test_arrays_serve_both_backends(name, dropout):
     x = some_rows(parts, 30, rng, gaps=True)
     a = architecture(parts, missing=True, dropout=dropout, **changes)
     units = Units(0.5, 2.0)
-    ours, theirs = JaxVAE(a, units, 0, x), TorchVAE(a, units, 1, rows=x)
+    ours, theirs = JaxNets(a, units, 0, x), TrainedNets(a, units, 1, rows=x)
     shapes = {k: (v.shape, v.dtype) for k, v in theirs.arrays().items()}
     assert {k: (v.shape, v.dtype) for k, v in ours.arrays().items()} == shapes
     # Both start where the rows say.
@@ -446,19 +452,18 @@ def test_arrays_serve_both_backends(name, dropout):
         np.testing.assert_allclose(ours.arrays()[key], theirs.arrays()[key], rtol=2e-5, atol=1e-5)
     theirs.load(ours.arrays())
     context = rng.normal(size=(30, a.context)) if a.context else None
-    for found, expected in zip(ours.encode(x, context), theirs.encode(x, context), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    z = rng.normal(size=(30, a.latent[0]))
-    np.testing.assert_allclose(
-        ours.decode(z, context), theirs.decode(z, context), rtol=1e-4, atol=1e-5
-    )
-    drawn = ours.decode(z, context, draw=3)
-    np.testing.assert_array_equal(drawn, ours.decode(z, context, draw=3))
-    assert not np.array_equal(drawn, ours.decode(z, context, draw=4))
-    assert ours.prior(50, 1).shape == (50, a.latent[0])
-    other = JaxVAE(a, units, 7)
+    y, c = theirs.rows(x), theirs.context(context)
+    with torch.random.fork_rng(), torch.no_grad():
+        q = theirs.guided(y, c, 2)
+        z = local_pyro.values_of(q)
+        expected = local_pyro.total(theirs.modelled(y, c, z)) - local_pyro.total(q)
+    c = None if c is None else c.numpy()
+    found = ours.log_w(y.numpy(), c, {site: value.numpy() for site, value in z.items()})
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-3)
+    other = JaxNets(a, units, 7)
     other.load(theirs.arrays())
-    np.testing.assert_array_equal(other.prior(9, 1), ours.prior(9, 1))
+    for key, array in ours.arrays().items():
+        np.testing.assert_array_equal(other.arrays()[key], array)
 
 
 def last_bias(vae):
@@ -469,18 +474,18 @@ def last_bias(vae):
 def test_initial_weights_are_spread_as_torch_spreads_them():
     # Uniform in +-1 / sqrt(inputs): Kolmogorov's test, 1e-3 false alarms each.
     a = replace(THREE, parts=(Part("gaussian", 0, 50),), hidden=(40,), latent=(20,))
-    arrays = JaxVAE(a, UNITS, 3).arrays()
+    arrays = JaxNets(a, UNITS, 3).arrays()
     for name, inputs in (("encoder.0", 50), ("encoder.2", 40), ("decoder.0", 20)):
         found = arrays[f"{name}.weight"].ravel() * math.sqrt(inputs)
         assert stats.kstest(found, stats.uniform(-1, 2).cdf).pvalue > 1e-3
-    again, other = JaxVAE(a, UNITS, 3).arrays(), JaxVAE(a, UNITS, 4).arrays()
+    again, other = JaxNets(a, UNITS, 3).arrays(), JaxNets(a, UNITS, 4).arrays()
     np.testing.assert_array_equal(again["encoder.0.weight"], arrays["encoder.0.weight"])
     assert not np.array_equal(other["encoder.0.weight"], arrays["encoder.0.weight"])
 
 
 @pytest.mark.slow
 def test_dropout_is_on_in_training_only():
-    nets = JaxVAE(replace(THREE, dropout=0.5), UNITS, 0).nets
+    nets = JaxNets(replace(THREE, dropout=0.5), UNITS, 0).nets
     x = jnp.ones((200, 3))
     whole = nets.encode(x)
     assert float(jnp.ptp(whole, axis=0).max()) < 1e-6
@@ -501,7 +506,7 @@ def test_what_has_no_twin_is_said(changes, said):
     assert said in unsupported(a)
     assert "pyro" in unsupported(a)
     with pytest.raises(InputError, match=said):
-        JaxVAE(a, UNITS, 0)
+        JaxNets(a, UNITS, 0)
     assert unsupported(THREE) is None
     with pytest.raises(InputError, match="augment"):
         learner(augment=lambda images, generator: images)

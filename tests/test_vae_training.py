@@ -263,18 +263,19 @@ def test_a_budget_is_kept():
 
 def test_warm_up_is_in_epochs(monkeypatch):
     seen = {}
-    made = fitting.Training
+    made = fitting.Objective
 
-    def training(**settings):
-        seen.update(settings)
-        return made(**settings)
+    def objective(*settings):
+        found = made(*settings)
+        seen.update(vars(found))
+        return found
 
-    monkeypatch.setattr(fitting, "Training", training)
+    monkeypatch.setattr(fitting, "Objective", objective)
     VAE(1, beta=2.0, warm_up=2.5, free_bits=0.1, **SMALL).fit(low_rank(100))
     assert seen["warm_up"] == round(2.5 * (80 // 25))
     assert (seen["beta"], seen["free_bits"], seen["samples"]) == (2.0, 0.1, 1)
     VAE(1, objective="dreg", **SMALL).fit(low_rank(100))
-    assert (seen["objective"], seen["samples"]) == ("dreg", 8)
+    assert (seen["name"], seen["samples"]) == ("dreg", 8)
 
 
 @pytest.mark.parametrize("backend", ["pyro", pytest.param("numpyro", marks=pytest.mark.slow)])

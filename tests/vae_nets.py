@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from ppgen.inference import local_pyro
+from ppgen.inference.local_pyro import Pair
 from ppgen.models.vae.build import Architecture, build
 from ppgen.models.vae.parts import Part
-from ppgen.models.vae.pyro import Nets
+from ppgen.models.vae.pyro import Nets, guide, model
 
 REAL = (Part("gaussian", 0, 5),)
 BITS = (Part("bernoulli", 0, 5),)
@@ -96,3 +98,33 @@ def scales(n: int, seed: int = 3) -> torch.Tensor:
     """(n,) weights of rows with mean 1."""
     w = torch.rand(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 0.2
     return w / w.mean()
+
+
+# The pair and its objectives, called with nets, rows and context
+
+
+def pair(of: Nets) -> Pair:
+    return Pair(model, guide, of)
+
+
+def elbo(of: Nets, x: Any, c: Any = None, **settings: Any) -> torch.Tensor:
+    return local_pyro.elbo(pair(of), of, x, c, **settings)
+
+
+def iwae(of: Nets, x: Any, c: Any = None, **settings: Any) -> torch.Tensor:
+    return local_pyro.iwae(pair(of), of, x, c, **settings)
+
+
+def drawn(of: Nets, x: Any, c: Any, samples: int) -> local_pyro.Terms:
+    """The terms of so many draws of each row."""
+    q = local_pyro.draw(guide, of, x, c, samples=samples)
+    p = local_pyro.replay(model, of, x, c, values=local_pyro.values_of(q))
+    return local_pyro.terms(q, p)
+
+
+def kl_per_latent(of: Nets, x: Any, c: Any = None) -> torch.Tensor | None:
+    """(n, k) divergences, where they have a closed form."""
+    q = local_pyro.draw(guide, of, x, c, samples=1)
+    p = local_pyro.replay(model, of, x, c, values=local_pyro.values_of(q))
+    closed = local_pyro.divergences(q, p)
+    return None if closed is None else closed[0]

@@ -12,21 +12,23 @@ from sklearn.utils.validation import check_is_fitted
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...checks import seed_of
-from ...data import Encoded, ImageCodec
+from ...data import Encoded, ImageCodec, row_hashes
+from ...data.hashing import mix
 from ...density_estimator import DensityEstimator
 from ...errors import InputError
 from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
+from ...scoring import placed
 from ...settings import integer
 from ...verdict import Reason
 from ..latent import LatentEstimator
-from .gap import DensityGap
-from .report import Bound
+from .bounds import Bound, DensityGap
 from .settings import SCORING, SETTINGS, VAESettings
 
 Floats = NDArray[np.float64]
 _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
+_CHAINS = 25  # with fewer chains nothing says how they fare
 
 
 class VAE(VAESettings, LatentEstimator, DensityEstimator):
@@ -62,21 +64,35 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
 
     def bound(self, X: Any, y: Any = None) -> Bound:
         """The ELBO of rows in its parts: reconstruction, divergence, and each latent's share."""
-        from .report import bound
+        from .elbo_parts import bound, kl_per_latent
+        from .units import outside
 
-        return bound(self, X, y)
-
-    @property
-    def amortised(self) -> bool:
-        """Whether `amortisation_gap` is defined: for one layer with a Gaussian posterior."""
-        return self.posterior == "normal" and self.net_.nets.n_layers == 1
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        context = self._context(y, len(data))
+        at = placed(self, data, context)
+        x, places = self._matrix(at.rows.data), [self._matrix(place) for place in at.places]
+        assert at.rows.seeds is not None
+        log_x, kl = bound(self.net_, x, context, at.rows.seeds, places)
+        log_x += np.mean([place.log_det for place in at.places], axis=0) + self.units_.log_det
+        never = at.impossible | outside(self.codec_, self.architecture_.parts, x)
+        return Bound(np.where(never, -np.inf, log_x), kl, kl_per_latent(self.net_, x, context))
 
     def amortisation_gap(self, X: Any, y: Any = None, *, n_steps: int = 200) -> Floats:
         """(n,) nats by which each row's ELBO rises when its own Gaussian q(z | x) is fitted to it
         instead of read off the encoder."""
-        from .report import amortisation_gap
+        from .elbo_parts import amortisation_gap
 
-        return amortisation_gap(self, X, y, n_steps)
+        check_is_fitted(self)
+        integer(1).check("n_steps", n_steps)
+        if self.posterior != "normal" or len(self.architecture_.latent) > 1:
+            raise InputError(
+                "the amortisation gap is defined here for one layer with a Gaussian posterior; "
+                'this fit has another. Fit with posterior="normal" and one latent_dim.'
+            )
+        data = self._dataset(X, reset=False)
+        x, context = self._matrix(self._middle(data)), self._context(y, len(data))
+        return amortisation_gap(self.net_, x, context, self.net_seed_, n_steps)
 
     def density_gap(
         self,
@@ -106,9 +122,21 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
         Raises:
             InputError: for a number that is none, or where rounded values are filled in with noise.
         """
-        from .gap import density_gap
+        from .annealed_bounds import check_unfilled, simulated_gap
 
-        return density_gap(self, n_rows, n_chains, n_temperatures, n_samples, random_state)
+        check_is_fitted(self)
+        samples = self.n_importance if n_samples is None else n_samples
+        integer(1).check("n_rows", n_rows)
+        integer(1).check("n_chains", n_chains)
+        integer(2).check("n_temperatures", n_temperatures)
+        integer(1).check("n_samples", samples)
+        check_unfilled(self.net_, self.codec_.dequantised)
+        seed = seed_of(self.random_state if random_state is None else random_state)
+        context = None
+        if self.context_ is not None:
+            context = self.context_.draw(n_rows, None, np.random.default_rng(seed))
+        how = {"chains": n_chains, "n_temperatures": n_temperatures, "samples": samples}
+        return simulated_gap(self.net_, n_rows, seed, context, **how)
 
     def sample_latents(self, n: int, *, random_state: Any = None) -> Floats:
         """(n, k) codes drawn from the prior."""
@@ -132,9 +160,28 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
     def impute(self, X: Any, *, n_samples: int = 128, random_state: int = 0) -> Any:
         """Rows with their gaps filled by what is expected of them given the rest: importance
         weighted means of real columns, likeliest levels of discrete ones."""
-        from .impute import impute
+        check_is_fitted(self)
+        integer(1).check("n_samples", n_samples)
+        if self.context_ is not None:
+            raise InputError("a fit that is conditional on y does not fill gaps; fit without y.")
+        data = self._dataset(X, reset=False)
+        if data.images is not None:
+            return np.array(data.to_native())  # pictures have no gaps
+        x = self._matrix(self._middle(data)).astype(np.float64)
+        gaps = np.isnan(x)
+        if gaps.any() and not self.architecture_.missing:
+            raise InputError(
+                "the rows have gaps and the rows fitted had none, so the encoder never learnt to "
+                "do without a value. Fit to rows with gaps."
+            )
+        if gaps.any():
+            from .imputation import expected
 
-        return impute(self, X, n_samples, random_state)
+            seeds = mix(row_hashes(data, random_state))
+            x = np.where(gaps, expected(self.net_, x, n_samples, seeds), x)
+        found = self.codec_.decode(self._encoded(x))
+        assert isinstance(found, dict)  # of a table
+        return data.filled(found)
 
     # What the contract asks for
 
@@ -178,32 +225,48 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
-        first, second = rng.integers(2**31 - 1, size=2)
-        z = self.net_.prior(n, int(first))
-        return self._encoded(self.net_.decode(z, context, draw=int(second)))
+        return self._encoded(self.net_.sample(n, context, int(rng.integers(2**31 - 1))))
 
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
-        from .density import quick_values
+        from .importance_bounds import quick
 
-        return Density(quick_values(self, self._matrix(rows.data), rows.context, _QUICK_DRAWS))
+        return Density(quick(self.net_, self._matrix(rows.data), rows.context, _QUICK_DRAWS))
 
     def _averaged(self, rows: Rows, places: Sequence[Encoded], **how: Any) -> Density:
-        from .density import averaged
+        from .annealed_bounds import check_unfilled
+        from .importance_bounds import density
+        from .units import outside
 
-        return averaged(self, rows, places, **how)
+        method, samples = self._draws(**how)
+        if method == "ais":
+            check_unfilled(self.net_, self.codec_.dequantised)
+        progress = bool(how.get("progress"))
+        found = density(self.net_, rows, places, self._matrix, method, samples, progress=progress)
+        return found.without(
+            outside(self.codec_, self.architecture_.parts, self._matrix(rows.data))
+        )
+
+    def _draws(
+        self, method: str = "iwae", n_samples: int | None = None, **how: Any
+    ) -> tuple[str, int]:
+        """The method of scoring and its draws a row, or chains."""
+        return method, n_samples or (_CHAINS if method == "ais" else self.n_importance)
 
     def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
-        from .density import diagnosed
+        from .importance_bounds import diagnostics
 
-        return diagnosed(self, density, **how)
+        pixels = self.codec_.dimension if isinstance(self.codec_, ImageCodec) else None
+        values = pixels or max(1, self.architecture_.parts[-1].stop)
+        filled = bool(density.filled or self.codec_.dequantised)
+        return diagnostics(density, values, *self._draws(**how), filled=filled)
 
     def _draw_seed(self) -> int:
         return self.net_seed_
 
     def _network(self, rows: NDArray[Any] | None = None, device: Any = "cpu") -> Any:
-        from .backend_torch import TorchVAE
+        from .trained_nets import TrainedNets
 
-        return TorchVAE(self.architecture_, self.units_, self.net_seed_, device, rows)
+        return TrainedNets(self.architecture_, self.units_, self.net_seed_, device, rows)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         state = {

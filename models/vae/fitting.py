@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ...data import ImageCodec
@@ -17,6 +18,7 @@ from ...data.encoded import Encoded
 from ...errors import InputError
 from ...fitting import Fit
 from ...inference.gradient import finish, train
+from ...inference.local_objective import Objective
 from ...verdict import Reason
 from ..course import course, held_out, overfit
 from ..trace import DataUnits
@@ -24,7 +26,7 @@ from .build import Architecture
 from .parts import Part
 from .plan import Plan, plan
 from .settings import check_rows
-from .training import Rows, Training
+from .training import Rows
 from .units import Units, of_images, of_table
 from .verdicts import collapse
 
@@ -64,9 +66,10 @@ def fit_vae(
         trained = _jax(vae, x[some])
     rows = Rows(x, context, None if weights is None else weights / weights[numbers].mean(), numbers)
     unseen = _unseen(vae, rows, held, fit)
-    training = _training(vae, chosen, len(numbers))
+    objective = _objective(vae, chosen, len(numbers))
     units = DataUnits(fit, data, numbers, weights, vae.units_.log_det)
-    learner = trained.learner(rows, unseen, training, fit.seed, _redraw(vae, units))
+    more = {"augment": _augment(vae), "redraw": _redraw(vae, units)}
+    learner = trained.learner(rows, unseen, objective, fit.seed, **more)
     settings = chosen.settings
     found: list[Reason] = []
     # On JAX a probe is compiled for itself: only where memory may be short.
@@ -80,9 +83,10 @@ def fit_vae(
         units.held_out(held_rows.log_det[unseen.numbers], shares)
 
         def evaluate() -> Floats:
-            objective, bounds = training.judged(learner.evaluate(), shares)
+            terms = learner.evaluate()
+            values, bounds = objective.judged(terms, trained.kl_sizes, shares)
             units.bound = float(np.mean(bounds * share))
-            return np.asarray(objective * share)
+            return np.asarray(values * share)
 
     looked, after = _afterwards(vae, rows, fit)
 
@@ -104,6 +108,8 @@ def fit_vae(
     trained.keep(learner)
     if trained is not net:
         net.load(trained.arrays())
+        few = numbers[:8]
+        _check_twins(trained, net, x[few], None if context is None else context[few])
     vae.n_steps_, vae.n_epochs_ = outcome.steps, outcome.epochs
     found += course(outcome, settings)
     if outcome.why == "diverged":
@@ -126,9 +132,9 @@ def _afterwards(vae: VAE, rows: Rows, fit: Fit) -> tuple[int, float]:
 
 
 def _quick(vae: VAE, x: NDArray[Any], context: Floats | None) -> Floats:
-    from .density import quick_values
+    from .importance_bounds import quick
 
-    return quick_values(vae, x, context, _DRAWS)
+    return quick(vae.net_, x, context, _DRAWS)
 
 
 def _parts(vae: VAE, x: NDArray[Any]) -> tuple[tuple[Part, ...], Units]:
@@ -183,12 +189,29 @@ def _architecture(
 
 def _jax(vae: VAE, some: NDArray[Any]) -> Any:
     """The nets on JAX, to be trained; the same numbers then serve on torch."""
-    from .backend_jax import JaxVAE, unsupported
+    from .jax_training import JaxNets
 
-    reason = unsupported(vae.architecture_)
-    if reason is not None:
-        raise InputError(reason)
-    return JaxVAE(vae.architecture_, vae.units_, vae.net_seed_, some)
+    return JaxNets(vae.architecture_, vae.units_, vae.net_seed_, some)
+
+
+def _check_twins(trained: Any, net: Any, x: NDArray[Any], context: Floats | None) -> None:
+    """Raise InputError if the pairs on JAX and torch differ: one is trained, the other scores."""
+    from ...inference.local_pyro import total, values_of
+    from ...inference.seeding import seeded
+
+    with seeded(0), torch.no_grad():
+        y, c = net.rows(x), net.context(context)
+        q = net.guided(y, c, 2)
+        values = values_of(q)
+        found = (total(net.modelled(y, c, values)) - total(q)).double().numpy()
+    z = {name: value.numpy() for name, value in values.items()}
+    expected = trained.log_w(y.numpy(), None if c is None else c.numpy(), z)
+    if not np.allclose(found, expected, rtol=1e-3, atol=0.1, equal_nan=True):
+        raise InputError(
+            "the pairs in models/vae/pyro.py and models/vae/numpyro.py give the same rows and "
+            "latents different log densities; what one has trained, the other scores. Make the "
+            "same change in both."
+        )
 
 
 def _device(vae: VAE) -> Any:
@@ -201,17 +224,15 @@ def _device(vae: VAE) -> Any:
     return device_for(vae.device)
 
 
-def _training(vae: VAE, chosen: Plan, n: int) -> Training:
+def _objective(vae: VAE, chosen: Plan, n: int) -> Objective:
     steps = max(1, n // min(chosen.settings.batch_size, n))
     default = 1 if vae.objective == "elbo" else 8
-    return Training(
-        objective=vae.objective,
-        samples=default if vae.n_samples is None else int(vae.n_samples),
-        beta=float(vae.beta),
-        warm_up=round(vae.warm_up * steps),
-        free_bits=float(vae.free_bits),
-        latents=sum(chosen.latent),
-        augment=_augment(vae),
+    return Objective(
+        vae.objective,
+        default if vae.n_samples is None else int(vae.n_samples),
+        float(vae.beta),
+        round(vae.warm_up * steps),
+        float(vae.free_bits),
     )
 
 
@@ -282,5 +303,7 @@ def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit, looked: int)
     quick = partial(_quick, vae)
     found = overfit(quick, seen, new, fit.rng(), "hidden, or dropout", units)
     x, context = seen if new is None else new
-    vae.kl_per_latent_ = vae.net_.kl(x, context)
+    from .elbo_parts import kl_per_latent
+
+    vae.kl_per_latent_ = kl_per_latent(vae.net_, x, context)
     return [*found, *collapse(vae.kl_per_latent_)]

@@ -11,31 +11,27 @@ parameters phi guesses z from x. Given a context c (none where nothing is condit
 With two layers, z_2 ~ p(z_2), z_1 | z_2 ~ Normal(m(z_2), diag s(z_2)^2), and x given z_1; the guide
 goes up again: q(z_1 | x, c) q(z_2 | z_1).
 
-A weight beta multiplies the terms of z: beta = 1 is the bound; more presses the latents towards the
-prior.
-
-The twin of `pyro.py`, for rows of numbers and levels; priors are Normal(0, I) or a learnt mixture
-of Gaussians, posteriors Gaussian. theta and phi have the names and shapes that torch gives them, so
-that arrays of a fit serve both.
+This is what backend "numpyro" trains: `inference.local_numpyro` reads these sites. It is the twin
+of `pyro.py`, for rows of numbers and levels; priors are Normal(0, I) or a learnt mixture of
+Gaussians, posteriors Gaussian. theta and phi have the names and shapes that torch gives them, and
+what comes after a fit is computed by the Pyro pair: whoever edits one edits both, and a fit whose
+pairs differ is refused.
 
 References: Kingma and Welling, "Auto-encoding variational Bayes", 2014,
 https://arxiv.org/abs/1312.6114; Rezende, Mohamed and Wierstra, "Stochastic backpropagation and
 approximate inference in deep generative models", 2014, https://arxiv.org/abs/1401.4082; Burda,
 Grosse and Salakhutdinov, "Importance weighted autoencoders" (the two layers), 2016,
-https://arxiv.org/abs/1509.00519; Higgins et al., "beta-VAE", 2017,
-https://openreview.net/forum?id=Sy2fzU9gl.
+https://arxiv.org/abs/1509.00519.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 from jax import Array
-from numpyro import handlers
 from numpyro.distributions import constraints
 
 from .nets_jax import Nets
@@ -92,62 +88,40 @@ def normal(m: Array, log_s: Array) -> Any:
 
 
 def model(
-    nets: Nets,
-    x: Array | None,
-    context: Array | None = None,
-    row_weights: Array | None = None,
-    *,
-    beta: float = 1.0,
-    n_total: int | None = None,
+    nets: Nets, x: Array | None, context: Array | None = None, *, n_total: int | None = None
 ) -> Array:
-    """Rows x ~ p(x | c), each to the power of its weight.
+    """Rows x ~ p(x | c).
 
     Args:
         nets: theta and phi, where they start; they are the site "nets".
         x: (n, D) rows, or None to draw `n_total` of them.
         context: (n, c) what to condition on, or None.
-        row_weights: (n,), or None.
-        beta: weight of the terms of z.
         n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
     """
-    n = (n_total or 1) if x is None else len(x)
+    n = (n_total or 1) if x is None else x.shape[-2]
     nets = _registered(nets)
-    with _rows(n, n_total, row_weights):
-        with handlers.scale(scale=beta):
-            if nets.n_layers == 1:
-                z_1 = numpyro.sample("z_1", prior(nets))
-            else:
-                z_2 = numpyro.sample("z_2", prior(nets))
-                z_1 = numpyro.sample("z_1", normal(*nets.p_1(z_2)))
-        drawn: Array = numpyro.sample("x", p_x(nets, z_1, context), obs=x)
-    return drawn
+    with numpyro.plate("rows", n_total or n, subsample_size=n):
+        if nets.n_layers == 1:
+            z_1 = numpyro.sample("z_1", prior(nets))
+        else:
+            z_2 = numpyro.sample("z_2", prior(nets))
+            z_1 = numpyro.sample("z_1", normal(*nets.p_1(z_2)))
+        rows: Array = numpyro.sample("x", p_x(nets, z_1, context), obs=x)
+    return rows
 
 
 def guide(
-    nets: Nets,
-    x: Array,
-    context: Array | None = None,
-    row_weights: Array | None = None,
-    *,
-    beta: float = 1.0,
-    n_total: int | None = None,
+    nets: Nets, x: Array, context: Array | None = None, *, n_total: int | None = None
 ) -> Array:
     """Latents z_1 (n, k) ~ q(z_1 | x, c), and z_2 ~ q(z_2 | z_1) of two layers."""
-    nets = _registered(nets)
-    with _rows(len(x), n_total, row_weights), handlers.scale(scale=beta):
+    n, nets = len(x), _registered(nets)
+    with numpyro.plate("rows", n_total or n, subsample_size=n):
         z_1: Array = numpyro.sample("z_1", q_1(nets, x, context))
         if nets.n_layers == 2:
             numpyro.sample("z_2", normal(*nets.q_2(z_1)))
     return z_1
 
 
-@contextlib.contextmanager
-def _rows(n: int, n_total: int | None, row_weights: Array | None) -> Any:
-    scale = contextlib.nullcontext() if row_weights is None else handlers.scale(scale=row_weights)
-    with numpyro.plate("rows", n_total or n, subsample_size=n), scale:
-        yield
-
-
 def _registered(nets: Nets) -> Nets:
     """The nets with theta and phi as NumPyro has them."""
-    return nets.given(numpyro.param("nets", nets.learnt))
+    return nets.given(numpyro.param("nets", nets.learnt), nets.key)

@@ -114,6 +114,20 @@ class Observation(nn.Module):
         found = [_OF[p.kind].mean(*self._given(i, p, out)) for i, p, out in self._pieces(raw)]
         return torch.cat(found, -1)
 
+    def mixed_mean(self, raw: Tensor, share: Tensor) -> Tensor:
+        """(n, D) means, and likeliest levels, of mixtures of decoder outputs (K, n, P) with shares
+        (K, n, 1)."""
+        found = []
+        for i, part, out in self._pieces(raw):
+            given = self._given(i, part, out)
+            if part.kind == "categorical":
+                mass = (share.unsqueeze(-1) * torch.softmax(given[0], -1)).sum(0)
+                found.append(mass.argmax(-1).to(raw.dtype))
+                continue
+            mean = (share * _OF[part.kind].mean(*given)).sum(0)
+            found.append(mean.round() if part.kind == "bernoulli" else mean)
+        return torch.cat(found, -1)
+
     def sample(self, raw: Tensor) -> Tensor:
         """(*, D) drawn values, by torch's random state."""
         found = [

@@ -32,6 +32,7 @@ from pyro.distributions import (
 )
 from torch import Tensor, nn
 
+from ...errors import InputError
 from ..flow.pyro import build
 
 PRIORS = ("normal", "flow", "mixture", "vamp")
@@ -39,9 +40,49 @@ POSTERIORS = ("normal", "flow")
 _WIDEST = 3.0  # of log s, in the posterior and the mixture: nothing learns from wider
 
 
+class Diagonal(Independent):
+    """Independent normals over the last axis."""
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        # A plate expands whatever it holds.
+        same = self.batch_shape == tuple(batch_shape)
+        return self if same else super().expand(batch_shape, _instance)
+
+
 def normal(m: Tensor, log_s: Tensor) -> Any:
     """Normal(m, diag s^2) over the last axis."""
-    return Independent(Normal(m, torch.exp(log_s), validate_args=False), 1, validate_args=False)
+    return Diagonal(Normal(m, torch.exp(log_s), validate_args=False), 1, validate_args=False)
+
+
+def base_of(q: Any) -> tuple[Any, list[Any]]:
+    """What a distribution of latents is made of, elementwise (of posteriors here a Normal), and the
+    transforms that come after it."""
+    transforms: list[Any] = []
+    if isinstance(q, torch.distributions.TransformedDistribution):
+        q, transforms = q.base_dist, q.transforms
+    return (q.base_dist if isinstance(q, torch.distributions.Independent) else q), transforms
+
+
+def carried(q: Any, noise: Tensor) -> Tensor:
+    """Values of a distribution of latents from standard normal draws.
+
+    Raises:
+        InputError: if it is made of one that has no inverse distribution function.
+    """
+    base, transforms = base_of(q)
+    if isinstance(base, torch.distributions.Normal):
+        z: Tensor = base.loc + base.scale * noise
+    else:
+        try:
+            z = base.icdf(torch.special.ndtr(noise))
+        except NotImplementedError:
+            raise InputError(
+                f"the guide draws from {type(base).__name__}, and scores draw by inverse "
+                "distribution functions, which it lacks; take one that has `icdf`."
+            ) from None
+    for transform in transforms:
+        z = transform(z)
+    return z
 
 
 def split(raw: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,29 +11,28 @@ parameters phi guesses z from x. Given a context c (none where nothing is condit
 With two layers, z_2 ~ p(z_2), z_1 | z_2 ~ Normal(m(z_2), diag s(z_2)^2), and x given z_1; the guide
 goes up again: q(z_1 | x, c) q(z_2 | z_1).
 
-A weight beta multiplies the terms of z: beta = 1 is the bound; more presses the latents towards the
-prior.
+This is what is trained and scored: `inference.local_pyro` reads these sites, and makes of them the
+objectives (the ELBO above, with a weight beta on the divergence and free bits; IWAE; DReG), log
+densities and gaps filled. Edit the model, and fits and densities are those of the edited one.
 
 References: Kingma and Welling, "Auto-encoding variational Bayes", 2014,
 https://arxiv.org/abs/1312.6114; Rezende, Mohamed and Wierstra, "Stochastic backpropagation and
 approximate inference in deep generative models", 2014, https://arxiv.org/abs/1401.4082; Burda,
 Grosse and Salakhutdinov, "Importance weighted autoencoders" (the two layers), 2016,
-https://arxiv.org/abs/1509.00519; Higgins et al., "beta-VAE", 2017,
-https://openreview.net/forum?id=Sy2fzU9gl.
+https://arxiv.org/abs/1509.00519.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import pyro
 import torch
-from pyro import poutine
 from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 from torch.distributions import constraints
 
+from ...inference.local_pyro import plate_of_rows
 from .features import Features
 from .observation import Observation
 from .priors import normal, split
@@ -52,6 +51,8 @@ class Values(TorchDistribution):
         super().__init__(raw.shape[:-1], shape, validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Values:
+        if self.batch_shape == tuple(batch_shape):
+            return self
         return Values(self.observation, self.raw.expand(*batch_shape, self.raw.shape[-1]))
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -60,6 +61,15 @@ class Values(TorchDistribution):
     def sample(self, sample_shape: Any = ()) -> Tensor:
         raw = self.raw.expand(*sample_shape, *self.raw.shape)
         return self.observation.sample(raw)
+
+    @property
+    def mean(self) -> Tensor:
+        """(*, n, D) expected values; of categorical ones the likeliest level."""
+        return self.observation.mean(self.raw)
+
+    def mixed(self, share: Tensor) -> Tensor:
+        """(n, D) the same of the mixture with the shares (K, n, 1) of K of these."""
+        return self.observation.mixed_mean(self.raw, share)
 
 
 class Nets(nn.Module):
@@ -126,57 +136,35 @@ class Nets(nn.Module):
 
 
 def model(
-    nets: Nets,
-    x: Tensor | None,
-    context: Tensor | None = None,
-    row_weights: Tensor | None = None,
-    *,
-    beta: float = 1.0,
-    n_total: int | None = None,
+    nets: Nets, x: Tensor | None, context: Tensor | None = None, *, n_total: int | None = None
 ) -> Tensor:
-    """Rows x ~ p(x | c), each to the power of its weight.
+    """Rows x ~ p(x | c).
 
     Args:
-        x: (n, D) rows, or None to draw `n_total` of them.
+        x: (n, D) rows, or (K, n, D) other values of them at each of K draws; None draws `n_total`.
         context: (n, c) what to condition on, or None.
-        row_weights: (n,), or None.
-        beta: weight of the terms of z.
         n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
     """
-    n = (n_total or 1) if x is None else len(x)
-    with _rows(n, n_total, row_weights):
-        with poutine.scale(scale=beta):
-            if nets.n_layers == 1:
-                z_1 = pyro.sample("z_1", nets.prior())
-            else:
-                z_2 = pyro.sample("z_2", nets.prior())
-                z_1 = pyro.sample("z_1", nets.p_1(z_2))
-        drawn: Tensor = pyro.sample("x", nets.p_x(z_1, context), obs=x)
-    return drawn
+    n = (n_total or 1) if x is None else x.shape[-2]
+    with plate_of_rows(n, n_total):
+        if nets.n_layers == 1:
+            z_1 = pyro.sample("z_1", nets.prior())
+        else:
+            z_2 = pyro.sample("z_2", nets.prior())
+            z_1 = pyro.sample("z_1", nets.p_1(z_2))
+        rows: Tensor = pyro.sample("x", nets.p_x(z_1, context), obs=x)
+    return rows
 
 
 def guide(
-    nets: Nets,
-    x: Tensor,
-    context: Tensor | None = None,
-    row_weights: Tensor | None = None,
-    *,
-    beta: float = 1.0,
-    n_total: int | None = None,
+    nets: Nets, x: Tensor, context: Tensor | None = None, *, n_total: int | None = None
 ) -> Tensor:
     """Latents z_1 (n, k) ~ q(z_1 | x, c), and z_2 ~ q(z_2 | z_1) of two layers."""
-    with _rows(len(x), n_total, row_weights), poutine.scale(scale=beta):
+    with plate_of_rows(len(x), n_total):
         z_1: Tensor = pyro.sample("z_1", nets.q_1(nets.encode(x, context)))
         if nets.n_layers == 2:
             pyro.sample("z_2", nets.q_2(z_1))
     return z_1
-
-
-@contextlib.contextmanager
-def _rows(n: int, n_total: int | None, row_weights: Tensor | None) -> Any:
-    scale = contextlib.nullcontext() if row_weights is None else poutine.scale(scale=row_weights)
-    with pyro.plate("rows", n_total or n, subsample=torch.arange(n)), scale:
-        yield
 
 
 def join(a: Tensor, context: Tensor | None) -> Tensor:

@@ -177,3 +177,13 @@ def _check_table(codec: Codec, likelihood: str, kinds: list[str]) -> None:
                 f"likelihood is {likelihood!r}, and column {name!r} is {column.kind}, which that "
                 f"does not model. {fix}."
             )
+
+
+def outside(
+    codec: Codec | ImageCodec, parts: tuple[Part, ...], x: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """(n,) which stored rows hold values outside the support of their likelihood."""
+    pixels = codec.pixels.kind if isinstance(codec, ImageCodec) else ""
+    if pixels == "real" and parts[0].kind == "continuous_bernoulli":
+        return np.asarray(((x < 0) | (x > 1)).any(axis=1))
+    return np.zeros(len(x), dtype=bool)

@@ -1,37 +1,49 @@
-"""How far the density of a fit is bounded, on rows that the fit made itself.
-
-For a simulated row, z* ~ p(z) and x ~ p(x | z*), z* is an exact draw from p(z | x). Annealing from
-there back to the encoder's q(z | x) bounds log p(x) from above, and forth from q(z | x) from below:
-
-    IWAE-K  <=  log p(x),          AIS  <=  log p(x)  <=  reverse AIS          (in expectation),
-
-so that their difference is the most that any lower bound can be off, on rows as the model has them.
-How real rows fare is told by it as far as they are like simulated ones.
-
-References: Grosse, Ghahramani and Adams, "Sandwiching the marginal likelihood using bidirectional
-Monte Carlo", 2015, https://arxiv.org/abs/1511.02543; Grosse, Ancha and Roy, "Measuring the
-reliability of MCMC inference with bidirectional Monte Carlo", 2016,
-https://arxiv.org/abs/1606.02275; Wu, Burda, Salakhutdinov and Grosse, "On the quantitative analysis
-of decoder-based generative models", 2017, https://arxiv.org/abs/1611.04273 (for decoders).
-"""
+"""What `VAE.bound` and `VAE.density_gap` give: bounds of log densities, in nats."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from ...checks import seed_of
-from ...settings import integer
-
-if TYPE_CHECKING:
-    from .estimator import VAE
+from .verdicts import ACTIVE
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The ELBO of n rows in its parts, in nats.
+
+    Attributes:
+        reconstruction: (n,) E_q log p(x | z), in the units of the data, by 16 draws of each row.
+        kl: (n,) divergence of q(z | x) from the prior.
+        kl_per_latent: (k,) each latent's share, a mean over the rows.
+    """
+
+    reconstruction: Floats
+    kl: Floats
+    kl_per_latent: Floats
+
+    @property
+    def elbo(self) -> Floats:
+        """(n,) reconstruction - kl."""
+        return self.reconstruction - self.kl
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """(k,) which latents say something of a row."""
+        return np.asarray(self.kl_per_latent >= ACTIVE)
+
+    def __repr__(self) -> str:
+        return (
+            f"Bound(elbo={self.elbo.mean():.3f} = {self.reconstruction.mean():.3f} reconstruction "
+            f"- {self.kl.mean():.3f} KL nats; {self.active.sum()} of {len(self.active)} latents "
+            "active)"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,32 +103,6 @@ class DensityGap:
             f"gap of {self.gap:.3f} ± {self.gap_stderr:.3f}; IWAE-{self.n_samples} is at most "
             f"{self.iwae_gap:.3f} ± {self.iwae_gap_stderr:.3f} too low"
         )
-
-
-def density_gap(
-    vae: VAE, n_rows: Any, n_chains: Any, n_temperatures: Any, n_samples: Any, random_state: Any
-) -> DensityGap:
-    """Bounds of rows that the fit makes; `VAE.density_gap` has the arguments."""
-    from .annealing import simulated_gap
-
-    check_is_fitted(vae)
-    samples = vae.n_importance if n_samples is None else n_samples
-    integer(1).check("n_rows", n_rows)
-    integer(1).check("n_chains", n_chains)
-    integer(2).check("n_temperatures", n_temperatures)
-    integer(1).check("n_samples", samples)
-    seed = seed_of(vae.random_state if random_state is None else random_state)
-    context = None
-    if vae.context_ is not None:
-        context = vae.context_.draw(int(n_rows), None, np.random.default_rng(seed))
-    chains, temperatures = int(n_chains), int(n_temperatures)
-    iwae, lower, upper = simulated_gap(
-        vae, int(n_rows), seed, chains, temperatures, context, int(samples)
-    )
-    shift = vae.units_.log_det
-    return DensityGap(
-        iwae + shift, lower + shift, upper + shift, int(samples), chains, temperatures
-    )
 
 
 def _stderr(values: Floats) -> float:

@@ -1,0 +1,139 @@
+"""The nets of a variational autoencoder on JAX: trained through the NumPyro pair.
+
+What comes after a fit is computed by the Pyro pair with the same arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...inference import local_numpyro
+from ...inference.jax_learner import JaxLearner, adam
+from ...inference.learner import HeldOut
+from ...inference.local_objective import Objective
+from . import numpyro as programs
+from .nets_jax import Nets, initial
+from .nets_jax import unsupported as unsupported
+
+if TYPE_CHECKING:
+    from .build import Architecture
+    from .training import Rows
+    from .units import Units
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+CLIP = 50.0  # largest norm of the gradient
+_BLOCK = 4096
+
+
+class JaxNets:
+    """The nets in single precision, to be trained.
+
+    Args:
+        rows: (m, D) stored rows from which the nets start; None where weights are loaded next.
+
+    Raises:
+        InputError: if the architecture has no NumPyro pair; it says what to take.
+    """
+
+    def __init__(
+        self, architecture: Architecture, units: Units, seed: int, rows: Array | None = None
+    ) -> None:
+        reason = unsupported(architecture)
+        if reason is not None:
+            raise InputError(reason)
+        self.architecture, self.units = architecture, units
+        self.kl_sizes: list[int] = []  # see `local_numpyro.held_terms`
+        start = None if rows is None else np.asarray(units.enter(rows.astype(np.float64)))  # type: ignore[arg-type]
+        self.load(initial(architecture, seed, start))
+
+    def learner(
+        self,
+        rows: Rows,
+        held: Rows | None,
+        objective: Objective,
+        seed: int,
+        *,
+        augment: Any = None,
+        redraw: Callable[[int], Array] | None = None,
+    ) -> JaxLearner:
+        """The learner of the pair; `keep` takes its averaged weights afterwards.
+
+        Args:
+            rows: to train on; weights with mean 1.
+            held: held-out rows; their weights are left to who averages.
+            redraw: gives all stored rows anew for an epoch.
+        """
+        if augment is not None:
+            raise InputError('augment changes images; leave it out, or take backend="pyro".')
+        nets, pair = self.nets, local_numpyro.Pair(programs.model, programs.guide)
+
+        def loss(learnt: Any, key: Any, batch: list[Any], step: Any) -> Any:
+            fill, dropout, latents = jr.split(key, 3)
+            x, context, weights = batch
+            args = (nets.given({}, dropout), self._fill(x, fill), context)
+            params = {"nets": learnt}
+            return -local_numpyro.objective(
+                pair, objective, params, latents, step, *args, weights=weights
+            )
+
+        def density(learnt: Any, key: Any, x: Any, context: Any = None) -> Any:
+            fill, latents = jr.split(key)
+            args = (nets, self._fill(x, fill), context)
+            terms, self.kl_sizes = local_numpyro.held_terms(
+                pair, objective, {"nets": learnt}, latents, *args
+            )
+            return terms
+
+        def again(epoch: int) -> list[Any] | None:
+            return None if redraw is None else _taken(rows._replace(x=redraw(epoch)))
+
+        block = max(1, _BLOCK // objective.held_samples)
+        return JaxLearner(
+            nets.learnt,
+            loss,
+            _taken(rows),
+            held=None if held is None else HeldOut(density, _taken(held)[:2], block),
+            optimiser=adam(CLIP),
+            redraw=again,
+            seed=seed,
+        )
+
+    def _fill(self, x: Any, key: Any) -> Any:
+        """Model values of a batch, its cells filled in."""
+        x = x.astype(jnp.result_type(float))
+        u = jr.uniform(key, x.shape, x.dtype) if self.units.filled else None
+        return self.units.enter(x, u)
+
+    def keep(self, learner: JaxLearner) -> None:
+        """Take the averaged weights of a trained learner."""
+        self.nets = self.nets.given(learner.averaged())
+
+    def arrays(self) -> dict[str, Array]:
+        return {name: np.array(a) for name, a in self.nets.arrays.items()}
+
+    def load(self, arrays: Mapping[str, Any]) -> None:
+        self.nets = Nets(
+            self.architecture, {name: jnp.asarray(a, jnp.float32) for name, a in arrays.items()}
+        )
+
+    def log_w(self, y: Array, context: Array | None, z: Mapping[str, Array]) -> Floats:
+        """(K, n) log p(x, z) - log q(z | x) of the pair, in single precision."""
+        args = (self.nets, jnp.asarray(y), None if context is None else jnp.asarray(context))
+        values = {name: jnp.asarray(each) for name, each in z.items()}
+        q = local_numpyro.replay(programs.guide, {}, *args, values=values)
+        p = local_numpyro.replay(programs.model, {}, *args, values=values)
+        return np.asarray(local_numpyro.terms(q, p).log_w, dtype=np.float64)
+
+
+def _taken(rows: Rows) -> list[Any]:
+    """The rows meant, their context and weights; floats are made single, whole numbers stay."""
+    found = [None if a is None else a[rows.numbers] for a in (rows.x, rows.context, rows.weights)]
+    return [a.astype(np.float32) if a is not None and a.dtype.kind == "f" else a for a in found]

@@ -1,0 +1,249 @@
+"""The nets of a variational autoencoder on torch: trained through their pair, and asked by it what
+they know of rows."""
+
+# mypy: disallow-untyped-calls=False
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...inference import local_pyro
+from ...inference.local_objective import Objective
+from ...inference.local_pyro import Draw, Pair, Sites, rsample
+from ...inference.seeding import seeded
+from ...inference.torch_learner import TorchLearner
+from ..nets.batches import Batches, slices
+from . import pyro as programs
+from .build import Architecture, build
+from .priors import base_of
+from .training import Rows
+from .units import Units
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+CODE, DATA = "z_1", "x"  # sites of the pair: a row's code, and the row
+CLIP = 50.0  # largest norm of the gradient
+_BLOCK = 1024
+
+
+class TrainedNets:
+    """The nets in single precision: training, latents, rows, arrays.
+
+    Args:
+        rows: (m, D) stored rows from which the nets start; None where weights are loaded next.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        units: Units,
+        seed: int,
+        device: torch.device | str = "cpu",
+        rows: Array | None = None,
+    ) -> None:
+        self.architecture, self.units, self.device = architecture, units, torch.device(device)
+        start = None if rows is None else units.enter(units.tensor(rows))
+        self.nets = build(architecture, seed, start).eval().to(self.device)
+        self.kl_sizes: list[int] = []  # of the last evaluation, see `local_pyro.held_terms`
+        if architecture.net == "conv":
+            self.nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __len__(self) -> int:
+        """k, the latents next to the data."""
+        return self.architecture.latent[0]
+
+    # The pair
+
+    @property
+    def pair(self) -> Pair:
+        """Model and guide as they stand in `pyro.py`, called with the nets, rows and context."""
+        return Pair(programs.model, programs.guide, self.nets)
+
+    def guided(self, y: Tensor, context: Tensor | None, samples: int, by: Draw = rsample) -> Sites:
+        """The guide's sites given rows (n, D), with draws (K, n, ...) of their latents."""
+        return local_pyro.draw(programs.guide, self.nets, y, context, samples=samples, by=by)
+
+    def modelled(self, y: Tensor, context: Tensor | None, values: Mapping[str, Tensor]) -> Sites:
+        """The model's sites at rows (n, D), or (K, n, D), and values of their latents."""
+        return local_pyro.replay(programs.model, self.nets, y, context, values=values)
+
+    def simulated(
+        self, n: int, context: Tensor | None, latent: Callable[[str, Any], Tensor], last: str = DATA
+    ) -> Sites:
+        """The model's sites, up to one, without data: each has the value that `latent` says."""
+
+        def rows() -> None:
+            programs.model(self.nets, None, context, n_total=n)
+
+        return local_pyro.read(rows, latent=latent, last=last)
+
+    # Training
+
+    def learner(
+        self,
+        rows: Rows,
+        held: Rows | None,
+        objective: Objective,
+        seed: int,
+        *,
+        augment: Callable[..., Tensor] | None = None,
+        redraw: Callable[[int], Array] | None = None,
+    ) -> TorchLearner:
+        """The learner of the pair; `keep` takes its averaged weights afterwards.
+
+        Args:
+            rows: to train on; weights with mean 1.
+            held: held-out rows; their weights are left to who averages.
+            augment: changes a batch of images (n, C, H, W).
+            redraw: gives all stored rows anew for an epoch.
+        """
+        data = self._batches(rows)
+        unseen = None if held is None else self._batches(held)
+
+        def again(epoch: int) -> None:
+            if redraw is not None:
+                data.x = data.source(redraw(epoch)[rows.numbers])
+
+        def loss(batch: Tensor, step: int) -> Tensor:
+            x, context, weights = data.take(batch)
+            if augment is not None:
+                images = x.view(-1, *self.architecture.shape)
+                x = augment(images, torch.default_generator).reshape(len(x), -1)
+            args = (self.nets, self.units.fill(x), context)
+            return -local_pyro.objective(self.pair, objective, step, *args, weights=weights)
+
+        return TorchLearner(
+            dict(self.nets.named_parameters()),
+            loss,
+            modules=[self.nets],
+            log_density=None if unseen is None else lambda: self._held_terms(unseen, objective),
+            clip=CLIP,
+            redraw=again,
+            seed=seed,
+        )
+
+    def _batches(self, rows: Rows) -> Batches:
+        return Batches(rows.x, rows.context, rows.weights, self.device, rows.numbers)
+
+    def _held_terms(self, data: Batches, objective: Objective) -> Array:
+        """(m, 1 + J) of held-out rows, for `Objective.judged`."""
+        found = []
+        for rows in slices(len(data), max(1, 4 * _BLOCK // objective.held_samples)):
+            x, context, _ = data.take(rows)
+            args = (self.nets, self.units.fill(x), context)
+            terms, self.kl_sizes = local_pyro.held_terms(self.pair, objective, *args)
+            found.append(terms)
+        return torch.cat(found).cpu().numpy()
+
+    def keep(self, learner: TorchLearner) -> None:
+        """Take the averaged weights of a trained learner."""
+        learner.keep_average()
+        self.nets.eval()
+
+    # Stored rows and model values
+
+    def context(self, context: Array | None) -> Tensor | None:
+        """(n, c) as a tensor on the device."""
+        if context is None:
+            return None
+        return torch.as_tensor(context, dtype=torch.get_default_dtype(), device=self.device)
+
+    def rows(self, x: Array) -> Tensor:
+        """Stored rows as model values, cells at their middles."""
+        return self.units.enter(self.units.tensor(x, self.device))
+
+    def blocks(
+        self, x: Array, context: Array | None, size: int = _BLOCK
+    ) -> Iterator[tuple[slice, Tensor, Tensor | None]]:
+        """Which rows, their model values, and their context, some at a time."""
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            c = None if context is None else self.context(context[rows])
+            yield rows, self.rows(x[rows]), c
+
+    # Codes and rows
+
+    @torch.no_grad()
+    def encode(self, x: Array, context: Array | None) -> tuple[Floats, Floats]:
+        """(n, k) means and standard deviations of q(z_1 | x); of a flow, where it puts the mean of
+        its Gaussian part (no expectation, but where the mass lies), and that part's deviations."""
+        found = []
+        for _, y, c in self.blocks(x, context):
+            code = self.guided(y, c, 1, middle)[CODE]
+            found.append((code["value"][0], base_of(code["fn"])[0].stddev))
+        means, scales = (
+            torch.cat(part).cpu().double().numpy() for part in zip(*found, strict=True)
+        )
+        return means, scales
+
+    @torch.no_grad()
+    def decode(self, z: Array, context: Array | None, *, draw: int | None = None) -> Array:
+        """(n, D) stored values given codes: expected ones, or drawn ones with the seed `draw`."""
+        found = []
+        with seeded(draw or 0, self.device):
+            for start in range(0, len(z), _BLOCK):
+                rows = slice(start, start + _BLOCK)
+                code = self.context(z[rows])
+                assert code is not None
+
+                def latent(name: str, fn: Any, code: Tensor = code) -> Tensor:
+                    if name == CODE:
+                        return code
+                    found: Tensor = fn.mean if name == DATA and draw is None else fn.sample()
+                    return found
+
+                c = None if context is None else self.context(context[rows])
+                y = self.simulated(len(code), c, latent)[DATA]["value"]
+                found.append(self.units.leave(y).cpu().double().numpy())
+        return np.concatenate(found)
+
+    @torch.no_grad()
+    def prior(self, n: int, seed: int) -> Floats:
+        """(n, k) draws of z_1 from the prior."""
+        with seeded(seed, self.device):
+            z = self.simulated(n, None, lambda name, fn: fn.sample(), last=CODE)[CODE]["value"]
+            return np.asarray(z.cpu().double().numpy())
+
+    @torch.no_grad()
+    def sample(self, n: int, context: Array | None, seed: int) -> Array:
+        """(n, D) stored rows drawn from the model."""
+        found = []
+        with seeded(seed, self.device):
+            for start in range(0, n, _BLOCK):
+                size = min(_BLOCK, n - start)
+                c = None if context is None else self.context(context[start : start + size])
+                y = self.simulated(size, c, lambda name, fn: fn.sample())[DATA]["value"]
+                found.append(self.units.leave(y).cpu().double().numpy())
+        return np.concatenate(found)
+
+    @torch.no_grad()
+    def posterior(self, x: Array, context: Array | None, n: int, seed: int) -> Floats:
+        """(n, rows, k) draws of z_1 from q(z_1 | x)."""
+        with seeded(seed, self.device):
+            found = [
+                self.guided(y, c, n)[CODE]["value"].cpu().double().numpy()
+                for _, y, c in self.blocks(x, context, max(1, _BLOCK // n))
+            ]
+        return np.concatenate(found, axis=1)
+
+    # Arrays
+
+    def arrays(self) -> dict[str, Array]:
+        return {k: v.detach().cpu().contiguous().numpy() for k, v in self.nets.state_dict().items()}
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        self.nets.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+
+
+def middle(name: str, fn: Any, samples: int) -> Tensor:
+    """(1, n, ...) in place of draws: where a distribution puts the mean of what it is made of."""
+    base, transforms = base_of(fn)
+    z: Tensor = base.mean
+    for transform in transforms:
+        z = transform(z)
+    return z if len(fn.batch_shape) > 1 else z.unsqueeze(0)
