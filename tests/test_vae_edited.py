@@ -74,14 +74,15 @@ def test_another_prior_is_what_is_trained_against(monkeypatch):
     x = low_rank(400)
     settings = {**LINEAR, "max_epochs": 40, "batch_size": 50}
     plain = VAE(K, **settings).fit(x)
-    assert np.abs(plain.encode(x).mean(0)).max() < 0.3
+    codes = plain.encode(x)
+    assert np.abs(codes.mean(0)).max() < 0.3 < 0.7 < codes.std(0).max()
     monkeypatch.setattr(pair, "model", other_prior)
     vae = VAE(K, **settings).fit(x)
     codes = vae.encode(x)
     np.testing.assert_allclose(codes.mean(0), FAR, atol=0.2)
-    assert codes.std(0).max() < 0.7 < plain.encode(x).std(0).max()
-    # The same rows are as likely: the decoder makes up for the place and width of the latents.
-    assert abs(vae.score(x) - plain.score(x)) < 0.1
+    assert codes.std(0).max() < 0.7
+    # What was trained under the other model has lost where the edited one scores it.
+    assert vae.score(x) > plain.score(x) + 2
 
 
 def test_another_likelihood_is_trained_scored_imputed_and_drawn(monkeypatch):
