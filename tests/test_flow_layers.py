@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from ppgen.models.flow.architecture import Architecture
+
 KINDS = ("nsf", "nsf-ar", "maf", "realnvp")
 CONTEXTS = (0, 2)
 
@@ -18,7 +20,7 @@ def torch_flow(kind, features, context=0, *, wild=0.3, **kwargs):
     from ppgen.models.flow.pyro import build
 
     sizes = {"n_transforms": 3, "hidden": (16, 16), "bins": 5, "tail_bound": 4.0} | kwargs
-    flow = build(kind, features, context, **sizes, seed=0).double()
+    flow = build(Architecture(kind, features, context, **sizes)).double()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in flow.parameters():
@@ -36,7 +38,7 @@ def jax_flow(kind, features, context=0, *, wild=0.3, **kwargs):
     from ppgen.models.flow.numpyro import build
 
     sizes = {"n_transforms": 3, "hidden": (16, 16), "bins": 5, "tail_bound": 4.0} | kwargs
-    flow = build(kind, features, context, **sizes, seed=0)
+    flow = build(Architecture(kind, features, context, **sizes))
     params, static = eqx.partition(
         flow, eqx.is_inexact_array, is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable)
     )
@@ -186,8 +188,10 @@ def test_building_is_a_pure_function_of_the_seed():
     from ppgen.models.flow.pyro import build
 
     before = torch.get_rng_state()
-    sizes = {"n_transforms": 2, "hidden": (8,)}
-    a, b, other = (build("nsf-ar", 3, seed=s, **sizes).state_dict() for s in (4, 4, 5))
+    a, b, other = (
+        build(Architecture("nsf-ar", 3, n_transforms=2, hidden=(8,)), s).state_dict()
+        for s in (4, 4, 5)
+    )
     assert all(torch.equal(a[k], b[k]) for k in a)
     assert any(not torch.equal(a[k], other[k]) for k in a)
     assert torch.equal(torch.get_rng_state(), before)

@@ -13,21 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
-from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from ..latent import LatentEstimator
-from ..nets.reconstruction import Reconstruction
-from ..nets.trainer import Trained
-from ..nets.values import Values
+from ..nets.coded import CodedEstimator
 from .settings import SETTINGS, AutoencoderSettings
 
 Floats = NDArray[np.float64]
 
 
-class Autoencoder(AutoencoderSettings, Trained, OutlierMixin, LatentEstimator):  # type: ignore[misc]
+class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: ignore[misc]
     """A net f that writes a row as k numbers, and a net g that reads them: g(f(x)) is near x.
 
     A scikit-learn transformer, whose codes feed other models, and an outlier detector: rows that it
@@ -120,47 +116,23 @@ class Autoencoder(AutoencoderSettings, Trained, OutlierMixin, LatentEstimator): 
         from .fitting import fit_nets
 
         fitted = fit_nets(self.get_params(), self.codec_, rows, fit, self._machine())
-        self.nets_, self.offset_ = fitted.nets, fitted.offset
-        self.architecture_ = self.nets_.architecture
-        self.reconstruction_, self.latent_dim_ = (
-            self.nets_.reconstruction,
-            self.architecture_.latent,
-        )
-        self._keep(fitted.training)
+        self.offset_ = fitted.offset
+        self._keep_nets(fitted.nets, fitted.training)
         return fitted.reasons
 
-    @property
-    def _values(self) -> Values:
-        return self.reconstruction_.values
-
-    def _encode(self, data: Dataset, **noise: Any) -> Encoded:
-        # Cells are not filled in: there is no density that could rise without end.
-        return super()._encode(data, **noise | {"draw": None})
-
-    def _codes(self, rows: Rows) -> Floats:
-        return self.nets_.encode(self._values.stored(rows.data))
-
-    def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        rows = self._values.encoded(self.nets_.decode(z))
-        return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
-
-    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        state = {
-            "architecture": self.architecture_.to_json(),
-            "layout": self.reconstruction_.to_json(),
-            "offset": self.offset_,
-            **self._training_state(),
-        }
-        return state, self.nets_.arrays()
-
-    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        from ..nets.coder import Architecture
+    @staticmethod
+    def _nets(architecture: Any, reconstruction: Any, device: Any) -> Any:
         from .backend import TorchAutoencoder
 
-        self.architecture_ = Architecture.from_json(state["architecture"])
-        self.reconstruction_ = Reconstruction.from_json(state["layout"])
-        self.latent_dim_ = self.architecture_.latent
+        return TorchAutoencoder(architecture, reconstruction, 0, device)
+
+    def _codes(self, rows: Rows) -> Floats:
+        codes: Floats = self.nets_.encode(self._values.stored(rows.data))
+        return codes
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return self._nets_state() | {"offset": self.offset_}, self.nets_.arrays()
+
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         self.offset_ = float(state["offset"])
-        self._restore_training(state)
-        self.nets_ = TorchAutoencoder(self.architecture_, self.reconstruction_, 0, self._device())
-        self.nets_.load(arrays)
+        self._restore_nets(state, arrays)

@@ -7,23 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
-from ...data import Dataset, Encoded, ImageCodec
+from ...data import Dataset
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from ..latent import LatentEstimator
-from ..nets.reconstruction import Reconstruction
-from ..nets.trainer import Trained
-from ..nets.values import Values
+from ..classifier import Classifier, numbers
+from ..nets.coded import CodedEstimator
 from .group_comparison import Comparison, compare
 from .groups import GroupAccuracy, group_accuracy
-from .labels import Labels, known
 from .regions import RareRegions
 from .resampling import Histograms, Resampling
 from .settings import SETTINGS, DebiasingSettings
@@ -32,7 +28,7 @@ Floats = NDArray[np.float64]
 _HISTOGRAM = ("edges", "counts", "density")
 
 
-class DebiasingVAE(DebiasingSettings, Trained, ClassifierMixin, LatentEstimator):  # type: ignore[misc]
+class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
     """A classifier whose encoder also gives latents that rows are reconstructed from: rows that are
     rare in the latents are drawn more often while it trains. No groups are told to it.
 
@@ -71,22 +67,6 @@ class DebiasingVAE(DebiasingSettings, Trained, ClassifierMixin, LatentEstimator)
 
     # Using
 
-    def predict_log_proba(self, X: Any) -> Floats:
-        """(n, C) log probabilities of the classes, in the order of `classes_`."""
-        check_is_fitted(self)
-        data = self._middle(self._dataset(X, reset=False))
-        return self.nets_.log_probabilities(self._values.stored(data))
-
-    def predict_proba(self, X: Any) -> Floats:
-        """(n, C) probabilities of the classes, in the order of `classes_`."""
-        p: Floats = np.exp(self.predict_log_proba(X))
-        return np.asarray(p / p.sum(1, keepdims=True))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """(n,) the likeliest label of each row."""
-        chosen = self.predict_log_proba(X).argmax(1)
-        return np.asarray(self.classes_[chosen])
-
     def rare_regions(self, X: Any = None, y: Any = None) -> RareRegions:
         """Which regions of the latents are rare, and which rows lie there.
 
@@ -101,7 +81,7 @@ class DebiasingVAE(DebiasingSettings, Trained, ClassifierMixin, LatentEstimator)
         weights = self.sampling_weights_
         if X is not None:
             means, labels = self.encode(X), self.predict(X) if y is None else y
-            codes = known(labels, self.classes_, len(means))
+            codes = numbers(labels, self.classes_, len(means))
             shares = np.bincount(codes, minlength=len(self.classes_)) / len(codes)
             weights = Resampling(self, shares).probabilities(self.histograms_, means, codes)
         elif y is not None:
@@ -130,7 +110,7 @@ class DebiasingVAE(DebiasingSettings, Trained, ClassifierMixin, LatentEstimator)
         """
         check_is_fitted(self)
         labels = self.predict(X)
-        right = labels == self.classes_[known(y, self.classes_, len(labels))]
+        right = labels == self.classes_[numbers(y, self.classes_, len(labels))]
         return group_accuracy(right, groups)
 
     def compare(
@@ -153,55 +133,36 @@ class DebiasingVAE(DebiasingSettings, Trained, ClassifierMixin, LatentEstimator)
 
     # What the contract asks for
 
-    def _given(
-        self, data: Encoded, y: Any, weights: Floats | None = None, *, held_out: bool = False
-    ) -> Rows:
-        if not held_out:
-            labels = Labels.of(y, type(self).__name__)
-            labels.check(len(data), type(self).__name__)
-            self.classes_ = labels.classes
-            return Rows(data, weights, labels=labels.classes[labels.codes])
-        if y is None:
-            raise InputError("validation has no labels; give validation=(rows, labels).")
-        return Rows(data, weights, labels=self.classes_[known(y, self.classes_, len(data))])
+    def _log_probabilities(self, data: Dataset) -> Floats:
+        log_p: Floats = self.nets_.log_probabilities(self._values.stored(self._middle(data)))
+        return log_p
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_debias
 
         fitted = fit_debias(self.get_params(), self.codec_, rows, fit, self._machine())
-        self.nets_, self.histograms_ = fitted.nets, fitted.histograms
-        self.architecture_ = fitted.nets.architecture
-        self.reconstruction_ = fitted.nets.reconstruction
-        self.latent_dim_ = self.architecture_.latent
+        self.histograms_ = fitted.histograms
         self.sampling_weights_ = fitted.sampling_weights
         self.effective_share_ = fitted.effective_share
-        self._keep(fitted.training)
+        self._keep_nets(fitted.nets, fitted.training)
         return fitted.reasons
 
-    @property
-    def _values(self) -> Values:
-        return self.reconstruction_.values
+    @staticmethod
+    def _nets(architecture: Any, reconstruction: Any, device: Any) -> Any:
+        from .backend import TorchDebias
 
-    def _encode(self, data: Dataset, **noise: Any) -> Encoded:
-        # Cells are not filled in: there is no density that could rise without end.
-        return super()._encode(data, **noise | {"draw": None})
+        return TorchDebias(architecture, reconstruction, 0, device)
 
     def _codes(self, rows: Rows) -> Floats:
-        return self.nets_.latents(self._values.stored(rows.data))[0]
-
-    def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        rows = self._values.encoded(self.nets_.decode(z))
-        return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
+        codes: Floats = self.nets_.latents(self._values.stored(rows.data))[0]
+        return codes
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        state = {
-            "architecture": self.architecture_.to_json(),
-            "layout": self.reconstruction_.to_json(),
+        state = self._nets_state() | {
             "classes": self.classes_.tolist(),
             "classes_dtype": self.classes_.dtype.str,
             "histograms": list(self.histograms_),
             "effective_share": self.effective_share_,
-            **self._training_state(),
         }
         arrays = {f"nets.{name}": array for name, array in self.nets_.arrays().items()}
         for c, histogram in self.histograms_.items():
@@ -209,20 +170,12 @@ class DebiasingVAE(DebiasingSettings, Trained, ClassifierMixin, LatentEstimator)
         return state, arrays | {"sampling_weights": self.sampling_weights_}
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        from ..nets.coder import Architecture
-        from .backend import TorchDebias
-
-        self.architecture_ = Architecture.from_json(state["architecture"])
-        self.reconstruction_ = Reconstruction.from_json(state["layout"])
-        self.latent_dim_ = self.architecture_.latent
         self.classes_ = np.array(state["classes"], dtype=state["classes_dtype"])
         self.effective_share_ = float(state["effective_share"])
-        self._restore_training(state)
         self.sampling_weights_ = np.array(arrays["sampling_weights"])
         self.histograms_ = {
             int(c): Histograms(*(np.array(arrays[f"{c}.{name}"]) for name in _HISTOGRAM))
             for c in state["histograms"]
         }
         nets = {k.removeprefix("nets."): v for k, v in arrays.items() if k.startswith("nets.")}
-        self.nets_ = TorchDebias(self.architecture_, self.reconstruction_, 0, self._device())
-        self.nets_.load(nets)
+        self._restore_nets(state, nets)

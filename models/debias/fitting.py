@@ -16,6 +16,7 @@ from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
+from ..classifier import number, shown
 from ..nets.coder import Architecture, augmented
 from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
@@ -25,7 +26,6 @@ from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import progress_reasons
 from . import verdicts
 from .backend import TorchDebias
-from .labels import place, shown
 from .nets import Weights
 from .resampling import Histograms, Resampling, effective_share
 from .settings import check_rows
@@ -150,13 +150,13 @@ def _modelled(label: Any, classes: NDArray[Any]) -> int | None:
     """The number of the class that is modelled; None for all."""
     if label is None:
         return None
-    number = place(label, classes)
-    if number < 0:
+    at = number(label, classes)
+    if at < 0:
         raise InputError(
             f"modelled is {label!r}, which is no label of y; expected one of {shown(classes)}, or "
             "None for all."
         )
-    return number
+    return at
 
 
 def _numbered(rows: Subset | None, classes: NDArray[Any]) -> Subset | None:

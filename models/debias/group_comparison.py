@@ -27,8 +27,8 @@ from scipy.special import stdtrit
 from sklearn.base import clone
 
 from ...errors import InputError
+from ..classifier import check_length, vector
 from .groups import GroupAccuracy, balanced
-from .labels import check_length, vector
 
 Floats = NDArray[np.float64]
 WAYS = ("plain", "balanced", "debiasing")

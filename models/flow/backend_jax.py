@@ -17,6 +17,7 @@ from ...inference.jax_learner import adam
 from ...inference.learner import HeldOut
 from ...inference.svi_numpyro import NumpyroLearner
 from ..nets.held_out import Subset
+from .architecture import Architecture
 from .numpyro import build, guide, model
 
 Array = NDArray[Any]
@@ -26,8 +27,8 @@ _BLOCK = 8192
 class JaxFlow:
     """A flow in single precision: training, density, draws, arrays."""
 
-    def __init__(self, architecture: Mapping[str, Any], seed: int) -> None:
-        self.flow = build(**{k: v for k, v in architecture.items() if k != "dropout"}, seed=seed)
+    def __init__(self, architecture: Architecture, seed: int) -> None:
+        self.flow = build(architecture, seed)
         self._log_prob = eqx.filter_jit(lambda flow, x, c: flow.log_prob(x, c))
 
     def learner(

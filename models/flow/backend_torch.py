@@ -17,6 +17,7 @@ from ...inference.svi_pyro import PyroLearner
 from ..nets.batches import floats
 from ..nets.held_out import Subset
 from ..nets.out_of_memory import blockwise
+from .architecture import Architecture
 from .pyro import build, guide, model
 
 Array = NDArray[Any]
@@ -28,10 +29,10 @@ class TorchFlow:
     """A flow in single precision: training, density, draws, arrays."""
 
     def __init__(
-        self, architecture: Mapping[str, Any], seed: int, device: torch.device | str = "cpu"
+        self, architecture: Architecture, seed: int, device: torch.device | str = "cpu"
     ) -> None:
         self.device = torch.device(device)
-        self.flow = build(**architecture, seed=seed).to(self.device, torch.float32).eval()
+        self.flow = build(architecture, seed).to(self.device, torch.float32).eval()
 
     def learner(
         self,

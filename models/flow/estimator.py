@@ -19,6 +19,7 @@ from ...verdict import Reason
 from ..nets.held_out import Split
 from ..nets.record import DataUnits
 from ..nets.trainer import Trained, Trainer
+from .architecture import Architecture
 from .settings import SETTINGS, FlowSettings
 from .sizes import sizes_for
 
@@ -56,17 +57,17 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         sizes = sizes_for(
             len(split.numbers), d, self.get_params(), timed=fit.deadline() is not None
         )
-        self.architecture_: dict[str, Any] = {
-            "kind": self.kind,
-            "features": max(d, 1),
-            "context": 0 if rows.context is None else rows.context.shape[1],
-            "n_transforms": sizes.n_transforms,
-            "hidden": list(sizes.hidden),
-            "bins": sizes.bins,
-            "tail_bound": float(self.tail_bound),
-            "lu": bool(self.lu),
-            "dropout": sizes.dropout,
-        }
+        self.architecture_ = Architecture(
+            self.kind,
+            max(d, 1),
+            0 if rows.context is None else rows.context.shape[1],
+            sizes.n_transforms,
+            sizes.hidden,
+            sizes.bins,
+            float(self.tail_bound),
+            bool(self.lu),
+            sizes.dropout,
+        )
         self.flow_seed_ = fit.seed
         machine = self._machine(self.backend)
         self.flow_ = self._flow(machine.device)
@@ -110,11 +111,11 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         return Encoded(x, np.empty((n, 0), dtype=np.int32), np.zeros(n))
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        state = {"architecture": self.architecture_, "seed": self.flow_seed_}
+        state = {"architecture": self.architecture_.to_json(), "seed": self.flow_seed_}
         return state | self._training_state(), self.flow_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        self.architecture_ = dict(state["architecture"])
+        self.architecture_ = Architecture(**state["architecture"])
         self.flow_seed_ = int(state["seed"])
         self._restore_training(state)
         self.flow_ = self._flow(self._device())

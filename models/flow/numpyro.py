@@ -27,7 +27,6 @@ Murray and Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -54,7 +53,7 @@ from flowjax.experimental.numpyro import distribution_to_numpyro, register_param
 from jax import Array
 from numpyro import handlers
 
-KINDS = ("nsf", "nsf-ar", "maf", "realnvp")
+from .architecture import Architecture
 
 
 def model(
@@ -86,52 +85,34 @@ def guide(*args: Any, **kwargs: Any) -> None:
     """Empty: a flow has no latents."""
 
 
-def build(
-    kind: str,
-    features: int,
-    context: int = 0,
-    *,
-    n_transforms: int,
-    hidden: Sequence[int],
-    bins: int = 8,
-    tail_bound: float = 5.0,
-    lu: bool = True,
-    seed: int = 0,
-) -> Transformed:
-    """The flow of `n_transforms` layers; a pure function of its arguments.
-
-    Args:
-        kind: one of `KINDS`.
-        features, context: d and k.
-        hidden: sizes of the hidden layers of each layer's net, which FlowJAX wants to be equal.
-        bins, tail_bound: of the splines; outside [-tail_bound, tail_bound] they are the identity.
-        lu: whether an LU linear map stands after each layer.
-    """
+def build(of: Architecture, seed: int = 0) -> Transformed:
+    """The flow of an architecture, its weights drawn from the seed."""
+    features = of.features
     univariate: AbstractBijection = _affine()
-    if kind.startswith("nsf"):
-        univariate = RationalQuadraticSpline(knots=bins - 1, interval=tail_bound)
+    if of.kind.startswith("nsf"):
+        univariate = RationalQuadraticSpline(knots=of.bins - 1, interval=of.tail_bound)
     net: dict[str, Any] = {
         "transformer": univariate,
         "dim": features,
-        "cond_dim": context or None,
-        "nn_width": hidden[0],
-        "nn_depth": len(hidden),
+        "cond_dim": of.context or None,
+        "nn_width": of.hidden[0],
+        "nn_depth": len(of.hidden),
     }
 
     def layer(key: Array) -> AbstractBijection:
         net_key, permutation_key = jr.split(key)
-        if features == 1 and not context:
+        if features == 1 and not of.context:
             return Vmap(
                 eqx.filter_vmap(lambda _: univariate)(jnp.arange(1)), in_axes=eqx.if_array(0)
             )
-        if features == 1 or kind in ("maf", "nsf-ar"):
+        if features == 1 or of.kind in ("maf", "nsf-ar"):
             core: AbstractBijection = MaskedAutoregressive(net_key, **net)
         else:
             core = Coupling(net_key, untransformed_dim=features // 2, **net)
         if features == 1:
             return core
         steps = [core]
-        if lu:
+        if of.lu:
             eye, zero = jnp.eye(features), jnp.zeros(features)
             steps += [TriangularAffine(zero, eye, lower=False), TriangularAffine(zero, eye)]
         order = (
@@ -141,7 +122,7 @@ def build(
         )
         return Chain([*steps, Permute(order)])
 
-    layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), n_transforms))
+    layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), of.n_transforms))
     # Inverted: the layers run from rows to noise, which is what a density needs.
     base = StandardNormal((features,))  # type: ignore[call-arg]
     return Transformed(base, Invert(Scan(layers)))

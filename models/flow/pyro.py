@@ -24,7 +24,6 @@ Murray and Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
 import pyro
@@ -35,9 +34,8 @@ from torch import Tensor
 
 from ...inference.seeding import seeded
 from ._zuko import DiagNormal, Flow, UnconditionalDistribution
+from .architecture import Architecture
 from .transforms import LU, Coupling, Masked, Univariate, affine, spline
-
-KINDS = ("nsf", "nsf-ar", "maf", "realnvp")
 
 
 def model(
@@ -68,47 +66,27 @@ def guide(*args: Any, **kwargs: Any) -> None:
     """Empty: a flow has no latents."""
 
 
-def build(
-    kind: str,
-    features: int,
-    context: int = 0,
-    *,
-    n_transforms: int,
-    hidden: Sequence[int],
-    bins: int = 8,
-    tail_bound: float = 5.0,
-    lu: bool = True,
-    dropout: float = 0.0,
-    seed: int = 0,
-) -> Flow:
-    """The flow of `n_transforms` layers; a pure function of its arguments, torch's random state is
-    left as found.
-
-    Args:
-        kind: one of `KINDS`.
-        features, context: d and k.
-        hidden: sizes of the hidden layers of each layer's net.
-        bins, tail_bound: of the splines; outside [-tail_bound, tail_bound] they are the identity.
-        lu: whether an LU linear map stands before each layer.
-        dropout: share of hidden units dropped while training.
-    """
+def build(of: Architecture, seed: int = 0) -> Flow:
+    """The flow of an architecture, its weights drawn from the seed; torch's random state is left as
+    found."""
     univariate: Univariate = affine
-    total = 2
-    if kind.startswith("nsf"):
-        univariate, total = spline(bins, tail_bound), 3 * bins - 1
+    total, features = 2, of.features
+    if of.kind.startswith("nsf"):
+        univariate, total = spline(of.bins, of.tail_bound), 3 * of.bins - 1
+    how = (of.context, of.hidden, univariate, total, of.dropout)
     layers: list[torch.nn.Module] = []
     with seeded(seed):
-        for i in range(n_transforms):
-            if lu and features > 1:
+        for i in range(of.n_transforms):
+            if of.lu and features > 1:
                 first = list(range(features))
                 layers.append(LU(torch.randperm(features).tolist() if i else first))
-            if kind in ("maf", "nsf-ar") or features == 1:
+            if of.kind in ("maf", "nsf-ar") or features == 1:
                 order = list(range(features))
-                order = order if lu or i % 2 == 0 else order[::-1]
-                layers.append(Masked(order, context, hidden, univariate, total, dropout))
+                order = order if of.lu or i % 2 == 0 else order[::-1]
+                layers.append(Masked(order, *how))
             else:
                 kept = [j % 2 != i % 2 for j in range(features)]
-                layers.append(Coupling(kept, context, hidden, univariate, total, dropout))
+                layers.append(Coupling(kept, *how))
     base = UnconditionalDistribution(
         DiagNormal, loc=torch.zeros(features), scale=torch.ones(features), buffer=True
     )

@@ -33,6 +33,7 @@ from pyro.distributions import (
 from torch import Tensor, nn
 
 from ...errors import InputError
+from ..flow.architecture import Architecture as FlowArchitecture
 from ..flow.pyro import build
 
 PRIORS = ("normal", "flow", "mixture", "vamp")
@@ -104,14 +105,17 @@ class NormalPrior(nn.Module):
         return normal(self.zero, self.zero)
 
 
+def _coupling(k: int, context: int, layers: int, hidden: int) -> FlowArchitecture:
+    """Affine coupling, cheap both ways."""
+    return FlowArchitecture("realnvp", k, context, layers, (hidden, hidden), lu=False)
+
+
 class FlowPrior(nn.Module):
     """An affine coupling flow in front of Normal(0, I)."""
 
     def __init__(self, k: int, layers: int, hidden: int, seed: int) -> None:
         super().__init__()
-        self.flow = build(
-            "realnvp", k, n_transforms=layers, hidden=(hidden, hidden), lu=False, seed=seed
-        )
+        self.flow = build(_coupling(k, 0, layers, hidden), seed)
 
     def forward(self) -> Any:
         # Its own base would refuse NaN, which is what annealing may propose far out.
@@ -178,15 +182,7 @@ class FlowPosterior(nn.Module):
         super().__init__()
         self.k, self.context = k, k
         self.n_inputs = 2 * k + self.context
-        self.flow = build(
-            "realnvp",
-            k,
-            self.context,
-            n_transforms=layers,
-            hidden=(hidden, hidden),
-            lu=False,
-            seed=seed,
-        )
+        self.flow = build(_coupling(k, self.context, layers, hidden), seed)
 
     def forward(self, raw: Tensor) -> Any:
         m, log_s = split(raw[..., : 2 * self.k])

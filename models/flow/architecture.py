@@ -1,0 +1,36 @@
+"""What a flow is made of: read by both backends, and kept in saved runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The layers of a flow.
+
+    Attributes:
+        kind: "nsf", "nsf-ar", "maf" or "realnvp".
+        features, context: d and k.
+        n_transforms: layers.
+        hidden: sizes of the hidden layers of each layer's net; FlowJAX wants them to be equal.
+        bins, tail_bound: of the splines; outside [-tail_bound, tail_bound] they are the identity.
+        lu: whether there is an LU linear map for each layer.
+        dropout: share of hidden units dropped while training, on torch.
+    """
+
+    kind: str
+    features: int
+    context: int = 0
+    n_transforms: int = 3
+    hidden: Sequence[int] = (64, 64)
+    bins: int = 8
+    tail_bound: float = 5.0
+    lu: bool = True
+    dropout: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain values, from which `Architecture(**body)` makes the same."""
+        return {**asdict(self), "hidden": [int(size) for size in self.hidden]}
