@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 import ppgen
 from ppgen.analysis.latents import manifold
-from ppgen.plotting.latents import latent_manifold, latent_map_plot, reconstruction_strip
+from ppgen.plotting.latent_images import latent_manifold, latent_map_plot, reconstruction_strip
 
 
 def main(out: str = "out/07", n: int = 1797, budget: str = "25s") -> float:

@@ -13,7 +13,7 @@ from ppgen.analysis.factors import Factors
 from ppgen.analysis.factorvae import Rendering
 from ppgen.analysis.latents import traverse
 from ppgen.data.sprites import render, sprites
-from ppgen.plotting.latents import kl_bars, traversal_grid
+from ppgen.plotting.latent_images import kl_bars, traversal_grid
 
 
 def main(out: str = "out/08", n: int = 4000, budget: str = "60s") -> float:

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import ppgen
-from ppgen.plotting.latents import latent_map_plot
+from ppgen.plotting.latent_images import latent_map_plot
 
 
 def main(out: str = "out/10", labels: int = 100, budget: str = "20s") -> float:

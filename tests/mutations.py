@@ -51,7 +51,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the scale of real columns left out of the density",
-        "ppgen/data/linear.py",
+        "ppgen/data/real_columns.py",
         "log_det[rows] -= np.log(scale).sum()",
         "log_det[rows] -= 0 * scale.sum()",
         ("integral",),
@@ -190,7 +190,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a cell's width that is not the grid's",
-        "ppgen/data/linear.py",
+        "ppgen/data/real_columns.py",
         "v += width * (np.clip",
         "v += 3 * width * (np.clip",
         ("samples",),

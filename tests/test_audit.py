@@ -20,7 +20,7 @@ from ppgen.analysis.audit.cover import Cover
 from ppgen.analysis.audit.findings import (
     Audit,
     Check,
-    decide,
+    decide_together,
     normal,
     one_sided,
     statistical,
@@ -255,7 +255,7 @@ def test_tests_are_decided_together_at_the_level() -> None:
 
     alarms = 0
     for u in rng.random((2000, 8)):
-        alarms += any(c.status == "refuted" for c in decide(audit(u)))
+        alarms += any(c.status == "refuted" for c in decide_together(audit(u)))
     assert 8 <= alarms <= 36  # 20 expected; outside in 1 of 1000 runs
     assert two_sided(3.0, 1.0) == pytest.approx(0.0027, abs=1e-4)
     assert one_sided(-1.0, 0.0) == 1.0
@@ -285,7 +285,7 @@ def test_a_check_fails_beyond_its_limit_and_nowhere_else() -> None:
     failed = 0
     for z in rng.normal(0, 3, (300, len(kinds))):
         checks = [of(str(i), v, *kind) for i, (v, kind) in enumerate(zip(z, kinds, strict=True))]
-        for check in decide(checks):
+        for check in decide_together(checks):
             off = {"both": abs(check.statistic), "above": check.statistic}
             beyond = off.get(check.side, -check.statistic) > check.limit
             assert (check.status == "refuted") == beyond
@@ -307,7 +307,9 @@ def test_a_distance_is_judged_by_its_critical_value(levels: int) -> None:
 
 
 def test_the_figure_has_plain_numbers_on_its_axis() -> None:
-    audit = decide([statistical(Check("integral", "", 1.5, 1, stderr=0.1, p_value=1e-9), "{}")])
+    audit = decide_together(
+        [statistical(Check("integral", "", 1.5, 1, stderr=0.1, p_value=1e-9), "{}")]
+    )
     (axes,) = Audit(audit, "gmm").plot().axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "0.5", "1", "2"]
 

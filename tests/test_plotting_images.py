@@ -9,7 +9,7 @@ from ppgen.errors import InputError
 from ppgen.plotting.curves import training_curves
 from ppgen.plotting.images import image_grid, image_pixels, image_rows, shown_limits
 from ppgen.plotting.khat import khat_histogram
-from ppgen.plotting.latents import latent_manifold, reconstruction_strip, traversal_grid
+from ppgen.plotting.latent_images import latent_manifold, reconstruction_strip, traversal_grid
 
 
 def test_limits_leave_dark_images_to_be_seen():

@@ -12,8 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ppgen.errors import InputError
-from ppgen.plotting.latent_map import PALETTE
-from ppgen.plotting.latents import (
+from ppgen.plotting.latent_images import (
     interpolation_strip,
     kl_bars,
     latent_manifold,
@@ -22,6 +21,7 @@ from ppgen.plotting.latents import (
     traversal_grid,
     traversal_lines,
 )
+from ppgen.plotting.latent_scatter import PALETTE
 from ppgen.plotting.mosaic import mosaic
 from ppgen.plotting.style import ACCENT, REAL, png, svg
 

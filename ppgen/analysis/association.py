@@ -26,21 +26,21 @@ MAX_COLUMNS = 24
 """At most this many columns are paired up (chosen by the seed), so that the cost is bounded."""
 
 
-def pairs(n_columns: int, seed: int = 0) -> list[tuple[int, int]]:
+def column_pairs(n_columns: int, seed: int = 0) -> list[tuple[int, int]]:
     """The pairs of columns looked at."""
     chosen = thinned(n_columns, MAX_COLUMNS, np.random.default_rng([seed, 0xA5]))
     return list(combinations(chosen.tolist(), 2))
 
 
 def associations(table: Floats, ordered: Sequence[bool], seed: int = 0) -> Floats:
-    """The association of each of `pairs(...)`; NaN where a pair leaves nothing to measure.
+    """The association of each of `column_pairs(...)`; NaN where a pair leaves nothing to measure.
 
     Args:
         table: (n, d) numbers and codes, NaN where missing.
         ordered: (d,) whether a column's values have an order.
     """
     measured = []
-    for i, j in pairs(table.shape[1], seed):
+    for i, j in column_pairs(table.shape[1], seed):
         both = table[:, [i, j]]
         both = both[~np.isnan(both).any(axis=1)]
         x, y = both.T

@@ -127,7 +127,7 @@ def _scored(test: Dataset, seed: int) -> Dataset:
     """All held-out rows, or so many of very many images."""
     import numpy as np
 
-    from ..study.densities import scored_rows
+    from ..study.held_out_scores import scored_rows
 
     chosen = scored_rows(test, np.arange(len(test)), seed)
     if len(chosen) < len(test):

@@ -35,7 +35,7 @@ from .dataset import Dataset
 from .encoded import Encoded as Encoded
 from .grain import Grain
 from .levels import level_codes, levels_at
-from .linear import encode_linear
+from .real_columns import encode_linear
 from .schema import Schema
 from .schema_matching import check_support, match, outside_support
 from .values import in_double, is_gap

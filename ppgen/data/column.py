@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from ..errors import InputError, did_you_mean
-from . import labels
+from . import column_labels
 
 Kind = Literal[
     "real",
@@ -45,7 +45,7 @@ class Column:
             and what the user says.
         note: what is peculiar about it, such as a value that many rows share.
         dtype: how the container stored it, so that samples can be stored likewise.
-        written: what the container calls it, where that is not the name (see `labels`).
+        written: what the container calls it, where that is not the name (see `column_labels`).
     """
 
     name: str
@@ -71,7 +71,7 @@ class Column:
     @property
     def label(self) -> Any:
         """What the container calls it: its name, or a number, a date, a tuple, None."""
-        return labels.read(self.written, self.name)
+        return column_labels.read(self.written, self.name)
 
     @property
     def numeric(self) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from . import labels
+from . import column_labels
 from .column import Scalar
 from .schema import Schema
 from .stacking import as_images, stack_images
@@ -19,7 +19,7 @@ from .values import COMPLEX, settle
 
 
 @dataclass
-class Table:
+class RawTable:
     """What a container holds.
 
     Attributes:
@@ -31,7 +31,7 @@ class Table:
         levels: declared levels of categorical and truth-valued columns.
         ordered: columns whose levels go from low to high.
         dtypes: how each column was stored, in the order given.
-        written: what columns are called that are not called by their name (see `labels`).
+        written: what columns are called that are not called by their name (see `column_labels`).
         axis: the names of the levels of these labels.
         native: the container itself.
     """
@@ -49,13 +49,13 @@ class Table:
 
     def add(self, label: Any, values: NDArray[Any], dtype: str = "") -> str:
         """Take a column in; its name."""
-        label = labels.plain(label)
-        name = labels.name_of(label)
+        label = column_labels.plain(label)
+        name = column_labels.name_of(label)
         if name in self.columns:
-            other = labels.read(self.written.get(name, ""), name)
+            other = column_labels.read(self.written.get(name, ""), name)
             alike = f" ({other!r} and {label!r} are written alike)" if other != label else ""
             raise InputError(f"two columns are named {name!r}{alike}; give each its own name.")
-        if written := labels.written(label, name):
+        if written := column_labels.written(label, name):
             self.written[name] = written
         self.columns[name], truth = settle(name, values)
         self.dtypes[name] = dtype or str(values.dtype)
@@ -72,7 +72,7 @@ class Table:
                 self.columns[name] = text[np.where(np.isnan(values), 2, values).astype(int)]
 
 
-def read_table(X: Any, names: Sequence[str] | None = None) -> Table:
+def read_table(X: Any, names: Sequence[str] | None = None) -> RawTable:
     """The columns of an array, frame or mapping.
 
     Args:
@@ -100,8 +100,8 @@ def read_table(X: Any, names: Sequence[str] | None = None) -> Table:
     return table
 
 
-def _mapping(X: Mapping[Any, Any]) -> Table:
-    table = Table("dict", native={})
+def _mapping(X: Mapping[Any, Any]) -> RawTable:
+    table = RawTable("dict", native={})
     lengths, index = set(), None
     for label, given in X.items():
         values = np.asarray(given)
@@ -118,13 +118,13 @@ def _mapping(X: Mapping[Any, Any]) -> Table:
             )
         index = labels_of_rows
         table.add(label, values)
-        table.native[labels.plain(label)] = values
+        table.native[column_labels.plain(label)] = values
     if len(lengths) > 1:
         raise InputError(f"columns of {sorted(lengths)} values given; expected as many in each.")
     return table
 
 
-def _array(X: Any, names: Sequence[str] | None) -> Table:
+def _array(X: Any, names: Sequence[str] | None) -> RawTable:
     if isinstance(X, np.ma.MaskedArray):
         floats = X.dtype.kind in "fiub"
         X = np.ma.filled(X.astype(np.float64 if floats else object), np.nan if floats else None)
@@ -144,7 +144,7 @@ def _array(X: Any, names: Sequence[str] | None) -> Table:
     if array.dtype.kind == "c":
         raise InputError(COMPLEX)
     if array.ndim in (3, 4):
-        return Table(f"numpy:{array.dtype}", images=as_images(array), native=array)
+        return RawTable(f"numpy:{array.dtype}", images=as_images(array), native=array)
     if array.ndim != 2:
         what = "scalar array" if array.ndim == 0 else f"{array.ndim}D array"
         raise InputError(
@@ -155,7 +155,7 @@ def _array(X: Any, names: Sequence[str] | None) -> Table:
     return _matrix(array, names)
 
 
-def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> Table:
+def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> RawTable:
     d = array.shape[1]
     if names is None or len(names) != d:
         names = [f"x{j}" for j in range(d)]
@@ -164,8 +164,8 @@ def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> Table:
         whole = array if single else array.astype(np.float64)
         columns = {name: whole[:, j] for j, name in enumerate(names)}
         dtypes = dict.fromkeys(names, str(array.dtype))
-        return Table(f"numpy:{array.dtype}", columns, whole, dtypes=dtypes, native=array)
-    table = Table("numpy:object", native=array)
+        return RawTable(f"numpy:{array.dtype}", columns, whole, dtypes=dtypes, native=array)
+    table = RawTable("numpy:object", native=array)
     for j, name in enumerate(names):
         table.add(name, array[:, j])
     if not table.levels and all(v.dtype != object for v in table.columns.values()) and d:
@@ -173,7 +173,7 @@ def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> Table:
     return table
 
 
-def _frame(X: Any) -> Table | None:
+def _frame(X: Any) -> RawTable | None:
     import narwhals as nw
 
     try:
@@ -190,15 +190,15 @@ def _frame(X: Any) -> Table | None:
     if not isinstance(frame, nw.DataFrame):
         return None
     library = str(frame.implementation)
-    table = Table("pandas" if library in ("modin", "cudf") else library, native=X)
+    table = RawTable("pandas" if library in ("modin", "cudf") else library, native=X)
     if table.like == "pandas":
-        table.axis = labels.write_axis(frame.to_native().columns.names)
+        table.axis = column_labels.write_axis(frame.to_native().columns.names)
     for label, series in zip(frame.columns, frame.iter_columns(), strict=True):
         _add_series(table, label, series)
     return table
 
 
-def _add_series(table: Table, label: Any, series: Any) -> None:
+def _add_series(table: RawTable, label: Any, series: Any) -> None:
     import narwhals as nw
 
     native = series.to_native()
@@ -223,7 +223,7 @@ def _add_series(table: Table, label: Any, series: Any) -> None:
         table.ordered.add(name)
 
 
-def _check_size(table: Table) -> None:
+def _check_size(table: RawTable) -> None:
     if table.images is not None:
         given: tuple[int, ...] = table.native.shape
         n, d = len(table.images), math.prod(given[1:])

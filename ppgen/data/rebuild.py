@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import labels
+from . import column_labels
 from .column import Column
 from .contents import Contents
 from .schema import Schema
@@ -57,7 +57,7 @@ def as_given(data: Contents) -> Schema:
         column, gaps = column_of[name], bool(is_gap(data.columns[name]).any())
         forced = gaps and dtype.startswith(("float", "object")) and _is_whole(column.dtype)
         dtype = column.dtype if forced else dtype
-        columns.append(replace(column, dtype=dtype, written=labels.written(label, name)))
+        columns.append(replace(column, dtype=dtype, written=column_labels.written(label, name)))
     return replace(data.schema, columns=tuple(columns))
 
 
@@ -200,7 +200,7 @@ def _pandas(columns: Columns, schema: Schema, index: Any, called: Any) -> Any:
     values = [_pandas_column(c, columns[c.name]) for c in schema.columns]
     frame = pd.DataFrame(dict(enumerate(values)))
     if called is None:
-        axis = labels.read_axis(schema.axis)
+        axis = column_labels.read_axis(schema.axis)
         given = [c.label for c in schema.columns]
         if len(axis) > 1:
             called = pd.MultiIndex.from_tuples(given, names=axis)

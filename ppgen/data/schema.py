@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InputError, did_you_mean
-from . import labels
+from . import column_labels
 from .column import CONTINUOUS, DISCRETE, Column
 from .override import overridden
 from .pixels import Pixels
@@ -28,7 +28,7 @@ class Schema:
         image_shape: (channels, height, width).
         sequence: whether rows are sequences.
         pixels: what the values of images are.
-        axis: the names of the levels that labels of columns have (see `labels`).
+        axis: the names of the levels that labels of columns have (see `column_labels`).
         layout: how images came: "chw", "hwc", or "hw" without an axis for their one channel.
     """
 
@@ -71,7 +71,7 @@ class Schema:
             if isinstance(key, str) and column.name == key:
                 return column
         for column in self.columns:
-            if column.written and labels.same(column.label, key):
+            if column.written and column_labels.same(column.label, key):
                 return column
         shown = ", ".join(str(c.label) if not c.written else repr(c.label) for c in self.columns)
         raise InputError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..analysis.association import associations, pairs
+from ..analysis.association import associations, column_pairs
 from ..analysis.features import Features
 from ..data import Dataset
 from .axis import ColumnAxis, column_axes, shortened
@@ -34,7 +34,7 @@ def dependent_pairs(real: Dataset, n: int = 3, seed: int = 0) -> list[Pair]:
     rows = _few(real, 4000, seed)
     table = features.table(rows)
     strength = np.abs(associations(table, [f.is_ordered for f in features.columns], seed))
-    all_pairs = pairs(len(features.columns), seed)
+    all_pairs = column_pairs(len(features.columns), seed)
     used: dict[int, int] = {}
     chosen: list[Pair] = []
     for k in np.argsort(-np.nan_to_num(strength, nan=-1.0), kind="stable"):

@@ -16,7 +16,7 @@ from ..analysis.quality import Score
 from ..density import LogDensity
 from ..verdict import Verdict
 from .cells import Cell
-from .densities import read_density
+from .held_out_scores import read_density
 from .run_cell import read_quality
 from .store import Store
 

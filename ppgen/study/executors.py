@@ -48,7 +48,7 @@ def opened(where: Where, n_cells: int) -> Iterator[Executor]:
     Raises:
         InputError: if it names nothing known, or Dask is not installed.
     """
-    check(where)
+    check_executor(where)
     if where is None:
         with local(n_cells) as executor:
             yield executor
@@ -59,7 +59,7 @@ def opened(where: Where, n_cells: int) -> Iterator[Executor]:
         yield where
 
 
-def check(where: Where) -> None:
+def check_executor(where: Where) -> None:
     """Raise InputError if `where` names nothing known, or Dask is not installed."""
     if where is None or isinstance(where, Executor):
         return

@@ -20,7 +20,7 @@ from ..plotting.images import image_rows
 from ..plotting.ranking import plot_ranking
 from .cell_results import CellResult
 from .drawn import Drawn
-from .latent_figures import Arrays, LatentFigures, draw_latents, limits_of
+from .latent_figures import Arrays, LatentFigures, black_and_white, draw_latents
 from .run_cell import SAMPLES, parts, read_looks, read_samples
 from .store import Store
 from .stored_rows import load_dataset
@@ -106,7 +106,7 @@ class Artist:
         if len(rows) == 1:
             return None
         return self._keep(
-            "samples", image_rows(rows, limits=limits_of(real)), "Real images and samples"
+            "samples", image_rows(rows, limits=black_and_white(real)), "Real images and samples"
         )
 
     def _samples(
@@ -159,9 +159,9 @@ class Artist:
     def _png(self, what: str, made: Figure) -> None:
         folder = self.store.folder / "figures"
         folder.mkdir(exist_ok=True)
-        write_bytes(folder / f"{plain(f'{self.name}-{what}')}.png", style.png(made))
+        write_bytes(folder / f"{file_name(f'{self.name}-{what}')}.png", style.png(made))
 
 
-def plain(name: str) -> str:
+def file_name(name: str) -> str:
     """The name as a file can bear it."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "figure"

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset
-from ..plotting import latents as plots
+from ..plotting import latent_images as plots
 from ..plotting.images import shown_limits
 from ..plotting.khat import khat_histogram
 from .cell_results import CellResult
 from .drawn import Drawn, Keep
-from .latents import REACH, STEPS, THRESHOLD
+from .latent_looks import REACH, STEPS, THRESHOLD
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -79,7 +79,7 @@ def _reconstructions(data: Dataset, seen: Mapping[str, Arrays], keep: Keep) -> D
         for label, a in images.items()
         if np.array_equal(a["originals"], originals)
     }
-    made = plots.reconstruction_strip(originals, strips, limits=limits_of(data))
+    made = plots.reconstruction_strip(originals, strips, limits=black_and_white(data))
     return keep("reconstructions", made, "Held-out images and their reconstructions")
 
 
@@ -119,7 +119,7 @@ def _maps(
             arrays["manifold"],
             names=names,
             width=_MANIFOLD,
-            limits=limits_of(data),
+            limits=black_and_white(data),
             title="what is decoded there",
         )
         figures.append(keep(f"manifold-{label}", made, f"Images over the latents of {label}"))
@@ -130,7 +130,7 @@ def _wide(
     data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, keep: Keep
 ) -> list[Drawn]:
     figures = []
-    limits = limits_of(data)
+    limits = black_and_white(data)
     names = [f"latent {j + 1}" for j in arrays["dims"]]
     values = np.linspace(-REACH, REACH, STEPS)
     if "traversal" in arrays:
@@ -160,7 +160,7 @@ def _wide(
     return figures
 
 
-def limits_of(data: Dataset) -> tuple[float, float] | None:
+def black_and_white(data: Dataset) -> tuple[float, float] | None:
     """The values of black and white, None for a table."""
     pixels = data.schema.pixels
     if pixels is None or data.images is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..analysis.finding import plus_minus
 from .cell_results import CellResult
-from .rendering import number, rounded
+from .rendering import number_text, rounded
 
 _DRAWS = {"prior": "prior", "gaussian": "Gaussian of codes", "codes": "codes"}
 _DCI = ("disentanglement", "completeness", "informativeness")
@@ -52,13 +52,13 @@ def _bound(parts: Mapping[str, Any] | None, cell: CellResult) -> dict[str, Any] 
     ess = "" if parts["ess"] is None else f"{parts['ess']:.0f}"
     return {
         "rows": parts["rows"],
-        "elbo": number(parts["elbo"]),
-        "reconstruction": number(parts["reconstruction"]),
-        "kl": number(parts["kl"]),
+        "elbo": number_text(parts["elbo"]),
+        "reconstruction": number_text(parts["reconstruction"]),
+        "kl": number_text(parts["kl"]),
         "method": parts["method"],
         "tight": plus_minus(parts["tight"], parts["stderr"]),
-        "bits": number(bits, 3),
-        "monte_carlo": number(parts["monte_carlo"]),
+        "bits": number_text(bits, 3),
+        "monte_carlo": number_text(parts["monte_carlo"]),
         "ess": f"{ess} of {parts['samples']}" if ess and parts["samples"] else ess,
         "gap": rounded(parts["gap"], parts["gap_stderr"]) if parts["gap"] is not None else "",
     }
@@ -71,6 +71,6 @@ def _factors(scores: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {
         "mig": rounded(scores["mig"], scores["mig_stderr"]),
         "sap": rounded(scores["sap"], scores["sap_stderr"]),
-        "dci": [number(scores[f"dci_{name}"], 3) for name in _DCI],
+        "dci": [number_text(scores[f"dci_{name}"], 3) for name in _DCI],
         "names": ", ".join(scores["factors"]),
     }

@@ -102,7 +102,7 @@ def beside(value: float | None, control: float | None, digits: int = 2) -> str:
     return f"{value:.{digits}f} ({control:.{digits}f})"
 
 
-def number(value: float | None, digits: int = 2) -> str:
+def number_text(value: float | None, digits: int = 2) -> str:
     """A number with a proper minus; nothing where there is none."""
     return "" if value is None else f"{value:.{digits}f}".replace("-", "−")
 

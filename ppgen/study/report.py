@@ -21,8 +21,8 @@ from ..files import write_bytes
 from ..verdict import Reason
 from .cell_results import CellResult, comparisons_of, finding_of, read_cell
 from .figures import Artist
+from .latent_looks import WALKED
 from .latent_words import latent_line, seen
-from .latents import WALKED
 from .rendering import HEADS, columns_of, line
 from .store import REPORT, Store
 from .table import mean_scores, table_of, worst

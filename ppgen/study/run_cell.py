@@ -26,10 +26,10 @@ from ..estimator import Estimator
 from ..files import remove
 from ..models import registry
 from .cells import FORMAT, Cell, not_applicable
-from .densities import CLAIM, TEST, scored_rows
-from .densities import scored as _scored
 from .executors import cores
-from .latents import LATENTS, LOOKS, look
+from .held_out_scores import CLAIM, TEST, scored_rows
+from .held_out_scores import scored as _scored
+from .latent_looks import LATENTS, LOOKS, look
 from .peak_memory import Peak
 from .store import RESULT, Store, read_json, write_json
 from .stored_rows import load_arrays, load_dataset, pack, save_arrays, unpack

@@ -15,7 +15,7 @@ from ..data import Dataset, as_dataset
 from ..errors import InputError
 from ..progress_bar import terminal_bar
 from .cells import FORMAT, Cell, Models, Settings, plan
-from .executors import Where, check, local, opened
+from .executors import Where, check_executor, local, opened
 from .result import StudyResult, finish
 from .run_cell import parts, provenance, run_cell
 from .store import RESULT, Store, write_json
@@ -87,7 +87,7 @@ def run_study(
         InputError: if what was asked cannot be done, or `out` holds anything else.
         KeyboardInterrupt: on Ctrl-C, with what was finished kept in `out`.
     """
-    check(running.get("executor"))
+    check_executor(running.get("executor"))
     named = _named(data, groups)
     return _completed(Store(out), named, plan(named, models, seeds, budget, settings), **running)
 

@@ -64,7 +64,7 @@ def agreement(subject: Subject, total: Integral) -> Iterator[Check]:
     if total.grid is not None and len(total.grid.weighted.log_w) <= _MOST_NODES:
         weighted = total.grid.weighted
     if weighted is not None:
-        features = Features.fit(drawn, subject.coordinates.n_levels, subject.rng(13))
+        features = RowFunctions.fit(drawn, subject.coordinates.n_levels, subject.rng(13))
         f, w = features(weighted.places), weighted.shares
         spread = weighted.noise.variance(w[:, None] * (f - w @ f))
         if total.grid is None:  # rows were drawn; nodes are where they are
@@ -76,7 +76,7 @@ def agreement(subject: Subject, total: Integral) -> Iterator[Check]:
 
 
 @dataclass(frozen=True)
-class Features:
+class RowFunctions:
     """Bounded functions of rows: F numbers each."""
 
     middle: Floats
@@ -86,7 +86,9 @@ class Features:
     n_levels: tuple[int, ...]
 
     @classmethod
-    def fit(cls, drawn: Places, n_levels: tuple[int, ...], rng: np.random.Generator) -> Features:
+    def fit(
+        cls, drawn: Places, n_levels: tuple[int, ...], rng: np.random.Generator
+    ) -> RowFunctions:
         """Scaled by rows that the model drew."""
         width = drawn.lines.shape[1] + 2 * drawn.angles.shape[1]
         size = rng.choice([0.5, 1.0, 2.0], size=(_FOURIER, 1)) / max(1.0, math.sqrt(width / 2))

@@ -24,11 +24,11 @@ from ...data import Dataset, as_dataset
 from ...data.column import CONTINUOUS, DISCRETE
 from ...data.values import is_gap
 from ...errors import InputError
-from .agreement import Features, same_means
+from .agreement import RowFunctions, same_means
 from .coordinates import Coordinates
 from .findings import Check, measured, unchecked
 from .normalisation import integral
-from .rows import apart
+from .row_by_row import apart
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -97,7 +97,7 @@ def _given(subject: Subject, model: Any, rows: Dataset, names: list[str]) -> Ite
     seed = int(subject.rng(42).integers(2**31 - 1))
     held = model._unbounded(_DRAWS, given, None, seed)
     by_given = coordinates.places(_select(held, free), subject.rng(43))
-    features = Features.fit(by_rest, coordinates.n_levels, subject.rng(44))
+    features = RowFunctions.fit(by_rest, coordinates.n_levels, subject.rng(44))
     f, g = features(by_rest), features(by_given)
     how = f"{len(g)} rows with {len(known)} columns held against {len(f)} of the conditional"
     shares = np.full(len(f), 1 / len(f))

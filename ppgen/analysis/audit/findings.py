@@ -53,8 +53,8 @@ class Check:
         why: what was found in words, or why nothing could be.
         of_fit: whether a failure says that the fit is poor, not that a number is wrong.
         side: on which side of `expected` a statistic speaks against the claim.
-        judged_at: of a check with chance that `decide` has not seen: from a p-value to the limit
-            and the fault that would be seen.
+        judged_at: of a check with chance that `decide_together` has not seen: from a p-value to
+            the limit and the fault that would be seen.
     """
 
     name: str
@@ -100,7 +100,7 @@ def statistical(
     slack: float = 0.0,
     critical: Critical | None = None,
 ) -> Check:
-    """A check with chance, to be decided by `decide`.
+    """A check with chance, to be decided by `decide_together`.
 
     Args:
         check: with its statistic, what the claim says it is, and a p-value of the deviations on
@@ -131,7 +131,7 @@ def unchecked(name: str, claim: str, why: str) -> Check:
     return Check(name, claim, why=" ".join(why.split()))
 
 
-def decide(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:
+def decide_together(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:
     """The checks, the status of the random ones set by Holm's method, family-wise at `level`."""
     random = [i for i, c in enumerate(checks) if not math.isnan(c.p_value)]
     adjusted = dict(zip(random, holm([checks[i].p_value for i in random]), strict=True))

@@ -21,13 +21,13 @@ from .bounds import bounds
 from .calibration import calibration
 from .conditionals import conditionals, gaps
 from .estimates import stated_errors
-from .findings import Audit, Check, decide, unchecked
+from .findings import Audit, Check, decide_together, unchecked
 from .normalisation import integral
-from .rows import rows_alone, seeds
+from .other_units import units
+from .row_by_row import rows_alone, seeds
 from .saved import saved
 from .shifting import shifts
 from .subject import OutOfTimeError, Subject
-from .units import units
 
 Step = Callable[[Subject], Iterator[Check]]
 
@@ -79,7 +79,7 @@ def audit(
     checks: list[Check] = []
     for step in (_of_density if model.capabilities.density is not None else _of_codes)(subject):
         checks += step
-    return Audit(decide(checks), model.name, LEVEL, time.perf_counter() - began)
+    return Audit(decide_together(checks), model.name, LEVEL, time.perf_counter() - began)
 
 
 def _of_codes(subject: Subject) -> Iterator[list[Check]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...models import registry
 from .findings import Check, measured
-from .rows import apart, scored
+from .row_by_row import apart, scored
 
 if TYPE_CHECKING:
     from .subject import Subject

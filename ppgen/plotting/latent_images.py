@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .latent_map import latent_map_plot as latent_map_plot
 from .latent_plots import kl_bars as kl_bars
 from .latent_plots import traversal_lines as traversal_lines
+from .latent_scatter import latent_map_plot as latent_map_plot
 from .mosaic import Limits, as_grid, limits_of, sheet
 
 if TYPE_CHECKING:
