@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import warnings
-
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
-from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ppgen.errors import InputError
 from ppgen.models.autoencoder import Autoencoder
@@ -29,40 +23,6 @@ def digits():
 @pytest.fixture(scope="module")
 def table():
     return np.random.default_rng(0).normal(size=(300, 6))
-
-
-EXPECTED_TO_FAIL = {
-    "check_sample_weight_equivalence_on_dense_data": "rows given twice fall into other batches "
-    "than rows of weight 2"
-}
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", SkipTestWarning)
-    with_checks = parametrize_with_checks(
-        [
-            Autoencoder(1, hidden=(8,), max_epochs=3, random_state=0),
-            Autoencoder(1, kind="linear", contamination=0.1, random_state=0),
-        ],
-        expected_failed_checks=lambda e: {} if e.kind == "linear" else EXPECTED_TO_FAIL,
-    )
-
-
-@with_checks
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-def test_scikit_learns_checks(estimator, check):
-    # Some checks shuffle rows by the global random state, which is not a leak of ours.
-    state = np.random.get_state()
-    try:
-        check(estimator)
-    finally:
-        np.random.set_state(state)
-
-
-def test_import_is_light():
-    code = (
-        "import sys, ppgen.models.autoencoder as a; a.Autoencoder();"
-        "assert not {'torch', 'jax', 'pyro'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_embeddings_feed_a_classifier(digits):

@@ -14,7 +14,7 @@ from ppgen.data import Dataset, as_dataset
 from ppgen.density_estimator import DensityEstimator
 
 from .integrate import integral
-from .zoo import CLASSES, ZOO, of_one_column
+from .zoo import ZOO, each, named, of_one_column
 
 N = 120
 UNIT = {"kind": "interval", "lower": 0, "upper": 1}
@@ -64,11 +64,14 @@ def fitted_to(name: str, kind: str) -> DensityEstimator:
 
 def _cases() -> list[Any]:
     # Nets and kernels take ten times the time of the others.
-    slow = {(n, k) for n in ("independent", "kde", "flow-nsf", "vae") for k in KINDS}
-    slow -= {(n, k) for n in ("independent", "kde", "flow-nsf", "vae") for k in QUICK}
     return [
-        pytest.param(n, k, marks=[pytest.mark.slow] * ((n, k) in slow), id=f"{n}-{k}")
-        for n in CLASSES
+        pytest.param(
+            n,
+            k,
+            marks=[pytest.mark.slow] * (n not in ("gaussian", "gmm") and k not in QUICK),
+            id=f"{n}-{k}",
+        )
+        for n in named("density", per="class")
         for k in KINDS
     ]
 
@@ -102,11 +105,12 @@ def test_the_density_of_two_columns_integrates_to_one(name: str) -> None:
     assert error < 0.05
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("density", per="class")
 def test_a_bound_that_holds_values_has_their_share_as_its_mass(name: str) -> None:
     data = of("interval with bounds")
     model = fitted_to(name, "interval with bounds")
-    density = model.log_density(as_dataset({"x": [0.0, 1.0]}, data.schema))
+    how = {"n_samples": 2000} if "n_importance" in model.get_params() else {}
+    density = model.log_density(as_dataset({"x": [0.0, 1.0]}, data.schema), **how)
     assert density.kind == "lower_bound"
     assert density.measure == "mixed"
     assert density.dequantised == ("x",)

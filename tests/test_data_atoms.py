@@ -18,7 +18,7 @@ from ppgen.data.rounding import find_ties
 from ppgen.data.units import unit_hashes
 from ppgen.errors import InputError
 
-from .zoo import CLASSES, of_one_column
+from .zoo import each, of_one_column
 
 N = 300
 UNIT = {"kind": "interval", "lower": 0, "upper": 1}
@@ -225,7 +225,7 @@ def test_equal_rows_at_an_atom_are_no_copies() -> None:
     assert len(np.unique(units[4:9])) == 1
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@each("density", per="class")
 def test_a_real_column_of_many_zeros_is_a_warning_in_every_family(name: str) -> None:
     model = of_one_column(name)
     if "max_epochs" in model.get_params():

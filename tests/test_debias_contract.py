@@ -1,16 +1,10 @@
-"""`DebiasingVAE` under scikit-learn's checks, given what it cannot take, and its verdicts."""
+"""`DebiasingVAE` given what it cannot take, and its verdicts."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
-import warnings
 
 import numpy as np
 import pytest
 import torch
-from sklearn.exceptions import SkipTestWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ppgen.errors import FitError, InputError
 from ppgen.models.debias import DebiasingVAE, verdicts
@@ -18,10 +12,6 @@ from ppgen.models.debias.backend import TorchDebias
 from ppgen.models.debias.nets import Nets
 
 SMALL = {"latent_dim": 2, "hidden": (8,), "batch_size": 32, "max_epochs": 3, "random_state": 0}
-EXPECTED_TO_FAIL = {
-    "check_sample_weight_equivalence_on_dense_data": "rows given twice are drawn as others than "
-    "rows of weight 2",
-}
 
 
 @pytest.fixture(scope="module")
@@ -36,34 +26,6 @@ def images(table):
     y = table[1]
     x = np.random.default_rng(1).integers(0, 200, size=(200, 12, 12), dtype=np.uint8)
     return x + 50 * y[:, None, None].astype(np.uint8), y
-
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", SkipTestWarning)
-    with_checks = parametrize_with_checks(
-        [DebiasingVAE(1, hidden=(16,), max_epochs=40, learning_rate=1e-2, random_state=0)],
-        expected_failed_checks=lambda e: EXPECTED_TO_FAIL,
-    )
-
-
-@pytest.mark.slow
-@with_checks
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-def test_scikit_learns_checks(estimator, check):
-    # Some checks shuffle rows by the global random state, which is not a leak of ours.
-    state = np.random.get_state()
-    try:
-        check(estimator)
-    finally:
-        np.random.set_state(state)
-
-
-def test_import_is_light():
-    code = (
-        "import sys, ppgen.models.debias as d; d.DebiasingVAE();"
-        "assert not {'torch', 'jax', 'pyro'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # Bad input

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ppgen
+from ppgen.models.registry import MODELS
 
 HEAVY = (
     "arviz", "arviz_base", "equinox", "flowjax", "jax", "matplotlib", "narwhals", "numpyro",
@@ -43,7 +44,8 @@ def test_front_door_loads_nothing_heavy(code: str) -> None:
 
 
 def test_classes_load_neither_backend() -> None:
-    found = _loaded_by("import ppgen; ppgen.GaussianMixture; ppgen.NormalizingFlow")
+    made = "; ".join(f"ppgen.{entry.class_name}()" for entry in MODELS.values())
+    found = _loaded_by(f"import ppgen; {made}")
     assert found.isdisjoint({"torch", "jax", "pyro", "numpyro", "matplotlib"})
 
 

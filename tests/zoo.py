@@ -1,10 +1,11 @@
-"""Every kind of model, small and quick, and tables to fit them to. A new model is a line here."""
+"""Every kind of model, small and quick, and tables to fit them to. A new model is a line in ZOO;
+which tests it undergoes follows from the capabilities that its class declares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,16 +13,18 @@ from numpy.typing import NDArray
 
 from ppgen import (
     VAE,
+    Autoencoder,
+    DebiasingVAE,
     Gaussian,
     GaussianMixture,
     IndependentColumns,
     KernelDensity,
     NormalizingFlow,
 )
-from ppgen.density_estimator import DensityEstimator
+from ppgen.capabilities import Capabilities
 
 Floats = NDArray[np.float64]
-Make = Callable[[], DensityEstimator]
+Make = Callable[[], Any]
 
 
 def _mixture(**settings: Any) -> Make:
@@ -36,8 +39,10 @@ def _flow(kind: str, **settings: Any) -> Make:
 
 
 def _vae(**settings: Any) -> Make:
-    small = {"latent_dim": 1, "hidden": (16,), "max_epochs": 80, "n_importance": 128}
-    return lambda: VAE(**{"random_state": 0, "batch_size": 20} | small | settings)
+    small = {"latent_dim": 1, "hidden": (16,), "max_epochs": 15, "n_importance": 128}
+    return lambda: VAE(
+        **{"random_state": 0, "batch_size": 20, "learning_rate": 1e-2} | small | settings
+    )
 
 
 ZOO: dict[str, Make] = {
@@ -65,30 +70,61 @@ ZOO: dict[str, Make] = {
     "vae-flow": _vae(prior="flow", posterior="flow", flow_layers=2),
     "vae-mixture": _vae(prior="mixture", components=5),
     "vae-vamp": _vae(prior="vamp", components=5),
-    "vae-two": _vae(latent_dim=(2, 1), objective="dreg", n_samples=4, max_epochs=160),
+    "vae-two": _vae(latent_dim=(2, 1), objective="dreg", n_samples=4, max_epochs=30),
     "vae-iwae": _vae(objective="iwae", noise="row"),
+    "autoencoder": lambda: Autoencoder(1, hidden=(8,), max_epochs=10, random_state=0),
+    "autoencoder-linear": lambda: Autoencoder(1, kind="linear", random_state=0),
+    "debias": lambda: DebiasingVAE(1, hidden=(8,), max_epochs=10, batch_size=50, random_state=0),
 }
-
-# One of each class: for what does not depend on the settings.
-CLASSES = ("gaussian", "independent", "kde", "gmm", "flow-nsf", "vae")
-# Models of the registry without a density, which have tests of their own.
-WITHOUT_DENSITY = ("autoencoder", "debias")
-# Fits of these are random draws or short runs of a net: their densities are right, if not good.
-ROUGH = (
-    "gmm-svi",
-    "gmm-svi-pyro",
-    "gmm-nuts",
-    *(name for name in ZOO if name[:4] in ("flow", "vae", "vae-")),
-)
 
 # Fits that take seconds, mostly to compile: what needs fits of its own is marked slow for them.
 SLOW = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", "flow-nsf-ar", "flow-numpyro")
 
-each_model = pytest.mark.parametrize("name", ZOO)
-each_refit = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ZOO]
-)
-each_class = pytest.mark.parametrize("name", CLASSES)
+
+def named(*needs: str, per: Literal["model", "class"] = "model") -> tuple[str, ...]:
+    """The models of the zoo that declare all of these capabilities.
+
+    Args:
+        needs: names of fields of `Capabilities` that are neither None, False nor empty.
+        per: "model", or "class" for one model of each class: enough for what no setting changes.
+    """
+    able = [name for name in ZOO if declares(ZOO[name]().capabilities, *needs)]
+    if per == "model":
+        return tuple(able)
+    return tuple({ZOO[name]().name: name for name in reversed(able)}.values())[::-1]
+
+
+def declares(can: Capabilities, *needs: str) -> bool:
+    """Whether a family can do all of this."""
+    return all(getattr(can, need) for need in needs)
+
+
+def each(
+    *needs: str, per: Literal["model", "class"] = "model", refits: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test, as `name`, for each model of the zoo that declares all of these capabilities.
+
+    Args:
+        needs, per: see `named`.
+        refits: whether the test fits anew, which is left to the slow tests where it takes long.
+    """
+    names = [
+        pytest.param(name, marks=[pytest.mark.slow] * (refits and name in SLOW))
+        for name in named(*needs, per=per)
+    ]
+
+    def marked(test: Callable[..., None]) -> Callable[..., None]:
+        test.needs = needs  # type: ignore[attr-defined]
+        return pytest.mark.parametrize("name", names)(test)
+
+    return marked
+
+
+def rough(name: str) -> bool:
+    """Whether fits are random draws or short runs of a net: their densities are right, if not
+    good."""
+    made = ZOO[name]()
+    return "checkpoint_dir" in made._uses() or made.get_params().get("engine") == "nuts"
 
 
 def numbers(n: int = 200, seed: int = 0) -> Floats:
@@ -117,7 +153,26 @@ def mixed(n: int = 200, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def of_one_column(name: str) -> DensityEstimator:
+def labels(n: int = 200) -> NDArray[np.str_]:
+    """(n,) which of its two clusters each row of `numbers` is from; of other tables, any labels."""
+    return np.where(np.arange(n) % 2, "right", "left")
+
+
+def fit(model: Any, rows: Any, **how: Any) -> Any:
+    """The model fitted to rows, with labels where it needs them."""
+    if model.capabilities.supervised:
+        how["y"] = labels(getattr(rows, "num_rows", None) or len(rows))
+    return model.fit(rows, **how)
+
+
+def answer(model: Any, rows: Any) -> Floats:
+    """What a model says of each row, its log density or its code; else as many rows as it draws."""
+    if model.capabilities.density:
+        return model.score_samples(rows)
+    return model.encode(rows) if model.capabilities.latents else model.sample(len(rows))
+
+
+def of_one_column(name: str) -> Any:
     """The model of this name with no more latents than a row of one number can have."""
     made = ZOO[name]()
     if isinstance(made.get_params().get("latent_dim"), tuple):
@@ -126,6 +181,12 @@ def of_one_column(name: str) -> DensityEstimator:
 
 
 @cache
-def fitted(name: str) -> DensityEstimator:
+def fitted(name: str) -> Any:
     """The model of this name, fitted to `numbers()`; shared, so not to be changed."""
-    return ZOO[name]().fit(numbers())
+    return fit(ZOO[name](), numbers())
+
+
+@cache
+def fitted_to_one_column(name: str) -> Any:
+    """The same of the first column of `numbers()` alone."""
+    return of_one_column(name).fit(numbers()[:, :1])
