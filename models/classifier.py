@@ -15,6 +15,7 @@ from ..data import Dataset, Encoded
 from ..errors import InputError
 from ..estimator import Estimator
 from ..rows import Rows
+from .group_accuracy import GroupAccuracy, group_accuracy
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -48,6 +49,22 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """(n,) the likeliest label of each row."""
         chosen = self.predict_log_proba(X).argmax(1)
         return np.asarray(self.classes_[chosen])
+
+    def worst_group(self, X: Any, y: Any, groups: Any) -> GroupAccuracy:
+        """The accuracy of each group with its standard error; `.worst` is the worst.
+
+        Args:
+            X: rows as in `fit`.
+            y: (n,) their labels.
+            groups: (n,) values, or (n, m) for groups of rows that agree in all m.
+
+        Raises:
+            InputError: if labels or groups are not one a row.
+        """
+        check_is_fitted(self)
+        labels = self.predict(X)
+        right = labels == self.classes_[numbers(y, self.classes_, len(labels))]
+        return group_accuracy(right, groups)
 
     def _given(
         self, data: Encoded, y: Any, weights: Floats | None = None, *, held_out: bool = False

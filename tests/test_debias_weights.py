@@ -12,8 +12,8 @@ import pytest
 from ppgen.errors import InputError
 from ppgen.models.classifier import numbers, read_labels
 from ppgen.models.debias.group_comparison import Comparison, mean_stderr
-from ppgen.models.debias.groups import balanced, group_accuracy
 from ppgen.models.debias.resampling import Histograms, Resampling, draw, effective_share, normalised
+from ppgen.models.group_accuracy import balanced, group_accuracy
 
 
 def of(means, variances=None, **settings):

@@ -19,7 +19,6 @@ from ...verdict import Reason
 from ..classifier import Classifier, numbers
 from ..nets.coded import CodedEstimator
 from .group_comparison import Comparison, compare
-from .groups import GroupAccuracy, group_accuracy
 from .regions import RareRegions
 from .resampling import Histograms, Resampling
 from .settings import SETTINGS, DebiasingSettings
@@ -96,22 +95,6 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
             rows=order,
             weights=weights[order],
         )
-
-    def worst_group(self, X: Any, y: Any, groups: Any) -> GroupAccuracy:
-        """The accuracy of each group with its standard error; `.worst` is the worst.
-
-        Args:
-            X: rows as in `fit`.
-            y: (n,) their labels.
-            groups: (n,) values, or (n, m) for groups of rows that agree in all m.
-
-        Raises:
-            InputError: if labels or groups are not one a row.
-        """
-        check_is_fitted(self)
-        labels = self.predict(X)
-        right = labels == self.classes_[numbers(y, self.classes_, len(labels))]
-        return group_accuracy(right, groups)
 
     def compare(
         self, rows: Any, held: Any, seeds: Iterable[int] = range(5), **fit: Any

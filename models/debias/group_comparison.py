@@ -28,7 +28,7 @@ from sklearn.base import clone
 
 from ...errors import InputError
 from ..classifier import check_length, vector
-from .groups import GroupAccuracy, balanced
+from ..group_accuracy import GroupAccuracy, balanced
 
 Floats = NDArray[np.float64]
 WAYS = ("plain", "balanced", "debiasing")
