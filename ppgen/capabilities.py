@@ -23,7 +23,7 @@ class Capabilities:
     Attributes:
         density: how its log density is known, or None where it has none.
         method: how it is computed, in words.
-        scoring: the options of `log_density`.
+        scoring, imputing: the options of `log_density` and of `impute`.
         discrete: "native" where discrete columns are modelled as such, "dequantised" where they are
             filled with noise.
         scaling: "standard" where columns are standardised before the model sees them, "none" where
@@ -54,6 +54,7 @@ class Capabilities:
     density: Kind | None
     method: str = "closed form"
     scoring: Settings = field(default_factory=Settings)
+    imputing: Settings = field(default_factory=Settings)
     discrete: Literal["native", "dequantised"] = "dequantised"
     scaling: Literal["standard", "none"] = "standard"
     missing: bool = False

@@ -72,9 +72,9 @@ class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
         as it is; None where that is not cheap. The verdict judges it by the rows left out."""
         return None
 
-    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded | None:
-        """Encoded rows with their gaps filled by draws given the rest of the row; None where the
-        family cannot draw them."""
+    def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded | None:
+        """Encoded rows with their gaps filled by draws given the rest of the row, or without `rng`
+        by what is expected of them; None where the family cannot."""
         return None
 
     # What users call

@@ -67,7 +67,7 @@ class Judged(Protocol):
 
     def _refitted(self, rows: Rows, fit: Fit) -> Self | None: ...
 
-    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded | None: ...
+    def _filled(self, rows: Rows, rng: np.random.Generator) -> Encoded | None: ...
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _held(model: Judged, rows: Rows, fit: Fit, rng: np.random.Generator) -> _Hel
     if np.isnan(chosen.data.x).any() or (chosen.data.codes < 0).any():
         if (chosen.data.codes == -2).any():
             return _unchecked("held-out rows hold levels that the fit never saw")
-        filled = judged._filled(chosen.data, rng)
+        filled = judged._filled(chosen, rng)
         if filled is None:
             return _unchecked("rows have gaps")
         chosen = replace(chosen, data=filled)

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
+from ppgen.errors import InputError
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
 from ppgen.models.baseline.kernel_mixture import KernelSum
 
@@ -174,3 +175,17 @@ def test_a_weight_counts_in_the_table_of_a_level() -> None:
         np.exp(weighted.score_samples(asked)), np.array([10 + 1, 5 + 1, 15 + 1]) / (30 + 3)
     )
     np.testing.assert_allclose(weighted.score_samples(asked), repeated.score_samples(asked))
+
+
+def test_gaps_of_independent_columns_are_filled_by_their_means_and_likeliest_levels() -> None:
+    colour = np.array(["red", "green", "red", "blue"] * 15, dtype=object)
+    size = np.linspace(0, 1, 60) ** 2
+    model = IndependentColumns(random_state=0).fit({"colour": colour, "size": size})
+    gappy = {"colour": np.array([None, "blue"], dtype=object), "size": np.array([0.5, np.nan])}
+    filled = model.impute(gappy)
+    assert list(filled["colour"]) == ["red", "blue"]
+    np.testing.assert_allclose(filled["size"], [0.5, size.mean()], rtol=1e-6)
+    drawn = model.impute(gappy, draw=True, random_state=0)
+    assert drawn["size"][1] != filled["size"][1]
+    with pytest.raises(InputError, match="no option 'n_samples'; it has none"):
+        model.impute(gappy, n_samples=3)

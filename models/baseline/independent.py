@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
+from ...conditioned import Imputer
 from ...data import Codec, Encoded
-from ...density_estimator import DensityEstimator
 from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
@@ -32,7 +32,7 @@ from .settings import SETTINGS, IndependentSettings
 _PSEUDO_COUNT = 1.0
 
 
-class IndependentColumns(IndependentSettings, DensityEstimator):
+class IndependentColumns(IndependentSettings, Imputer):
     """Each column by itself.
 
     Attributes:
@@ -45,7 +45,7 @@ class IndependentColumns(IndependentSettings, DensityEstimator):
     settings = SETTINGS["independent"]
     codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
-        density="exact", discrete="native", missing=True
+        density="exact", discrete="native", missing=True, imputes=True
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
@@ -82,10 +82,16 @@ class IndependentColumns(IndependentSettings, DensityEstimator):
         other.tables_ = self._tables(data, shares)
         return other
 
-    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded:
-        drawn = self._sample(len(data), rng, None, None)
-        x = np.where(np.isnan(data.x), drawn.x, data.x)
-        return Encoded(x, np.where(data.codes == -1, drawn.codes, data.codes), data.log_det)
+    def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded:
+        data = rows.data
+        if rng is None:
+            means = np.array([column.expected()[0] for column in self.columns_])
+            likeliest = np.array([table.argmax() for table in self.tables_], dtype=np.int32)
+            filling = Encoded(means, likeliest, np.zeros(1))
+        else:
+            filling = self._sample(len(data), rng, None, None)
+        x = np.where(np.isnan(data.x), filling.x, data.x)
+        return Encoded(x, np.where(data.codes == -1, filling.codes, data.codes), data.log_det)
 
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         data, total = rows.data, np.zeros(len(rows))

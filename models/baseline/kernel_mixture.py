@@ -126,6 +126,10 @@ class KernelSum:
         centres = solve_triangular(self.factor, (x - self.mean).T, lower=True).T
         return replace(self, centres=centres, log_weights=np.log(weights) - np.log(weights.sum()))
 
+    def expected(self) -> Floats:
+        """(d,) the mean."""
+        return np.asarray(self.mean + np.exp(self.log_weights) @ self.centres @ self.factor.T)
+
     def sample(self, n: int, rng: np.random.Generator) -> Floats:
         """(n, d) draws."""
         shares = np.exp(self.log_weights)

@@ -127,10 +127,6 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
             return None
         return other
 
-    def _filled(self, data: Encoded, rng: np.random.Generator) -> Encoded:
-        x = np.asarray(data.x, dtype=np.float64)
-        return Encoded(*conditional.impute(self._predictive(), x, data.codes, rng), data.log_det)
-
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         x, codes = rows.data.x, rows.data.codes
         if not (draws := self._n_draws()):

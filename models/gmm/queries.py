@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
-from copy import copy
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ...conditioned import Conditioned
 from ...data import Codec, Encoded
-from ...density_estimator import DensityEstimator
-from ...errors import InputError
 from ...family_density import Density, cell_average
+from ...rows import Rows
 from ...scoring import placed
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
@@ -23,7 +22,7 @@ from .selection import Criteria, criteria
 from .weighted_rows import WeightedRows, score
 
 
-class MixtureQueries(DensityEstimator):
+class MixtureQueries(Conditioned):
     """What is asked of a mixture once there is one; `GaussianMixture` fits it."""
 
     codec_: Codec
@@ -68,76 +67,27 @@ class MixtureQueries(DensityEstimator):
 
     # Queries
 
-    def condition(self, given: Mapping[Any, Any]) -> Self:
-        """p(the other columns | these values), a mixture of this class again.
-
-        A rounded column is conditioned on at the middle of its cell.
-
-        Args:
-            given: column name or label -> value.
-
-        Raises:
-            InputError: for an unknown column, a value that the fit never saw, or no column left
-                free.
-        """
-        check_is_fitted(self)
-        row = self._fixed(given)
-        fixed = self.schema_.named(given)
-        free = [name for name in self.schema_.names if name not in fixed]
+    def _conditioned(self, row: Encoded, free: Sequence[str]) -> Self:
         known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]
         return self._over(conditional.condition(self._predictive(), *known), free)
 
-    def marginal(self, columns: Iterable[Any]) -> Self:
-        """p(some columns), a mixture of this class again."""
-        check_is_fitted(self)
-        names = [self.schema_[name].name for name in columns]
-        free = [name for name in self.schema_.names if name in names]
+    def _marginal(self, columns: Sequence[str]) -> Self:
         x, codes = (
-            np.array([j for j, column in enumerate(every) if column in free], dtype=np.intp)
+            np.array([j for j, column in enumerate(every) if column in columns], dtype=np.intp)
             for every in (self.codec_.continuous_names, self.codec_.discrete_names)
         )
-        return self._over(conditional.marginal(self._predictive(), x, codes), free)
+        return self._over(conditional.marginal(self._predictive(), x, codes), columns)
 
-    def impute(self, X: Any, *, draw: bool = False, random_state: Any = None) -> Any:
-        """Rows with their gaps filled, in the container they came in.
+    def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded:
+        x = np.asarray(rows.data.x, dtype=np.float64)
+        filled = conditional.impute(self._predictive(), x, rows.data.codes, rng)
+        return Encoded(*filled, rows.data.log_det)
 
-        Args:
-            X: rows.
-            draw: fill each gap with a draw given the rest of its row; otherwise with the
-                conditional mean (of the logarithm for positive columns, which makes it a
-                median-like value there) or the likeliest level.
-            random_state: seed of the draws; None takes the estimator's own.
-        """
-        from ...checks import seed_of
-
-        check_is_fitted(self)
-        data = self._dataset(X, reset=False)
-        encoded = self.codec_.encode(data)
-        rng = (
-            np.random.default_rng(
-                seed_of(self.random_state if random_state is None else random_state)
-            )
-            if draw
-            else None
-        )
-        x, codes = conditional.impute(
-            self._predictive(), np.asarray(encoded.x, dtype=np.float64), encoded.codes, rng
-        )
-        return data.filled(self.codec_.decode(Encoded(x, codes, encoded.log_det)))
-
-    def _over(self, mixture: Mixture, names: list[str]) -> Self:
+    def _over(self, mixture: Mixture, names: Sequence[str]) -> Self:
         """This estimator over some of its columns, with a mixture of them."""
-        if not names:
-            raise InputError(
-                "all columns are given, so none is left to say anything about; leave one free."
-            )
-        out = copy(self)
-        out.schema_, out.codec_ = self.schema_.select(names), self.codec_.select(names)
+        out = self._selected(names)
         out.posterior_, out.sample_stats_, out._draws = None, {}, self._n_draws()
         out.covariance_type = mixture.covariance_type
-        out.n_features_in_ = len(names)
-        if hasattr(self, "feature_names_in_"):
-            out.feature_names_in_ = np.array(names, dtype=object)
         out._set(mixture)
         return out
 
