@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .axis import shortened
-from .style import ACCENT, MUTED, RULE, figure, styled
+from .style import ACCENT, MUTED, RULE, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,9 +28,7 @@ def plot_audit(audit: Audit) -> Figure:
     Args:
         audit: what `ppgen.audit` returned.
     """
-    with styled():
-        made = figure(5.6, 0.6 + 0.24 * max(len(audit), 3))
-        axes = made.subplots()
+    with panel(5.6, 0.6 + 0.24 * max(len(audit), 3)) as (made, axes):
         for place, check in enumerate(audit):
             colour, far = _COLOURS[check.status], _distance(check)
             if check.status == "not checked":
@@ -51,7 +49,7 @@ def plot_audit(audit: Audit) -> Figure:
         axes.set_xlabel("distance from the claim, as a multiple of its limit")
         refuted = len(audit.of("refuted"))
         said = f"{refuted} of {len(audit)} claims refuted" if refuted else "no claim is refuted"
-        axes.set_title(shortened(f"{audit.model}: {said}", 60), parse_math=False)
+        axes.set_title(shortened(f"{audit.model}: {said}", 60))
     return made
 
 

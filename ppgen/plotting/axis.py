@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,24 +44,21 @@ class ColumnAxis:
             return codes + rng.uniform(-0.4, 0.4, len(codes))
         return codes
 
-    def dress(self, axes: Axes, which: str) -> None:
+    def dress(self, axes: Axes, which: Literal["x", "y"]) -> None:
         """Set limits, scale, ticks and label of the x or y axis."""
-        axis = axes.xaxis if which == "x" else axes.yaxis
-        (axes.set_xlim if which == "x" else axes.set_ylim)(self.low, self.high)
+        axis: Axis = getattr(axes, f"{which}axis")
         if self.log:
-            (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-            (axes.set_xlim if which == "x" else axes.set_ylim)(self.low, self.high)
+            axes.set(**{f"{which}scale": "log"})
             plain_numbers(axis)
         elif self.feature.is_number:
-            axes.locator_params(axis="x" if which == "x" else "y", nbins=4)
+            axes.locator_params(axis=which, nbins=4)
         else:
             levels = self.feature.levels[:_MAX_LEVELS]
             many = len(self.feature.levels) > 6 and which == "x"
             axis.set_ticks(range(len(levels)), [shortened(str(v)) for v in levels])
-            axes.tick_params(
-                axis="x" if which == "x" else "y", rotation=60 if many else 0, length=0
-            )
-        axis.set_label_text(shortened(self.name, 28), parse_math=False)
+            axes.tick_params(axis=which, rotation=60 if many else 0, length=0)
+        axes.set(**{f"{which}lim": (self.low, self.high)})
+        axis.set_label_text(shortened(self.name, 28))
 
 
 def column_axes(real: Dataset) -> dict[str, ColumnAxis]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .axis import shortened
-from .style import ACCENT, RULE, figure, styled
+from .style import ACCENT, RULE, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +28,7 @@ def training_curves(
     where the best of a fit was. Both are objectives in training, in the units of the data. A model
     without density has another `unit`.
     """
-    with styled():
-        made = figure(3.5, 2.3)
-        axes = made.subplots()
+    with panel(3.5, 2.3) as (made, axes):
         ends: dict[str, tuple[float, float, str]] = {}
         levels: list[Floats] = []
         for trace in traces:
@@ -50,7 +48,7 @@ def training_curves(
         _label(axes, ends)
         axes.set_xlabel("seconds")
         axes.set_ylabel(unit)
-        axes.set_title(shortened(title, 40), parse_math=False)
+        axes.set_title(shortened(title, 40))
     return made
 
 

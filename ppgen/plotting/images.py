@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .axis import shortened
-from .mosaic import CELL, Limits, as_grid, limits_of, mosaic, sheet
-from .style import bare, figure, styled
+from .mosaic import Limits, as_grid, limits_of, mosaic, sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,15 +46,7 @@ def image_grid(
     Raises:
         InputError: for images of another shape.
     """
-    picture, cells = _picture(images, across, limits)
-    with styled():
-        width = CELL * cells
-        made = figure(width, width * picture.shape[0] / picture.shape[1] + 0.3 * bool(title))
-        axes = made.subplots()
-        axes.imshow(picture, interpolation="nearest")
-        axes.set_title(shortened(title, 90), parse_math=False)
-        bare(axes)
-    return made
+    return sheet(_lines(images, across), limits, title=title)
 
 
 def image_rows(
@@ -80,17 +70,17 @@ def image_rows(
     Raises:
         InputError: if there are none, or their shapes differ.
     """
-    grids = {name: as_grid(shown, 1, "(n, C, H, W)") for name, shown in images.items()}
-    shapes = sorted({shown.shape[1:] for shown in grids.values()})
+    sorts = {name: as_grid(shown, 1, "(n, C, H, W)") for name, shown in images.items()}
+    shapes = sorted({shown.shape[1:] for shown in sorts.values()})
     if len(shapes) != 1:
         raise InputError(f"images of shapes {shapes} given; expected one shape.")
-    n = min(len(shown) for shown in grids.values())
+    n = min(len(shown) for shown in sorts.values())
     wide = min(across, n)
     lines = min(down, n // wide)
-    whole = [shown[: wide * lines].reshape(lines, wide, *shapes[0]) for shown in grids.values()]
-    names = [name if i == 0 else "" for name in grids for i in range(lines)]
-    chosen = limits or limits_of(next(iter(grids.values())))
-    return sheet(np.concatenate(whole), chosen, rows=names, title=title)
+    whole = [shown[: wide * lines].reshape(lines, wide, *shapes[0]) for shown in sorts.values()]
+    names = [name if i == 0 else "" for name in sorts for i in range(lines)]
+    first = next(iter(sorts.values()))
+    return sheet(np.concatenate(whole), limits or limits_of(first), rows=names, title=title)
 
 
 def image_pixels(images: ArrayLike, *, across: int = 8, limits: Limits | None = None) -> Bytes:
@@ -105,23 +95,18 @@ def image_pixels(images: ArrayLike, *, across: int = 8, limits: Limits | None = 
     Raises:
         InputError: for images of another shape.
     """
-    picture, _ = _picture(images, across, limits)
+    grid = _lines(images, across)
+    picture, _, _ = mosaic(grid, limits or limits_of(grid))
     size = max(1, round(_WIDTH / picture.shape[1]))
     drawn = np.rint(255 * picture).astype(np.uint8)
     return drawn.repeat(size, axis=0).repeat(size, axis=1)
 
 
-def _picture(images: ArrayLike, across: int, limits: Limits | None) -> tuple[Floats, int]:
-    """The picture, and how many images it is wide."""
+def _lines(images: ArrayLike, across: int) -> Floats:
+    """Images as lines (down, across, C, H, W); places left free hold no number."""
     shown = as_grid(images, 1, "(n, C, H, W)")
     if across < 1:
         raise InputError(f"across is {across}; expected how many are drawn side by side.")
     wide = min(across, len(shown))
-    down = -(-len(shown) // wide)
-    whole = np.zeros((down * wide, *shown.shape[1:]))
-    whole[: len(shown)] = shown
-    grid = whole.reshape(down, wide, *shown.shape[1:])
-    picture, tops, lefts = mosaic(grid, limits or limits_of(shown))
-    if len(shown) % wide:
-        picture[tops[-1] :, lefts[len(shown) % wide] :, 3] = 0  # places of the last line left free
-    return picture, wide
+    free = np.full((-len(shown) % wide, *shown.shape[1:]), np.nan)
+    return np.concatenate([shown, free]).reshape(-1, wide, *shown.shape[1:])

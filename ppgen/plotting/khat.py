@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from .axis import shortened
-from .style import ACCENT, REAL, RULE, figure, styled
+from .style import ACCENT, REAL, RULE, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,9 +43,7 @@ def khat_histogram(khat: ArrayLike, good: float, *, title: str = "") -> Figure:
     )
     counts, _ = np.histogram(known, edges)
     fine = edges[1:] <= good + 1e-9
-    with styled():
-        made = figure(3.3, 2.2)
-        axes = made.subplots()
+    with panel(3.3, 2.2) as (made, axes):
         for chosen, colour in ((fine, ACCENT), (~fine, REAL)):
             axes.bar(edges[:-1][chosen], counts[chosen], 0.86 * step, align="edge", color=colour)
         axes.axvline(good - 0.07 * step, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -55,5 +53,5 @@ def khat_histogram(khat: ArrayLike, good: float, *, title: str = "") -> Figure:
         axes.set_ylabel("rows")
         axes.locator_params(axis="y", nbins=4, integer=True)
         share = f"{trusted / len(values):.0%} of rows below {good:.2f}: to be trusted"
-        axes.set_title(shortened(title or share, 60), parse_math=False)
+        axes.set_title(shortened(title or share, 60))
     return made

@@ -7,6 +7,7 @@ where there are some.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .latent_plots import kl_bars as kl_bars
+from .latent_plots import latent_names
 from .latent_plots import traversal_lines as traversal_lines
 from .latent_scatter import latent_map_plot as latent_map_plot
 from .mosaic import Limits, as_grid, limits_of, sheet
@@ -40,17 +42,15 @@ def traversal_grid(
         labels: of the rows; "latent 1", "latent 2", ... by default.
         values: (steps,) or (dims, steps) what the latent is set to; written below where it is the
             same in every row.
-        limits: the values of black and white.
-        title: of the figure.
+        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape, or another number of labels or values.
     """
     grid = as_grid(images, 2, "(dims, steps, C, H, W)")
-    names = [f"latent {i + 1}" for i in range(len(grid))] if labels is None else list(labels)
-    _check(names, len(grid), "labels", "rows")
+    names = latent_names(labels, len(grid), "rows")
     ticks = _ticks(values, *grid.shape[:2])
-    return sheet(grid, limits or limits_of(grid), rows=names, columns=ticks, title=title)
+    return sheet(grid, limits, rows=names, columns=ticks, title=title)
 
 
 def reconstruction_strip(
@@ -67,8 +67,7 @@ def reconstruction_strip(
         originals: (n, C, H, W).
         reconstructions: (n, C, H, W), or name -> (n, C, H, W) for several models.
         noisy: (n, C, H, W) what the models were given, drawn between, where they take noise away.
-        limits: the values of black and white.
-        title: of the figure.
+        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape or number.
@@ -103,30 +102,26 @@ def interpolation_strip(
         images: (steps, C, H, W) or (paths, steps, C, H, W), such as `interpolate(...).images`.
         ends: (2, C, H, W) or (paths, 2, C, H, W) the rows themselves, drawn apart at both sides.
         labels: of the paths.
-        limits: the values of black and white.
-        title: of the figure.
+        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape or number.
     """
     given = np.asarray(images, np.float64)
     grid = as_grid(given[None] if given.ndim == 4 else given, 2, "(paths, steps, C, H, W)")
-    names = None if labels is None else list(labels)
-    if names is not None:
-        _check(names, len(grid), "labels", "paths")
-    if ends is None:
-        ticks = _shares(grid.shape[1])
-        return sheet(grid, limits or limits_of(grid), rows=names, columns=ticks, title=title)
-    two = np.asarray(ends, np.float64)
-    two = two[None] if two.ndim == 4 else two
-    if two.shape != (len(grid), 2, *grid.shape[2:]):
-        raise InputError(f"ends of shape {two.shape} given; expected the two rows of each path.")
-    whole = np.concatenate([two[:, :1], grid, two[:, 1:]], axis=1)
-    below = ["row a", *_shares(grid.shape[1]), "row b"]
-    apart = (0, grid.shape[1])
-    return sheet(
-        whole, limits or limits_of(two), rows=names, columns=below, title=title, apart=apart
-    )
+    steps = grid.shape[1]
+    ticks, apart = _sparse([f"{t:.2g}" for t in np.linspace(0, 1, steps)]), ()
+    names = None if labels is None else latent_names(labels, len(grid), "paths")
+    if ends is not None:
+        two = np.asarray(ends, np.float64)
+        two = two[None] if two.ndim == 4 else two
+        if two.shape != (len(grid), 2, *grid.shape[2:]):
+            raise InputError(
+                f"ends of shape {two.shape} given; expected the two rows of each path."
+            )
+        grid = np.concatenate([two[:, :1], grid, two[:, 1:]], axis=1)
+        ticks, apart, limits = ["row a", *ticks, "row b"], (0, steps), limits or limits_of(two)
+    return sheet(grid, limits, rows=names, columns=ticks, title=title, apart=apart)
 
 
 def latent_manifold(
@@ -144,50 +139,38 @@ def latent_manifold(
             right, the second upwards.
         names: of the axes.
         width: of all images, in inches.
-        limits: the values of black and white.
-        title: of the figure.
+        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape.
     """
     grid = as_grid(images, 2, "(rows, cols, C, H, W)")
-    cell = float(np.clip(width / grid.shape[1], 0.12, 0.55))
     return sheet(
         grid,
-        limits or limits_of(grid),
+        limits,
         title=title,
         axis_names=(f"{names[0]} →", f"{names[1]} →"),
-        touching=cell,
+        touching=float(np.clip(width / grid.shape[1], 0.12, 0.55)),
     )
 
 
 def _ticks(values: ArrayLike | None, rows: int, steps: int) -> list[str] | None:
     if values is None:
         return None
-    lines = np.atleast_2d(np.asarray(values, np.float64))
-    if lines.shape not in ((1, steps), (rows, steps)):
+    steps_of = np.atleast_2d(np.asarray(values, np.float64))
+    if steps_of.shape not in ((1, steps), (rows, steps)):
         raise InputError(
-            f"values of shape {lines.shape} given; expected ({steps},) or ({rows}, {steps})."
+            f"values of shape {steps_of.shape} given; expected ({steps},) or ({rows}, {steps})."
         )
-    if not np.allclose(lines, lines[:1]):
+    if not np.allclose(steps_of, steps_of[:1]):
         return None
-    return _sparse([f"{v:.3g}".replace("-", "−") for v in lines[0]])
-
-
-def _shares(steps: int) -> list[str]:
-    return _sparse([f"{t:.2g}" for t in np.linspace(0, 1, steps)])
+    return _sparse([f"{v:.3g}".replace("-", "−") for v in steps_of[0]])
 
 
 def _sparse(ticks: list[str]) -> list[str]:
     """Every second, third, ... only, where there are many; the last one always."""
-    every = -(-len(ticks) // 13)
-    kept = [tick if i % every == 0 else "" for i, tick in enumerate(ticks)]
-    if every > 1 and (len(ticks) - 1) % every:
-        kept[(len(ticks) - 1) // every * every] = ""
-        kept[-1] = ticks[-1]
-    return kept
-
-
-def _check(given: Sequence[object], n: int, what: str, of: str) -> None:
-    if len(given) != n:
-        raise InputError(f"{len(given)} {what} given for {n} {of}; give one each.")
+    every, last = math.ceil(len(ticks) / 13), len(ticks) - 1
+    return [
+        tick if i == last or (i % every == 0 and i + every <= last) else ""
+        for i, tick in enumerate(ticks)
+    ]

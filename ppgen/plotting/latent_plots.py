@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .axis import shortened
-from .latent_scatter import PALETTE, side_legend
-from .style import ACCENT, MUTED, REAL, RULE, figure, styled
+from .latent_map import PALETTE, side_legend
+from .style import ACCENT, MUTED, REAL, RULE, figure, panel, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,22 +43,18 @@ def kl_bars(kl: ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figur
     tall = values[order]
     active = tall >= threshold
     place = np.arange(len(tall))
-    with styled():
-        made = figure(float(np.clip(0.16 * len(tall) + 0.9, 2.6, 7.0)), 2.2)
-        axes = made.subplots()
-        axes.bar(place[active], tall[active], width=0.8, color=ACCENT)
-        if not active.all():
-            # No bar would show: a foot says that there is a latent.
-            top = float(max(tall.max(), threshold))
-            foot = np.maximum(tall[~active], 0.012 * top)
-            axes.bar(place[~active], foot, width=0.8, color=REAL)
+    with panel(float(np.clip(0.16 * len(tall) + 0.9, 2.6, 7.0)), 2.2) as (made, axes):
+        # No bar of an inactive latent would show: a foot says that there is one.
+        foot = np.maximum(tall, 0.012 * max(tall.max(), threshold))
+        colours = np.where(active, ACCENT, REAL)
+        axes.bar(place, np.where(active, tall, foot), width=0.8, color=colours)
         if threshold > 0.03 * tall.max():
             axes.axhline(threshold, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
         _latent_ticks(axes, order)
         axes.set_xlim(-0.7, len(tall) - 0.3)
         axes.set_ylabel("KL, nats a row")
         said = title or f"{int(active.sum())} of {len(tall)} latents active"
-        axes.set_title(shortened(said, 60), parse_math=False)
+        axes.set_title(shortened(said, 60))
     return made
 
 
@@ -97,22 +94,21 @@ def traversal_lines(
             f"values of shape {x.shape} and columns of {sorted({v.shape for v in tables.values()})}"
             " given; expected (dims, steps), the same of all."
         )
-    named = [f"latent {i + 1}" for i in range(dims)] if labels is None else list(labels)
-    if len(named) != dims:
-        raise InputError(f"{len(named)} labels given for {dims} latents; give one each.")
+    named = latent_names(labels, dims, "latents")
     drawn = list(tables.items())[:MAX_COLUMNS]
     lines = range(min(dims, MAX_LINES))
     wide = min(across, len(drawn))
-    down = -(-len(drawn) // wide)
+    down = math.ceil(len(drawn) / wide)
     with styled():
         made = figure(1.75 * wide + 1.0, 1.5 * down + 0.4)
         grid = list(made.subplots(down, wide, squeeze=False, sharex=True).ravel())
         for axes, (name, table) in zip(grid, drawn, strict=False):
             heights, levels = _heights(table)
             for i in reversed(lines):
-                style = "-" if levels is None else "steps-mid"
-                axes.plot(x[i], heights[i], color=PALETTE[i], drawstyle=_draw(style))
+                axes.plot(x[i], heights[i], color=PALETTE[i])
             if levels is not None:
+                for line in axes.lines:
+                    line.set_drawstyle("steps-mid")
                 axes.set_yticks(range(len(levels)), [shortened(v, 10) for v in levels])
                 axes.set_ylim(-0.4, len(levels) - 0.6)
             else:
@@ -120,20 +116,24 @@ def traversal_lines(
                 if reach is not None and name in reach:
                     axes.update_datalim([(x.min(), v) for v in reach[name]])
                     axes.autoscale_view(scalex=False)
-            axes.set_title(shortened(name, 22), parse_math=False)
+            axes.set_title(shortened(name, 22))
         for axes in grid[len(drawn) :]:
             axes.remove()
-        _under(grid[: len(drawn)], wide)
+        grid[0].locator_params(axis="x", nbins=5)
+        for axes in grid[: len(drawn)][-wide:]:
+            axes.tick_params(labelbottom=True)
         side_legend(made, [(shortened(named[i], 16), PALETTE[i]) for i in lines], line=True)
         made.supxlabel("value of the latent", fontsize=9, color=MUTED)
-        left_out = _left_out(dims, len(tables))
-        made.suptitle(
-            shortened(" ".join(t for t in (title, left_out) if t), 90),
-            fontsize=9.5,
-            x=0.01,
-            ha="left",
-            parse_math=False,
-        )
+        parts = [
+            f"{most} of {n} {what}"
+            for n, most, what in (
+                (dims, MAX_LINES, "latents"),
+                (len(tables), MAX_COLUMNS, "columns"),
+            )
+            if n > most
+        ]
+        words = f"{title} ({', '.join(parts)})" if parts else title
+        made.suptitle(shortened(words, 90), fontsize=9.5, x=0.01, ha="left")
     return made
 
 
@@ -145,17 +145,12 @@ def _heights(table: NDArray[Any]) -> tuple[Floats, list[str] | None]:
     return place.reshape(table.shape).astype(np.float64), [str(v) for v in levels]
 
 
-def _draw(style: str) -> Any:
-    return "default" if style == "-" else style
-
-
-def _left_out(dims: int, columns: int) -> str:
-    said = []
-    if dims > MAX_LINES:
-        said.append(f"{MAX_LINES} of {dims} latents")
-    if columns > MAX_COLUMNS:
-        said.append(f"{MAX_COLUMNS} of {columns} columns")
-    return f"({', '.join(said)})" if said else ""
+def latent_names(labels: Sequence[str] | None, n: int, what: str) -> list[str]:
+    """The labels, or "latent 1", "latent 2", ...; raise InputError unless there are n."""
+    names = [f"latent {i + 1}" for i in range(n)] if labels is None else list(labels)
+    if len(names) != n:
+        raise InputError(f"{len(names)} labels given for {n} {what}; give one each.")
+    return names
 
 
 def _latent_ticks(axes: Axes, order: NDArray[np.intp]) -> None:
@@ -166,10 +161,3 @@ def _latent_ticks(axes: Axes, order: NDArray[np.intp]) -> None:
     axes.set_xticks(range(len(order)), [str(j + 1) for j in order])
     axes.tick_params(axis="x", length=0, labelsize=7)
     axes.set_xlabel("latent")
-
-
-def _under(panels: Sequence[Axes], wide: int) -> None:
-    """Numbers below each panel that has none beneath it."""
-    for place, axes in enumerate(panels):
-        axes.tick_params(labelbottom=place + wide >= len(panels))
-        axes.locator_params(axis="x", nbins=5)

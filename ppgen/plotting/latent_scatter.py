@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .axis import shortened
-from .style import MUTED, POINTS, RULE, figure, styled
+from .style import MUTED, POINTS, RULE, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,17 +67,15 @@ def latent_map_plot(
         raise InputError(f"labels of shape {groups.shape} given for {len(points)} rows.")
     order = np.random.default_rng(seed).permutation(len(points))[:MAX_POINTS]
     points, groups = points[order], None if groups is None else groups[order]
-    with styled():
-        made = figure(3.6 if groups is None else 4.4, 3.4)
-        axes = made.subplots()
+    with panel(3.6 if groups is None else 4.4, 3.4) as (made, axes):
         _points(made, axes, points, groups, shortened(label, 28))
         said = [shortened(name, 28) for name in names]
         if explained is not None:
             shares = np.asarray(explained, np.float64)
             said = [f"{n} ({v:.0%} of the variance)" for n, v in zip(said, shares, strict=True)]
-        axes.set_xlabel(said[0], parse_math=False)
-        axes.set_ylabel(said[1], parse_math=False)
-        axes.set_title(shortened(title, 48), parse_math=False)
+        axes.set_xlabel(said[0])
+        axes.set_ylabel(said[1])
+        axes.set_title(shortened(title, 48))
     return made
 
 
@@ -90,26 +88,25 @@ def _points(
     if groups is None:
         axes.scatter(x, y, color=POINTS, **style)
         return
-    kinds, place, counts = np.unique(groups.astype(str), return_inverse=True, return_counts=True)
+    # Numbers by value, not by spelling: 10 comes after 9.
     numbers = groups.dtype.kind in "iuf"
+    values = groups if numbers else groups.astype(str)
+    kinds, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     if numbers and len(kinds) > len(PALETTE):
         drawn = axes.scatter(x, y, c=groups.astype(np.float64), cmap="viridis", **style)
         bar = made.colorbar(drawn, ax=axes, pad=0.02, aspect=30)
         if bar.solids is not None:
             bar.solids.set_alpha(1.0)
         bar.ax.spines[:].set_visible(False)
-        bar.set_label(label, parse_math=False)
+        bar.set_label(label)
         return
-    if numbers:
-        # By value, not by spelling: 10 comes after 9.
-        values, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
-        kinds = np.array([f"{v:g}" for v in values])
+    names = [f"{kind:g}" if numbers else str(kind) for kind in kinds]
     room = len(PALETTE) if len(kinds) <= len(PALETTE) else len(PALETTE) - 1
     common = np.sort(np.argsort(-counts, kind="stable")[:room])
     colour = np.full(len(kinds), RULE, dtype=object)
     colour[common] = PALETTE[:room][: len(common)]
     axes.scatter(x, y, c=list(colour[place]), **style)
-    said = [(shortened(kinds[i], 16), str(colour[i])) for i in common]
+    said = [(shortened(names[i], 16), str(colour[i])) for i in common]
     if len(common) < len(kinds):
         said.append((f"{len(kinds) - len(common)} others", RULE))
     side_legend(made, said, label)
@@ -121,9 +118,8 @@ def side_legend(
     """Names in a column right of the axes, each with its colour."""
     from matplotlib.lines import Line2D
 
-    mark: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 5}
-    if line:
-        mark = {"linewidth": 1.6}
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 5}
+    mark = {"linewidth": 1.6} if line else dot
     marks = [Line2D([], [], color=colour, **mark) for _, colour in said]
     made.legend(
         marks,

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ..covariance import root
 from .axis import shortened
-from .style import ACCENT, REAL, figure, styled
+from .style import ACCENT, REAL, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,12 +38,10 @@ def plot_mixture(
     """
     w, m, s = (np.asarray(a, np.float64) for a in (weights, means, covariances))
     m = m[:, list(columns)]
-    s = s[:, columns][:, :, columns] if s.ndim == 3 else s
+    s = s[:, columns][:, :, columns]
     angles = np.linspace(0, 2 * np.pi, 121)
     circle = np.stack([np.cos(angles), np.sin(angles)])
-    with styled():
-        made = figure(3.6, 3.4)
-        axes = made.subplots()
+    with panel(3.6, 3.4) as (made, axes):
         if rows is not None:
             x, y = np.asarray(rows, np.float64)[:, list(columns)].T
             axes.scatter(x, y, s=6, color=REAL, alpha=0.6, linewidths=0, rasterized=True)
@@ -54,6 +52,6 @@ def plot_mixture(
                 line = mean[:, None] + radius * shape
                 axes.plot(*line, color=ACCENT, alpha=strength / radius, linewidth=1.1)
             axes.plot(*mean, "o", color=ACCENT, alpha=strength, markersize=3)
-        axes.set_xlabel(shortened(names[0], 28), parse_math=False)
-        axes.set_ylabel(shortened(names[1], 28), parse_math=False)
+        axes.set_xlabel(shortened(names[0], 28))
+        axes.set_ylabel(shortened(names[1], 28))
     return made

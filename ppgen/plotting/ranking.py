@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..analysis.compare import Comparison
 from ..analysis.ranked import Ranked
 from .axis import plain_numbers, shortened
-from .style import ACCENT, INK, MUTED, RULE, figure, styled
+from .style import ACCENT, INK, MUTED, RULE, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +25,7 @@ def plot_ranking(comparison: Comparison) -> Figure:
     """
     first = comparison.models[0] if len(comparison) else None
     lines = [m for m in comparison if first and m.rank is not None and m.measure == first.measure]
-    with styled():
-        made = figure(4.6, 0.5 + 0.3 * max(1, len(lines)))
-        axes = made.subplots()
+    with panel(4.6, 0.5 + 0.3 * max(1, len(lines))) as (made, axes):
         for place, model in enumerate(lines):
             _mark(axes, place, model)
         axes.axvline(0, color=RULE, linewidth=0.7, zorder=0)

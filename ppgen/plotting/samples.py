@@ -6,6 +6,8 @@ model misses, colour beyond the grey is what it invents.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from ..analysis.association import associations, column_pairs
 from ..analysis.features import Features
 from ..data import Dataset
 from .axis import ColumnAxis, column_axes, shortened
-from .style import ACCENT, INK, MUTED, POINTS, REAL, bare, figure, styled
+from .style import ACCENT, INK, MUTED, POINTS, REAL, bare, figure, panel, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,14 +36,14 @@ def dependent_pairs(real: Dataset, n: int = 3, seed: int = 0) -> list[Pair]:
     rows = _few(real, 4000, seed)
     table = features.table(rows)
     strength = np.abs(associations(table, [f.is_ordered for f in features.columns], seed))
-    all_pairs = column_pairs(len(features.columns), seed)
-    used: dict[int, int] = {}
+    places = pairs(len(features.columns), seed)
+    used: Counter[int] = Counter()
     chosen: list[Pair] = []
     for k in np.argsort(-np.nan_to_num(strength, nan=-1.0), kind="stable"):
-        i, j = all_pairs[k]
-        if used.get(i, 0) < 2 and used.get(j, 0) < 2 and len(chosen) < n:
+        i, j = places[k]
+        if used[i] < 2 and used[j] < 2 and len(chosen) < n:
             chosen.append((features.columns[i].name, features.columns[j].name))
-            used[i], used[j] = used.get(i, 0) + 1, used.get(j, 0) + 1
+            used.update((i, j))
     return chosen
 
 
@@ -50,9 +52,7 @@ def pair_panel(
 ) -> Figure:
     """One panel: two columns of real rows, and of samples where given."""
     axes_of = column_axes(real)
-    with styled():
-        made = figure(2.25, 2.2)
-        axes = made.subplots()
+    with panel(2.25, 2.2) as (made, axes):
         _scatter(axes, real, generated, [axes_of[c] for c in pair], title, seed)
     return made
 
@@ -93,10 +93,10 @@ def marginals(
     """Each column's distribution among real rows (grey) and samples (line)."""
     axes_of = column_axes(real)
     names = list(axes_of)[:12] if columns is None else list(columns)
-    down = -(-len(names) // across)
+    down, wide = max(1, math.ceil(len(names) / across)), min(across, len(names))
     with styled():
-        made = figure(2.1 * min(across, len(names)), 1.7 * max(1, down))
-        grid = made.subplots(max(1, down), min(across, len(names)), squeeze=False).ravel()
+        made = figure(2.1 * wide, 1.7 * down)
+        grid = made.subplots(down, wide, squeeze=False).ravel()
         for axes, name in zip(grid, names, strict=False):
             _histogram(axes, axes_of[name], real, generated)
         for axes in grid[len(names) :]:
@@ -125,7 +125,7 @@ def _scatter(
         axes.scatter(x, y, s=0.75 * size, color=POINTS, alpha=0.7, linewidths=0, rasterized=True)
     columns[0].dress(axes, "x")
     columns[1].dress(axes, "y")
-    axes.set_title(shortened(title, 26), color=MUTED if alone else INK, parse_math=False)
+    axes.set_title(shortened(title, 26), color=MUTED if alone else INK)
 
 
 def _histogram(axes: Axes, column: ColumnAxis, real: Dataset, generated: Dataset) -> None:

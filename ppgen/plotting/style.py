@@ -60,6 +60,14 @@ def figure(width: float, height: float) -> Figure:
     return made
 
 
+@contextmanager
+def panel(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """A figure of this size in inches with one pair of axes, to be drawn on within the block."""
+    with styled():
+        made = figure(width, height)
+        yield made, made.subplots()
+
+
 def bare(axes: Axes) -> None:
     """Take away an axis' ticks and spines."""
     axes.set_xticks([])
