@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-import ppgen.study.result as result_module
 import ppgen.study.run_cell as work
+import ppgen.study.runner as runner
 from ppgen.analysis.quality import Score
 from ppgen.capabilities import Capabilities
 from ppgen.data import Encoded
@@ -136,7 +136,7 @@ class Inline(Executor):
 
 def leave_out(patch):
     """Leave out what takes long: the figures, and the trees that judge samples."""
-    patch.setattr(result_module, "report", lambda folder: None)
+    patch.setattr(runner, "report", lambda folder: None)
     patch.setattr(work, "sample_quality", lambda *_, seed: {"c2st": Score(0.5 + seed, 0.5, "low")})
 
 

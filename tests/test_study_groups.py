@@ -16,7 +16,7 @@ from ppgen.analysis.quality import sample_quality
 from ppgen.data import as_dataset, split
 from ppgen.errors import InputError
 from ppgen.study import StudyResult, run_study
-from ppgen.study.run_cell import parts
+from ppgen.study.cells import parts
 from ppgen.study.store import Store
 from ppgen.study.stored_rows import load_dataset, save_dataset
 from ppgen.two_sample import two_sample

@@ -78,6 +78,11 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
         never = at.impossible | outside(self.codec_, self.architecture_.parts, x)
         return Bound(np.where(never, -np.inf, log_x), kl, kl_per_latent(self.net_, x, context))
 
+    @property
+    def amortised(self) -> bool:
+        """Whether `amortisation_gap` is defined: for one layer with a Gaussian posterior."""
+        return self.posterior == "normal" and len(self.architecture_.latent) == 1
+
     def amortisation_gap(self, X: Any, y: Any = None, *, n_steps: int = 200) -> Floats:
         """(n,) nats by which each row's ELBO rises when its own Gaussian q(z | x) is fitted to it
         instead of read off the encoder."""
@@ -85,7 +90,7 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
 
         check_is_fitted(self)
         integer(1).check("n_steps", n_steps)
-        if self.posterior != "normal" or len(self.architecture_.latent) > 1:
+        if not self.amortised:
             raise InputError(
                 "the amortisation gap is defined here for one layer with a Gaussian posterior; "
                 'this fit has another. Fit with posterior="normal" and one latent_dim.'

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from .axis import shortened
-from .latent_map import PALETTE, side_legend
+from .latent_scatter import PALETTE, side_legend
 from .style import ACCENT, MUTED, REAL, RULE, figure, panel, styled
 
 if TYPE_CHECKING:

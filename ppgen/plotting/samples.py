@@ -36,7 +36,7 @@ def dependent_pairs(real: Dataset, n: int = 3, seed: int = 0) -> list[Pair]:
     rows = _few(real, 4000, seed)
     table = features.table(rows)
     strength = np.abs(associations(table, [f.is_ordered for f in features.columns], seed))
-    places = pairs(len(features.columns), seed)
+    places = column_pairs(len(features.columns), seed)
     used: Counter[int] = Counter()
     chosen: list[Pair] = []
     for k in np.argsort(-np.nan_to_num(strength, nan=-1.0), kind="stable"):

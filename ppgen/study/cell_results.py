@@ -17,8 +17,20 @@ from ..density import LogDensity
 from ..verdict import Verdict
 from .cells import Cell
 from .held_out_scores import read_density
-from .run_cell import read_quality
 from .store import Store
+
+
+@dataclass(frozen=True)
+class Khat:
+    """Pareto k-hat of rows whose density is by importance samples, and the largest that is good."""
+
+    values: NDArray[np.floating[Any]]
+    good: float
+
+    @property
+    def bad(self) -> int:
+        """How many rows' k-hat is too large, or unknown for want of samples."""
+        return int((np.nan_to_num(self.values, nan=np.inf, neginf=-1.0) > self.good).sum())
 
 
 @dataclass(frozen=True)
@@ -55,20 +67,19 @@ class CellResult:
     @property
     def bits_per_dim(self) -> float | None:
         """Minus the mean log density of images in bits a value; None for tables."""
+        return None if self.density is None else self.in_bits(self.density.mean())
+
+    def in_bits(self, nats: float | None) -> float | None:
+        """A mean log density of images as bits a value; None for tables."""
         dimension = (self.body.get("density") or {}).get("dimension")
-        if self.density is None or dimension is None:
-            return None
-        return -self.density.mean() / (float(dimension) * math.log(2))
+        return None if nats is None or dimension is None else -nats / (dimension * math.log(2))
 
     @property
-    def bad_khat(self) -> tuple[int, float] | None:
-        """How many rows have a Pareto k-hat that is too large, and from where on it is; None where
-        the density is not by importance samples."""
-        diagnostics = {} if self.density is None else self.density.diagnostics
-        if "khat" not in diagnostics:
-            return None
-        good = float(diagnostics["good_khat"])
-        return int((np.nan_to_num(diagnostics["khat"], nan=np.inf, neginf=-1.0) > good).sum()), good
+    def khat(self) -> Khat | None:
+        """What Pareto k-hat says of the rows; None where their density is not by importance
+        samples."""
+        known = {} if self.density is None else self.density.diagnostics
+        return Khat(known["khat"], known["good_khat"]) if "khat" in known else None
 
 
 def read_cell(store: Store, cell: Cell) -> CellResult:
@@ -78,17 +89,17 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
         return CellResult(cell, "missing", "it was not finished")
     if body["state"] != "done":
         return CellResult(cell, body["state"], body["reason"], body=body)
-    scored = read_density(store.cell(cell))
+    density, rows, units = read_density(store.cell(cell)) or (None, None, None)
     return CellResult(
         cell,
         "done",
         seconds=body["seconds"],
         memory=body["memory"],
         verdict=Verdict.from_json(body["verdict"]),
-        density=scored[0] if scored else None,
-        rows=scored[1] if scored else None,
-        units=scored[2] if scored else None,
-        quality=read_quality(body),
+        density=density,
+        rows=rows,
+        units=units,
+        quality={name: Score(**score) for name, score in (body.get("quality") or {}).items()},
         latents=body.get("latents"),
         body=body,
     )
@@ -118,12 +129,8 @@ def finding_of(data: str, comparison: Comparison, cells: Sequence[CellResult]) -
 
 def comparisons_of(cells: Sequence[CellResult]) -> dict[str, Comparison]:
     """The models of each data set, compared."""
-    comparisons = {}
-    for data in dict.fromkeys(c.cell.data for c in cells):
-        scored = [
-            Scored(c.cell.label, c.density, c.cell.seed, c.units)
-            for c in cells
-            if c.cell.data == data and c.density is not None
-        ]
-        comparisons[data] = compare(scored)
-    return comparisons
+    scored: dict[str, list[Scored]] = {c.cell.data: [] for c in cells}
+    for c in cells:
+        if c.density is not None:
+            scored[c.cell.data].append(Scored(c.cell.label, c.density, c.cell.seed, c.units))
+    return {data: compare(of_data) for data, of_data in scored.items()}

@@ -13,18 +13,21 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..capabilities import Capabilities
-from ..data import Dataset
+from ..data import Dataset, split
 from ..errors import InputError, did_you_mean
 from ..estimator import Estimator
 from ..models import registry
 from ..progress import duration
 
 FORMAT = 2
+_FEW = 200
 
 Models = Sequence[str] | Mapping[str, Estimator] | str
 Settings = Mapping[str, Mapping[str, Any]]
+Parts = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ class Cell:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, of: Mapping[str, Any]) -> Cell:
-        return cls(**of)
+    def from_json(cls, body: Mapping[str, Any]) -> Cell:
+        return cls(**body)
 
 
 def plan(
@@ -82,14 +85,14 @@ def plan(
     Raises:
         InputError: for an unknown model, an unknown setting, or no cells at all.
     """
-    chosen = _models(models, settings or {})
+    chosen, numbers = _models(models, settings or {}), _seeds(seeds)
     seconds = duration(budget)
     cells = []
     for name, rows in data.items():
-        mark, split = rows.fingerprint(), _split(rows)
-        for seed in _seeds(seeds):
+        mark, split_mark = rows.fingerprint(), _split(rows)
+        for seed in numbers:
             for label, (model, own) in chosen.items():
-                cells.append(Cell(name, mark, label, model, own, seed, seconds, split))
+                cells.append(Cell(name, mark, label, model, own, seed, seconds, split_mark))
     return cells
 
 
@@ -109,6 +112,25 @@ def not_applicable(capabilities: Capabilities, data: Dataset, n_train: int) -> s
     if n_train < capabilities.min_rows:
         return f"it needs {capabilities.min_rows} rows, and {n_train} are left to fit"
     return None
+
+
+def parts(data: Dataset, seed: int = 0) -> Parts:
+    """Rows fitted to, for early stopping, held out: as the source has them, or of a seed.
+
+    Raises:
+        InputError: if there are too few rows to split.
+    """
+    if data.parts is None:
+        return split(data, seed=seed)
+    train, valid, test = (np.arange(len(data))[rows] for rows in data.parts)
+    return train, valid, test
+
+
+def unseen(rows: Parts) -> NDArray[np.intp]:
+    """Rows to judge a fit by: those held out; with those of early stopping, which choose when to
+    stop and little else, where these are few."""
+    _, valid, test = rows
+    return np.sort(np.concatenate([valid, test])) if len(test) < _FEW else test
 
 
 def _models(models: Models, settings: Settings) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -162,10 +184,9 @@ def _checked(label: str, model: str, settings: Mapping[str, Any]) -> dict[str, A
 def _split(data: Dataset) -> str:
     if data.parts is None:
         return ""
-    numbers = np.arange(len(data))
     digest = hashlib.sha256()
-    for rows in data.parts:
-        digest.update(np.ascontiguousarray(numbers[rows]).data)
+    for rows in parts(data):
+        digest.update(np.ascontiguousarray(rows).data)
     return digest.hexdigest()[:20]
 
 

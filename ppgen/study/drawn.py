@@ -1,9 +1,14 @@
-"""A figure of a report, and what keeps one."""
+"""Figures of a report: their markup, and the PNG files that are kept beside it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files import write_bytes
+from ..plotting import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -11,14 +16,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure of the report: its markup, what it shows, and the words under it."""
+    """A figure of the report: its markup, and what it shows."""
 
     svg: str
     title: str
-    caption: str = ""
 
 
-class Keep(Protocol):
-    """Keeps a figure as a PNG file and gives its markup."""
+@dataclass(frozen=True)
+class Gallery:
+    """Where the figures of a data set are kept; its name keeps theirs apart from others'."""
 
-    def __call__(self, what: str, made: Figure, title: str, caption: str = "") -> Drawn: ...
+    folder: Path
+    name: str
+
+    def draw(self, what: str, made: Figure, title: str) -> Drawn:
+        """The figure as markup."""
+        return Drawn(style.svg(made, f"{self.name}-{what}", title), title)
+
+    def save(self, what: str, made: Figure) -> None:
+        """Keep the figure as a PNG file."""
+        self.folder.mkdir(exist_ok=True)
+        name = re.sub(r"[^a-z0-9]+", "-", f"{self.name}-{what}".lower()).strip("-") or "figure"
+        write_bytes(self.folder / f"{name}.png", style.png(made))
+
+    def keep(self, what: str, made: Figure, title: str) -> Drawn:
+        """Keep the figure as a PNG file, and give its markup."""
+        self.save(what, made)
+        return self.draw(what, made, title)

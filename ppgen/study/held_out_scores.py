@@ -15,8 +15,10 @@ from ..density import LogDensity
 from ..density_estimator import DensityEstimator
 from ..estimator import Estimator
 from ..thinning import thinned
-from .store import RESULT, read_json, write_json
+from .store import RESULT, finite, read_json, write_json
 from .stored_rows import load_arrays, save_arrays
+
+Numbers = NDArray[np.int64]
 
 CLAIM, TEST = "density.json", "test.npz"
 MAX_IMAGES = 1000
@@ -53,7 +55,7 @@ def scored(
             "measure": density.measure,
             "dequantised": list(density.dequantised),
             "gap": list(density.gap),
-            "good_khat": _number(density.diagnostics.get("good_khat")),
+            "good_khat": finite(density.diagnostics.get("good_khat")),
             "dimension": None if shape is None else math.prod(shape),
             "seconds": time.perf_counter() - began,
         }
@@ -62,18 +64,16 @@ def scored(
     return read_json(place / CLAIM)
 
 
-def read_density(
-    place: Path,
-) -> tuple[LogDensity, NDArray[np.int64], NDArray[np.int64]] | None:
+def read_density(place: Path) -> tuple[LogDensity, Numbers, Numbers] | None:
     """The held-out log densities of a finished cell, their rows and these rows' units; None without
     density."""
     claim = (read_json(place / RESULT) or {}).get("density")
     if claim is None:
         return None
     arrays = load_arrays(place / TEST)
-    diagnostics = {}
+    khat = {}
     if "khat" in arrays and claim.get("good_khat") is not None:
-        diagnostics = {"khat": arrays["khat"], "good_khat": claim["good_khat"]}
+        khat = {"khat": arrays["khat"], "good_khat": claim["good_khat"]}
     density = LogDensity(
         arrays["values"],
         claim["kind"],
@@ -82,10 +82,6 @@ def read_density(
         tuple(claim["dequantised"]),
         tuple(claim["gap"]),
         arrays.get("stderr"),
-        diagnostics,
+        khat,
     )
     return density, arrays["rows"].astype(np.int64), arrays["units"].astype(np.int64)
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

@@ -14,7 +14,7 @@ from ..plotting import latent_images as plots
 from ..plotting.images import shown_limits
 from ..plotting.khat import khat_histogram
 from .cell_results import CellResult
-from .drawn import Drawn, Keep
+from .drawn import Drawn, Gallery
 from .latent_looks import REACH, STEPS, THRESHOLD
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -43,7 +43,10 @@ class LatentFigures:
 
 
 def draw_latents(
-    data: Dataset, cells: Mapping[str, CellResult], looks: Mapping[str, Arrays], keep: Keep
+    data: Dataset,
+    cells: Mapping[str, CellResult],
+    looks: Mapping[str, Arrays],
+    gallery: Gallery,
 ) -> LatentFigures | None:
     """All figures, models in the given order; None where no model has latents.
 
@@ -51,7 +54,7 @@ def draw_latents(
         data: the study's data set.
         cells: label -> a finished cell.
         looks: label -> its arrays; empty for a family without latents.
-        keep: keeps a figure.
+        gallery: keeps the figures.
     """
     seen = {label: arrays for label, arrays in looks.items() if arrays}
     if not seen:
@@ -59,45 +62,45 @@ def draw_latents(
     models = [
         ModelLatents(
             label,
-            _small(label, cells[label], keep),
-            _maps(data, label, cells[label].latents or {}, arrays, keep),
-            _wide(data, label, cells[label].latents or {}, arrays, keep),
+            _small(label, cells[label], gallery),
+            _maps(data, label, cells[label].latents or {}, arrays, gallery),
+            _wide(data, label, cells[label].latents or {}, arrays, gallery),
         )
         for label, arrays in seen.items()
     ]
-    return LatentFigures(_reconstructions(data, seen, keep), models)
+    return LatentFigures(_reconstructions(data, seen, gallery), models)
 
 
-def _reconstructions(data: Dataset, seen: Mapping[str, Arrays], keep: Keep) -> Drawn | None:
-    images = {label: a for label, a in seen.items() if "reconstructed" in a}
+def _reconstructions(data: Dataset, seen: Mapping[str, Arrays], gallery: Gallery) -> Drawn | None:
+    images = [arrays for arrays in seen.values() if "reconstructed" in arrays]
     if not images:
         return None
-    originals = next(iter(images.values()))["originals"]
+    originals = images[0]["originals"]
     # Cells of one seed show the same held-out rows; a model that lacks that seed is left out.
     strips = {
-        label: a["reconstructed"]
-        for label, a in images.items()
-        if np.array_equal(a["originals"], originals)
+        label: arrays["reconstructed"]
+        for label, arrays in seen.items()
+        if np.array_equal(arrays.get("originals"), originals)
     }
     made = plots.reconstruction_strip(originals, strips, limits=black_and_white(data))
-    return keep("reconstructions", made, "Held-out images and their reconstructions")
+    return gallery.keep("reconstructions", made, "Held-out images and their reconstructions")
 
 
-def _small(label: str, cell: CellResult, keep: Keep) -> list[Drawn]:
-    figures = []
-    body = cell.latents or {}
-    if body.get("kl_per_latent"):
-        made = plots.kl_bars(body["kl_per_latent"], threshold=THRESHOLD)
-        figures.append(keep(f"kl-{label}", made, f"Divergence of each latent of {label}"))
-    known = {} if cell.density is None else cell.density.diagnostics
-    if "khat" in known:
-        made = khat_histogram(known["khat"], known["good_khat"])
-        figures.append(keep(f"khat-{label}", made, f"Pareto k-hat of the rows under {label}"))
-    return figures
+def _small(label: str, cell: CellResult, gallery: Gallery) -> list[Drawn]:
+    """Numbers of latents and of rows."""
+    small = []
+    kl, khat = (cell.latents or {}).get("kl_per_latent"), cell.khat
+    if kl:
+        made = plots.kl_bars(kl, threshold=THRESHOLD)
+        small.append(gallery.keep(f"kl-{label}", made, f"Divergence of each latent of {label}"))
+    if khat is not None:
+        made = khat_histogram(khat.values, khat.good)
+        small.append(gallery.keep(f"khat-{label}", made, f"Pareto k-hat of the rows under {label}"))
+    return small
 
 
 def _maps(
-    data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, keep: Keep
+    data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, gallery: Gallery
 ) -> list[Drawn]:
     """Codes from above, and what is decoded there."""
     if "points" not in arrays:
@@ -113,7 +116,7 @@ def _maps(
         label=called,
         title="codes of rows" if exact else "codes of rows, by principal components",
     )
-    figures = [keep(f"map-{label}", made, f"Map of the latents of {label}")]
+    maps = [gallery.keep(f"map-{label}", made, f"Map of the latents of {label}")]
     if "manifold" in arrays:
         made = plots.latent_manifold(
             arrays["manifold"],
@@ -122,42 +125,37 @@ def _maps(
             limits=black_and_white(data),
             title="what is decoded there",
         )
-        figures.append(keep(f"manifold-{label}", made, f"Images over the latents of {label}"))
-    return figures
+        maps.append(gallery.keep(f"manifold-{label}", made, f"Images over the latents of {label}"))
+    return maps
 
 
 def _wide(
-    data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, keep: Keep
+    data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, gallery: Gallery
 ) -> list[Drawn]:
-    figures = []
-    limits = black_and_white(data)
+    """What changes along each latent, and between rows."""
+    made, wide = None, []
     names = [f"latent {j + 1}" for j in arrays["dims"]]
-    values = np.linspace(-REACH, REACH, STEPS)
+    how: dict[str, Any] = {"values": np.linspace(-REACH, REACH, STEPS), "title": _WALKED}
     if "traversal" in arrays:
-        made = plots.traversal_grid(
-            arrays["traversal"],
-            names,
-            values=values,
-            limits=limits,
-            title=_WALKED,
-        )
-        figures.append(keep(f"traversal-{label}", made, f"Traversals of the latents of {label}"))
+        limits = black_and_white(data)
+        made = plots.traversal_grid(arrays["traversal"], names, limits=limits, **how)
     elif body.get("columns"):
         columns = {name: arrays[f"traversal{i}"] for i, name in enumerate(body["columns"])}
-        made = plots.traversal_lines(
-            values, columns, names, reach=_reach(data, list(columns)), title=_WALKED
-        )
-        figures.append(keep(f"traversal-{label}", made, f"Traversals of the latents of {label}"))
+        reach = _reach(data, list(columns))
+        made = plots.traversal_lines(columns=columns, labels=names, reach=reach, **how)
+    if made is not None:
+        title = f"Traversals of the latents of {label}"
+        wide.append(gallery.keep(f"traversal-{label}", made, title))
     if "walk" in arrays:
         made = plots.interpolation_strip(
             arrays["walk"],
             ends=arrays["ends"],
             labels=[f"path {i + 1}" for i in range(len(arrays["walk"]))],
-            limits=limits,
+            limits=black_and_white(data),
             title="straight from the code of one held-out image to that of another",
         )
-        figures.append(keep(f"interpolation-{label}", made, f"Interpolations by {label}"))
-    return figures
+        wide.append(gallery.keep(f"interpolation-{label}", made, f"Interpolations by {label}"))
+    return wide
 
 
 def black_and_white(data: Dataset) -> tuple[float, float] | None:
@@ -180,10 +178,10 @@ def _target(data: Dataset, rows: NDArray[Any]) -> tuple[NDArray[Any] | None, str
 
 def _reach(data: Dataset, names: Sequence[str]) -> dict[str, tuple[float, float]]:
     """The bulk of each column of numbers."""
-    bulk = {}
+    reach = {}
     for name in names:
         values = data.columns[name]
         if values.dtype.kind == "f" and np.isfinite(values).any():
             low, high = np.nanquantile(values, [0.01, 0.99])
-            bulk[name] = (float(low), float(high))
-    return bulk
+            reach[name] = (float(low), float(high))
+    return reach

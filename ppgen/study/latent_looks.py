@@ -16,16 +16,19 @@ from ..analysis.codes import codes_of, decoded
 from ..analysis.completeness import Acceptance, completeness
 from ..analysis.continuity import continuity
 from ..analysis.decoded import decode_codes
+from ..analysis.disentangle import scores_of_codes
 from ..analysis.latent_map import LatentMap, map_of
-from ..analysis.latents import activity, interpolate, traverse
+from ..analysis.latents import Traversal, activity, interpolate, traverse
 from ..analysis.reconstruction import reconstruction_error
 from ..coded import made_rows
 from ..data import Dataset
 from ..errors import InputError
 from ..thinning import thinned
-from .latent_scores import bound_parts, disentangled, factors_of
+from .cells import Parts, unseen
+from .latent_scores import bound_parts, factors_of
 
 Arrays = dict[str, NDArray[Any]]
+Codes = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 LATENTS, LOOKS = "latents.json", "latents.npz"
@@ -37,12 +40,9 @@ THRESHOLD = 0.01
 _SHOWN, _WALKS, _PRIOR, _SIDE = 12, 3, 24, 13
 _COLUMNS = 12
 _JUDGED, _BOUNDED, _FITTED, _MAPPED = 500, 200, 5000, 2000
-_FEW = 200
 
 
-def look(
-    model: Any, data: Dataset, rows: tuple[Rows, ...], seed: int
-) -> tuple[dict[str, Any], Arrays]:
+def look(model: Any, data: Dataset, rows: Parts, seed: int) -> tuple[dict[str, Any], Arrays]:
     """Numbers and arrays of a fitted model with latents.
 
     Args:
@@ -61,34 +61,43 @@ def look(
         held out, but those of the map.
     """
     rng = np.random.default_rng([seed, 0x1A])
-    train, valid, test = rows
-    unseen = np.concatenate([valid, test]) if len(test) < _FEW else test
-    fitted, judged = (data.take(_some(r, n, rng)) for r, n in ((train, _FITTED), (unseen, _JUDGED)))
-    k = int(codes_of(model, judged.take(slice(1))).shape[1])
-    body: dict[str, Any] = {"latents": k, "active": None, "kl_per_latent": None}
-    body["bound"] = bound_parts(model, judged.take(slice(_BOUNDED)))
-    if body["bound"] is not None:
-        kl = body["kl_per_latent"] = body["bound"].pop("kl_per_latent")
-        body["active"] = sum(v >= THRESHOLD for v in kl)
+    judged_rows = unseen(rows)
+    fitted = data.take(rows[0]).thinned(_FITTED, rng)
+    judged = data.take(judged_rows).thinned(_JUDGED, rng)
     accept = Acceptance(alpha=0.05 if len(judged) >= 40 else 0.1)
-    body["reconstruction"] = _asked(lambda: reconstruction_error(model, fitted, judged, seed=seed))
-    body["continuity"] = _asked(lambda: continuity(model, fitted, seed=seed))
-    body["completeness"] = _asked(
-        lambda: completeness(model, fitted, judged, accept=accept, seed=seed)
+    bound = bound_parts(model, judged.take(slice(_BOUNDED)))
+    kl = None if bound is None else bound.pop("kl_per_latent")
+    body: dict[str, Any] = {
+        "active": None if kl is None else sum(v >= THRESHOLD for v in kl),
+        "kl_per_latent": kl,
+        "bound": bound,
+        "reconstruction": _asked(lambda: reconstruction_error(model, fitted, judged, seed=seed)),
+        "continuity": _asked(lambda: continuity(model, fitted, seed=seed)),
+        "completeness": _asked(
+            lambda: completeness(model, fitted, judged, accept=accept, seed=seed)
+        ),
+    }
+    numbers = thinned(len(data), _MAPPED, rng)
+    mapped = data.take(numbers)
+    codes, factors = codes_of(model, mapped), factors_of(mapped)
+    body["latents"] = k = codes.shape[1]
+    body["disentanglement"] = (
+        None if factors is None else scores_of_codes(codes, factors, seed=seed).to_json()
     )
-    mapped = _some(np.arange(len(data)), _MAPPED, rng)
-    codes = codes_of(model, data.take(mapped))
-    factors = factors_of(data.take(mapped))
-    body["disentanglement"] = None if factors is None else disentangled(codes, factors, seed)
     arrays: Arrays = {}
     if k > 1 and len(codes) > 2:
         seen = map_of(codes)
-        arrays |= {"points": seen.points, "explained": seen.explained, "mapped": mapped}
+        arrays |= {"points": seen.points, "explained": seen.explained, "mapped": numbers}
         if data.images is not None:
             arrays["manifold"] = decode_codes(model, _plane(seen), None).images
-    order = _order(body["kl_per_latent"], codes)
-    looks = _images if data.images is not None else _table
-    arrays |= looks(model, judged, data.take(mapped), order, body, rng)
+    walk = _walk(model, judged, mapped, codes, _order(kl, codes))
+    arrays["dims"] = np.array(walk.dims)
+    if data.images is not None:
+        arrays |= {"traversal": walk.images, **_images(model, judged, rng)}
+    else:
+        columns = _most_moved(walk.columns, mapped)
+        body["columns"] = list(columns)
+        arrays |= {f"traversal{i}": _plain(v) for i, v in enumerate(columns.values())}
     return body, {name: _small(values) for name, values in arrays.items()}
 
 
@@ -118,21 +127,12 @@ def _order(kl: list[float] | None, codes: NDArray[np.float64]) -> Rows:
     return active if len(active) else order[:1]
 
 
-def _images(
-    model: Any,
-    judged: Dataset,
-    mapped: Dataset,
-    order: Rows,
-    body: dict[str, Any],
-    rng: np.random.Generator,
-) -> Arrays:
-    shown = judged.take(_some(np.arange(len(judged)), _SHOWN, rng))
-    walk = _walk(model, judged, mapped, order)
+def _images(model: Any, judged: Dataset, rng: np.random.Generator) -> Arrays:
+    """Held-out images beside their reconstructions, paths between them, and draws."""
+    shown = judged.thinned(_SHOWN, rng)
     arrays = {
         "originals": np.asarray(shown.images),
         "reconstructed": made_rows(model, model.reconstruct(shown)).images,
-        "traversal": walk.images,
-        "dims": np.array(walk.dims),
     }
     n = min(_WALKS, len(judged) // 2)
     if n:
@@ -148,39 +148,31 @@ def _images(
     return arrays
 
 
-def _table(
-    model: Any,
-    judged: Dataset,
-    mapped: Dataset,
-    order: Rows,
-    body: dict[str, Any],
-    rng: np.random.Generator,
-) -> Arrays:
-    walk = _walk(model, judged, mapped, order)
-    columns = {name: v for name, v in walk.columns.items() if _moves(v)}
-    # Those that move most, in the order of the table.
-    moved = {name: _movement(v, mapped.columns[name]) for name, v in columns.items()}
-    chosen = sorted(moved, key=lambda name: -moved[name])[:_COLUMNS]
-    columns = {name: v for name, v in columns.items() if name in chosen}
-    body["columns"] = list(columns)
-    arrays = {f"traversal{i}": _plain(v) for i, v in enumerate(columns.values())}
-    return arrays | {"dims": np.array(walk.dims)}
-
-
-def _walk(model: Any, judged: Dataset, mapped: Dataset, order: Rows) -> Any:
-    """A traversal from the held-out row whose code is most in the middle."""
-    codes, held = codes_of(model, mapped), codes_of(model, judged)
+def _walk(model: Any, judged: Dataset, mapped: Dataset, codes: Codes, order: Rows) -> Traversal:
+    """A traversal from the held-out row whose code is most in the middle of those mapped."""
     scale = codes.std(axis=0)
-    away = np.square((held - codes.mean(axis=0)) / np.where(scale > 0, scale, 1)).sum(axis=1)
+    off = (codes_of(model, judged) - codes.mean(axis=0)) / np.where(scale > 0, scale, 1)
+    middle = int(np.square(off).sum(axis=1).argmin())
     return traverse(
         model,
-        judged.take(slice(int(away.argmin()), int(away.argmin()) + 1)),
+        judged.take(slice(middle, middle + 1)),
         X=mapped,
         dims=[int(j) for j in order[:WALKED]],
         span=(-REACH, REACH),
         steps=STEPS,
         unit="std",
     )
+
+
+def _most_moved(columns: Arrays, mapped: Dataset) -> Arrays:
+    """The columns that move most along the latents, in the order of the table."""
+    moved = {
+        name: _movement(values, mapped.columns[name])
+        for name, values in columns.items()
+        if _moves(values)
+    }
+    chosen = sorted(moved, key=lambda name: -moved[name])[:_COLUMNS]
+    return {name: columns[name] for name in moved if name in chosen}
 
 
 def _moves(values: NDArray[Any]) -> bool:
@@ -204,7 +196,3 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
 
 def _small(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.float32) if values.dtype == np.float64 else values
-
-
-def _some(rows: Rows, n: int, rng: np.random.Generator) -> Rows:
-    return rows[thinned(len(rows), n, rng)]

@@ -12,13 +12,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.recfunctions import structured_to_unstructured
 from numpy.typing import NDArray
 
-from ..analysis.disentangle import scores_of_codes
 from ..analysis.factors import Factors
 from ..data import Dataset
 from ..density import mean_stderr
 from ..errors import InputError
+from .store import finite
 
 _AMORTISED, _STEPS = 60, 100
 _MAX_LEVELS = 5
@@ -39,55 +40,46 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
     parts = model.bound(rows)
     density = model.log_density(rows)
     known = density.diagnostics
-    body: dict[str, Any] = {
+    gap = gap_stderr = None
+    if model.amortised:
+        few = rows.take(slice(_AMORTISED))
+        gaps = model.amortisation_gap(few, n_steps=_STEPS)
+        gap, gap_stderr = _mean(gaps), finite(mean_stderr(gaps, few.units))
+    stderr = density.stderr
+    return {
         "rows": len(rows),
         "elbo": _mean(parts.elbo),
         "reconstruction": _mean(parts.reconstruction),
         "kl": _mean(parts.kl),
         "kl_per_latent": [float(v) for v in parts.kl_per_latent],
         "tight": _mean(density.values),
-        "stderr": _number(density.mean_stderr(rows.units)),
+        "stderr": finite(density.mean_stderr(rows.units)),
         "method": density.method,
         "samples": model.n_importance,
-        "monte_carlo": None,
-        "ess": None,
-        "gap": None,
-        "gap_stderr": None,
+        "monte_carlo": None if stderr is None else finite(np.sqrt(np.mean(np.square(stderr)))),
+        "ess": finite(np.median(known["ess"])) if "ess" in known else None,
+        "gap": gap,
+        "gap_stderr": gap_stderr,
     }
-    if density.stderr is not None:
-        body["monte_carlo"] = _number(np.sqrt(np.mean(np.square(density.stderr))))
-    if "ess" in known:
-        body["ess"] = _number(np.median(known["ess"]))
-    if model.amortised:
-        few = rows.take(slice(_AMORTISED))
-        gap = model.amortisation_gap(few, n_steps=_STEPS)
-        body |= {"gap": _mean(gap), "gap_stderr": _number(mean_stderr(gap, few.units))}
-    return body
 
 
 def factors_of(data: Dataset) -> Factors | None:
     """Known factors of the rows: a target of several numbers a row, or one with named fields."""
-    if data.target is None:
-        return None
     target = np.asarray(data.target)
-    if target.dtype.names:
-        names: tuple[str, ...] | None = target.dtype.names
-        values = np.column_stack(
-            [np.asarray(target[name], np.float64) for name in target.dtype.names]
-        )
+    names = target.dtype.names
+    if names:
+        values = structured_to_unstructured(target, np.float64)
     elif target.ndim == 2 and target.shape[1] > 1 and target.dtype.kind in "iufb":
-        names, values = None, target.astype(np.float64)
+        values = target.astype(np.float64)
+        names = tuple(f"factor {j + 1}" for j in range(values.shape[1]))
     else:
         return None
-    if not np.isfinite(values).all():
+    varied = [j for j, column in enumerate(values.T) if len(np.unique(column)) > 1]
+    if not np.isfinite(values).all() or not varied:
         return None
-    chosen = [j for j in range(values.shape[1]) if len(np.unique(values[:, j])) > 1]
-    if not chosen:
-        return None
-    called = names or tuple(f"factor {j + 1}" for j in range(values.shape[1]))
-    kinds = [i for i, j in enumerate(chosen) if _unordered(values[:, j])]
+    kinds = [i for i, j in enumerate(varied) if _unordered(values[:, j])]
     try:
-        return Factors.of(values[:, chosen], [called[j] for j in chosen], kinds)
+        return Factors.of(values[:, varied], [names[j] for j in varied], kinds)
     except InputError:  # too few rows
         return None
 
@@ -96,15 +88,5 @@ def _unordered(values: NDArray[np.float64]) -> bool:
     return bool((values == np.rint(values)).all()) and len(np.unique(values)) <= _MAX_LEVELS
 
 
-def disentangled(codes: NDArray[np.float64], factors: Factors, seed: int) -> dict[str, Any]:
-    """MIG, SAP and DCI of codes whose rows' factors are known, as JSON."""
-    return scores_of_codes(codes, factors, seed=seed).to_json()
-
-
 def _mean(values: NDArray[np.float64]) -> float | None:
-    return _number(np.mean(values))
-
-
-def _number(value: Any) -> float | None:
-    """None for what JSON cannot hold."""
-    return float(value) if np.isfinite(value) else None
+    return finite(np.mean(values))

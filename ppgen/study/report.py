@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.compare import Comparison
+from ..analysis.finding import plus_minus
 from ..data import Schema
 from ..density import KIND_WORDS
 from ..files import write_bytes
 from ..verdict import Reason
-from .cell_results import CellResult, comparisons_of, finding_of, read_cell
-from .figures import Artist
+from .cell_results import CellResult, finding_of
+from .cells import Cell
+from .figures import draw_figures
 from .latent_looks import WALKED
-from .latent_words import latent_line, seen
-from .rendering import HEADS, columns_of, line
-from .store import REPORT, Store
+from .rendering import beside, columns_of, number_text, rendered, rounded
+from .result import StudyResult
+from .store import Store
 from .table import mean_scores, table_of, worst
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -55,15 +57,22 @@ def report(study: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: if there is no study.
     """
-    store = Store(study)
+    result = StudyResult.load(study)
+    cells, comparisons = result.cells, result.comparisons
+    store = Store(result.folder)
     body = store.study()
-    cells = [read_cell(store, cell) for cell in store.cells()]
-    comparisons = comparisons_of(cells)
     sections = [
-        _section(store, name, body["data"][name], cells, c) for name, c in comparisons.items()
+        _section(store, name, body["data"][name], [c for c in cells if c.cell.data == name], c)
+        for name, c in comparisons.items()
     ]
+    if len(sections) == 1:
+        title = sections[0]["finding"]
+    elif len(sections) <= _MAX_TITLED:
+        title = "; ".join(f"{c.headline} on {name}" for name, c in comparisons.items())
+    else:
+        title = f"A study of {len(sections)} data sets"
     page = {
-        "title": _title(comparisons, cells),
+        "title": title,
         "sections": sections,
         "several": len(sections) > 1,
         "seeds": sorted({c.cell.seed for c in cells}),
@@ -72,11 +81,11 @@ def report(study: str | os.PathLike[str]) -> Path:
         "hardware": body["hardware"],
         "across": _across,
         "walked": WALKED,
+        "score_words": SCORES,
         "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
-    file = store.folder / REPORT
-    write_bytes(file, _render(page).encode())
-    return file
+    write_bytes(result.report_path, _render(page).encode())
+    return result.report_path
 
 
 def _render(page: Mapping[str, Any]) -> str:
@@ -89,21 +98,14 @@ def _render(page: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {
+        "number": number_text,
+        "rounded": rounded,
+        "beside": beside,
+        "plus_minus": plus_minus,
+        "kind": KIND_WORDS.__getitem__,
+    }
     return environment.get_template("report.html.j2").render(page)
-
-
-def _title(comparisons: Mapping[str, Comparison], cells: Sequence[CellResult]) -> str:
-    if len(comparisons) == 1:
-        return _typeset(finding_of(*next(iter(comparisons.items())), cells))
-    if len(comparisons) <= _MAX_TITLED:
-        headlines = [f"{c.headline} on {name}" for name, c in comparisons.items()]
-        return "; ".join(headlines)
-    return f"A study of {len(comparisons)} data sets"
-
-
-def _typeset(text: str) -> str:
-    """With a minus before a number that stands by itself."""
-    return re.sub(r"(?<= )-(?=\d)", "−", text)
 
 
 def _section(
@@ -111,37 +113,40 @@ def _section(
     name: str,
     data: Mapping[str, Any],
     cells: Sequence[CellResult],
-    ranking: Comparison,
+    comparison: Comparison,
 ) -> dict[str, Any]:
-    here = [c for c in cells if c.cell.data == name]
-    rows = table_of(here, {name: ranking})
-    order = [row["model"] for row in rows]
-    by_label = {label: [c for c in here if c.cell.label == label] for label in order}
+    rows = table_of(cells, {name: comparison})
+    models = {row["model"]: [c for c in cells if c.cell.label == row["model"]] for row in rows}
+    done = {label: [c for c in own if c.state == "done"] for label, own in models.items()}
+    fits = [c for own in done.values() for c in own]
     schema = Schema.from_json(data["schema"])
-    done = [c for c in here if c.state == "done"]
-    heads = {name: HEADS[name] for name in columns_of(rows) if name in HEADS}
-    shared = _shared([c for c in by_label.values() if any(x.state == "done" for x in c)])
+    shared = _shared([own for own in done.values() if own])
+    # A minus before a number that stands by itself.
+    finding = re.sub(r"(?<= )-(?=\d)", "−", finding_of(name, comparison, cells))
+    scores = {label: mean_scores(own) for label, own in done.items()}
+    # The first seed's fit, whose figures are shown.
+    first = {c.cell.label: c for c in reversed(fits) if c.latents}
     return {
         "name": name,
-        "scope": ranking.scope,
-        "finding": _typeset(finding_of(name, ranking, cells)),
-        "heads": heads,
-        "rows": [line(row, list(heads)) for row in rows],
-        "known": [_known(m, by_label[m.name]) for m in ranking],
-        "against": any(m.difference is not None for m in ranking),
-        "spread": any(math.isfinite(m.spread) for m in ranking),
-        "rounding": any(m.dequantised for m in ranking),
-        "importance": any(c.bad_khat is not None for c in done),
-        "scores": _scores(by_label),
-        "score_words": SCORES,
+        "scope": comparison.scope,
+        "finding": finding,
+        "heads": {k: c for k, c in columns_of(rows).items() if c.head is not None},
+        "rows": [(row, rendered(row)) for row in rows],
+        "known": list(comparison),
+        "against": any(m.difference is not None for m in comparison),
+        "spread": any(math.isfinite(m.spread) for m in comparison),
+        "rounding": any(m.dequantised for m in comparison),
+        "khat": {label: [c.khat for c in own if c.khat] for label, own in done.items()},
+        "importance": any(c.khat is not None for c in fits),
+        "scores": {label: of_model for label, of_model in scores.items() if of_model},
         "shared": shared,
-        "verdicts": [_verdict(label, of, shared) for label, of in by_label.items()],
-        "settings": {label: _settings(of) for label, of in by_label.items()},
-        "latents": [latent_line(label, of) for label, of in by_label.items() if seen(of)],
-        "n_scored": _scored(done),
-        "figures": Artist(store, name, ranking).draw(here, order),
+        "verdicts": [_verdict(label, own, shared) for label, own in models.items()],
+        "settings": {label: _settings(own[0].cell) for label, own in models.items()},
+        "latents": [first[label] for label in done if label in first],
+        "n_scored": _scored(fits),
+        "figures": draw_figures(store, name, comparison, done),
         "n_rows": data["rows"],
-        "split": done[0].body["n_rows"] if done else None,
+        "split": fits[0].body["n_rows"] if fits else None,
         "own_split": data["own_split"],
         "n_draws": data["draws"],
         "grouped": data["grouped"],
@@ -153,30 +158,7 @@ def _section(
 
 def _across(n: int) -> int:
     """Panels side by side: four to six, in lines of like length."""
-    lines = -(-n // 6)
-    return max(4, -(-n // max(1, lines)))
-
-
-def _known(model: Any, cells: Sequence[CellResult]) -> dict[str, Any]:
-    khat = [c.bad_khat for c in cells if c.bad_khat is not None]
-    words = ""
-    if khat:
-        words = f"{sum(bad for bad, _ in khat)} of {model.n_rows} above {khat[0][1]:.2f}"
-    note = model.difference.note if model.difference is not None else ""
-    return {
-        "name": model.name,
-        "kind": KIND_WORDS[model.kind],
-        "method": model.method,
-        "measure": model.measure,
-        "dequantised": model.dequantised,
-        "zero_rows": model.zero_rows,
-        "nan_rows": model.nan_rows,
-        "n_rows": model.n_rows,
-        "spread": model.spread,
-        "difference": model.difference,
-        "note": note,
-        "khat": words,
-    }
+    return max(4, math.ceil(n / max(1, math.ceil(n / 6))))
 
 
 def _scored(done: Sequence[CellResult]) -> int | None:
@@ -187,37 +169,23 @@ def _scored(done: Sequence[CellResult]) -> int | None:
     return None
 
 
-def _scores(by_label: Mapping[str, Sequence[CellResult]]) -> dict[str, Any]:
-    scores_of = {
-        label: mean_scores([c for c in of if c.state == "done"]) for label, of in by_label.items()
-    }
-    scores_of = {label: scores for label, scores in scores_of.items() if scores}
-    names = [name for name in SCORES if any(name in scores for scores in scores_of.values())]
-    return {"names": names, "models": scores_of}
-
-
 def _shared(models: Sequence[Sequence[CellResult]]) -> list[Reason]:
     """What was found with every model and so is about the data, the worst first."""
     if len(models) < 2:
         return []
-    reasons = [worst(cells).reasons for cells in models]
-    shared = [r for r in reasons[0] if all(r in other for other in reasons)]
+    first, *others = (worst(cells).reasons for cells in models)
+    shared = [r for r in first if all(r in reasons for reasons in others)]
     return sorted(shared, key=lambda r: ("failed", "warn", "ok").index(r.status))
 
 
 def _verdict(label: str, cells: Sequence[CellResult], shared: Sequence[Reason]) -> dict[str, Any]:
-    states = {c.state for c in cells}
-    done = [c for c in cells if c.state == "done"]
-    undone = [
-        {"seed": c.cell.seed, "state": c.state, "reason": c.reason}
-        for c in cells
-        if c.state != "done"
-    ]
-    verdict = worst(done)
-    alike = len({u["reason"] for u in undone}) == 1 and len(undone) == len(cells)
+    undone = [c for c in cells if c.state != "done"]
+    verdict = worst(cells)
+    status = "failed" if any(c.state == "failed" for c in undone) else "skipped"
+    alike = len({c.reason for c in undone}) == 1 and len(undone) == len(cells)
     return {
         "name": label,
-        "status": verdict.status if done else "failed" if "failed" in states else "skipped",
+        "status": verdict.status if len(undone) < len(cells) else status,
         "reasons": [r for r in verdict.reasons if r not in shared],
         "undone": undone[:1] if alike else undone,
         "alike": alike,
@@ -225,6 +193,5 @@ def _verdict(label: str, cells: Sequence[CellResult], shared: Sequence[Reason]) 
     }
 
 
-def _settings(cells: Sequence[CellResult]) -> str:
-    own = cells[0].cell.settings
-    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in own.items()) or "defaults"
+def _settings(cell: Cell) -> str:
+    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in cell.settings.items()) or "defaults"

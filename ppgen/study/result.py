@@ -15,8 +15,8 @@ from ..errors import InputError, did_you_mean
 from ..estimator import Estimator
 from ..models import registry
 from .cell_results import CellResult, comparisons_of, finding_of, read_cell
-from .report import report
-from .run_cell import SAMPLES, parts, read_samples
+from .cells import parts
+from .run_cell import read_samples
 from .store import REPORT, Store
 from .stored_rows import load_dataset
 from .table import Table, table_of
@@ -63,10 +63,10 @@ class StudyResult:
     @property
     def finding(self) -> str:
         """What was found, a sentence for each data set."""
-        if len(self.comparisons) == 1:
-            return finding_of(*next(iter(self.comparisons.items())), self.cells)
         findings = {name: finding_of(name, c, self.cells) for name, c in self.comparisons.items()}
-        return " ".join(f"{name}: {what}" for name, what in findings.items())
+        if len(findings) == 1:
+            return next(iter(findings.values()))
+        return " ".join(f"{name}: {finding}" for name, finding in findings.items())
 
     def cell(self, model: str, seed: int | None = None, data: str | None = None) -> CellResult:
         """One cell, the first that fits.
@@ -75,11 +75,8 @@ class StudyResult:
             InputError: if there is none.
         """
         for c in self.cells:
-            if (
-                c.cell.label == model
-                and seed in (None, c.cell.seed)
-                and data in (None, c.cell.data)
-            ):
+            named = c.cell.label == model and data in (None, c.cell.data)
+            if named and seed in (None, c.cell.seed):
                 return c
         labels = list(dict.fromkeys(c.cell.label for c in self.cells))
         raise InputError(
@@ -89,8 +86,7 @@ class StudyResult:
 
     def model(self, cell: CellResult | str, seed: int | None = None) -> Estimator:
         """The fitted estimator of a cell."""
-        done = self._done(cell, seed)
-        return registry.load(Store(self.folder).cell(done.cell) / "run")
+        return registry.load(self._store.cell(self._done(cell, seed).cell) / "run")
 
     def samples(self, cell: CellResult | str, seed: int | None = None) -> Dataset:
         """The samples of a cell.
@@ -99,9 +95,10 @@ class StudyResult:
             InputError: if there are none, because the family draws none.
         """
         done = self._done(cell, seed)
-        if not (Store(self.folder).cell(done.cell) / SAMPLES).exists():
+        samples = read_samples(self._store.cell(done.cell), self._data(done))
+        if samples is None:
             raise InputError(f"{done.cell} has no samples: {done.cell.model} draws none.")
-        return read_samples(Store(self.folder).cell(done.cell), self._data(done))
+        return samples
 
     def datatree(self, cell: CellResult | str, seed: int | None = None) -> Any:
         """An ArviZ DataTree of a cell's fit and its held-out rows."""
@@ -113,6 +110,10 @@ class StudyResult:
     def __str__(self) -> str:
         return f"{self.table}\n\n{self.finding}"
 
+    @property
+    def _store(self) -> Store:
+        return Store(self.folder)
+
     def _done(self, cell: CellResult | str, seed: int | None) -> CellResult:
         result = self.cell(cell, seed) if isinstance(cell, str) else cell
         if result.state != "done":
@@ -120,10 +121,4 @@ class StudyResult:
         return result
 
     def _data(self, result: CellResult) -> Dataset:
-        return load_dataset(self.folder / "data" / result.cell.fingerprint[:20])
-
-
-def finish(store: Store) -> StudyResult:
-    """The result of a study, with its report and figures written anew."""
-    report(store.folder)
-    return StudyResult.load(store.folder)
+        return load_dataset(self._store.data(result.cell.fingerprint))

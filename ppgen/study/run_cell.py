@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.quality import MAX_ROWS, Score, sample_quality
+from ..analysis.quality import MAX_ROWS, sample_quality
 from ..artifact import versions
-from ..data import Dataset, as_dataset, split
+from ..data import Dataset, as_dataset
 from ..errors import InputError
 from ..estimator import Estimator
 from ..files import remove
 from ..models import registry
-from .cells import FORMAT, Cell, not_applicable
+from .cells import FORMAT, Cell, Parts, not_applicable, parts, unseen
 from .executors import cores
 from .held_out_scores import CLAIM, TEST, scored_rows
 from .held_out_scores import scored as _scored
@@ -36,17 +36,16 @@ from .stored_rows import load_arrays, load_dataset, pack, save_arrays, unpack
 
 FIT, SAMPLES, QUALITY = "fit.json", "samples.npz", "quality.json"
 STAGES = (FIT, CLAIM, TEST, SAMPLES, QUALITY, LATENTS, LOOKS)
-_FEW = 200
 
 
-def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
+def run_cell(study: str, body: dict[str, Any]) -> dict[str, Any]:
     """Do what a cell still lacks and return its result; a cell that raises is a failed one.
 
     Args:
         study: the study's folder.
-        of: the cell, from `Cell.to_json`.
+        body: the cell, from `Cell.to_json`.
     """
-    store, cell = Store(study), Cell.from_json(of)
+    store, cell = Store(study), Cell.from_json(body)
     done = store.result(cell)
     if done is not None and done["state"] == "done":
         return done
@@ -63,11 +62,11 @@ def run_cell(study: str, of: dict[str, Any]) -> dict[str, Any]:
             reason = f"{type(error).__name__}: {error}"
             trace = traceback.format_exc(limit=-8)
             result = {"state": "failed", "reason": reason, "traceback": trace}
-    messages = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
+    texts = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
     result |= {
         "format": FORMAT,
         "cell": cell.to_json(),
-        "warnings": list(messages)[:20],
+        "warnings": list(texts)[:20],
         **provenance(),
     }
     write_json(place / RESULT, result)
@@ -93,31 +92,21 @@ def _processor() -> str:
     return models[0] if models else platform.processor()
 
 
-def parts(data: Dataset, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Rows fitted to, for early stopping, held out: of a seed, or as the source has them."""
-    if data.parts is None:
-        return split(data, seed=seed)
-    numbers = np.arange(len(data))
-    train, valid, test = (numbers[rows] for rows in data.parts)
-    return train, valid, test
-
-
 def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
-    data = load_dataset(store.folder / "data" / cell.fingerprint[:20])
+    data = load_dataset(store.data(cell.fingerprint))
     rows = parts(data, cell.seed)
-    estimator_class = registry.get(cell.model)
-    reason = not_applicable(estimator_class.capabilities, data, len(rows[0]))
+    declared = registry.get(cell.model).capabilities
+    reason = not_applicable(declared, data, len(rows[0]))
     if reason is not None:
         return {"state": "not applicable", "reason": reason}
-    train, valid, test = (data.take(r) for r in rows)
-    model = _fitted(store, cell, place, train, valid)
+    model = _fitted(store, cell, place, data.take(rows[0]), data.take(rows[1]))
     fit = read_json(place / FIT) or {}
     score = _scored(model, place, data, scored_rows(data, rows[2], cell.seed))
     judged = None
-    if model.capabilities.samples:
-        _sampled(model, cell, place, data, len(test))
-        judged = _judged(store, cell, place, data, rows)
-    seen = _looked(model, cell, place, data, rows) if model.capabilities.latents else None
+    if declared.samples:
+        _sampled(model, cell, place, data, len(rows[2]))
+        judged = _judged(cell, place, data, rows)
+    seen = _looked(model, cell, place, data, rows) if declared.latents else None
     remove(place / "checkpoints")
     return {
         "state": "done",
@@ -161,37 +150,27 @@ def _sampled(model: Estimator, cell: Cell, place: Path, data: Dataset, n_test: i
     save_arrays(place / SAMPLES, pack(as_dataset(drawn, data.schema)))
 
 
-def read_samples(place: Path, data: Dataset) -> Dataset:
-    """The samples of a finished cell."""
-    return unpack(data.schema, load_arrays(place / SAMPLES))
+def read_samples(place: Path, data: Dataset) -> Dataset | None:
+    """The samples of a finished cell, None of a family that draws none."""
+    held = place / SAMPLES
+    return unpack(data.schema, load_arrays(held)) if held.exists() else None
 
 
-def _judged(
-    store: Store, cell: Cell, place: Path, data: Dataset, rows: tuple[NDArray[np.intp], ...]
-) -> dict[str, Any] | None:
-    held = read_json(place / QUALITY)
-    if held is not None:
+def _judged(cell: Cell, place: Path, data: Dataset, rows: Parts) -> dict[str, Any] | None:
+    held, drawn = read_json(place / QUALITY), read_samples(place, data)
+    if held is not None or drawn is None:
         return held
-    train, valid, test = rows
-    # Validation rows choose when to stop and little else: where held-out rows are few, they help to
-    # judge samples.
-    unseen = np.sort(np.concatenate([valid, test])) if len(test) < _FEW else test
-    if min(len(np.unique(data.units[part])) for part in (unseen, train)) < 10:
+    train, judged = rows[0], unseen(rows)
+    if min(len(np.unique(data.units[part])) for part in (judged, train)) < 10:
         return None
-    scores = sample_quality(
-        data.take(train), data.take(unseen), read_samples(place, data), seed=cell.seed
-    )
+    scores = sample_quality(data.take(train), data.take(judged), drawn, seed=cell.seed)
     body = {name: score.to_json() for name, score in scores.items()}
     write_json(place / QUALITY, body)
     return body
 
 
 def _looked(
-    model: Estimator,
-    cell: Cell,
-    place: Path,
-    data: Dataset,
-    rows: tuple[NDArray[np.intp], ...],
+    model: Estimator, cell: Cell, place: Path, data: Dataset, rows: Parts
 ) -> dict[str, Any]:
     if not (place / LATENTS).exists():
         try:
@@ -207,8 +186,3 @@ def _looked(
 def read_looks(place: Path) -> dict[str, NDArray[Any]]:
     """What the latents of a finished cell look like, as arrays; empty where nobody looked."""
     return load_arrays(place / LOOKS) if (place / LOOKS).exists() else {}
-
-
-def read_quality(body: dict[str, Any]) -> dict[str, Score]:
-    """The scores of a cell's result."""
-    return {name: Score(**score) for name, score in (body.get("quality") or {}).items()}

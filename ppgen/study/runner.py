@@ -12,12 +12,14 @@ from typing import Any, Literal, TypedDict, Unpack
 import numpy as np
 
 from ..data import Dataset, as_dataset
+from ..data.readers import read
 from ..errors import InputError
 from ..progress_bar import terminal_bar
-from .cells import FORMAT, Cell, Models, Settings, plan
+from .cells import FORMAT, Cell, Models, Settings, parts, plan
 from .executors import Where, check_executor, local, opened
-from .result import StudyResult, finish
-from .run_cell import parts, provenance, run_cell
+from .report import report
+from .result import StudyResult
+from .run_cell import provenance, run_cell
 from .store import RESULT, Store, write_json
 from .stored_rows import save_dataset
 
@@ -108,12 +110,16 @@ def _completed(
         store.check(marks)
         store.begin(_body(named, cells))
         for name, rows in named.items():
-            save_dataset(store.folder / "data" / marks[name][:20], rows)
-        tell = progress if callable(progress) else None
-        for event in _shown(_events(store, cells, executor), len(cells), bar=progress is True):
-            if tell is not None:
-                tell(event)
-        return finish(store)
+            save_dataset(store.data(marks[name]), rows)
+        with terminal_bar("study", show=progress is True, unit=" cells", total=len(cells)) as bar:
+            for event in _events(store, cells, executor):
+                if callable(progress):
+                    progress(event)
+                elif bar is not None:
+                    bar.set_postfix_str(str(event.cell), refresh=False)
+                    bar.update()
+        report(store.folder)
+        return StudyResult.load(store.folder)
 
 
 def _events(store: Store, cells: Sequence[Cell], where: Where) -> Iterator[Event]:
@@ -182,16 +188,6 @@ def _event(cell: Cell, result: Mapping[str, Any], done: int, n: int) -> Event:
     return Event(cell, result["state"], result.get("reason", ""), done, n)
 
 
-def _shown(events: Iterator[Event], n: int, *, bar: bool) -> Iterator[Event]:
-    """The events, with a bar beside them where standard error is a terminal."""
-    with terminal_bar("study", show=bar, unit=" cells", total=n) as shown:
-        for event in events:
-            if shown is not None:
-                shown.set_postfix_str(str(event.cell), refresh=False)
-                shown.update()
-            yield event
-
-
 def _named(data: Any, groups: Any) -> dict[str, Dataset]:
     """Data sets by name, in groups; what has no name of its own is called data."""
     if not isinstance(data, Mapping):
@@ -199,22 +195,16 @@ def _named(data: Any, groups: Any) -> dict[str, Dataset]:
         data = {name: data}
     if not data:
         raise InputError("no data were given; give a data set, or a mapping of names to data sets.")
-    datasets = {str(name): _dataset(source) for name, source in data.items()}
-    for name, rows in datasets.items():
+    sets = {
+        str(name): as_dataset(read(d) if isinstance(d, str | os.PathLike) else d)
+        for name, d in data.items()
+    }
+    for name, rows in sets.items():
         if rows.schema.sequence:
             raise InputError(f"{name} holds sequences; a study takes tables and images.")
     if groups is not None:
-        datasets = {name: rows.grouped(groups) for name, rows in datasets.items()}
-    return datasets
-
-
-def _dataset(source: Any) -> Dataset:
-    if isinstance(source, str | os.PathLike):
-        from ..data.readers import read
-
-        data: Dataset = read(source)
-        return data
-    return as_dataset(source)
+        sets = {name: rows.grouped(groups) for name, rows in sets.items()}
+    return sets
 
 
 def _body(data: Mapping[str, Dataset], cells: Sequence[Cell]) -> Json:

@@ -13,10 +13,11 @@ second process out.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,10 @@ class Store:
                 )
             yield
 
+    def data(self, fingerprint: str) -> Path:
+        """The folder of a data set."""
+        return self.folder / "data" / fingerprint[:20]
+
     # Its cells -----------------------------------------------------------------------------------
 
     def cell(self, cell: Cell) -> Path:
@@ -123,10 +128,8 @@ class Store:
             return []
         events = []
         for line in lines:
-            try:
+            with suppress(ValueError):
                 events.append(json.loads(line))
-            except ValueError:
-                continue
         return events
 
 
@@ -134,6 +137,11 @@ def write_json(file: Path, body: Any) -> None:
     """Write JSON whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(file, json.dumps(body, indent=1).encode())
+
+
+def finite(value: Any) -> float | None:
+    """A number as JSON holds it, None where that cannot hold it."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def read_json(file: Path) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from ..data import Dataset, Schema
 from ..data.dataset import PARTS
 from ..data.values import is_gap
 from ..files import whole_folder, write_bytes
+from .cells import parts
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -41,10 +42,7 @@ def save_dataset(folder: Path, data: Dataset) -> None:
         else:
             save_arrays(made / _COLUMNS, pack(data))
         if data.parts is not None:
-            numbers = np.arange(len(data))
-            save_arrays(
-                made / _PARTS, {n: numbers[r] for n, r in zip(PARTS, data.parts, strict=True)}
-            )
+            save_arrays(made / _PARTS, dict(zip(PARTS, parts(data), strict=True)))
         if data.groups is not None:
             gaps = is_gap(data.groups)
             text = data.groups.dtype == object
@@ -73,7 +71,7 @@ def load_dataset(folder: Path) -> Dataset:
         data = replace(unpack(schema, load_arrays(folder / _COLUMNS)), like=body["like"])
     if (folder / _PARTS).exists():
         held = load_arrays(folder / _PARTS)
-        data = replace(data, parts=(held["train"], held["valid"], held["test"]))
+        data = replace(data, parts=tuple(held[name] for name in PARTS))
     if (folder / _GROUPS).exists():
         held = load_arrays(folder / _GROUPS)
         labels = held["labels"]

@@ -47,33 +47,37 @@ class Table(list[Row]):
             lines = [row for row in self if row["data"] == data]
             head = f"{data}\n" if len({row["data"] for row in self}) > 1 else ""
             shown = columns_of(lines)
-            rows = [rendered(row, shown) for row in lines]
-            blocks.append(head + aligned([tuple(shown.values()), *rows]))
+            block = [[column.title for column in shown.values()]]
+            for row in lines:
+                cells = rendered(row)
+                note = ["", row["model"], f"{row['state']}: {row['reason']}"]
+                block.append([cells[name] for name in shown] if cells else note)
+            blocks.append(head + aligned(block))
         return "\n\n".join(blocks)
 
 
 def table_of(cells: Sequence[CellResult], comparisons: Mapping[str, Comparison]) -> Table:
     """The lines: ranked models, then models without density, then what could not be done."""
     rows = Table()
-    for data in dict.fromkeys(c.cell.data for c in cells):
-        here = [c for c in cells if c.cell.data == data]
-        ranked = [m.name for m in comparisons[data]]
-        others = dict.fromkeys(c.cell.label for c in here if c.cell.label not in ranked)
-        for label in [*ranked, *sorted(others, key=lambda x: _place(here, x))]:
-            of_model = [c for c in here if c.cell.label == label]
-            line = comparisons[data][label] if label in ranked else None
-            rows.append(_row(data, label, of_model, line))
+    for data, comparison in comparisons.items():
+        models: dict[str, list[CellResult]] = {m.name: [] for m in comparison}
+        for c in cells:
+            if c.cell.data == data:
+                models.setdefault(c.cell.label, []).append(c)
+        ranked = list(models)[: len(comparison)]
+        others = sorted(list(models)[len(comparison) :], key=lambda label: _place(models[label]))
+        rows += [_row(data, label, models[label], comparison[label]) for label in ranked]
+        rows += [_row(data, label, models[label], None) for label in others]
     return rows
 
 
-def _place(cells: Sequence[CellResult], label: str) -> tuple[float, ...]:
+def _place(cells: Sequence[CellResult]) -> tuple[float, ...]:
     """Done before failed; then by what tells samples from real rows, and by what is lost."""
-    of_model = [c for c in cells if c.cell.label == label]
     states = ("done", "failed", "not applicable", "missing")
-    best = min(states.index(c.state) for c in of_model)
-    scores = _scores(of_model)
-    losses = [scores["c2st"], scores["reconstruction"]]
-    return best, *(math.inf if score is None else score for score in losses)
+    best = min(states.index(c.state) for c in cells)
+    scores = _scores(cells)
+    keys = [scores["c2st"], scores["reconstruction"]]
+    return best, *(math.inf if score is None else score for score in keys)
 
 
 def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None) -> Row:
@@ -81,6 +85,8 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
     undone = next((c for c in cells if c.state != "done"), None)
     difference = line.difference if line is not None else None
     verdicts = [c.verdict.status for c in done]
+    if not done and undone is not None and undone.state == "failed":
+        verdicts = ["failed"]
     return {
         "data": data,
         "rank": line.rank if line else None,
@@ -102,48 +108,39 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
         **_scores(done),
         "seconds": _mean([c.seconds for c in done]),
         "memory": max((c.memory for c in done if c.memory is not None), default=None),
-        "verdict": max(verdicts, key=_ORDER.index)
-        if done
-        else "failed"
-        if undone and undone.state == "failed"
-        else None,
+        "verdict": max(verdicts, key=_ORDER.index, default=None),
         "seeds": (len(done), len(cells)),
         "zero_rows": line.zero_rows if line else None,
-        "state": "done" if len(done) == len(cells) else undone.state if undone else "done",
+        "state": undone.state if undone else "done",
         "reason": undone.reason if undone else "",
     }
 
 
-def _scores(done: Sequence[CellResult]) -> dict[str, float | None]:
-    means: dict[str, float | None] = {}
+def _scores(cells: Sequence[CellResult]) -> dict[str, float | None]:
+    quality = mean_scores(cells)
+    lost = [c.latents["reconstruction"] for c in cells if c.latents]
+    scores: dict[str, float | None] = {}
     for name in ("c2st", "coverage"):
-        scores = [c.quality[name] for c in done if name in c.quality]
-        means[name] = _mean([s.value for s in scores])
-        means[f"{name}_control"] = _mean([s.control for s in scores])
-    lost = [c.latents["reconstruction"] for c in done if c.latents]
-    for key, of in (("reconstruction", "value"), ("reconstruction_control", "control")):
-        means[key] = _mean([score[of] for score in lost if score])
-    return means
+        score = quality.get(name)
+        scores[name] = score.value if score else None
+        scores[f"{name}_control"] = score.control if score else None
+    for name, key in (("reconstruction", "value"), ("reconstruction_control", "control")):
+        scores[name] = _mean([score[key] for score in lost if score])
+    return scores
 
 
 def _bad_khat(done: Sequence[CellResult]) -> float | None:
-    known = [c for c in done if c.bad_khat is not None and c.density is not None]
-    if not known:
-        return None
-    bad = sum(c.bad_khat[0] for c in known if c.bad_khat is not None)
-    return bad / sum(len(c.density) for c in known if c.density is not None)
+    khat = [c.khat for c in done if c.khat is not None]
+    return sum(k.bad for k in khat) / sum(len(k.values) for k in khat) if khat else None
 
 
 def mean_scores(cells: Sequence[CellResult]) -> dict[str, Score]:
     """Each sample score averaged over the seeds that have it."""
-    names = dict.fromkeys(name for c in cells for name in c.quality)
     means = {}
-    for name in names:
+    for name in dict.fromkeys(name for c in cells for name in c.quality):
         scores = [c.quality[name] for c in cells if name in c.quality]
-        value, control = (
-            float(np.mean([getattr(s, k) for s in scores])) for k in ("value", "control")
-        )
-        means[name] = Score(value, control, scores[0].better)
+        value, control = np.mean([(s.value, s.control) for s in scores], axis=0)
+        means[name] = Score(float(value), float(control), scores[0].better)
     return means
 
 
