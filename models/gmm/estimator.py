@@ -13,24 +13,21 @@ from numpy.typing import NDArray
 
 from ...artifact import Arrays
 from ...capabilities import Capabilities
-from ...data import Codec, Encoded
+from ...data import Codec
 from ...errors import FitError
-from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from . import conditional
 from .fit_em import fit_em, of_parameters
+from .fitted import FittedMixture, columns_of
 from .parameters import Floats, Mixture
-from .queries import MixtureQueries
 from .settings import SETTINGS, MixtureSettings
-from .weighted_rows import WeightedRows, check_range, score
+from .weighted_rows import WeightedRows, check_range
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
-_DRAWS = 200  # of a posterior, that a row's density is averaged over
 
 
-class GaussianMixture(MixtureSettings, MixtureQueries):
+class GaussianMixture(MixtureSettings, FittedMixture):
     """A mixture of Gaussians; with categorical columns, of Gaussians times tables.
 
     Fitted by EM its densities are exact. Those of a posterior ("svi", "nuts") are means over 200 of
@@ -49,7 +46,6 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
     name: ClassVar[str] = "gmm"
     settings = SETTINGS["gmm"]
     codec_: Codec
-    _draws = 0  # of the posterior that a marginal or conditional mixture comes from
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
         discrete="native",
@@ -99,7 +95,7 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
         same = {
             "the number of components": sizes,
             "covariance_type": self.covariance_type == mixture.covariance_type,
-            "the columns or their levels": _columns(self.codec_) == self._layout,
+            "the columns or their levels": columns_of(self.codec_) == self._layout,
         }
         changed = [name for name, kept in same.items() if not kept]
         if not changed:
@@ -127,49 +123,6 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
             return None
         return other
 
-    def _log_prob(self, rows: Rows, **how: Any) -> Density:
-        x, codes = rows.data.x, rows.data.codes
-        if not (draws := self._n_draws()):
-            return Density(score(self._predictive(), x, codes)[1])
-        from .uncertainty import mean_density
-
-        return mean_density(self._predictive(), draws, x, codes)
-
-    def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
-        from .uncertainty import diagnostics
-
-        return diagnostics(density, draws) if (draws := self._n_draws()) else {}
-
-    def _n_draws(self) -> int:
-        """How many draws the predictive mixture is the mean over, 0 for a fit by EM."""
-        if self.posterior_ is None:
-            return self._draws
-        chains, draws = self.posterior_["w"].shape[:2]
-        return min(_DRAWS, int(chains * draws))
-
-    def _predictive(self) -> Mixture:
-        """The mixture of predictions: that of EM, or the mean over the posterior as one mixture."""
-        if self.posterior_ is None:
-            return self.mixture_
-        from .posterior import predictive_mixture
-
-        return predictive_mixture(self.posterior_, self.covariance_type, _DRAWS)
-
-    def _log_prob_draws(self, data: Encoded) -> Floats:
-        """(draws, n) log densities under draws of the parameters."""
-        from .posterior import log_prob_draws
-
-        assert self.posterior_ is not None
-        x = np.asarray(data.x, dtype=np.float64)
-        return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes)
-
-    def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
-    ) -> Encoded:
-        fixed = None if given is None else (given.x[0].astype(np.float64), given.codes[0])
-        x, codes = conditional.sample(self._predictive(), n, rng, fixed)
-        return Encoded(x, codes, np.zeros(n))
-
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         m = self.mixture_
         arrays = {"weights": m.weights, "means": m.means, "covariances": m.covariances}
@@ -196,25 +149,3 @@ class GaussianMixture(MixtureSettings, MixtureQueries):
         self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
         self.lower_bound_, self.selection_ = state["lower_bound"], state["selection"]
         self._draws = int(state.get("draws", 0))
-
-    def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
-        from .posterior import dims
-
-        names, levels = (
-            self.codec_.continuous_names,
-            {c.name: c.levels for c in self.codec_.discrete},
-        )
-        return dims(self.posterior_ or {}, self.covariance_type, names, levels)
-
-    def _set(self, mixture: Mixture) -> None:
-        self.mixture_, self._layout = mixture, _columns(self.codec_)
-        self.weights_, self.means_ = mixture.weights, mixture.means
-        self.covariances_, self.probs_ = mixture.covariances, mixture.probs
-        self.precisions_cholesky_ = mixture.precisions_cholesky()
-        self.n_components_ = mixture.n_components
-
-
-def _columns(codec: Codec) -> tuple[Any, ...]:
-    """The columns that a mixture is of: names and kinds, and of discrete ones the levels."""
-    continuous = ((w.column.name, w.column.kind) for w in codec.warps)
-    return (*continuous, *((c.name, tuple(c.levels)) for c in codec.discrete))

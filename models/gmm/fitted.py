@@ -1,9 +1,8 @@
-"""What a fitted mixture answers: components of rows, criteria, conditionals, marginals, gaps."""
+"""What a fitted mixture answers: densities, samples, components, criteria, conditionals, gaps."""
 
 from __future__ import annotations
 
 import warnings
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -21,31 +20,87 @@ from .parameters import CovarianceType, Floats, Mixture
 from .selection import Criteria, criteria
 from .weighted_rows import WeightedRows, score
 
+_DRAWS = 200  # of a posterior, that a row's density is averaged over
 
-class MixtureQueries(Conditioned):
-    """What is asked of a mixture once there is one; `GaussianMixture` fits it."""
+
+class FittedMixture(Conditioned):
+    """A mixture once it is fitted; `GaussianMixture` fits it."""
 
     codec_: Codec
     mixture_: Mixture
     covariance_type: CovarianceType
 
-    @abstractmethod
-    def _predictive(self) -> Mixture:
-        """The mixture of predictions."""
+    _draws = 0  # of the posterior that a marginal or conditional mixture comes from
 
-    @abstractmethod
-    def _n_draws(self) -> int:
-        """How many draws of a posterior that is the mean over, 0 for none."""
+    # The mixture
 
-    @abstractmethod
     def _set(self, mixture: Mixture) -> None:
         """Take a mixture as the fitted one."""
+        self.mixture_, self._layout = mixture, columns_of(self.codec_)
+        self.weights_, self.means_ = mixture.weights, mixture.means
+        self.covariances_, self.probs_ = mixture.covariances, mixture.probs
+        self.precisions_cholesky_ = mixture.precisions_cholesky()
+        self.n_components_ = mixture.n_components
+
+    def _n_draws(self) -> int:
+        """How many draws the predictive mixture is the mean over, 0 for a fit by EM."""
+        if self.posterior_ is None:
+            return self._draws
+        chains, draws = self.posterior_["w"].shape[:2]
+        return min(_DRAWS, int(chains * draws))
+
+    def _predictive(self) -> Mixture:
+        """The mixture of predictions: that of EM, or the mean over the posterior as one mixture."""
+        if self.posterior_ is None:
+            return self.mixture_
+        from .posterior import predictive_mixture
+
+        return predictive_mixture(self.posterior_, self.covariance_type, _DRAWS)
+
+    # Rows
+
+    def _log_prob(self, rows: Rows, **how: Any) -> Density:
+        x, codes = rows.data.x, rows.data.codes
+        if not (draws := self._n_draws()):
+            return Density(score(self._predictive(), x, codes)[1])
+        from .uncertainty import mean_density
+
+        return mean_density(self._predictive(), draws, x, codes)
+
+    def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
+        from .uncertainty import diagnostics
+
+        return diagnostics(density, draws) if (draws := self._n_draws()) else {}
+
+    def _log_prob_draws(self, data: Encoded) -> Floats:
+        """(draws, n) log densities under draws of the parameters."""
+        from .posterior import log_prob_draws
+
+        assert self.posterior_ is not None
+        x = np.asarray(data.x, dtype=np.float64)
+        return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes)
+
+    def _sample(
+        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+    ) -> Encoded:
+        fixed = None if given is None else (given.x[0].astype(np.float64), given.codes[0])
+        x, codes = conditional.sample(self._predictive(), n, rng, fixed)
+        return Encoded(x, codes, np.zeros(n))
+
+    def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
+        from .posterior import dims
+
+        names = self.codec_.continuous_names
+        levels = {column.name: column.levels for column in self.codec_.discrete}
+        return dims(self.posterior_ or {}, self.covariance_type, names, levels)
 
     # Components
 
     def predict_proba(self, X: Any) -> Floats:
         """(n, k) probability of each component for each row."""
-        return self._posterior(X)[0]
+        check_is_fitted(self)
+        rows = self._encode(self._dataset(X, reset=False), draw=None)
+        return score(self.mixture_, rows.x, rows.codes)[0]
 
     def predict(self, X: Any) -> NDArray[np.intp]:
         """(n,) likeliest component of each row."""
@@ -65,7 +120,7 @@ class MixtureQueries(Conditioned):
         criteria = self._criteria(X)
         return 2 * criteria.n_parameters - 2 * criteria.log_likelihood
 
-    # Queries
+    # Some columns, given others
 
     def _conditioned(self, row: Encoded, free: Sequence[str]) -> Self:
         known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]
@@ -109,18 +164,16 @@ class MixtureQueries(Conditioned):
     def _criteria(self, X: Any) -> Criteria:
         check_is_fitted(self)
         data = self._dataset(X, reset=False)
-        middle = self._encode(data, draw=None)
-        whole = criteria(
-            WeightedRows(middle.x, middle.codes, self.codec_.n_levels, None), self.mixture_
-        )
         at = placed(self, data)
+        whole = criteria(WeightedRows.of(at.rows, self.codec_.n_levels), self.mixture_)
         parts = [
             Density(score(self.mixture_, place.x, place.codes)[1] + place.log_det)
             for place in at.places
         ]
         return whole.at(float(cell_average(parts).without(at.impossible).values.sum()))
 
-    def _posterior(self, X: Any) -> tuple[Floats, Floats]:
-        check_is_fitted(self)
-        rows = self._encode(self._dataset(X, reset=False), draw=None)
-        return score(self.mixture_, rows.x, rows.codes)
+
+def columns_of(codec: Codec) -> tuple[Any, ...]:
+    """The columns that a mixture is of: names and kinds, and of discrete ones the levels."""
+    continuous = ((w.column.name, w.column.kind) for w in codec.warps)
+    return (*continuous, *((c.name, tuple(c.levels)) for c in codec.discrete))
