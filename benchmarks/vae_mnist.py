@@ -103,19 +103,19 @@ def ours_epochs(x: Any, seed: int) -> Any:
     """ppgen's loop with all it does besides: averages, clipping, evaluation on held-out rows."""
     from ppgen.inference import gradient
     from ppgen.inference.local_objective import Objective
+    from ppgen.models.nets.held_out import Subset
+    from ppgen.models.nets.values import Values
     from ppgen.models.vae.build import Architecture
     from ppgen.models.vae.parts import Part
     from ppgen.models.vae.trained_nets import TrainedNets
-    from ppgen.models.vae.training import Rows
-    from ppgen.models.vae.units import Units
 
     architecture = Architecture(
         "mlp", (Part("bernoulli", 0, 784),), (50,), shape=(1, 28, 28), hidden=(200, 200)
     )
-    nets = TrainedNets(architecture, Units(), seed, rows=x[:5000])
-    rows = Rows(x, None, None, np.arange(len(x)))
-    held = Rows(x, None, None, np.arange(2000))
-    learner = nets.learner(rows, held, Objective(), seed)
+    nets = TrainedNets(architecture, Values(784, shape=(1, 28, 28)), seed, rows=x[:5000])
+    every = np.arange(len(x), dtype=np.uint64)
+    rows = Subset(x, np.arange(len(x)), np.zeros(len(x)), None, None, None, lambda: every)
+    learner = nets.learner(rows, rows.only(np.arange(2000)), Objective(), seed)
     settings = gradient.Settings(batch_size=128, max_epochs=1000, decay="constant", patience=0)
     for _ in gradient.train(learner, len(x), settings, seed=seed, validation=learner.evaluate):
         yield

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from ppgen.models.nets.features import Features
 from ppgen.models.vae.densities import (
     Bernoulli,
     Categorical,
@@ -17,7 +18,6 @@ from ppgen.models.vae.densities import (
     DiscretisedLogistic,
     Gaussian,
 )
-from ppgen.models.vae.features import Features
 from ppgen.models.vae.observation import Observation
 from ppgen.models.vae.parts import KINDS, Part
 
@@ -343,13 +343,8 @@ def test_a_column_without_values_begins_in_the_middle():
 
 
 def test_features_are_centred_numbers_indicators_and_a_mask():
-    parts = (
-        Part("gaussian", 0, 2),
-        Part("categorical", 2, 3, (3,)),
-        Part("categorical", 3, 4, (70,)),
-    )
     rows = torch.tensor([[1.0, 10, 2, 60], [3.0, 30, 0, 0], [math.nan, 20, math.nan, 3]]).double()
-    made = Features(parts, missing=True).double()
+    made = Features(4, [(2, 3)], missing=True).double()
     made.fit(rows)
     found = made(rows).numpy()
     assert found.shape == (3, made.size) == (3, 3 + 3 + 4)
@@ -363,7 +358,7 @@ def test_features_are_centred_numbers_indicators_and_a_mask():
 
 def test_features_of_whole_numbers_are_only_centred_and_scaled():
     rows = torch.randn(50, 4).double() * 3 + 2
-    made = Features((Part("gaussian", 0, 4),)).double()
+    made = Features(4).double()
     assert made.size == 4
     torch.testing.assert_close(made(rows), rows)
     made.fit(rows)

@@ -22,6 +22,8 @@ from ppgen.errors import InputError
 from ppgen.inference import local_numpyro, local_pyro
 from ppgen.inference.gradient import Settings, finish, train
 from ppgen.inference.local_objective import Objective
+from ppgen.models.nets.held_out import Subset
+from ppgen.models.nets.values import Values
 from ppgen.models.vae import numpyro as twin
 from ppgen.models.vae import pyro as torch_pair
 from ppgen.models.vae.build import Architecture, build
@@ -30,8 +32,6 @@ from ppgen.models.vae.nets_jax import Nets
 from ppgen.models.vae.parts import Part
 from ppgen.models.vae.priors import carried
 from ppgen.models.vae.trained_nets import TrainedNets
-from ppgen.models.vae.training import Rows
-from ppgen.models.vae.units import Units
 
 from .vae_nets import elbo, iwae, kl_per_latent
 
@@ -327,15 +327,20 @@ def test_rows_of_the_model_have_its_mean_and_covariance(double):
     assert np.abs(z).max() < stats.norm.isf(5e-4 / (d * (d + 1)))
 
 
-UNITS = Units()
+UNITS = Values(3)
 THREE = Architecture("mlp", (Part("gaussian", 0, 3),), (2,), hidden=(8,))
+
+
+def subset(x, weights=None, numbers=None):
+    numbers = np.arange(len(x)) if numbers is None else numbers
+    return Subset(x, numbers, np.zeros(len(x)), None, weights, None, lambda: numbers)
 
 
 def learner(a=THREE, units=UNITS, rows=None, held=None, **settings):
     rows = np.random.default_rng(0).normal(size=(40, 3)) if rows is None else rows
     vae = JaxNets(a, units, 0, rows)
-    seen = Rows(rows, None, None, np.arange(len(rows)))
-    unseen = None if held is None else Rows(held, None, None, np.arange(len(held)))
+    seen = subset(rows)
+    unseen = None if held is None else subset(held)
     more = {name: settings.pop(name, None) for name in ("redraw", "augment")}
     return vae, vae.learner(seen, unseen, Objective(**settings), 5, **more)
 
@@ -368,7 +373,7 @@ def test_killed_training_goes_on_bit_for_bit():
     rows = np.random.default_rng(1).integers(8, size=(40, 3)).astype(np.uint8)
 
     def new():
-        units = Units(0.0, 8.0, filled=True)
+        units = Values(3, scale=8.0, filled=True)
         return learner(a, units, rows, warm_up=15, redraw=lambda e: (rows + e) % 8)[1]
 
     batches = np.random.default_rng(2).integers(40, size=(20, 10))
@@ -401,7 +406,7 @@ def test_beta_rises_over_the_warm_up():
     vae, x = zeros(UNITS), np.zeros((4, 3))
     vae.load(vae.arrays() | {"encoder.0.bias": np.array([1.0, 1, 0, 0])})
     t = Objective(beta=2.0, warm_up=4)
-    made = vae.learner(Rows(x, None, None, np.arange(4)), None, t, 0)
+    made = vae.learner(subset(x), None, t, 0)
     losses = made.run(np.tile(np.arange(4), (7, 1)), np.zeros(7))
     expected = 1.5 * math.log(2 * math.pi) + np.array([t.beta_at(i) for i in range(7)])
     np.testing.assert_allclose(losses, expected, rtol=1e-6)
@@ -411,7 +416,7 @@ def test_beta_rises_over_the_warm_up():
 @pytest.mark.slow
 def test_weights_and_numbers_choose_the_rows():
     x = np.array([[1.0, 2, 3], [5.0, 5, 5], [9.0, 9, 9]])
-    rows = Rows(x, None, np.array([0.5, 100, 2]), np.array([2, 0]))
+    rows = subset(x, np.array([0.5, 100, 2]), np.array([2, 0]))
     made = zeros(UNITS).learner(rows, None, Objective(), 0)
     losses = made.run(np.array([[0], [1]]), np.zeros(2))
     each = -stats.norm.logpdf(x).sum(1)
@@ -422,8 +427,8 @@ def test_weights_and_numbers_choose_the_rows():
 def test_cells_are_filled_evenly():
     # The mean of (3 + u)^2 is 12 + 1 / 3. Five standard errors of 20,000 draws.
     rows = np.full((20_000, 1), 3, dtype=np.uint8)
-    vae = zeros(Units(0.0, 1.0, filled=True), parts=(Part("gaussian", 0, 1),), latent=(1,))
-    made = vae.learner(Rows(rows, None, None, np.arange(len(rows))), None, Objective(), 0)
+    vae = zeros(Values(1, filled=True), parts=(Part("gaussian", 0, 1),), latent=(1,))
+    made = vae.learner(subset(rows), None, Objective(), 0)
     loss = made.run(np.arange(len(rows))[None], np.zeros(1))[0]
     square = 2 * (loss - 0.5 * math.log(2 * math.pi))
     assert square == pytest.approx(12 + 1 / 3, abs=5 * 2.05 / math.sqrt(len(rows)))
@@ -443,7 +448,7 @@ def test_arrays_serve_both_backends(name, dropout):
     rng = np.random.default_rng(0)
     x = some_rows(parts, 30, rng, gaps=True)
     a = architecture(parts, missing=True, dropout=dropout, **changes)
-    units = Units(0.5, 2.0)
+    units = Values(x.shape[1], shift=0.5, scale=2.0)
     ours, theirs = JaxNets(a, units, 0, x), TrainedNets(a, units, 1, rows=x)
     shapes = {k: (v.shape, v.dtype) for k, v in theirs.arrays().items()}
     assert {k: (v.shape, v.dtype) for k, v in ours.arrays().items()} == shapes

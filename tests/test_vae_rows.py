@@ -50,7 +50,7 @@ def test_images_of_weight_0_do_not_decide_the_units(kind, levels):
     fit = kind(2, **SMALL).fit(np.concatenate([x, far]), y, sample_weight=weights)
     if kind is VAE:
         unit = fit.architecture_.parts[0].unit if levels else 1.0
-        scale = fit.units_.scale * unit
+        scale = fit.values_.scale * unit
     else:
         scale = fit.reconstruction_.values.scale
     assert 0.5 < scale < 30  # and not those of 1e4, or of 255

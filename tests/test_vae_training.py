@@ -66,17 +66,17 @@ class Killed(Exception):
 @pytest.fixture
 def often(monkeypatch):
     """Evaluate each epoch, and write the state at every evaluation."""
-    made, save = fitting.plan, gradient._Loop.save
+    made, save = fitting.sizes_for, gradient._Loop.save
 
-    def plan(*of, **settings):
-        found = made(*of, **settings)
-        return replace(found, settings=replace(found.settings, evaluate_every=1, chunk=2))
+    def sizes(*args, **settings):
+        found = made(*args, **settings)
+        return replace(found, training=replace(found.training, evaluate_every=1, chunk=2))
 
     def always(self):
         self.saved = -np.inf
         save(self)
 
-    monkeypatch.setattr(fitting, "plan", plan)
+    monkeypatch.setattr(fitting, "sizes_for", sizes)
     monkeypatch.setattr(gradient._Loop, "save", always)
 
 
@@ -221,7 +221,7 @@ def test_out_of_memory_on_jax_the_batch_that_fits_is_taken(monkeypatch):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")
         run(self, rows)
 
-    monkeypatch.setattr("ppgen.models.vae.fitting._LARGE", 0)
+    monkeypatch.setattr("ppgen.models.nets.trainer._LARGE", 0)
     monkeypatch.setattr(JaxLearner, "probe", greedy)
     settings = {**SMALL, "backend": "numpyro", "max_epochs": 2}
     fit = VAE(1, **{**settings, "batch_size": 40}).fit(low_rank(100))

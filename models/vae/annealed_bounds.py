@@ -52,7 +52,7 @@ _AT_ONCE = 128  # importance draws of a block
 
 def check_unfilled(net: TrainedNets, dequantised: Sequence[str]) -> None:
     """Raise InputError if values are filled with noise, by the nets or in these columns."""
-    noisy = ("pixels",) if net.units.filled else dequantised
+    noisy = ("pixels",) if net.values.filled else dequantised
     if noisy:
         raise InputError(
             "annealing keeps a row where it is, and this fit fills in cells of "
@@ -119,7 +119,7 @@ def simulated_gap(
                     parts.append(f(z) - g.log_prob(z))
                 log_mean = torch.logsumexp(torch.cat(parts).double(), 0) - math.log(samples)
             iwae.append(log_mean.cpu().numpy())
-    bounds = (np.concatenate(each) + net.units.log_det for each in (iwae, lower, upper))
+    bounds = (np.concatenate(each) + net.values.log_det for each in (iwae, lower, upper))
     return DensityGap(*bounds, samples, chains, n_temperatures)
 
 

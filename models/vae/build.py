@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ...inference.seeding import seeded
 from ..nets.conv import ConvDecoder, ConvEncoder
+from ..nets.features import Features
 from ..nets.mlp import mlp
-from .features import Features
 from .observation import Observation
 from .parts import Part
 from .priors import (
@@ -26,6 +26,8 @@ from .priors import (
     split,
 )
 from .pyro import Nets
+
+_MOST_LEVELS = 64  # from which categorical values are numbers to the encoder
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,21 @@ class Architecture:
     posterior: str = "normal"
     flow_layers: int = 4
     components: int = 50
+
+    @property
+    def size(self) -> int:
+        """D, the values of a row."""
+        return self.parts[-1].stop
+
+    @property
+    def indicated(self) -> list[tuple[int, int]]:
+        """Place and number of levels of the values that the encoder sees as indicators."""
+        found: list[tuple[int, int]] = []
+        for part in self.parts:
+            if part.kind == "categorical" and max(part.levels) < _MOST_LEVELS:
+                places = range(part.start, part.stop)
+                found += zip(places, part.each_levels, strict=True)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""
@@ -104,7 +121,7 @@ def build(a: Architecture, seed: int, rows: Tensor | None = None) -> Nets:
 def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
     # A table's rows may have gaps when they are scored, though those fitted had none.
     observation = Observation(a.parts, noise=a.noise, missing=not a.shape)
-    features = Features(a.parts, missing=a.missing, gaps=not a.shape)
+    features = Features(a.size, a.indicated, missing=a.missing, gaps=not a.shape)
     if rows is not None:
         features.fit(rows)
     k, width = a.latent[0], max((*a.hidden, 16))

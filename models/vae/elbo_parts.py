@@ -55,8 +55,7 @@ def bound(
         draws, log_x, ratio = RowDraws(seeds[rows], net), [], []
         for place in places:
             q = net.guided(y, c, each, draws.latents(each))
-            stored = net.units.tensor(place[rows], net.device)
-            p = net.modelled(draws.filled(stored, each), c, values_of(q))
+            p = net.modelled(draws.filled(net.tensor(place[rows]), each), c, values_of(q))
             t = terms(q, p)
             log_x.append(t.log_x)
             ratio.append(t.log_ratio)

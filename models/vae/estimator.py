@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +24,19 @@ from ...scoring import placed
 from ...settings import integer
 from ...verdict import Reason
 from ..latent import LatentEstimator
+from ..nets.trainer import Trained
 from .bounds import Bound, DensityGap
 from .settings import SCORING, SETTINGS, VAESettings
+
+if TYPE_CHECKING:
+    from .trained_nets import TrainedNets
 
 Floats = NDArray[np.float64]
 _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
 _CHAINS = 25  # with fewer chains nothing says how they fare
 
 
-class VAE(VAESettings, LatentEstimator, DensityEstimator):
+class VAE(VAESettings, Trained, LatentEstimator, DensityEstimator):
     """A variational autoencoder: rows come from a few latents through a net; another net guesses
     the latents of a row.
 
@@ -65,7 +70,7 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
     def bound(self, X: Any, y: Any = None) -> Bound:
         """The ELBO of rows in its parts: reconstruction, divergence, and each latent's share."""
         from .elbo_parts import bound, kl_per_latent
-        from .units import outside
+        from .parts import outside
 
         check_is_fitted(self)
         data = self._dataset(X, reset=False)
@@ -74,7 +79,7 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
         x, places = self._matrix(at.rows.data), [self._matrix(place) for place in at.places]
         assert at.rows.seeds is not None
         log_x, kl = bound(self.net_, x, context, at.rows.seeds, places)
-        log_x += np.mean([place.log_det for place in at.places], axis=0) + self.units_.log_det
+        log_x += np.mean([place.log_det for place in at.places], axis=0) + self.values_.log_det
         never = at.impossible | outside(self.codec_, self.architecture_.parts, x)
         return Bound(np.where(never, -np.inf, log_x), kl, kl_per_latent(self.net_, x, context))
 
@@ -184,16 +189,25 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
 
             seeds = mix(row_hashes(data, random_state))
             x = np.where(gaps, expected(self.net_, x, n_samples, seeds), x)
-        found = self.codec_.decode(self._encoded(x))
+        found = self.codec_.decode(self.values_.encoded(x))
         assert isinstance(found, dict)  # of a table
         return data.filled(found)
 
     # What the contract asks for
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
-        from .fitting import fit_vae
+        from .fitting import fit_nets
 
-        return fit_vae(self, rows.data, rows.weights, rows.context, fit)
+        settings = self.get_params(deep=False)
+        found = fit_nets(settings, self.codec_, rows, fit, self._machine(self.backend))
+        self._take(found.net)
+        self._keep(found.training)
+        self.kl_per_latent_ = found.kl
+        return found.reasons
+
+    def _take(self, net: TrainedNets) -> None:
+        self.net_, self.architecture_, self.values_ = net, net.architecture, net.values
+        self.net_seed_, self.latent_dim_ = net.seed, net.architecture.latent[0]
 
     def _conditions_on(self, y: Any) -> bool:
         if self.conditional and y is None:
@@ -204,33 +218,22 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
         return bool(self.conditional)
 
     def _matrix(self, data: Encoded) -> NDArray[Any]:
-        """(n, D) stored values: those of images, or continuous columns and level numbers, NaN where
-        missing."""
-        if isinstance(self.codec_, ImageCodec):
-            return data.x
-        codes = data.codes.astype(np.float64)
-        codes[data.codes == -1] = np.nan
-        x = np.clip(data.x, -REACH, REACH)  # what is further out is impossible, see `density`
-        return np.concatenate([x, np.maximum(codes, 0)], axis=1)
+        """(n, D) rows as the nets take them."""
+        from .fitting import stored
 
-    def _encoded(self, values: NDArray[Any]) -> Encoded:
-        n, d = len(values), values.shape[1]
-        if not isinstance(self.codec_, ImageCodec):
-            d = len(self.codec_.continuous_names)
-        codes = np.rint(values[:, d:]).astype(np.int32)
-        return Encoded(values[:, :d], codes, np.zeros(n))
+        return stored(self.values_, data)
 
     def _codes(self, rows: Rows) -> Floats:
         return np.asarray(self.net_.encode(self._matrix(rows.data), rows.context)[0])
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        rows = self._encoded(self.net_.decode(z, context))
+        rows = self.values_.encoded(self.net_.decode(z, context))
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
-        return self._encoded(self.net_.sample(n, context, int(rng.integers(2**31 - 1))))
+        return self.values_.encoded(self.net_.sample(n, context, int(rng.integers(2**31 - 1))))
 
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         from .importance_bounds import quick
@@ -240,7 +243,7 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
     def _averaged(self, rows: Rows, places: Sequence[Encoded], **how: Any) -> Density:
         from .annealed_bounds import check_unfilled
         from .importance_bounds import density
-        from .units import outside
+        from .parts import outside
 
         method, samples = self._draws(**how)
         if method == "ais":
@@ -268,31 +271,26 @@ class VAE(VAESettings, LatentEstimator, DensityEstimator):
     def _draw_seed(self) -> int:
         return self.net_seed_
 
-    def _network(self, rows: NDArray[Any] | None = None, device: Any = "cpu") -> Any:
-        from .trained_nets import TrainedNets
-
-        return TrainedNets(self.architecture_, self.units_, self.net_seed_, device, rows)
-
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         state = {
             "architecture": self.architecture_.to_json(),
-            "units": self.units_.to_json(),
+            "values": self.values_.to_json(),
             "seed": self.net_seed_,
-            "n_steps": self.n_steps_,
-            "n_epochs": self.n_epochs_,
             "kl": self.kl_per_latent_.tolist(),
         }
-        return state, self.net_.arrays()
+        return state | self._training_state(), self.net_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from ..nets.values import Values
         from .build import Architecture
-        from .units import Units
+        from .trained_nets import TrainedNets
 
-        self.architecture_ = Architecture.from_json(state["architecture"])
-        self.units_ = Units.from_json(state["units"])
-        self.net_seed_ = int(state["seed"])
-        self.latent_dim_ = self.architecture_.latent[0]
-        self.n_steps_, self.n_epochs_ = state["n_steps"], state["n_epochs"]
-        self.kl_per_latent_ = np.asarray(state["kl"], dtype=np.float64)
-        self.net_ = self._network()  # on the processor: this machine may have no other
+        if "values" in state:
+            values = Values.from_json(state["values"])
+        else:  # as version 0.1.0 wrote them
+            values = replace(Values.of(self.codec_), **state["units"])
+        architecture = Architecture.from_json(state["architecture"])
+        self._take(TrainedNets(architecture, values, int(state["seed"]), self._device()))
         self.net_.load(arrays)
+        self._restore_training(state)
+        self.kl_per_latent_ = np.asarray(state["kl"], dtype=np.float64)

@@ -1,309 +1,202 @@
-"""How a variational autoencoder is fitted: what its nets are, which rows they see, and what the
-verdict says."""
+"""How a variational autoencoder is fitted: what its nets are, which rows they see, and what is said
+of their training."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...data import ImageCodec
-from ...data.encoded import Encoded
+from ...capabilities import REACH
+from ...data import Codec, Encoded, ImageCodec
+from ...data.augment import Augment
 from ...errors import InputError
 from ...fitting import Fit
-from ...inference.gradient import finish, train
 from ...inference.local_objective import Objective
+from ...inference.local_pyro import total, values_of
+from ...inference.seeding import seeded
+from ...rows import Rows
 from ...verdict import Reason
-from ..course import course, held_out, overfit
-from ..trace import DataUnits
+from ..nets.device import Machine
+from ..nets.held_out import Split, Subset
+from ..nets.record import DataUnits
+from ..nets.sizes import Defaults, Sizes, latents_for, sizes_for, steps_of
+from ..nets.trainer import Trainer, Training
+from ..nets.values import Values
 from .build import Architecture
-from .parts import Part
-from .plan import Plan, plan
+from .elbo_parts import kl_per_latent
+from .importance_bounds import quick
+from .parts import Part, parts_of
 from .settings import check_rows
-from .training import Rows
-from .units import Units, of_images, of_table
+from .trained_nets import TrainedNets
 from .verdicts import collapse
 
-if TYPE_CHECKING:
-    from .estimator import VAE
-
+Array = NDArray[Any]
 Floats = NDArray[np.float64]
 _START = 5000  # rows from which centres and biases start
 _HELD = 2000  # held-out rows that are evaluated
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
-_PROBE, _PROBED = 50, 1 << 18  # rows that are timed, and values of them
-_LEAST, _SHARE = 8, 0.15  # rows on either side at least, and share of a budget at most
-_LARGE = 1 << 20  # values of a batch
 
 
-def fit_vae(
-    vae: VAE, data: Encoded, weights: Floats | None, context: Floats | None, fit: Fit
-) -> list[Reason]:
-    """Set the fitted attributes; return what was found."""
-    x = vae._matrix(data)
-    kept = np.ones(len(x), dtype=bool) if weights is None else weights > 0
-    held = np.zeros(len(x), dtype=bool)
-    if fit.validation is None:
-        held = held_out(fit.units(), fit.rng()) & kept
-        fit.held_out = held
-    numbers = np.flatnonzero(kept & ~held)
-    some = np.sort(fit.rng().choice(numbers, min(_START, len(numbers)), replace=False))
-    parts, vae.units_ = _parts(vae, x[some])
-    chosen = _plan(vae, len(numbers), x.shape[1], fit)
-    check_rows(vae, chosen.net, chosen.latent[0], fit.schema.image_shape or (), parts)
-    gaps = x.dtype.kind == "f" and bool(np.isnan(x[kept]).any())
-    vae.architecture_ = _architecture(vae, chosen, parts, gaps, context)
-    vae.latent_dim_ = chosen.latent[0]
-    vae.net_seed_ = fit.seed
-    vae.net_ = net = trained = vae._network(x[some], _device(vae))
-    if vae.backend == "numpyro":
-        trained = _jax(vae, x[some])
-    rows = Rows(x, context, None if weights is None else weights / weights[numbers].mean(), numbers)
-    unseen = _unseen(vae, rows, held, fit)
-    objective = _objective(vae, chosen, len(numbers))
-    units = DataUnits(fit, data, numbers, weights, vae.units_.log_det)
-    more = {"augment": _augment(vae), "redraw": _redraw(vae, units)}
-    learner = trained.learner(rows, unseen, objective, fit.seed, **more)
-    settings = chosen.settings
-    found: list[Reason] = []
-    # On JAX a probe is compiled for itself: only where memory may be short.
-    if vae.backend == "pyro" or settings.batch_size * x.shape[1] > _LARGE:
-        settings, found = _fitting_batch(learner, settings, len(numbers))
-    evaluate = None
-    if unseen is not None:
-        shares = None if unseen.weights is None else unseen.weights[unseen.numbers]
-        share = 1.0 if shares is None else shares / shares.mean()
-        held_rows = data if fit.validation is None else fit.validation.data
-        units.held_out(held_rows.log_det[unseen.numbers], shares)
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives: the nets, their training, each latent's divergence, and what is said."""
 
-        def evaluate() -> Floats:
-            terms = learner.evaluate()
-            values, bounds = objective.judged(terms, trained.kl_sizes, shares)
-            units.bound = float(np.mean(bounds * share))
-            return np.asarray(values * share)
-
-    looked, after = _afterwards(vae, rows, fit)
-
-    def left() -> float | None:
-        seconds = fit.deadline()
-        return None if seconds is None else seconds - after
-
-    loop = train(
-        learner,
-        len(numbers),
-        settings,
-        seed=fit.seed,
-        validation=evaluate,
-        units=None if unseen is None else fit.held_units(unseen.numbers),
-        checkpoints=fit.checkpoints,
-        deadline=left,
-    )
-    outcome = finish(loop, units.report)
-    trained.keep(learner)
-    if trained is not net:
-        net.load(trained.arrays())
-        few = numbers[:8]
-        _check_twins(trained, net, x[few], None if context is None else context[few])
-    vae.n_steps_, vae.n_epochs_ = outcome.steps, outcome.epochs
-    found += course(outcome, settings)
-    if outcome.why == "diverged":
-        return found
-    return found + _looked_at(vae, rows, unseen, fit, looked)
+    net: TrainedNets
+    training: Training
+    kl: Floats
+    reasons: list[Reason]
 
 
-def _afterwards(vae: VAE, rows: Rows, fit: Fit) -> tuple[int, float]:
-    """How many rows on either side the fit is judged by, once the nets are trained, and the seconds
-    that it takes: of a budget at most `_SHARE`."""
-    if fit.clock.budget is None:
-        return _LOOKED, 0.0
-    at = rows.numbers[: max(_LEAST, min(_PROBE, _PROBED // rows.x.shape[1]))]
-    began = time.perf_counter()
-    _quick(vae, rows.x[at], None if rows.context is None else rows.context[at])
-    each = max(time.perf_counter() - began, 1e-9) / len(at)
-    wanted = min(len(rows.numbers), 2 * _LOOKED)
-    most = max(2 * _LEAST, int(_SHARE * fit.clock.budget / each))
-    return min(_LOOKED, -(-most // 2)), each * min(wanted, most)
-
-
-def _quick(vae: VAE, x: NDArray[Any], context: Floats | None) -> Floats:
-    from .importance_bounds import quick
-
-    return quick(vae.net_, x, context, _DRAWS)
-
-
-def _parts(vae: VAE, x: NDArray[Any]) -> tuple[tuple[Part, ...], Units]:
-    if isinstance(vae.codec_, ImageCodec):
-        part, units = of_images(vae.codec_, vae.likelihood, x)
-        return (part,), units
-    parts = of_table(vae.codec_, vae.likelihood)
+def fit_nets(
+    settings: Mapping[str, Any], codec: Codec | ImageCodec, rows: Rows, fit: Fit, machine: Machine
+) -> Fitted:
+    """Fit a variational autoencoder of these settings."""
+    asked = SimpleNamespace(**settings)
+    split, plain = Split(rows, fit), Values.of(codec)
+    seen, unseen = split.subsets(lambda data: stored(plain, data))
+    start = seen.thinned(_START, fit.rng()).values()[0]
+    parts, values = parts_of(codec, asked.likelihood, start)
     if not parts:
         raise InputError("every column is constant or empty; there is nothing to model.")
-    return parts, Units()
+    sizes = _sizes(settings, len(seen), values, timed=fit.deadline() is not None)
+    check_rows(asked, sizes.net, sizes.latent[0], values.shape, parts)
+    architecture = _architecture(asked, sizes, parts, values, seen)
+    net = TrainedNets(architecture, values, fit.seed, machine.device, start)
+    trained: Any = net
+    if asked.backend == "numpyro":
+        from .jax_training import JaxNets
 
-
-def _plan(vae: VAE, n: int, values: int, fit: Fit) -> Plan:
-    shape = fit.schema.image_shape or ()
-    return plan(
-        n,
-        values,
-        shape,
-        net=vae.net,
-        latent_dim=vae.latent_dim,
-        hidden=vae.hidden,
-        channels=vae.channels,
-        batch_size=vae.batch_size,
-        learning_rate=vae.learning_rate,
-        max_epochs=vae.max_epochs,
-        timed=fit.deadline() is not None,
+        trained = JaxNets(architecture, values, fit.seed, start)
+    unseen = _evaluated(unseen, architecture.missing, fit)
+    record = DataUnits(fit, seen, unseen, values.log_det)
+    objective = _objective(asked, sizes, len(seen))
+    learner = trained.learner(
+        seen,
+        unseen,
+        objective,
+        fit.seed,
+        augment=_change(asked.augment, codec),
+        redraw=record.redraw(lambda data: stored(values, data)),
     )
+    trainer = Trainer(fit, seen, unseen, sizes.training, record, machine=machine)
+
+    def log_prob(x: Array, context: Floats | None) -> Floats:
+        return quick(net, x, context, _DRAWS)
+
+    wanted = min(len(seen), _LOOKED) + (0 if unseen is None else min(len(unseen), _LOOKED))
+    most, trainer.after = trainer.looking(lambda some: log_prob(*some.values()), wanted)
+    shares = None if unseen is None else unseen.shares
+    training = trainer.train(
+        learner, lambda terms: objective.judged(terms, trained.kl_sizes, shares)
+    )
+    trained.keep(learner)
+    if training.failed:
+        return Fitted(net, training, np.zeros(0), training.reasons)
+    if trained is not net:
+        net.load(trained.arrays())
+        _check_twins(trained, net, seen.only(seen.numbers[:8]))
+    looked = -(-most // 2)
+    reasons = trainer.judge_density(training, log_prob, "hidden, or dropout", looked)
+    kl = kl_per_latent(net, *(unseen or seen).thinned(looked, fit.rng()).values())
+    return Fitted(net, training, kl, [*reasons, *collapse(kl)])
+
+
+def stored(values: Values, data: Encoded) -> Array:
+    """(n, D) rows as the nets take them: numbers no further out than scores reach, and levels that
+    the fit never saw as the first."""
+    if values.shape:
+        return data.x
+    return values.stored(replace(data, x=np.clip(data.x, -REACH, REACH)), unseen=0)
+
+
+def _sizes(settings: Mapping[str, Any], n: int, values: Values, *, timed: bool) -> Sizes:
+    latent = settings["latent_dim"] or latents_for(values.size)
+    defaults = Defaults(
+        width=300,
+        mlp=(20_000, 1e-3),
+        conv=(10_000, 2e-3),
+        min_delta=2e-3 * float(np.sqrt(values.size)),
+    )
+    return sizes_for(n, values, {**settings, "latent_dim": latent}, defaults, timed=timed)
 
 
 def _architecture(
-    vae: VAE, chosen: Plan, parts: tuple[Part, ...], gaps: bool, context: Floats | None
+    asked: Any, sizes: Sizes, parts: tuple[Part, ...], values: Values, seen: Subset
 ) -> Architecture:
-    conv = chosen.net == "conv"
+    conv = sizes.net == "conv"
+    floats = seen.x.dtype.kind == "f"
     return Architecture(
-        net=chosen.net,
+        net=sizes.net,
         parts=parts,
-        latent=chosen.latent,
-        shape=vae.schema_.image_shape or (),
-        context=0 if context is None else context.shape[1],
-        hidden=chosen.hidden,
-        channels=chosen.channels,
-        activation=vae.activation or ("silu" if conv else "relu"),
-        dropout=float(vae.dropout),
-        noise=vae.noise if isinstance(vae.noise, str) else float(vae.noise),
-        missing=gaps and not conv,
-        prior=vae.prior,
-        posterior=vae.posterior,
-        flow_layers=int(vae.flow_layers),
-        components=int(vae.components),
+        latent=sizes.latent,
+        shape=values.shape,
+        context=0 if seen.context is None else seen.context.shape[1],
+        hidden=sizes.hidden,
+        channels=sizes.channels,
+        activation=asked.activation or ("silu" if conv else "relu"),
+        dropout=float(asked.dropout),
+        noise=asked.noise if isinstance(asked.noise, str) else float(asked.noise),
+        missing=floats and not conv and bool(np.isnan(seen.x[seen.numbers]).any()),
+        prior=asked.prior,
+        posterior=asked.posterior,
+        flow_layers=int(asked.flow_layers),
+        components=int(asked.components),
     )
 
 
-def _jax(vae: VAE, some: NDArray[Any]) -> Any:
-    """The nets on JAX, to be trained; the same numbers then serve on torch."""
-    from .jax_training import JaxNets
+def _evaluated(unseen: Subset | None, missing: bool, fit: Fit) -> Subset | None:
+    """Some of the held-out rows; without those that have gaps, where no row trained on has."""
+    if unseen is None:
+        return None
+    if unseen.x.dtype.kind == "f" and not missing:
+        whole = ~np.isnan(unseen.x[unseen.numbers]).any(axis=1)
+        unseen = unseen.only(unseen.numbers[whole])
+    return unseen.thinned(_HELD, fit.rng()) if len(unseen) else None
 
-    return JaxNets(vae.architecture_, vae.units_, vae.net_seed_, some)
+
+def _objective(asked: Any, sizes: Sizes, n: int) -> Objective:
+    samples = asked.n_samples or (1 if asked.objective == "elbo" else 8)
+    warm_up = round(asked.warm_up * steps_of(n, sizes.training.batch_size))
+    return Objective(
+        asked.objective, int(samples), float(asked.beta), warm_up, float(asked.free_bits)
+    )
 
 
-def _check_twins(trained: Any, net: Any, x: NDArray[Any], context: Floats | None) -> None:
+def _change(augment: Any, codec: Codec | ImageCodec) -> Callable[..., Any] | None:
+    """What changes batches of stored images; whole numbers stay whole."""
+    if not augment or not isinstance(codec, ImageCodec):
+        return None
+    low, high = codec.pixels.ends
+    change = (
+        Augment(**{"low": low, "high": high, **augment})
+        if isinstance(augment, Mapping)
+        else augment
+    )
+    if codec.pixels.kind == "real":
+        return change
+    return lambda images, generator: change(images, generator).round()
+
+
+@torch.no_grad()
+def _check_twins(trained: Any, net: TrainedNets, rows: Subset) -> None:
     """Raise InputError if the pairs on JAX and torch differ: one is trained, the other scores."""
-    from ...inference.local_pyro import total, values_of
-    from ...inference.seeding import seeded
-
-    with seeded(0), torch.no_grad():
-        y, c = net.rows(x), net.context(context)
+    x, context = rows.values()
+    y, c = net.rows(x), net.context(context)
+    with seeded(0):
         q = net.guided(y, c, 2)
-        values = values_of(q)
-        found = (total(net.modelled(y, c, values)) - total(q)).double().numpy()
+    values = values_of(q)
+    log_w = (total(net.modelled(y, c, values)) - total(q)).numpy()
     z = {name: value.numpy() for name, value in values.items()}
     expected = trained.log_w(y.numpy(), None if c is None else c.numpy(), z)
-    if not np.allclose(found, expected, rtol=1e-3, atol=0.1, equal_nan=True):
+    if not np.allclose(log_w, expected, rtol=1e-3, atol=0.1, equal_nan=True):
         raise InputError(
             "the pairs in models/vae/pyro.py and models/vae/numpyro.py give the same rows and "
             "latents different log densities; what one has trained, the other scores. Make the "
             "same change in both."
         )
-
-
-def _device(vae: VAE) -> Any:
-    if vae.devices > 1:
-        raise InputError("a VAE is trained on one device; leave devices out.")
-    if vae.backend != "pyro":
-        return "cpu"
-    from ..nets.device import device_for
-
-    return device_for(vae.device)
-
-
-def _objective(vae: VAE, chosen: Plan, n: int) -> Objective:
-    steps = max(1, n // min(chosen.settings.batch_size, n))
-    default = 1 if vae.objective == "elbo" else 8
-    return Objective(
-        vae.objective,
-        default if vae.n_samples is None else int(vae.n_samples),
-        float(vae.beta),
-        round(vae.warm_up * steps),
-        float(vae.free_bits),
-    )
-
-
-def _augment(vae: VAE) -> Callable[..., Any] | None:
-    if not vae.augment:
-        return None
-    assert isinstance(vae.codec_, ImageCodec)
-    from ...data.augment import Augment
-
-    pixels = vae.codec_.pixels
-    change = (
-        vae.augment
-        if isinstance(vae.augment, Augment)
-        else Augment(**{"low": pixels.ends[0], "high": pixels.ends[1], **vae.augment})
-    )
-    if pixels.kind == "real":
-        return change
-    return lambda images, generator: change(images, generator).round()
-
-
-def _unseen(vae: VAE, rows: Rows, held: NDArray[np.bool_], fit: Fit) -> Rows | None:
-    """Held-out rows: the caller's or ours; the first few thousand of a random order."""
-    if fit.validation is not None:
-        x = vae._matrix(fit.validation.data)
-        rows, numbers = Rows(x, fit.validation.context, None, rows.numbers), np.arange(len(x))
-    else:
-        numbers = np.flatnonzero(held)
-    if (
-        rows.x.dtype.kind == "f" and not vae.architecture_.missing
-    ):  # gaps that no row trained on has
-        numbers = numbers[~np.isnan(rows.x[numbers]).any(axis=1)]
-    if not len(numbers):
-        return None
-    if len(numbers) > _HELD:
-        numbers = np.sort(fit.rng().choice(numbers, _HELD, replace=False))
-    return rows._replace(numbers=numbers)
-
-
-def _redraw(vae: VAE, units: DataUnits) -> Callable[[int], NDArray[Any]] | None:
-    if units.fit.redraw is None:
-        return None
-    return lambda epoch: vae._matrix(units.redraw(epoch))
-
-
-def _fitting_batch(learner: Any, settings: Any, n: int) -> tuple[Any, list[Reason]]:
-    from ..nets.out_of_memory import shrinking
-
-    asked = min(settings.batch_size, n)
-    _, size = shrinking(lambda k: learner.probe(np.arange(k)), asked, "training")
-    if size == asked:
-        return settings, []
-    what = f"a batch of {asked} rows does not fit in memory; {size} do, and were taken."
-    return replace(settings, batch_size=size), [
-        Reason("warn", what, f"Set batch_size={size}, or make the nets smaller.")
-    ]
-
-
-def _looked_at(vae: VAE, rows: Rows, unseen: Rows | None, fit: Fit, looked: int) -> list[Reason]:
-    def part(of: Rows) -> Any:
-        at = np.sort(fit.rng().permutation(of.numbers)[:looked])
-        return at, (of.x[at], None if of.context is None else of.context[at])
-
-    at, seen = part(rows)
-    new = units = None
-    if unseen is not None:
-        at_new, new = part(unseen)
-        units = fit.units()[at], fit.held_units(at_new)
-    quick = partial(_quick, vae)
-    found = overfit(quick, seen, new, fit.rng(), "hidden, or dropout", units)
-    x, context = seen if new is None else new
-    from .elbo_parts import kl_per_latent
-
-    vae.kl_per_latent_ = kl_per_latent(vae.net_, x, context)
-    return [*found, *collapse(vae.kl_per_latent_)]

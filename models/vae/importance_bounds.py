@@ -74,12 +74,12 @@ def density(
             found, words = _summarised(_told(blocks, log_det, each, done), method, samples)
     found = _of_nothing(x, found, samples)
     return Density(
-        found.log_mean + net.units.log_det,
+        found.log_mean + net.values.log_det,
         found.stderr,
         {"khat": found.khat, "ess": found.ess},
         method=words,
         gap=("variational",),
-        filled=("pixels",) if net.units.filled else (),
+        filled=("pixels",) if net.values.filled else (),
     )
 
 
@@ -141,7 +141,7 @@ def log_weights(
     each = -(-samples // len(places))
     for rows, y, c in net.blocks(x, context, size):
         draws = RowDraws(seeds[rows], net)
-        stored = [net.units.tensor(place[rows], net.device) for place in places]
+        stored = [net.tensor(place[rows]) for place in places]
         sizes = _sizes(each, max(1, at_once // len(y)))
         yield _block(net, y, c, draws, [(s, k) for s in stored for k in sizes])
 

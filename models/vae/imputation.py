@@ -40,5 +40,5 @@ def expected(
         share = torch.softmax(total(p) - log_q, 0).unsqueeze(-1)
         p_x = p[DATA]["fn"]
         mean = p_x.mixed(share) if isinstance(p_x, Values) else (share * p_x.mean).sum(0)
-        found.append(net.units.leave(mean).cpu().double().numpy())
+        found.append(net.values.leave(mean).cpu().double().numpy())
     return np.concatenate(found)

@@ -23,9 +23,9 @@ from .nets_jax import Nets, initial
 from .nets_jax import unsupported as unsupported
 
 if TYPE_CHECKING:
+    from ..nets.held_out import Subset
+    from ..nets.values import Values
     from .build import Architecture
-    from .training import Rows
-    from .units import Units
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -44,20 +44,20 @@ class JaxNets:
     """
 
     def __init__(
-        self, architecture: Architecture, units: Units, seed: int, rows: Array | None = None
+        self, architecture: Architecture, values: Values, seed: int, rows: Array | None = None
     ) -> None:
         reason = unsupported(architecture)
         if reason is not None:
             raise InputError(reason)
-        self.architecture, self.units = architecture, units
+        self.architecture, self.values = architecture, values
         self.kl_sizes: list[int] = []  # see `local_numpyro.held_terms`
-        start = None if rows is None else np.asarray(units.enter(rows.astype(np.float64)))  # type: ignore[arg-type]
+        start = None if rows is None else np.asarray(values.enter(rows.astype(np.float64)))  # type: ignore[arg-type]
         self.load(initial(architecture, seed, start))
 
     def learner(
         self,
-        rows: Rows,
-        held: Rows | None,
+        rows: Subset,
+        held: Subset | None,
         objective: Objective,
         seed: int,
         *,
@@ -67,9 +67,7 @@ class JaxNets:
         """The learner of the pair; `keep` takes its averaged weights afterwards.
 
         Args:
-            rows: to train on; weights with mean 1.
-            held: held-out rows; their weights are left to who averages.
-            redraw: gives all stored rows anew for an epoch.
+            redraw: gives the rows trained on anew for an epoch.
         """
         if augment is not None:
             raise InputError('augment changes images; leave it out, or take backend="pyro".')
@@ -93,7 +91,7 @@ class JaxNets:
             return terms
 
         def again(epoch: int) -> list[Any] | None:
-            return None if redraw is None else _taken(rows._replace(x=redraw(epoch)))
+            return None if redraw is None else _taken(rows, redraw(epoch))
 
         block = max(1, _BLOCK // objective.held_samples)
         return JaxLearner(
@@ -109,8 +107,8 @@ class JaxNets:
     def _fill(self, x: Any, key: Any) -> Any:
         """Model values of a batch, its cells filled in."""
         x = x.astype(jnp.result_type(float))
-        u = jr.uniform(key, x.shape, x.dtype) if self.units.filled else None
-        return self.units.enter(x, u)
+        u = jr.uniform(key, x.shape, x.dtype) if self.values.filled else None
+        return self.values.enter(x, u)
 
     def keep(self, learner: JaxLearner) -> None:
         """Take the averaged weights of a trained learner."""
@@ -133,7 +131,9 @@ class JaxNets:
         return np.asarray(local_numpyro.terms(q, p).log_w, dtype=np.float64)
 
 
-def _taken(rows: Rows) -> list[Any]:
-    """The rows meant, their context and weights; floats are made single, whole numbers stay."""
-    found = [None if a is None else a[rows.numbers] for a in (rows.x, rows.context, rows.weights)]
-    return [a.astype(np.float32) if a is not None and a.dtype.kind == "f" else a for a in found]
+def _taken(rows: Subset, x: Array | None = None) -> list[Any]:
+    """The rows meant, or `x` in their place, their context and weights; floats are made single,
+    whole numbers stay."""
+    values, context = rows.values()
+    parts = (values if x is None else x, context, rows.shares)
+    return [a.astype(np.float32) if a is not None and a.dtype.kind == "f" else a for a in parts]

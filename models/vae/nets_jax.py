@@ -30,7 +30,6 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "elu": jax.nn.elu,
 }
 FIXED = ("features.centre", "features.gain")  # arrays that are not learnt
-_MOST_LEVELS = 64  # from which categorical values are numbers to the encoder
 _WIDEST = 3.0  # of log s: nothing learns from wider
 _NETS = ("encoder", "decoder", "up", "down")
 
@@ -116,9 +115,9 @@ class Nets(eqx.Module):
     def features(self, y: Array) -> Array:
         """What the encoder sees of rows (n, D): values centred and scaled, levels as indicators,
         gaps as zeros, beside a mask of what is there if the rows fitted had gaps."""
-        plain, levels = places(self.architecture)
+        levels = self.architecture.indicated
         known, zeroed = ~jnp.isnan(y), jnp.nan_to_num(y)
-        at = jnp.asarray(plain, jnp.int32)
+        at = jnp.asarray(plain(self.architecture), jnp.int32)
         centred = (zeroed[:, at] - self.arrays["features.centre"]) * self.arrays["features.gain"]
         found = [centred * known[:, at]]
         for place, count in levels:
@@ -163,12 +162,12 @@ def initial(
         rows: (n, D) model values; None where weights are loaded next.
     """
     seen = observation(a, {})
-    plain, levels = places(a)
+    numbers, levels = plain(a), a.indicated
     arrays: dict[str, NDArray[np.float64]] = {
         f"observation.log_scales.{i}": v for i, v in seen.start_scales().items()
     }
-    arrays["features.centre"], arrays["features.gain"] = _spread(plain, rows)
-    inputs = len(plain) + sum(k for _, k in levels) + (seen.n_values if a.missing else 0)
+    arrays["features.centre"], arrays["features.gain"] = _spread(numbers, rows)
+    inputs = len(numbers) + sum(k for _, k in levels) + (seen.n_values if a.missing else 0)
     k, outputs = a.latent[0], sum(seen.outputs)
     ends = {"encoder": (inputs + a.context, 2 * k), "decoder": (k + a.context, outputs)}
     if len(a.latent) == 2:
@@ -189,26 +188,19 @@ def initial(
     return arrays
 
 
-def places(a: Architecture) -> tuple[list[int], list[tuple[int, int]]]:
-    """Of a row as the encoder sees it: where its numbers are, and (place, count) of its levels."""
-    plain: list[int] = []
-    levels: list[tuple[int, int]] = []
-    for part in a.parts:
-        at = range(part.start, part.stop)
-        if part.kind == "categorical" and max(part.levels) < _MOST_LEVELS:
-            levels += list(zip(at, part.each_levels, strict=True))
-        else:
-            plain += list(at)
-    return plain, levels
+def plain(a: Architecture) -> list[int]:
+    """Where the numbers of a row as the encoder sees it are; the other values are indicators."""
+    indicated = {place for place, _ in a.indicated}
+    return [place for place in range(a.size) if place not in indicated]
 
 
 def _spread(
-    plain: list[int], rows: NDArray[np.float64] | None
+    numbers: list[int], rows: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The centre of each number, and one gain for all."""
-    if rows is None or not plain:
-        return np.zeros(len(plain)), np.ones(())
-    y = rows[:, plain]
+    if rows is None or not numbers:
+        return np.zeros(len(numbers)), np.ones(())
+    y = rows[:, numbers]
     known = ~np.isnan(y)
     mean = np.where(known, y, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     square = np.where(known, (y - mean) ** 2, 0.0).sum() / max(known.sum(), 1)

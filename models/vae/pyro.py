@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 
 from ...inference.local_pyro import plate_of_rows
-from .features import Features
+from ..nets.features import Features
 from .observation import Observation
 from .priors import normal, split
 

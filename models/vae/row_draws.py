@@ -52,10 +52,10 @@ class RowDraws:
     def filled(self, stored: Tensor, k: int) -> Tensor:
         """Model values of stored rows (n, D): (k, n, D) with their cells filled in, where they are;
         else (n, D)."""
-        if not self.net.units.filled:
-            return self.net.units.enter(stored)
+        if not self.net.values.filled:
+            return self.net.values.enter(stored)
         u = [torch.rand(k, stored.shape[1], generator=g) for g in self._generators]
-        return self.net.units.enter(stored, torch.stack(u, 1).to(self.net.device))
+        return self.net.values.enter(stored, torch.stack(u, 1).to(self.net.device))
 
 
 def guided(

@@ -17,12 +17,12 @@ from ...inference.local_objective import Objective
 from ...inference.local_pyro import Draw, Pair, Sites, rsample
 from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
-from ..nets.batches import Batches, slices
+from ..nets.batches import Batches, floats, slices
+from ..nets.held_out import Subset
+from ..nets.values import Values
 from . import pyro as programs
 from .build import Architecture, build
 from .priors import base_of
-from .training import Rows
-from .units import Units
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -41,14 +41,15 @@ class TrainedNets:
     def __init__(
         self,
         architecture: Architecture,
-        units: Units,
+        values: Values,
         seed: int,
         device: torch.device | str = "cpu",
         rows: Array | None = None,
     ) -> None:
-        self.architecture, self.units, self.device = architecture, units, torch.device(device)
-        start = None if rows is None else units.enter(units.tensor(rows))
+        self.architecture, self.values, self.device = architecture, values, torch.device(device)
+        start = None if rows is None else values.enter(floats(rows))
         self.nets = build(architecture, seed, start).eval().to(self.device)
+        self.seed = seed
         self.kl_sizes: list[int] = []  # of the last evaluation, see `local_pyro.held_terms`
         if architecture.net == "conv":
             self.nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -86,8 +87,8 @@ class TrainedNets:
 
     def learner(
         self,
-        rows: Rows,
-        held: Rows | None,
+        rows: Subset,
+        held: Subset | None,
         objective: Objective,
         seed: int,
         *,
@@ -97,24 +98,22 @@ class TrainedNets:
         """The learner of the pair; `keep` takes its averaged weights afterwards.
 
         Args:
-            rows: to train on; weights with mean 1.
-            held: held-out rows; their weights are left to who averages.
             augment: changes a batch of images (n, C, H, W).
-            redraw: gives all stored rows anew for an epoch.
+            redraw: gives the rows trained on anew for an epoch.
         """
         data = self._batches(rows)
         unseen = None if held is None else self._batches(held)
 
         def again(epoch: int) -> None:
             if redraw is not None:
-                data.x = data.source(redraw(epoch)[rows.numbers])
+                data.x = data.source(redraw(epoch))
 
         def loss(batch: Tensor, step: int) -> Tensor:
             x, context, weights = data.take(batch)
             if augment is not None:
                 images = x.view(-1, *self.architecture.shape)
                 x = augment(images, torch.default_generator).reshape(len(x), -1)
-            args = (self.nets, self.units.fill(x), context)
+            args = (self.nets, self._filled(x), context)
             return -local_pyro.objective(self.pair, objective, step, *args, weights=weights)
 
         return TorchLearner(
@@ -127,7 +126,7 @@ class TrainedNets:
             seed=seed,
         )
 
-    def _batches(self, rows: Rows) -> Batches:
+    def _batches(self, rows: Subset) -> Batches:
         return Batches(rows.x, rows.context, rows.weights, self.device, rows.numbers)
 
     def _held_terms(self, data: Batches, objective: Objective) -> Array:
@@ -135,7 +134,7 @@ class TrainedNets:
         found = []
         for rows in slices(len(data), max(1, 4 * _BLOCK // objective.held_samples)):
             x, context, _ = data.take(rows)
-            args = (self.nets, self.units.fill(x), context)
+            args = (self.nets, self._filled(x), context)
             terms, self.kl_sizes = local_pyro.held_terms(self.pair, objective, *args)
             found.append(terms)
         return torch.cat(found).cpu().numpy()
@@ -153,9 +152,17 @@ class TrainedNets:
             return None
         return torch.as_tensor(context, dtype=torch.get_default_dtype(), device=self.device)
 
+    def tensor(self, x: Array) -> Tensor:
+        """Stored rows on the device."""
+        return floats(x, torch.get_default_dtype()).to(self.device)
+
+    def _filled(self, x: Tensor) -> Tensor:
+        """Model values of stored rows, cells filled in by torch's random state."""
+        return self.values.enter(x, torch.rand_like(x) if self.values.filled else None)
+
     def rows(self, x: Array) -> Tensor:
         """Stored rows as model values, cells at their middles."""
-        return self.units.enter(self.units.tensor(x, self.device))
+        return self.values.enter(self.tensor(x))
 
     def blocks(
         self, x: Array, context: Array | None, size: int = _BLOCK
@@ -199,7 +206,7 @@ class TrainedNets:
 
                 c = None if context is None else self.context(context[rows])
                 y = self.simulated(len(code), c, latent)[DATA]["value"]
-                found.append(self.units.leave(y).cpu().double().numpy())
+                found.append(self.values.leave(y).cpu().double().numpy())
         return np.concatenate(found)
 
     @torch.no_grad()
@@ -218,7 +225,7 @@ class TrainedNets:
                 size = min(_BLOCK, n - start)
                 c = None if context is None else self.context(context[start : start + size])
                 y = self.simulated(size, c, lambda name, fn: fn.sample())[DATA]["value"]
-                found.append(self.units.leave(y).cpu().double().numpy())
+                found.append(self.values.leave(y).cpu().double().numpy())
         return np.concatenate(found)
 
     @torch.no_grad()
