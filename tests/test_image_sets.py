@@ -159,7 +159,7 @@ def test_parts_of_any_kind(server, start):
 def test_another_range_than_asked_for(server, monkeypatch):
     cache_folder().mkdir(parents=True)
     (cache_folder() / "f.part").write_bytes(CONTENT[:100])
-    monkeypatch.setattr(download, "_begins", lambda answer: 7)
+    monkeypatch.setattr(download, "_stated", lambda answer, pattern: 7)
     with pytest.raises(InputError, match="another range than was asked for"):
         fetch(f"{server.url}/file", SHA256, "f")
 

@@ -22,7 +22,7 @@ from ..files import locked
 from ..files import sha256 as sha256_of
 from ..progress_bar import terminal_bar
 
-Told = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
+Report = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
 _CHUNK = 1 << 18
 _TIMEOUT = 30.0  # seconds without a byte
@@ -48,7 +48,7 @@ def fetch(
     sha256: str,
     path: str | os.PathLike[str],
     *,
-    progress: Told | None = None,
+    progress: Report | None = None,
 ) -> Path:
     """Download a file once.
 
@@ -93,35 +93,33 @@ def hashed(path: Path) -> str:
     return sha256_of(path) if path.is_file() else ""
 
 
-def _fetch(addresses: list[str], sha256: str, place: Path, progress: Told | None) -> None:
+def _fetch(addresses: list[str], sha256: str, place: Path, progress: Report | None) -> None:
     part = place.with_name(place.name + ".part")
     reasons = []
     for url in addresses:
-        resumed = part.exists()
-        try:
-            with _told(place.name, progress) as told:
-                _bring(url, part, told)
+        resumed = part.exists()  # then what is there may be of another file: a second try
+        for tried_again in (False, True):
+            try:
+                with _reporting(place.name, progress) as report:
+                    _bring(url, part, report)
+            except _Gone as reason:
+                reasons.append(f"{url}: {reason}")
+                break
             digest = hashed(part)
-            if digest != sha256 and resumed:  # what was there may have been of another file
-                part.unlink()
-                with _told(place.name, progress) as told:
-                    _bring(url, part, told)
-                digest = hashed(part)
-        except _Gone as reason:
-            reasons.append(f"{url}: {reason}")
-            continue
-        if digest == sha256:
-            os.replace(part, place)
-            return
-        part.unlink()
-        reasons.append(f"{url}: expected SHA-256 {sha256}, got {digest}")
+            if digest == sha256:
+                os.replace(part, place)
+                return
+            part.unlink()
+            if tried_again or not resumed:
+                reasons.append(f"{url}: expected SHA-256 {sha256}, got {digest}")
+                break
     raise InputError(
         f"{place.name} could not be downloaded ({'; '.join(reasons)}). Try again, or get the file "
         f"elsewhere and put it at {place}; its SHA-256 is {sha256}."
     )
 
 
-def _bring(url: str, part: Path, told: Told) -> None:
+def _bring(url: str, part: Path, report: Report) -> None:
     """Bring the whole of an address into a file, going on from what the file holds."""
     reason, after = "", 0
     for _ in range(_TRIES):
@@ -132,7 +130,7 @@ def _bring(url: str, part: Path, told: Told) -> None:
             error.close()
             if error.code != 416 or not before:  # 416: nothing lies beyond what we have
                 raise _Gone(f"the server answers {error.code} {error.reason}") from None
-            if _length(error) == before:
+            if _stated(error, r"bytes \*/(\d+)$") == before:
                 return
             part.unlink()
             reason, after = "the server has less than is here", 0
@@ -142,7 +140,7 @@ def _bring(url: str, part: Path, told: Told) -> None:
         except (http.client.HTTPException, OSError) as error:
             raise _Gone(f"the connection was lost, {error or type(error).__name__}") from None
         with answer:
-            reason = _stream(answer, part, before, told)
+            reason = _stream(answer, part, before, report)
         if not reason:
             return
         after = part.stat().st_size
@@ -159,17 +157,17 @@ def _ask(url: str, start: int) -> Any:
     return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
 
 
-def _stream(answer: Any, part: Path, start: int, told: Told) -> str:
+def _stream(answer: Any, part: Path, start: int, report: Report) -> str:
     """Append what follows `start`, or begin anew; what went wrong, "" where nothing did."""
     ranged = answer.status == 206
-    if ranged and _begins(answer) != start:
+    if ranged and _stated(answer, r"bytes (\d+)-") != start:
         raise _Gone("the server sends another range than was asked for")
     done = start if ranged else 0
     left = answer.headers.get("Content-Length", "")
     total = done + int(left) if left.isdigit() else None
     lost = ""
     with part.open("ab" if ranged else "wb") as file:
-        told(done, total)
+        report(done, total)
         while True:
             try:
                 chunk = answer.read1(_CHUNK)
@@ -179,26 +177,21 @@ def _stream(answer: Any, part: Path, start: int, told: Told) -> str:
                 break
             file.write(chunk)
             done += len(chunk)
-            told(done, total)
+            report(done, total)
     if lost or (total is not None and done < total):
         expected = "" if total is None else f" of {total:,}"
         return f"the connection ended after {done:,}{expected} bytes{lost}"
     return ""
 
 
-def _begins(answer: Any) -> int | None:
-    match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
-
-
-def _length(error: urllib.error.HTTPError) -> int | None:
-    """The size of the whole that a refused range states."""
-    match = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
+def _stated(answer: Any, pattern: str) -> int | None:
+    """The number that a pattern marks in the range that an answer states."""
+    match = re.match(pattern, answer.headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 
 
 @contextmanager
-def _told(name: str, progress: Told | None) -> Iterator[Told]:
+def _reporting(name: str, progress: Report | None) -> Iterator[Report]:
     with terminal_bar(name, show=progress is None, unit="B", unit_scale=True) as bar:
 
         def draw(done: int, total: int | None) -> None:

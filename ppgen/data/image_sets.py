@@ -18,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown
+from ..files import sha256
 from .dataset import Dataset, as_dataset
+from .read_arrays import load_idx
 
 TRAIN = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
 TEST = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
+_CLOTHES = "T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot"
 
 
 @dataclass(frozen=True)
@@ -65,18 +68,7 @@ IMAGE_SETS: dict[str, ImageSet] = {
             TEST[1]: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         },
         ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-        (
-            "T-shirt/top",
-            "trouser",
-            "pullover",
-            "dress",
-            "coat",
-            "sandal",
-            "shirt",
-            "sneaker",
-            "bag",
-            "ankle boot",
-        ),
+        tuple(_CLOTHES.split(", ")),
     ),
 }
 """Name -> what it is and where it comes from. Nothing is downloaded before it is loaded."""
@@ -110,13 +102,11 @@ def load_images(name: str, folder: str | os.PathLike[str] | None = None) -> Data
     place = _local(name) if folder is None else Path(folder)
     if place is None:
         files = {
-            file: fetch([m + file for m in official.mirrors], sha256, Path(name) / file)
-            for file, sha256 in official.hashes.items()
+            file: fetch([m + file for m in official.mirrors], digest, Path(name) / file)
+            for file, digest in official.hashes.items()
         }
     else:
-        files = _found(name, place)
-        for file, path in files.items():
-            _check(path, official.hashes[file])
+        files = _checked(official, name, place)
     images, labels = _pair(files, TRAIN)
     n = len(images)
     held = n * 5 // 6
@@ -132,40 +122,31 @@ def load_images(name: str, folder: str | os.PathLike[str] | None = None) -> Data
 
 
 def _local(name: str) -> Path | None:
-    root = os.environ.get("PPGEN_DATA")
-    if not root:
-        return None
+    root = os.environ.get("PPGEN_DATA", "")
     folder = Path(root) / name
-    return folder if all((folder / file).is_file() for file in TRAIN) else None
+    return folder if root and all((folder / file).is_file() for file in TRAIN) else None
 
 
-def _found(name: str, folder: Path) -> dict[str, Path]:
+def _checked(official: ImageSet, name: str, folder: Path) -> dict[str, Path]:
     """The official files in a folder: all four, or those of the training images."""
-    files = {file: folder / file for file in (*TRAIN, *TEST) if (folder / file).is_file()}
-    absent = [file for file in TRAIN if file not in files]
-    if any(file in files for file in TEST):
-        absent += [file for file in TEST if file not in files]
+    files = {file: folder / file for file in official.hashes if (folder / file).is_file()}
+    needed = (*TRAIN, *TEST) if any(file in files for file in TEST) else TRAIN
+    absent = [file for file in needed if file not in files]
     if absent:
         raise InputError(
             f"{folder} does not hold {' and '.join(absent)} of {name}. Put the official files "
             "there, or give no folder: they are then downloaded."
         )
+    for file, path in files.items():
+        digest, expected = sha256(path), official.hashes[file]
+        if digest != expected:
+            raise InputError(
+                f"{path} is not the official file: its SHA-256 is {digest}, expected {expected}. "
+                "Get it again, or read it as a file of your own: ppgen.read(path)."
+            )
     return files
 
 
-def _check(path: Path, sha256: str) -> None:
-    from .download import hashed
-
-    digest = hashed(path)
-    if digest != sha256:
-        raise InputError(
-            f"{path} is not the official file: its SHA-256 is {digest}, expected {sha256}. Get it "
-            "again, or read it as a file of your own: ppgen.read(path)."
-        )
-
-
 def _pair(files: dict[str, Path], names: tuple[str, str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    from .read_arrays import load_idx
-
     images, labels = (load_idx(files[name]) for name in names)
     return images[:, None], labels

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -23,18 +22,16 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
-from .read_text import read_bytes
+from .read_text import GZIP, read_bytes
 from .splits import split_units
 
-_PARTS = {
-    "train": "train",
-    "valid": "valid",
+_PARTS = {name: name for name in ("train", "valid", "test")} | {
     "val": "valid",
     "validation": "valid",
-    "test": "test",
 }
 _TARGETS = ("y", "target", "targets", "label", "labels")
 MAPPED = 64 << 20  # bytes from which images in a file that is not zipped are mapped, not read
+_LONGEST_HEAD = 4 + 4 * 255  # of an IDX file
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -142,40 +139,30 @@ def load_idx(path: Path) -> NDArray[Any]:
     Raises:
         InputError: if it is damaged or of another size than it says.
     """
-    mapped = _map_idx(path)
-    if mapped is not None:
-        return mapped
-    content = read_bytes(path)
+    with path.open("rb") as file:
+        content, size = file.read(_LONGEST_HEAD), path.stat().st_size
+    zipped = content.startswith(GZIP)
+    if zipped:
+        content = read_bytes(path)
+        size = len(content)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
         raise InputError(f"{path} is no IDX file: it begins with {content[:4]!r}.")
     dtype, axes = np.dtype(_IDX_TYPES[content[2]]), content[3]
     start = 4 + 4 * axes
-    if axes == 0 or len(content) < start:
+    if axes == 0 or size < start:
         raise InputError(f"{path} is no IDX file: its header is cut off.")
     shape = struct.unpack(f">{axes}I", content[4:start])
     claimed = math.prod(shape) * dtype.itemsize
-    if claimed != len(content) - start:
+    if claimed != size - start:
         raise InputError(
             f"{path} says that it holds {shape} values of {dtype.itemsize} bytes, {claimed:,} in "
-            f"all; {len(content) - start:,} follow. It is cut off or damaged: get it again."
+            f"all; {size - start:,} follow. It is cut off or damaged: get it again."
         )
+    if not zipped and dtype.itemsize == 1 and _is_mapped(shape, claimed):
+        return np.memmap(path, dtype, "r", start, shape)
+    content = content if zipped else read_bytes(path)
     array = np.frombuffer(bytearray(content[start:]), dtype=dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
-
-
-def _map_idx(path: Path) -> NDArray[Any] | None:
-    """Large images of one byte a value, mapped; None where it must be read, or refused."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(20)
-    if len(head) < 20 or head[:2] != b"\0\0" or head[2] not in (8, 9) or head[3] not in (3, 4):
-        return None
-    axes = head[3]
-    start = 4 + 4 * axes
-    shape = struct.unpack(f">{axes}I", head[4:start])
-    if math.prod(shape) != size - start or not _is_mapped(shape, size - start):
-        return None
-    return np.memmap(path, _IDX_TYPES[head[2]][1:], "r", start, shape)
 
 
 def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
@@ -210,10 +197,7 @@ def _from_parts(path: Path, parts: Mapping[str, NDArray[Any]]) -> Dataset:
         )
     data = _dataset(path, np.concatenate(list(parts.values())))
     ends = np.cumsum([len(a) for a in parts.values()])
-    rows = {
-        name: np.arange(end - len(part), end)
-        for (name, part), end in zip(parts.items(), ends, strict=True)
-    }
+    rows = dict(zip(parts, np.split(np.arange(len(data)), ends[:-1]), strict=True))
     # What was held out stays held out: no row is tuned on and scored on, none of `test` is trained
     # on.
     if "test" not in rows:
@@ -237,6 +221,4 @@ def _dataset(what: object, array: NDArray[Any]) -> Dataset:
     try:
         return as_dataset(array)
     except InputError as error:
-        raise InputError(
-            f"{os.fspath(what) if isinstance(what, Path) else what}: {error}"
-        ) from None
+        raise InputError(f"{what}: {error}") from None

@@ -13,7 +13,8 @@ import os
 import re
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -37,17 +38,18 @@ def read_images(files: list[Path], target: NDArray[Any] | None = None) -> Datase
         InputError: if one cannot be read or has another size (naming it), or they do not fit in
             memory.
     """
-    heads = [_head(file) for file in files]
-    size = heads[0][0]
-    for file, (other, _) in zip(files, heads, strict=True):
-        if other != size:
-            raise _differ(file, other, files[0].name, size)
-    channels = 1 if all(grey for _, grey in heads) else 3
+    sizes, grey = [], []
+    for file in files:
+        with _opened(file, file) as image:
+            sizes.append(image.size)
+            grey.append(image.mode in _GREY)
+        if sizes[-1] != sizes[0]:
+            raise _differ(file, sizes[-1], files[0].name, sizes[0])
+    size, channels = sizes[0], 1 if all(grey) else 3
     check_memory(files[0].parent, len(files) * channels * size[0] * size[1])
     out = np.empty((len(files), channels, size[1], size[0]), dtype=np.uint8)
     for i, file in enumerate(files):
-        with file.open("rb") as stream:
-            out[i] = _pixels(file, stream)
+        out[i] = _pixels(file, file)
     return replace(as_dataset(out), target=target)
 
 
@@ -117,10 +119,7 @@ def read_tar_images(
     channels = max(len(pixels) for pixels in pictures)
     shape = (len(pictures), channels, *pictures[0].shape[1:])
     check_memory(path, math.prod(shape))
-    out = np.empty(shape, dtype=np.uint8)
-    for i, pixels in enumerate(pictures):
-        out[i] = pixels
-    return out, names
+    return np.stack([np.broadcast_to(pixels, shape[1:]) for pixels in pictures]), names
 
 
 def _differ(file: object, size: Sequence[int], first: str, other: Sequence[int]) -> InputError:
@@ -130,19 +129,18 @@ def _differ(file: object, size: Sequence[int], first: str, other: Sequence[int])
     )
 
 
-def _head(file: Path) -> tuple[tuple[int, int], bool]:
-    """(width, height) of an image file, and whether it is grey."""
+@contextmanager
+def _opened(what: object, file: Path | IO[bytes]) -> Iterator[Any]:
+    """An image file, opened; what goes wrong within is an InputError."""
     from PIL import Image
 
     try:
         with Image.open(file) as image:
-            return image.size, image.mode in _GREY
+            yield image
+    except InputError:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(_unreadable(file, error)) from None
-
-
-def _unreadable(what: object, error: Exception) -> str:
-    return f"{what} is no readable image: {error}. Replace or remove it."
+        raise InputError(f"{what} is no readable image: {error}. Replace or remove it.") from None
 
 
 def _is_deep(image: Any) -> bool:
@@ -156,29 +154,23 @@ def _is_deep(image: Any) -> bool:
 
 
 def _pixels(
-    what: object, stream: IO[bytes], size: tuple[int, int] | None = None
+    what: object, file: Path | IO[bytes], size: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
     """(1, h, w) bytes of a grey image, (3, h, w) of another."""
     from PIL import Image
 
-    try:
-        with Image.open(stream) as image:
-            if _is_deep(image):
-                raise InputError(
-                    f"{what} has more than 8 bits a channel; expected 8. Convert it, or give the "
-                    "values as an array (.npy), which keeps them."
-                )
-            mode = "L" if image.mode in _GREY else "RGB"
-            if image.has_transparency_data:
-                clear = image.convert("RGBA")
-                white = Image.new("RGBA", clear.size, "white")
-                plain = Image.alpha_composite(white, clear).convert(mode)
-            else:
-                plain = image.convert(mode)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(_unreadable(what, error)) from None
+    with _opened(what, file) as image:
+        if _is_deep(image):
+            raise InputError(
+                f"{what} has more than 8 bits a channel; expected 8. Convert it, or give the "
+                "values as an array (.npy), which keeps them."
+            )
+        mode = "L" if image.mode in _GREY else "RGB"
+        plain = image
+        if image.has_transparency_data:
+            clear = image.convert("RGBA")
+            plain = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+        plain = plain.convert(mode)
     if size is not None:
         plain = plain.resize((size[1], size[0]), Image.Resampling.BOX)
     pixels = np.asarray(plain)

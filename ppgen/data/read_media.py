@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def read_folder(path: Path) -> Dataset:
     Raises:
         InputError: if there are none, images differ in size, or a file cannot be read (naming it).
     """
-    files = _files(path, (*ENDINGS, ".wav"))
+    files = _files(path)
     target = None
     if not files:
         files = [f for sub in sorted(path.iterdir()) if sub.is_dir() for f in _files(sub)]
@@ -51,7 +50,8 @@ def read_wav(path: Path) -> Dataset:
     return _recordings([path], None)
 
 
-def _files(folder: Path, endings: Sequence[str] = (*ENDINGS, ".wav")) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
+    endings = (*ENDINGS, ".wav")
     return sorted(f for f in folder.iterdir() if f.suffix.lower() in endings and f.is_file())
 
 

@@ -12,7 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ BLANKS = r"\s+"
 _DELIMITERS = ("\t", ";", ",", BLANKS)  # the first that fits wins: a comma may be in the text
 _SNIFFED = 50  # lines looked at to find the delimiter
 _CHUNK = 1 << 24
+GZIP = b"\x1f\x8b"  # what gzipped files begin with
 
 
 def read_text(path: Path) -> Dataset:
@@ -41,10 +42,17 @@ def read_text(path: Path) -> Dataset:
     text = _decode(path)
     delimiter = _delimiter(text)
     try:
-        line, first = next(_rows(text, delimiter))
-        _check_lengths(path, text, delimiter, len(first), line)
+        rows = _rows(text, delimiter)
+        line, first = next(rows)
+        for number, fields in rows:
+            if len(fields) != len(first):
+                raise InputError(
+                    f"{path}, line {number}: {len(fields)} field{'s' * (len(fields) != 1)}, "
+                    f"expected {len(first)} as in line {line}. Correct that line."
+                )
     except csv.Error as error:
         raise InputError(f"{path} has a quoted field that does not end well: {error}.") from None
+    first = [field.strip() for field in first]
     named = not any(_is_number(field) for field in first)
     names = [field or f"c{j}" for j, field in enumerate(first)] if named else None
     frame = _parse(text, delimiter, len(first), skip=line if named else 0)
@@ -61,7 +69,7 @@ def read_bytes(path: Path, scale: int = 1) -> bytes:
         InputError: if it does not fit, or the file is damaged.
     """
     with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
+        zipped = file.read(2) == GZIP
     check_memory(path, scale * path.stat().st_size)
     if not zipped:
         return path.read_bytes()
@@ -109,40 +117,18 @@ def _delimiter(text: str) -> str:
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The number of each row's last line, from 1, and its fields; empty lines are left out."""
-    lines: IO[str] = io.StringIO(text)
+    lines = io.StringIO(text)
     if delimiter == BLANKS:
-        cut = re.compile(r'"[^"]*"|\S+')
-        quoted = '"' in text
+        cut = re.compile(r'"[^"]*"|\S+').findall if '"' in text else str.split
         for number, line in enumerate(lines, 1):
-            if fields := cut.findall(line) if quoted else line.split():
+            if fields := cut(line):
                 yield number, [field.strip('"') for field in fields]
         return
-    if '"' not in text:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield number, [field.strip() for field in line.split(delimiter)]
-        return
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    filled = (line if line.strip() else "\n" for line in lines)
+    reader = csv.reader(filled, delimiter=delimiter, skipinitialspace=True, strict=True)
     for fields in reader:
         if any(fields) or len(fields) > 1:
-            yield reader.line_num, [field.strip() for field in fields]
-
-
-def _check_lengths(path: Path, text: str, delimiter: str, expected: int, first: int) -> None:
-    if delimiter != BLANKS and '"' not in text:
-        # The same as below, without making the fields.
-        lines = io.StringIO(text)
-        lengths = (
-            (i, line.count(delimiter) + 1) for i, line in enumerate(lines, 1) if line.strip()
-        )
-    else:
-        lengths = ((i, len(fields)) for i, fields in _rows(text, delimiter))
-    for number, length in lengths:
-        if length != expected:
-            raise InputError(
-                f"{path}, line {number}: {length} field{'s' * (length != 1)}, expected {expected} "
-                f"as in line {first}. Correct that line."
-            )
+            yield reader.line_num, fields
 
 
 def _is_number(field: str) -> bool:
@@ -177,14 +163,11 @@ def _parse(text: str, delimiter: str, width: int, skip: int) -> Any:
         )
 
     frame = load()
-    truths = [j for j in range(width) if frame[j].dtype == bool or _has_truths(frame[j])]
+    maybe = [j for j in range(width) if frame[j].dtype.kind in "bO"]
+    truths = [j for j in maybe if any(isinstance(v, bool | np.bool_) for v in frame[j].unique())]
     if truths:  # "TRUE" stays the text that it is
         frame[truths] = load(usecols=truths, dtype=str)
     return pd.DataFrame({j: _cleaned(frame[j]) for j in range(width)})
-
-
-def _has_truths(series: Any) -> bool:
-    return series.dtype == object and any(isinstance(v, bool) for v in series)
 
 
 def _cleaned(series: Any) -> Any:

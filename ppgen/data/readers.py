@@ -12,14 +12,12 @@ from typing import Any
 from ..errors import InputError, did_you_mean
 from .builtin import BUILTIN, load_builtin
 from .dataset import Dataset, as_dataset
+from .memory_limit import check_memory
+from .read_arrays import read_idx, read_npy, read_npz
+from .read_images import read_tar
+from .read_media import read_folder, read_wav
+from .read_text import GZIP, read_text
 from .schema import Schema
-
-_TEXT = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
-_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_FORMATS = (
-    "CSV, TSV and TXT (also .gz), Parquet, NPY, NPZ, IDX, WAV, TAR files of images, and folders of "
-    "images or WAV files"
-)
 
 
 def read(
@@ -72,39 +70,22 @@ def _open(source: str | os.PathLike[str]) -> Dataset:
 
 def _reader(path: Path) -> Callable[[Path], Dataset]:
     """The function that reads what the path holds, by its name, else by its first bytes."""
-    from . import read_arrays, read_images, read_media, read_text
-
     if path.is_dir():
-        return read_media.read_folder
-    name = path.name.lower()
-    if name.endswith(_TAR):
-        return read_images.read_tar
-    stem = name.removesuffix(".gz")
-    if stem.endswith(_TEXT):
-        return read_text.read_text
-    if stem.endswith(".npy"):
-        return read_arrays.read_npy
-    if name.endswith(".npz"):
-        return read_arrays.read_npz
-    if stem.endswith((".parquet", ".pq")):
-        return _read_parquet
-    if stem.endswith(".wav"):
-        return read_media.read_wav
-    if re.search(r"idx\d[.-]ubyte$|[.-]idx\d?$", stem):
-        return read_arrays.read_idx
+        return read_folder
+    for ending, reader in _BY_NAME:
+        if re.search(ending, path.name.lower()):
+            return reader
     with path.open("rb") as file:
         start = file.read(512)
-    if start[:6] == b"\x93NUMPY":
-        return read_arrays.read_npy
-    if start[:2] == b"PK":
-        return read_arrays.read_npz
-    if start[:4] == b"PAR1":
-        return _read_parquet
-    if start[257:262] == b"ustar":
-        return read_images.read_tar
-    if b"\0" not in start or start[:2] == b"\x1f\x8b":
-        return read_text.read_text
-    raise InputError(f"{path} is of no known format; read are {_FORMATS}.")
+    for at, mark, reader in _BY_START:
+        if start.startswith(mark, at):
+            return reader
+    if b"\0" not in start:
+        return read_text
+    raise InputError(
+        f"{path} is of no known format; read are CSV, TSV and TXT (also .gz), Parquet, NPY, NPZ, "
+        "IDX, WAV, TAR files of images, and folders of images or WAV files."
+    )
 
 
 def _read_parquet(path: Path) -> Dataset:
@@ -115,8 +96,6 @@ def _read_parquet(path: Path) -> Dataset:
             f"{path}: reading Parquet needs pyarrow; install it with pip install 'ppgen[parquet]', "
             "or give the table as CSV."
         ) from None
-    from .memory_limit import check_memory
-
     try:
         with parquet.ParquetFile(path) as file:
             groups = file.metadata
@@ -130,3 +109,21 @@ def _read_parquet(path: Path) -> Dataset:
     about = table.schema.pandas_metadata or {}
     labelled = any(isinstance(name, str) for name in about.get("index_columns", ()))
     return as_dataset(table.to_pandas() if labelled else table)
+
+
+_BY_NAME: tuple[tuple[str, Callable[[Path], Dataset]], ...] = (
+    (r"\.(tar(\.gz|\.bz2|\.xz)?|tgz|tbz2|txz)$", read_tar),
+    (r"\.(csv|tsv|txt|dat|data|tab)(\.gz)?$", read_text),
+    (r"\.npy(\.gz)?$", read_npy),
+    (r"\.npz$", read_npz),
+    (r"\.(parquet|pq)(\.gz)?$", _read_parquet),
+    (r"\.wav(\.gz)?$", read_wav),
+    (r"(idx\d[.-]ubyte|[.-]idx\d?)(\.gz)?$", read_idx),
+)
+_BY_START: tuple[tuple[int, bytes, Callable[[Path], Dataset]], ...] = (
+    (0, b"\x93NUMPY", read_npy),
+    (0, b"PK", read_npz),
+    (0, b"PAR1", _read_parquet),
+    (257, b"ustar", read_tar),
+    (0, GZIP, read_text),
+)
