@@ -50,7 +50,9 @@ class Imputer(DensityEstimator):
         data = self._dataset(X, reset=False)
         if isinstance(self.codec_, ImageCodec):
             return np.array(data.to_native())
-        seed = seed_of(self.random_state if random_state is None else random_state)
+        own = self._draw_seed()
+        own = self.random_state if own is None else own
+        seed = seed_of(own if random_state is None else random_state)
         rows = Rows(self._encode(data, draw=None), seeds=mix(row_hashes(data, seed)))
         filled = self._filled(rows, np.random.default_rng(seed) if draw else None, **how)
         if filled is None:

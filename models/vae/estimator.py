@@ -13,9 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...checks import seed_of
-from ...data import Encoded, ImageCodec, row_hashes
-from ...data.hashing import mix
-from ...density_estimator import DensityEstimator
+from ...conditioned import Imputer
+from ...data import Encoded, ImageCodec
 from ...errors import InputError
 from ...family_density import Density
 from ...fitting import Fit
@@ -26,7 +25,7 @@ from ...verdict import Reason
 from ..latent import LatentEstimator
 from ..nets.trainer import Trained
 from .bounds import Bound, DensityGap
-from .settings import SCORING, SETTINGS, VAESettings
+from .settings import IMPUTING, SCORING, SETTINGS, VAESettings
 
 if TYPE_CHECKING:
     from .trained_nets import TrainedNets
@@ -36,7 +35,7 @@ _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
 _CHAINS = 25  # with fewer chains nothing says how they fare
 
 
-class VAE(VAESettings, Trained, LatentEstimator, DensityEstimator):
+class VAE(VAESettings, Trained, LatentEstimator, Imputer):
     """A variational autoencoder: rows come from a few latents through a net; another net guesses
     the latents of a row.
 
@@ -51,6 +50,7 @@ class VAE(VAESettings, Trained, LatentEstimator, DensityEstimator):
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="lower_bound",
         scoring=SCORING,
+        imputing=IMPUTING,
         discrete="native",
         missing=True,
         imputes=True,
@@ -167,32 +167,6 @@ class VAE(VAESettings, Trained, LatentEstimator, DensityEstimator):
         x, context = self._matrix(self._middle(data)), self._context(y, len(data))
         return np.asarray(self.net_.posterior(x, context, n, seed))
 
-    def impute(self, X: Any, *, n_samples: int = 128, random_state: int = 0) -> Any:
-        """Rows with their gaps filled by what is expected of them given the rest: importance
-        weighted means of real columns, likeliest levels of discrete ones."""
-        check_is_fitted(self)
-        integer(1).check("n_samples", n_samples)
-        if self.context_ is not None:
-            raise InputError("a fit that is conditional on y does not fill gaps; fit without y.")
-        data = self._dataset(X, reset=False)
-        if data.images is not None:
-            return np.array(data.to_native())  # pictures have no gaps
-        x = self._matrix(self._middle(data)).astype(np.float64)
-        gaps = np.isnan(x)
-        if gaps.any() and not self.architecture_.missing:
-            raise InputError(
-                "the rows have gaps and the rows fitted had none, so the encoder never learnt to "
-                "do without a value. Fit to rows with gaps."
-            )
-        if gaps.any():
-            from .imputation import expected
-
-            seeds = mix(row_hashes(data, random_state))
-            x = np.where(gaps, expected(self.net_, x, n_samples, seeds), x)
-        found = self.codec_.decode(self.values_.encoded(x))
-        assert isinstance(found, dict)  # of a table
-        return data.filled(found)
-
     # What the contract asks for
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
@@ -267,6 +241,25 @@ class VAE(VAESettings, Trained, LatentEstimator, DensityEstimator):
         values = pixels or max(1, self.architecture_.parts[-1].stop)
         filled = bool(density.filled or self.codec_.dequantised)
         return diagnostics(density, values, *self._draws(**how), filled=filled)
+
+    def _filled(
+        self, rows: Rows, rng: np.random.Generator | None, n_samples: int = 128, **how: Any
+    ) -> Encoded | None:
+        if rng is not None:
+            return None
+        x = self._matrix(rows.data).astype(np.float64)
+        gaps = np.isnan(x)
+        if gaps.any() and not self.architecture_.missing:
+            raise InputError(
+                "the rows have gaps and the rows fitted had none, so the encoder never learnt to "
+                "do without a value. Fit to rows with gaps."
+            )
+        if gaps.any():
+            from .imputation import expected
+
+            assert rows.seeds is not None
+            x = np.where(gaps, expected(self.net_, x, n_samples, rows.seeds), x)
+        return self.values_.encoded(x)
 
     def _draw_seed(self) -> int:
         return self.net_seed_

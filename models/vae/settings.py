@@ -123,5 +123,12 @@ class _Scoring:
     progress: bool = setting(False, "whether to show a bar on a terminal.")
 
 
+@dataclass(kw_only=True)
+class _Imputing:
+    """What `VAE.impute` may be told."""
+
+    n_samples: int = setting(128, "draws a row that what is expected is the mean over.", least=1)
+
+
 SETTINGS = {"vae": Settings(VAESettings, together=check)}
-SCORING = Settings(_Scoring)
+SCORING, IMPUTING = Settings(_Scoring), Settings(_Imputing)
