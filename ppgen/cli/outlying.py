@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset, as_dataset
+from ..data.values import is_gap
 
 if TYPE_CHECKING:
     from ..density_estimator import DensityEstimator
@@ -38,7 +39,7 @@ def fraction_below(
         values: (n,) their log densities.
         reference: rows to compare with; None draws them from the model.
     """
-    masks = [_missing(rows.columns[name]) for name in rows.schema.names]
+    masks = [is_gap(rows.columns[name]) for name in rows.schema.names]
     gaps = np.column_stack(masks) if masks else np.zeros((len(rows), 1), bool)
     patterns, of_row = np.unique(gaps, axis=0, return_inverse=True)
     size = int(min(_DRAWS, max(500, _SCORES // len(patterns))))
@@ -46,9 +47,7 @@ def fraction_below(
         size = _IMAGES
     if reference is None:
         reference = as_dataset(estimator.sample(size), rows.schema)
-    elif len(reference) > size:
-        keep = np.random.default_rng(0).choice(len(reference), size, replace=False)
-        reference = reference.take(np.sort(keep))
+    reference = reference.thinned(size, np.random.default_rng(0))
     below = np.empty(len(rows))
     for number, pattern in enumerate(patterns):
         here = of_row.reshape(-1) == number
@@ -65,20 +64,11 @@ def midranks(scores: NDArray[np.float64], values: NDArray[np.floating[Any]]) -> 
     return (lower + upto) / 2
 
 
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    if values.dtype.kind == "f":
-        return np.asarray(np.isnan(values))
-    return np.array([v is None for v in values])
-
-
 def _masked(data: Dataset, pattern: NDArray[np.bool_]) -> Dataset:
     if not pattern.any():
         return data
     columns = dict(data.columns)
-    for name, gap in zip(data.schema.names, pattern, strict=True):
-        if gap:
-            values = columns[name]
-            columns[name] = np.full(
-                len(values), np.nan if values.dtype.kind == "f" else None, dtype=values.dtype
-            )
+    for name in np.array(data.schema.names)[pattern]:
+        values = columns[name]
+        columns[name] = np.full_like(values, None if values.dtype == object else np.nan)
     return replace(data, columns=columns, array=None, native=None)

@@ -57,8 +57,7 @@ def load_builtin(name: str, n: int | None = None, seed: int = 0) -> Dataset:
             return data
         if n > len(data):
             raise InputError(f"{name} has {len(data)} rows; {n} were asked for. Ask for fewer.")
-        chosen = np.random.default_rng(seed).choice(len(data), n, replace=False)
-        return data.take(np.sort(chosen))
+        return data.thinned(n, np.random.default_rng(seed))
     drawn = _DRAWN if n is None else n
     if name == "sprites":
         return sprites(drawn, seed=seed).to_dataset()

@@ -11,9 +11,10 @@ import numpy as np
 from ..analysis.compare import Comparison
 from ..analysis.quality import Score
 from ..analysis.ranked import Ranked
+from ..text_table import aligned
 from ..verdict import Verdict
 from .cell_results import CellResult
-from .rendering import aligned, columns_of, rendered
+from .rendering import columns_of, rendered
 
 Row = dict[str, Any]
 

@@ -24,6 +24,7 @@ from scipy.special import ndtri
 
 from ...lazy import named
 from ...significance import LEVEL, holm
+from ...text_table import aligned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -193,10 +194,9 @@ class Audit:
 
     def columns(self) -> dict[str, list[Any]]:
         """The table, a list a column; numbers to four digits."""
-        words = {name: [getattr(c, name) for c in self.checks] for name in ("name", "status")}
-        numbers = {name: [_rounded(getattr(c, name)) for c in self.checks] for name in _NUMBERS}
-        ends = {name: [getattr(c, name) for c in self.checks] for name in ("rules_out", "why")}
-        return {"check": words["name"], "status": words["status"], **numbers, **ends}
+        names = ("name", "status", *_NUMBERS, "rules_out", "why")
+        table = {n: [_rounded(getattr(c, n)) for c in self.checks] for n in names}
+        return {"check": table.pop("name"), **table}
 
     def plot(self) -> Figure:
         """How far each statistic is from its claim, beside how far it may be."""
@@ -221,16 +221,11 @@ class Audit:
         table = self.columns()
         shown = ("check", "status", "statistic", "expected", "limit", "rules_out", "why")
         lines = [shown, *zip(*([_text(v) for v in table[name]] for name in shown), strict=True)]
-        widths = [max(len(line[j]) for line in lines) for j in range(len(shown))]
-        rows = [
-            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        ]
-        return "\n".join([*rows, "", self.summary()])
+        return f"{aligned(lines)}\n\n{self.summary()}"
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}") if math.isfinite(value) else value
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _text(value: Any) -> str:
