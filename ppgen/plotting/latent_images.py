@@ -110,7 +110,8 @@ def interpolation_strip(
     given = np.asarray(images, np.float64)
     grid = as_grid(given[None] if given.ndim == 4 else given, 2, "(paths, steps, C, H, W)")
     steps = grid.shape[1]
-    ticks, apart = _sparse([f"{t:.2g}" for t in np.linspace(0, 1, steps)]), ()
+    ticks = _sparse([f"{t:.2g}" for t in np.linspace(0, 1, steps)])
+    apart: tuple[int, ...] = ()
     names = None if labels is None else latent_names(labels, len(grid), "paths")
     if ends is not None:
         two = np.asarray(ends, np.float64)

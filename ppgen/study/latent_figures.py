@@ -80,7 +80,7 @@ def _reconstructions(data: Dataset, seen: Mapping[str, Arrays], gallery: Gallery
     strips = {
         label: arrays["reconstructed"]
         for label, arrays in seen.items()
-        if np.array_equal(arrays.get("originals"), originals)
+        if "originals" in arrays and np.array_equal(arrays["originals"], originals)
     }
     made = plots.reconstruction_strip(originals, strips, limits=black_and_white(data))
     return gallery.keep("reconstructions", made, "Held-out images and their reconstructions")

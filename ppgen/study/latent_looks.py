@@ -130,9 +130,9 @@ def _order(kl: list[float] | None, codes: NDArray[np.float64]) -> Rows:
 def _images(model: Any, judged: Dataset, rng: np.random.Generator) -> Arrays:
     """Held-out images beside their reconstructions, paths between them, and draws."""
     shown = judged.thinned(_SHOWN, rng)
-    arrays = {
+    arrays: Arrays = {
         "originals": np.asarray(shown.images),
-        "reconstructed": made_rows(model, model.reconstruct(shown)).images,
+        "reconstructed": np.asarray(made_rows(model, model.reconstruct(shown)).images),
     }
     n = min(_WALKS, len(judged) // 2)
     if n:
@@ -144,7 +144,7 @@ def _images(model: Any, judged: Dataset, rng: np.random.Generator) -> Arrays:
         arrays["ends"] = images.reshape(n, 2, *images.shape[1:])
     if model.capabilities.prior:
         drawn = model.sample_latents(_PRIOR, random_state=int(rng.integers(2**31 - 1)))
-        arrays["prior"] = decoded(model, drawn, None).images
+        arrays["prior"] = np.asarray(decoded(model, drawn, None).images)
     return arrays
 
 

@@ -71,7 +71,8 @@ def load_dataset(folder: Path) -> Dataset:
         data = replace(unpack(schema, load_arrays(folder / _COLUMNS)), like=body["like"])
     if (folder / _PARTS).exists():
         held = load_arrays(folder / _PARTS)
-        data = replace(data, parts=tuple(held[name] for name in PARTS))
+        train, valid, test = (held[name] for name in PARTS)
+        data = replace(data, parts=(train, valid, test))
     if (folder / _GROUPS).exists():
         held = load_arrays(folder / _GROUPS)
         labels = held["labels"]
