@@ -12,7 +12,7 @@ from .verdict import Reason
 
 _ROWS = 5000  # that dependence is looked for in
 _MOST_COLUMNS = 100
-_SINGULAR = 1e-9  # eigenvalue of the correlations that is none
+_SINGULAR = 1e-9  # eigenvalues of the correlations below this count as 0
 _LOADING = 0.05
 _CLIP = 5.0
 
@@ -24,7 +24,7 @@ def column_reasons(
     encoded: Encoded,
     weights: NDArray[np.float64] | None = None,
 ) -> list[Reason]:
-    """Findings about the columns of the rows fitted; rows of weight 0 are none of them."""
+    """Findings about the columns of the rows fitted; rows of weight 0 are left out."""
     kept = slice(None) if weights is None else weights > 0
     reasons = []
     if schema.pixels is not None and schema.pixels.note:
@@ -82,14 +82,14 @@ def collinear_reasons(names: tuple[str, ...], x: NDArray[np.floating]) -> list[R
     singular = values < _SINGULAR
     if not singular.any():
         return []
-    bears = (np.abs(vectors[:, singular]) > _LOADING).any(axis=1)
-    which = [repr(names[j]) for j in varied[bears]]
-    told = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
+    involved = (np.abs(vectors[:, singular]) > _LOADING).any(axis=1)
+    which = [repr(names[j]) for j in varied[involved]]
+    listed = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
     return [
         Reason(
             "warn",
-            f"columns {told} are collinear: one is a sum of multiples of the others, and a density "
-            "has no bound there.",
+            f"columns {listed} are collinear: one is a sum of multiples of the others, and a "
+            "density has no bound there.",
             "Leave out one of them.",
         )
     ]

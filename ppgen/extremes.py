@@ -37,7 +37,7 @@ HUGE = 1e30
 _SHOWN = 3
 
 _MEND = (
-    "Mend or leave out such rows, or read the values as missing; they bear on scales and samples."
+    "Mend or leave out such rows, or read the values as missing; they affect scales and samples."
 )
 
 

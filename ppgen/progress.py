@@ -1,4 +1,4 @@
-"""How a running fit tells where it is, and how long it may take."""
+"""Records of a running fit, and the time it may take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How strongly two columns hang together, for columns of any kind.
+"""How strongly two columns depend on each other, for columns of any kind.
 
 Between two ordered columns Spearman's rho in [-1, 1]; between two unordered ones Cramer's V,
 between an ordered and an unordered one the correlation ratio of the ranks, both in [0, 1] and both

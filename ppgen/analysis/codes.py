@@ -1,4 +1,4 @@
-"""Rows to codes for whoever looks into a latent space, with the checks that all of them need."""
+"""Codes of rows and draws of codes, with the checks that every look into latents needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..estimator import Estimator
 Floats = NDArray[np.float64]
 Draws = Literal["prior", "gaussian", "codes"]
 
-N_DRAWS = 500  # of codes, where nobody says how many
+N_DRAWS = 500  # of codes, by default
 
 
 def latent_model(model: Any) -> Capabilities:

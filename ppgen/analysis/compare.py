@@ -95,7 +95,7 @@ def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:
     Raises:
         InputError: if two densities of one seed differ in length or in the names of their rows, if
             rows without names are not as many at every seed, a name and seed come twice, or what is
-            given is no such tuple.
+            given has another form.
     """
     made = [_scored(s) for s in scored]
     runs = _by_model(made)
@@ -191,7 +191,7 @@ def _rank(group: list[list[Scored]]) -> list[Ranked]:
         return mean_of(np.array([mean_of(s.density.values) for s in chosen]))
 
     able.sort(key=value, reverse=True)
-    # An upper bound may be high for being loose: it is nobody's yardstick while there is another.
+    # An upper bound may be high because it is loose: others are compared with it last.
     loose = (m for m in able if claim(m).kind != "upper_bound")
     best = next(loose, able[0] if able else None)
     family = _family(able, common)

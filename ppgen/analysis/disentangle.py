@@ -1,4 +1,4 @@
-"""How far latents follow known factors of variation, one each: four scores at one front.
+"""How far each latent follows one known factor of variation: four scores together.
 
 | score | asks | best | chance |
 |---|---|---|---|

@@ -85,7 +85,7 @@ def _scope(lines: Sequence[Ranked], of: str) -> str:
 
 
 def join(names: Sequence[str]) -> str:
-    """Names as one says them: a, b and c."""
+    """Names listed as in a sentence: a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

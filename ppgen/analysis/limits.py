@@ -85,8 +85,13 @@ def _pair_level(shares: Floats) -> float:
 
 
 class Margin(NamedTuple):
-    """Beyond what a difference is decided: of fits of these settings, and of these very fits,
-    whatever other starts give; and its standard error. In nats a row."""
+    """How large a difference must be to be decided, in nats a row.
+
+    Attributes:
+        value: as one of fits with these settings, of which the seeds are a sample.
+        of_fits: as one of these very fits, whatever other seeds give.
+        stderr: the standard error of the difference.
+    """
 
     value: float
     of_fits: float
@@ -107,13 +112,13 @@ class Family:
 
     @classmethod
     def of(cls, n_models: int, rows: Scatter | None = None) -> Family:
-        """Of so many models, which have these shares of rows in common."""
+        """The differences of so many models that have these shares of rows in common."""
         even = LEVEL / max(1, n_models * (n_models - 1) // 2)
         return cls(n_models, even if rows is None else max(even, _pair_level(rows.clustered)))
 
     def margin(self, rows: Scatter, noise: float = 0.0) -> Margin:
         """The margin of one difference, whose values have a Monte Carlo standard error of `noise`;
-        NaN where rows are too few to tell."""
+        NaN where there are too few rows."""
         within, shared, between = (float(v[0]) for v in (rows.within, rows.shared, rows.between))
         t = self._limit(rows)
         of_fits = margin = t * within

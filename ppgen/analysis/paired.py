@@ -128,7 +128,7 @@ def names_of(model: Sequence[Scored]) -> list[NDArray[Any]]:
 
 
 def decide(a: LogDensity, b: LogDensity, mean: float, margin: float) -> tuple[Outcome, str]:
-    """What a mean difference a - b beyond or within this margin shows about a; why, where
+    """What a mean difference a - b shows about a, given the margin; and the reason, where it shows
     nothing."""
     if a.measure != b.measure:
         return "incomparable", f"{a.measure} and {b.measure} are different measures"
@@ -187,7 +187,7 @@ def claim(model: Sequence[Scored]) -> LogDensity:
 
 
 def weakest(densities: Sequence[LogDensity]) -> LogDensity:
-    """The first of those that claim least."""
+    """The first of the densities with the weakest claim: bounds before estimates before exact."""
     order = ("lower_bound", "upper_bound", "estimate", "exact")
     return min(densities, key=lambda d: order.index(d.kind))
 

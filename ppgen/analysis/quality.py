@@ -156,7 +156,7 @@ def _distances(a: Floats, b: Floats) -> Floats:
 
 
 def _draws(data: Dataset, rng: np.random.Generator) -> Dataset:
-    """One row of each unit, whichever."""
+    """One row of each unit, chosen at random."""
     units = data.units
     if len(np.unique(units)) == len(data):
         return data

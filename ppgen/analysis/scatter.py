@@ -60,7 +60,7 @@ class Scatter:
 
     @classmethod
     def of(cls, values: Sequence[Floats], names: Sequence[NDArray[np.generic]]) -> Scatter:
-        """Of (n_s, K) values a seed, whose rows bear these (n_s,) names."""
+        """Of (n_s, K) values a seed, whose rows have these (n_s,) names."""
         n_seeds = len(values)
         means = np.array([v.mean(axis=0) for v in values])
         shares = np.concatenate(
@@ -77,7 +77,7 @@ class Scatter:
     @property
     def correction(self) -> float:
         """What makes a sum of squared shares, whose means were subtracted, unbiased; NaN where no
-        row is left to tell."""
+        row is left."""
         cells = len(self.apart)
         return cells / (cells - self.n_seeds) if cells > self.n_seeds else math.nan
 
@@ -134,7 +134,7 @@ class Scatter:
 
 
 def _summed(shares: Floats, group: NDArray[np.integer]) -> Floats:
-    """Sums (C, K) of the rows of each number."""
+    """(C, K) sums of the shares of rows with the same number."""
     order = np.argsort(group, kind="stable")
     firsts = np.flatnonzero(np.diff(group[order], prepend=-1))
     return np.asarray(np.add.reduceat(shares[order], firsts, axis=0))

@@ -44,7 +44,7 @@ class Column:
         atoms: values of a continuous column that have a mass each: bounds that occur in the data,
             and what the user says.
         note: what is peculiar about it, such as a value that many rows share.
-        dtype: how the container stored it, so that samples can be stored likewise.
+        dtype: how the container stored it, so that samples are stored the same way.
         written: what the container calls it, where that is not the name (see `column_labels`).
     """
 

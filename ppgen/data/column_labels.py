@@ -2,7 +2,7 @@
 
 Within ppgen a column's name is text. A container may call it otherwise: by a number, a date, None,
 or a tuple where columns have several levels. Such a label is kept beside the name, written as JSON
-so that it survives in saved runs, and rows that come out bear it again.
+so that it survives in saved runs, and rows that come out have it again.
 
 | label | written |
 |---|---|

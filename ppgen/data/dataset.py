@@ -266,7 +266,7 @@ def split(
             `Dataset.grouped`.
 
     Raises:
-        InputError: if the fractions are no shares, or a part comes out empty.
+        InputError: if the fractions are not positive or do not sum to 1, or a part is empty.
     """
     rows = as_dataset(data)
     rows = rows if groups is None else rows.grouped(groups)

@@ -39,7 +39,7 @@ def cache_folder() -> Path:
     if own:
         return Path(own)
     shared = os.environ.get("XDG_CACHE_HOME", "")
-    # The rule of the XDG base directories: a relative path there is none.
+    # The rule of the XDG base directories: a relative path there is invalid.
     return (Path(shared) if os.path.isabs(shared) else Path.home() / ".cache") / "ppgen"
 
 

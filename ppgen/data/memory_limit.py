@@ -11,7 +11,7 @@ _SHARE = 0.8  # of the memory that is free
 
 
 def memory_budget() -> int:
-    """Bytes that may be allocated: 80% of the memory available, as far as the system tells."""
+    """Bytes that may be allocated: 80% of the memory available, where the system reports it."""
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):

@@ -43,7 +43,7 @@ class Pixels(PlainFields):
         note: what is peculiar about them.
         centre, spread: of real values of which a few lie more than `_OUT` spreads away, read off
             ranks; a model then sees z = (x - centre) / spread, drawn in as a logarithm beyond
-            `_BEND` (see `warp`). A spread of 0 is none.
+            `_BEND` (see `warp`). A spread of 0 leaves values as they are.
 
     Two values are 0 and 1, 0 and 255, or 0 and 65535; a grid is whole numbers to 255 or 65535,
     these over their greatest (0 ... 1), 256 levels from -1 to 1, or 0 ... 1 in some other number of
@@ -118,7 +118,7 @@ class Pixels(PlainFields):
         near = max(step, _EXACT) * max(abs(self.low), abs(self.high)) / self.unit
         if near > _NEAR:
             return False
-        # Most grids are told from the first image.
+        # Most grids are recognised from the first image.
         return all(self._on_grid(some, near) for some in chain([images[:1]], _blocks(images)))
 
     def _on_grid(self, some: NDArray[Any], near: float) -> bool:

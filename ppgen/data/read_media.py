@@ -23,7 +23,8 @@ def read_folder(path: Path) -> Dataset:
     A folder of folders holds one a class; its name becomes the `target`.
 
     Raises:
-        InputError: if there are none, images differ in size, or a file cannot be read (naming it).
+        InputError: if there are no such files, images differ in size, or a file cannot be read
+            (naming it).
     """
     files = _files(path)
     target = None

@@ -65,7 +65,7 @@ class Schema:
         """The column of a name, or of a label.
 
         Raises:
-            InputError: if there is none, naming the nearest.
+            InputError: if there is no such column, naming the nearest.
         """
         for column in self.columns:
             if isinstance(key, str) and column.name == key:

@@ -108,7 +108,7 @@ def sprites(
             values share the rest equally.
 
     Raises:
-        InputError: if a factor or value is unknown, or a probability is none.
+        InputError: if a factor or value is unknown, or a probability is not in [0, 1].
     """
     drawn = draw_factors(n, seed=seed, factors=factors, colour=colour, rare=rare)
     names = factor_names(colour)
@@ -161,8 +161,8 @@ def render(factors: Any, *, size: int = 32) -> NDArray[np.uint8]:
         (n, 1, size, size) bytes, (n, 3, size, size) if coloured.
 
     Raises:
-        InputError: if the shape is another, a value is not finite, a scale not positive, or a shape
-            or colour is none.
+        InputError: if the array has another shape, a value is not finite, a scale is not positive,
+            or a shape or colour is unknown.
     """
     f = np.atleast_2d(np.asarray(factors, dtype=np.float64))
     if f.ndim != 2 or f.shape[1] not in (5, 6):

@@ -69,7 +69,7 @@ def in_layout(images: NDArray[Any], layout: Layout) -> NDArray[Any]:
 
 
 def nested_shape(X: Any) -> tuple[int, ...]:
-    """The shape of an array, or of nested lists as far as their first items tell."""
+    """The shape of an array, or of nested lists, read off their first items."""
     lengths: list[int] = []
     while isinstance(X, list | tuple):
         lengths.append(len(X))

@@ -12,7 +12,7 @@ is where at least one column that expects no ties has a value there. A column ex
 - at most 5 % of the different rows share its value with another one: values that recur beside
   different values of the other columns recur by their nature, as zeros and levels do;
 - each of its values stands in at most four rows on average: more are levels, on whatever grid,
-  unless a second column of numbers expects no ties either, and bears the first one out.
+  unless a second column of numbers expects no ties either, which confirms the first.
 
 Declared levels (binary, ordinal, numeric categories) expect ties. A missing value, an atom of the
 schema, and a value that more than ten rows and one in a hundred share (the zeros of a zero-inflated

@@ -29,7 +29,7 @@ MAX_POINTS = 1500
 
 
 def dependent_pairs(real: Dataset, n: int = 3, seed: int = 0) -> list[Pair]:
-    """The n pairs of columns that hang together most, each column in at most two of them."""
+    """The n most dependent pairs of columns, each column in at most two of them."""
     features = Features.fit(real)
     if len(features.columns) < 2:
         return []
@@ -69,7 +69,7 @@ def sample_pairs(
     Args:
         real: rows to compare with.
         generated: model name -> its samples, with the columns of `real`.
-        pairs: columns to draw; by default the three pairs that hang together most.
+        pairs: columns to draw; by default the three most dependent pairs.
     """
     chosen = dependent_pairs(real) if pairs is None else list(pairs)
     axes_of = column_axes(real)

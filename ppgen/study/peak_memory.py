@@ -23,7 +23,7 @@ class Peak:
         self._ever = _ever()
 
     def bytes(self) -> int | None:
-        """In bytes; None where the system does not tell."""
+        """In bytes; None where the system does not report it."""
         peak = _status("VmHWM")
         if peak is not None and self._before is not None:
             return max(0, peak - self._before)

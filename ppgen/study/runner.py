@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """What a running study tells: a cell is finished, and how far the study is."""
+    """A cell of a running study is finished, and how far the study is."""
 
     cell: Cell
     state: Literal["done", "failed", "not applicable"]
@@ -38,7 +38,7 @@ class Event:
 
 
 class Running(TypedDict, total=False):
-    """Where a study runs and whom it tells, which changes no result."""
+    """Where a study runs and who is informed of its progress; no result depends on these."""
 
     executor: Where
     progress: bool | Callable[[Event], None]

@@ -38,7 +38,7 @@ _PIT = "the samples' probability integrals by the density are uniform"
 
 
 def support(subject: Subject) -> Check:
-    """No sample has density zero, or one that is no number."""
+    """Every sample has a positive, finite density."""
     values = subject.log_density(subject.drawn.take(slice(0, 500))).values
     share = float((~np.isfinite(values)).mean())
     return measured(

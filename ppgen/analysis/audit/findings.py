@@ -6,7 +6,8 @@ as far from the claim if the claim is true, and the tests of one audit are decid
 Holm's method: the smallest p-value p_(1) is compared with level / m, the next with level / (m - 1),
 and so on up to the first that is larger, and all others with what that one was compared with. The
 chance that an audit of a faultless model refutes anything is then at most the level, however its
-tests hang together. The limit of a check is the statistic of the p-value it was compared with.
+tests depend on each other. The limit of a check is the statistic of the p-value it was compared
+with.
 
 Reference: Holm, "A simple sequentially rejective multiple test procedure" (1979),
 https://www.jstor.org/stable/4615733.
@@ -245,7 +246,7 @@ def one_sided(distance: float, stderr: float, slack: float = 0.0) -> float:
 
     over = distance - slack
     if math.isnan(over):
-        return 0.0  # a number that is none keeps no claim
+        return 0.0  # NaN supports no claim
     if not stderr > 0:
         return 1.0 if over <= 0 else 0.0
     return float(ndtr(-over / stderr)) if np.isfinite(over) else 0.0

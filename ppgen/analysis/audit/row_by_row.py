@@ -83,7 +83,7 @@ def seeds(subject: Subject) -> Iterator[Check]:
 
 
 def apart(a: Floats, b: Floats) -> float:
-    """The largest difference, relative to values above one; infinite where one is no number."""
+    """The largest difference, relative to values above one; infinite where only one is NaN."""
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     if not np.isfinite(np.where(same, 0.0, a - b)).all():
         return np.inf

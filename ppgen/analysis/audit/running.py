@@ -107,7 +107,7 @@ def _density(subject: Subject) -> Iterator[Check]:
 
 
 def _done(step: Step, subject: Subject) -> list[Check]:
-    """The checks of a step, or why there are none."""
+    """The checks of a step, or a note of why it could not be done."""
     checks: list[Check] = []
     name = step.__name__.strip("_").replace("_", " ")
     try:

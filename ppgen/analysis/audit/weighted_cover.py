@@ -60,7 +60,7 @@ class Noise:
 
     @classmethod
     def joined(cls, parts: Sequence[Noise]) -> Noise:
-        """That of rows after other rows, which are none of them."""
+        """The noise of several sets of different rows, one after the other."""
         first = np.cumsum([0, *(int(p.group.max(initial=-1)) + 1 for p in parts)])
         group = [p.group + k for p, k in zip(parts, first[:-1], strict=True)]
         return cls(np.concatenate(group), np.concatenate([p.stderr for p in parts]))
