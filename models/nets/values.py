@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -74,7 +74,7 @@ class Values:
     @property
     def indicators(self) -> list[slice]:
         """Where among the features the indicators of each level stand."""
-        ends = np.cumsum([self.numbers, *self.levels]).tolist()
+        ends = accumulate((self.numbers, *self.levels))
         return [slice(a, b) for a, b in pairwise(ends)]
 
     @property
