@@ -42,7 +42,7 @@ from .coded import made_rows
 from .data import Dataset
 from .errors import InputError
 from .saving import Saved
-from .scoring import CELL_DRAWS
+from .scoring import placed
 from .tree import as_tree, coordinates, free, variables
 from .version import __version__
 
@@ -224,16 +224,14 @@ def log_likelihood(estimator: Any, data: Dataset, shape: tuple[int, ...], step: 
     """(chain, draw / step, row); where columns are rounded, of the average over a row's cell."""
     chains, draws = shape
     out = np.empty((chains, len(range(0, draws, step)), len(data)))
-    noisy = CELL_DRAWS if estimator.codec_.dequantised else 1
     for start in range(0, len(data), _ROWS):
-        block = data.take(slice(start, start + _ROWS))
+        at = placed(estimator, data.take(slice(start, start + _ROWS)))
         logs = []
-        for cell in range(noisy):
-            encoded = estimator._encode(block, draw=cell, draws=noisy)
-            values = estimator._log_prob_draws(encoded) + encoded.log_det
+        for place in at.places:
+            values = estimator._log_prob_draws(place) + place.log_det
             logs.append(values.reshape(chains, draws, -1)[:, ::step])
-        mean = logs[0] if noisy == 1 else logsumexp(logs, axis=0) - math.log(noisy)
-        out[:, :, start : start + _ROWS] = mean
+        mean = logsumexp(logs, axis=0) - math.log(len(logs)) if len(logs) > 1 else logs[0]
+        out[:, :, start : start + _ROWS] = np.where(at.impossible, -np.inf, mean)
     return out
 
 

@@ -198,7 +198,12 @@ class Estimator(Saved):
 
     def _hold_out(self, fit: Fit, validation: Any) -> None:
         """Tell `fit` of held-out rows, or a pair (rows, y)."""
-        X, y = validation if isinstance(validation, tuple) else (validation, None)
+        pair = validation if isinstance(validation, tuple) else (validation, None)
+        if len(pair) != 2:
+            raise InputError(
+                f"validation is a tuple of {len(pair)}; expected rows, or a pair (rows, y)."
+            )
+        X, y = pair
         data = self._dataset(X, reset=False)
         fit.validation = self._given(self._encode(data, draw=0), y, held_out=True)
         fit.validation_units = lambda: unit_hashes(data)

@@ -25,7 +25,7 @@ from .rows import Rows
 Floats = NDArray[np.float64]
 
 CELL_DRAWS = 8  # a power of two, see `data.dequantise`
-_BLOCK = 1 << 18  # rows encoded at a time
+_BLOCK = 1 << 18  # rows encoded at a time, counting each place in a cell and each y
 _LEAST = -1e37  # of a log density: less is not held in single precision
 
 
@@ -87,7 +87,9 @@ def log_density(model: Scored, data: Dataset, context: Floats | None, **how: Any
         how: options of the family's scoring.
     """
     summed = model.context_ if context is None else None
-    step = _BLOCK if summed is None else max(1, _BLOCK // len(summed.table()[0]))
+    at_once = CELL_DRAWS if model.codec_.dequantised else 1
+    at_once *= 1 if summed is None else len(summed.table()[0])
+    step = max(1, _BLOCK // at_once)
     blocks = []
     for start in range(0, len(data), step):
         rows = slice(start, start + step)
