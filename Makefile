@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/ppgen demo $(ARGS)
 
 test: $(READY)
-	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist worksteal --durations 10 $(ARGS)
 
 test-slow: $(READY)
 	$(PYTEST) -m slow $(ARGS)

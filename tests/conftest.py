@@ -16,6 +16,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+# Programs run once or twice here, on few rows: most of their time is XLA's optimisation.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # A program that XLA compiled once is compiled again by no fit, worker or subprocess of this run.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _compiled = tempfile.TemporaryDirectory(prefix="ppgen-compiled-", ignore_cleanup_errors=True)

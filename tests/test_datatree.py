@@ -33,7 +33,12 @@ def table(n: int = 150) -> pd.DataFrame:
 def fits() -> dict[str, GaussianMixture]:
     return {
         engine: GaussianMixture(
-            2, covariance_type="diag", engine=engine, engine_settings=settings, random_state=0
+            2,
+            covariance_type="diag",
+            engine=engine,
+            backend="pyro" if engine == "svi" else "numpyro",
+            engine_settings=settings,
+            random_state=0,
         ).fit(table())
         for engine, settings in SETTINGS.items()
     }
@@ -134,7 +139,12 @@ def test_rounded_columns_are_averaged_over_their_cells() -> None:
     data["depth"] = data["depth"].round(1)
     settings = {"num_steps": 50, "num_draws": 200}
     fit = GaussianMixture(
-        2, covariance_type="diag", engine="svi", engine_settings=settings, random_state=0
+        2,
+        covariance_type="diag",
+        engine="svi",
+        backend="pyro",
+        engine_settings=settings,
+        random_state=0,
     ).fit(data)
     assert fit.codec_.dequantised == ("depth",)
     tree = fit.to_datatree(data)

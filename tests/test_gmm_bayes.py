@@ -53,7 +53,7 @@ def test_svi_finds_the_posterior(backend: str) -> None:
 
 
 def test_a_few_steps_of_svi_warn() -> None:
-    reasons = fitted("svi", "numpyro", {"num_steps": 5, "num_draws": 20})[3]
+    reasons = fitted("svi", "pyro", {"num_steps": 5, "num_draws": 20})[3]
     assert "only" in reasons[0].what
     assert "steps were taken" in reasons[0].what
     assert reasons[0].status == "warn"

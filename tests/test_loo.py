@@ -56,7 +56,12 @@ WEIGHTS = np.tile([1.0, 2.0, 0.5], 20)
 @pytest.fixture(scope="module")
 def fits():
     made = ppgen.GaussianMixture(
-        1, covariance_type="diag", engine="svi", engine_settings=SETTINGS, random_state=0
+        1,
+        covariance_type="diag",
+        engine="svi",
+        backend="pyro",
+        engine_settings=SETTINGS,
+        random_state=0,
     )
     weighted = clone(made)
     return {"plain": made.fit(rows()), "weighted": weighted.fit(rows(), sample_weight=WEIGHTS)}
