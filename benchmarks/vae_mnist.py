@@ -116,7 +116,7 @@ def ours_epochs(x: Any, seed: int) -> Any:
     every = np.arange(len(x), dtype=np.uint64)
     rows = Subset(x, np.arange(len(x)), np.zeros(len(x)), None, None, None, lambda: every)
     learner = nets.learner(rows, rows.only(np.arange(2000)), Objective(), seed)
-    settings = gradient.Settings(batch_size=128, max_epochs=1000, decay="constant", patience=0)
+    settings = gradient.Schedule(batch_size=128, max_epochs=1000, decay="constant", patience=0)
     for _ in gradient.train(learner, len(x), settings, seed=seed, validation=learner.evaluate):
         yield
 

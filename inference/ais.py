@@ -38,7 +38,7 @@ _PILOT_CHAINS, _WARM, _GAIN, _SMOOTH = 4, 40, 0.25, 8  # 40 transitions at b_1; 
 
 
 @dataclass(frozen=True, eq=False)
-class Settings:
+class Annealing:
     """How to anneal.
 
     Attributes:
@@ -112,7 +112,7 @@ def sigmoidal(n: int, delta: float = 4.0) -> Tensor:
 def ais(
     log_joint: LogProb,
     start: Start,
-    settings: Settings,
+    settings: Annealing,
     *,
     generator: torch.Generator,
     progress: Progress | None = None,

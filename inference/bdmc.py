@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from .ais import AIS, Progress, Settings, ais, counter, run
+from .ais import AIS, Annealing, Progress, ais, counter, run
 from .hmc import LogProb, Start, Walk
 from .importance import Array
 
@@ -58,7 +58,7 @@ def bdmc(
     log_joint: LogProb,
     start: Start,
     z_star: Tensor,
-    settings: Settings,
+    settings: Annealing,
     *,
     generator: torch.Generator,
     progress: Progress | None = None,

@@ -42,7 +42,7 @@ from ..checkpoint import Checkpoints
 from ..progress import Progress
 from .learner import Learner as Learner
 from .learner import Outcome as Outcome
-from .schedule import Settings as Settings
+from .schedule import Schedule as Schedule
 from .schedule import batches as batches
 from .schedule import ema_decay, rate, stderr, worth_going_on
 
@@ -69,7 +69,7 @@ class _Loop:
         self,
         learner: Learner,
         n_rows: int,
-        settings: Settings,
+        settings: Schedule,
         seed: int,
         validation: Callable[[], Array] | None,
         units: Array | None,
@@ -205,7 +205,7 @@ class _Loop:
 def train(
     learner: Learner,
     n_rows: int,
-    settings: Settings,
+    settings: Schedule,
     *,
     seed: int,
     validation: Callable[[], Array] | None = None,

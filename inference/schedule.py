@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Settings:
+class Schedule:
     """How to train.
 
     Attributes:
@@ -55,7 +55,7 @@ def batches(seed: int, epoch: int, n_rows: int, batch_size: int) -> NDArray[np.i
     return order[: n_rows // size * size].reshape(-1, size).astype(np.int64, copy=False)
 
 
-def rate(settings: Settings, step: int, total: int, used: float) -> float:
+def rate(settings: Schedule, step: int, total: int, used: float) -> float:
     """Learning rate at `step` of `total` planned steps, with the share `used` of the time."""
     share = min(1.0, max(step / max(total, 1), used))
     ramp = max(1.0, min(settings.warm_up * total, 1000 * settings.warm_up))
@@ -63,13 +63,13 @@ def rate(settings: Settings, step: int, total: int, used: float) -> float:
     return settings.learning_rate * min(1.0, (step + 1) / ramp) * fall
 
 
-def ema_decay(settings: Settings, step: int, steps: int) -> float:
+def ema_decay(settings: Schedule, step: int, steps: int) -> float:
     """Decay of the averaged weights over the last `steps` steps up to `step`; smaller at first."""
     once: float = min(settings.ema, (1 + step) / (10 + step))
     return once**steps
 
 
-def worth_going_on(d: NDArray[Any], check: int, settings: Settings) -> bool:
+def worth_going_on(d: NDArray[Any], check: int, settings: Schedule) -> bool:
     """False if the paired improvements `d` (n,) are, at the level of this check (1, 2, ...), below
     `min_delta`."""
     from scipy.special import stdtrit

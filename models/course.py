@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..density import mean_stderr
 from ..inference.learner import Outcome
-from ..inference.schedule import Settings
+from ..inference.schedule import Schedule
 from ..verdict import Reason
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ def held_out(units: Hashes, rng: np.random.Generator) -> NDArray[np.bool_]:
     return held
 
 
-def course(outcome: Outcome, settings: Settings) -> list[Reason]:
+def course(outcome: Outcome, settings: Schedule) -> list[Reason]:
     """What the course of the training says."""
     if outcome.why == "diverged":
         return [

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ppgen.errors import InputError
-from ppgen.inference.ais import Settings, ais, linear, sigmoidal
+from ppgen.inference.ais import Annealing, ais, linear, sigmoidal
 from ppgen.inference.hmc import Start
 
 from .linear_gaussian import Linear, normal_start, seeded
@@ -18,7 +18,7 @@ from .linear_gaussian import Linear, normal_start, seeded
 @pytest.mark.parametrize("start", ["prior", "poor"])
 def test_linear_gaussian_rows_agree_with_the_closed_form(start):
     model = Linear(20)
-    settings = Settings(linear(120), chains=100, n_leapfrog=5)
+    settings = Annealing(linear(120), chains=100, n_leapfrog=5)
     found = ais(model.log_joint, getattr(model, start), settings, generator=seeded())
     weights = found.weights
     error = weights.log_mean - model.log_z.numpy()
@@ -34,7 +34,7 @@ def test_linear_gaussian_rows_agree_with_the_closed_form(start):
 
 def test_one_move_is_plain_importance_sampling():
     model = Linear(5)
-    settings = Settings(linear(1), chains=7)
+    settings = Annealing(linear(1), chains=7)
     found = ais(model.log_joint, model.poor, settings, generator=seeded(3))
     z = model.poor.sample(7, seeded(3))
     expected = model.log_joint(z) - model.poor.log_prob(z)
@@ -47,7 +47,7 @@ def test_an_exact_start_has_weights_without_noise():
     precision = 1 + (model.w**2).sum() / model.s**2
     mean = (model.x - model.c) @ model.w / model.s**2 / precision
     start = normal_start(mean, precision.rsqrt().expand_as(mean))
-    settings = Settings(sigmoidal(10), chains=3)
+    settings = Annealing(sigmoidal(10), chains=3)
     found = ais(model.log_joint, start, settings, generator=seeded())
     torch.testing.assert_close(found.log_weights, model.log_z.expand(3, 4))
 
@@ -64,7 +64,7 @@ def test_two_modes_far_apart_against_quadrature():
     value = log_joint(grid[:, None, None].expand(-1, 2, 1)).exp()
     exact = torch.trapezoid(value, grid, dim=0).log().numpy()
     start = normal_start(torch.zeros_like(centre), torch.full_like(centre, 3.0))
-    settings = Settings(linear(150), chains=400, n_leapfrog=8)
+    settings = Annealing(linear(150), chains=400, n_leapfrog=8)
     found = ais(log_joint, start, settings, generator=seeded())
     assert np.all(found.weights.stderr < 0.1)
     assert np.all(np.abs(found.weights.log_mean - exact) < 4 * found.weights.stderr)
@@ -80,7 +80,7 @@ def test_rows_of_other_scales_have_step_sizes_of_their_own():
     def log_joint(z):
         return -0.5 * (z / scale).square().sum(-1)
 
-    settings = Settings(sigmoidal(200, delta=8.0), chains=50, n_leapfrog=4)
+    settings = Annealing(sigmoidal(200, delta=8.0), chains=50, n_leapfrog=4)
     found = ais(log_joint, start, settings, generator=seeded())
     last = found.step_size[-1]
     assert 30 < float(last[0] / last[1]) < 300
@@ -92,7 +92,7 @@ def test_parameters_collect_no_gradient_and_single_precision_stays():
     with torch.random.fork_rng(devices=[]):
         net = torch.nn.Linear(2, 3)
     start = normal_start(torch.zeros(4, 2), torch.ones(4, 2))
-    settings = Settings(linear(4), chains=3, n_leapfrog=2)
+    settings = Annealing(linear(4), chains=3, n_leapfrog=2)
     found = ais(
         lambda z: start.log_prob(z) - net(z).square().sum(-1), start, settings, generator=seeded()
     )
@@ -113,7 +113,7 @@ def test_proposals_out_of_bounds_are_refused():
         inside = (z > 0) & (z < 1)
         return torch.where(inside, (2 * z).log(), math.nan)[..., 0]
 
-    settings = Settings(linear(40), chains=200, n_leapfrog=4)
+    settings = Annealing(linear(40), chains=200, n_leapfrog=4)
     found = ais(log_joint, start, settings, generator=seeded())
     assert bool(((found.z > 0) & (found.z < 1)).all())
     assert np.all(np.abs(found.weights.log_mean) < 4 * found.weights.stderr + 1e-3)
@@ -122,7 +122,7 @@ def test_proposals_out_of_bounds_are_refused():
 def test_step_sizes_of_a_run_serve_another_without_a_pilot():
     model = Linear(3)
     told = []
-    settings = Settings(linear(10), chains=5, n_leapfrog=2)
+    settings = Annealing(linear(10), chains=5, n_leapfrog=2)
     first = ais(
         model.log_joint,
         model.prior,
@@ -132,7 +132,7 @@ def test_step_sizes_of_a_run_serve_another_without_a_pilot():
     )
     assert told == [(i, 58) for i in range(1, 59)]  # 40 + 9 of the pilot, 9 of the run
     told.clear()
-    fixed = Settings(
+    fixed = Annealing(
         linear(10), chains=5, n_leapfrog=2, step_size=first.step_size, target_accept=None
     )
     again = ais(
@@ -161,7 +161,7 @@ def test_what_cannot_be_annealed_is_refused():
     model = Linear(3)
     for b in (torch.tensor([0.0, 0.5]), torch.tensor([0.0, 0.6, 0.4, 1.0]), torch.zeros(1)):
         with pytest.raises(InputError, match="rise from 0 to 1"):
-            Settings(b)
+            Annealing(b)
     for wrong, words in (
         ({"chains": 0}, "chains is 0"),
         ({"n_leapfrog": 0}, "n_leapfrog is 0"),
@@ -169,15 +169,15 @@ def test_what_cannot_be_annealed_is_refused():
         ({"target_accept": 1.0}, "between 0 and 1"),
     ):
         with pytest.raises(InputError, match=words):
-            Settings(linear(3), **wrong)
+            Annealing(linear(3), **wrong)
     for call, words in ((linear, "n is 0"), (sigmoidal, "n is 0")):
         with pytest.raises(InputError, match=words):
             call(0)
     with pytest.raises(InputError, match="delta"):
         sigmoidal(5, delta=0.0)
-    settings = Settings(linear(3), chains=2)
+    settings = Annealing(linear(3), chains=2)
     with pytest.raises(InputError, match=r"log_joint gave shape \(\)"):
         ais(lambda z: model.log_joint(z).sum(), model.prior, settings, generator=seeded())
-    sized = Settings(linear(3), step_size=torch.ones(5, 3), target_accept=None)
+    sized = Annealing(linear(3), step_size=torch.ones(5, 3), target_accept=None)
     with pytest.raises(InputError, match="step_size has shape"):
         ais(model.log_joint, model.prior, sized, generator=seeded())

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from ppgen.inference.gradient import Settings, finish, train
+from ppgen.inference.gradient import Schedule, finish, train
 from ppgen.models.autoencoder import Autoencoder, linear
 from ppgen.models.autoencoder.backend import TorchAutoencoder
 from ppgen.models.nets.coder import Architecture
@@ -130,7 +130,7 @@ def test_gradient_steps_reach_the_same_subspace():
     nets.begin(x)
     rows = Subset(x, np.arange(400), np.zeros(400), None, None, None, lambda: np.zeros(400))
     learner = nets.learner(rows, None, seed=0)
-    settings = Settings(batch_size=400, learning_rate=0.02, max_epochs=1500, ema=0.9)
+    settings = Schedule(batch_size=400, learning_rate=0.02, max_epochs=1500, ema=0.9)
     finish(train(learner, 400, settings, seed=0))
     nets.keep(learner)
     pca = PCA(3, svd_solver="full").fit(x)

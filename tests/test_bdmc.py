@@ -11,7 +11,7 @@ import torch
 
 from ppgen.errors import InputError
 from ppgen.inference import hmc
-from ppgen.inference.ais import Settings, linear, sigmoidal
+from ppgen.inference.ais import Annealing, linear, sigmoidal
 from ppgen.inference.bdmc import bdmc
 
 from .linear_gaussian import Linear, normal_start, seeded
@@ -34,7 +34,7 @@ def few_moves():
         mean, covariance = model.posterior()
         exact = normal_start(mean, covariance.sqrt().expand_as(mean))
         start = normal_start(mean + exact.scale, 1.2 * exact.scale)
-        settings = Settings(linear(5), 400, n_leapfrog=3, step_size=1.3, target_accept=None)
+        settings = Annealing(linear(5), 400, n_leapfrog=3, step_size=1.3, target_accept=None)
         z_star = exact.sample(400, seeded(seed + 100))
         both = bdmc(model.log_joint, start, z_star, settings, generator=seeded(seed))
         forward = off(both.forward.log_weights - model.log_z)
@@ -69,7 +69,7 @@ def test_the_gap_holds_the_truth_and_closes_with_more_temperatures():
     model = Linear(60, k=4, d=6)
     truth, gaps = model.log_z.numpy(), []
     for n in (8, 32, 128):
-        settings = Settings(sigmoidal(n), chains=8, n_leapfrog=5)
+        settings = Annealing(sigmoidal(n), chains=8, n_leapfrog=5)
         both = bdmc(model.log_joint, model.prior, model.z, settings, generator=seeded())
 
         def over_rows(values):
@@ -86,7 +86,7 @@ def test_the_gap_holds_the_truth_and_closes_with_more_temperatures():
 
 def test_the_same_generator_gives_the_same_and_another_another():
     model = Linear(4)
-    settings = Settings(linear(10), chains=5, n_leapfrog=3)
+    settings = Annealing(linear(10), chains=5, n_leapfrog=3)
 
     def both(seed):
         return bdmc(model.log_joint, model.prior, model.z, settings, generator=seeded(seed))
@@ -100,7 +100,7 @@ def test_the_same_generator_gives_the_same_and_another_another():
 
 def test_latents_of_another_shape_are_refused():
     model = Linear(3)
-    settings = Settings(linear(3), chains=2)
+    settings = Annealing(linear(3), chains=2)
     for z_star in (model.z[:2], model.z.expand(5, 3, 2)):
         with pytest.raises(InputError, match="z_star has shape"):
             bdmc(model.log_joint, model.prior, z_star, settings, generator=seeded())
@@ -108,7 +108,7 @@ def test_latents_of_another_shape_are_refused():
 
 def test_an_exact_draw_for_each_chain_may_be_given():
     model = Linear(3)
-    settings = Settings(linear(3), chains=2, n_leapfrog=2)
+    settings = Annealing(linear(3), chains=2, n_leapfrog=2)
     one, each = (
         bdmc(model.log_joint, model.prior, z_star, settings, generator=seeded())
         for z_star in (model.z, model.z.expand(2, 3, 2))

@@ -123,7 +123,7 @@ def test_resumed_from_a_checkpoint_it_is_the_same(moons, tmp_path):
     from ppgen.fitting import Fit
     from ppgen.inference import gradient
 
-    report, every = Fit.report, gradient.Settings.__dataclass_fields__["checkpoint_every"].default
+    report, every = Fit.report, gradient.Schedule.__dataclass_fields__["checkpoint_every"].default
     assert every == 30.0
 
     def dies(self, progress):

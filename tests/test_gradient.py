@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ppgen.checkpoint import Checkpoints
-from ppgen.inference.gradient import Settings, batches, finish, train
+from ppgen.inference.gradient import Schedule, batches, finish, train
 from ppgen.inference.schedule import rate, worth_going_on
 from ppgen.progress import Clock
 
@@ -76,7 +76,7 @@ def test_the_clock_is_looked_at_before_many_steps_are_taken(rows, compiled):
     learner.compiled = compiled
     sizes, run = [], learner.run
     learner.run = lambda block, rates: (sizes.append(len(block)), run(block, rates))[1]
-    settings = Settings(batch_size=10, max_epochs=2, chunk=16)
+    settings = Schedule(batch_size=10, max_epochs=2, chunk=16)
     how = {"seed": 0, "validation": learner.evaluate}
     finish(train(learner, 203, settings, deadline=Clock(1.5).left, **how))
     assert sizes[0] == (16 if compiled else 1)
@@ -98,14 +98,14 @@ def test_batches_are_a_pure_function_of_seed_epoch_and_step():
 
 def test_the_loop_takes_exactly_those_batches(rows):
     learner = MeanLearner(*rows)
-    finish(train(learner, 203, Settings(batch_size=32, max_epochs=3, chunk=4), seed=5))
+    finish(train(learner, 203, Schedule(batch_size=32, max_epochs=3, chunk=4), seed=5))
     expected = np.concatenate([batches(5, epoch, 203, 32) for epoch in range(3)])
     np.testing.assert_array_equal(np.stack(learner.seen), expected)
     assert learner.epochs == [0, 1, 2]
 
 
 def test_rate_warms_up_and_falls_to_zero():
-    settings = Settings(learning_rate=0.1, warm_up=0.1)
+    settings = Schedule(learning_rate=0.1, warm_up=0.1)
     steps = [rate(settings, s, 1000, 0.0) for s in range(1000)]
     assert steps[0] == pytest.approx(0.001, rel=0.01)
     assert max(steps) == pytest.approx(0.1, rel=0.03)
@@ -114,14 +114,14 @@ def test_rate_warms_up_and_falls_to_zero():
     assert rate(settings, 500, 1000, 0.0) == pytest.approx(0.05)
     assert rate(settings, 500, 1000, 0.9) < rate(settings, 500, 1000, 0.6) < 0.05  # the clock leads
     assert rate(settings, 500, 1000, 1.0) == 0.0
-    assert rate(Settings(decay="constant"), 900, 1000, 0.0) == 1e-3
+    assert rate(Schedule(decay="constant"), 900, 1000, 0.0) == 1e-3
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.01])
 def test_false_stops_are_as_rare_as_stated(scale):
     # Every window improves by exactly min_delta: stopping at any of its checks is false.
     rng = np.random.default_rng(0)
-    settings = Settings(alpha=0.1, min_delta=0.02)
+    settings = Schedule(alpha=0.1, min_delta=0.02)
     repeats, checks, n = 2000, 15, 40
     stopped = 0
     for _ in range(repeats):
@@ -134,14 +134,14 @@ def test_false_stops_are_as_rare_as_stated(scale):
 
 def test_a_fit_that_gets_worse_is_stopped():
     rng = np.random.default_rng(0)
-    assert not worth_going_on(rng.normal(-1, 1, 100), 5, Settings())
-    assert worth_going_on(rng.normal(1, 1, 100), 5, Settings())
-    assert worth_going_on(np.zeros(1), 1, Settings())
+    assert not worth_going_on(rng.normal(-1, 1, 100), 5, Schedule())
+    assert worth_going_on(rng.normal(1, 1, 100), 5, Schedule())
+    assert worth_going_on(np.zeros(1), 1, Schedule())
 
 
 def test_it_stops_early_where_nothing_improves(rows):
     learner = MeanLearner(*rows)
-    settings = Settings(
+    settings = Schedule(
         batch_size=50, learning_rate=0.05, max_epochs=500, decay="constant", patience=4
     )
     outcome = finish(train(learner, 203, settings, seed=0, validation=learner.evaluate))
@@ -152,7 +152,7 @@ def test_it_stops_early_where_nothing_improves(rows):
 
 def test_best_weights_are_kept_however_it_ends(rows):
     learner = MeanLearner(*rows)
-    settings = Settings(batch_size=50, learning_rate=0.02, max_epochs=40, patience=0)
+    settings = Schedule(batch_size=50, learning_rate=0.02, max_epochs=40, patience=0)
     loop = train(learner, 203, settings, seed=0, validation=learner.evaluate)
     records = list(itertools.islice(loop, 12))
     loop.close()
@@ -171,7 +171,7 @@ def test_best_weights_are_kept_however_it_ends(rows):
 
 def test_divergence_rolls_back_at_half_the_rate(rows):
     learner = MeanLearner(*rows, nan_above=0.03)
-    settings = Settings(batch_size=50, learning_rate=0.1, max_epochs=10, patience=0)
+    settings = Schedule(batch_size=50, learning_rate=0.1, max_epochs=10, patience=0)
     outcome = finish(train(learner, 203, settings, seed=0, validation=learner.evaluate))
     assert outcome.rollbacks == 2  # 0.1 -> 0.05 -> 0.025
     assert outcome.why == "max_epochs"
@@ -181,7 +181,7 @@ def test_divergence_rolls_back_at_half_the_rate(rows):
 def test_divergence_gives_up_after_three(rows):
     learner = MeanLearner(*rows, nan_above=0.0)
     outcome = finish(
-        train(learner, 203, Settings(max_epochs=10), seed=0, validation=learner.evaluate)
+        train(learner, 203, Schedule(max_epochs=10), seed=0, validation=learner.evaluate)
     )
     assert (outcome.why, outcome.rollbacks) == ("diverged", 3)
     np.testing.assert_array_equal(learner.mean, 0.0)
@@ -189,7 +189,7 @@ def test_divergence_gives_up_after_three(rows):
 
 @pytest.mark.parametrize("killed_after", [1, 5, 9])
 def test_resuming_is_bit_for_bit(rows, tmp_path, killed_after):
-    settings = Settings(
+    settings = Schedule(
         batch_size=32, max_epochs=12, learning_rate=0.03, checkpoint_every=0.0, patience=0
     )
 
@@ -217,7 +217,7 @@ def test_resuming_is_bit_for_bit(rows, tmp_path, killed_after):
 
 
 def test_a_finished_fit_is_not_trained_again(rows, tmp_path):
-    settings = Settings(
+    settings = Schedule(
         batch_size=50,
         max_epochs=300,
         learning_rate=0.05,
@@ -243,7 +243,7 @@ def test_a_finished_fit_is_not_trained_again(rows, tmp_path):
 
 def test_a_budget_ends_within_an_epoch_and_counts_validation(rows):
     learner = MeanLearner(*rows, seconds=0.01, validation_seconds=0.1)
-    settings = Settings(batch_size=2, max_epochs=1000, chunk=4)  # an epoch would take a second
+    settings = Schedule(batch_size=2, max_epochs=1000, chunk=4)  # an epoch would take a second
     clock = Clock(0.7)
     outcome = finish(
         train(learner, 203, settings, seed=0, validation=learner.evaluate, deadline=clock.left)
@@ -256,6 +256,6 @@ def test_a_budget_ends_within_an_epoch_and_counts_validation(rows):
 
 def test_without_held_out_rows_the_last_weights_are_kept(rows):
     learner = MeanLearner(*rows)
-    outcome = finish(train(learner, 203, Settings(batch_size=50, max_epochs=4), seed=0))
+    outcome = finish(train(learner, 203, Schedule(batch_size=50, max_epochs=4), seed=0))
     assert outcome.best_step == outcome.steps == 16
     assert learner.averaged[0] != 0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ppgen.inference.gradient import Settings, finish, train
+from ppgen.inference.gradient import Schedule, finish, train
 
 N = 400
 
@@ -80,7 +80,7 @@ def learner(backend, x, pair=None, **kwargs):
 
 def fitted(backend, x, epochs=400, **kwargs):
     made = learner(backend, x, **kwargs)
-    settings = Settings(batch_size=200, learning_rate=0.03, max_epochs=epochs, ema=0.99)
+    settings = Schedule(batch_size=200, learning_rate=0.03, max_epochs=epochs, ema=0.99)
     finish(train(made, len(x), settings, seed=0))
     return made
 

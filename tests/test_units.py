@@ -11,7 +11,7 @@ from ppgen.data import as_dataset, split
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
 from ppgen.inference.gradient import finish, train
-from ppgen.inference.schedule import Settings
+from ppgen.inference.schedule import Schedule
 from ppgen.models.nets.held_out import held_out
 from ppgen.models.nets.verdicts import likelier
 
@@ -252,7 +252,7 @@ class _Noise:
 
 
 def test_the_stopping_test_counts_a_unit_once():
-    settings = Settings(batch_size=10, max_epochs=6, patience=0)
+    settings = Schedule(batch_size=10, max_epochs=6, patience=0)
     found = {}
     for each, units in ((1, None), (4, np.repeat(np.arange(60), 4)), (4.0, None)):
         learner = _Noise(int(each))

@@ -20,7 +20,7 @@ from scipy import stats
 
 from ppgen.errors import InputError
 from ppgen.inference import local_numpyro, local_pyro
-from ppgen.inference.gradient import Settings, finish, train
+from ppgen.inference.gradient import Schedule, finish, train
 from ppgen.inference.local_objective import Objective
 from ppgen.models.nets.held_out import Subset
 from ppgen.models.nets.values import Values
@@ -357,7 +357,7 @@ def test_a_short_fit_raises_the_held_out_bound(objective):
     settings = {"name": objective, "samples": 1 if objective == "elbo" else 4}
     vae, made = learner(a, rows=x[:200], held=x[200:], **settings)
     start = made.evaluate().mean()
-    loop = Settings(batch_size=50, learning_rate=1e-2, max_epochs=100, evaluate_every=25)
+    loop = Schedule(batch_size=50, learning_rate=1e-2, max_epochs=100, evaluate_every=25)
     finish(train(made, 200, loop, seed=0, validation=made.evaluate))
     assert made.evaluate().mean() > max(start, alone) + 1
     np.testing.assert_array_equal(made.evaluate(), made.evaluate())

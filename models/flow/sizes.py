@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...inference.schedule import Settings
+from ...inference.schedule import Schedule
 from ..nets.sizes import epochs_for, steps_of
 
 
@@ -26,7 +26,7 @@ class Sizes:
     bins: int
     dropout: float
     weight_decay: float
-    training: Settings
+    training: Schedule
 
 
 def sizes_for(n: int, d: int, asked: Mapping[str, Any], *, timed: bool) -> Sizes:
@@ -47,7 +47,7 @@ def sizes_for(n: int, d: int, asked: Mapping[str, Any], *, timed: bool) -> Sizes
         bins=asked["bins"] or (8 if n < 20_000 else 16),
         dropout=0.1 if few else 0.0,
         weight_decay=1e-2 if few else 1e-4,
-        training=Settings(
+        training=Schedule(
             batch_size=batch_size,
             learning_rate=asked["learning_rate"] or (2e-3 if few else 5e-3),
             max_epochs=asked["max_epochs"] or epochs_for(wanted, steps, timed=timed),

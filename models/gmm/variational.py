@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...fitting import Fit
-from ...inference.gradient import Settings, finish, train
+from ...inference.gradient import Schedule, finish, train
 from ...inference.importance import MIN_SAMPLES, pareto_khat
 from ...progress import Progress
 from ...verdict import Reason
@@ -54,7 +54,7 @@ def svi(
     """
     n = len(problem.rows[0])
     epochs = math.ceil(options["num_steps"] / max(1, n // min(options["batch_size"], n)))
-    settings = Settings(
+    settings = Schedule(
         batch_size=options["batch_size"],
         learning_rate=options["learning_rate"],
         max_epochs=epochs,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...inference.schedule import Settings
+from ...inference.schedule import Schedule
 from .values import Values
 
 Shape = tuple[int, ...]
@@ -69,7 +69,7 @@ class Sizes:
     latent: tuple[int, ...]
     hidden: tuple[int, ...]
     channels: tuple[int, ...]
-    training: Settings
+    training: Schedule
 
 
 def sizes_for(
@@ -96,7 +96,7 @@ def sizes_for(
         latent=_whole(latent if isinstance(latent, Sequence) else (latent,)),
         hidden=() if net == "linear" else _whole(hidden),
         channels=_whole(channels or channels_for(values.shape)) if conv else (),
-        training=Settings(
+        training=Schedule(
             batch_size=batch_size,
             learning_rate=asked["learning_rate"] or learning_rate,
             max_epochs=asked["max_epochs"] or epochs_for(wanted, steps, timed=timed),

@@ -21,7 +21,7 @@ from ...errors import InputError
 from ...fitting import Fit
 from ...inference.gradient import finish, train
 from ...inference.learner import Outcome
-from ...inference.schedule import Settings
+from ...inference.schedule import Schedule
 from ...verdict import Reason
 from .held_out import Subset
 from .record import DataUnits
@@ -80,7 +80,7 @@ class Trainer:
     fit: Fit
     seen: Subset
     unseen: Subset | None
-    settings: Settings
+    settings: Schedule
     record: DataUnits | None = None
     after: float = 0.0
     machine: Machine | None = None

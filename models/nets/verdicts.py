@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from ...density import mean_stderr
 from ...inference.learner import Outcome
-from ...inference.schedule import Settings
+from ...inference.schedule import Schedule
 from ...verdict import Reason
 
 Floats = NDArray[np.float64]
 Judged = tuple[Floats, NDArray[np.uint64] | None]  # log densities of rows, and their units
 
 
-def diverged(outcome: Outcome, settings: Settings) -> list[Reason]:
+def diverged(outcome: Outcome, settings: Schedule) -> list[Reason]:
     """Whether the loss was finite to the end."""
     if outcome.why != "diverged":
         return []
@@ -29,7 +29,7 @@ def diverged(outcome: Outcome, settings: Settings) -> list[Reason]:
     ]
 
 
-def progress_reasons(outcome: Outcome, settings: Settings) -> list[Reason]:
+def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
     """Whether a fit in nats a row learnt anything, and had time enough."""
     reasons = []
     if outcome.steps and not outcome.best_step and math.isfinite(outcome.best):

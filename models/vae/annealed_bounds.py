@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import InputError
-from ...inference.ais import Settings, ais, sigmoidal
+from ...inference.ais import Annealing, ais, sigmoidal
 from ...inference.bdmc import bdmc
 from ...inference.hmc import Start
 from ...inference.importance import Weights
@@ -73,7 +73,7 @@ def anneal(
 ) -> tuple[Weights, str]:
     """Bounds of stored rows (n, D) by annealing; random numbers go by blocks of rows, and `done` is
     told how many more are done."""
-    settings, parts = Settings(schedule=sigmoidal(n_temperatures), chains=chains), []
+    settings, parts = Annealing(schedule=sigmoidal(n_temperatures), chains=chains), []
     for rows, y, c in net.blocks(x, context, _BLOCK):
         f, g = _ends(net, y, c)
         generator = torch.Generator(net.device).manual_seed(int(seeds[rows.start]) >> 1)
@@ -95,7 +95,7 @@ def simulated_gap(
     samples: int = 1024,
 ) -> DensityGap:
     """Bounds on n simulated rows: by importance samples, and by annealing from both sides."""
-    settings = Settings(schedule=sigmoidal(n_temperatures), chains=chains)
+    settings = Annealing(schedule=sigmoidal(n_temperatures), chains=chains)
     lower, upper, iwae = [], [], []
     with seeded(seed, net.device):
         for start in range(0, n, _BLOCK):
