@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
 from ..errors import InputError, did_you_mean
+from ..plain_json import PlainFields
 from . import column_labels
 
-Kind = Literal[
-    "real",
-    "positive",
-    "interval",
-    "circular",
-    "count",
-    "ordinal",
-    "categorical",
-    "binary",
-    "constant",
-    "empty",
-]
+Continuous = Literal["real", "positive", "interval", "circular", "count"]
+Discrete = Literal["ordinal", "categorical", "binary"]
+Kind = Continuous | Discrete | Literal["constant", "empty"]
 Scalar = str | float | int | bool
 
-CONTINUOUS = ("real", "positive", "interval", "circular", "count")
-DISCRETE = ("ordinal", "categorical", "binary")
-KINDS = (*CONTINUOUS, *DISCRETE, "constant", "empty")
-MASS = ("count", *DISCRETE)
+CONTINUOUS: tuple[Kind, ...] = get_args(Continuous)
+DISCRETE: tuple[Kind, ...] = get_args(Discrete)
+KINDS: tuple[Kind, ...] = (*CONTINUOUS, *DISCRETE, "constant", "empty")
+MASS: tuple[Kind, ...] = ("count", *DISCRETE)
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(PlainFields):
     """One column.
 
     Attributes:
@@ -89,15 +80,8 @@ class Column:
 
     def to_json(self) -> dict[str, Any]:
         """What differs from the defaults."""
-        body = asdict(self)
-        keep = {f.name: body[f.name] for f in fields(self) if body[f.name] != f.default}
-        keep |= {f: list(keep[f]) for f in ("levels", "atoms") if f in keep}
-        return {"name": self.name, "kind": self.kind, **keep}
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Column:
-        """The column that `to_json` wrote."""
-        return cls(**{**body, **{f: tuple(body.get(f, ())) for f in ("levels", "atoms")}})
+        differ = {f.name for f in fields(self) if getattr(self, f.name) != f.default}
+        return {k: v for k, v in super().to_json().items() if k in differ | {"name", "kind"}}
 
     def __str__(self) -> str:
         parts = []

@@ -32,27 +32,28 @@ def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
         TypeError: for what is neither number nor text.
     """
     kind = values.dtype.kind
-    if kind in "fiu":
-        return _floats(values), False
-    if kind == "b":
-        return values.astype(np.float64), True
+    if kind in "fiub":
+        return floats(values), kind == "b"
     if kind == "c":
         raise InputError(COMPLEX)
     if kind in "mM":
         raise InputError(_dates(name))
     objects = as_objects(values)
-    types = set(map(type, objects))
-    types.discard(type(None))
-    if types == {bool}:
-        return np.array([math.nan if v is None else float(v) for v in objects]), True
+    types = set(map(type, objects)) - {type(None)}
     if all(issubclass(t, Real | Decimal) for t in types):
-        return np.array([math.nan if v is None else float(v) for v in objects], np.float64), False
+        numbers = [math.nan if v is None else float(v) for v in objects]
+        return np.array(numbers, np.float64), types == {bool}
     for t in types:
         if not issubclass(t, str | bytes | Real | Decimal):
             _refuse(name, objects, t)
-    if types - {str}:
+    if types != {str}:
         objects[:] = [_text(v) for v in objects]
     return objects, False
+
+
+def floats(values: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    """Numbers in single precision if they are so stored, else in double; without a copy if so."""
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
 
 
 def as_objects(values: NDArray[Any]) -> NDArray[Any]:
@@ -62,7 +63,9 @@ def as_objects(values: NDArray[Any]) -> NDArray[Any]:
     if set(map(type, listed)) <= {str, type(None)}:
         out[:] = listed
     else:
-        out[:] = [None if is_missing(v) else _plain(v) for v in listed]
+        out[:] = [
+            None if is_missing(v) else v.item() if isinstance(v, np.generic) else v for v in listed
+        ]
     return out
 
 
@@ -130,18 +133,10 @@ def check_finite(name: str, values: NDArray[np.floating[Any]]) -> None:
         )
 
 
-def _floats(values: NDArray[Any]) -> NDArray[np.floating[Any]]:
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
-
-
 def _text(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.decode()
     return None if value is None else str(value)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _dates(name: str) -> str:
