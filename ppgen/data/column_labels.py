@@ -43,15 +43,9 @@ def plain(label: Any) -> Any:
     )
 
 
-def name_of(label: Any) -> str:
-    """The text that a column of this label is named by."""
-    return label if isinstance(label, str) else str(label)
-
-
 def written(label: Any, name: str) -> str:
     """A label as JSON; "" where it is the name itself."""
-    same = isinstance(label, str) and label == name
-    return "" if same else json.dumps(_to_json(label))
+    return "" if isinstance(label, str) and label == name else json.dumps(_to_json(label))
 
 
 def read(text: str, name: str) -> Any:

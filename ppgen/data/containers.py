@@ -15,7 +15,7 @@ from . import column_labels
 from .column import Scalar
 from .schema import Schema
 from .stacking import as_images, stack_images
-from .values import COMPLEX, settle
+from .values import COMPLEX, floats, settle
 
 
 @dataclass
@@ -50,7 +50,7 @@ class RawTable:
     def add(self, label: Any, values: NDArray[Any], dtype: str = "") -> str:
         """Take a column in; its name."""
         label = column_labels.plain(label)
-        name = column_labels.name_of(label)
+        name = str(label)
         if name in self.columns:
             other = column_labels.read(self.written.get(name, ""), name)
             alike = f" ({other!r} and {label!r} are written alike)" if other != label else ""
@@ -126,8 +126,8 @@ def _mapping(X: Mapping[Any, Any]) -> RawTable:
 
 def _array(X: Any, names: Sequence[str] | None) -> RawTable:
     if isinstance(X, np.ma.MaskedArray):
-        floats = X.dtype.kind in "fiub"
-        X = np.ma.filled(X.astype(np.float64 if floats else object), np.nan if floats else None)
+        numeric = X.dtype.kind in "fiub"
+        X = np.ma.filled(X.astype(np.float64 if numeric else object), np.nan if numeric else None)
     X = stack_images(X)
     try:
         array = np.asarray(X)
@@ -160,8 +160,7 @@ def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> RawTable:
     if names is None or len(names) != d:
         names = [f"x{j}" for j in range(d)]
     if array.dtype.kind in "fiub":
-        single = array.dtype in (np.float32, np.float64)
-        whole = array if single else array.astype(np.float64)
+        whole = floats(array)
         columns = {name: whole[:, j] for j, name in enumerate(names)}
         dtypes = dict.fromkeys(names, str(array.dtype))
         return RawTable(f"numpy:{array.dtype}", columns, whole, dtypes=dtypes, native=array)
@@ -201,8 +200,7 @@ def _frame(X: Any) -> RawTable | None:
 def _add_series(table: RawTable, label: Any, series: Any) -> None:
     import narwhals as nw
 
-    native = series.to_native()
-    dtype = str(native.dtype) if table.like == "pandas" else str(series.dtype)
+    pandas, native = table.like == "pandas", series.to_native()
     categorical = series.dtype in (nw.Categorical, nw.Enum)
     if series.dtype.is_numeric() and not isinstance(series.dtype, nw.Decimal):
         if series.null_count():
@@ -213,25 +211,23 @@ def _add_series(table: RawTable, label: Any, series: Any) -> None:
     else:
         values = np.empty(len(series), dtype=object)
         values[:] = series.to_list()
-    name = table.add(label, values, "category" if categorical and table.like == "pandas" else dtype)
-    if categorical and (table.like == "pandas" or series.dtype == nw.Enum):
-        enum = table.like != "pandas"
-        declared = series.dtype.categories if enum else native.cat.categories.tolist()
+    dtype = "category" if pandas and categorical else str((native if pandas else series).dtype)
+    name = table.add(label, values, dtype)
+    if categorical and (pandas or series.dtype == nw.Enum):
+        declared = native.cat.categories.tolist() if pandas else series.dtype.categories
         text = table.columns[name].dtype == object
         table.levels[name] = tuple(str(v) if text else v for v in declared)
-    if categorical and table.like == "pandas" and native.cat.ordered:
-        table.ordered.add(name)
+        if pandas and native.cat.ordered:
+            table.ordered.add(name)
 
 
 def _check_size(table: RawTable) -> None:
+    n, d = len(next(iter(table.columns.values()), ())), len(table.columns)
+    if d == 0 and hasattr(table.native, "__len__"):
+        n = len(table.native)
+    given: tuple[int, ...] = (n, d)
     if table.images is not None:
-        given: tuple[int, ...] = table.native.shape
-        n, d = len(table.images), math.prod(given[1:])
-    else:
-        n, d = len(next(iter(table.columns.values()), ())), len(table.columns)
-        if d == 0 and hasattr(table.native, "__len__"):
-            n = len(table.native)
-        given = (n, d)
+        given, d = table.native.shape, math.prod(table.native.shape[1:])
     shape = f"(shape={given})"
     if d == 0:
         raise InputError(

@@ -20,13 +20,12 @@ from .hashing import fingerprint
 from .infer import infer_schema
 from .mapped import take_rows
 from .override import tied
-from .pixels import Pixels
 from .rebuild import as_given, fill, rebuild
 from .schema import Schema
 from .schema_matching import check_support, complete, match
 from .splits import TOGETHER, split_units
-from .stacking import in_layout, layout_of
-from .units import unit_hashes, units_of
+from .stacking import in_layout
+from .units import unit_hashes
 from .values import is_gap
 
 PARTS = ("train", "valid", "test")
@@ -86,7 +85,7 @@ class Dataset(Contents):
     @cached_property
     def units(self) -> NDArray[np.int64]:
         """(n,) numbers of what is one draw: copies of a row and rows of a group have the same."""
-        return units_of(unit_hashes(self))
+        return np.unique(unit_hashes(self), return_inverse=True)[1].astype(np.int64)
 
     def matrix(self) -> NDArray[Any]:
         """(n, d) floats; the array itself where the rows came as one of floats.
@@ -219,24 +218,7 @@ def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fi
     table = read_table(X, None if schema is None else schema.names)
     if schema is not None:
         table.spell_truths(schema)
-    if table.images is not None:
-        inferred = Schema(
-            image_shape=table.images.shape[1:],
-            pixels=Pixels.infer(table.images),
-            layout=layout_of(table.native.shape),
-        )
-    elif schema is None:
-        inferred = infer_schema(
-            table.columns,
-            like=table.like,
-            levels=table.levels,
-            ordered=table.ordered,
-            dtypes=table.dtypes,
-        )
-        called = [replace(c, written=table.written.get(c.name, "")) for c in inferred.columns]
-        inferred = replace(inferred, columns=tuple(called), axis=table.axis)
-    else:
-        inferred = Schema()
+    inferred = infer_schema(table) if schema is None or table.images is not None else Schema()
     data = Dataset(
         inferred,
         table.columns,

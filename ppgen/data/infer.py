@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .column import Column, Kind, Scalar
+from .containers import RawTable
+from .pixels import Pixels
 from .rounding import find_ties
 from .schema import Schema
+from .stacking import layout_of
 from .values import check_finite, is_gap
 
 _MOST_ORDINAL = 10  # distinct whole numbers that are still levels
@@ -18,39 +22,27 @@ _LEAST_ROWS = 50  # rows from which a few distinct whole numbers are no accident
 _LEAST_BINARY = 3  # rows below which two different numbers are just two numbers
 
 
-def infer_schema(
-    columns: Mapping[str, NDArray[Any]],
-    *,
-    like: str,
-    levels: Mapping[str, Sequence[Scalar]] | None = None,
-    ordered: Iterable[str] = (),
-    dtypes: Mapping[str, str] | None = None,
-) -> Schema:
-    """What the columns are, from their values.
+def infer_schema(table: RawTable) -> Schema:
+    """What images are, or the columns of a table, from their values.
 
-    Args:
-        columns: name -> (n,) values: floats with NaN for gaps, or text as objects with None for
-            gaps.
-        like: the container. In an array ("numpy:...") numbers are real throughout, as users of
-            scikit-learn expect; elsewhere two values are binary, few whole numbers ordinal and more
-            of them counts.
-        levels: declared levels of categorical and truth-valued columns, whose order is kept.
-        ordered: columns whose declared levels go from low to high.
-        dtypes: how the container stores each column.
+    In an array numbers are real throughout, as users of scikit-learn expect; elsewhere two values
+    are binary, few whole numbers ordinal and more of them counts.
 
     Raises:
         InputError: for an infinite value, naming column and row.
     """
-    levels, dtypes, ranked = levels or {}, dtypes or {}, set(ordered)
+    if table.images is not None:
+        shape, layout = table.images.shape[1:], layout_of(table.native.shape)
+        return Schema(image_shape=shape, pixels=Pixels.infer(table.images), layout=layout)
     inferred = []
-    for name, values in columns.items():
-        dtype = dtypes.get(name, str(values.dtype))
-        if values.dtype == object or name in levels:
-            column = _levels(name, values, levels.get(name), dtype, name in ranked)
+    for name, values in table.columns.items():
+        if values.dtype == object or name in table.levels:
+            column = _levels(name, values, table.levels.get(name), name in table.ordered)
         else:
-            column = _number(name, values, dtype, plain=like.startswith("numpy"))
-        inferred.append(column)
-    return Schema(tuple(inferred))
+            column = _number(name, values, plain=table.like.startswith("numpy"))
+        written = table.written.get(name, "")
+        inferred.append(replace(column, dtype=table.dtypes[name], written=written))
+    return Schema(tuple(inferred), axis=table.axis)
 
 
 def levels_of(values: NDArray[Any]) -> tuple[Scalar, ...]:
@@ -62,42 +54,35 @@ def levels_of(values: NDArray[Any]) -> tuple[Scalar, ...]:
 
 
 def _levels(
-    name: str,
-    values: NDArray[Any],
-    declared: Sequence[Scalar] | None,
-    dtype: str,
-    ordered: bool,
+    name: str, values: NDArray[Any], declared: Sequence[Scalar] | None, ordered: bool
 ) -> Column:
     seen = levels_of(values)
     missing = bool(is_gap(values).any())
     if not seen:
-        return Column(name, "empty", missing=True, levels=tuple(declared or ()), dtype=dtype)
+        return Column(name, "empty", missing=True, levels=tuple(declared or ()))
     known = seen if declared is None else tuple(declared)
     if len(seen) == 1 and not missing:
-        one = [level for level in known if level == seen[0]]
-        return Column(name, "constant", levels=(one[0],), dtype=dtype)
+        return Column(name, "constant", levels=(known[known.index(seen[0])],))
     kind: Kind = "binary" if len(known) == 2 else "ordinal" if ordered else "categorical"
-    return Column(name, kind, missing, levels=known, dtype=dtype)
+    return Column(name, kind, missing, levels=known)
 
 
-def _number(name: str, values: NDArray[np.floating[Any]], dtype: str, *, plain: bool) -> Column:
+def _number(name: str, values: NDArray[np.floating[Any]], *, plain: bool) -> Column:
     values = np.ascontiguousarray(values)  # columns of a matrix are slow to go through
     check_finite(name, values)
     gaps = np.isnan(values)
     missing = bool(gaps.any())
     known = values[~gaps] if missing else values
     if not len(known):
-        return Column(name, "empty", missing=True, dtype=dtype)
+        return Column(name, "empty", missing=True)
     if not missing and (known == known[0]).all():
-        return Column(name, "constant", levels=levels_of(known[:1]), dtype=dtype)
+        return Column(name, "constant", levels=levels_of(known[:1]))
     if not plain:
         kind = _discrete_kind(known)
-        if kind == "count":
-            return Column(name, kind, missing, dtype=dtype)
         if kind is not None:
-            return Column(name, kind, missing, levels=levels_of(known), dtype=dtype)
+            return Column(name, kind, missing, levels=() if kind == "count" else levels_of(known))
     width, note = find_ties(known)
-    return Column(name, "real", missing, width=width, note=note, dtype=dtype)
+    return Column(name, "real", missing, width=width, note=note)
 
 
 def _discrete_kind(known: NDArray[np.floating[Any]]) -> Kind | None:

@@ -56,11 +56,6 @@ def unit_hashes(data: Contents, seed: int = 0) -> Hashes:
     return units if data.groups is None else _joined(units, data.groups, seed)
 
 
-def units_of(hashes: Hashes) -> NDArray[np.int64]:
-    """(n,) numbers from 0 in place of hashes."""
-    return np.unique(hashes, return_inverse=True)[1].astype(np.int64)
-
-
 def _copied(data: Contents, first: NDArray[np.intp], of_row: NDArray[np.intp]) -> Mask:
     """(n,) whether the equals of each row, if it has any, are its copies.
 
