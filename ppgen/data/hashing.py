@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contents import Contents
-from .values import is_gap
 
 Hashes = NDArray[np.uint64]
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -41,23 +40,24 @@ def row_hashes(data: Contents, seed: int = 0) -> Hashes:
 
     An image is what its values are, whatever type they are stored in.
     """
-    start = mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
     if data.schema.sequence:
         words = [_digest(np.ascontiguousarray(s).tobytes()) for s in data.sequences]
-        return mix(start ^ np.array(words, dtype=np.uint64))
-    if data.images is not None:
-        pixels = data.schema.pixels
-        totals = _image_totals(data.images if pixels is None else pixels.numbers(data.images))
-    else:
-        totals = _table_totals(data)
-    return mix(start ^ totals)
+        return _salted(np.array(words, dtype=np.uint64), seed)
+    if data.images is None:
+        return _salted(_table_totals(data), seed)
+    pixels = data.schema.pixels
+    images = data.images if pixels is None else pixels.numbers(data.images)
+    return _salted(_image_totals(images), seed)
 
 
 def label_hashes(labels: NDArray[Any], seed: int = 0) -> Hashes:
     """(n,) 64-bit hashes of labels, numbers or texts."""
-    start = mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
     words = _text_words(labels) if labels.dtype == object else _bits(labels)
-    return mix(start ^ mix(words))
+    return _salted(mix(words), seed)
+
+
+def _salted(words: Hashes, seed: int) -> Hashes:
+    return mix(mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64)) ^ words)
 
 
 def occurrence(hashes: Hashes) -> Hashes:
@@ -171,11 +171,8 @@ def _bits(block: NDArray[Any]) -> Hashes:
 
 
 def _text_words(values: NDArray[Any]) -> Hashes:
-    word: dict[Any, int] = {None: 0}
-    gaps = is_gap(values)
-    for value in set(values[~gaps].tolist()):
-        word[value] = _digest(repr(value).encode())
-    return np.array([word[v] for v in values.tolist()], dtype=np.uint64)
+    words = {v: 0 if v is None else _digest(repr(v).encode()) for v in set(values.tolist())}
+    return np.array([words[v] for v in values.tolist()], dtype=np.uint64)
 
 
 def _digest(content: bytes) -> int:

@@ -34,13 +34,7 @@ def overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
     for key in ("lower", "upper", "period", "width"):
         if settings.get(key) is not None:
             settings[key] = float(settings[key])
-    base = Column(
-        column.name,
-        kind,
-        missing=column.missing,
-        dtype=column.dtype,
-        written=column.written,
-    )
+    base = Column(column.name, kind, column.missing, dtype=column.dtype, written=column.written)
     if kind in CONTINUOUS and kind != "count" and "atoms" not in settings:
         base = replace(base, width=_width(column), note=column.note)
     if kind in DISCRETE and column.kind in DISCRETE:
@@ -50,8 +44,7 @@ def overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
     if "atoms" in settings:
         settings["atoms"] = tuple(np.unique(np.asarray(settings["atoms"], np.float64)).tolist())
     column = replace(base, **settings)
-    _check_bounds(column)
-    _check_atoms(column)
+    _check(column)
     return column
 
 
@@ -94,51 +87,40 @@ def _width(column: Column) -> float | None:
     return column.width
 
 
-def _check_bounds(column: Column) -> None:
+def _check(column: Column) -> None:
+    """Raise InputError if the settings of a column do not go together."""
+    kind, width, atoms = column.kind, column.width, column.atoms
     lower, upper, period = column.lower, column.upper, column.period
-    if column.kind == "interval" and not (
-        lower is not None and upper is not None and -math.inf < lower < upper < math.inf
-    ):
-        raise InputError(
-            f"column {column.name!r} is an interval from {lower} to {upper}; give finite "
-            f"bounds, such as {{'kind': 'interval', 'lower': 0, 'upper': 1}}."
+    bounded = lower is not None and upper is not None and -math.inf < lower < upper < math.inf
+    low, high = column.ends[0] if column.ends else -math.inf, math.inf if upper is None else upper
+    strange = [atom for atom in atoms if not (low <= atom <= high and math.isfinite(atom))]
+    if kind == "interval" and not bounded:
+        problem = (
+            f"is an interval from {lower} to {upper}; give finite bounds, such as "
+            "{'kind': 'interval', 'lower': 0, 'upper': 1}"
         )
-    if column.kind == "circular" and not (period is not None and 0 < period < math.inf):
-        raise InputError(
-            f"column {column.name!r} is circular with period {period}; give a positive one, "
-            "such as {'kind': 'circular', 'period': 360}."
+    elif kind == "circular" and not (period is not None and 0 < period < math.inf):
+        problem = (
+            f"is circular with period {period}; give a positive one, such as "
+            "{'kind': 'circular', 'period': 360}"
         )
-    if (lower is not None and column.kind not in ("interval", "circular")) or (
-        upper is not None and column.kind != "interval"
-    ):
-        raise InputError(
-            f"column {column.name!r} of kind {column.kind!r} is given bounds; say kind 'interval'."
+    elif kind != "interval" and (upper is not None or (lower is not None and kind != "circular")):
+        problem = f"of kind {kind!r} is given bounds; say kind 'interval'"
+    elif kind != "circular" and period is not None:
+        problem = f"of kind {kind!r} has a period; say kind 'circular'"
+    elif width is not None and not 0 < width < math.inf:
+        problem = f"has width {width}; give a positive rounding step"
+    elif atoms and (width is not None or kind not in ("real", "positive", "interval")):
+        what = f"of kind {kind!r}" if width is None else "with a rounding step"
+        problem = (
+            f"{what} is given atoms; a real, positive or interval column without rounding can "
+            "have them. Leave them out"
         )
-    if period is not None and column.kind != "circular":
-        raise InputError(
-            f"column {column.name!r} of kind {column.kind!r} has a period; say kind 'circular'."
+    elif strange:
+        problem = (
+            f"is given the atom {strange[0]:g}, which is no value of it; expected finite numbers "
+            f"from {low:g} to {high:g}"
         )
-    if column.width is not None and not 0 < column.width < math.inf:
-        raise InputError(
-            f"column {column.name!r} has width {column.width}; give a positive rounding step."
-        )
-
-
-def _check_atoms(column: Column) -> None:
-    if not column.atoms:
+    else:
         return
-    if column.kind not in ("real", "positive", "interval") or column.width is not None:
-        what = f"of kind {column.kind!r}" if column.width is None else "with a rounding step"
-        raise InputError(
-            f"column {column.name!r} {what} is given atoms; a real, positive or interval column "
-            "without rounding can have them. Leave them out."
-        )
-    low, high = -math.inf, math.inf
-    if column.ends:
-        low, high = column.ends[0], high if column.upper is None else column.upper
-    for atom in column.atoms:
-        if not (low <= atom <= high and math.isfinite(atom)):
-            raise InputError(
-                f"column {column.name!r} is given the atom {atom:g}, which is no value of it; "
-                f"expected finite numbers from {low:g} to {high:g}."
-            )
+    raise InputError(f"column {column.name!r} {problem}.")

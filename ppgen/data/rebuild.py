@@ -108,11 +108,9 @@ def row_labels(rows: Any, n: int) -> Any:
 
 
 def mixed_labels(X: Any) -> bool:
-    """Whether a frame calls some columns by text and others not."""
-    called = (
-        [isinstance(label, str) for label in getattr(X, "columns", ())] if _is_pandas(X) else []
-    )
-    return any(called) and not all(called)
+    """Whether a frame of pandas calls some columns by text and others not."""
+    called = getattr(X, "columns", ()) if hasattr(X, "iloc") else ()
+    return len({isinstance(label, str) for label in called}) == 2
 
 
 def narwhals_frame(columns: Columns, schema: Schema, backend: Any) -> Any:
@@ -135,17 +133,13 @@ def scalars(column: Column, values: NDArray[Any]) -> list[Any]:
         out = [level.get(v, v) for v in out]
         if not _stored_whole(column):
             out = [v if isinstance(v, bool) else float(v) for v in out]
-    elif _stored_whole(column) and _whole(values, gaps) and _fits(values[~gaps]):
+    elif _stored_whole(column) and _integers("int64", values) == "int64":
         out = [v if v != v else int(v) for v in out]
     return [None if gap else v for v, gap in zip(out, gaps, strict=True)]
 
 
 def _stored_whole(column: Column) -> bool:
     return "int" in column.dtype.lower() or column.dtype in ("category", "object")
-
-
-def _is_pandas(X: Any) -> bool:
-    return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
 def _is_whole(dtype: str) -> bool:
@@ -159,14 +153,6 @@ def _categories(column: Column, given: Any) -> Column:
     return replace(column, levels=known) if set(known) >= set(column.levels) else column
 
 
-def _whole(values: NDArray[Any], gaps: NDArray[np.bool_]) -> bool:
-    return bool(np.all(gaps | (values == np.round(values))))
-
-
-def _fits(values: NDArray[Any]) -> bool:
-    return _fitting("int64", values) == "int64"
-
-
 def _array(parts: list[NDArray[Any]], schema: Schema, dtype: str) -> NDArray[Any]:
     if any(part.dtype == object for part in parts) or dtype == "object":
         lists = [scalars(c, part) for c, part in zip(schema.columns, parts, strict=True)]
@@ -177,20 +163,20 @@ def _array(parts: list[NDArray[Any]], schema: Schema, dtype: str) -> NDArray[Any
     array = np.column_stack(parts)
     if np.dtype(dtype or float).kind == "f":
         return array.astype(dtype or np.float64, copy=False)
-    gaps = np.isnan(array)
-    if gaps.any() or not _whole(array, gaps):
+    if np.isnan(array).any():
         return array
-    return array.astype("bool" if dtype == "bool" else _fitting(dtype, array))
+    if dtype == "bool":
+        return array.astype(bool) if np.isin(array, (0, 1)).all() else array
+    return array.astype(_integers(dtype, array))
 
 
 def _dict_array(column: Column, values: NDArray[Any]) -> NDArray[Any]:
-    gaps = is_gap(values)
-    if values.dtype == object or gaps.any():
+    if values.dtype == object or is_gap(values).any():
         return values
     if column.levels == (False, True):
         return values.astype(bool)
-    if "int" in column.dtype and _whole(values, gaps):
-        return values.astype(_fitting(column.dtype, values))
+    if "int" in column.dtype:
+        return values.astype(_integers(column.dtype, values))
     return values.astype(column.dtype) if column.dtype.startswith("float") else values
 
 
@@ -233,24 +219,23 @@ def _pandas_column(column: Column, values: NDArray[Any]) -> Any:
         return pd.Series(plain, dtype="boolean" if dtype == "bool" and gaps.any() else dtype)
     nullable = dtype[:1].isupper() or "[" in dtype
     if "int" in dtype.lower():
-        if not _whole(values, gaps) or (gaps.any() and not nullable):
+        if nullable and _integers("int64", values) != "int64":
             return values
         if not nullable:
-            return values.astype(_fitting(dtype, values))
-        if not _fits(values[~gaps]):
-            return values
+            return values if gaps.any() else values.astype(_integers(dtype, values))
     if nullable:
         return pd.Series(scalars(column, values), dtype=dtype)
     return values.astype(dtype) if dtype.startswith("float") else values
 
 
-def _fitting(dtype: str, values: NDArray[Any]) -> str:
-    """The integer type, or a wider one where samples left its range."""
-    for wide in (dtype, "int64"):
+def _integers(dtype: str, values: NDArray[Any]) -> str:
+    """The integer type, or a wider one, that holds numbers beside gaps; "float64" if none does."""
+    known = values[~np.isnan(values)]
+    for wide in (dtype, "int64") if np.all(known == np.round(known)) else ():
         info = np.iinfo(wide)
         # The largest integer of 64 bits is no float, and what it is rounded to is too large.
         highest = info.max if info.bits < 64 else info.max - 1024
-        if not len(values) or (values.min() >= info.min and values.max() <= highest):
+        if not len(known) or (known.min() >= info.min and known.max() <= highest):
             return wide
     return "float64"
 

@@ -24,8 +24,12 @@ Columns = Mapping[str, NDArray[Any]]
 def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
     """The rows under a fitted schema: frames matched by name, arrays by position.
 
+    A level that the schema does not have stays as it is: the codec gives it probability zero. So
+    does a number outside the support of its column.
+
     Raises:
-        InputError: if they are of another sort, or their columns are not those of the schema.
+        InputError: if they are of another sort, columns are unknown or absent, text stands where
+            numbers were, or a value is infinite.
     """
     if data.schema.sequence != schema.sequence or (data.images is None) != (
         schema.image_shape is None
@@ -49,23 +53,10 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
                 f"{len(schema.columns)} features as input"
             )
         columns = dict(zip(schema.names, columns.values(), strict=True))
-    matched = match_schema(columns, schema)
+    check_names(columns, schema)
+    matched = {c.name: _conformed(c, columns[c.name]) for c in schema.columns}
     same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
     return replace(data, schema=schema, columns=matched, array=data.array if same else None)
-
-
-def match_schema(columns: Columns, schema: Schema) -> dict[str, NDArray[Any]]:
-    """Settled columns matched by name, in the schema's order and in its types.
-
-    A level that the schema does not have stays as it is: the codec gives it probability zero. So
-    does a number outside the support of its column.
-
-    Raises:
-        InputError: if columns are unknown or absent, text stands where numbers were, or a value is
-            infinite.
-    """
-    check_names(columns, schema)
-    return {c.name: _conformed(c, columns[c.name]) for c in schema.columns}
 
 
 def check_names(names: Iterable[str], schema: Schema) -> None:
@@ -120,8 +111,9 @@ def outside_support(column: Column, values: NDArray[Any]) -> NDArray[np.bool_]:
     """(n,) whether each value, in a conformed column, is one that its kind cannot have."""
     if column.kind in DISCRETE:
         return np.asarray(level_codes(column, values) == -2)
+    outside = np.zeros(len(values), dtype=bool)
     if values.dtype == object:
-        return np.zeros(len(values), dtype=bool)
+        return outside
     if column.ends:
         v = in_double(values, column.ends, column.dtype)
         outside = v < column.ends[0]
@@ -130,10 +122,9 @@ def outside_support(column: Column, values: NDArray[Any]) -> NDArray[np.bool_]:
         if column.width is None:
             # A rounded value at an end stands for what is nearest to it; an exact one has a mass.
             outside |= np.isin(v, sorted({*column.ends} - {*column.atoms}))
-        return np.asarray(outside)
-    if column.kind == "count":
-        return np.asarray((values < 0) | (~np.isnan(values) & (values != np.round(values))))
-    return np.zeros(len(values), dtype=bool)
+    elif column.kind == "count":
+        outside = (values < 0) | (~np.isnan(values) & (values != np.round(values)))
+    return outside
 
 
 def _completed(column: Column, values: NDArray[Any]) -> Column:
@@ -158,14 +149,13 @@ def _completed(column: Column, values: NDArray[Any]) -> Column:
 def _conformed(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     if column.kind == "empty":
         return np.full(len(values), np.nan)
-    if column.levels or column.kind in DISCRETE:
-        values = match_levels(column, values) if column.levels else values
-        if values.dtype != object:
-            check_finite(column.name, values)
-        return values
-    numbers = to_numbers(column.name, values)
-    check_finite(column.name, numbers)
-    return numbers
+    if column.levels:
+        values = match_levels(column, values)
+    elif column.kind not in DISCRETE:
+        values = to_numbers(column.name, values)
+    if values.dtype != object:
+        check_finite(column.name, values)
+    return values
 
 
 def is_one_image(shape: tuple[int, ...], image: tuple[int, int, int]) -> bool:

@@ -25,14 +25,16 @@ def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout
     """
     if len(shape) == 3:
         return "hw"
-    if len(shape) == 4 and otherwise and not (shape[1] in CHANNELS or shape[3] in CHANNELS):
+    if len(shape) == 4 and shape[1] in CHANNELS:
+        return "chw"
+    if len(shape) == 4 and shape[3] in CHANNELS:
+        return "hwc"
+    if len(shape) == 4 and otherwise:
         return otherwise
-    if len(shape) != 4 or not (shape[1] in CHANNELS or shape[3] in CHANNELS):
-        raise InputError(
-            f"an array of shape {shape} given; expected a table (n, d), or images (n, h, w), "
-            "(n, c, h, w) or (n, h, w, c) with 1, 3 or 4 channels. Reshape it."
-        )
-    return "chw" if shape[1] in CHANNELS else "hwc"
+    raise InputError(
+        f"an array of shape {shape} given; expected a table (n, d), or images (n, h, w), "
+        "(n, c, h, w) or (n, h, w, c) with 1, 3 or 4 channels. Reshape it."
+    )
 
 
 def as_images(array: NDArray[Any], layout: Layout | None = None) -> NDArray[Any]:
