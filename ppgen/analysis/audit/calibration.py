@@ -2,7 +2,7 @@
 
 If rows x_i came from the density, the place of each of their values among the model's samples would
 be uniform, column by column (the probability integral transform), and so would that of log p(x_i)
-among the samples' log densities, which sees what no single column shows (see `ppgen.goodness`).
+among the samples' log densities, which sees what no single column shows (see `ppgen.uniformity`).
 One row of each unit is looked at: copies and rows of a named group are not independent.
 
 A failure says that the rows are not of this density. No density of real rows is theirs to the last
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from ...data import Dataset
 from ...data.values import is_gap
+from ...errors import InputError
 from ...uniformity import pit_by_column, pit_joint
 from ..features import Features
-from .findings import Check, statistical, unchecked
+from .findings import Check, statistical, step
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -34,20 +35,17 @@ _COLUMNS = "each column of the rows given is distributed as the model's samples"
 _JOINT = "the rows given are as likely as the model's samples"
 
 
+@step((_NAMES[0], _COLUMNS), (_NAMES[1], _JOINT))
 def calibration(subject: Subject) -> Iterator[Check]:
     """The rows given against samples, by column and by log density."""
     rows, conditional = subject.rows, subject.model.context_ is not None
-    why = ""
     if rows is None:
-        why = "no rows were given; give some that the model was not fitted to."
-    elif len(np.unique(rows.units)) < _FEWEST:
-        why = f"{len(np.unique(rows.units))} rows that do not belong together are too few."
-    elif conditional and subject.y is None:
-        why = "the fit is conditional on y, and no y was given."
-    if why or rows is None:
-        yield unchecked(_NAMES[0], _COLUMNS, why)
-        yield unchecked(_NAMES[1], _JOINT, why)
-        return
+        raise InputError("no rows were given; give some that the model was not fitted to.")
+    draws = len(np.unique(rows.units))
+    if draws < _FEWEST:
+        raise InputError(f"{draws} rows that do not belong together are too few.")
+    if conditional and subject.y is None:
+        raise InputError("the fit is conditional on y, and no y was given.")
     shuffled = subject.rng(50).permutation(len(rows))
     first = np.unique(rows.units[shuffled], return_index=True)[1]
     kept = np.sort(shuffled[np.sort(first)[:_MOST_ROWS]])
@@ -93,25 +91,23 @@ def _joint(subject: Subject, rows: Dataset, drawn: Dataset, y: Any) -> Iterator[
     for column in rows.schema.columns:
         if column.kind != "empty":
             whole &= ~is_gap(rows.columns[column.name])
-    name = _NAMES[1]
     if whole.sum() < _FEWEST:
-        yield unchecked(name, _JOINT, f"only {int(whole.sum())} rows have no gaps.")
-        return
+        raise InputError(f"only {int(whole.sum())} rows have no gaps.")
     wanted = int(whole.sum()) + len(drawn)
     share = subject.affordable(subject.share(0.15), wanted) / wanted
     kept = np.flatnonzero(whole)[: max(_FEWEST, int(share * whole.sum()))]
     others = np.arange(max(_FEWEST, int(share * len(drawn))))
 
     def scored(data: Dataset, which: NDArray[np.intp]) -> Floats:
-        of = None if y is None else y[which]
-        return np.asarray(subject.model.log_density(data.take(which), of).values)
+        given = None if y is None else y[which]
+        return np.asarray(subject.model.log_density(data.take(which), given).values)
 
     given, own = scored(rows, kept), scored(drawn, others)
     test = pit_joint(given, own, int(subject.rng(53).integers(2**31 - 1)))
     gain = float(np.mean(given) - np.mean(own))
     yield statistical(
         Check(
-            name,
+            _NAMES[1],
             _JOINT,
             test.statistic,
             0.0,

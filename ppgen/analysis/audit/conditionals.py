@@ -26,7 +26,7 @@ from ...data.values import is_gap
 from ...errors import InputError
 from .agreement import RowFunctions, same_means
 from .coordinates import Coordinates
-from .findings import Check, measured, unchecked
+from .findings import Check, measured, step
 from .normalisation import integral
 from .row_by_row import apart
 
@@ -39,6 +39,7 @@ _GAPS = "gaps are filled, and nothing else is changed"
 _LIMIT, _ROWS, _DRAWS, _GAPPY = 1e-5, 4, 1500, 12
 
 
+@step(("conditional", _CHAIN), ("given", _GIVEN))
 def conditionals(subject: Subject) -> Iterator[Check]:
     """The chain rule, the conditional's integral, and draws with columns held fixed."""
     model: Any = subject.model
@@ -50,8 +51,7 @@ def conditionals(subject: Subject) -> Iterator[Check]:
     if len(model.schema_.columns) < 2:
         return
     if len(names) < 2:
-        yield unchecked("conditional", _CHAIN, "fewer than two columns are not rounded or held.")
-        return
+        raise InputError("fewer than two columns are not rounded or held.")
     if len(names) < len(model.schema_.columns):
         model = model.marginal(names)
     seed = int(subject.rng(40).integers(2**31 - 1))
@@ -104,12 +104,11 @@ def _given(subject: Subject, model: Any, rows: Dataset, names: list[str]) -> Ite
     yield same_means("given", _GIVEN, (f, shares, f.var(axis=0, ddof=1) / len(f)), g, how)
 
 
+@step(("impute", _GAPS))
 def gaps(subject: Subject) -> Iterator[Check]:
     """Filled gaps."""
     model: Any = subject.model
-    if not model.capabilities.fills_gaps or not model.schema_.columns:
-        return
-    if len(model.schema_.columns) < 2:
+    if not model.capabilities.fills_gaps or len(model.schema_.columns) < 2:
         return
     rows = subject.some.take(slice(0, _GAPPY))
     columns = {name: np.array(v) for name, v in rows.columns.items()}
@@ -117,11 +116,7 @@ def gaps(subject: Subject) -> Iterator[Check]:
         values = columns[name]
         values[j :: len(columns)] = None if values.dtype == object else math.nan
     gappy = as_dataset(columns, rows.schema)
-    try:
-        filled = as_dataset(model.impute(gappy), rows.schema)
-    except InputError as error:
-        yield unchecked("impute", _GAPS, str(error))
-        return
+    filled = as_dataset(model.impute(gappy), rows.schema)
     wrong = 0
     for column in rows.schema.columns:
         name, given = column.name, columns[column.name]

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ...data import Dataset, as_dataset
 from ...density import LogDensity
-from .findings import Check, measured, unchecked
+from ...errors import InputError
+from .findings import Check, measured, step
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -30,26 +31,24 @@ _ROWS, _COPIES, _LIMIT = 40, 16, 0.5
 _CLAIM = "scores spread by their stated standard errors"
 
 
+@step(("standard error", _CLAIM))
 def stated_errors(subject: Subject) -> Iterator[Check]:
     """The spread of scores over copies of each row, beside what they state."""
     rows = subject.some.take(slice(0, _ROWS))
     density = subject.log_density(rows)
     if density.stderr is None or not np.nanmax(density.stderr, initial=0.0) > 0:
         return
-    name = "standard error"
     if density.kind == "estimate":
-        why = "the error is that of the fit's own posterior draws; only another fit has others."
-        yield unchecked(name, _CLAIM, why)
-        return
+        raise InputError(
+            "the error is that of the fit's own posterior draws; only another fit has others."
+        )
     moved = _moved(rows, _COPIES)
     if moved is None:
-        yield unchecked(name, _CLAIM, "no column can be moved by so little: all are on a grid.")
-        return
+        raise InputError("no column can be moved by so little: all are on a grid.")
     values = subject.log_density(moved).values.reshape(_COPIES, len(rows))
     usable = _usable(density) & np.isfinite(values).all(axis=0)
     if usable.sum() < 5:
-        yield unchecked(name, _CLAIM, "fewer than five rows have a k-hat that is good.")
-        return
+        raise InputError("fewer than five rows have a k-hat that is good.")
     spread = math.sqrt(float(values.var(axis=0, ddof=1)[usable].mean()))
     stated = math.sqrt(float((density.stderr[usable] ** 2).mean()))
     # Strata in a rounding cell make the spread smaller than its error says, which is no fault.
@@ -57,7 +56,7 @@ def stated_errors(subject: Subject) -> Iterator[Check]:
     if density.dequantised:
         ratio = max(ratio, 0.0)
     yield measured(
-        name,
+        "standard error",
         _CLAIM,
         ratio,
         _LIMIT,
@@ -78,9 +77,8 @@ def _usable(density: LogDensity) -> NDArray[np.bool_]:
 def _moved(rows: Dataset, copies: int) -> Dataset | None:
     """Rows (copies, n) with a free column moved by 1, 2, ... units in the last place."""
     for column in rows.schema.continuous:
-        if column.width is not None or column.kind == "count" or column.atoms:
-            continue
-        if column.dtype == "float32":
+        gridded = column.width is not None or column.kind == "count" or column.atoms
+        if gridded or column.dtype == "float32":
             continue
         several = rows.take(np.tile(np.arange(len(rows)), copies))
         columns = dict(several.columns)

@@ -18,11 +18,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.special import ndtri
 
+from ...errors import FitError, InputError
 from ...lazy import named
 from ...significance import LEVEL, holm
 from ...text_table import aligned
@@ -74,6 +76,9 @@ class Check:
     judged_at: Callable[[float], tuple[float, str]] | None = field(
         default=None, repr=False, compare=False
     )
+
+
+Step = Callable[..., Iterator[Check]]
 
 
 def measured(
@@ -131,6 +136,29 @@ def normal(p: float, side: Side = "both", tests: int = 1) -> float:
 def unchecked(name: str, claim: str, why: str) -> Check:
     """A claim that could not be looked at, and why."""
     return Check(name, claim, why=" ".join(why.split()))
+
+
+def step(*claims: tuple[str, str]) -> Callable[[Step], Step]:
+    """A step of an audit, as a decorator of a generator of checks.
+
+    Where the generator raises InputError or FitError, the reason is noted for each of the claims
+    (name, claim) that it has not come to.
+    """
+
+    def noted(make: Step) -> Step:
+        @wraps(make)
+        def run(*given: Any) -> Iterator[Check]:
+            made = set()
+            try:
+                for check in make(*given):
+                    made.add(check.name)
+                    yield check
+            except (InputError, FitError) as error:
+                yield from (unchecked(*c, str(error)) for c in claims if c[0] not in made)
+
+        return run
+
+    return noted
 
 
 def decide_together(checks: Sequence[Check], level: float = LEVEL) -> tuple[Check, ...]:

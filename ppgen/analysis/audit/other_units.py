@@ -21,7 +21,8 @@ from sklearn.base import clone
 from ...data import Dataset, as_dataset
 from ...data.column import Column
 from ...data.schema import Schema
-from .findings import Check, measured, unchecked
+from ...errors import InputError
+from .findings import Check, measured, step
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -30,24 +31,24 @@ _FACTOR, _LIMIT, _ROWS = 1024.0, 0.25, 400
 _CLAIM = "rows in other units change the log density by the logs of their ratios"
 
 
+@step(("units", _CLAIM))
 def units(subject: Subject) -> Iterator[Check]:
     """Two fits, one to rows whose first continuous column is in other units."""
-    model, name = subject.model, "units"
+    model = subject.model
     if not model.schema_.continuous:
         return
     measures = _in_units(model.schema_, model.capabilities.scaling == "standard")
     if not measures:
-        why = "columns of several kinds, of which the family knows one scale, share no unit."
-        yield unchecked(name, _CLAIM, why)
-        return
+        raise InputError(
+            "columns of several kinds, of which the family knows one scale, share no unit."
+        )
     if model.context_ is not None or model.schema_.image_shape is not None:
-        yield unchecked(name, _CLAIM, "a fit that is conditional on y is not fitted again.")
-        return
+        raise InputError("a fit that is conditional on y is not fitted again.")
     seconds = subject.share(0.3)
     if 3 * model.fit_seconds_ > seconds:
-        why = f"two more fits take about {2 * model.fit_seconds_:.0f} s, more than there is."
-        yield unchecked(name, _CLAIM, why)
-        return
+        raise InputError(
+            f"two more fits take about {2 * model.fit_seconds_:.0f} s, more than there is."
+        )
     rows = subject.rows if subject.rows is not None and len(subject.rows) >= _ROWS else None
     rows = subject.drawn if rows is None else rows
     rows = rows.take(slice(0, _ROWS))
@@ -59,7 +60,7 @@ def units(subject: Subject) -> Iterator[Check]:
     expected = float(free) * math.log(_FACTOR)
     off = float(np.mean(there - here)) + expected
     yield measured(
-        name,
+        "units",
         _CLAIM,
         off / expected,
         _LIMIT,

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Dataset, as_dataset
-from .findings import Check, measured, unchecked
+from ...errors import InputError
+from .findings import Check, measured, step
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 LIMIT = 2e-4  # of the value or of one nat, whichever is more: nets work in single precision
 _ALONE = 6
+_SEEDS = "one seed gives one set of samples, another seed another"
 
 
 def scored(subject: Subject, model: Any, data: Dataset) -> Floats:
@@ -33,6 +35,7 @@ def scored(subject: Subject, model: Any, data: Dataset) -> Floats:
     return np.asarray(values[:, None], dtype=np.float64)
 
 
+@step(("row alone", "a row's score depends on that row alone"))
 def rows_alone(subject: Subject) -> Iterator[Check]:
     """Scores of rows in company, in another order, and by themselves."""
     model, rows = subject.model, subject.some
@@ -59,22 +62,21 @@ def rows_alone(subject: Subject) -> Iterator[Check]:
     )
 
 
+@step(("seed", _SEEDS))
 def seeds(subject: Subject) -> Iterator[Check]:
     """Draws of one seed twice, and of another."""
     model = subject.model
-    claim = "one seed gives one set of samples, another seed another"
     if not model.capabilities.samples:
         return
     one, again, other = (subject.draw(8, stream) for stream in (21, 21, 22))
     same, fresh = _equal(one, again), not _equal(one, other)
     if not fresh and _discrete(one):
-        yield unchecked("seed", claim, "8 rows of few levels may be equal by chance.")
-        return
+        raise InputError("8 rows of few levels may be equal by chance.")
     said = [] if same else ["one seed gave two sets of samples"]
     said += [] if fresh else ["two seeds gave one set of samples"]
     yield measured(
         "seed",
-        claim,
+        _SEEDS,
         float(len(said)),
         0.0,
         rules_out="any difference, bit for bit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...checks import seed_of
 from ...data import as_dataset
-from ...errors import FitError, InputError
+from ...errors import InputError
 from ...estimator import Estimator
 from ...progress import duration
 from ...significance import LEVEL
@@ -21,15 +21,13 @@ from .bounds import bounds
 from .calibration import calibration
 from .conditionals import conditionals, gaps
 from .estimates import stated_errors
-from .findings import Audit, Check, decide_together, unchecked
+from .findings import Audit, Check, decide_together, step
 from .normalisation import integral
 from .other_units import units
 from .row_by_row import rows_alone, seeds
 from .saved import saved
 from .shifting import shifts
-from .subject import OutOfTimeError, Subject
-
-Step = Callable[[Subject], Iterator[Check]]
+from .subject import Subject
 
 
 def audit(
@@ -76,29 +74,14 @@ def audit(
     if rows is not None and y is not None and len(np.asarray(y)) != len(rows):
         raise InputError(f"y has {len(np.asarray(y))} rows, data has {len(rows)}; give one a row.")
     subject = Subject(model, rows, y, seed_of(random_state), seconds or math.inf)
-    checks: list[Check] = []
-    for step in (_of_density if model.capabilities.density is not None else _of_codes)(subject):
-        checks += step
+    if model.capabilities.density is None and rows is None:
+        raise InputError(f"{model.name} has no density and draws no rows to look at; give rows.")
+    steps = _OF_CODES if model.capabilities.density is None else _OF_DENSITY
+    checks = [check for make in steps for check in make(subject)]
     return Audit(decide_together(checks), model.name, LEVEL, time.perf_counter() - began)
 
 
-def _of_codes(subject: Subject) -> Iterator[list[Check]]:
-    """Of a model without a density."""
-    if subject.rows is None:
-        raise InputError(
-            f"{subject.model.name} has no density and draws no rows to look at; give rows."
-        )
-    for step in (rows_alone, saved):
-        yield _done(step, subject)
-
-
-def _of_density(subject: Subject) -> Iterator[list[Check]]:
-    for step in (rows_alone, seeds, saved):
-        yield _done(step, subject)
-    for step in (_density, shifts, conditionals, gaps, bounds, stated_errors, calibration, units):
-        yield _done(step, subject)
-
-
+@step(("support", "the model's own rows have a finite density"), ("integral", ""), ("samples", ""))
 def _density(subject: Subject) -> Iterator[Check]:
     yield support(subject)
     total = integral(subject)
@@ -106,16 +89,8 @@ def _density(subject: Subject) -> Iterator[Check]:
     yield from agreement(subject, total)
 
 
-def _done(step: Step, subject: Subject) -> list[Check]:
-    """The checks of a step, or a note of why it could not be done."""
-    checks: list[Check] = []
-    name = step.__name__.strip("_").replace("_", " ")
-    try:
-        for check in step(subject):
-            checks.append(check)
-    except OutOfTimeError:
-        why = f"there was too little time in a budget of {subject.budget:.0f} s."
-        checks.append(unchecked(name, "", why))
-    except (InputError, FitError) as error:
-        checks.append(unchecked(name, "", str(error)))
-    return checks
+_OF_CODES = (rows_alone, saved)
+_OF_DENSITY = (
+    *(rows_alone, seeds, saved, _density, shifts, conditionals, gaps),
+    *(bounds, stated_errors, calibration, units),
+)

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...models import registry
-from .findings import Check, measured
+from .findings import Check, measured, step
 from .row_by_row import apart, scored
 
 if TYPE_CHECKING:
     from .subject import Subject
 
 LIMIT, _ELSEWHERE = 1e-9, 1e-3
+_SAVED = "a saved and loaded run says and draws the same"
 
 
+@step(("saved", _SAVED))
 def saved(subject: Subject) -> Iterator[Check]:
     """Scores and draws of the run, saved and loaded."""
     model = subject.model
@@ -36,7 +38,7 @@ def saved(subject: Subject) -> Iterator[Check]:
         off = max(off, apart(*whole), float(not np.array_equal(len(rows), len(again))))
     yield measured(
         "saved",
-        "a saved and loaded run says and draws the same",
+        _SAVED,
         off,
         limit,
         rules_out=f"a difference of {limit:g} of a value",

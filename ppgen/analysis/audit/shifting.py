@@ -23,7 +23,7 @@ from ...density import mean_stderr
 from ...errors import InputError
 from ...inference.importance import summarise
 from .coordinates import Places
-from .findings import Check, normal, statistical, two_sided, unchecked
+from .findings import Check, normal, statistical, step, two_sided
 
 if TYPE_CHECKING:
     from .subject import Subject
@@ -35,35 +35,28 @@ _MOST_KHAT = 0.4  # of ratios whose mean is taken
 _SHIFT = "the density shifted has the same mass, by the samples"
 
 
+@step(("shift", _SHIFT))
 def shifts(subject: Subject) -> Iterator[Check]:
     """Samples against the density shifted to and fro, of exact densities."""
-    name = "shift"
-    if subject.claims == "lower_bound":
+    if subject.claims == "lower_bound" or not subject.coordinates.lines:
         return
-    try:
-        coordinates = subject.coordinates
-        if not coordinates.lines:
-            return
-        if subject.model.codec_.dequantised:
-            raise InputError("cells are filled with noise, which biases ratios of densities.")
-        n = subject.affordable(subject.share(0.1) / (2 * _DIRECTIONS), _SHIFTED)
-        places = coordinates.places(subject.drawn, subject.rng(14)).take(slice(0, n))
-        base = _at(subject, places)
-        directions = _directions(places, subject.rng(15))
-        ratios = [_ratio(subject, places, base, direction) for direction in directions]
-        ratios = [r for r in ratios if not summarise(np.log(r)[None]).khat[0] > _MOST_KHAT]
-        if not ratios:
-            raise InputError("ratios of shifted densities have tails too heavy for a mean.")
-    except InputError as error:
-        yield unchecked(name, _SHIFT, str(error))
-        return
+    if subject.model.codec_.dequantised:
+        raise InputError("cells are filled with noise, which biases ratios of densities.")
+    n = subject.affordable(subject.share(0.1) / (2 * _DIRECTIONS), _SHIFTED)
+    places = subject.coordinates.places(subject.drawn, subject.rng(14)).take(slice(0, n))
+    base = _at(subject, places)
+    directions = _directions(places, subject.rng(15))
+    ratios = [_ratio(subject, places, base, direction) for direction in directions]
+    ratios = [r for r in ratios if not summarise(np.log(r)[None]).khat[0] > _MOST_KHAT]
+    if not ratios:
+        raise InputError("ratios of shifted densities have tails too heavy for a mean.")
     means = np.array([r.mean() for r in ratios])
     errors = np.array([mean_stderr(r) for r in ratios])
     p = [two_sided(m - 1, s, 1e-3) for m, s in zip(means, errors, strict=True)]
     worst = int(np.argmin(p))
     yield statistical(
         Check(
-            name,
+            "shift",
             _SHIFT,
             float(means[worst]),
             1.0,

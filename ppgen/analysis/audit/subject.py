@@ -23,10 +23,6 @@ MOST_DRAWS = 4000
 _FEWEST, _ROWS = 200, 64
 
 
-class OutOfTimeError(Exception):
-    """The budget leaves no time for a check."""
-
-
 class Subject:
     """A fitted model, held-out rows where there are any, and a clock.
 
@@ -52,11 +48,11 @@ class Subject:
         """So many of the seconds, and no more than are left.
 
         Raises:
-            OutOfTimeError: if next to none are.
+            InputError: if next to none are.
         """
         left = self.left()
         if left < 0.02 * self.budget:
-            raise OutOfTimeError
+            raise self._out_of_time()
         return min(fraction * self.budget, 0.8 * left)
 
     @property
@@ -92,12 +88,15 @@ class Subject:
         """How many rows can be scored in this time, at most `most`.
 
         Raises:
-            OutOfTimeError: if too few can for anything to be said.
+            InputError: if too few can for anything to be said.
         """
         n = int(min(most, seconds / self._seconds_a_row))
         if n < min(most, _FEWEST):
-            raise OutOfTimeError
+            raise self._out_of_time()
         return n
+
+    def _out_of_time(self) -> InputError:
+        return InputError(f"there was too little time in a budget of {self.budget:.0f} s.")
 
     @cached_property
     def some(self) -> Dataset:
