@@ -113,10 +113,10 @@ class _Loop:
         return int(min(max(1.0, _LOOK * self.allowed / self.pace), self.settings.chunk))
 
     def resume(self) -> None:
-        found = self.checkpoints.latest() if self.checkpoints else None
-        if found is None:
+        latest = self.checkpoints.latest() if self.checkpoints else None
+        if latest is None:
             return
-        _, arrays, meta = found
+        _, arrays, meta = latest
         self.place = _Place(**{**meta, "outcome": Outcome(**meta["outcome"])})
         parts: dict[str, dict[str, Array]] = {"good": {}, "best": {}, "loop": {}}
         for name, array in arrays.items():

@@ -1,5 +1,5 @@
-"""Draws by a seed or from a state that leave torch's random states, the processor's and the
-device's, as found."""
+"""Draws by a seed or from a state, after which torch's random states, the processor's and the
+device's, are as before."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor
 
 def random_state(device: torch.device) -> list[Tensor]:
     """The random states of the processor and of `device`."""
-    found = [torch.get_rng_state()]
-    return [*found, torch.cuda.get_rng_state(device)] if device.type == "cuda" else found
+    processor = [torch.get_rng_state()]
+    on_device = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return processor + on_device
 
 
 @contextlib.contextmanager
@@ -22,8 +23,8 @@ def from_state(state: list[Tensor], device: torch.device) -> Iterator[None]:
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         torch.set_rng_state(state[0])
-        for each, found in zip(cuda, state[1:], strict=True):
-            torch.cuda.set_rng_state(found, each)
+        for each, on_device in zip(cuda, state[1:], strict=True):
+            torch.cuda.set_rng_state(on_device, each)
         yield
 
 

@@ -13,7 +13,7 @@ same rows of each array in `data` (None stays None). The weight N / |B| is the m
 whose guide is empty.
 
 Parameters belong to the learner: Pyro's global store, the validation flag, the random state and the
-default dtype are left as found.
+default dtype are left as they were.
 
 Reference: Hoffman, Blei, Wang and Paisley, "Stochastic variational inference", 2013,
 https://jmlr.org/papers/v14/hoffman13a.html.

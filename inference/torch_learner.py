@@ -2,7 +2,7 @@
 
 It owns what a step depends on: weights, their running averages, the optimiser's state, the random
 state, and the number of steps taken. All of it is in `state`, so that a fit that was killed goes on
-bit for bit. Torch's global random state is left as found.
+bit for bit. Torch's global random state is left as it was.
 """
 
 # mypy: disallow-untyped-calls=False

@@ -1,12 +1,12 @@
 """Columns independent of each other: p(x) = prod_j p_j(x_j).
 
-A continuous column's p_j is a kernel density estimate (see `kernel_mixture`); a discrete column's
-its smoothed frequencies
+For a continuous column p_j is a kernel density estimate (see `kernel_mixture`); for a discrete one
+the smoothed frequencies
 
-    p_j(l) = (n_jl + a) / (n_j + a L_j),        a = 1 pseudo-count for each of the schema's L_j
-    levels.
+    p_j(l) = (n_jl + a) / (n_j + a L_j),        a = 1 pseudo-count for each of L_j levels.
 
-Whatever beats this has found a dependence. A missing entry drops its factor.
+A model that scores better has learnt a dependence between columns. The factors of missing entries
+are left out.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ class KernelDensity(KernelSettings, DensityEstimator):
     Attributes:
         bandwidth_: h, as a share of the data's own spread.
         leave_one_out_: the score that h maximises, in nats a row and in the units of the data: each
-            row under the kernels of all others, copies left out with it.
-        effective_kernels_: mean number of other kernels that bear a row's density.
-        at_edge_: whether the bandwidth is at an end of what was searched.
+            row's density under the kernels of all others but its copies.
+        effective_kernels_: mean effective number of other kernels in a row's density.
+        at_edge_: whether the bandwidth is at an end of the range searched.
     """
 
     name: ClassVar[str] = "kde"

@@ -37,9 +37,9 @@ class KernelSum:
         factor: (d, d) lower-triangular L.
         bandwidth: h.
         leave_one_out: the score of h, in nats a row.
-        effective: mean number of other kernels that bear a row's density, 1 / sum of squared
+        effective: mean effective number of other kernels in a row's density, 1 / sum of squared
             shares.
-        at_edge: whether h is at an end of what was searched.
+        at_edge: whether h is at an end of the range searched.
     """
 
     centres: Floats
@@ -64,7 +64,7 @@ class KernelSum:
 
         Args:
             weights: (n,) or None; a weight of 2 is the row given twice.
-            rng: thins.
+            rng: draws the rows kept.
             units: (n,) rows that are left out together, or None.
         """
         x = np.asarray(x, dtype=np.float64)
@@ -83,7 +83,7 @@ class KernelSum:
         return cls(centres, log_weights, mean, factor, h, score, effective, at_edge)
 
     def reasons(self, column: str | None = None) -> list[Reason]:
-        """A warning if the bandwidth is at an end of what was searched."""
+        """A warning if the bandwidth is at an end of the range searched."""
         if not self.at_edge:
             return []
         where = "" if column is None else f" of column {column!r}"
