@@ -8,7 +8,7 @@ The distance counts every column in robust standard deviations, and sees images 
 principal components. This judge knows nothing of the model. It sees what is unlike the data, not
 what is left out of it: a decoder that always gives one likely row has completeness 1;
 `sample_quality` has the coverage. Decoded rows are expectations, without the noise of p(x | z), so
-they may be accepted more often than real rows are; `rows="sampled"` judges `model.sample` instead.
+they may be accepted more often than real rows are; `draws="sampled"` judges `model.sample` instead.
 
 Reference: From variational to deterministic autoencoders (Ghosh, Sajjadi, Vergari, Black,
 Schölkopf, 2020) https://arxiv.org/abs/1903.12436 (a Gaussian fitted to the codes where there is no

@@ -6,7 +6,7 @@ control. Of real rows that are one draw (copies, a named group: `Dataset.units`)
 trees would know rows by their copies.
 
     c2st         area under the ROC curve of boosted trees that tell generated from real rows; 0.5:
-                 they cannot (see `ppgen.goodness`).
+                 they cannot (see `ppgen.two_sample`).
     c2st_acc     their accuracy.
     precision    share of generated rows within a real row's k-nearest-neighbour ball.
     density      mean number of such balls a generated row lies in, over k.
