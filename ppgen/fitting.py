@@ -59,13 +59,6 @@ class Fit:
         """A fresh generator from the fit's seed."""
         return np.random.default_rng(self.seed)
 
-    def held_units(self, numbers: Any) -> NDArray[np.uint64]:
-        """Units of held-out rows, by their numbers: of the caller's rows where there are any, else
-        of those fitted."""
-        of = self.units if self.validation is None else self.validation_units
-        units: NDArray[np.uint64] = of()[numbers]
-        return units
-
     def report(self, progress: Progress) -> None:
         """Keep a record for the trace and show it."""
         self.trace.append(asdict(progress))

@@ -11,7 +11,8 @@ from sklearn.model_selection import cross_val_score
 
 import ppgen
 from ppgen.models.debias import DebiasingVAE
-from ppgen.models.debias.nets import Weights, build, loss_parts
+from ppgen.models.debias.backend import TorchDebias
+from ppgen.models.debias.nets import Weights, loss_parts
 from ppgen.models.nets.coder import Architecture
 from ppgen.models.nets.reconstruction import Reconstruction
 from ppgen.models.nets.values import Values
@@ -55,7 +56,7 @@ def fit():
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
 def test_the_unsupervised_loss_is_of_the_modelled_class_and_the_classification_of_all(kind):
     compared = Reconstruction(Values(64, shape=(1, 8, 8)))
-    nets = build(Architecture(kind, 3, (8,), (4,), classes=2), compared.values, 0)
+    nets = TorchDebias(Architecture(kind, 3, (8,), (4,), classes=2), compared, 0).nets
     y = torch.rand(6, 64, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 0, 0, 1, 0])
     weights = Weights(1.0, 0.1, 1.0, modelled=1)
@@ -82,7 +83,7 @@ def test_the_unsupervised_loss_is_of_the_modelled_class_and_the_classification_o
 
 def test_the_loss_is_the_one_stated():
     compared, k = Reconstruction(Values(5)), 3
-    nets = build(Architecture("mlp", k, (8,), classes=3), compared.values, 1)
+    nets = TorchDebias(Architecture("mlp", k, (8,), classes=3), compared, 1).nets
     y, labels = torch.randn(7, 5, generator=torch.Generator().manual_seed(1)), torch.arange(7) % 3
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import floats, slices
-from ..nets.coder import Architecture, Array, Change, Floats, TorchCoder
+from ..nets.coder import Array, Change, Floats, TorchCoder
 from ..nets.held_out import Subset
 from ..nets.out_of_memory import blockwise
-from ..nets.reconstruction import Reconstruction
 from .corrupt import corrupt
 from .linear import principal
-from .nets import Nets, build
+from .nets import Nets
 
 _BLOCK = 1024
 
@@ -24,15 +23,7 @@ _BLOCK = 1024
 class TorchAutoencoder(TorchCoder[Nets]):
     """The nets of an autoencoder: closed form, training, codes, errors, noise."""
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        reconstruction: Reconstruction,
-        seed: int,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        nets = build(architecture, reconstruction.values, seed)
-        super().__init__(nets, architecture, reconstruction, device)
+    made = Nets
 
     def take_ends(self, ends: Floats) -> None:
         """Take (2, F) the least and greatest value of each feature."""

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...inference.seeding import seeded
 from ..nets.coder import Architecture, Coder
 from ..nets.values import Values
 
@@ -22,7 +21,7 @@ class Nets(Coder):
     ends: Tensor
 
     def __init__(self, of: Architecture, values: Values) -> None:
-        super().__init__(of, values, of.latent)
+        super().__init__(of, values)
         self.register_buffer("ends", torch.zeros(2, values.features))
 
     def encode(self, y: Tensor) -> Tensor:
@@ -40,9 +39,3 @@ class Nets(Coder):
         encoder[-1].bias.zero_()
         decoder[-1].weight.copy_(axes.T)
         decoder[-1].bias.copy_(mean)
-
-
-def build(of: Architecture, values: Values, seed: int) -> Nets:
-    """Nets with weights drawn from a seed; torch's own random state stays as it is."""
-    with seeded(seed):
-        return Nets(of, values)

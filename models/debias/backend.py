@@ -11,11 +11,10 @@ from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import Batches
-from ..nets.coder import Architecture, Array, Change, Floats, TorchCoder
+from ..nets.coder import Array, Change, Floats, TorchCoder
 from ..nets.held_out import Subset
 from ..nets.out_of_memory import blockwise
-from ..nets.reconstruction import Reconstruction
-from .nets import Nets, Weights, build, divergence, loss_parts
+from .nets import Nets, Weights, divergence, loss_parts
 from .resampling import Resampling, draw
 
 Indices = NDArray[np.int64]
@@ -24,15 +23,7 @@ Indices = NDArray[np.int64]
 class TorchDebias(TorchCoder[Nets]):
     """The nets in single precision: training, latents, labels."""
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        reconstruction: Reconstruction,
-        seed: int,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        nets = build(architecture, reconstruction.values, seed)
-        super().__init__(nets, architecture, reconstruction, device)
+    made = Nets
 
     def learner(
         self,

@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...inference.seeding import seeded
 from ..nets.coder import Architecture, Coder
 from ..nets.reconstruction import Reconstruction
 from ..nets.values import Values
@@ -73,12 +72,6 @@ class Nets(Coder):
         """What the encoder says of features (n, F)."""
         logits, mean, log_scale = torch.split(self.encoded(y), self.split, -1)
         return Seen(logits, mean, log_scale.clamp(-_LOG_SCALE, _LOG_SCALE))
-
-
-def build(of: Architecture, values: Values, seed: int) -> Nets:
-    """Nets with weights drawn from a seed; torch's own random state stays as it is."""
-    with seeded(seed):
-        return Nets(of, values)
 
 
 def loss_parts(

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
 from .batches import Batches, floats
 from .conv import ConvDecoder, ConvEncoder
@@ -67,15 +68,16 @@ class Coder(nn.Module):
     """Encoder and decoder of features (n, F). Inputs are centred, and scaled by one number for all.
 
     Args:
-        outputs: numbers that the encoder gives of a row.
+        outputs: numbers that the encoder gives of a row; None is those of the code.
     """
 
     centre: Tensor
     gain: Tensor
 
-    def __init__(self, of: Architecture, values: Values, outputs: int) -> None:
+    def __init__(self, of: Architecture, values: Values, outputs: int | None = None) -> None:
         super().__init__()
         size, act = values.features, of.activation
+        outputs = outputs or of.latent
         self.encoder: nn.Module
         self.decoder: nn.Module
         if of.net == "conv":
@@ -113,21 +115,28 @@ Nets = TypeVar("Nets", bound=Coder)
 class TorchCoder(Generic[Nets]):
     """A coder's nets on a device, single precision while they are trained.
 
+    Args:
+        seed: of the weights; torch's own random state stays as it is.
+
     Attributes:
+        made: the class of the nets.
         constant: the error of the best constant row, once `begin` has seen some.
     """
 
+    made: type[Nets]
     constant: float = 1.0
 
     def __init__(
         self,
-        nets: Nets,
         architecture: Architecture,
         reconstruction: Reconstruction,
+        seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
         self.architecture, self.reconstruction = architecture, reconstruction
         self.device = torch.device(device)
+        with seeded(seed):
+            nets: Nets = self.made(architecture, reconstruction.values)
         self.nets = nets.to(self.device).eval()
         if architecture.net == "conv":
             self.nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -98,7 +98,8 @@ class Processes:
 
     def least(self, value: int) -> int:
         """The least number of any process."""
-        return int(self.fabric.all_gather(torch.tensor(value, device=self.device)).min())
+        each = torch.tensor(value, device=self.device)
+        return int(self.fabric.all_reduce(each, reduce_op=torch.distributed.ReduceOp.MIN))
 
 
 def _environment(size: int) -> Any:
