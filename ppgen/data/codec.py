@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from ..density import Measure
 from ..errors import InputError
+from .bijections import Floats
 from .column import DISCRETE, MASS, Column, Scalar
 from .dataset import Dataset
 from .encoded import Encoded as Encoded
@@ -40,8 +41,6 @@ from .schema import Schema
 from .schema_matching import check_support, match, outside_support
 from .values import in_double, is_gap
 from .warp import Warp
-
-Floats = NDArray[np.float64]
 
 _VERSION = 2  # of what `to_json` writes
 

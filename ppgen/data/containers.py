@@ -73,11 +73,10 @@ class RawTable:
 
 
 def read_table(X: Any, names: Sequence[str] | None = None) -> RawTable:
-    """The columns of an array, frame or mapping.
+    """The columns or images of what `as_dataset` takes.
 
     Args:
-        X: (n, d) array or nested lists, images (n, h, w), (n, c, h, w) or (n, h, w, c), frame, or
-            mapping of names to (n,) columns.
+        X: the rows.
         names: of the columns of a plain array; "x0", "x1", ... where None.
 
     Raises:

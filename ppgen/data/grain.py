@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..plain_json import PlainFields
+from .bijections import Floats
 from .column import Column
 from .rounding import precision_of
-
-Floats = NDArray[np.float64]
 
 _MOST = 9  # decimals that are still a way of writing
 _LEAST = 10  # distinct numbers below which their decimals are no evidence
@@ -79,14 +78,13 @@ def decimals_of(values: Floats) -> int | None:
     if not _many(values):
         return None
     largest = float(np.abs(values).max())
-    if all(_written(part, 0, 0.0) for part in (values[:_FIRST], values)):
-        return 0 if largest < 2**53 else None
     eps = precision_of(values)
-    for decimals in range(1, _MOST + 1):
-        if 10.0**-decimals < _FINE * eps * largest:
+    for decimals in range(_MOST + 1):
+        if decimals and 10.0**-decimals < _FINE * eps * largest:
             return None
-        if all(_written(part, decimals, eps) for part in (values[:_FIRST], values)):
-            return decimals
+        allowed = eps if decimals else 0.0
+        if all(_written(part, decimals, allowed) for part in (values[:_FIRST], values)):
+            return decimals if decimals or largest < 2**53 else None
     return None
 
 

@@ -39,11 +39,10 @@ def take_rows(array: NDArray[Any], numbers: NDArray[np.intp]) -> NDArray[Any]:
         InputError: if the temporary folder has no room for them.
     """
     size = len(numbers) * (array[:1].nbytes if len(array) else 0)
-    if not is_mapped(array):
-        return array[numbers]
-    if len(numbers) and np.array_equal(numbers, np.arange(numbers[0], numbers[0] + len(numbers))):
-        return array[numbers[0] : numbers[0] + len(numbers)]
-    if size < COPIED:
+    mapped, n = is_mapped(array), len(numbers)
+    if mapped and n and np.array_equal(numbers, np.arange(numbers[0], numbers[0] + n)):
+        return array[numbers[0] : numbers[0] + n]
+    if not mapped or size < COPIED:
         return array[numbers]
     step = max(1, _BLOCK // array[:1].nbytes)
     try:

@@ -168,34 +168,27 @@ class Pixels(PlainFields):
         scale is another."""
         low, high = _ends(images)
         given = f"images of values from {low:g} to {high:g} given; {who} was fitted to {self}. "
+        warning = ""
         if self.kind == "real":
             wide, far = self.high - self.low, max(self.low - low, high - self.high)
             most = 4.6 * self.spread or wide  # of most values
             narrow = len(images) > 1 and most > 0 and high - low < most / _SCALE
             if far > _FAR * wide or narrow:
-                warnings.warn(
-                    f"{given}Such pictures are of another scale, unless they are unlike all of "
-                    "the fit's; bring them to the same units.",
-                    UserWarning,
-                    stacklevel=4,
+                warning = (
+                    "Such pictures are of another scale, unless they are unlike all of the fit's; "
+                    "bring them to the same units."
                 )
-            return
-        if self.hold(images):
-            if 0 < high <= 1 and self.whole and self.levels > 2:
-                warnings.warn(
-                    f"{given}So they are all but black; if 1 is white, multiply by {self.high:g}.",
-                    UserWarning,
-                    stacklevel=4,
-                )
-            return
-        raise InputError(given + self._how(low, high))
+        elif not self.hold(images):
+            raise InputError(given + self._how(low, high))
+        elif 0 < high <= 1 and self.whole and self.levels > 2:
+            warning = f"So they are all but black; if 1 is white, multiply by {self.high:g}."
+        if warning:
+            warnings.warn(given + warning, UserWarning, stacklevel=4)
 
     def _how(self, low: float, high: float) -> str:
         if self.kind == "binary":
-            fix = f"(X > {high / 2:g})"
-            return f"Bring them to that scale, for instance {fix}" + (
-                "." if self.high == 1 else f" * {self.high:g}."
-            )
+            scale = "" if self.high == 1 else f" * {self.high:g}"
+            return f"Bring them to that scale, for instance (X > {high / 2:g}){scale}."
         if not self.whole:
             same = low >= 0 and high > 1 and self.low == 0
             fix = f", for instance X / {high:g}" if same else ""
@@ -205,13 +198,11 @@ class Pixels(PlainFields):
         if 1 < high <= last and low >= 0:
             return f"Make them whole numbers: X{store}."
         wanted = f"Bring them to that scale, whole numbers from 0 to {last}"
-        if low >= 0 and high <= 1:
-            return f"{wanted}, for instance ({last} * X){store}."
-        if low >= 0 and high > 2 * last:
-            return f"{wanted}, for instance (X / {high / last:g}){store}."
-        if high > 1:
-            return f"{wanted}, for instance X.clip(0, {last}){store}."
-        return f"{wanted}."
+        if low < 0 or 1 < high <= 2 * last:
+            fix = f"X.clip(0, {last})" if high > 1 else ""
+        else:
+            fix = f"({last} * X)" if high <= 1 else f"(X / {high / last:g})"
+        return f"{wanted}, for instance {fix}{store}." if fix else f"{wanted}."
 
     def __str__(self) -> str:
         if self.kind == "binary":

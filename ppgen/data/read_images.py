@@ -54,12 +54,9 @@ def read_images(files: list[Path], target: NDArray[Any] | None = None) -> Datase
 
 
 def read_tar(path: Path) -> Dataset:
-    """Read the images of a TAR file, zipped or not; nothing is extracted.
+    """Read the images of a TAR file as `read_tar_images` does.
 
     Where they lie in several folders, the folder's name is the `target`.
-
-    Raises:
-        InputError: as `read_tar_images` does.
     """
     images, names = read_tar_images(path)
     folders = np.array([PurePosixPath(name).parent.name for name in names])

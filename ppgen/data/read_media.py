@@ -43,11 +43,7 @@ def read_folder(path: Path) -> Dataset:
 
 
 def read_wav(path: Path) -> Dataset:
-    """Read one recording.
-
-    Raises:
-        InputError: if it cannot be read.
-    """
+    """Read one recording; InputError if it cannot be read."""
     return _recordings([path], None)
 
 

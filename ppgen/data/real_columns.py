@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .bijections import Floats
+from .dataset import Dataset
 from .warp import INSIDE, Warp
-
-if TYPE_CHECKING:
-    from .dataset import Dataset
 
 _CELLS = 1 << 20  # values at a time
 

@@ -27,12 +27,11 @@ def rebuild(
         columns: name -> (n,) floats with NaN, or objects with None; as `Codec.decode` gives them.
         schema: what they are, how they were stored, and what the container called them.
         like: the kind of container, `Dataset.like`.
-        index: the labels of the rows, for a frame of pandas; None numbers them.
-        called: the labels of the columns of a pandas frame; None takes the schema's.
+        index, called: the labels of rows and columns of a pandas frame; None numbers the rows, and
+            takes the schema's for the columns.
 
     Returns:
-        (n, d) array of the given type; dict of arrays; or frame of pandas, Polars or Arrow, with
-        its columns stored as they were where the values allow it.
+        (n, d) array, dict of arrays or frame, stored as it was where the values allow it.
     """
     kind, _, dtype = like.partition(":")
     if kind == "numpy":

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from .bijections import Floats
 
 _TIED = 0.05  # share of repeated values beyond which a column counts as tied
 _ON_GRID = 1e-6  # distance from the grid, in steps, that is still on it

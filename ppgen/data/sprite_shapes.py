@@ -26,16 +26,12 @@ _HEART_RISE = 0.1858  # of the heart's centre above the square's, in sides
 
 
 def cover(shape: int, placed: NDArray[np.float64], size: int) -> Plane:
-    """The share of each pixel that a sprite covers.
+    """(n, size, size) shares from 0 to 1 of each pixel that a sprite covers.
 
     Args:
         shape: its number in `SHAPES`.
-        placed: (n, 4) scale, orientation in radians anticlockwise, x and y of the centre as shares
-            of the image's width from the left and from the top.
+        placed: (n, 4) scale, orientation, x and y, as `sprites.VALUES` has them.
         size: height and width in pixels.
-
-    Returns:
-        (n, size, size) from 0 to 1.
     """
     scale, angle, x, y = placed.astype(np.float32).T[:, :, None, None]
     pixels = (np.arange(size, dtype=np.float32) + 0.5) / size

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, unknown
 from ..settings import integer
+from .bijections import Floats
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
 from .sprite_shapes import SHAPES, cover
 
-Floats = NDArray[np.float64]
 Value = str | float
 
 COLOURS = ("red", "yellow", "green", "cyan", "blue", "magenta")
@@ -79,9 +79,7 @@ class Sprites:
         """The images as a data set whose target has a field for each factor: the number of the
         shape in `SHAPES`, and the values of the others."""
         kinds = [(name, np.int64 if name == "shape" else np.float64) for name in self.names]
-        target = np.empty(len(self), dtype=kinds)
-        for name, column in zip(self.names, self.factors.T, strict=True):
-            target[name] = column
+        target = np.array(list(map(tuple, self.factors)), dtype=kinds)
         return replace(as_dataset(self.images), target=target)
 
 
@@ -129,20 +127,17 @@ def draw_factors(
     colour: bool = False,
     rare: Mapping[str, Mapping[Value, float]] | None = None,
 ) -> Floats:
-    """(n, k) factors, drawn as `sprites` draws them.
-
-    Raises:
-        InputError: as `sprites` does.
-    """
+    """(n, k) factors, drawn as `sprites` draws them; it has the arguments and the errors."""
     integer(1).check("n", n)
     names = factor_names(colour)
-    for name in (*(factors or {}), *(rare or {})):
+    factors, rare = factors or {}, rare or {}
+    for name in (*factors, *rare):
         if name not in names:
             raise unknown("factor", name, names)
     rng = np.random.default_rng(seed)
     out = np.empty((n, len(names)))
     for j, name in enumerate(names):
-        shares = _shares(name, (factors or {}).get(name), (rare or {}).get(name, {}))
+        shares = _shares(name, factors.get(name), rare.get(name, {}))
         ends = np.cumsum(shares)
         drawn = np.searchsorted(ends, rng.random(n) * ends[-1], side="right")
         out[:, j] = VALUES[name][drawn]
@@ -198,12 +193,10 @@ def render(factors: Any, *, size: int = 32) -> NDArray[np.uint8]:
 def _shares(name: str, held: Value | Sequence[Value] | None, rare: Mapping[Value, float]) -> Floats:
     """The probabilities of a factor's values."""
     count = len(VALUES[name])
-    some = list(range(count))
+    allowed = np.full(count, held is None)
     if held is not None:
         several: Any = [held] if np.ndim(held) == 0 else held
-        some = [_code(name, value) for value in several]
-    allowed = np.zeros(count, dtype=bool)
-    allowed[some] = True
+        allowed[[_code(name, value) for value in several]] = True
     given = {_code(name, value): share for value, share in rare.items()}
     total = sum(given.values())
     others = allowed.copy()

@@ -37,7 +37,7 @@ def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout
     )
 
 
-def as_images(array: NDArray[Any], layout: Layout | None = None) -> NDArray[Any]:
+def as_images(array: NDArray[Any]) -> NDArray[Any]:
     """(n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), without a copy.
 
     Raises:
@@ -45,7 +45,7 @@ def as_images(array: NDArray[Any], layout: Layout | None = None) -> NDArray[Any]
     """
     if array.dtype.kind not in "fiub":
         raise InputError(f"images of type {array.dtype} given; expected numbers.")
-    layout = layout or layout_of(array.shape)
+    layout = layout_of(array.shape)
     if layout == "hw":
         return array[:, None]
     return np.moveaxis(array, 3, 1) if layout == "hwc" else array

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError
+from .bijections import Floats
 
-Floats = NDArray[np.float64]
 Sampler = Callable[[int, np.random.Generator], Floats]
 LogDensity = Callable[[Floats], Floats]
 
@@ -58,11 +57,8 @@ def _checkerboard_log(x: Floats) -> Floats:
 
 # The scale of the usual toy: radius 4 and deviation 1/2, over the square root of 2.
 _EIGHT_SD = 0.5 / math.sqrt(2.0)
-_EIGHT = (
-    4.0
-    / math.sqrt(2.0)
-    * np.stack([np.cos(np.arange(8) * math.pi / 4), np.sin(np.arange(8) * math.pi / 4)], axis=1)
-)
+_EIGHTHS = np.arange(8) * math.pi / 4
+_EIGHT = 4.0 / math.sqrt(2.0) * np.stack([np.cos(_EIGHTHS), np.sin(_EIGHTHS)], axis=1)
 _GRID_SD = 0.05
 _GRID = np.stack(np.meshgrid(*[np.arange(-4.0, 5.0, 2.0)] * 2), axis=-1).reshape(-1, 2)
 

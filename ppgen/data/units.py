@@ -59,9 +59,7 @@ def unit_hashes(data: Contents, seed: int = 0) -> Hashes:
 def _copied(data: Contents, first: NDArray[np.intp], of_row: NDArray[np.intp]) -> Mask:
     """(n,) whether the equals of each row, if it has any, are its copies.
 
-    Args:
-        first: a row of each set of equal ones.
-        of_row: (n,) which set each row is in.
+    `first` is a row of each set of equal ones, `of_row` (n,) the set that each row is in.
     """
     n = len(of_row)
     if data.schema.sequence:
@@ -76,12 +74,12 @@ def _copied(data: Contents, first: NDArray[np.intp], of_row: NDArray[np.intp]) -
         values = data.columns[column.name]
         gaps = is_gap(values)
         if column.kind == "categorical" and not column.numeric and varied > 1:
-            own, times = _own(_codes(values.astype(str)), first, gaps)
+            own, times = _own(values.astype(str), first, gaps)
             copied |= own & (times <= 2)
         elif column.kind in CONTINUOUS:
             if column.atoms:
                 gaps = gaps | np.isin(values, np.array(column.atoms, values.dtype))
-            own, times = _own(_codes(values), first, gaps)
+            own, times = _own(values, first, gaps)
             if own.any() and _is_fine(column, values[first][own[first]]):
                 fine.append((own, times))
     for own, times in fine:
@@ -90,20 +88,10 @@ def _copied(data: Contents, first: NDArray[np.intp], of_row: NDArray[np.intp]) -
     return copied
 
 
-def _codes(values: NDArray[Any]) -> NDArray[np.intp]:
-    return np.unique(values, return_inverse=True)[1]
-
-
-def _own(codes: NDArray[np.intp], first: NDArray[np.intp], gaps: Mask) -> tuple[Mask, float]:
+def _own(values: NDArray[Any], first: NDArray[np.intp], gaps: Mask) -> tuple[Mask, float]:
     """(n,) whether each row's value is one that does not recur by its nature, and how many rows
-    such a value has on average.
-
-    Args:
-        codes: (n,) the values as numbers from 0.
-        first: a row of each set of equal ones.
-        gaps: (n,) where there is no value.
-    """
-    n = len(codes)
+    such a value has on average; `first` is a row of each set of equal ones."""
+    n, codes = len(values), np.unique(values, return_inverse=True)[1]
     times = np.bincount(codes, minlength=n)  # rows with each value
     apart = np.bincount(codes[first], minlength=n)  # different rows with each value
     own = ~gaps & (times[codes] <= max(_ATOM, _ATOM_SHARE * n))

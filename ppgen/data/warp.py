@@ -26,9 +26,8 @@ from .column import DISCRETE, MASS, Column
 from .schema_matching import outside_support
 from .standardisation import standard
 
-INSIDE = (
-    2.0**-20
-)  # places in a cell keep this far from its edges, or rounding errors would leave the cell
+# Places in a cell keep this far from its edges, or rounding errors would leave the cell.
+INSIDE = 2.0**-20
 _CUT = 2.0**-52  # a value on the cut of a circle stands this far inside, as a share of the period
 _BEND = 5.0  # in columns whose scale a few values would set
 _PLACES = tuple((np.arange(64) + 0.5) / 64)  # where cells are looked at for their spread
