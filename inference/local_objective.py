@@ -41,7 +41,6 @@ from numpy.typing import NDArray
 from ..errors import InputError
 
 Floats = NDArray[np.float64]
-OBJECTIVES = ("elbo", "iwae", "dreg")
 _STEADY = 4
 
 

@@ -36,8 +36,6 @@ from ...errors import InputError
 from ..flow.architecture import Architecture as FlowArchitecture
 from ..flow.pyro import build
 
-PRIORS = ("normal", "flow", "mixture", "vamp")
-POSTERIORS = ("normal", "flow")
 _WIDEST = 3.0  # of log s, in the posterior and the mixture: nothing learns from wider
 
 
