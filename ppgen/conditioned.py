@@ -51,9 +51,11 @@ class Imputer(DensityEstimator):
         if isinstance(self.codec_, ImageCodec):
             return np.array(data.to_native())
         own = self._draw_seed()
-        own = self.random_state if own is None else own
-        seed = seed_of(own if random_state is None else random_state)
-        rows = Rows(self._encode(data, draw=None), seeds=mix(row_hashes(data, seed)))
+        if random_state is None:
+            random_state = self.random_state if own is None else own
+        seed = seed_of(random_state)
+        seeds = None if own is None else mix(row_hashes(data, seed))
+        rows = Rows(self._encode(data, draw=None), seeds=seeds)
         filled = self._filled(rows, np.random.default_rng(seed) if draw else None, **how)
         if filled is None:
             raise InputError(f"{name} fills gaps with what is expected of them; leave draw out.")
