@@ -84,8 +84,9 @@ class Atoms:
         at = np.append(self.values, np.nan)[first] == v
         i, u = first[at], u[at]
         share = np.array(self.shares)[i]
-        log_below[at] = np.log(self._starts[i] + share * u)
-        log_above[at] = np.log(self._rests[i] + share * (1 - u))
+        starts, rests = self._sides
+        log_below[at] = np.log(starts[i] + share * u)
+        log_above[at] = np.log(rests[i] + share * (1 - u))
         slope[at] = np.log(share)
         return log_below - log_above, slope - log_below - log_above
 
@@ -94,8 +95,8 @@ class Atoms:
         small = np.exp(-np.abs(logit))  # never overflows
         near, far = small / (1 + small), 1 / (1 + small)
         place, rest = np.where(logit < 0, near, far), np.where(logit < 0, far, near)
-        ends = self._starts + self.shares
-        edges = np.column_stack([self._starts, ends]).ravel()
+        starts = self._sides[0]
+        edges = np.column_stack([starts, starts + self.shares]).ravel()
         stretch = np.searchsorted(edges, place, side="right")
         atom = np.where(stretch % 2 == 1, stretch // 2, -1)
         between = stretch // 2  # how many atoms stand below
@@ -125,20 +126,11 @@ class Atoms:
         return np.concatenate([np.cumsum(self.shares[::-1])[::-1], [0.0]])
 
     @cached_property
-    def _starts(self) -> Floats:
-        """(m,) where the stretches begin."""
-        return self._below[:-1] + math.exp(self._log_rest) * self._lower
-
-    @cached_property
-    def _rests(self) -> Floats:
-        """(m,) what is left of the line behind the stretches."""
-        return self._above[1:] + math.exp(self._log_rest) * (1 - self._lower)
-
-    @cached_property
-    def _lower(self) -> Floats:
-        """(m,) sigma of the atoms' images."""
+    def _sides(self) -> tuple[Floats, Floats]:
+        """(m,) where the stretches begin, and what is left of the line behind them."""
         x = (np.array(self.images) - self.centre) / self.spread
-        return np.asarray(0.5 * (1 + np.tanh(x / 2)))
+        lower, rest = 0.5 * (1 + np.tanh(x / 2)), math.exp(self._log_rest)
+        return self._below[:-1] + rest * lower, self._above[1:] + rest * (1 - lower)
 
 
 def _log(shares: Floats) -> Floats:

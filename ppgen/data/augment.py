@@ -10,7 +10,9 @@ https://doi.org/10.1186/s40537-019-0197-0
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
@@ -69,17 +71,19 @@ class Augment:
         out = flip(images, generator) if self.flip else images
         if self.shift:
             out = shift(out, self.shift, generator, fill=self.low)
-        if not (self.rotate or self.contrast or self.brightness or self.noise):
+        span = high - self.low
+        changes: tuple[tuple[Callable[..., Tensor], float], ...] = (
+            (partial(rotate, fill=self.low), self.rotate),
+            (contrast, self.contrast),
+            (brightness, self.brightness * span),
+            (noise, self.noise * span),
+        )
+        if not any(amount for _, amount in changes):
             return out
         out = out.to(torch.float32) if whole else out
-        if self.rotate:
-            out = rotate(out, self.rotate, generator, fill=self.low)
-        if self.contrast:
-            out = contrast(out, self.contrast, generator)
-        if self.brightness:
-            out = brightness(out, self.brightness * (high - self.low), generator)
-        if self.noise:
-            out = noise(out, self.noise * (high - self.low), generator)
+        for change, amount in changes:
+            if amount:
+                out = change(out, amount, generator)
         out = out.clamp(self.low, high)
         return out.round().to(images.dtype) if whole else out
 

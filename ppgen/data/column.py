@@ -84,21 +84,16 @@ class Column(PlainFields):
         return {k: v for k, v in super().to_json().items() if k in differ | {"name", "kind"}}
 
     def __str__(self) -> str:
-        parts = []
-        if self.kind == "interval":
-            parts.append(f"[{self.lower:g}, {self.upper:g}]")
-        if self.kind == "circular":
-            parts.append(f"period {self.period:g}")
-        if self.levels:
-            shown = [str(level) for level in self.levels[:5]]
-            more = [f"... {len(self.levels)} levels"] if len(self.levels) > 5 else []
-            parts.append(", ".join(shown + more))
-        if self.width is not None:
-            parts.append(f"rounded to {self.width:g}")
-        if self.atoms:
-            parts.append(f"a mass at {' and '.join(f'{a:g}' for a in self.atoms)}")
-        if self.missing:
-            parts.append("gaps")
-        if self.note:
-            parts.append(self.note)
-        return "; ".join(parts)
+        shown = [str(level) for level in self.levels[:5]]
+        if len(self.levels) > 5:
+            shown.append(f"... {len(self.levels)} levels")
+        parts = (
+            f"[{self.lower:g}, {self.upper:g}]" if self.kind == "interval" else "",
+            f"period {self.period:g}" if self.kind == "circular" else "",
+            ", ".join(shown),
+            "" if self.width is None else f"rounded to {self.width:g}",
+            f"a mass at {' and '.join(f'{a:g}' for a in self.atoms)}" if self.atoms else "",
+            "gaps" if self.missing else "",
+            self.note,
+        )
+        return "; ".join(part for part in parts if part)

@@ -73,8 +73,8 @@ class Dataset(Contents):
         errors.
 
         Args:
-            by: a column's name, such as "patient": what rows belong to is not modelled, so the
-                column is left out; or (n,) labels. Rows whose label is missing are in no group.
+            by: (n,) labels; or a column's name, such as "patient", which is then left out: what
+                rows belong to is not modelled. Rows whose label is missing are in no group.
 
         Raises:
             InputError: if there is no such column, nothing is left beside it, the labels are not
@@ -135,15 +135,12 @@ class Dataset(Contents):
         return rebuild(columns, as_given(self), self.like, self.index, called)
 
     def filled(self, columns: Mapping[str, NDArray[Any]]) -> Any:
-        """These rows with values in their gaps, and all else as it was given.
-
-        Args:
-            columns: name -> (n,) values, of which those in gaps are taken.
-        """
-        gappy = [name for name, values in self.columns.items() if is_gap(values).any()]
+        """These rows with values in their gaps, those of name -> (n,) values, and all else as it
+        was given."""
         whole = {
-            name: np.where(is_gap(self.columns[name]), columns[name], self.columns[name])
-            for name in gappy
+            name: np.where(is_gap(values), columns[name], values)
+            for name, values in self.columns.items()
+            if is_gap(values).any()
         }
         if self.native is None or not self.stored:
             return self.rebuild({**self.columns, **whole})
@@ -175,9 +172,8 @@ class Dataset(Contents):
                 column.
         """
         data = match(self, schema)
-        if data.schema.columns:
-            data = replace(data, schema=complete(data.columns, schema))
-            check_support(data.columns, data.schema)
+        data = replace(data, schema=complete(data.columns, schema))
+        check_support(data.columns, data.schema)
         return data
 
     def fingerprint(self) -> str:

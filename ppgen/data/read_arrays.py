@@ -134,11 +134,7 @@ def _is_mapped(shape: tuple[int, ...], size: int) -> bool:
 
 
 def load_idx(path: Path) -> NDArray[Any]:
-    """The array of an IDX file, gzipped or not; large images are mapped.
-
-    Raises:
-        InputError: if it is damaged or of another size than it says.
-    """
+    """The array of an IDX file as `read_idx` reads it; large images are mapped."""
     with path.open("rb") as file:
         content, size = file.read(_LONGEST_HEAD), path.stat().st_size
     zipped = content.startswith(GZIP)
@@ -200,19 +196,13 @@ def _from_parts(path: Path, parts: Mapping[str, NDArray[Any]]) -> Dataset:
     rows = dict(zip(parts, np.split(np.arange(len(data)), ends[:-1]), strict=True))
     # What was held out stays held out: no row is tuned on and scored on, none of `test` is trained
     # on.
+    cuts = [("train", "valid", 0.1)] if "valid" not in rows else []
     if "test" not in rows:
-        source, shares = ("valid", (0.5, 0.5)) if "valid" in rows else ("train", (0.9, 0.1))
-        rows |= _cut(data, rows[source], source, "test", shares)
-    if "valid" not in rows:
-        rows |= _cut(data, rows["train"], "train", "valid", (0.9, 0.1))
+        cuts.insert(0, ("valid", "test", 0.5) if "valid" in rows else ("train", "test", 0.1))
+    for source, new, share in cuts:
+        left, cut = split_units(data.take(rows[source]), (1 - share, share), seed=0)
+        rows[source], rows[new] = rows[source][left], rows[source][cut]
     return replace(data, parts=(rows["train"], rows["valid"], rows["test"]))
-
-
-def _cut(
-    data: Dataset, rows: NDArray[np.intp], source: str, new: str, shares: tuple[float, float]
-) -> dict[str, NDArray[np.intp]]:
-    kept, cut = split_units(data.take(rows), shares, seed=0)
-    return {source: rows[kept], new: rows[cut]}
 
 
 def _dataset(what: object, array: NDArray[Any]) -> Dataset:

@@ -71,33 +71,26 @@ def fill(data: Contents, rows: Any, columns: Columns) -> Any:
         for j, column in enumerate(data.schema.columns):
             if column.name in columns:
                 gaps = is_gap(data.columns[column.name])
-                values = columns[column.name]
-                out[gaps, j] = (
-                    scalars(column, values[gaps]) if out.dtype == object else values[gaps]
-                )
+                values = columns[column.name][gaps]
+                out[gaps, j] = scalars(column, values) if out.dtype == object else values
         return out
-    schema = as_given(data)
+    changed = [(j, c) for j, c in enumerate(as_given(data).columns) if c.name in columns]
     if kind == "dict":
-        new = {
-            c.label: _dict_array(c, columns[c.name]) for c in schema.columns if c.name in columns
-        }
-        return {**rows, **new}
+        return {**rows, **{c.label: _dict_array(c, columns[c.name]) for _, c in changed}}
     if kind == "pandas":
         frame = rows.copy()
-        for j, column in enumerate(schema.columns):
-            if column.name in columns:
-                values = _pandas_column(_categories(column, frame.iloc[:, j]), columns[column.name])
-                frame.isetitem(j, getattr(values, "array", values))
+        for j, column in changed:
+            values = _pandas_column(_categories(column, frame.iloc[:, j]), columns[column.name])
+            frame.isetitem(j, getattr(values, "array", values))
         return frame
     import narwhals as nw
 
-    changed, backend = [], cast(Any, kind)
-    for column in schema.columns:
-        if column.name in columns:
-            listed = scalars(column, columns[column.name])
-            dtype = _narwhals_type(column, listed)
-            changed.append(nw.new_series(column.name, listed, dtype, backend=backend))
-    return nw.from_native(rows).with_columns(*changed).to_native()
+    series = []
+    for _, column in changed:
+        listed = scalars(column, columns[column.name])
+        dtype = _narwhals_type(column, listed)
+        series.append(nw.new_series(column.name, listed, dtype, backend=cast(Any, kind)))
+    return nw.from_native(rows).with_columns(*series).to_native()
 
 
 def row_labels(rows: Any, n: int) -> Any:
