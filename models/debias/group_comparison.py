@@ -16,7 +16,6 @@ competitive worst-group-accuracy" (2022), https://arxiv.org/abs/2110.14503
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 from sklearn.base import clone
 
+from ...density import mean_stderr
 from ...errors import InputError
 from ..classifier import check_length, vector
 from ..group_accuracy import GroupAccuracy, balanced
@@ -62,7 +62,8 @@ class Comparison:
 
     def gain(self, way: str = "debiasing", over: str = "plain") -> tuple[float, float]:
         """Mean and standard error of the paired difference in the worst group's accuracy."""
-        return mean_stderr(self.worst(way) - self.worst(over))
+        gain = self.worst(way) - self.worst(over)
+        return float(gain.mean()), mean_stderr(gain)
 
     def margin(self, way: str = "debiasing", over: str = "plain") -> float:
         """Beyond what the gain is decided at a level of 5 %, by Student's t over the seeds; NaN for
@@ -73,7 +74,8 @@ class Comparison:
     def __str__(self) -> str:
         lines = [f"{'':12}worst group       all rows          ({len(self.seeds)} seeds)"]
         for way in self.found:
-            each = (mean_stderr(values) for values in (self.worst(way), self.accuracy(way)))
+            measured = (self.worst(way), self.accuracy(way))
+            each = [(float(v.mean()), mean_stderr(v)) for v in measured]
             lines.append(f"{way:12}" + "   ".join(f"{m:.3f} ± {e:.3f}  " for m, e in each).rstrip())
         for over in self.found:
             if over != "debiasing":
@@ -83,12 +85,6 @@ class Comparison:
                     told += f", decided beyond {self.margin(over=over):.3f}"
                 lines.append(told)
         return "\n".join(lines)
-
-
-def mean_stderr(values: Floats) -> tuple[float, float]:
-    """Mean and its standard error; NaN for the error of one value."""
-    n = len(values)
-    return float(values.mean()), float(values.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
 
 
 def compare(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from ...plain_json import plain
 
 
 @dataclass(frozen=True)
@@ -33,4 +35,5 @@ class Architecture:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values, from which `Architecture(**body)` makes the same."""
-        return {**asdict(self), "hidden": [int(size) for size in self.hidden]}
+        body: dict[str, Any] = plain(self)
+        return body

@@ -4,7 +4,7 @@ rows enter and leave them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
+from ...plain_json import PlainFields
 from .batches import Batches, floats
 from .conv import ConvDecoder, ConvEncoder
 from .held_out import Subset
@@ -28,7 +29,7 @@ Change = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(PlainFields):
     """What the nets are made of.
 
     Attributes:
@@ -52,16 +53,10 @@ class Architecture:
     classes: int = 0
     double: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values."""
-        return {**asdict(self), "hidden": list(self.hidden), "channels": list(self.channels)}
-
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote."""
-        named = {"net" if name == "kind" else name: value for name, value in body.items()}
-        tuples = {"hidden": tuple(body["hidden"]), "channels": tuple(body["channels"])}
-        return cls(**{**named, **tuples})
+        """What `to_json` wrote, now or when `net` was called `kind`."""
+        return super().from_json({"net" if k == "kind" else k: v for k, v in body.items()})
 
 
 class Coder(nn.Module):

@@ -14,8 +14,7 @@ level, all 0 where the level is missing or was never seen (`features`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Self
 
@@ -23,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Codec, Encoded, ImageCodec
+from ...plain_json import PlainFields
 
 Array = NDArray[Any]
 _UNSEEN = -2
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(PlainFields):
     """The values of a row.
 
     Attributes:
@@ -124,13 +124,3 @@ class Values:
         if self.shift or self.scale != 1:
             y = y * self.scale + self.shift
         return y - 0.5 if self.filled else y
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values."""
-        return {**asdict(self), "levels": list(self.levels), "shape": list(self.shape)}
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote."""
-        tuples = {"levels": tuple(body["levels"]), "shape": tuple(body["shape"])}
-        return cls(**{**body, **tuples})

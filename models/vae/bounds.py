@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...density import mean_stderr
 from .verdicts import ACTIVE
 
 Floats = NDArray[np.float64]
@@ -73,7 +74,7 @@ class DensityGap:
     @property
     def gap_stderr(self) -> float:
         """Standard error of `gap` over rows."""
-        return _stderr(self.upper - self.lower)
+        return mean_stderr(self.upper - self.lower)
 
     @property
     def iwae_gap(self) -> float:
@@ -83,7 +84,7 @@ class DensityGap:
     @property
     def iwae_gap_stderr(self) -> float:
         """Standard error of `iwae_gap` over rows."""
-        return _stderr(self.upper - self.iwae)
+        return mean_stderr(self.upper - self.iwae)
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values: means, their errors, and the bounds of each row."""
@@ -103,11 +104,6 @@ class DensityGap:
             f"gap of {self.gap:.3f} ± {self.gap_stderr:.3f}; IWAE-{self.n_samples} is at most "
             f"{self.iwae_gap:.3f} ± {self.iwae_gap_stderr:.3f} too low"
         )
-
-
-def _stderr(values: Floats) -> float:
-    n = len(values)
-    return float(np.std(values, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
 
 
 def _plain(value: Any) -> float | None:
