@@ -48,12 +48,27 @@ def fits(out):
     return Counter(e["cell"] for e in Store(out).events() if e["event"] == "fit")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+@contextmanager
+def installed():
+    """The toys stand in the registry for the time of a block, for fixtures of the module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "MODELS", dict(registry.MODELS))
         patch.setattr(registry, "get", registry.get)
         install()
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The table of a study that ran through."""
+    with installed() as patch:
+        leave_out(patch)
+        return study(tmp_path_factory.mktemp("whole") / "out").table
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    with installed():
         out = tmp_path_factory.mktemp("study") / "out"
         everything = ("wide", "toy", "broken", "mute", "demanding")
         return study(out, models=everything, data=rows(600))
@@ -150,8 +165,7 @@ STAGES = ("_fitted", "_scored", "_sampled", "_judged", "write_json")
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-def test_interrupted_at_any_stage(tmp_path, monkeypatch, stage, before):
-    whole = study(tmp_path / "whole")
+def test_interrupted_at_any_stage(tmp_path, monkeypatch, uninterrupted, stage, before):
     real = getattr(work, stage)
 
     def stopped(*args):
@@ -164,7 +178,7 @@ def test_interrupted_at_any_stage(tmp_path, monkeypatch, stage, before):
         with pytest.raises(KeyboardInterrupt):
             study(tmp_path / "s")
     resumed = study(tmp_path / "s")
-    assert plain(resumed.table) == plain(whole.table)
+    assert plain(resumed.table) == plain(uninterrupted)
     counted = fits(tmp_path / "s")
     repeated = (stage == "_fitted" and before) or stage == "write_json"
     assert max(counted.values()) <= 1 + repeated
