@@ -65,23 +65,18 @@ def load_builtin(name: str, n: int | None = None, seed: int = 0) -> Dataset:
     return as_dataset(toy.sample(drawn, np.random.default_rng(seed)))
 
 
-def _table(name: str) -> Dataset:
+def _table(table: str) -> Dataset:
     from sklearn import datasets
 
-    raw: Any = getattr(datasets, f"load_{name}")()
+    raw: Any = getattr(datasets, f"load_{table}")()
     clean = str.maketrans({" ": "_", "(": None, ")": None})
     names = [str(feature).translate(clean) for feature in raw.feature_names]
-    if name == "digits":
+    if table == "digits":
         # Brightness is a quantity: 64 rounded real columns, not 64 sets of levels.
-        data = as_dataset(raw.data)
-        columns = tuple(
-            replace(c, name=new) for c, new in zip(data.schema.columns, names, strict=True)
-        )
-        data = replace(
-            data,
-            schema=replace(data.schema, columns=columns),
-            columns=dict(zip(names, data.columns.values(), strict=True)),
-        )
+        schema = as_dataset(raw.data).schema
+        pixels = zip(schema.columns, names, strict=True)
+        columns = tuple(replace(column, name=name) for column, name in pixels)
+        data = as_dataset(raw.data, replace(schema, columns=columns))
     else:
         import pandas as pd
 

@@ -73,16 +73,8 @@ class RawTable:
 
 
 def read_table(X: Any, names: Sequence[str] | None = None) -> RawTable:
-    """The columns or images of what `as_dataset` takes.
-
-    Args:
-        X: the rows.
-        names: of the columns of a plain array; "x0", "x1", ... where None.
-
-    Raises:
-        InputError: if it is no table: one-dimensional, ragged, complex, without rows or columns.
-        TypeError: for sparse matrices, and values that are neither numbers nor text.
-    """
+    """The columns or images of what `as_dataset` takes, which says what is refused; `names` are
+    those of the columns of a plain array, "x0", "x1", ... where None."""
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required. "

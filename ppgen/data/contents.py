@@ -89,7 +89,9 @@ class Contents:
         images = self.images
         if images is not None:
             images = images[rows] if isinstance(rows, slice) else take_rows(images, numbers)
-        kept = numbers if self.native_rows is None else self.native_rows[numbers]
+        native_rows = None
+        if self.native is not None:
+            native_rows = numbers if self.native_rows is None else self.native_rows[numbers]
         return replace(
             self,
             columns=columns,
@@ -100,7 +102,7 @@ class Contents:
             target=None if self.target is None else self.target[rows],
             parts=None,
             groups=None if self.groups is None else self.groups[rows],
-            native_rows=None if self.native is None else kept,
+            native_rows=native_rows,
         )
 
     def thinned(self, most: int, rng: np.random.Generator) -> Self:

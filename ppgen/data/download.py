@@ -24,6 +24,7 @@ from ..progress_bar import terminal_bar
 
 Report = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 
+_HEADERS = {"User-Agent": "ppgen", "Accept-Encoding": "identity"}
 _CHUNK = 1 << 18
 _TIMEOUT = 30.0  # seconds without a byte
 _TRIES = 4  # of one address, as long as each brings more
@@ -124,8 +125,11 @@ def _bring(url: str, part: Path, report: Report) -> None:
     reason, after = "", 0
     for _ in range(_TRIES):
         before = part.stat().st_size if part.exists() else 0
+        request = urllib.request.Request(url, headers=_HEADERS)
+        if before:
+            request.add_header("Range", f"bytes={before}-")
         try:
-            answer = _ask(url, before)
+            answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != 416 or not before:  # 416: nothing lies beyond what we have
@@ -147,14 +151,6 @@ def _bring(url: str, part: Path, report: Report) -> None:
         if after <= before:
             break
     raise _Gone(f"{reason}; {after:,} bytes are kept")
-
-
-def _ask(url: str, start: int) -> Any:
-    """The answer to a request for what follows `start`."""
-    headers = {"User-Agent": "ppgen", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
 
 
 def _stream(answer: Any, part: Path, start: int, report: Report) -> str:

@@ -36,20 +36,21 @@ def _by_column(data: Held, name: Any) -> Held:
             "a row."
         )
     name = data.schema[name].name
-    left = tuple(c for c in data.schema.columns if c.name != name)
-    if not left:
+    schema = data.schema.select({*data.schema.names} - {name})
+    if not schema.columns:
         raise InputError(
             f"groups is {name!r}, the only column; what rows belong to is not modelled. Give data "
             "with other columns too."
         )
     columns = {key: values for key, values in data.columns.items() if key != name}
     at = [i for i, c in enumerate(data.schema.columns) if c.name != name]
-    array = None if data.array is None else np.ascontiguousarray(data.array[:, at])
-    if array is not None:
+    array = None
+    if data.array is not None:
+        array = np.ascontiguousarray(data.array[:, at])
         columns = dict(zip(columns, array.T, strict=True))
     return replace(
         data,
-        schema=replace(data.schema, columns=left),
+        schema=schema,
         columns=columns,
         array=array,
         groups=data.columns[name],

@@ -110,13 +110,12 @@ def load_images(name: str, folder: str | os.PathLike[str] | None = None) -> Data
     images, labels = _pair(files, TRAIN)
     n = len(images)
     held = n * 5 // 6
+    ends = [held, (held + n) // 2, n]
     if TEST[0] in files:
         test_images, test_labels = _pair(files, TEST)
         images = np.concatenate([images, test_images])
         labels = np.concatenate([labels, test_labels])
-        ends = (held, n, len(images))
-    else:
-        ends = (held, (held + n) // 2, n)
+        ends = [held, n, len(images)]
     parts = (slice(0, ends[0]), slice(ends[0], ends[1]), slice(ends[1], ends[2]))
     return replace(as_dataset(images), target=labels.astype(np.int64), parts=parts)
 

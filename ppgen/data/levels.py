@@ -32,13 +32,8 @@ def level_codes(column: Column, values: NDArray[Any]) -> NDArray[np.int32]:
 def levels_at(column: Column, codes: NDArray[np.int32]) -> NDArray[Any]:
     """Levels of level numbers; missing where the number is negative."""
     known = codes >= 0
-    out: NDArray[Any]
-    if column.numeric:
-        levels: NDArray[Any] = np.array(column.levels, dtype=np.float64)
-        out = np.full(len(codes), np.nan)
-    else:
-        levels = np.array(column.levels, dtype=object)
-        out = np.full(len(codes), None, dtype=object)
+    levels: NDArray[Any] = np.array(column.levels, np.float64 if column.numeric else object)
+    out = np.full(len(codes), np.nan if column.numeric else None, levels.dtype)
     out[known] = levels[codes[known]]
     return out
 
@@ -52,24 +47,20 @@ def match_levels(column: Column, values: NDArray[Any]) -> NDArray[Any]:
         key = _spelling(written)
         spelt[key] = None if key in spelt else written  # two levels spelt alike: neither is meant
     exact: dict[Any, Scalar] = {level: level for level in column.levels}
-    known: dict[Any, Any] = {}  # value -> how its level is written
+    known: dict[Any, Any] = {None: None}  # value -> how its level is written
     objects = values if values.dtype == object else _texts(values)
     for value in set(objects.tolist()) - {None}:
         level: Scalar | None = exact.get(value, spelt.get(_spelling(value)))
         known[value] = value if level is None else level
-    if column.numeric and not any(isinstance(v, str) for v in known.values()):
-        return np.array([np.nan if v is None else float(known[v]) for v in objects])
-    out = np.empty(len(objects), dtype=object)
-    out[:] = [None if v is None else known[v] for v in objects]
-    return out
+    numeric = column.numeric and not any(isinstance(v, str) for v in known.values())
+    return np.array([known[v] for v in objects], np.float64 if numeric else object)
 
 
 def _texts(values: NDArray[np.floating[Any]]) -> NDArray[Any]:
-    out = np.empty(len(values), dtype=object)
-    out[:] = [
+    texts = [
         None if v != v else str(int(v)) if v.is_integer() else repr(v) for v in values.tolist()
     ]
-    return out
+    return np.array(texts, dtype=object)
 
 
 def _spelling(value: Scalar) -> str:

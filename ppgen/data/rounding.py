@@ -22,14 +22,8 @@ _MOST_CELLS = 100  # cells per value between the quartiles beyond which a grid e
 
 
 def find_ties(values: NDArray[np.floating]) -> tuple[float | None, str]:
-    """The step of the grid that tied values lie on, and a note on ties that no grid explains.
-
-    Args:
-        values: (n,) finite numbers.
-
-    Returns:
-        The step or None, and the note, empty where there is nothing to say.
-    """
+    """The step of the grid that the ties of (n,) finite numbers lie on, or None; and a note on
+    ties that no grid explains, "" where there is nothing to say."""
     distinct, counts = np.unique(values, return_counts=True)
     n = len(values)
     tied = float(counts[counts > 1].sum()) / n

@@ -79,8 +79,7 @@ def check_names(names: Iterable[str], schema: Schema) -> None:
 def complete(columns: Columns, schema: Schema) -> Schema:
     """The schema with the levels, gaps and bounds that hold values read off the values.
 
-    Raises:
-        InputError: if a binary column has other than two levels, or a column has a single one.
+    InputError if a binary column has other than two levels, or a column has a single one.
     """
     return replace(schema, columns=tuple(_completed(c, columns[c.name]) for c in schema.columns))
 

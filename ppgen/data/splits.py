@@ -43,6 +43,5 @@ def split_units(data: Contents, fractions: Sequence[float], seed: int) -> list[I
         cut = max(min(cut, len(sizes) - later), cuts[-1] + 1 if cuts else 1)
         cuts.append(min(cut, len(sizes)))
         taken = int(ends[cuts[-1] - 1])
-    part = np.searchsorted(np.array(cuts), np.arange(len(sizes)), side="right")
-    of_row = part[unit]
+    of_row = np.searchsorted(np.array(cuts), unit, side="right")
     return [np.flatnonzero(of_row == k) for k in range(len(fractions))]

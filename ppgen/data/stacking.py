@@ -18,11 +18,7 @@ CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 
 
 def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout:
-    """The layout of images of a shape.
-
-    Raises:
-        InputError: where the channels cannot be told, and `otherwise` does not say.
-    """
+    """The layout of images of a shape; `otherwise`, or InputError, where no axis is channels."""
     if len(shape) == 3:
         return "hw"
     if len(shape) == 4 and shape[1] in CHANNELS:
@@ -38,11 +34,7 @@ def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout
 
 
 def as_images(array: NDArray[Any]) -> NDArray[Any]:
-    """(n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), without a copy.
-
-    Raises:
-        InputError: where the channels cannot be told.
-    """
+    """(n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), without a copy."""
     if array.dtype.kind not in "fiub":
         raise InputError(f"images of type {array.dtype} given; expected numbers.")
     layout = layout_of(array.shape)
@@ -87,13 +79,8 @@ def dimensions(X: Any) -> int:
 
 
 def stack_images(X: Any) -> Any:
-    """A list of images, or an array of objects that are images, as one array (n, ...).
-
-    Anything else is given back as it is.
-
-    Raises:
-        InputError: if one differs from the first in size, channels or type, naming it.
-    """
+    """A list of images, or an array of objects that are images, as one array (n, ...); anything
+    else as it is. InputError names an image of another size, channels or type than the first."""
     if isinstance(X, np.ndarray):
         items: Any = X.tolist() if X.dtype == object and X.ndim == 1 else ()
     else:

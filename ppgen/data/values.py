@@ -20,12 +20,8 @@ COMPLEX = (
 
 
 def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
-    """A column as floats (NaN where missing) or as text (objects, None where missing).
-
-    float32 and float64 come back as they are, without a copy.
-
-    Returns:
-        The values, and whether they are truth values (then 0.0 and 1.0).
+    """A column as floats (NaN where missing) or text (objects, None where missing), and whether
+    they are truth values (then 0.0 and 1.0). float32 and float64 come back without a copy.
 
     Raises:
         InputError: for dates and complex numbers.
@@ -87,23 +83,18 @@ def is_gap(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def to_numbers(name: str, values: NDArray[Any]) -> NDArray[np.floating[Any]]:
-    """A settled column as floats.
-
-    Raises:
-        InputError: naming the first row whose text is no number.
-    """
+    """A settled column as floats; InputError names the first row whose text is no number."""
     if values.dtype != object:
         return values
-    out = np.full(len(values), np.nan)
+    out = np.empty(len(values))
     for row, value in enumerate(values):
-        if value is not None:
-            try:
-                out[row] = float(value)
-            except ValueError:
-                raise InputError(
-                    f"column {name!r} holds the text {value!r} in row {row} (counted from 0); "
-                    "expected numbers. Correct the value, or say that the column is categorical."
-                ) from None
+        try:
+            out[row] = np.nan if value is None else float(value)
+        except ValueError:
+            raise InputError(
+                f"column {name!r} holds the text {value!r} in row {row} (counted from 0); "
+                "expected numbers. Correct the value, or say that the column is categorical."
+            ) from None
     return out
 
 
@@ -111,9 +102,7 @@ def in_double(
     values: NDArray[np.floating[Any]], marks: Iterable[float], dtype: str
 ) -> NDArray[np.float64]:
     """Numbers in double precision; those that are one of the marks in single precision are it.
-
-    `dtype` is how the column was stored when it was fitted.
-    """
+    `dtype` is how the column was stored when it was fitted."""
     if values.dtype != np.float32 and dtype.lower() != "float32":
         return values.astype(np.float64, copy=False)
     out = values.astype(np.float64)
