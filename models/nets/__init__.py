@@ -1,2 +1,1 @@
-"""Neural parts that families share: perceptrons, residual convolutions, and what a machine can
-hold."""
+"""Neural parts that families share: nets, what they see of a row, their training, their device."""

@@ -9,7 +9,8 @@ loss is a mean over rows,
 the sum that Fabric forms is the gradient of one device, up to rounding. What a loss draws (dropout,
 noise, latents) each process draws for its own rows: other draws than those of one device, of the
 same distribution. A loss that is no mean over rows (free bits) is the mean of the parts' losses.
-What depends on the clock or on memory is decided by the first process.
+What depends on the clock or on memory is decided by the first process. All processes end with the
+same fit; a script that saves it does so in one of them.
 
 Reference: Li et al., "PyTorch distributed: experiences on accelerating data parallel training",
 2020, https://arxiv.org/abs/2006.15704.
