@@ -134,13 +134,13 @@ def _as_columns(y: Any, schema: Schema | None) -> Any:
         return {fitted: next(iter(y.values()))} if len(y) == 1 and fitted == "y" else y
     import narwhals as nw
 
-    found: Any = nw.from_native(y, pass_through=True, allow_series=True)
-    if isinstance(found, nw.Series):
-        name = fitted if schema is not None else str(found.name or fitted)
-        return found.alias(name).to_frame().to_native()
-    if isinstance(found, nw.DataFrame):
-        one = schema is not None and len(found.columns) == 1 and fitted == "y"
-        return found.rename({found.columns[0]: fitted}).to_native() if one else y
+    native: Any = nw.from_native(y, pass_through=True, allow_series=True)
+    if isinstance(native, nw.Series):
+        name = fitted if schema is not None else str(native.name or fitted)
+        return native.alias(name).to_frame().to_native()
+    if isinstance(native, nw.DataFrame):
+        one = schema is not None and len(native.columns) == 1 and fitted == "y"
+        return native.rename({native.columns[0]: fitted}).to_native() if one else y
     values = np.atleast_1d(np.asarray(y))
     if values.ndim == 1 or values.shape[1:] == (1,):
         return {fitted: values.reshape(len(values))}

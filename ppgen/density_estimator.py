@@ -55,8 +55,8 @@ class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
         """
         parts = []
         for place in places:
-            found = self._log_prob(replace(rows, data=place), **how)
-            parts.append(replace(found, values=found.values + place.log_det))
+            density = self._log_prob(replace(rows, data=place), **how)
+            parts.append(replace(density, values=density.values + place.log_det))
         return cell_average(parts)
 
     def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:

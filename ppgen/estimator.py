@@ -39,7 +39,7 @@ class Estimator(Saved):
     """A model that is fitted to rows and saved.
 
     Hyper-parameters are keyword arguments of `__init__`, stored as given; fitted attributes end in
-    `_` (those of every fit are told in `Coded` and `Saved`).
+    `_` (`Coded` and `Saved` have those of every fit).
     """
 
     settings: ClassVar[Settings] = Settings()
@@ -55,7 +55,7 @@ class Estimator(Saved):
 
     @abstractmethod
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
-        """Set the fitted attributes; return what was found."""
+        """Set the fitted attributes; return the reasons for the verdict."""
 
     def _given(
         self,
@@ -188,7 +188,7 @@ class Estimator(Saved):
     def _prepare(
         self, fit: Fit, data: Dataset, y: Any, weights: NDArray[np.float64] | None
     ) -> Rows:
-        """The rows fitted; `fit` is told how they are filled in anew, and which belong together."""
+        """The rows fitted; sets how `fit` fills their cells in anew, and their units."""
         if fit.clock.budget is not None and self.capabilities.density is not None:
             fit.judging = min(_JUDGING, fit.clock.budget / 10)
         fit.units = cache(lambda: unit_hashes(data, fit.seed))
@@ -209,15 +209,15 @@ class Estimator(Saved):
         fit.validation_units = lambda: unit_hashes(data)
 
     def _fingerprint_of(self, fit: Fit, rows: Rows) -> str:
-        of = [rows.weights, rows.context, rows.labels]
+        arrays = [rows.weights, rows.context, rows.labels]
         if (held := fit.validation) is not None:
-            of += [held.data.x, held.data.codes, held.context, held.labels]
-        return self._fingerprint(fit.seed, fit.clock.budget, *map(digest, of))
+            arrays += [held.data.x, held.data.codes, held.context, held.labels]
+        return self._fingerprint(fit.seed, fit.clock.budget, *map(digest, arrays))
 
-    def _fingerprint(self, *of: Any) -> str:
-        """What a checkpoint belongs to: the family, its settings, the rows, and `of`."""
+    def _fingerprint(self, *parts: Any) -> str:
+        """What a checkpoint belongs to: the family, its settings, the rows, and `parts`."""
         params = {
             k: np.asarray(v).tolist() if isinstance(v, np.ndarray) else repr(v)
             for k, v in self.get_params().items()
         }
-        return fingerprint(self.name, params, self.data_fingerprint_, of)
+        return fingerprint(self.name, params, self.data_fingerprint_, parts)

@@ -86,7 +86,7 @@ def mixed(parts: Sequence[Density], log_weights: Floats) -> Density:
     stderr = None
     if parts[0].stderr is not None:
         share = np.exp(logs - np.where(np.isfinite(total), total, 0.0))
-        errors = np.stack([part.stderr for part in parts])
+        errors = np.stack([part.stderr for part in parts if part.stderr is not None])
         stderr = np.where(share > 0, share * errors, 0.0).sum(axis=0)
     likeliest = logs.argmax(axis=0), np.arange(logs.shape[1])
     diagnostics = {

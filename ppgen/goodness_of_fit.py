@@ -209,10 +209,10 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
     if context is not None and y is not None:
         real, made = np.c_[real, context], np.c_[made, y]
         discrete += [False] * y.shape[1]
-    told = two_sample(real, made, seed, levels=discrete, level=LEVEL / 3, fitted=held.fitted)
-    p = holm([told.p_value, min(1.0, columns[worst].p_value * len(columns)), joint.p_value])
-    large = (told.auc >= _AUC, *(u.statistic >= _DISTANCE for u in (columns[worst], joint)))
-    return _line(held, n, told, names[worst], columns[worst], joint, (p <= LEVEL) & large)
+    trees = two_sample(real, made, seed, levels=discrete, level=LEVEL / 3, fitted=held.fitted)
+    p = holm([trees.p_value, min(1.0, columns[worst].p_value * len(columns)), joint.p_value])
+    large = (trees.auc >= _AUC, *(u.statistic >= _DISTANCE for u in (columns[worst], joint)))
+    return _line(held, n, trees, names[worst], columns[worst], joint, (p <= LEVEL) & large)
 
 
 def _matrix(rows: Encoded) -> Floats:
@@ -223,15 +223,15 @@ def _matrix(rows: Encoded) -> Floats:
 def _line(
     held: _Held,
     n: int,
-    told: TwoSample,
+    trees: TwoSample,
     name: str,
     column: Uniformity,
     joint: Uniformity,
-    found: Mask,
+    warned: Mask,
 ) -> Reason:
     rows = f"{n} {held.what} rows"
-    area = f"AUC {told.auc:.2f} ± {told.stderr:.2f} ({told.detectable_auc:.2f} {_SEEN})"
-    if not found.any():
+    area = f"AUC {trees.auc:.2f} ± {trees.stderr:.2f} ({trees.detectable_auc:.2f} {_SEEN})"
+    if not warned.any():
         also = " (in-sample: what was learnt by heart is missed)" if held.what == "fitted" else ""
         return Reason(
             "ok",
@@ -240,14 +240,14 @@ def _line(
             f"{joint.statistic:.2f} ({joint.detectable:.2f} {_SEEN}){also}.",
         )
     parts = []
-    if found[0]:
+    if warned[0]:
         parts.append(f"samples are told from {rows} with {area}")
-    if found[1]:
+    if warned[1]:
         parts.append(
             f"column {name!r} of samples is not distributed as that of {rows} "
             f"(distance {column.statistic:.2f}; {column.detectable:.2f} {_SEEN})"
         )
-    if found[2]:
+    if warned[2]:
         parts.append(
             f"log densities of {rows} are not distributed as those of samples "
             f"(distance {joint.statistic:.2f}; {joint.detectable:.2f} {_SEEN})"

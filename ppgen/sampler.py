@@ -105,8 +105,8 @@ class Sampler(Estimator):
             beyond = np.flatnonzero(self.codec_.beyond(rows, held))
             if not len(beyond):
                 break
-            of = None if context is None else context[beyond]
-            rows = rows.put(beyond, self._sample(len(beyond), rng, fixed, of))
+            y_beyond = None if context is None else context[beyond]
+            rows = rows.put(beyond, self._sample(len(beyond), rng, fixed, y_beyond))
         return rows
 
     def _fixed(self, given: Mapping[str, Any]) -> Encoded:

@@ -118,16 +118,16 @@ class Saved(Coded, ABC):
 
 def _split_params(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Hyper-parameters as JSON values and arrays; a live random generator is not kept."""
-    found: dict[str, Any] = {}
+    plain_params: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in params.items():
         if isinstance(value, np.random.RandomState | np.random.Generator):
-            found[name] = None
+            plain_params[name] = None
         elif isinstance(value, np.ndarray):
             arrays[name] = value
         else:
-            found[name] = plain(value)
-    return found, arrays
+            plain_params[name] = plain(value)
+    return plain_params, arrays
 
 
 def _prefixed(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
