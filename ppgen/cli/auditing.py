@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..errors import InputError
 from .options import Groups, Out, Run, Seed, read_data
 from .output import check_output, print_quietly, say, write_table
 
@@ -43,42 +43,24 @@ def audit(
     where a claim is refuted, which happens by chance to 1 % of faultless models.
     """
     check_output(output)
-    _check_figure(figure)
+    check_output(figure, _FIGURES, "figure")
     from ..analysis.audit import audit as run_audit
     from ..models import registry
 
     estimator = registry.load(run)
     rows = None if data is None else read_data(data, estimator.schema_, groups=groups)
     checked = run_audit(estimator, rows, budget=budget, random_state=seed)
-    _show(checked, output)
+    if output is None and sys.stdout.isatty():
+        print_quietly(str(checked))
+    else:
+        write_table(checked.columns(), output)
+        say(checked.summary())
     if figure is not None:
         from ..files import write_bytes
         from ..plotting.style import png, svg
 
         drawn = checked.plot()
-        picture = png(drawn) if figure.suffix.lower() == ".png" else svg(drawn, "audit", "Audit")
-        write_bytes(figure, picture if isinstance(picture, bytes) else picture.encode())
+        as_png = figure.suffix.lower() == ".png"
+        write_bytes(figure, png(drawn) if as_png else svg(drawn, "audit", "Audit").encode())
     if not checked.ok or (strict and checked.of("misfit")):
         raise typer.Exit(1)
-
-
-def _show(checked: Any, output: Path | None) -> None:
-    import sys
-
-    if output is None and sys.stdout.isatty():
-        print_quietly(str(checked))
-        return
-    write_table(checked.columns(), output)
-    say(checked.summary())
-
-
-def _check_figure(figure: Path | None) -> None:
-    if figure is None:
-        return
-    if figure.suffix.lower() not in _FIGURES:
-        raise InputError(
-            f"the figure {figure} ends in {figure.suffix or 'nothing'}; expected "
-            f"{' or '.join(_FIGURES)}."
-        )
-    if not figure.parent.is_dir():
-        raise InputError(f"the figure's folder {figure.parent} does not exist; make it first.")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from .families import models as list_models
 from .options import Data, Groups, Out, Seed, Settings, read_data, settings, spread
 from .output import check_output, say, write_table
-from .tables import tell_khat
+from .tables import summarised, tell_khat
 
 if TYPE_CHECKING:
     from ..data import Dataset
-    from ..estimator import Estimator
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def fit(
     from ..models import registry
 
     chosen, seed = registry.get(model), options.seed
-    target = options.out or Path("runs") / f"{_name(data)}-{model}"
+    name = Path(data).stem.replace(":", "-") or "data"  # of toy:rings as of rings.csv
+    target = options.out or Path("runs") / f"{name}-{model}"
     check_free(target)
     rows = read_data(data, split_seed=seed, groups=options.groups)
     train, valid, test = _parts(rows, options.all_rows)
@@ -86,7 +87,8 @@ def fit(
     )
     scored = None if test is None else _scored(test, seed)
     estimator.save(target)
-    _tell(estimator)
+    for reason in estimator.verdict_.reasons:
+        say(f"{reason.status}: {reason}")
     scores = {} if scored is None else _score(estimator, scored)
     names = ("log_density", "stderr", "kind", "measure", *scores)
     write_table(
@@ -112,15 +114,7 @@ def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:
         return {"reconstruction_error": float(estimator.reconstruction_error(rows).mean())}
     density = estimator.log_density(rows)
     tell_khat(density)
-    scores = {
-        "log_density": density.mean(),
-        "stderr": density.mean_stderr(rows.units),
-        "kind": density.kind,
-        "measure": density.measure,
-    }
-    if rows.images is not None and "bits_per_dim" in density.diagnostics:
-        scores["bits_per_dim"] = float(density.diagnostics["bits_per_dim"].mean())
-    return scores
+    return summarised(density, rows, "log_density")
 
 
 def _scored(test: Dataset, seed: int) -> Dataset:
@@ -138,8 +132,6 @@ def _scored(test: Dataset, seed: int) -> Dataset:
 def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, Any]:
     import numpy as np
 
-    from ..errors import InputError
-
     if train.target is None:
         raise InputError(
             f"{model} needs labels, and the data come with none. Give folders of images, one a "
@@ -155,22 +147,10 @@ def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, A
     return labels(train), None if valid is None else (valid, labels(valid))
 
 
-def _name(data: str) -> str:
-    """A name for a folder: of a file without its ending, of a built-in without its colon."""
-    return Path(data).stem.replace(":", "-") or "data"
-
-
 def _parts(rows: Dataset, all_rows: bool) -> tuple[Dataset, Dataset | None, Dataset | None]:
-    from ..errors import InputError
-
     if all_rows:
         return rows, None, None
     try:
         return rows.train, rows.valid, rows.test
     except InputError as error:
         raise InputError(f"{error} Or fit to them all with --all-rows.") from None
-
-
-def _tell(estimator: Estimator) -> None:
-    for reason in estimator.verdict_.reasons:
-        say(f"{reason.status}: {reason}")

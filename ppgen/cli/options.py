@@ -153,22 +153,17 @@ def given_values(given: Sequence[str] | None, schema: Schema) -> Mapping[str, An
         raise InputError("--given holds columns fixed, and the fit is of images. Leave it out.")
     for name, text in pairs(given, "--given").items():
         column = schema[name]
-        level = {str(v): v for v in column.levels}
-        number = _number(text)
-        if text in level:
-            values[name] = level[text]
-        elif column.numeric and number is None:
-            raise InputError(f"--given {name}={text}: column {name!r} holds numbers; give one.")
-        else:
-            values[name] = number if column.numeric else text
+        levels = {str(v): v for v in column.levels}
+        if text in levels or not column.numeric:
+            values[name] = levels.get(text, text)
+            continue
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise InputError(
+                f"--given {name}={text}: column {name!r} holds numbers; give one."
+            ) from None
     return values or None
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def read_data(

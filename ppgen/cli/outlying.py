@@ -40,9 +40,9 @@ def fraction_below(
         reference: rows to compare with; None draws them from the model.
     """
     masks = [is_gap(rows.columns[name]) for name in rows.schema.names]
-    gaps = np.column_stack(masks) if masks else np.zeros((len(rows), 1), bool)
+    gaps = np.array(masks, bool).reshape(-1, len(rows)).T
     patterns, of_row = np.unique(gaps, axis=0, return_inverse=True)
-    size = int(min(_DRAWS, max(500, _SCORES // len(patterns))))
+    size = min(_DRAWS, max(500, _SCORES // len(patterns)))
     if rows.images is not None:
         size = _IMAGES
     if reference is None:
@@ -51,7 +51,8 @@ def fraction_below(
     below = np.empty(len(rows))
     for number, pattern in enumerate(patterns):
         here = of_row.reshape(-1) == number
-        scores = np.sort(estimator.score_samples(_masked(reference, pattern)))
+        rest = _masked(reference, pattern) if pattern.any() else reference
+        scores = np.sort(estimator.score_samples(rest))
         below[here] = midranks(scores, values[here]) / len(scores)
     return below
 
@@ -65,10 +66,8 @@ def midranks(scores: NDArray[np.float64], values: NDArray[np.floating[Any]]) -> 
 
 
 def _masked(data: Dataset, pattern: NDArray[np.bool_]) -> Dataset:
-    if not pattern.any():
-        return data
     columns = dict(data.columns)
-    for name in np.array(data.schema.names)[pattern]:
+    for name in np.array(data.schema.names, object)[pattern]:
         values = columns[name]
-        columns[name] = np.full_like(values, None if values.dtype == object else np.nan)
+        columns[name] = np.full_like(values, np.nan if values.dtype.kind == "f" else None)
     return replace(data, columns=columns, array=None, native=None)

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, TextIO
@@ -35,23 +35,18 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def check_output(out: Path | None, *, images: bool = False) -> None:
-    """Raise InputError, before any work, where rows could not be written to `out`.
-
-    Args:
-        images: whether they may be images.
-    """
+def check_output(out: Path | None, endings: Sequence[str] = ENDINGS, what: str = "output") -> None:
+    """Raise InputError, before any work, where nothing could be written to `out`."""
     if out is None:
         return
-    endings = (*ENDINGS, ".png") if images else ENDINGS
     if out.suffix.lower() not in endings:
         raise InputError(
-            f"the output {out} ends in {out.suffix or 'nothing'}; expected {', '.join(endings)}."
+            f"the {what} {out} ends in {out.suffix or 'nothing'}; expected {', '.join(endings)}."
         )
     if out.is_dir():
-        raise InputError(f"the output {out} is a folder; give the name of a file.")
+        raise InputError(f"the {what} {out} is a folder; give the name of a file.")
     if not out.parent.is_dir():
-        raise InputError(f"the output's folder {out.parent} does not exist; make it first.")
+        raise InputError(f"the {what}'s folder {out.parent} does not exist; make it first.")
     if out.suffix.lower() == ".parquet":
         _pyarrow()
 
@@ -180,7 +175,8 @@ def _content(columns: Columns, ending: str) -> bytes:
                     np.lib.format.write_array(member, _plain(values), allow_pickle=False)
     else:
         arrow, parquet = _pyarrow()
-        table = {k: arrow.array(_plain_list(v)) for k, v in columns.items()}
+        arrays = {k: np.asarray(v).tolist() for k, v in columns.items()}
+        table = {k: arrow.array(v, from_pandas=True) for k, v in arrays.items()}
         parquet.write_table(arrow.table(table), stream)
     return stream.getvalue()
 
@@ -207,28 +203,19 @@ def _plain(values: Any) -> NDArray[Any]:
     return np.array(["" if v is None or v != v else str(v) for v in array])
 
 
-def _plain_list(values: Any) -> list[Any]:
-    import numpy as np
-
-    listed = np.asarray(values).tolist()
-    return [None if isinstance(v, float) and v != v else v for v in listed]
-
-
 def _write_csv(columns: Columns, stream: TextIO, delimiter: str) -> None:
     writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
     writer.writerow(columns)
-    for block in _rows(columns):
-        writer.writerows(block)
+    writer.writerows(_rows(columns))
 
 
-def _rows(columns: Columns) -> Iterator[list[tuple[str, ...]]]:
+def _rows(columns: Columns) -> Iterator[tuple[str, ...]]:
+    """Each row as text; many are turned at once."""
     import numpy as np
 
     arrays = [np.asarray(v) for v in columns.values()]
-    n = len(arrays[0]) if arrays else 0
-    for start in range(0, n, _BLOCK):
-        block = [_texts(a[start : start + _BLOCK]) for a in arrays]
-        yield list(zip(*block, strict=True))
+    for start in range(0, len(arrays[0]) if arrays else 0, _BLOCK):
+        yield from zip(*(_texts(a[start : start + _BLOCK]) for a in arrays), strict=True)
 
 
 def _texts(values: NDArray[Any]) -> list[str]:
@@ -240,16 +227,15 @@ def _texts(values: NDArray[Any]) -> list[str]:
 
 def _aligned(columns: Columns) -> str:
     """The columns side by side; the last one is folded to the width of the terminal."""
-    lines = [tuple(columns), *(row for block in _rows(columns) for row in block)]
+    lines = [tuple(columns), *_rows(columns)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)][:-1]
     margin = sum(widths) + 2 * len(widths)
     width = max(shutil.get_terminal_size().columns, margin + _LAST)
     fold = TextWrapper(width, subsequent_indent=" " * margin, break_long_words=False)
     shown = []
     for *cells, last in lines:
-        left = "".join(f"{c.ljust(w)}  " for c, w in zip(cells, widths, strict=True))
-        fold.initial_indent = left
-        shown.append(fold.fill(last) or left.rstrip())
+        fold.initial_indent = "".join(f"{c:{w}}  " for c, w in zip(cells, widths, strict=True))
+        shown.append(fold.fill(last) or fold.initial_indent.rstrip())
     return "\n".join(shown)
 
 

@@ -148,10 +148,7 @@ def _show(result: StudyResult, output: Path | None) -> None:
 
 
 def _columns(table: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    rows = []
-    for row in table:
-        done, of = row["seeds"]
-        rows.append({**row, "seeds": of, "seeds_done": done})
+    rows = [{**row, "seeds": row["seeds"][1], "seeds_done": row["seeds"][0]} for row in table]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 

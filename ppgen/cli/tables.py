@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import InputError
 from .options import Data, Groups, Out, Run, Samples, given_values, read_data
 from .output import (
+    ENDINGS,
     check_output,
     check_rows,
     index_columns,
@@ -42,39 +44,28 @@ def score(
     check_output(output)
     estimator = _load(run)
     rows = read_data(data, estimator.schema_, groups=groups)
+    columns: dict[str, Any]
+    line: dict[str, Any] = {"rows": len(rows)}
     if estimator.capabilities.density is None:
-        errors = _errors(run, estimator, rows)
-        table: dict[str, Any] = {"row": range(len(errors)), **index_columns(rows.index)}
-        table["reconstruction_error"] = errors
-        if summary:
-            table = {"rows": [len(errors)], "reconstruction_error": [float(errors.mean())]}
-        write_table(table, output, pretty=summary)
-        return
-    density = estimator.log_density(rows)
-    say(f"log density a row: {density.describe()}")
-    tell_khat(density)
-    if summary:
-        table = {
-            "rows": [len(density)],
-            "mean": [density.mean()],
-            "stderr": [density.mean_stderr(rows.units)],
-            "kind": [density.kind],
-            "measure": [density.measure],
-            "method": [density.method],
+        columns = {"reconstruction_error": _errors(run, estimator, rows)}
+        line["reconstruction_error"] = float(columns["reconstruction_error"].mean())
+    else:
+        density = estimator.log_density(rows)
+        say(f"log density a row: {density.describe()}")
+        tell_khat(density)
+        columns = {
+            "log_density": density.values,
+            "stderr": density.stderr,
+            "khat": density.diagnostics.get("khat"),
+            "bits_per_dim": bits_per_dim(density, rows),
+            "kind": [density.kind] * len(density),
         }
-        if rows.images is not None and "bits_per_dim" in density.diagnostics:
-            table["bits_per_dim"] = [float(density.diagnostics["bits_per_dim"].mean())]
-        write_table(table, output, pretty=True)
+        line |= summarised(density, rows, "mean", method=density.method)
+    if summary:
+        write_table({name: [value] for name, value in line.items()}, output, pretty=True)
         return
-    columns = {"row": range(len(density)), **index_columns(rows.index)}
-    columns["log_density"] = density.values
-    if density.stderr is not None:
-        columns["stderr"] = density.stderr
-    if "khat" in density.diagnostics:
-        columns["khat"] = density.diagnostics["khat"]
-    if rows.images is not None and "bits_per_dim" in density.diagnostics:
-        columns["bits_per_dim"] = density.diagnostics["bits_per_dim"]
-    write_table({**columns, "kind": [density.kind] * len(density)}, output)
+    known = {name: values for name, values in columns.items() if values is not None}
+    write_table({"row": range(len(rows)), **index_columns(rows.index), **known}, output)
 
 
 def sample(
@@ -98,15 +89,9 @@ def sample(
     output: Samples = None,
 ) -> None:
     """Print rows like those fitted; images are written to a file."""
-    check_output(output, images=True)
-    from ..errors import InputError
-
+    check_output(output, (*ENDINGS, ".png"))
     estimator = _load(run)
-    if not estimator.capabilities.samples:
-        raise InputError(
-            f"{run} is a fit of {estimator.name}, which draws no samples; fit one of "
-            f"{_able('samples')}."
-        )
+    _check_able(run, estimator, "samples", "draws no samples")
     check_rows(output, estimator.schema_)
     if expected:
         if given or not estimator.capabilities.prior:
@@ -123,14 +108,8 @@ def sample(
 def impute(run: Run, data: Data, groups: Groups = None, output: Out = None) -> None:
     """Print the table with its gaps filled."""
     check_output(output)
-    from ..errors import InputError
-
     estimator: Any = _load(run)
-    if not estimator.capabilities.fills_gaps:
-        raise InputError(
-            f"{run} is a fit of {estimator.name}, which cannot fill gaps; fit one of "
-            f"{_able('fills_gaps')}."
-        )
+    _check_able(run, estimator, "fills_gaps", "cannot fill gaps")
     if estimator.schema_.image_shape is not None:
         raise InputError(f"{run} is a fit of images, which have no gaps; give a fit of a table.")
     rows = read_data(data, estimator.schema_, groups=groups)
@@ -192,6 +171,24 @@ def _labels(groups: str | None, rows: Dataset) -> dict[str, Any]:
     return {} if groups is None else {groups: rows.groups}
 
 
+def summarised(density: LogDensity, rows: Dataset, mean: str, **more: Any) -> dict[str, Any]:
+    """The log density of rows in one line; `mean` names its mean, `more` comes before the bits."""
+    line = {
+        mean: density.mean(),
+        "stderr": density.mean_stderr(rows.units),
+        "kind": density.kind,
+        "measure": density.measure,
+        **more,
+    }
+    bits = bits_per_dim(density, rows)
+    return line if bits is None else line | {"bits_per_dim": float(bits.mean())}
+
+
+def bits_per_dim(density: LogDensity, rows: Dataset) -> NDArray[Any] | None:
+    """(n,) of images whose density is known in bits a value."""
+    return None if rows.images is None else density.diagnostics.get("bits_per_dim")
+
+
 def tell_khat(density: LogDensity) -> None:
     """Say how many rows' importance samples cannot be trusted."""
     import numpy as np
@@ -208,22 +205,21 @@ def tell_khat(density: LogDensity) -> None:
 
 
 def _errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[Any]:
-    from ..errors import InputError
-
     if not estimator.capabilities.errors:
-        raise InputError(
-            f"{run} is a fit of {estimator.name}, which has no density; fit one of "
-            f"{_able('density')}."
-        )
+        _check_able(run, estimator, "density", "has no density")
     errors: NDArray[Any] = estimator.reconstruction_error(rows)
     return errors
 
 
-def _able(what: str) -> str:
-    """The models that declare it."""
+def _check_able(run: Path, estimator: Estimator, what: str, lacks: str) -> None:
+    """Raise InputError, naming the models that are able, unless the fit's model declares it."""
     from ..models import registry
 
-    return ", ".join(m for m in registry.names() if getattr(registry.get(m).capabilities, what))
+    if not getattr(estimator.capabilities, what):
+        able = (m for m in registry.names() if getattr(registry.get(m).capabilities, what))
+        raise InputError(
+            f"{run} is a fit of {estimator.name}, which {lacks}; fit one of {', '.join(able)}."
+        )
 
 
 def _load(run: Path) -> Estimator:
