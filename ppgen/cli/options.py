@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -120,26 +122,15 @@ def value_of(text: str) -> Any:
 
     Python's True, False and None, and tuples such as `(2, 1)` or `2, 1`, are taken as well.
     """
-    constants = {"True": True, "False": False, "None": None}
-    if text.strip() in constants:
-        return constants[text.strip()]
-    for written in (text, _bracketed(text)):
-        try:
-            return json.loads(written, parse_constant=_no_constant)
-        except ValueError:
-            continue
-    return text
-
-
-def _bracketed(text: str) -> str:
-    """A tuple as JSON writes a list; in parentheses without a comma stands one value."""
-    inner = text.strip()
-    if inner.startswith("(") and inner.endswith(")"):
-        inner = inner[1:-1].strip()
-        if not inner:
-            return "[]"
-    items = inner.removesuffix(",")
-    return f"[{items}]" if items and "," in inner else inner
+    with suppress(ValueError):
+        return json.loads(text, parse_constant=_no_constant)
+    try:
+        value = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        return text
+    if isinstance(value, tuple):
+        return list(value)
+    return value if value is None or isinstance(value, bool | int | float | list) else text
 
 
 def _no_constant(name: str) -> Any:

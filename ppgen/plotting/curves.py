@@ -46,9 +46,7 @@ def training_curves(
         if levels:
             axes.set_ylim(*_reach(levels))
         _label(axes, ends)
-        axes.set_xlabel("seconds")
-        axes.set_ylabel(unit)
-        axes.set_title(shortened(title, 40))
+        axes.set(xlabel="seconds", ylabel=unit, title=shortened(title, 40))
     return made
 
 

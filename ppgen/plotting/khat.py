@@ -49,9 +49,8 @@ def khat_histogram(khat: ArrayLike, good: float, *, title: str = "") -> Figure:
         axes.axvline(good - 0.07 * step, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
         beyond = not np.all(values <= _MOST)  # what is not a number counts too
         more = f", cut at {_MOST}" if beyond else ""
-        axes.set_xlabel(f"Pareto k-hat of a row{more}")
-        axes.set_ylabel("rows")
-        axes.locator_params(axis="y", nbins=4, integer=True)
         share = f"{trusted / len(values):.0%} of rows below {good:.2f}: to be trusted"
+        axes.set(xlabel=f"Pareto k-hat of a row{more}", ylabel="rows")
         axes.set_title(shortened(title or share, 60))
+        axes.locator_params(axis="y", nbins=4, integer=True)
     return made

@@ -15,7 +15,6 @@ from .latent_scatter import PALETTE, side_legend
 from .style import ACCENT, MUTED, REAL, RULE, figure, panel, styled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
@@ -50,11 +49,16 @@ def kl_bars(kl: ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figur
         axes.bar(place, np.where(active, tall, foot), width=0.8, color=colours)
         if threshold > 0.03 * tall.max():
             axes.axhline(threshold, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
-        _latent_ticks(axes, order)
-        axes.set_xlim(-0.7, len(tall) - 0.3)
-        axes.set_ylabel("KL, nats a row")
-        said = title or f"{int(active.sum())} of {len(tall)} latents active"
-        axes.set_title(shortened(said, 60))
+        if len(order) > MAX_NAMED:
+            axes.set_xticks([])
+            axes.set_xlabel("latents, the largest first")
+        else:
+            axes.set_xticks(place, [str(j + 1) for j in order])
+            axes.tick_params(axis="x", length=0, labelsize=7)
+            axes.set_xlabel("latent")
+        share = f"{int(active.sum())} of {len(tall)} latents active"
+        axes.set(xlim=(-0.7, len(tall) - 0.3), ylabel="KL, nats a row")
+        axes.set_title(shortened(title or share, 60))
     return made
 
 
@@ -151,13 +155,3 @@ def latent_names(labels: Sequence[str] | None, n: int, what: str) -> list[str]:
     if len(names) != n:
         raise InputError(f"{len(names)} labels given for {n} {what}; give one each.")
     return names
-
-
-def _latent_ticks(axes: Axes, order: NDArray[np.intp]) -> None:
-    if len(order) > MAX_NAMED:
-        axes.set_xticks([])
-        axes.set_xlabel("latents, the largest first")
-        return
-    axes.set_xticks(range(len(order)), [str(j + 1) for j in order])
-    axes.tick_params(axis="x", length=0, labelsize=7)
-    axes.set_xlabel("latent")

@@ -73,9 +73,7 @@ def latent_map_plot(
         if explained is not None:
             shares = np.asarray(explained, np.float64)
             said = [f"{n} ({v:.0%} of the variance)" for n, v in zip(said, shares, strict=True)]
-        axes.set_xlabel(said[0])
-        axes.set_ylabel(said[1])
-        axes.set_title(shortened(title, 48))
+        axes.set(xlabel=said[0], ylabel=said[1], title=shortened(title, 48))
     return made
 
 

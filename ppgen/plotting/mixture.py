@@ -52,6 +52,5 @@ def plot_mixture(
                 line = mean[:, None] + radius * shape
                 axes.plot(*line, color=ACCENT, alpha=strength / radius, linewidth=1.1)
             axes.plot(*mean, "o", color=ACCENT, alpha=strength, markersize=3)
-        axes.set_xlabel(shortened(names[0], 28))
-        axes.set_ylabel(shortened(names[1], 28))
+        axes.set(xlabel=shortened(names[0], 28), ylabel=shortened(names[1], 28))
     return made

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Any, ParamSpec, TypeVar
@@ -35,8 +35,7 @@ _THREADS = (
 )
 
 
-@contextmanager
-def opened(where: Where, n_cells: int) -> Iterator[Executor]:
+def opened(where: Where, n_cells: int) -> AbstractContextManager[Executor]:
     """The executor meant by `where`; what is opened here is closed again.
 
     Args:
@@ -49,14 +48,9 @@ def opened(where: Where, n_cells: int) -> Iterator[Executor]:
         InputError: if it names nothing known, or Dask is not installed.
     """
     check_executor(where)
-    if where is None:
-        with local(n_cells) as executor:
-            yield executor
-    elif isinstance(where, str):
-        with _dask(where, n_cells) as executor:
-            yield executor
-    else:
-        yield where
+    if isinstance(where, Executor):
+        return nullcontext(where)
+    return local(n_cells) if where is None else _dask(where, n_cells)
 
 
 def check_executor(where: Where) -> None:
@@ -84,6 +78,13 @@ def cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
+def _shares(n_cells: int, workers: int | None = None) -> tuple[int, int]:
+    """How many workers, one for each core or cell, whichever are fewer; and the cores of each."""
+    available = len(cores())
+    n = workers or max(1, min(n_cells, available))
+    return n, max(1, available // n)
+
+
 class _Pool(ProcessPoolExecutor):
     """Workers start as tasks come, and read their number of threads as they import."""
 
@@ -96,10 +97,9 @@ class _Pool(ProcessPoolExecutor):
 
 @contextmanager
 def local(n_cells: int, workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Spawned processes, one for each core or cell, whichever are fewer."""
+    """Spawned processes, by default one for each core or cell."""
     available = cores()
-    n = workers or max(1, min(n_cells, len(available)))
-    share = max(1, len(available) // n)
+    n, share = _shares(n_cells, workers)
     context = multiprocessing.get_context("spawn")
     places = context.Queue()
     for i in range(n):
@@ -110,7 +110,9 @@ def local(n_cells: int, workers: int | None = None) -> Iterator[ProcessPoolExecu
     try:
         yield executor
     except BaseException:
-        _end(executor)
+        # In the middle of their cells; a cell begun goes on from there the next time.
+        for process in list((executor._processes or {}).values()):
+            process.terminate()
         raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
@@ -133,12 +135,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _end(executor: ProcessPoolExecutor) -> None:
-    """Stop workers in the middle of their cells; a cell begun goes on from there the next time."""
-    for process in list((executor._processes or {}).values()):
-        process.terminate()
-
-
 @contextmanager
 def _dask(where: str, n_cells: int) -> Iterator[Executor]:
     dask: Any = import_module("distributed")
@@ -152,18 +148,12 @@ def _dask(where: str, n_cells: int) -> Iterator[Executor]:
         with client, client.get_executor(pure=False) as executor:
             yield executor
         return
-    n = max(1, min(n_cells, len(cores())))
-    share = str(max(1, len(cores()) // n))
+    n, share = _shares(n_cells)
+    how = {"processes": True, "host": "127.0.0.1", "dashboard_address": None}
     with (
-        _environment(dict.fromkeys(_THREADS, share)),
+        _environment(dict.fromkeys(_THREADS, str(share))),
         _no_main(),
-        dask.LocalCluster(
-            n_workers=n,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-        ) as cluster,
+        dask.LocalCluster(n_workers=n, threads_per_worker=1, **how) as cluster,
         dask.Client(cluster) as client,
         client.get_executor(pure=False) as executor,
     ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,14 @@ from ..data import Dataset
 from ..density import LogDensity
 from ..density_estimator import DensityEstimator
 from ..estimator import Estimator
+from ..plain_json import plain
 from ..thinning import thinned
 from .store import RESULT, finite, read_json, write_json
 from .stored_rows import load_arrays, save_arrays
 
 Numbers = NDArray[np.int64]
 
+_CLAIMED = ("kind", "method", "measure", "dequantised", "gap")
 CLAIM, TEST = "density.json", "test.npz"
 MAX_IMAGES = 1000
 """Held-out images that are scored: the density of one may take as long as that of many rows."""
@@ -40,27 +41,23 @@ def scored(
     if model.capabilities.density is None:
         return None
     assert isinstance(model, DensityEstimator)
-    began = time.perf_counter()
     if not (place / TEST).exists():
         density = model.log_density(data.take(rows))
-        arrays = {"values": density.values, "rows": rows, "units": data.units[rows]}
-        if density.stderr is not None:
-            arrays["stderr"] = density.stderr
-        if "khat" in density.diagnostics:
-            arrays["khat"] = density.diagnostics["khat"]
+        arrays = {
+            "values": density.values,
+            "rows": rows,
+            "units": data.units[rows],
+            "stderr": density.stderr,
+            "khat": density.diagnostics.get("khat"),
+        }
         shape = data.schema.image_shape
         claim = {
-            "kind": density.kind,
-            "method": density.method,
-            "measure": density.measure,
-            "dequantised": list(density.dequantised),
-            "gap": list(density.gap),
+            **{name: plain(getattr(density, name)) for name in _CLAIMED},
             "good_khat": finite(density.diagnostics.get("good_khat")),
             "dimension": None if shape is None else math.prod(shape),
-            "seconds": time.perf_counter() - began,
         }
         write_json(place / CLAIM, claim)
-        save_arrays(place / TEST, arrays)
+        save_arrays(place / TEST, {k: v for k, v in arrays.items() if v is not None})
     return read_json(place / CLAIM)
 
 

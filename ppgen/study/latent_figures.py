@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,11 @@ from .cell_results import CellResult
 from .drawn import Drawn, Gallery
 from .latent_looks import REACH, STEPS, THRESHOLD
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Arrays = Mapping[str, NDArray[Any]]
+Keep = Callable[[str, "Figure", str], Drawn]
 
 _LOOKED_AT = 2000  # images whose values say what is white
 _WALKED = "one latent changed, by standard deviations of the codes"
@@ -26,11 +31,11 @@ _MANIFOLD = 2.9  # inches: as high as the map beside it
 
 @dataclass(frozen=True)
 class ModelLatents:
-    """The figures of one model: of numbers, of the latents from above, and wide ones."""
+    """The figures of one model: of the latents from above, of numbers, and wide ones."""
 
     label: str
-    small: Sequence[Drawn]
     maps: Sequence[Drawn]
+    small: Sequence[Drawn]
     wide: Sequence[Drawn]
 
 
@@ -59,52 +64,49 @@ def draw_latents(
     seen = {label: arrays for label, arrays in looks.items() if arrays}
     if not seen:
         return None
-    models = [
-        ModelLatents(
-            label,
-            _small(label, cells[label], gallery),
-            _maps(data, label, cells[label].latents or {}, arrays, gallery),
-            _wide(data, label, cells[label].latents or {}, arrays, gallery),
-        )
-        for label, arrays in seen.items()
-    ]
+    models = []
+    for label, arrays in seen.items():
+        cell, keep = cells[label], partial(_keep, gallery, label)
+        body = cell.latents or {}
+        maps, wide = _maps(data, body, arrays, keep), _wide(data, body, arrays, keep)
+        models.append(ModelLatents(label, list(maps), list(_small(cell, keep)), list(wide)))
     return LatentFigures(_reconstructions(data, seen, gallery), models)
 
 
+def _keep(gallery: Gallery, label: str, what: str, made: Figure, title: str) -> Drawn:
+    return gallery.keep(f"{what}-{label}", made, f"{title} {label}")
+
+
 def _reconstructions(data: Dataset, seen: Mapping[str, Arrays], gallery: Gallery) -> Drawn | None:
-    images = [arrays for arrays in seen.values() if "reconstructed" in arrays]
+    images = {label: a for label, a in seen.items() if "reconstructed" in a}
     if not images:
         return None
-    originals = images[0]["originals"]
+    originals = next(iter(images.values()))["originals"]
     # Cells of one seed show the same held-out rows; a model that lacks that seed is left out.
     strips = {
         label: arrays["reconstructed"]
-        for label, arrays in seen.items()
-        if "originals" in arrays and np.array_equal(arrays["originals"], originals)
+        for label, arrays in images.items()
+        if np.array_equal(arrays["originals"], originals)
     }
     made = plots.reconstruction_strip(originals, strips, limits=black_and_white(data))
     return gallery.keep("reconstructions", made, "Held-out images and their reconstructions")
 
 
-def _small(label: str, cell: CellResult, gallery: Gallery) -> list[Drawn]:
-    """Numbers of latents and of rows."""
-    small = []
+def _small(cell: CellResult, keep: Keep) -> Iterator[Drawn]:
+    """Numbers of latents, and of rows."""
     kl, khat = (cell.latents or {}).get("kl_per_latent"), cell.khat
     if kl:
         made = plots.kl_bars(kl, threshold=THRESHOLD)
-        small.append(gallery.keep(f"kl-{label}", made, f"Divergence of each latent of {label}"))
+        yield keep("kl", made, "Divergence of each latent of")
     if khat is not None:
         made = khat_histogram(khat.values, khat.good)
-        small.append(gallery.keep(f"khat-{label}", made, f"Pareto k-hat of the rows under {label}"))
-    return small
+        yield keep("khat", made, "Pareto k-hat of the rows under")
 
 
-def _maps(
-    data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, gallery: Gallery
-) -> list[Drawn]:
+def _maps(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) -> Iterator[Drawn]:
     """Codes from above, and what is decoded there."""
     if "points" not in arrays:
-        return []
+        return
     exact = body["latents"] == 2
     names = ("latent 1", "latent 2") if exact else ("component 1", "component 2")
     target, called = _target(data, arrays["mapped"])
@@ -116,7 +118,7 @@ def _maps(
         label=called,
         title="codes of rows" if exact else "codes of rows, by principal components",
     )
-    maps = [gallery.keep(f"map-{label}", made, f"Map of the latents of {label}")]
+    yield keep("map", made, "Map of the latents of")
     if "manifold" in arrays:
         made = plots.latent_manifold(
             arrays["manifold"],
@@ -125,37 +127,31 @@ def _maps(
             limits=black_and_white(data),
             title="what is decoded there",
         )
-        maps.append(gallery.keep(f"manifold-{label}", made, f"Images over the latents of {label}"))
-    return maps
+        yield keep("manifold", made, "Images over the latents of")
 
 
-def _wide(
-    data: Dataset, label: str, body: Mapping[str, Any], arrays: Arrays, gallery: Gallery
-) -> list[Drawn]:
+def _wide(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) -> Iterator[Drawn]:
     """What changes along each latent, and between rows."""
-    made, wide = None, []
+    limits = black_and_white(data)
     names = [f"latent {j + 1}" for j in arrays["dims"]]
     how: dict[str, Any] = {"values": np.linspace(-REACH, REACH, STEPS), "title": _WALKED}
     if "traversal" in arrays:
-        limits = black_and_white(data)
         made = plots.traversal_grid(arrays["traversal"], names, limits=limits, **how)
+        yield keep("traversal", made, "Traversals of the latents of")
     elif body.get("columns"):
         columns = {name: arrays[f"traversal{i}"] for i, name in enumerate(body["columns"])}
         reach = _reach(data, list(columns))
         made = plots.traversal_lines(columns=columns, labels=names, reach=reach, **how)
-    if made is not None:
-        title = f"Traversals of the latents of {label}"
-        wide.append(gallery.keep(f"traversal-{label}", made, title))
+        yield keep("traversal", made, "Traversals of the latents of")
     if "walk" in arrays:
         made = plots.interpolation_strip(
             arrays["walk"],
             ends=arrays["ends"],
             labels=[f"path {i + 1}" for i in range(len(arrays["walk"]))],
-            limits=black_and_white(data),
+            limits=limits,
             title="straight from the code of one held-out image to that of another",
         )
-        wide.append(gallery.keep(f"interpolation-{label}", made, f"Interpolations by {label}"))
-    return wide
+        yield keep("interpolation", made, "Interpolations by")
 
 
 def black_and_white(data: Dataset) -> tuple[float, float] | None:

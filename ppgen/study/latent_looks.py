@@ -61,9 +61,10 @@ def look(model: Any, data: Dataset, rows: Parts, seed: int) -> tuple[dict[str, A
         held out, but those of the map.
     """
     rng = np.random.default_rng([seed, 0x1A])
-    judged_rows = unseen(rows)
-    fitted = data.take(rows[0]).thinned(_FITTED, rng)
-    judged = data.take(judged_rows).thinned(_JUDGED, rng)
+    fitted, judged = (
+        data.take(part[thinned(len(part), most, rng)])
+        for part, most in ((rows[0], _FITTED), (unseen(rows), _JUDGED))
+    )
     accept = Acceptance(alpha=0.05 if len(judged) >= 40 else 0.1)
     bound = bound_parts(model, judged.take(slice(_BOUNDED)))
     kl = None if bound is None else bound.pop("kl_per_latent")

@@ -19,23 +19,21 @@ class Peak:
     def __init__(self) -> None:
         with suppress(OSError):
             _REFS.write_text("5")
-        self._before = _status("VmRSS")
-        self._ever = _ever()
+        self._before = _memory("VmRSS")
 
     def bytes(self) -> int | None:
         """In bytes; None where the system does not report it."""
-        peak = _status("VmHWM")
-        if peak is not None and self._before is not None:
-            return max(0, peak - self._before)
-        now = _ever()
-        return None if now is None or self._ever is None else now - self._ever
+        peak = _memory("VmHWM")
+        return None if peak is None or self._before is None else max(0, peak - self._before)
 
 
-def _status(field: str) -> int | None:
+def _memory(field: str) -> int | None:
+    """What the process holds (VmRSS) or held at most (VmHWM); where the system does not part these,
+    the latter."""
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:
-        return None
+        return _ever()
     sizes = [line.split()[1] for line in lines if line.startswith(field + ":")]
     return int(sizes[0]) * 1024 if sizes else None
 

@@ -33,17 +33,6 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _MAX_COLUMNS = 60
 _MAX_TITLED = 3
 
-SCORES = {
-    "c2st": ("C2ST, AUC", "boosted trees telling samples from real rows; 0.5: they cannot"),
-    "c2st_acc": ("C2ST, accuracy", "their accuracy"),
-    "coverage": ("coverage", "share of real rows with a sample among their neighbours"),
-    "precision": ("precision", "share of samples near a real row"),
-    "density": ("k-NN density", "how many real neighbourhoods a sample lies in"),
-    "energy": ("energy distance", "0: the same distribution"),
-    "dependence": ("dependence error", "mean error of the associations between columns"),
-    "copies": ("copies", "share of samples nearer to a training row than real rows usually are"),
-}
-
 
 def report(study: str | os.PathLike[str]) -> Path:
     """Write the report and the figures of a study from its folder alone, as far as it is done.
@@ -81,7 +70,6 @@ def report(study: str | os.PathLike[str]) -> Path:
         "hardware": body["hardware"],
         "across": _across,
         "walked": WALKED,
-        "score_words": SCORES,
         "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
     write_bytes(result.report_path, _render(page).encode())

@@ -24,6 +24,7 @@ from .store import RESULT, Store, write_json
 from .stored_rows import save_dataset
 
 Json = dict[str, Any]
+Finished = tuple[Cell, Json]
 
 
 @dataclass(frozen=True)
@@ -112,44 +113,43 @@ def _completed(
         for name, rows in named.items():
             save_dataset(store.data(marks[name]), rows)
         with terminal_bar("study", show=progress is True, unit=" cells", total=len(cells)) as bar:
-            for event in _events(store, cells, executor):
+            for n_done, (cell, result) in enumerate(_results(store, cells, executor), 1):
                 if callable(progress):
-                    progress(event)
+                    reason = result.get("reason", "")
+                    progress(Event(cell, result["state"], reason, n_done, len(cells)))
                 elif bar is not None:
-                    bar.set_postfix_str(str(event.cell), refresh=False)
+                    bar.set_postfix_str(str(cell), refresh=False)
                     bar.update()
         report(store.folder)
         return StudyResult.load(store.folder)
 
 
-def _events(store: Store, cells: Sequence[Cell], where: Where) -> Iterator[Event]:
-    results = [store.result(cell) for cell in cells]
-    missing, done, n = [], 0, len(cells)
-    for cell, result in zip(cells, results, strict=True):
+def _results(store: Store, cells: Sequence[Cell], where: Where) -> Iterator[Finished]:
+    """Each cell with its result, as they are finished."""
+    missing = []
+    for cell in cells:
+        result = store.result(cell)
         if result is None or result["state"] == "failed":
             missing.append(cell)
         else:
-            done += 1
-            yield _event(cell, result, done, n)
+            yield cell, result
     if not missing:
         return
     with opened(where, len(missing)) as executor:
-        lost = yield from _gather(store, missing, executor, done, n)
+        lost = yield from _gather(store, missing, executor)
     # A worker that died took its neighbours' cells with it; each of them alone shows whose fault it
     # was.
     for cell in lost:
-        done = n - len(lost) + lost.index(cell)
         with local(1) as executor:
-            again = yield from _gather(store, [cell], executor, done, n)
+            again = yield from _gather(store, [cell], executor)
         if again:
-            result = _fail(store, cell, "its worker process died, perhaps for want of memory")
-            yield _event(cell, result, done + 1, n)
+            yield cell, _fail(store, cell, "its worker process died, perhaps for want of memory")
 
 
 def _gather(
-    store: Store, cells: Sequence[Cell], executor: Executor, done: int, n: int
-) -> Generator[Event, None, list[Cell]]:
-    """Have cells done; yield an event for each, and return those whose worker died."""
+    store: Store, cells: Sequence[Cell], executor: Executor
+) -> Generator[Finished, None, list[Cell]]:
+    """Have cells done, yield each with its result, and return those whose worker died."""
     folder = str(store.folder.resolve())
     running: dict[Future[Json], Cell] = {}
     lost: list[Cell] = []
@@ -170,8 +170,7 @@ def _gather(
                     continue
                 except Exception as error:
                     result = _fail(store, cell, f"{type(error).__name__}: {error}")
-                done += 1
-                yield _event(cell, result, done, n)
+                yield cell, result
     finally:
         for future in running:
             future.cancel()
@@ -182,10 +181,6 @@ def _fail(store: Store, cell: Cell, reason: str) -> Json:
     result = {"format": FORMAT, "state": "failed", "reason": reason, "cell": cell.to_json()}
     write_json(store.cell(cell) / RESULT, result)
     return result
-
-
-def _event(cell: Cell, result: Mapping[str, Any], done: int, n: int) -> Event:
-    return Event(cell, result["state"], result.get("reason", ""), done, n)
 
 
 def _named(data: Any, groups: Any) -> dict[str, Dataset]:
