@@ -21,7 +21,6 @@ from ..density import KIND_WORDS
 from ..files import write_bytes
 from ..verdict import Reason
 from .cell_results import CellResult, finding_of
-from .cells import Cell
 from .figures import draw_figures
 from .latent_looks import WALKED
 from .rendering import beside, columns_of, number_text, rendered, rounded
@@ -70,6 +69,7 @@ def report(study: str | os.PathLike[str]) -> Path:
         "hardware": body["hardware"],
         "across": _across,
         "walked": WALKED,
+        "max_columns": _MAX_COLUMNS,
         "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
     write_bytes(result.report_path, _render(page).encode())
@@ -92,6 +92,7 @@ def _render(page: Mapping[str, Any]) -> str:
         "beside": beside,
         "plus_minus": plus_minus,
         "kind": KIND_WORDS.__getitem__,
+        "json": json.dumps,
     }
     return environment.get_template("report.html.j2").render(page)
 
@@ -107,7 +108,6 @@ def _section(
     models = {row["model"]: [c for c in cells if c.cell.label == row["model"]] for row in rows}
     done = {label: [c for c in own if c.state == "done"] for label, own in models.items()}
     fits = [c for own in done.values() for c in own]
-    schema = Schema.from_json(data["schema"])
     shared = _shared([own for own in done.values() if own])
     # A minus before a number that stands by itself.
     finding = re.sub(r"(?<= )-(?=\d)", "−", finding_of(name, comparison, cells))
@@ -116,31 +116,23 @@ def _section(
     first = {c.cell.label: c for c in reversed(fits) if c.latents}
     return {
         "name": name,
-        "scope": comparison.scope,
+        "data": data,
+        "comparison": comparison,
         "finding": finding,
         "heads": {k: c for k, c in columns_of(rows).items() if c.head is not None},
         "rows": [(row, rendered(row)) for row in rows],
-        "known": list(comparison),
-        "against": any(m.difference is not None for m in comparison),
         "spread": any(math.isfinite(m.spread) for m in comparison),
-        "rounding": any(m.dequantised for m in comparison),
         "khat": {label: [c.khat for c in own if c.khat] for label, own in done.items()},
         "importance": any(c.khat is not None for c in fits),
         "scores": {label: of_model for label, of_model in scores.items() if of_model},
         "shared": shared,
         "verdicts": [_verdict(label, own, shared) for label, own in models.items()],
-        "settings": {label: _settings(own[0].cell) for label, own in models.items()},
+        "settings": {label: own[0].cell.settings for label, own in models.items()},
         "latents": [first[label] for label in done if label in first],
         "n_scored": _scored(fits),
         "figures": draw_figures(store, name, comparison, done),
-        "n_rows": data["rows"],
         "split": fits[0].body["n_rows"] if fits else None,
-        "own_split": data["own_split"],
-        "n_draws": data["draws"],
-        "grouped": data["grouped"],
-        "schema": schema,
-        "columns": schema.columns[:_MAX_COLUMNS],
-        "n_more": max(0, len(schema.columns) - _MAX_COLUMNS),
+        "schema": Schema.from_json(data["schema"]),
     }
 
 
@@ -179,7 +171,3 @@ def _verdict(label: str, cells: Sequence[CellResult], shared: Sequence[Reason]) 
         "alike": alike,
         "warnings": list(dict.fromkeys(w for c in cells for w in c.body.get("warnings", ())))[:6],
     }
-
-
-def _settings(cell: Cell) -> str:
-    return ", ".join(f"{k} = {json.dumps(v)}" for k, v in cell.settings.items()) or "defaults"
