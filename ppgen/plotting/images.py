@@ -38,10 +38,7 @@ def image_grid(
     """Images (n, C, H, W) in a grid, `across` of them side by side.
 
     Args:
-        images: what to draw.
-        across: how many in a line.
         limits: the values of black and white; by default the least and the greatest.
-        title: of the figure.
 
     Raises:
         InputError: for images of another shape.
@@ -62,10 +59,7 @@ def image_rows(
     Args:
         images: name -> (n, C, H, W), of one shape; of each as many are drawn as all of them have,
             in at most `down` lines of `across`.
-        across: how many in a line.
-        down: lines of each sort.
         limits: the values of black and white; by default those of the first sort.
-        title: of the figure.
 
     Raises:
         InputError: if there are none, or their shapes differ.
@@ -87,10 +81,7 @@ def image_pixels(images: ArrayLike, *, across: int = 8, limits: Limits | None = 
     """Images (n, C, H, W) in a grid as the pixels (height, width, 4) of one picture.
 
     Every value becomes a square of whole pixels, so that small images can be looked at; what lies
-    between the images is see-through.
-
-    Args:
-        images, across, limits: as in `image_grid`.
+    between the images is see-through. The arguments are those of `image_grid`.
 
     Raises:
         InputError: for images of another shape.

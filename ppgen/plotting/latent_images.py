@@ -42,7 +42,6 @@ def traversal_grid(
         labels: of the rows; "latent 1", "latent 2", ... by default.
         values: (steps,) or (dims, steps) what the latent is set to; written below where it is the
             same in every row.
-        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape, or another number of labels or values.
@@ -67,7 +66,6 @@ def reconstruction_strip(
         originals: (n, C, H, W).
         reconstructions: (n, C, H, W), or name -> (n, C, H, W) for several models.
         noisy: (n, C, H, W) what the models were given, drawn between, where they take noise away.
-        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape or number.
@@ -102,7 +100,6 @@ def interpolation_strip(
         images: (steps, C, H, W) or (paths, steps, C, H, W), such as `interpolate(...).images`.
         ends: (2, C, H, W) or (paths, 2, C, H, W) the rows themselves, drawn apart at both sides.
         labels: of the paths.
-        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape or number.
@@ -140,7 +137,6 @@ def latent_manifold(
             right, the second upwards.
         names: of the axes.
         width: of all images, in inches.
-        limits, title: values of black and white; title of the figure.
 
     Raises:
         InputError: for images of another shape.

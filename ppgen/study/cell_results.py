@@ -108,19 +108,16 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
 def finding_of(data: str, comparison: Comparison, cells: Sequence[CellResult]) -> str:
     """What was found on a data set, in a sentence: the comparison's, or what models without density
     lose of rows."""
-    if len(comparison):
-        return comparison.finding
     lost: dict[str, list[tuple[float, float]]] = {}
     for c in cells:
         score = (c.latents or {}).get("reconstruction")
-        if c.cell.data == data and c.state == "done" and score:
+        if c.cell.data == data and score:
             lost.setdefault(c.cell.label, []).append((score["value"], score["control"]))
-    if not lost:
+    if len(comparison) or not lost:
         return comparison.finding
-    mean = {label: np.mean(scores, axis=0) for label, scores in lost.items()}
-    best = min(mean, key=lambda label: float(mean[label][0]))
-    least = " least" if len(mean) > 1 else ""
-    value, control = mean[best]
+    means = {label: np.mean(scores, axis=0) for label, scores in lost.items()}
+    best, (value, control) = min(means.items(), key=lambda item: float(item[1][0]))
+    least = " least" if len(means) > 1 else ""
     return (
         f"No model here has a density. {best} loses{least}: {value:.1%} of the variance of "
         f"held-out rows, where as many principal components lose {control:.1%}."

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
@@ -91,7 +91,7 @@ class _Pool(ProcessPoolExecutor):
     variables: Mapping[str, str] = MappingProxyType({})
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        with _environment(self.variables), _no_main():
+        with _starting(self.variables):
             return super().submit(fn, *args, **kwargs)
 
 
@@ -151,8 +151,7 @@ def _dask(where: str, n_cells: int) -> Iterator[Executor]:
     n, share = _shares(n_cells)
     how = {"processes": True, "host": "127.0.0.1", "dashboard_address": None}
     with (
-        _environment(dict.fromkeys(_THREADS, str(share))),
-        _no_main(),
+        _starting(dict.fromkeys(_THREADS, str(share))),
         dask.LocalCluster(n_workers=n, threads_per_worker=1, **how) as cluster,
         dask.Client(cluster) as client,
         client.get_executor(pure=False) as executor,
@@ -161,29 +160,30 @@ def _dask(where: str, n_cells: int) -> Iterator[Executor]:
 
 
 @contextmanager
-def _no_main() -> Iterator[None]:
-    """Keep processes started within from importing the caller's script again.
+def _starting(variables: Mapping[str, str]) -> Iterator[None]:
+    """Give processes that are started within these variables, and keep them from importing the
+    caller's script again.
 
     Cells need nothing of it, and a script without `if __name__ == "__main__"` would run once in
     each worker.
     """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
+    with (
+        _swapped(os.environ, variables),
+        _swapped(sys.modules, {"__main__": ModuleType("__main__")}),
+    ):
         yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 @contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+def _swapped(held: MutableMapping[str, T], others: Mapping[str, T]) -> Iterator[None]:
+    """Other entries of a mapping for the time of a block."""
+    before = {name: held.get(name) for name in others}
+    held.update(others)
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                os.environ.pop(name, None)
+                held.pop(name, None)
             else:
-                os.environ[name] = value
+                held[name] = value

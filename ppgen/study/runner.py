@@ -109,7 +109,7 @@ def _completed(
         parts(named[name], seed)  # too few rows to split are said before anything is written
     with store.locked():
         store.check(marks)
-        store.begin(_body(named, cells))
+        store.begin(_body(named, marks, cells))
         for name, rows in named.items():
             save_dataset(store.data(marks[name]), rows)
         with terminal_bar("study", show=progress is True, unit=" cells", total=len(cells)) as bar:
@@ -202,8 +202,7 @@ def _named(data: Any, groups: Any) -> dict[str, Dataset]:
     return sets
 
 
-def _body(data: Mapping[str, Dataset], cells: Sequence[Cell]) -> Json:
-    marks = {cell.data: cell.fingerprint for cell in cells}
+def _body(data: Mapping[str, Dataset], marks: Mapping[str, str], cells: Sequence[Cell]) -> Json:
     held = {
         name: {
             "fingerprint": marks[name],
