@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 
 Floats = NDArray[np.float64]
-_STEADY = 4
+_STEADY = 2
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ def same_order(guide: Iterable[str], model: Iterable[str]) -> bool:
     """Whether both have the same sites, and whatever the model draws before a site, the guide has
     drawn before it: the mean of log q - log p at that site is then a KL given the others."""
     above, below = list(guide), list(model)
+    if above == below:
+        return True
     return set(above) == set(below) and all(
         set(below[:i]) <= set(above[: above.index(name)]) for i, name in enumerate(below)
     )
@@ -111,7 +113,7 @@ def same_order(guide: Iterable[str], model: Iterable[str]) -> bool:
 
 def check_sites(guide: Mapping[str, Any], model: Mapping[str, Any], observed: Any) -> None:
     """Raise InputError unless guide and model draw the same latents and the model observes rows."""
-    for name in set(guide) ^ set(model):
+    for name in guide.keys() ^ model.keys():
         where, other = ("guide", "model") if name in guide else ("model", "guide")
         raise InputError(
             f"site {name!r} is a latent of the {where} and none of the {other}; both have to draw "

@@ -22,6 +22,7 @@ import torch
 from pyro.distributions import Normal
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.plate_messenger import PlateMessenger
 from pyro.poutine.runtime import _PYRO_STACK
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
@@ -41,13 +42,14 @@ class Pair:
     """A model and its guide, called with the same arguments.
 
     Attributes:
-        module: owns the parameters of the guide that are no `pyro.param` sites, and whatever is
-            random in it but its sites (dropout).
+        module: owns the parameters of the guide that are no `pyro.param` sites.
+        drops: whether more of the guide is random than its sites, such as dropout in training.
     """
 
     model: Callable[..., Any]
     guide: Callable[..., Any]
     module: nn.Module | None = None
+    drops: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,19 @@ def _plate(n: int, n_total: int) -> Any:
     return pyro.plate("rows", n_total, subsample=torch.arange(n), dim=-1)
 
 
-_kept_plate = lru_cache(_plate)
+class _Plate(PlateMessenger):
+    """A plate that leaves alone what has as many rows as itself."""
+
+    def _process_message(self, msg: Any) -> None:
+        fn = msg["fn"]
+        whole = isinstance(fn, Distribution) and fn.batch_shape[-1:] == (self.subsample_size,)
+        if not whole or self.size != self.subsample_size:
+            super()._process_message(msg)
+
+
+@lru_cache
+def _kept_plate(n: int, n_total: int) -> Any:
+    return _Plate("rows", n_total, subsample=torch.arange(n), dim=-1)
 
 
 class _Enough(Exception):
@@ -144,8 +158,11 @@ def read(
         last: the site after which nothing is run; None runs all.
     """
     reader = _Reader(latent, last=last)
-    with contextlib.suppress(_Enough), reader:
-        program(*args)
+    try:
+        with reader:
+            program(*args)
+    except _Enough:
+        pass
     return reader.sites
 
 
@@ -282,7 +299,8 @@ def parts(
     p = replay(pair.model, *args, values=values)
     closed = divergences(q, p)
     if closed is not None:
-        return log_x(q, p).mean(0), *closed
+        seen = log_x(q, p)
+        return (seen[0] if samples == 1 else seen.mean(0)), *closed
     t = terms(q, p, _fixed(pair, args, q, values, state))
     size = sum(math.prod(site["fn"].event_shape) for site in q.values())
     return t.log_x.mean(0), t.log_ratio.mean(0).unsqueeze(1), [size]
@@ -305,9 +323,9 @@ def elbo(
         by: draws the latents.
     """
     log_x, kl, sizes = parts(pair, *args, samples=samples, by=by)
-    each = _mean(kl, weights)
-    if free_bits:
-        each = torch.maximum(each, free_bits * each.new_tensor(sizes))
+    if not free_bits:
+        return _mean(log_x - beta * kl.sum(1), weights)
+    each = torch.maximum(_mean(kl, weights), free_bits * kl.new_tensor(sizes))
     return _mean(log_x, weights) - beta * each.sum()
 
 
@@ -426,9 +444,9 @@ def _constant(fn: Distribution) -> Distribution | None:
 
 
 def _random(pair: Pair) -> list[Tensor] | None:
-    """The random state now, if the guide may draw more than its sites (dropout)."""
+    """The random state now, if the guide may draw more than its sites."""
     training = pair.module is not None and pair.module.training
-    return random_state(_device(pair)) if training else None
+    return random_state(_device(pair)) if training and pair.drops else None
 
 
 def _device(pair: Pair) -> torch.device:

@@ -166,8 +166,8 @@ MUTATIONS = (
     Mutation(
         "a softmax over the wrong axis",
         "models/vae/densities.py",
-        "torch.log_softmax(l, -1)",
-        "torch.log_softmax(l, 0)",
+        "self.xp.log_softmax(l, -1)",
+        "self.xp.log_softmax(l, 0)",
         ("samples",),
         "vae of levels",
     ),
@@ -264,8 +264,8 @@ MUTATIONS = (
     Mutation(
         "noise of the decoder with a variance for a deviation",
         "models/vae/densities.py",
-        "return l + torch.exp(log_s) * torch.randn_like(l)",
-        "return l + torch.exp(2 * log_s) * torch.randn_like(l)",
+        "return l + self.xp.exp(log_s) * self.xp.normal(l)",
+        "return l + self.xp.exp(2 * log_s) * self.xp.normal(l)",
         ("samples",),
         "vae",
     ),

@@ -11,16 +11,20 @@ import torch
 from scipy import integrate, stats
 
 from ppgen.models.nets.features import Features
-from ppgen.models.vae.densities import (
-    Bernoulli,
-    Categorical,
-    ContinuousBernoulli,
-    DiscretisedLogistic,
-    Gaussian,
-)
-from ppgen.models.vae.observation import Observation
+from ppgen.models.vae import densities
+from ppgen.models.vae.observation import Observation, Torch
 from ppgen.models.vae.parts import KINDS, Part
 
+Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, Gaussian = (
+    getattr(densities, name)(Torch)
+    for name in (
+        "Bernoulli",
+        "Categorical",
+        "ContinuousBernoulli",
+        "DiscretisedLogistic",
+        "Gaussian",
+    )
+)
 FLOOR = -7.0
 LOGITS = (-80.0, -20.0, -3.0, -0.3, -0.19, -1e-3, 0.0, 1e-6, 0.0101, 0.2, 1.0, 15.0, 80.0)
 SCALES = (FLOOR, -3.0, -1.0, 0.0, 5.0)
@@ -313,7 +317,7 @@ def test_a_fit_begins_at_the_means_and_shares(noise):
     )
     rows[gen.random(rows.shape) < 0.1] = np.nan
     seen = observation(noise=noise, missing=True)
-    start = seen.start(torch.tensor(rows))
+    start = torch.from_numpy(seen.start(rows))
     assert start.shape == (seen.n_outputs,)
     mean = seen.mean(start).detach()
     expected = np.nanmean(rows, 0)
@@ -335,7 +339,7 @@ def test_a_fit_begins_at_the_means_and_shares(noise):
 
 def test_a_column_without_values_begins_in_the_middle():
     seen = observation(missing=True)
-    mean = seen.mean(seen.start(torch.full((3, 8), torch.nan).double())).detach()
+    mean = seen.mean(torch.from_numpy(seen.start(np.full((3, 8), np.nan)))).detach()
     np.testing.assert_allclose(mean[[0, 1, 2, 5]], [0, 0, 0.5, 0.5], atol=1e-9)
 
 

@@ -33,9 +33,9 @@ def test_held_out_rows_are_judged_by_the_objective(settings, weighted, made):
     bend = {"beta": training.beta, "free_bits": training.free_bits, "weights": weights}
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        whole = elbo(of, x, samples=4, **bend)
+        whole = elbo(of, x, samples=training.held_samples, **bend)
         torch.manual_seed(0)
-        bound = elbo(of, x, samples=4, weights=weights)
+        bound = elbo(of, x, samples=training.held_samples, weights=weights)
         torch.manual_seed(0)
         terms, sizes = local_pyro.held_terms(pair(of), training, of, x)
     shares = None if weights is None else weights.numpy()

@@ -132,7 +132,7 @@ def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
     decoder = _decoder(a, observation.n_outputs)
     if rows is not None:
         last = decoder.bias if isinstance(decoder, ConvDecoder) else decoder[-1].bias  # type: ignore[index]
-        last.data.copy_(observation.start(rows))
+        last.data.copy_(torch.from_numpy(observation.start(rows.numpy())))
     up = down = None
     if len(a.latent) == 2:
         hidden = a.hidden or (width,)

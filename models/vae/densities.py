@@ -1,4 +1,4 @@
-"""Densities and masses of single values given what a decoder says of them.
+"""Densities and masses of single values given what a decoder says of them, for both backends.
 
 Each kind is a class with `log_prob`, `mean` and `sample`, elementwise, of parameters that are the
 natural ones of the net: unbounded locations and logits.
@@ -21,127 +21,129 @@ Kingma, "PixelCNN++", 2017, https://arxiv.org/abs/1701.05517 (discretised logist
 from __future__ import annotations
 
 import math
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import Any
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
-class Gaussian:
+class Kind:
+    """One kind of values.
+
+    Args:
+        xp: elementwise functions of a backend's arrays, and its draws (`observation.Torch`,
+            `observation_jax.Jax`).
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+
+class Gaussian(Kind):
     """Real values around l with standard deviation s."""
 
-    @staticmethod
-    def log_prob(x: Tensor, l: Tensor, log_s: Tensor) -> Tensor:
-        return -0.5 * ((x - l) * torch.exp(-log_s)).square() - log_s - _HALF_LOG_2PI
+    def log_prob(self, x: Any, l: Any, log_s: Any) -> Any:
+        return -0.5 * ((x - l) * self.xp.exp(-log_s)) ** 2 - log_s - _HALF_LOG_2PI
 
-    @staticmethod
-    def mean(l: Tensor, log_s: Tensor) -> Tensor:
+    def mean(self, l: Any, log_s: Any) -> Any:
         return l
 
-    @staticmethod
-    def sample(l: Tensor, log_s: Tensor) -> Tensor:
-        return l + torch.exp(log_s) * torch.randn_like(l)
+    def sample(self, l: Any, log_s: Any) -> Any:
+        return l + self.xp.exp(log_s) * self.xp.normal(l)
 
 
-class Bernoulli:
+class Bernoulli(Kind):
     """0 or 1 with log odds l."""
 
-    @staticmethod
-    def log_prob(x: Tensor, l: Tensor) -> Tensor:
-        return x * l - F.softplus(l)
+    def log_prob(self, x: Any, l: Any) -> Any:
+        return x * l - self.xp.softplus(l)
 
-    @staticmethod
-    def mean(l: Tensor) -> Tensor:
-        return torch.sigmoid(l)
+    def mean(self, l: Any) -> Any:
+        return self.xp.sigmoid(l)
 
-    @staticmethod
-    def sample(l: Tensor) -> Tensor:
-        return (torch.rand_like(l) < torch.sigmoid(l)).to(l.dtype)
+    def sample(self, l: Any) -> Any:
+        return self.xp.where(self.xp.uniform(l) < self.xp.sigmoid(l), 1.0, 0.0 * l)
 
 
-class ContinuousBernoulli:
+class ContinuousBernoulli(Kind):
     """Values in [0, 1] with density proportional to e^(l x)."""
 
-    @staticmethod
-    def log_prob(x: Tensor, l: Tensor) -> Tensor:
-        return x * l - _log_norm(l)
+    def log_prob(self, x: Any, l: Any) -> Any:
+        return x * l - self._log_norm(l)
 
-    @staticmethod
-    def mean(l: Tensor) -> Tensor:
-        small = l.abs() < 1e-2
-        safe = torch.where(small, torch.ones_like(l), l)
-        return torch.where(small, 0.5 + l / 12, -1 / torch.expm1(-safe) - 1 / safe)
+    def _log_norm(self, l: Any) -> Any:
+        """log((e^l - 1) / l) = l / 2 + log(sinh(u) / u), u = |l| / 2."""
+        xp, u = self.xp, abs(l) / 2
+        small = u < 0.1
+        safe = xp.where(small, 1.0, u)
+        large = safe + xp.log1p(-xp.exp(-2 * safe)) - xp.log(2 * safe)
+        return l / 2 + xp.where(small, u**2 / 6 - u**4 / 180, large)
 
-    @staticmethod
-    def sample(l: Tensor) -> Tensor:
-        u, size = torch.rand_like(l), l.abs().clamp(min=1e-4)
-        below = torch.log1p((1 - u) * torch.expm1(-size)) / size  # x - 1 where l > 0
-        return torch.where(l < 0, -below, 1 + below).clamp(0, 1)
+    def mean(self, l: Any) -> Any:
+        small = abs(l) < 1e-2
+        safe = self.xp.where(small, 1.0, l)
+        return self.xp.where(small, 0.5 + l / 12, -1 / self.xp.expm1(-safe) - 1 / safe)
 
-    @staticmethod
-    def logit_of(mean: Tensor) -> Tensor:
+    def sample(self, l: Any) -> Any:
+        xp = self.xp
+        u, size = xp.uniform(l), xp.clip(abs(l), 1e-4, math.inf)
+        below = xp.log1p((1 - u) * xp.expm1(-size)) / size  # x - 1 where l > 0
+        return xp.clip(xp.where(l < 0, -below, 1 + below), 0.0, 1.0)
+
+    def logit_of(self, mean: Any) -> Any:
         """The l of these means, which are kept within [0.01, 0.99]: by halving intervals."""
-        wanted = mean.clamp(0.01, 0.99)
-        low, high = torch.full_like(wanted, -101.0), torch.full_like(wanted, 101.0)
+        wanted = self.xp.clip(mean, 0.01, 0.99)
+        low, high = 0 * wanted - 101.0, 0 * wanted + 101.0
         for _ in range(60):
             l = (low + high) / 2
-            below = ContinuousBernoulli.mean(l) < wanted
-            low, high = torch.where(below, l, low), torch.where(below, high, l)
+            below = self.mean(l) < wanted
+            low, high = self.xp.where(below, l, low), self.xp.where(below, high, l)
         return (low + high) / 2
 
 
-def _log_norm(l: Tensor) -> Tensor:
-    """log((e^l - 1) / l) = l / 2 + log(sinh(u) / u), u = |l| / 2."""
-    u = l.abs() / 2
-    small = u < 0.1
-    safe = torch.where(small, torch.ones_like(u), u)
-    large = safe + torch.log1p(-torch.exp(-2 * safe)) - torch.log(2 * safe)
-    return l / 2 + torch.where(small, u.square() / 6 - u.pow(4) / 180, large)
-
-
-class DiscretisedLogistic:
+class DiscretisedLogistic(Kind):
     """Levels -1 ... 1 in steps of 2 h: the mass of a logistic around l of scale s in each cell."""
 
-    @staticmethod
-    def log_prob(x: Tensor, l: Tensor, log_s: Tensor, h: float) -> Tensor:
+    def log_prob(self, x: Any, l: Any, log_s: Any, h: float) -> Any:
         # sigma(a) - sigma(b) = sigma(a) sigma(-b) (1 - e^(b - a)): nothing cancels.
-        inverse = torch.exp(-log_s)
+        xp = self.xp
+        inverse = xp.exp(-log_s)
         a, b = (x + h - l) * inverse, (x - h - l) * inverse
-        inside = F.logsigmoid(a) + F.logsigmoid(-b) + torch.log(-torch.expm1(-2 * h * inverse))
-        upper = torch.where(x > 1 - h, F.logsigmoid(-b), inside)
-        return torch.where(x < h - 1, F.logsigmoid(a), upper)
+        below, above = xp.log_sigmoid(a), xp.log_sigmoid(-b)
+        inside = below + above + xp.log(-xp.expm1(-2 * h * inverse))
+        return xp.where(x < h - 1, below, xp.where(x > 1 - h, above, inside))
 
-    @staticmethod
-    def mean(l: Tensor, log_s: Tensor) -> Tensor:
+    def mean(self, l: Any, log_s: Any) -> Any:
         """That of the logistic cut off at -1 and 1, its area there by the softplus: at most h from
         that of the levels."""
-        s = torch.exp(log_s)
-        return (s * (F.softplus((l + 1) / s) - F.softplus((l - 1) / s)) - 1).clamp(-1, 1)
+        xp, s = self.xp, self.xp.exp(log_s)
+        return xp.clip(s * (xp.softplus((l + 1) / s) - xp.softplus((l - 1) / s)) - 1, -1.0, 1.0)
 
-    @staticmethod
-    def sample(l: Tensor, log_s: Tensor, h: float) -> Tensor:
-        u = torch.rand_like(l).clamp(1e-6, 1 - 1e-6)
-        x = (l + torch.exp(log_s) * torch.logit(u)).clamp(-1, 1)
-        return torch.round((x + 1) / (2 * h)) * (2 * h) - 1
+    def sample(self, l: Any, log_s: Any, h: float) -> Any:
+        xp = self.xp
+        u = xp.clip(xp.uniform(l), 1e-6, 1 - 1e-6)
+        x = xp.clip(l + xp.exp(log_s) * (xp.log(u) - xp.log1p(-u)), -1.0, 1.0)
+        return xp.round((x + 1) / (2 * h)) * (2 * h) - 1
 
 
-class Categorical:
+class Categorical(Kind):
     """One of the levels along the last axis of l; levels that a column lacks have l = -inf."""
 
-    @staticmethod
-    def log_prob(x: Tensor, l: Tensor) -> Tensor:
-        log_p = torch.log_softmax(l, -1)
-        index = x.long().unsqueeze(-1).expand(*l.shape[:-1], 1)
-        return torch.gather(log_p, -1, index).squeeze(-1)
+    def log_prob(self, x: Any, l: Any) -> Any:
+        return self.xp.gather(self.xp.log_softmax(l, -1), x)
 
-    @staticmethod
-    def mean(l: Tensor) -> Tensor:
+    def mean(self, l: Any) -> Any:
         """The likeliest level."""
-        return l.argmax(-1).to(l.dtype)
+        return self.xp.largest(l)
 
-    @staticmethod
-    def sample(l: Tensor) -> Tensor:
-        u = torch.rand(l.shape, device=l.device, dtype=l.dtype).clamp_(1e-20, 1)
-        return (l - torch.log(-torch.log(u))).argmax(-1).to(l.dtype)
+    def sample(self, l: Any) -> Any:
+        u = self.xp.clip(self.xp.uniform(l), 1e-20, 1.0)
+        return self.xp.largest(l - self.xp.log(-self.xp.log(u)))
+
+
+KINDS_OF: dict[str, Any] = {
+    "gaussian": Gaussian,
+    "bernoulli": Bernoulli,
+    "continuous_bernoulli": ContinuousBernoulli,
+    "discretised_logistic": DiscretisedLogistic,
+    "categorical": Categorical,
+}

@@ -43,9 +43,15 @@ class Diagonal(Independent):
     """Independent normals over the last axis."""
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        # A plate expands whatever it holds.
-        same = self.batch_shape == tuple(batch_shape)
-        return self if same else super().expand(batch_shape, _instance)
+        # A plate expands whatever it holds, a fixed prior to the same size at each step.
+        shape = tuple(batch_shape)
+        if self.batch_shape == shape:
+            return self
+        if _instance is not None:
+            return super().expand(batch_shape, _instance)
+        if self.__dict__.get("_expanded", ((), None))[0] != shape:
+            self._expanded = shape, super().expand(batch_shape)
+        return self._expanded[1]
 
 
 def normal(m: Tensor, log_s: Tensor) -> Any:
@@ -98,9 +104,12 @@ class NormalPrior(nn.Module):
     def __init__(self, k: int) -> None:
         super().__init__()
         self.register_buffer("zero", torch.zeros(k), persistent=False)
+        self._made: Any = (None, None)
 
     def forward(self) -> Any:
-        return normal(self.zero, self.zero)
+        if self._made[0] is not self.zero:  # which is another once the prior is moved
+            self._made = self.zero, normal(self.zero, self.zero)
+        return self._made[1]
 
 
 def _coupling(k: int, context: int, layers: int, hidden: int) -> FlowArchitecture:

@@ -63,7 +63,7 @@ class TrainedNets:
     @property
     def pair(self) -> Pair:
         """Model and guide as they stand in `pyro.py`, called with the nets, rows and context."""
-        return Pair(programs.model, programs.guide, self.nets)
+        return Pair(programs.model, programs.guide, self.nets, self.architecture.dropout > 0)
 
     def guided(self, y: Tensor, context: Tensor | None, samples: int, by: Draw = rsample) -> Sites:
         """The guide's sites given rows (n, D), with draws (K, n, ...) of their latents."""
