@@ -35,7 +35,7 @@ def test_each_row_is_scored_by_the_fit_that_did_not_see_it():
     data = rows()
     found = ppgen.cross_validate(ppgen.Gaussian(), data, folds=3, seed=1)
     from ppgen.data import as_dataset
-    from ppgen.data.splits import split_units
+    from ppgen.data.units import split_units
 
     parts = split_units(as_dataset(data), [1 / 3] * 3, 1)
     assert sorted(np.concatenate(parts)) == list(range(120))

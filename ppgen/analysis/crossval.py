@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
 from ..data import Dataset, as_dataset
-from ..data.splits import split_units
+from ..data.units import split_units
 from ..density import LogDensity
 from ..errors import InputError
 from ..estimator import Estimator

@@ -53,11 +53,8 @@ class Augment:
             )
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Change images (n, c, h, w); the type stays, whole numbers stay whole.
-
-        Raises:
-            InputError: if they are of another shape, or values lie outside `low` and `high`.
-        """
+        """Change images (n, c, h, w); the type stays, whole numbers stay whole. InputError if they
+        are of another shape, or values lie outside `low` and `high`."""
         _check(images)
         whole = not images.is_floating_point()
         high = (255.0 if whole else 1.0) if self.high is None else self.high
@@ -103,11 +100,8 @@ def shift(images: Tensor, pixels: int, generator: Generator, fill: float = 0.0) 
 
 
 def crop(images: Tensor, size: tuple[int, int], generator: Generator) -> Tensor:
-    """Cut a part of `size` (height, width) out of each image (n, c, h, w), at a random place.
-
-    Raises:
-        InputError: if the images are smaller.
-    """
+    """Cut a part of `size` (height, width) out of each image (n, c, h, w), at a random place;
+    InputError if the images are smaller."""
     _check(images)
     n, channels, height, width = images.shape
     h, w = size

@@ -151,7 +151,9 @@ class Codec:
         if data.schema != self.schema:
             data = match(data, self.schema)
         n = len(data)
-        x, log_det = self._untouched(data), np.zeros(n)
+        x, log_det = None, np.zeros(n)
+        if all(w.identity for w in self.warps) and data.array is not None:
+            x = data.array if data.array.shape[1] == len(self.warps) else None
         if x is None:
             x = np.empty((n, len(self.warps)))
             encode_linear(self.warps, data, offsets, x, log_det)
@@ -237,12 +239,8 @@ class Codec:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Codec:
-        """The codec that `to_json` wrote.
-
-        Raises:
-            InputError: if an earlier version wrote it, which did not tell values at the bounds of
-                an interval from others.
-        """
+        """The codec that `to_json` wrote; InputError if an earlier version wrote it, which did not
+        tell values at the bounds of an interval from others."""
         schema = Schema.from_json(body["schema"])
         if body.get("version", 1) < _VERSION:
             for column in schema.columns:
@@ -270,11 +268,6 @@ class Codec:
         column, period = warp.column, warp.column.period
         rounded = grain.round(values, (*column.ends, *column.atoms))
         return rounded if period is None else warp.around(rounded, period)
-
-    def _untouched(self, data: Dataset) -> NDArray[Any] | None:
-        """The rows' own array, where encoding changes nothing in it."""
-        same = data.array is not None and data.array.shape[1] == len(self.warps)
-        return data.array if same and all(w.identity for w in self.warps) else None
 
     def _differs(self, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
         """(n,) whether each value is observed and other than the column's constant."""

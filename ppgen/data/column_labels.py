@@ -25,11 +25,8 @@ from ..errors import InputError
 
 
 def plain(label: Any) -> Any:
-    """A label without NumPy's scalars: 1 for np.int64(1).
-
-    Raises:
-        InputError: for what is neither text, number, date nor a tuple of these.
-    """
+    """A label without NumPy's scalars: 1 for np.int64(1); InputError for what is neither text,
+    number, date nor a tuple of these."""
     if isinstance(label, tuple):
         return tuple(map(plain, label))
     if isinstance(label, np.generic) and label.dtype.kind in "biufU":
@@ -87,10 +84,9 @@ def _from_json(body: Any) -> Any:
     if not isinstance(body, dict):
         return body
     ((kind, text),) = body.items()
-    if kind == "date":
-        return datetime.date.fromisoformat(text)
-    if kind == "datetime":
-        return datetime.datetime.fromisoformat(text)
+    dates = {"date": datetime.date, "datetime": datetime.datetime}
+    if kind in dates:
+        return dates[kind].fromisoformat(text)
     import pandas as pd
 
     return pd.Timestamp(text)

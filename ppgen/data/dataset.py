@@ -23,9 +23,8 @@ from .override import tied
 from .rebuild import as_given, fill, rebuild
 from .schema import Schema
 from .schema_matching import check_support, complete, match
-from .splits import TOGETHER, split_units
 from .stacking import in_layout
-from .units import unit_hashes
+from .units import TOGETHER, split_units, unit_hashes
 from .values import is_gap
 
 PARTS = ("train", "valid", "test")
@@ -88,11 +87,8 @@ class Dataset(Contents):
         return np.unique(unit_hashes(self), return_inverse=True)[1].astype(np.int64)
 
     def matrix(self) -> NDArray[Any]:
-        """(n, d) floats; the array itself where the rows came as one of floats.
-
-        Raises:
-            InputError: if a column holds text.
-        """
+        """(n, d) floats; the array itself where the rows came as one of floats. InputError if a
+        column holds text."""
         if self.array is not None:
             return self.array
         if self.images is not None:
@@ -147,11 +143,8 @@ class Dataset(Contents):
         return fill(self, self.to_native(), whole)
 
     def override(self, kinds: Mapping[Any, str | Mapping[str, Any]]) -> Dataset:
-        """The same rows with other kinds for some columns; see `Schema.override`.
-
-        Raises:
-            InputError: if a value is outside the support of its column, naming column and row.
-        """
+        """The same rows with other kinds for some columns, as `Schema.override` takes them;
+        InputError names column and row of a value outside the support of its column."""
         kinds = self.schema.named(kinds)
         data = self.with_schema(self.schema.override(kinds))
         columns = []
@@ -165,12 +158,8 @@ class Dataset(Contents):
         return data.with_schema(replace(data.schema, columns=tuple(columns)))
 
     def with_schema(self, schema: Schema) -> Dataset:
-        """The same rows under a schema; levels it leaves open are read off the values.
-
-        Raises:
-            InputError: if the columns do not match, or a value is outside the support of its
-                column.
-        """
+        """The same rows under a schema; levels it leaves open are read off the values. InputError
+        if the columns do not match, or a value is outside the support of its column."""
         data = match(self, schema)
         data = replace(data, schema=complete(data.columns, schema))
         check_support(data.columns, data.schema)
@@ -182,11 +171,8 @@ class Dataset(Contents):
 
     @classmethod
     def one_row(cls, schema: Schema, given: Mapping[Any, Any]) -> Dataset:
-        """One row that holds the given values and is missing elsewhere.
-
-        Raises:
-            InputError: if a column is unknown, or a value is of another type than the column's.
-        """
+        """One row that holds the given values and is missing elsewhere; InputError if a column is
+        unknown, or a value is of another type than the column's."""
         row = {name: np.array([None], dtype=object) for name in schema.names}
         for name, value in schema.named(given).items():
             row[name] = np.array([value], dtype=object)

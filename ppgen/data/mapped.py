@@ -33,10 +33,8 @@ def take_rows(array: NDArray[Any], numbers: NDArray[np.intp]) -> NDArray[Any]:
 
     Those of a mapped file are a view of it where they follow one another. Else, from `COPIED`
     bytes on, they are copied a block at a time to a temporary file (in `tempfile.gettempdir()`),
-    which is mapped read-only and goes with the last array that uses it.
-
-    Raises:
-        InputError: if the temporary folder has no room for them.
+    which is mapped read-only and goes with the last array that uses it. InputError if the folder
+    has no room for them.
     """
     size = len(numbers) * (array[:1].nbytes if len(array) else 0)
     mapped, n = is_mapped(array), len(numbers)

@@ -23,7 +23,7 @@ from ..errors import InputError
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
 from .read_text import GZIP, read_bytes
-from .splits import split_units
+from .units import split_units
 
 _PARTS = {name: name for name in ("train", "valid", "test")} | {
     "val": "valid",

@@ -32,12 +32,8 @@ _AHEAD = 256  # images between two looks at the memory
 
 
 def read_images(files: list[Path], target: NDArray[Any] | None = None) -> Dataset:
-    """Read image files of one size.
-
-    Raises:
-        InputError: if one cannot be read or has another size (naming it), or they do not fit in
-            memory.
-    """
+    """Read image files of one size; InputError if one cannot be read or has another size (naming
+    it), or they do not fit in memory."""
     sizes, grey = [], []
     for file in files:
         with _opened(file, file) as image:

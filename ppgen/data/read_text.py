@@ -63,11 +63,8 @@ def read_text(path: Path) -> Dataset:
 
 
 def read_bytes(path: Path, scale: int = 1) -> bytes:
-    """A file's content, unzipped, as long as `scale` times of it fits in memory.
-
-    Raises:
-        InputError: if it does not fit, or the file is damaged.
-    """
+    """A file's content, unzipped; InputError if it is damaged, or `scale` times of it does not
+    fit in memory."""
     with path.open("rb") as file:
         zipped = file.read(2) == GZIP
     check_memory(path, scale * path.stat().st_size)

@@ -62,11 +62,7 @@ class Schema:
         return tuple(c for c in self.columns if c.kind in DISCRETE)
 
     def __getitem__(self, key: Any) -> Column:
-        """The column of a name, or of a label.
-
-        Raises:
-            InputError: if there is no such column, naming the nearest.
-        """
+        """The column of a name, or of a label; InputError, naming the nearest, if there is none."""
         for column in self.columns:
             if isinstance(key, str) and column.name == key:
                 return column
@@ -79,11 +75,7 @@ class Schema:
         )
 
     def named(self, given: Mapping[Any, Any]) -> dict[str, Any]:
-        """What is given by label or name, by name.
-
-        Raises:
-            InputError: if a column is unknown or given twice.
-        """
+        """What is given by label or name, by name; InputError for one unknown or given twice."""
         by_name: dict[str, Any] = {}
         for key, value in given.items():
             name = self[key].name

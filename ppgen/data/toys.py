@@ -32,11 +32,7 @@ class Toy:
     entropy: float | None = None
 
     def log_density(self, x: Floats) -> Floats:
-        """(n,) exact log densities in nats of (n, 2) points.
-
-        Raises:
-            InputError: if the toy has no closed form.
-        """
+        """(n,) exact log densities in nats of (n, 2) points; InputError without a closed form."""
         if self.exact is None:
             raise InputError(f"{self.about}: its density has no closed form.")
         return self.exact(np.asarray(x, dtype=np.float64))

@@ -1,4 +1,5 @@
-"""Which rows are one draw from the population: copies of each other, and rows of a named group.
+"""Which rows are one draw from the population, copies of each other and rows of a named group; and
+splits, which depend on a seed and on what the rows say alone.
 
 Such rows go together wherever rows are parted (splits, early stopping), and count once in standard
 errors of means over rows. Equal rows are not always copies: of two binary columns every row has
@@ -19,24 +20,56 @@ schema, and a value that more than ten rows and one in a hundred share (the zero
 column), makes no row a copy. Images are compared whole and expect no ties if at least half of them
 are different (four rows on average, as above, if their values are no whole numbers). Equal
 sequences are copies.
+
+In a split the units are ordered by their hash and cut where the fractions fall: no test row is a
+copy of one trained on, nor of its group, and the order of the rows plays no part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .column import CONTINUOUS, Column
 from .contents import Contents
 from .hashing import GOLDEN, Hashes, label_hashes, mix, occurrence, row_hashes, whole_numbers
 from .values import is_gap
 
 Mask = NDArray[np.bool_]
+TOGETHER = "copies and rows of a group stay together"
 _TIED = 0.05  # share of ties that accidents explain
 _ATOM, _ATOM_SHARE = 10, 0.01  # rows that share a value which is no accident
 _TIMES = 4  # rows to a value, on average, that copying explains
+
+
+def split_units(data: Contents, fractions: Sequence[float], seed: int) -> list[NDArray[np.intp]]:
+    """Row numbers of any number of parts, some of which may come out empty."""
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise InputError(
+            f"fractions are {tuple(fractions)}; expected positive shares that sum to 1, such as "
+            "(0.8, 0.1, 0.1)."
+        )
+    _, unit, sizes = np.unique(
+        unit_hashes(data, seed), return_inverse=True, return_counts=True
+    )  # ordered by hash
+    ends = np.cumsum(sizes)
+    cuts: list[int] = []
+    taken = 0
+    for k, share in enumerate(fractions[:-1]):
+        # What is left is shared by the parts that are left: one large unit upsets one part only.
+        wanted = taken + (ends[-1] - taken) * share / sum(fractions[k:])
+        cut = int(np.argmin(np.abs(ends - wanted))) + 1
+        # No part is empty as long as there are units for all of them.
+        later = len(fractions) - 1 - k
+        cut = max(min(cut, len(sizes) - later), cuts[-1] + 1 if cuts else 1)
+        cuts.append(min(cut, len(sizes)))
+        taken = int(ends[cuts[-1] - 1])
+    of_row = np.searchsorted(np.array(cuts), unit, side="right")
+    return [np.flatnonzero(of_row == k) for k in range(len(fractions))]
 
 
 def unit_hashes(data: Contents, seed: int = 0) -> Hashes:

@@ -75,7 +75,10 @@ class Warp:
                 warp = replace(warp, origin=_origin(float(on_grid.min()), column.width))
         share = np.ones(len(v)) if weights is None else weights[known]
         if column.atoms:
-            warp = replace(warp, atoms=warp._lay_out(v, share))
+            between = np.where(np.isin(v, column.atoms), warp._inside(), v)
+            y = warp.bijection.forward(warp._fill(between, 0.5))[0]
+            atoms = Atoms.fit(column.atoms, warp._images(), v, y, share)
+            warp = replace(warp, atoms=atoms)
         if not standardise:
             return warp
         spread = 0.0
@@ -234,12 +237,6 @@ class Warp:
         if self.column.width is None and self.column.kind not in MASS:
             return np.isin(v, self.column.atoms)
         return np.ones(len(v), dtype=bool)
-
-    def _lay_out(self, v: Floats, share: Floats) -> Atoms:
-        """The atoms for (n,) values of these weights."""
-        at = np.isin(v, self.column.atoms)
-        y = self.bijection.forward(self._fill(np.where(at, self._inside(), v), 0.5))[0]
-        return Atoms.fit(self.column.atoms, self._images(), v, y, share)
 
     def _images(self) -> tuple[float, ...]:
         """(m,) g of the column's atoms."""
