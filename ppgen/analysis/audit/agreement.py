@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +24,8 @@ from scipy.stats import kstwo, kstwobign
 from .coordinates import Places
 from .findings import Check, measured, normal, statistical, unchecked
 from .normalisation import Cells, Grid, Integral
+from .subject import Subject
 from .weighted_cover import Weighted
-
-if TYPE_CHECKING:
-    from .subject import Subject
 
 Floats = NDArray[np.float64]
 _FOURIER, _PAIRS, _LEAST = 40, 15, 40.0

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,7 @@ from scipy.special import stdtr, stdtrit
 from ...data import row_hashes
 from ...density import mean_stderr
 from .findings import Check, measured, statistical, step, unchecked
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 Floats = NDArray[np.float64]
 _ROWS, _FEW, _MANY = 200, 8, 64

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,7 @@ from ...errors import InputError
 from ...uniformity import pit_by_column, pit_joint
 from ..features import Features
 from .findings import Check, statistical, step
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 Floats = NDArray[np.float64]
 _MOST_ROWS, _FEWEST = 2000, 20

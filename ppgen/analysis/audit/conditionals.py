@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,7 @@ from .coordinates import Coordinates
 from .findings import Check, measured, step
 from .normalisation import integral
 from .row_by_row import apart
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 _CHAIN = "log p(a | b) + log p(b) = log p(a, b)"
 _GIVEN = "rows with columns held fixed are those of the conditional density"

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,7 @@ from scipy.stats import t
 from ...data import Codec, Dataset, as_dataset
 from ...data.column import CONTINUOUS, DISCRETE, Column
 from ...data.schema import Schema
-
-if TYPE_CHECKING:
-    from ...density_estimator import DensityEstimator
+from ...density_estimator import DensityEstimator
 
 Floats = NDArray[np.float64]
 _EDGE = 2.0**-41  # of an interval's length: a value on the bound stands so far inside

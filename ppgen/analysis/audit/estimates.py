@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,7 @@ from ...data import Dataset, as_dataset
 from ...density import LogDensity
 from ...errors import InputError
 from .findings import Check, measured, step
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 Floats = NDArray[np.float64]
 _ROWS, _COPIES, _LIMIT = 40, 16, 0.5

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +23,8 @@ from ...errors import InputError
 from .coordinates import Places
 from .cover import Cover
 from .findings import Check, one_sided, statistical, two_sided, unchecked
+from .subject import Subject
 from .weighted_cover import Noise, Weighted, weigh
-
-if TYPE_CHECKING:
-    from .subject import Subject
 
 Floats = NDArray[np.float64]
 NAME = "integral"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -23,9 +23,7 @@ from ...data.column import Column
 from ...data.schema import Schema
 from ...errors import InputError
 from .findings import Check, measured, step
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 _FACTOR, _LIMIT, _ROWS = 1024.0, 0.25, 400
 _CLAIM = "rows in other units change the log density by the logs of their ratios"

@@ -7,7 +7,7 @@ codes, of a model without density. The same seed gives the same draws, another s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from ...data import Dataset, as_dataset
 from ...errors import InputError
 from .findings import Check, measured, step
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 Floats = NDArray[np.float64]
 LIMIT = 2e-4  # of the value or of one nat, whichever is more: nets work in single precision

@@ -5,16 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...models import registry
 from .findings import Check, measured, step
 from .row_by_row import apart, scored
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 LIMIT, _ELSEWHERE = 1e-9, 1e-3
 _SAVED = "a saved and loaded run says and draws the same"

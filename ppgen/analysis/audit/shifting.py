@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,7 @@ from ...errors import InputError
 from ...inference.importance import summarise
 from .coordinates import Places
 from .findings import Check, normal, statistical, step, two_sided
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 Floats = NDArray[np.float64]
 _DIRECTIONS, _SHIFTED = 8, 2000

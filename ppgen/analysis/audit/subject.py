@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Dataset
 from ...density import LogDensity
+from ...density_estimator import DensityEstimator
 from ...errors import InputError
 from .coordinates import Coordinates
-
-if TYPE_CHECKING:
-    from ...density_estimator import DensityEstimator
 
 Floats = NDArray[np.float64]
 MOST_DRAWS = 4000

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,7 @@ from ...errors import InputError
 from ...inference.importance import summarise
 from .coordinates import Places
 from .cover import Cover
-
-if TYPE_CHECKING:
-    from .subject import Subject
+from .subject import Subject
 
 Floats = NDArray[np.float64]
 _MOST, _PILOT = 6000, 400
