@@ -11,9 +11,8 @@ the correlations R have no units; everything is computed from R and scaled by D^
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from .arrays import Floats
 
 
 def correlations(covariances: Floats) -> tuple[Floats, Floats]:

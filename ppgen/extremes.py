@@ -19,10 +19,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Floats
 from .data.column import Column
 from .verdict import Reason
-
-Floats = NDArray[np.float64]
 
 _LEAST_ROWS = 20
 _SAMPLE = 20_000  # values that the spread is read off

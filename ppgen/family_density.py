@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from .arrays import Floats
 from .density import Kind
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Floats
 from .data import Codec, Encoded, ImageCodec
 from .extremes import HUGE
 from .family_density import Density
@@ -36,7 +37,6 @@ from .two_sample import TwoSample, two_sample
 from .uniformity import Uniformity, pit_by_column, pit_joint
 from .verdict import Reason
 
-Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Hashes = NDArray[np.uint64]
 

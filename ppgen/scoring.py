@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Floats
 from .capabilities import Capabilities
 from .conditioning import Context
 from .data import Codec, Dataset, Encoded, ImageCodec
@@ -21,8 +22,6 @@ from .data.hashing import mix, row_hashes
 from .density import LogDensity
 from .family_density import Density, joined, mixed
 from .rows import Rows
-
-Floats = NDArray[np.float64]
 
 CELL_DRAWS = 8  # a power of two, see `data.dequantise`
 _BLOCK = 1 << 18  # rows encoded at a time, counting each place in a cell and each y

@@ -28,12 +28,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from .arrays import Floats
 from .errors import InputError
 from .significance import LEVEL, POWER_Z
-
-Floats = NDArray[np.float64]
 
 MOST_ROWS = 1000
 LEAST_ROWS = 10

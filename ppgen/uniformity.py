@@ -26,10 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import Floats
 from .significance import LEVEL, POWER_Z
 from .two_sample import as_columns
-
-Floats = NDArray[np.float64]
 
 _LEAST_EXPECTED = 5.0  # rows a level in a chi-squared test; rarer levels are pooled
 

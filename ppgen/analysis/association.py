@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..thinning import thinned
-
-Floats = NDArray[np.float64]
 
 MAX_COLUMNS = 24
 """At most this many columns are paired up (chosen by the seed), so that the cost is bounded."""

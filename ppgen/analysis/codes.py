@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ..arrays import Floats
 from ..capabilities import Capabilities
 from ..coded import made_rows
 from ..covariance import root
@@ -18,7 +19,6 @@ from ..data.stacking import nested_shape
 from ..errors import InputError
 from ..estimator import Estimator
 
-Floats = NDArray[np.float64]
 Draws = Literal["prior", "gaussian", "codes"]
 
 N_DRAWS = 500  # of codes, by default

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..coded import made_rows
 from ..data import Dataset, as_dataset
 from ..errors import InputError
@@ -30,8 +30,6 @@ from ..plain_json import PlainFields
 from .codes import N_DRAWS, Draws, decoded, latent_draws, latent_model, source_of
 from .features import MAX_TRAIN, Features
 from .finding import plus_minus
-
-Floats = NDArray[np.float64]
 
 _BOOTSTRAP = 200
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..data import as_dataset
 from ..density import mean_stderr
 from ..errors import InputError
@@ -30,8 +30,6 @@ from ..plain_json import PlainFields
 from .codes import N_DRAWS, Draws, decoded, latent_draws, source_of
 from .features import Features
 from .finding import plus_minus
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

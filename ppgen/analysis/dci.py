@@ -22,10 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints
 from .factors import Factors, chance_corrected, explained, halves
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 TREES = 50
 

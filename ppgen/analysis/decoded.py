@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..data import Schema, as_dataset
 from ..data.stacking import in_shape
 from ..errors import InputError
 from .codes import labels
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Floats
 from ..errors import InputError
 from .codes import codes_of
 from .dci import TREES, Dci, dci
@@ -29,8 +30,6 @@ from .factorvae import FactorVaeScore, Rendering, factor_vae_score
 from .finding import plus_minus
 from .mig import mutual_information_gap
 from .sap import attribute_predictability_gap
-
-Floats = NDArray[np.float64]
 
 _GROUPS = 10
 

@@ -12,12 +12,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Floats, Ints
 from ..errors import InputError, unknown
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 BINS = 20
 _MIN_ROWS = 50

@@ -23,10 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Floats, Ints
 from ..errors import InputError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 _TOGETHER = 1024
 _CONSTANT = 1e-7

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..data import Dataset
 from ..data.column import CONTINUOUS
-
-Floats = NDArray[np.float64]
 
 MAX_PIXELS = 64
 """Images are looked at through this many of their pixels' principal components."""

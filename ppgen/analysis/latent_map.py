@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Floats
 from ..errors import InputError
 from ..settings import integer
 from .codes import codes_of, latent_model
 from .decoded import Decoded, decode_codes
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

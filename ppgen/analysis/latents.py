@@ -19,17 +19,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Floats, Ints
 from ..errors import InputError
 from ..settings import integer
 from .codes import as_rows, code_of_row, codes_of, latent_model, n_latents
 from .decoded import Decoded, decode_codes
 from .latent_map import latent_map as latent_map
 from .latent_map import manifold as manifold
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 _PARALLEL = 1e-6
 

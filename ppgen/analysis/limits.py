@@ -40,12 +40,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
+from ..arrays import Floats
 from .scatter import Scatter
-
-Floats = NDArray[np.float64]
 
 LEVEL = 0.05
 """Chance, at most, that in a table of equal models any is called behind or ahead."""

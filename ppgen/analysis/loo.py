@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
+from ..arrays import Floats
 from ..artifact import digest
 from ..checks import check_weights
 from ..data import Dataset
@@ -37,7 +38,6 @@ from ..errors import InputError
 from ..estimator import Estimator
 from ..inference.importance import good_khat
 
-Floats = NDArray[np.float64]
 _ROWS = 1024
 
 

@@ -18,12 +18,9 @@ References:
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints
 from .factors import BINS, Factors, binned, gap
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 
 def mutual_information_gap(codes: Floats, factors: Factors, bins: int = BINS) -> Floats:

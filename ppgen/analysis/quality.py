@@ -35,6 +35,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..data import Dataset
 from ..errors import InputError
 from ..plain_json import PlainFields
@@ -42,7 +43,6 @@ from ..two_sample import two_sample
 from .association import associations
 from .features import MAX_TRAIN, Features
 
-Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 MAX_ROWS = 2000

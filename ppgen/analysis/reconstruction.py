@@ -17,15 +17,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..coded import made_rows
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from .features import Features
 from .quality import Score
-
-Floats = NDArray[np.float64]
 
 _MAX_TRAIN = 5000
 

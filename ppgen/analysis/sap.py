@@ -17,12 +17,9 @@ Sattigeri, Balakrishnan, 2018) https://arxiv.org/abs/1711.00848
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats, Ints
 from .factors import Factors, chance_corrected, gap, halves
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 
 
 def attribute_predictability_gap(codes: Floats, factors: Factors, seed: int = 0) -> Floats:

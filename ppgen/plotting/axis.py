@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..analysis.features import Feature, Features
+from ..arrays import Floats
 from ..data import Dataset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-Floats = NDArray[np.float64]
 
 _MAX_LEVELS = 12
 _MAX_LETTERS = 12

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Floats
 from ..errors import InputError
 from .mosaic import Limits, as_grid, limits_of, mosaic, sheet
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 _WIDTH = 800  # pixels of a picture, about
 

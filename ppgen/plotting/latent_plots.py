@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Floats
 from ..errors import InputError
 from .axis import shortened
 from .latent_scatter import PALETTE, side_legend
@@ -17,7 +18,6 @@ from .style import ACCENT, MUTED, REAL, RULE, figure, panel, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
 
 MAX_COLUMNS = 12
 MAX_LINES = 6

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Floats
 from ..data.stacking import layout_of
 from ..errors import InputError
 from .axis import shortened
@@ -16,7 +17,6 @@ from .style import INK, bare, figure, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Floats = NDArray[np.float64]
 Limits = tuple[float, float]
 
 CELL = 0.55

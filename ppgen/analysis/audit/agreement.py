@@ -17,17 +17,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, ndtr
 from scipy.stats import kstwo, kstwobign
 
+from ...arrays import Floats
 from .coordinates import Places
 from .findings import Check, measured, normal, statistical, unchecked
 from .normalisation import Cells, Grid, Integral
 from .subject import Subject
 from .weighted_cover import Weighted
 
-Floats = NDArray[np.float64]
 _FOURIER, _PAIRS, _LEAST = 40, 15, 40.0
 _MOST_LEVELS, _MOST_NODES = 12, 60_000
 _MEANS = "samples have the density's means"

@@ -20,15 +20,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from ...arrays import Floats
 from ...data import row_hashes
 from ...density import mean_stderr
 from .findings import Check, measured, statistical, step, unchecked
 from .subject import Subject
 
-Floats = NDArray[np.float64]
 _ROWS, _FEW, _MANY = 200, 8, 64
 _SANDWICH = ("AIS <= BDMC", "IWAE <= BDMC")
 _SIMULATED = {"n_rows": 24, "n_chains": 8, "n_temperatures": 60, "n_samples": 64}

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...data import Dataset
 from ...data.values import is_gap
 from ...errors import InputError
@@ -26,7 +27,6 @@ from ..features import Features
 from .findings import Check, statistical, step
 from .subject import Subject
 
-Floats = NDArray[np.float64]
 _MOST_ROWS, _FEWEST = 2000, 20
 _NAMES = ("calibration by column", "calibration, joint")
 _COLUMNS = "each column of the rows given is distributed as the model's samples"

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 from scipy.stats import t
 
+from ...arrays import Floats
 from ...data import Codec, Dataset, as_dataset
 from ...data.column import CONTINUOUS, DISCRETE, Column
 from ...data.schema import Schema
 from ...density_estimator import DensityEstimator
 
-Floats = NDArray[np.float64]
 _EDGE = 2.0**-41  # of an interval's length: a value on the bound stands so far inside
 _NU = 4.0  # degrees of freedom of r
 _FAR = 500.0  # |u| beyond which exp overflows, or nothing is

@@ -15,12 +15,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
+from ...arrays import Floats
 from .coordinates import Places
 
-Floats = NDArray[np.float64]
 _CENTRES, _OTHER, _WIDE = 300, 0.2, 0.1
 _NEAR, _FAR, _SPREAD = 4.0, 3.0, 2.5  # degrees of freedom of kernels and tail, and its width
 _CELLS = 1 << 22

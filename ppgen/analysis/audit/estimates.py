@@ -23,7 +23,6 @@ from ...errors import InputError
 from .findings import Check, measured, step
 from .subject import Subject
 
-Floats = NDArray[np.float64]
 _ROWS, _COPIES, _LIMIT = 40, 16, 0.5
 _CLAIM = "scores spread by their stated standard errors"
 

@@ -19,6 +19,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...errors import InputError
 from .coordinates import Places
 from .cover import Cover
@@ -26,7 +27,6 @@ from .findings import Check, one_sided, statistical, two_sided, unchecked
 from .subject import Subject
 from .weighted_cover import Noise, Weighted, weigh
 
-Floats = NDArray[np.float64]
 NAME = "integral"
 _ROUNDING = 1e-4  # densities in single precision, summed
 _TRUNCATION = 8e-3  # the largest doubt of a quadrature that is used

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...data import Dataset, as_dataset
 from ...errors import InputError
 from .findings import Check, measured, step
 from .subject import Subject
 
-Floats = NDArray[np.float64]
 LIMIT = 2e-4  # of the value or of one nat, whichever is more: nets work in single precision
 _ALONE = 6
 _SEEDS = "one seed gives one set of samples, another seed another"

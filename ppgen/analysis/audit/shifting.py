@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...density import mean_stderr
 from ...errors import InputError
 from ...inference.importance import summarise
@@ -25,7 +25,6 @@ from .coordinates import Places
 from .findings import Check, normal, statistical, step, two_sided
 from .subject import Subject
 
-Floats = NDArray[np.float64]
 _DIRECTIONS, _SHIFTED = 8, 2000
 _MOST_SPREAD = 0.5  # of log ratios, at which a shift is as long as it should be
 _MOST_KHAT = 0.4  # of ratios whose mean is taken

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...data import Dataset
 from ...density import LogDensity
@@ -16,7 +15,6 @@ from ...density_estimator import DensityEstimator
 from ...errors import InputError
 from .coordinates import Coordinates
 
-Floats = NDArray[np.float64]
 MOST_DRAWS = 4000
 _FEWEST, _ROWS = 200, 64
 

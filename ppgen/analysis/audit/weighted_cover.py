@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...data import Dataset, row_hashes
 from ...density import LogDensity
 from ...errors import InputError
@@ -25,7 +26,6 @@ from .coordinates import Places
 from .cover import Cover
 from .subject import Subject
 
-Floats = NDArray[np.float64]
 _MOST, _PILOT = 6000, 400
 _SHARES = (0.02, 0.08, 0.3, 1.0)
 _MOST_KHAT, _LEAST_ESS = 0.5, 150.0
