@@ -38,7 +38,8 @@ from numpy.typing import NDArray
 
 from ppgen.data.read_images import read_tar_images
 from ppgen.data.sprites import VALUES, Sprites, sprites
-from ppgen.models.debias.group_comparison import Comparison, mean_stderr
+from ppgen.density import mean_stderr
+from ppgen.models.debias.group_comparison import Comparison
 
 Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # images, labels, groups
 
@@ -116,7 +117,7 @@ def compare(section: str, seeds: list[int], settings: dict[str, Any]) -> Compari
         # So few faces: none are held out, and the epoch is chosen on those fitted to.
         fit = {"validation": rows[0][:2]} if section == "faces" else {}
         one = ppgen.DebiasingVAE(**{**base, **settings}).compare(*rows, seeds=[seed], **fit)
-        for way, each in one.found.items():
+        for way, each in one.accuracies.items():
             found[way] = found.get(way, ()) + each
     return Comparison(tuple(seeds), found)
 
@@ -124,14 +125,15 @@ def compare(section: str, seeds: list[int], settings: dict[str, Any]) -> Compari
 def figures(found: Comparison) -> dict[str, Any]:
     """What is written of a comparison."""
     out: dict[str, Any] = {}
-    for way in found.found:
-        mean, error = mean_stderr(found.worst(way))
+    for way in found.accuracies:
+        worst = found.worst(way)
+        mean, error = float(worst.mean()), mean_stderr(worst)
         groups = {g: round(float(v.mean()), 4) for g, v in found.by_group(way).items()}
         out[way] = {
             "worst": [round(float(v), 4) for v in found.worst(way)],
             "worst_mean": mean,
             "worst_stderr": error,
-            "accuracy_mean": mean_stderr(found.accuracy(way))[0],
+            "accuracy_mean": float(found.accuracy(way).mean()),
             "groups": groups,
         }
     gain, error = found.gain()
@@ -151,7 +153,7 @@ def main() -> None:
         seeds = given.seeds or SEEDS[section]
         found = compare(section, seeds, settings)
         print(f"== {section}\n{found}")
-        for way in found.found:
+        for way in found.accuracies:
             each = ", ".join(f"{g} {v.mean():.3f}" for g, v in found.by_group(way).items())
             print(f"{way:12}{each}")
         about = {

@@ -121,7 +121,7 @@ def accuracy_figure(compared: Any) -> Figure:
     """Accuracy by group: mean and standard error over the seeds."""
     figure = Figure(figsize=(6.5, 3.2), layout="constrained")
     ax = figure.subplots()
-    for i, way in enumerate(compared.found):
+    for i, way in enumerate(compared.accuracies):
         by_group = compared.by_group(way)
         values = np.stack([*by_group.values(), compared.worst(way)])
         error = values.std(1, ddof=1) / np.sqrt(values.shape[1]) if values.shape[1] > 1 else None

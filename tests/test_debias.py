@@ -164,7 +164,7 @@ def test_accuracy_by_group_beside_plain_training_and_balancing(fit):
     assert found.accuracy == pytest.approx(fit.score(x, y))
     settings = clone(fit).set_params(max_epochs=3)
     compared = settings.compare(table(), (x, y, rare), seeds=(4, 5))
-    assert list(compared.found) == ["plain", "balanced", "debiasing"]
+    assert list(compared.accuracies) == ["plain", "balanced", "debiasing"]
     assert compared.seeds == (4, 5)
     plain = clone(settings).set_params(resample=False, random_state=5).fit(*table()[:2])
     assert compared.worst("plain")[1] == plain.worst_group(x, y, rare).worst.accuracy

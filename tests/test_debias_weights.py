@@ -11,7 +11,7 @@ import pytest
 
 from ppgen.errors import InputError
 from ppgen.models.classifier import numbers, read_labels
-from ppgen.models.debias.group_comparison import Comparison, mean_stderr
+from ppgen.models.debias.group_comparison import Comparison
 from ppgen.models.debias.resampling import Histograms, Resampling, draw, effective_share, normalised
 from ppgen.models.group_accuracy import balanced, group_accuracy
 
@@ -188,7 +188,8 @@ def test_a_comparison_is_paired_by_seed():
     gains = np.array([0.2, 0.1, 0.3])
     assert found.gain() == pytest.approx((0.2, gains.std(ddof=1) / math.sqrt(3)))
     assert "+0.200 ± 0.058" in str(found)
-    assert math.isnan(mean_stderr(np.ones(1))[1])
+    once = {way: accuracies[:1] for way, accuracies in found.accuracies.items()}
+    assert math.isnan(Comparison((0,), once).gain()[1])
 
 
 def test_labels_of_all_kinds():

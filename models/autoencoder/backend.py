@@ -102,8 +102,8 @@ class TorchAutoencoder(TorchCoder[Nets]):
             errors = self.reconstruction.errors(self.nets.decode(z), y)
             return torch.cat([errors[:, None], z], 1)
 
-        found = blockwise(both, len(x))
-        return found[:, 0], found[:, 1:]
+        seen = blockwise(both, len(x))
+        return seen[:, 0], seen[:, 1:]
 
     def corrupt(self, x: Array, noise: tuple[str, float], seed: int) -> Floats:
         """(n, D) stored rows with noise; NaN for a masked level."""

@@ -20,8 +20,8 @@ class Nets(Coder):
 
     ends: Tensor
 
-    def __init__(self, of: Architecture, values: Values) -> None:
-        super().__init__(of, values)
+    def __init__(self, a: Architecture, values: Values) -> None:
+        super().__init__(a, values)
         self.register_buffer("ends", torch.zeros(2, values.features))
 
     def encode(self, y: Tensor) -> Tensor:

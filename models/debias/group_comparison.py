@@ -40,24 +40,24 @@ class Comparison:
 
     Attributes:
         seeds: of the fits.
-        found: way -> accuracies by group, one a seed.
+        accuracies: way -> those by group, one a seed.
     """
 
     seeds: tuple[int, ...]
-    found: Mapping[str, tuple[GroupAccuracy, ...]]
+    accuracies: Mapping[str, tuple[GroupAccuracy, ...]]
 
     def worst(self, way: str) -> Floats:
         """(seeds,) accuracy in the group where it is worst."""
-        return np.array([one.worst.accuracy for one in self.found[way]])
+        return np.array([one.worst.accuracy for one in self.accuracies[way]])
 
     def accuracy(self, way: str) -> Floats:
         """(seeds,) accuracy of all rows."""
-        return np.array([one.accuracy for one in self.found[way]])
+        return np.array([one.accuracy for one in self.accuracies[way]])
 
     def by_group(self, way: str) -> dict[Any, Floats]:
         """Group -> (seeds,) accuracy."""
-        names = [g.name for g in self.found[way][0]]
-        each = [[g.accuracy for g in one] for one in self.found[way]]
+        names = [g.name for g in self.accuracies[way][0]]
+        each = [[g.accuracy for g in one] for one in self.accuracies[way]]
         return dict(zip(names, np.array(each).T, strict=True))
 
     def gain(self, way: str = "debiasing", over: str = "plain") -> tuple[float, float]:
@@ -73,17 +73,17 @@ class Comparison:
 
     def __str__(self) -> str:
         lines = [f"{'':12}worst group       all rows          ({len(self.seeds)} seeds)"]
-        for way in self.found:
+        for way in self.accuracies:
             measured = (self.worst(way), self.accuracy(way))
             each = [(float(v.mean()), mean_stderr(v)) for v in measured]
             lines.append(f"{way:12}" + "   ".join(f"{m:.3f} ± {e:.3f}  " for m, e in each).rstrip())
-        for over in self.found:
+        for over in self.accuracies:
             if over != "debiasing":
                 m, e = self.gain(over=over)
-                told = f"debiasing above {over}, in the worst group: {m:+.3f} ± {e:.3f}"
+                line = f"debiasing above {over}, in the worst group: {m:+.3f} ± {e:.3f}"
                 if len(self.seeds) > 1:
-                    told += f", decided beyond {self.margin(over=over):.3f}"
-                lines.append(told)
+                    line += f", decided beyond {self.margin(over=over):.3f}"
+                lines.append(line)
         return "\n".join(lines)
 
 

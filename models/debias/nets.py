@@ -64,9 +64,9 @@ class Parts(NamedTuple):
 class Nets(Coder):
     """Encoder and decoder of features (n, F)."""
 
-    def __init__(self, of: Architecture, values: Values) -> None:
-        super().__init__(of, values, of.classes + 2 * of.latent)
-        self.split = [of.classes, of.latent, of.latent]
+    def __init__(self, a: Architecture, values: Values) -> None:
+        super().__init__(a, values, a.classes + 2 * a.latent)
+        self.split = [a.classes, a.latent, a.latent]
 
     def see(self, y: Tensor) -> Seen:
         """What the encoder says of features (n, F)."""

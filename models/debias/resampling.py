@@ -95,8 +95,7 @@ class Histograms:
     def log_weights(self, means: Floats, alpha: float, combine: str = "product") -> Floats:
         """(n,) log w(x), not normalised."""
         each = -np.log(self.at(means) + alpha)
-        found: Floats = each.max(1) if combine == "max" else each.sum(1)
-        return found
+        return np.asarray(each.max(1) if combine == "max" else each.sum(1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +161,7 @@ def normalised(
         total = w.sum()
         if total > 0:
             out[rows] = share * w / total
-    found: Floats = out / out.sum()
-    return found
+    return np.asarray(out / out.sum())
 
 
 def draw(probabilities: Floats, seed: int, epoch: int) -> Indices:
@@ -177,8 +175,8 @@ def draw(probabilities: Floats, seed: int, epoch: int) -> Indices:
     order = rng.permutation(n)
     ends = np.cumsum(probabilities[order])
     points = (np.arange(n) + rng.random()) / n * ends[-1]
-    found = np.searchsorted(ends, points, side="right")
-    return np.asarray(order[np.minimum(found, n - 1)], dtype=np.int64)
+    places = np.searchsorted(ends, points, side="right")
+    return np.asarray(order[np.minimum(places, n - 1)], dtype=np.int64)
 
 
 def effective_share(probabilities: Floats) -> float:
@@ -191,5 +189,5 @@ def effective_share(probabilities: Floats) -> float:
 def _bins(edges: Floats, means: Floats) -> Indices:
     bins = edges.shape[1] - 1
     columns = zip(means.T, edges, strict=True)
-    found = np.stack([np.searchsorted(e, m, side="right") - 1 for m, e in columns], axis=1)
-    return np.asarray(np.clip(found, 0, bins - 1), dtype=np.int64)
+    places = np.stack([np.searchsorted(e, m, side="right") - 1 for m, e in columns], axis=1)
+    return np.asarray(np.clip(places, 0, bins - 1), dtype=np.int64)

@@ -106,11 +106,11 @@ class JaxFlow:
         return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in leaves}
 
     def load(self, arrays: Mapping[str, Array]) -> None:
-        found, static = eqx.partition(self.flow, eqx.is_array)
-        found = jax.tree_util.tree_map_with_path(
-            lambda path, leaf: jnp.asarray(arrays[jax.tree_util.keystr(path)], leaf.dtype), found
+        leaves, static = eqx.partition(self.flow, eqx.is_array)
+        leaves = jax.tree_util.tree_map_with_path(
+            lambda path, leaf: jnp.asarray(arrays[jax.tree_util.keystr(path)], leaf.dtype), leaves
         )
-        self.flow = eqx.combine(found, static)
+        self.flow = eqx.combine(leaves, static)
 
 
 def _single(a: Array | None) -> Any:

@@ -85,34 +85,34 @@ def guide(*args: Any, **kwargs: Any) -> None:
     """Empty: a flow has no latents."""
 
 
-def build(of: Architecture, seed: int = 0) -> Transformed:
+def build(a: Architecture, seed: int = 0) -> Transformed:
     """The flow of an architecture, its weights drawn from the seed."""
-    features = of.features
+    features = a.features
     univariate: AbstractBijection = _affine()
-    if of.kind.startswith("nsf"):
-        univariate = RationalQuadraticSpline(knots=of.bins - 1, interval=of.tail_bound)
+    if a.kind.startswith("nsf"):
+        univariate = RationalQuadraticSpline(knots=a.bins - 1, interval=a.tail_bound)
     net: dict[str, Any] = {
         "transformer": univariate,
         "dim": features,
-        "cond_dim": of.context or None,
-        "nn_width": of.hidden[0],
-        "nn_depth": len(of.hidden),
+        "cond_dim": a.context or None,
+        "nn_width": a.hidden[0],
+        "nn_depth": len(a.hidden),
     }
 
     def layer(key: Array) -> AbstractBijection:
         net_key, permutation_key = jr.split(key)
-        if features == 1 and not of.context:
+        if features == 1 and not a.context:
             return Vmap(
                 eqx.filter_vmap(lambda _: univariate)(jnp.arange(1)), in_axes=eqx.if_array(0)
             )
-        if features == 1 or of.kind in ("maf", "nsf-ar"):
+        if features == 1 or a.kind in ("maf", "nsf-ar"):
             core: AbstractBijection = MaskedAutoregressive(net_key, **net)
         else:
             core = Coupling(net_key, untransformed_dim=features // 2, **net)
         if features == 1:
             return core
         steps = [core]
-        if of.lu:
+        if a.lu:
             eye, zero = jnp.eye(features), jnp.zeros(features)
             steps += [TriangularAffine(zero, eye, lower=False), TriangularAffine(zero, eye)]
         order = (
@@ -122,7 +122,7 @@ def build(of: Architecture, seed: int = 0) -> Transformed:
         )
         return Chain([*steps, Permute(order)])
 
-    layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), of.n_transforms))
+    layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), a.n_transforms))
     # Inverted: the layers run from rows to noise, which is what a density needs.
     base = StandardNormal((features,))  # type: ignore[call-arg]
     return Transformed(base, Invert(Scan(layers)))
@@ -132,5 +132,5 @@ def _affine() -> AbstractBijection:
     smallest = 1e-3
     start = jnp.log(jnp.expm1(1 - smallest))
     scale: Any = paramax.Parameterize(lambda a: jax.nn.softplus(a) + smallest, start)
-    found: AbstractBijection = eqx.tree_at(lambda f: f.scale, Affine(), scale)
-    return found
+    affine: AbstractBijection = eqx.tree_at(lambda f: f.scale, Affine(), scale)
+    return affine

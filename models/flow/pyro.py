@@ -66,23 +66,23 @@ def guide(*args: Any, **kwargs: Any) -> None:
     """Empty: a flow has no latents."""
 
 
-def build(of: Architecture, seed: int = 0) -> Flow:
+def build(a: Architecture, seed: int = 0) -> Flow:
     """The flow of an architecture, its weights drawn from the seed; torch's random state is left as
     found."""
     univariate: Univariate = affine
-    total, features = 2, of.features
-    if of.kind.startswith("nsf"):
-        univariate, total = spline(of.bins, of.tail_bound), 3 * of.bins - 1
-    how = (of.context, of.hidden, univariate, total, of.dropout)
+    total, features = 2, a.features
+    if a.kind.startswith("nsf"):
+        univariate, total = spline(a.bins, a.tail_bound), 3 * a.bins - 1
+    how = (a.context, a.hidden, univariate, total, a.dropout)
     layers: list[torch.nn.Module] = []
     with seeded(seed):
-        for i in range(of.n_transforms):
-            if of.lu and features > 1:
+        for i in range(a.n_transforms):
+            if a.lu and features > 1:
                 first = list(range(features))
                 layers.append(LU(torch.randperm(features).tolist() if i else first))
-            if of.kind in ("maf", "nsf-ar") or features == 1:
+            if a.kind in ("maf", "nsf-ar") or features == 1:
                 order = list(range(features))
-                order = order if of.lu or i % 2 == 0 else order[::-1]
+                order = order if a.lu or i % 2 == 0 else order[::-1]
                 layers.append(Masked(order, *how))
             else:
                 kept = [j % 2 != i % 2 for j in range(features)]

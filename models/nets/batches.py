@@ -93,8 +93,8 @@ def _storable(x: Array) -> Array:
         dtype = np.float32
     elif x.dtype.kind == "u" and x.dtype.itemsize > 1:
         dtype = np.int32 if x.dtype.itemsize == 2 else np.int64  # not all torch does takes these
-    found = np.ascontiguousarray(x, dtype=dtype)
-    return found if found.flags.writeable else found.copy()
+    own = np.ascontiguousarray(x, dtype=dtype)
+    return own if own.flags.writeable else own.copy()
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
@@ -104,5 +104,5 @@ def slices(n: int, size: int) -> Iterator[slice]:
 
 def floats(x: Array, dtype: torch.dtype = torch.float32) -> Tensor:
     """Stored rows as a tensor in single or double precision; a copy only where it must be one."""
-    found = np.ascontiguousarray(x, dtype=np.float64 if dtype == torch.float64 else np.float32)
-    return torch.from_numpy(found if found.flags.writeable else found.copy())
+    own = np.ascontiguousarray(x, dtype=np.float64 if dtype == torch.float64 else np.float32)
+    return torch.from_numpy(own if own.flags.writeable else own.copy())

@@ -69,20 +69,20 @@ class Coder(nn.Module):
     centre: Tensor
     gain: Tensor
 
-    def __init__(self, of: Architecture, values: Values, outputs: int | None = None) -> None:
+    def __init__(self, a: Architecture, values: Values, outputs: int | None = None) -> None:
         super().__init__()
-        size, act = values.features, of.activation
-        outputs = outputs or of.latent
+        size, act = values.features, a.activation
+        outputs = outputs or a.latent
         self.encoder: nn.Module
         self.decoder: nn.Module
-        if of.net == "conv":
+        if a.net == "conv":
             c, h, w = values.shape
-            how: dict[str, Any] = {"hidden": of.hidden[0], "activation": act}
-            self.encoder = ConvEncoder((c, h, w), of.channels, outputs, dropout=of.dropout, **how)
-            self.decoder = ConvDecoder(of.latent, of.channels, (c, h, w), **how)
+            how: dict[str, Any] = {"hidden": a.hidden[0], "activation": act}
+            self.encoder = ConvEncoder((c, h, w), a.channels, outputs, dropout=a.dropout, **how)
+            self.decoder = ConvDecoder(a.latent, a.channels, (c, h, w), **how)
         else:
-            self.encoder = mlp(size, of.hidden, outputs, activation=act, dropout=of.dropout)
-            self.decoder = mlp(of.latent, of.hidden[::-1], size, activation=act)
+            self.encoder = mlp(size, a.hidden, outputs, activation=act, dropout=a.dropout)
+            self.decoder = mlp(a.latent, a.hidden[::-1], size, activation=act)
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("gain", torch.ones(()))
 

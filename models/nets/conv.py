@@ -40,11 +40,11 @@ class Residual(nn.Module):
 
 def sizes(height: int, width: int, halvings: int) -> list[tuple[int, int]]:
     """Heights and widths from the image down."""
-    found = [(height, width)]
+    pairs = [(height, width)]
     for _ in range(halvings):
         height, width = -(-height // 2), -(-width // 2)
-        found.append((height, width))
-    return found
+        pairs.append((height, width))
+    return pairs
 
 
 class ConvEncoder(nn.Module):
@@ -89,8 +89,8 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         images = x.reshape(-1, *self.shape).contiguous(memory_format=torch.channels_last)
-        found: Tensor = self.net(images)
-        return found.reshape(*x.shape[:-1], -1)
+        outputs: Tensor = self.net(images)
+        return outputs.reshape(*x.shape[:-1], -1)
 
 
 class ConvDecoder(nn.Module):
