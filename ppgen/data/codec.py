@@ -188,8 +188,8 @@ class Codec:
         for name, value in self.constants.items():
             out[name] = np.full(n, value, dtype=object if isinstance(value, str) else np.float64)
         for name in self.empties:
-            textual = not self.schema[name].numeric
-            out[name] = np.full(n, None if textual else np.nan, object if textual else np.float64)
+            gap = np.nan if self.schema[name].numeric else None
+            out[name] = np.full(n, gap, object if gap is None else np.float64)
         return {name: out[name] for name in self.schema.names}
 
     def beyond(self, encoded: Encoded, held: Collection[str] = ()) -> NDArray[np.bool_]:
@@ -272,12 +272,11 @@ class Codec:
     def _differs(self, name: str, values: NDArray[Any]) -> NDArray[np.bool_]:
         """(n,) whether each value is observed and other than the column's constant."""
         constant = self.constants[name]
-        if values.dtype == object or isinstance(constant, str):
-            return np.asarray(~is_gap(values) & (values != constant))
-        other = values != constant
-        if self.schema[name].dtype == "float32" or values.dtype == np.float32:
+        other = ~is_gap(values) & (values != constant)
+        number = values.dtype != object and not isinstance(constant, str)
+        if number and (self.schema[name].dtype == "float32" or values.dtype == np.float32):
             other &= values.astype(np.float32) != np.float32(constant)
-        return np.asarray(~np.isnan(values) & other)
+        return np.asarray(other)
 
 
 def _numbers(column: Column, values: NDArray[Any]) -> Floats:

@@ -12,10 +12,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError, unknown
 from ..files import sha256
@@ -99,7 +97,10 @@ def load_images(name: str, folder: str | os.PathLike[str] | None = None) -> Data
     if name not in IMAGE_SETS:
         raise unknown("set of images", name, IMAGE_SETS)
     official = IMAGE_SETS[name]
-    place = _local(name) if folder is None else Path(folder)
+    root = os.environ.get("PPGEN_DATA", "")
+    place = None if folder is None else Path(folder)
+    if place is None and root and all((Path(root) / name / file).is_file() for file in TRAIN):
+        place = Path(root) / name
     if place is None:
         files = {
             file: fetch([m + file for m in official.mirrors], digest, Path(name) / file)
@@ -107,23 +108,15 @@ def load_images(name: str, folder: str | os.PathLike[str] | None = None) -> Data
         }
     else:
         files = _checked(official, name, place)
-    images, labels = _pair(files, TRAIN)
+    images, labels = (load_idx(files[file]) for file in TRAIN)
     n = len(images)
-    held = n * 5 // 6
-    ends = [held, (held + n) // 2, n]
+    ends = [n * 5 // 6, (n * 5 // 6 + n) // 2, n]
     if TEST[0] in files:
-        test_images, test_labels = _pair(files, TEST)
-        images = np.concatenate([images, test_images])
-        labels = np.concatenate([labels, test_labels])
-        ends = [held, n, len(images)]
+        images = np.concatenate([images, load_idx(files[TEST[0]])])
+        labels = np.concatenate([labels, load_idx(files[TEST[1]])])
+        ends[1:] = n, len(images)
     parts = (slice(0, ends[0]), slice(ends[0], ends[1]), slice(ends[1], ends[2]))
-    return replace(as_dataset(images), target=labels.astype(np.int64), parts=parts)
-
-
-def _local(name: str) -> Path | None:
-    root = os.environ.get("PPGEN_DATA", "")
-    folder = Path(root) / name
-    return folder if root and all((folder / file).is_file() for file in TRAIN) else None
+    return replace(as_dataset(images[:, None]), target=labels.astype(np.int64), parts=parts)
 
 
 def _checked(official: ImageSet, name: str, folder: Path) -> dict[str, Path]:
@@ -144,8 +137,3 @@ def _checked(official: ImageSet, name: str, folder: Path) -> dict[str, Path]:
                 "Get it again, or read it as a file of your own: ppgen.read(path)."
             )
     return files
-
-
-def _pair(files: dict[str, Path], names: tuple[str, str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    images, labels = (load_idx(files[name]) for name in names)
-    return images[:, None], labels

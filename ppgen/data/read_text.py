@@ -24,6 +24,7 @@ MISSING = ("", "NA", "NaN", "nan", "null", "?", "None")
 BLANKS = r"\s+"
 
 _DELIMITERS = ("\t", ";", ",", BLANKS)  # the first that fits wins: a comma may be in the text
+_WORDS = re.compile(r'"[^"]*"|\S+')
 _SNIFFED = 50  # lines looked at to find the delimiter
 _CHUNK = 1 << 24
 GZIP = b"\x1f\x8b"  # what gzipped files begin with
@@ -114,15 +115,15 @@ def _delimiter(text: str) -> str:
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The number of each row's last line, from 1, and its fields; empty lines are left out."""
-    lines = io.StringIO(text)
-    if delimiter == BLANKS:
-        cut = re.compile(r'"[^"]*"|\S+').findall if '"' in text else str.split
+    lines, quoted = io.StringIO(text), '"' in text
+    if delimiter == BLANKS or not quoted:
+        mark = None if delimiter == BLANKS else delimiter
         for number, line in enumerate(lines, 1):
-            if fields := cut(line):
+            if line.strip():
+                fields = _WORDS.findall(line) if quoted else line.split(mark)
                 yield number, [field.strip('"') for field in fields]
         return
-    filled = (line if line.strip() else "\n" for line in lines)
-    reader = csv.reader(filled, delimiter=delimiter, skipinitialspace=True, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     for fields in reader:
         if any(fields) or len(fields) > 1:
             yield reader.line_num, fields

@@ -147,10 +147,9 @@ def _categories(column: Column, given: Any) -> Column:
 
 def _array(parts: list[NDArray[Any]], schema: Schema, dtype: str) -> NDArray[Any]:
     if any(part.dtype == object for part in parts) or dtype == "object":
-        lists = [scalars(c, part) for c, part in zip(schema.columns, parts, strict=True)]
         out = np.empty((len(parts[0]), len(parts)), dtype=object)
-        for j, values in enumerate(lists):
-            out[:, j] = values
+        for j, (column, part) in enumerate(zip(schema.columns, parts, strict=True)):
+            out[:, j] = scalars(column, part)
         return out
     array = np.column_stack(parts)
     if np.dtype(dtype or float).kind == "f":

@@ -31,17 +31,16 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
         InputError: if they are of another sort, columns are unknown or absent, text stands where
             numbers were, or a value is infinite.
     """
-    if data.schema.sequence != schema.sequence or (data.images is None) != (
+    other_sort = data.schema.sequence != schema.sequence or (data.images is None) != (
         schema.image_shape is None
-    ):
-        what = f"{_what(data.schema)} given; {estimator} expects {_what(schema)}."
-        raise InputError(_one_image(data, schema, estimator) or what + _features(data, schema))
+    )
+    if other_sort or (not schema.columns and data.schema.image_shape != schema.image_shape):
+        problem = f"{data.schema} given; {estimator} expects {schema}. Resize them."
+        if other_sort:
+            problem = f"{_what(data.schema)} given; {estimator} expects {_what(schema)}."
+            problem += _features(data, schema)
+        raise InputError(_one_image(data, schema, estimator) or problem)
     if not schema.columns:
-        if data.schema.image_shape != schema.image_shape:
-            raise InputError(
-                _one_image(data, schema, estimator)
-                or f"{data.schema} given; {estimator} expects {schema}. Resize them."
-            )
         if data.images is not None and schema.pixels is not None:
             schema.pixels.check(data.images, estimator)
         return replace(data, schema=schema)

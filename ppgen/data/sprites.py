@@ -208,18 +208,16 @@ def _shares(name: str, held: Value | Sequence[Value] | None, rare: Mapping[Value
             "(1 if no other value is left), and of values that are drawn."
         )
     shares = np.where(others, (1 - total) / max(1, others.sum()), 0.0)
-    for code, share in given.items():
-        shares[code] = share
+    shares[list(given)] = list(given.values())
     return shares
 
 
 def _code(name: str, value: Value) -> int:
     """The number of a factor's value, given in words or in figures."""
     grid, words = VALUES[name], WORDS.get(name, ())
-    if isinstance(value, str):
-        if value in words:
-            return words.index(value)
-    else:
+    if value in words:
+        return words.index(str(value))
+    if not isinstance(value, str):
         code = int(_nearest(np.array([value]), grid)[0])
         if math.isclose(grid[code], value, abs_tol=1e-6):
             return code

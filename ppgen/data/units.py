@@ -53,9 +53,8 @@ def split_units(data: Contents, fractions: Sequence[float], seed: int) -> list[N
             f"fractions are {tuple(fractions)}; expected positive shares that sum to 1, such as "
             "(0.8, 0.1, 0.1)."
         )
-    _, unit, sizes = np.unique(
-        unit_hashes(data, seed), return_inverse=True, return_counts=True
-    )  # ordered by hash
+    hashes = unit_hashes(data, seed)  # np.unique orders by them
+    _, unit, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
     ends = np.cumsum(sizes)
     cuts: list[int] = []
     taken = 0

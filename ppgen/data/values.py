@@ -30,20 +30,29 @@ def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     kind = values.dtype.kind
     if kind in "fiub":
         return floats(values), kind == "b"
-    if kind == "c":
-        raise InputError(COMPLEX)
-    if kind in "mM":
-        raise InputError(_dates(name))
     objects = as_objects(values)
     types = set(map(type, objects)) - {type(None)}
+    dates = (t.__module__ == "datetime" or t.__name__ in ("Timestamp", "Timedelta") for t in types)
+    if kind in "mM" or any(dates):
+        raise InputError(
+            f"column {name!r} holds dates or durations; expected numbers or text. "
+            "Convert it, for example to days since a date."
+        )
+    if any(issubclass(t, complex) for t in types):
+        raise InputError(COMPLEX)
+    strange = [t for t in types if not issubclass(t, str | bytes | Real | Decimal)]
+    if strange:
+        row = next(i for i, v in enumerate(objects) if type(v) in strange)
+        raise TypeError(
+            f"column {name!r}, row {row} (counted from 0): "
+            f"argument must be a string or a real number, not {type(objects[row]).__name__!r}."
+        )
     if all(issubclass(t, Real | Decimal) for t in types):
         numbers = [math.nan if v is None else float(v) for v in objects]
         return np.array(numbers, np.float64), types == {bool}
-    for t in types:
-        if not issubclass(t, str | bytes | Real | Decimal):
-            _refuse(name, objects, t)
     if types != {str}:
-        objects[:] = [_text(v) for v in objects]
+        texts = (v.decode() if isinstance(v, bytes) else v for v in objects)
+        objects[:] = [None if v is None else str(v) for v in texts]
     return objects, False
 
 
@@ -120,28 +129,3 @@ def check_finite(name: str, values: NDArray[np.floating[Any]]) -> None:
             f"column {name!r} holds infinity in row {int(np.argmax(infinite))} (counted from 0); "
             "expected finite numbers. Drop the row, or mark the value as missing."
         )
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bytes):
-        return value.decode()
-    return None if value is None else str(value)
-
-
-def _dates(name: str) -> str:
-    return (
-        f"column {name!r} holds dates or durations; expected numbers or text. "
-        "Convert it, for example to days since a date."
-    )
-
-
-def _refuse(name: str, objects: NDArray[Any], wrong: type) -> None:
-    if wrong.__module__ == "datetime" or wrong.__name__ in ("Timestamp", "Timedelta"):
-        raise InputError(_dates(name))
-    if issubclass(wrong, complex):
-        raise InputError(COMPLEX)
-    row = next(i for i, v in enumerate(objects) if type(v) is wrong)
-    raise TypeError(
-        f"column {name!r}, row {row} (counted from 0): "
-        f"argument must be a string or a real number, not {wrong.__name__!r}."
-    )
