@@ -36,11 +36,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import InputError
 
-Floats = NDArray[np.float64]
 _STEADY = 2
 
 

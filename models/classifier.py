@@ -11,13 +11,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from ..arrays import Floats
 from ..data import Dataset, Encoded
 from ..errors import InputError
 from ..estimator import Estimator
 from ..rows import Rows
 from .group_accuracy import GroupAccuracy, group_accuracy
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 _SHOWN = 8
 

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import InputError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,18 @@ from abc import abstractmethod
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
+from ..arrays import Floats
 from ..data import Dataset, Encoded, ImageCodec
 from ..data.rebuild import row_labels
 from ..data.stacking import Layout, in_layout
 from ..errors import InputError
 from ..estimator import Estimator
 from ..rows import Rows
-
-Floats = NDArray[np.float64]
 
 
 class Decoder(Estimator):

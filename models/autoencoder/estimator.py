@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
@@ -19,8 +20,6 @@ from ...rows import Rows
 from ...verdict import Reason
 from ..nets.coded import CodedEstimator
 from .settings import SETTINGS, AutoencoderSettings
-
-Floats = NDArray[np.float64]
 
 
 class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: ignore[misc]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...data import Codec, ImageCodec
 from ...fitting import Fit
 from ...rows import Rows
@@ -25,7 +26,6 @@ from .backend import TorchAutoencoder
 from .settings import check_rows
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 DEFAULTS = Defaults(
     width=256,
     mlp=(10_000, 2e-3),

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ...arrays import Floats
+
 Blocks = Callable[[], Iterator[tuple[slice, Floats]]]
 
 _DIRECT = 4096

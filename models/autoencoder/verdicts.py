@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...inference.learner import Outcome
 from ...verdict import Reason
 from ..nets.verdicts import too_few
-
-Floats = NDArray[np.float64]
 
 _DEAD = 1e-3  # standard deviation, beside the largest of all codes, below which one is dead
 _WORSE = 2.0  # times the error of rows trained on, from which a net is said to have learnt by heart

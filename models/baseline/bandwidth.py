@@ -22,7 +22,7 @@ from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
-Floats = NDArray[np.float64]
+from ...arrays import Floats
 
 _COARSE_ROWS = 400  # rows that the grid is searched on
 _FINE_ROWS = 2000  # rows of a fine search, in more than one dimension

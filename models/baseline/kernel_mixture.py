@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 
+from ...arrays import Floats
 from ...thinning import thinned
 from ...verdict import Reason
 from .bandwidth import best_bandwidth
-
-Floats = NDArray[np.float64]
 
 _BLOCK_CELLS = 1 << 20  # distances held at a time
 _CLIP = 5.0  # robust deviations that columns are clipped to

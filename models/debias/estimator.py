@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...data import Dataset
@@ -23,7 +24,6 @@ from .regions import RareRegions
 from .resampling import Histograms, Resampling
 from .settings import SETTINGS, DebiasingSettings
 
-Floats = NDArray[np.float64]
 _HISTOGRAM = ("edges", "counts", "density")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...data import Codec, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
@@ -30,7 +31,6 @@ from .nets import Weights
 from .resampling import Histograms, Resampling, effective_share
 from .settings import check_rows
 
-Floats = NDArray[np.float64]
 # Nats a row: the classification's, beside which the reconstruction is a share.
 DEFAULTS = Defaults(width=256, mlp=(10_000, 2e-3), conv=(5000, 2e-3), min_delta=1e-3)
 _IMAGE_LATENTS = 16

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import Floats
 from ...inference.learner import HeldOut
 from ...inference.seeding import seeded
 from ...inference.svi_pyro import PyroLearner
@@ -21,7 +22,6 @@ from .architecture import Architecture
 from .pyro import build, guide, model
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 _BLOCK = 8192
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...data import Codec, Encoded
@@ -22,8 +23,6 @@ from ..nets.trainer import Trained, Trainer
 from .architecture import Architecture
 from .settings import SETTINGS, FlowSettings
 from .sizes import sizes_for
-
-Floats = NDArray[np.float64]
 
 
 class NormalizingFlow(FlowSettings, Trained, DensityEstimator):

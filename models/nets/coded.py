@@ -6,9 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ...arrays import Floats
 from ...artifact import Arrays
 from ...data import Dataset, Encoded, ImageCodec
 from ..latent import LatentEstimator
@@ -18,8 +16,6 @@ from .values import Values
 
 if TYPE_CHECKING:
     from .coder import Architecture
-
-Floats = NDArray[np.float64]
 
 
 class CodedEstimator(Trained, LatentEstimator):

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...data import Encoded
 from ...fitting import Fit
 from ...rows import Rows
 from ...thinning import thinned
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 

@@ -11,14 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...data import Encoded
 from ...fitting import Fit
 from ...progress import Progress
 from .held_out import Subset
-
-Floats = NDArray[np.float64]
 
 
 class DataUnits:

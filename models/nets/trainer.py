@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...checkpoint import Checkpoints
 from ...errors import InputError
 from ...fitting import Fit
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Judged = tuple[Floats, Floats | None]  # of held-out rows: what is trained, and a bound or None
 
 _LARGE = 1 << 20  # values of a batch from which a compiled step is tried out beforehand

@@ -7,12 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...density import mean_stderr
 from ...inference.learner import Outcome
 from ...inference.schedule import Schedule
 from ...verdict import Reason
 
-Floats = NDArray[np.float64]
 Judged = tuple[Floats, NDArray[np.uint64] | None]  # log densities of rows, and their units
 
 

@@ -32,6 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import Floats
 from ...errors import InputError
 from ...inference.ais import Annealing, ais, sigmoidal
 from ...inference.bdmc import bdmc
@@ -45,7 +46,6 @@ from .priors import base_of, carried
 from .trained_nets import DATA, TrainedNets, middle
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 _BLOCK = 64
 _AT_ONCE = 128  # importance draws of a block
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...density import mean_stderr
 from .verdicts import ACTIVE
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import Floats
 from ...inference.local_pyro import Sites, divergences, site, terms, values_of
 from ...inference.seeding import seeded
 from .priors import normal
@@ -30,7 +31,6 @@ from .row_draws import RowDraws
 from .trained_nets import CODE, TrainedNets, middle
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 _BLOCK, _DRAWS = 256, 16
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...checks import seed_of
@@ -30,7 +31,6 @@ from .settings import IMPUTING, SCORING, SETTINGS, VAESettings
 if TYPE_CHECKING:
     from .trained_nets import TrainedNets
 
-Floats = NDArray[np.float64]
 _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
 _CHAINS = 25  # with fewer chains nothing says how they fare
 

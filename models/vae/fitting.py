@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...capabilities import REACH
 from ...data import Codec, Encoded, ImageCodec
 from ...data.augment import Augment
@@ -37,7 +38,6 @@ from .trained_nets import TrainedNets
 from .verdicts import collapse
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 _START = 5000  # rows from which centres and biases start
 _HELD = 2000  # held-out rows that are evaluated
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch import Tensor
 
+from ...arrays import Floats
 from ...data import Encoded
 from ...family_density import Density
 from ...inference.importance import MIN_SAMPLES, Weights, good_khat, summarise_blocks
@@ -36,7 +37,6 @@ from .row_draws import RowDraws, guided
 from .trained_nets import TrainedNets
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 _DECODED = 1 << 20  # values decoded at a time: what a processor's caches hold
 
 

@@ -13,6 +13,7 @@ import jax.random as jr
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...errors import InputError
 from ...inference import local_numpyro
 from ...inference.jax_learner import JaxLearner, adam
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .build import Architecture
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 CLIP = 50.0  # largest norm of the gradient
 _BLOCK = 4096
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import Floats
 from ...inference import local_pyro
 from ...inference.local_objective import Objective
 from ...inference.local_pyro import Draw, Pair, Sites, rsample
@@ -25,7 +26,6 @@ from .build import Architecture, build
 from .priors import base_of
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 CODE, DATA = "z_1", "x"  # sites of the pair: a row's code, and the row
 CLIP = 50.0  # largest norm of the gradient
 _BLOCK = 1024

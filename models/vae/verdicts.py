@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ...arrays import Floats
 from ...verdict import Reason
-
-Floats = NDArray[np.float64]
 
 ACTIVE = 0.01  # nats below which a latent says nothing of a row
 
