@@ -28,6 +28,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 import pytest
 import sklearn.cluster  # noqa: F401 (its import draws from `random`, which is not a leak of ours)
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    threadpool_limits(1)  # NumPy's BLAS, which plugins of pytest load before the lines above
 
 # The same examples on every run and machine, and no timing: a slow machine is no fault.
 settings.register_profile(
