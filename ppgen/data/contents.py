@@ -70,13 +70,8 @@ class Contents:
         return f"{type(self).__name__}({len(self)} rows, {what})"
 
     def take(self, rows: RowIndex) -> Self:
-        """Some rows, by slice, numbers or mask; the schema stays as it is.
-
-        Many images of a mapped file are copied to a temporary file, not to memory (see `mapped`).
-
-        Raises:
-            InputError: if no row is left.
-        """
+        """Some rows, by slice, numbers or mask; the schema stays as it is, and many images of a
+        mapped file are copied to a temporary one (see `mapped`). InputError if no row is left."""
         numbers = np.arange(len(self))[rows]
         if not len(numbers):
             raise InputError("no rows are left; a data set has at least one. Take more rows.")

@@ -76,13 +76,13 @@ def _checked(data: Held) -> Held:
     if data.parts is None or data.groups is None:
         return data
     known = np.flatnonzero(~is_gap(data.groups))
-    _, group = np.unique(data.groups[known].astype(str), return_inverse=True)
+    _, first, group = np.unique(
+        data.groups[known].astype(str), return_index=True, return_inverse=True
+    )
     part: NDArray[np.intp] = np.full(len(data), -1)
     for k, rows in enumerate(data.parts):
         part[rows] = k
-    first = np.full(len(known), -1)
-    first[group] = part[known]
-    torn = np.flatnonzero(first[group] != part[known])
+    torn = np.flatnonzero(part[known][first][group] != part[known])
     if len(torn):
         raise InputError(
             f"the data come with parts of their own, and these divide the group "

@@ -70,11 +70,9 @@ class ImageCodec:
         """Images (n, C, H, W) in the type that was fitted: whole numbers rounded, levels kept to
         their range."""
         values = np.asarray(encoded.x).reshape(-1, *self.shape)
-        dtype = np.dtype(self.pixels.dtype)
         if self.pixels.kind != "real":
             values = np.clip(np.rint(values), 0, self.pixels.levels - 1)
-        values = self.pixels.values(values)
-        return values.astype(dtype, copy=False)
+        return self.pixels.values(values).astype(self.pixels.dtype, copy=False)
 
     def expected(self, encoded: Encoded) -> Encoded:
         """Encoded rows with values in the units of the data, not rounded."""

@@ -23,14 +23,9 @@ _LEAST_BINARY = 3  # rows below which two different numbers are just two numbers
 
 
 def infer_schema(table: RawTable) -> Schema:
-    """What images are, or the columns of a table, from their values.
-
-    In an array numbers are real throughout, as users of scikit-learn expect; elsewhere two values
-    are binary, few whole numbers ordinal and more of them counts.
-
-    Raises:
-        InputError: for an infinite value, naming column and row.
-    """
+    """What images are, or the columns of a table, from their values. In an array numbers are real
+    throughout, as users of scikit-learn expect; elsewhere two values are binary, few whole numbers
+    ordinal and more of them counts. InputError names column and row of an infinite value."""
     if table.images is not None:
         shape, layout = table.images.shape[1:], layout_of(table.native.shape)
         return Schema(image_shape=shape, pixels=Pixels.infer(table.images), layout=layout)

@@ -20,12 +20,9 @@ _BLOCK = 16 << 20  # bytes copied at a time
 
 def is_mapped(array: NDArray[Any]) -> bool:
     """Whether an array is, or is a view of, a file mapped into memory."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap):
-            return True
-        base = base.base
-    return False
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base  # type: ignore[assignment]
+    return isinstance(array, np.memmap)
 
 
 def take_rows(array: NDArray[Any], numbers: NDArray[np.intp]) -> NDArray[Any]:

@@ -17,11 +17,8 @@ from .values import in_double
 
 
 def overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
-    """The column with another kind, or other settings.
-
-    Raises:
-        InputError: if the kind or a setting is unknown, or the settings do not go together.
-    """
+    """The column with another kind, or other settings; InputError if one is unknown, or they do
+    not go together."""
     settings: dict[str, Any] = {"kind": given} if isinstance(given, str) else dict(given)
     known = ("kind", "lower", "upper", "period", "levels", "width", "atoms")
     for key in settings:
@@ -52,11 +49,8 @@ def tied(column: Column, values: NDArray[np.floating[Any]], *, stated: bool) -> 
     """A continuous column with the atoms, or else the cells, that its values show.
 
     Values at an end of the range are atoms, unless the values between are rounded to a grid that
-    the end lies on: then they stand for what is nearest to the end. `stated` says that the user
-    gave atoms.
-
-    Raises:
-        InputError: if atoms were given, and all values lie on a grid.
+    the end lies on: then they stand for what is nearest to the end. Where `stated`, the user gave
+    the atoms, and InputError says that all values lie on a grid.
     """
     v = in_double(values[~np.isnan(values)], (*column.ends, *column.atoms), column.dtype)
     atoms = tuple(sorted({*column.atoms, *(end for end in column.ends if (v == end).any())}))

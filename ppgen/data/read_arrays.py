@@ -36,9 +36,7 @@ _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 def read_npy(path: Path) -> Dataset:
-    """Read a table or images from an NPY file.
-
-    Images of `MAPPED` bytes or more are mapped read-only.
+    """Read a table or images from an NPY file; images of `MAPPED` bytes or more are mapped.
 
     Raises:
         InputError: if it holds objects, claims more bytes than the file or the memory has, or is
@@ -79,8 +77,8 @@ def read_npz(path: Path) -> Dataset:
 def read_idx(path: Path) -> Dataset:
     """Read an IDX file, gzipped or not.
 
-    Images of `MAPPED` bytes or more are mapped read-only, if they are of one byte a value and not
-    gzipped. Labels that lie beside images, as in MNIST, become the `target`.
+    Images of `MAPPED` bytes or more are mapped, if they are of one byte a value and not gzipped.
+    Labels that lie beside images, as in MNIST, become the `target`.
 
     Raises:
         InputError: if it is damaged or of another size than it says.
@@ -174,14 +172,15 @@ def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
             "('X'), or parts named 'train', 'valid' and 'test'."
         )
     data = _dataset(f"{path}, array {named[0]!r}", arrays[named[0]])
-    for name in targets[:1]:
-        if len(arrays[name]) != len(data):
-            raise InputError(
-                f"{path} has {len(arrays[name])} labels in {name!r} for {len(data)} rows; "
-                "give one a row."
-            )
-        data = replace(data, target=arrays[name])
-    return data
+    if not targets:
+        return data
+    labels = arrays[targets[0]]
+    if len(labels) != len(data):
+        raise InputError(
+            f"{path} has {len(labels)} labels in {targets[0]!r} for {len(data)} rows; give one a "
+            "row."
+        )
+    return replace(data, target=labels)
 
 
 def _from_parts(path: Path, parts: Mapping[str, NDArray[Any]]) -> Dataset:

@@ -67,13 +67,13 @@ def read_tar_images(
     """The images of a TAR file, zipped or not, in its order; nothing is extracted.
 
     Args:
-        path: the file.
+        path: the file. Members that are no images are passed over.
         size: (height, width) that images are brought to, whatever their own, each of its pixels the
             mean of those it covers. None keeps theirs, which must then be the same.
         limit: how many are read, the first ones. None reads all.
 
     Returns:
-        (n, c, h, w) bytes, and the names of the n members. Other members are passed over.
+        (n, c, h, w) bytes, and the names of the n members.
 
     Raises:
         InputError: if the file is damaged, holds no images, one of them cannot be read or has

@@ -145,19 +145,16 @@ def draw_factors(
 
 
 def render(factors: Any, *, size: int = 32) -> NDArray[np.uint8]:
-    """The images of factors.
+    """The images of factors: (n, 1, size, size) bytes, (n, 3, size, size) if coloured.
 
     Args:
         factors: (n, 5) values in the order of `VALUES`, or (n, 6) with a colour. Values between
             those that are drawn are rendered too, except for shapes and colours.
         size: height and width in pixels, 16 or more.
 
-    Returns:
-        (n, 1, size, size) bytes, (n, 3, size, size) if coloured.
-
     Raises:
-        InputError: if the array has another shape, a value is not finite, a scale is not positive,
-            or a shape or colour is unknown.
+        InputError: if the shape is another, a value is not finite, a scale not positive, or there
+            is no such shape or colour.
     """
     f = np.atleast_2d(np.asarray(factors, dtype=np.float64))
     if f.ndim != 2 or f.shape[1] not in (5, 6):
