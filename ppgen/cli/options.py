@@ -18,25 +18,22 @@ from ..errors import InputError, did_you_mean
 if TYPE_CHECKING:
     from ..data import Dataset, Schema
 
+
+def _file(help_: str) -> Any:
+    return typer.Option("--output", "-o", metavar="FILE", help=help_)
+
+
 Data = Annotated[
     str,
     typer.Argument(help="A file, a folder of images, or a built-in name.", show_default=False),
 ]
 Run = Annotated[Path, typer.Argument(help="A folder that fit or save wrote.", show_default=False)]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="Write the table here: csv, tsv, parquet, npy, npz."
-    ),
-]
+Out = Annotated[Path | None, _file("Write the table here: csv, tsv, parquet, npy, npz.")]
 Samples = Annotated[
     Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write the rows here: a table as csv, tsv, parquet, npy, npz; images as npy, npz, or "
-        "one picture of all, png.",
+    _file(
+        "Write the rows here: a table as csv, tsv, parquet, npy, npz; images as npy, npz, or one "
+        "picture of all, png."
     ),
 ]
 Settings = Annotated[

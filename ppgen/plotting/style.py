@@ -104,17 +104,11 @@ def svg(made: Figure, name: str, title: str) -> str:
     text = re.sub(r'font-family: [^;"]*', "font-family: var(--sans)", text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, f"var({variable})")
-    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', text)[:2]
-    text = re.sub(r"<svg[^>]*>", _opening(text, float(width), float(height), title), text, count=1)
-    return re.sub(r">\s+<", "><", text).strip()
-
-
-def _opening(text: str, width: float, height: float, title: str) -> str:
     # 72 points of matplotlib's inch become 96 of CSS' pixels.
-    head = re.search(r'viewBox="[^"]*"', text)
-    assert head is not None
-    size = f'width="{width * 4 / 3:.0f}" height="{height * 4 / 3:.0f}" {head[0]}'
+    points = re.findall(r'(?:width|height)="([\d.]+)pt"', text)[:2]
+    width, height = (f"{float(size) * 4 / 3:.0f}" for size in points)
+    (view,) = re.findall(r'viewBox="[^"]*"', text)[:1]
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return f'<svg {size} {spaces} role="img" aria-label="{html.escape(title)}">'.replace(
-        "\\", r"\\"
-    )
+    opening = f'<svg width="{width}" height="{height}" {view} {spaces} role="img"'
+    rest = text[text.index(">") + 1 :]
+    return re.sub(r">\s+<", "><", f'{opening} aria-label="{html.escape(title)}">{rest}').strip()

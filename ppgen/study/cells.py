@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..data import Dataset, split
 from ..errors import InputError, did_you_mean
 from ..estimator import Estimator
 from ..models import registry
+from ..plain_json import PlainFields
 from ..progress import duration
 
 FORMAT = 2
@@ -31,7 +32,7 @@ Parts = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(PlainFields):
     """One fit of a study.
 
     Attributes:
@@ -58,19 +59,12 @@ class Cell:
     @property
     def key(self) -> str:
         """Name of the cell's folder; names of data sets and models are no part of it."""
-        named = {k: v for k, v in asdict(self).items() if k not in ("data", "label")}
+        named = {k: v for k, v in self.to_json().items() if k not in ("data", "label")}
         text = json.dumps({"format": FORMAT, **named}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def __str__(self) -> str:
         return f"{self.label} on {self.data}, seed {self.seed}"
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Cell:
-        return cls(**body)
 
 
 def plan(

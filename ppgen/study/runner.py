@@ -90,19 +90,10 @@ def run_study(
         InputError: if what was asked cannot be done, or `out` holds anything else.
         KeyboardInterrupt: on Ctrl-C, with what was finished kept in `out`.
     """
-    check_executor(running.get("executor"))
-    named = _named(data, groups)
-    return _completed(Store(out), named, plan(named, models, seeds, budget, settings), **running)
-
-
-def _completed(
-    store: Store,
-    named: Mapping[str, Dataset],
-    cells: Sequence[Cell],
-    executor: Where = None,
-    progress: bool | Callable[[Event], None] = True,
-) -> StudyResult:
-    """The study once all its cells are done."""
+    executor, progress = running.get("executor"), running.get("progress", True)
+    check_executor(executor)
+    named, store = _named(data, groups), Store(out)
+    cells = plan(named, models, seeds, budget, settings)
     marks = {cell.data: cell.fingerprint for cell in cells}
     store.check(marks)
     for name, seed in {(cell.data, cell.seed): None for cell in cells}:

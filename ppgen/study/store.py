@@ -34,8 +34,6 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
 
-    # The study -----------------------------------------------------------------------------------
-
     def check(self, data: Mapping[str, str]) -> None:
         """Raise InputError unless the folder is free or holds a study of these data."""
         if self.folder.is_dir() and not (self.folder / STUDY).exists():
@@ -98,8 +96,6 @@ class Store:
     def data(self, fingerprint: str) -> Path:
         """The folder of a data set."""
         return self.folder / "data" / fingerprint[:20]
-
-    # Its cells -----------------------------------------------------------------------------------
 
     def cell(self, cell: Cell) -> Path:
         """The cell's folder."""
