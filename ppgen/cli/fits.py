@@ -71,12 +71,10 @@ def fit(
     rows = read_data(data, split_seed=seed, groups=options.groups)
     train, valid, test = _parts(rows, options.all_rows)
     say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
-    y, validation = None, valid
-    if chosen.capabilities.supervised:
-        y, validation = _labelled(model, train, valid)
     estimator: Any = chosen(**own, random_state=seed)
-    if "validation" not in estimator._uses():
-        validation = None
+    y, validation = None, valid if "validation" in estimator._uses() else None
+    if chosen.capabilities.supervised:
+        y, validation = _labelled(model, train, validation)
     estimator.fit(
         train,
         y,

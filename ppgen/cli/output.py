@@ -198,9 +198,7 @@ def _plain(values: Any) -> NDArray[Any]:
     import numpy as np
 
     array = np.asarray(values)
-    if array.dtype.kind != "O":
-        return array
-    return np.array(["" if v is None or v != v else str(v) for v in array])
+    return np.array(_texts(array)) if array.dtype.kind == "O" else array
 
 
 def _write_csv(columns: Columns, stream: TextIO, delimiter: str) -> None:

@@ -120,17 +120,15 @@ def _truth(result: StudyResult, name: str) -> str:
     from ..analysis.finding import plus_minus
     from ..data.builtin import load_builtin
     from ..data.toys import TOYS
-    from ..density import LogDensity
+    from ..density import mean_stderr
 
-    scored = (c.rows for c in result.cells if c.cell.data == name and c.rows is not None)
-    rows = next(scored, None)
-    if rows is None:
+    scored = [c.rows for c in result.cells if c.cell.data == name and c.rows is not None]
+    if not scored:
         return ""
-    values = TOYS[name.removeprefix("toy:")].log_density(load_builtin(name).matrix()[rows])
-    truth = LogDensity(values, "exact", "the toy's formula")
-    return (
-        f"{name}: the truth scores {plus_minus(truth.mean(), truth.mean_stderr())} on these rows."
-    )
+    rows = load_builtin(name).matrix()[scored[0]]
+    values = TOYS[name.removeprefix("toy:")].log_density(rows)
+    truth = plus_minus(float(values.mean()), mean_stderr(values))
+    return f"{name}: the truth scores {truth} on these rows."
 
 
 def _tell(event: Event) -> None:

@@ -51,8 +51,7 @@ def training_curves(
 
 def _series(trace: Trace) -> tuple[Floats, Floats, Floats]:
     def column(name: str) -> Floats:
-        values = [row.get(name) for row in trace]
-        return np.array([np.nan if v is None else v for v in values], np.float64)
+        return np.array([row.get(name) for row in trace], np.float64)  # None: not a number
 
     seconds = column("seconds")
     useful = len(trace) > 1 and np.isfinite(seconds).all() and np.ptp(seconds) > 0

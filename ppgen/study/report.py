@@ -112,6 +112,8 @@ def _section(
     # A minus before a number that stands by itself.
     finding = re.sub(r"(?<= )-(?=\d)", "−", finding_of(name, comparison, cells))
     scores = {label: mean_scores(own) for label, own in done.items()}
+    # How many held-out rows were scored, where these are not all.
+    few = [len(c.rows) for c in fits if c.rows is not None and len(c.rows) < c.body["n_rows"][2]]
     # The first seed's fit, whose figures are shown.
     first = {c.cell.label: c for c in reversed(fits) if c.latents}
     return {
@@ -129,7 +131,7 @@ def _section(
         "verdicts": [_verdict(label, own, shared) for label, own in models.items()],
         "settings": {label: own[0].cell.settings for label, own in models.items()},
         "latents": [first[label] for label in done if label in first],
-        "n_scored": _scored(fits),
+        "n_scored": few[0] if few else None,
         "figures": draw_figures(store, name, comparison, done),
         "split": fits[0].body["n_rows"] if fits else None,
         "schema": Schema.from_json(data["schema"]),
@@ -139,14 +141,6 @@ def _section(
 def _across(n: int) -> int:
     """Panels side by side: four to six, in lines of like length."""
     return max(4, math.ceil(n / max(1, math.ceil(n / 6))))
-
-
-def _scored(done: Sequence[CellResult]) -> int | None:
-    """How many held-out rows were scored, where these are not all."""
-    for c in done:
-        if c.rows is not None and len(c.rows) < c.body["n_rows"][2]:
-            return len(c.rows)
-    return None
 
 
 def _shared(models: Sequence[Sequence[CellResult]]) -> list[Reason]:

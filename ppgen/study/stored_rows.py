@@ -75,11 +75,11 @@ def load_dataset(folder: Path) -> Dataset:
         data = replace(data, parts=(train, valid, test))
     if (folder / _GROUPS).exists():
         held = load_arrays(folder / _GROUPS)
-        labels = held["labels"]
-        if labels.dtype.kind == "U":
-            labels = labels.astype(object)
-            labels[held["gaps"]] = None
-        data = replace(data, groups=labels)
+        groups = held["labels"]
+        if groups.dtype.kind == "U":
+            groups = groups.astype(object)
+            groups[held["gaps"]] = None
+        data = replace(data, groups=groups)
     if (folder / _TARGET).exists():
         data = replace(data, target=np.load(folder / _TARGET, allow_pickle=False))
     return data
@@ -110,8 +110,7 @@ def unpack(schema: Schema, arrays: Arrays) -> Dataset:
         if f"x{i}" in arrays:
             columns[column.name] = arrays[f"x{i}"]
             continue
-        levels = np.empty(len(column.levels) + 1, dtype=object)
-        levels[:-1] = column.levels  # the last, None, is what -1 picks
+        levels = np.array([*column.levels, None], dtype=object)  # -1 picks the last
         columns[column.name] = levels[arrays[f"codes{i}"]]
     return Dataset(schema, columns)
 
