@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -132,6 +135,15 @@ class Inline(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
+
+
+def logged(folder):
+    """The events of a study's log; a torn last line is passed over."""
+    file, events = Path(folder) / "log.jsonl", []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        with suppress(ValueError):
+            events.append(json.loads(line))
+    return events
 
 
 def leave_out(patch):

@@ -22,7 +22,7 @@ from ppgen.study.cells import Cell, plan
 from ppgen.study.store import Store
 from ppgen.study.stored_rows import load_dataset, pack, save_dataset, unpack
 
-from .study_toys import Inline, Toy, Wide, install, leave_out, plain, rows, toys  # noqa: F401
+from .study_toys import Inline, Toy, Wide, install, leave_out, logged, plain, rows, toys  # noqa: F401
 
 MODELS = ("toy", "wide")
 pytestmark = pytest.mark.usefixtures("toys")
@@ -45,7 +45,7 @@ def quick(request, monkeypatch):
 
 
 def fits(out):
-    return Counter(e["cell"] for e in Store(out).events() if e["event"] == "fit")
+    return Counter(e["cell"] for e in logged(out) if e["event"] == "fit")
 
 
 @contextmanager
@@ -382,4 +382,4 @@ def test_lines_of_the_log_are_whole(tmp_path):
         thread.join()
     with (tmp_path / "log.jsonl").open("a") as stream:
         stream.write('{"torn')
-    assert len(store.events()) == 20
+    assert len(logged(tmp_path)) == 20

@@ -19,9 +19,8 @@ from ppgen.errors import InputError
 from ppgen.study import run_study
 from ppgen.study.executors import cores, local, opened
 from ppgen.study.peak_memory import Peak
-from ppgen.study.store import Store
 
-from .study_toys import Inline, leave_out, plain, rows, toys  # noqa: F401
+from .study_toys import Inline, leave_out, logged, plain, rows, toys  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,7 +59,7 @@ def until(condition, seconds=60.0):
 
 
 def events(out, kind):
-    return [e for e in Store(out).events() if e["event"] == kind]
+    return [e for e in logged(out) if e["event"] == kind]
 
 
 @pytest.mark.usefixtures("toys")

@@ -21,7 +21,7 @@ from ppgen.study.store import Store
 from ppgen.study.stored_rows import load_dataset, save_dataset
 from ppgen.two_sample import two_sample
 
-from .study_toys import Inline, leave_out, plain, toys  # noqa: F401
+from .study_toys import Inline, leave_out, logged, plain, toys  # noqa: F401
 
 CELLS = np.array([0.92, 0.02, 0.02, 0.04])
 """Probabilities of (0, 0), (0, 1), (1, 0) and (1, 1)."""
@@ -82,7 +82,7 @@ def test_units_have_the_same_names_in_every_seed(study, tmp_path):
 def test_a_study_in_groups_goes_on_and_is_not_mixed_up_with_another(study, tmp_path):
     first = study(tmp_path / "s", groups="patient")
     again = study(tmp_path / "s", groups="patient", seeds=3)
-    events = Store(tmp_path / "s").events()
+    events = logged(tmp_path / "s")
     assert sorted(e["cell"] for e in events if e["event"] == "fit") == sorted(
         {e["cell"] for e in events if e["event"] == "fit"}
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -140,14 +140,12 @@ def _show(result: StudyResult, output: Path | None) -> None:
     if output is None and sys.stdout.isatty():
         print_quietly(str(result))
     else:
-        write_table(_columns(result.table), output)
+        table = [
+            {**row, "seeds": row["seeds"][1], "seeds_done": row["seeds"][0]} for row in result.table
+        ]
+        write_table({name: [row[name] for row in table] for name in table[0]}, output)
         say(result.finding)
     say(f"report: {result.report_path}")
-
-
-def _columns(table: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    rows = [{**row, "seeds": row["seeds"][1], "seeds_done": row["seeds"][0]} for row in table]
-    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _status(result: StudyResult) -> int:

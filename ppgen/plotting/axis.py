@@ -30,13 +30,9 @@ class ColumnAxis:
     high: float
     log: bool = False
 
-    @property
-    def name(self) -> str:
-        return self.feature.name
-
     def place(self, data: Dataset, rng: np.random.Generator) -> Floats:
         """(n,) where the rows stand; levels and tied values are jittered within their cell."""
-        codes = self.feature.codes(data.columns[self.name])
+        codes = self.feature.codes(data.columns[self.feature.name])
         if not self.feature.is_number:
             return codes + rng.uniform(-0.32, 0.32, len(codes))
         if self.feature.kind == "count":
@@ -57,7 +53,7 @@ class ColumnAxis:
             axis.set_ticks(range(len(levels)), [shortened(str(v)) for v in levels])
             axes.tick_params(axis=which, rotation=60 if many else 0, length=0)
         axes.set(**{f"{which}lim": (self.low, self.high)})
-        axis.set_label_text(shortened(self.name, 28))
+        axis.set_label_text(shortened(self.feature.name, 28))
 
 
 def column_axes(real: Dataset) -> dict[str, ColumnAxis]:

@@ -129,7 +129,7 @@ def _scatter(
 
 
 def _histogram(axes: Axes, column: ColumnAxis, real: Dataset, generated: Dataset) -> None:
-    codes = [column.feature.codes(d.columns[column.name]) for d in (real, generated)]
+    codes = [column.feature.codes(d.columns[column.feature.name]) for d in (real, generated)]
     codes = [c[np.isfinite(c)] for c in codes]
     if column.feature.is_number:
         inner = np.clip(len(codes[0]) / 25, 8, 30)

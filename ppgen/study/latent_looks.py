@@ -170,14 +170,10 @@ def _most_moved(columns: Arrays, mapped: Dataset) -> Arrays:
     moved = {
         name: _movement(values, mapped.columns[name])
         for name, values in columns.items()
-        if _moves(values)
+        if values.dtype.kind in "fiub" or any(v is not None for v in values.ravel())
     }
     chosen = sorted(moved, key=lambda name: -moved[name])[:_COLUMNS]
     return {name: columns[name] for name in moved if name in chosen}
-
-
-def _moves(values: NDArray[Any]) -> bool:
-    return values.dtype.kind in "fiub" or any(v is not None for v in values.ravel())
 
 
 def _movement(values: NDArray[Any], real: NDArray[Any]) -> float:

@@ -44,15 +44,15 @@ def bound_parts(model: Any, rows: Dataset) -> dict[str, Any] | None:
     if model.amortised:
         few = rows.take(slice(_AMORTISED))
         gaps = model.amortisation_gap(few, n_steps=_STEPS)
-        gap, gap_stderr = _mean(gaps), finite(mean_stderr(gaps, few.units))
+        gap, gap_stderr = finite(gaps.mean()), finite(mean_stderr(gaps, few.units))
     stderr = density.stderr
     return {
         "rows": len(rows),
-        "elbo": _mean(parts.elbo),
-        "reconstruction": _mean(parts.reconstruction),
-        "kl": _mean(parts.kl),
+        "elbo": finite(parts.elbo.mean()),
+        "reconstruction": finite(parts.reconstruction.mean()),
+        "kl": finite(parts.kl.mean()),
         "kl_per_latent": [float(v) for v in parts.kl_per_latent],
-        "tight": _mean(density.values),
+        "tight": finite(density.values.mean()),
         "stderr": finite(density.mean_stderr(rows.units)),
         "method": density.method,
         "samples": model.n_importance,
@@ -86,7 +86,3 @@ def factors_of(data: Dataset) -> Factors | None:
 
 def _unordered(values: NDArray[np.float64]) -> bool:
     return bool((values == np.rint(values)).all()) and len(np.unique(values)) <= _MAX_LEVELS
-
-
-def _mean(values: NDArray[np.float64]) -> float | None:
-    return finite(np.mean(values))

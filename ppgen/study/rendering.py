@@ -11,15 +11,9 @@ from ..density import KIND_WORDS
 
 
 class Column(NamedTuple):
-    """A column of the ranking.
-
-    Attributes:
-        title: what it is called in a terminal.
-        head: what it is called in the report; None where it is no column there.
-        beneath: what stands beneath that.
-        number: whether it holds numbers.
-        needs: the entry of a line without which it is empty.
-    """
+    """A column of the ranking: its title in a terminal, its head in the report (None where it is no
+    column there) and what stands beneath, whether it holds numbers, and the entry of a line without
+    which it is empty."""
 
     title: str
     head: str | None = None

@@ -17,7 +17,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,18 +115,6 @@ class Store:
         line = {"time": round(time.time(), 3), "event": event, "cell": cell.key, "what": str(cell)}
         with (self.folder / LOG).open("ab", buffering=0) as stream:
             stream.write(json.dumps({**line, **more}).encode() + b"\n")
-
-    def events(self) -> list[dict[str, Any]]:
-        """The log; a torn last line is passed over."""
-        try:
-            lines = (self.folder / LOG).read_text().splitlines()
-        except FileNotFoundError:
-            return []
-        events = []
-        for line in lines:
-            with suppress(ValueError):
-                events.append(json.loads(line))
-        return events
 
 
 def write_json(file: Path, body: Any) -> None:

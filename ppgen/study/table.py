@@ -38,8 +38,7 @@ class Table(list[Row]):
         """The lines as a data frame of pandas, Polars or PyArrow."""
         import narwhals as nw
 
-        names = list(dict.fromkeys(name for row in self for name in row))
-        columns = {name: [row.get(name) for row in self] for name in names}
+        columns = {name: [row[name] for row in self] for name in self[0]}
         return nw.from_dict(columns, backend=backend).to_native()
 
     def __str__(self) -> str:
