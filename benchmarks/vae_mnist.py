@@ -5,7 +5,7 @@
 
 - `bound`: fits for so many minutes to the training part; IWAE-5000 of the first 1,000 rows of the
   validation part, which nothing else is done with (a tenth of the training part is held out).
-- `speed`: seconds an epoch of the 784-200-200-50 net, by ppgen's loop and by a loop in plain torch
+- `speed`: processor seconds an epoch of the 784-200-200-50 net, by ppgen's loop and by a loop in plain torch
   with the same net, optimiser, batches and draws, turn by turn; the median ratio.
 - `scoring`: seconds of IWAE-5000 on 1,000 rows for that net, and for the convolutional one.
 
@@ -122,7 +122,7 @@ def ours_epochs(x: Any, seed: int) -> Any:
 
 
 def speed(pairs: int, seed: int) -> dict[str, Any]:
-    """Median ratio of seconds an epoch, ours to plain, in turns."""
+    """Median ratio of processor seconds an epoch, ours to plain, in turns."""
     import torch
 
     x = load()[0].reshape(-1, 784)
@@ -132,9 +132,9 @@ def speed(pairs: int, seed: int) -> dict[str, Any]:
         next(loop)  # the first evaluation, or the first epoch
     for _ in range(pairs):
         for name, loop in loops.items():
-            began = time.perf_counter()
+            began = time.process_time()
             next(loop)
-            took[name].append(time.perf_counter() - began)
+            took[name].append(time.process_time() - began)
     ratios = [a / b for a, b in zip(took["ours"], took["plain"], strict=True)]
     return {
         "pairs": pairs,

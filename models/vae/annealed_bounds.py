@@ -119,8 +119,8 @@ def simulated_gap(
                     parts.append(f(z) - g.log_prob(z))
                 log_mean = torch.logsumexp(torch.cat(parts).double(), 0) - math.log(samples)
             iwae.append(log_mean.cpu().numpy())
-    bounds = (np.concatenate(each) + net.values.log_det for each in (iwae, lower, upper))
-    return DensityGap(*bounds, samples, chains, n_temperatures)
+    first, below, above = (np.concatenate(b) + net.values.log_det for b in (iwae, lower, upper))
+    return DensityGap(first, below, above, samples, chains, n_temperatures)
 
 
 def _ends(net: TrainedNets, y: Tensor, context: Tensor | None) -> tuple[Any, Start]:

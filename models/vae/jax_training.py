@@ -50,8 +50,9 @@ class JaxNets:
         if reason is not None:
             raise InputError(reason)
         self.architecture, self.values = architecture, values
+        self.nets: Nets
         self.kl_sizes: list[int] = []  # see `local_numpyro.held_terms`
-        start = None if rows is None else np.asarray(values.enter(rows.astype(np.float64)))  # type: ignore[arg-type]
+        start = None if rows is None else np.asarray(values.enter(rows.astype(np.float64)))
         self.load(initial(architecture, seed, start))
 
     def learner(

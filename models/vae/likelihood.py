@@ -10,7 +10,6 @@ both backends: `xp` has the functions of their arrays (see `densities`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -31,14 +30,14 @@ class Likelihood:
         noise: of the scaled kinds: "column" learns a scale for each value, "shared" one for all,
             "row" asks the decoder; a number is a standard deviation, in multiples of `Part.unit`.
         missing: whether NaN stands for a value that is not there.
-        log_scales: of each scaled part whose noise is learnt, by the part's number.
+        log_scales: those of each scaled part whose noise is learnt, by the part's number.
     """
 
     xp: ClassVar[Any]
     parts: tuple[Part, ...]
     noise: str | float
     missing: bool
-    log_scales: Mapping[str, Any]
+    log_scales: Any
 
     @property
     def n_values(self) -> int:

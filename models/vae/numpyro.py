@@ -54,7 +54,8 @@ class Values(dist.Distribution):  # type: ignore[misc]
         )
 
     def log_prob(self, x: Array) -> Array:
-        return self.observation.log_prob(self.raw, x)
+        found: Array = self.observation.log_prob(self.raw, x)
+        return found
 
     def sample(self, key: Array, sample_shape: Any = ()) -> Array:
         raw = jnp.broadcast_to(self.raw, (*sample_shape, *self.raw.shape))

@@ -23,16 +23,18 @@ class Jax:
     """
 
     exp, log, log1p = staticmethod(jnp.exp), staticmethod(jnp.log), staticmethod(jnp.log1p)
-    expm1, round, vecdot = map(staticmethod, (jnp.expm1, jnp.round, jnp.vecdot))
+    expm1, round = staticmethod(jnp.expm1), staticmethod(jnp.round)
+    vecdot = staticmethod(jnp.vecdot)
     where, clip = staticmethod(jnp.where), staticmethod(jnp.clip)
     isnan, nan_to_num = staticmethod(jnp.isnan), staticmethod(jnp.nan_to_num)
     sigmoid, softplus = staticmethod(jax.nn.sigmoid), staticmethod(jax.nn.softplus)
-    log_sigmoid, log_softmax = map(staticmethod, (jax.nn.log_sigmoid, jax.nn.log_softmax))
+    log_sigmoid = staticmethod(jax.nn.log_sigmoid)
+    log_softmax = staticmethod(jax.nn.log_softmax)
 
     def __init__(self, key: Array) -> None:
         self._key = key
 
-    def _next(self) -> Array:
+    def _next(self) -> Any:
         self._key, key = jr.split(self._key)
         return key
 

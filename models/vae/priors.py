@@ -48,9 +48,9 @@ class Diagonal(Independent):
         if self.batch_shape == shape:
             return self
         if _instance is not None:
-            return super().expand(batch_shape, _instance)
+            return super().expand(batch_shape, _instance)  # type: ignore[no-untyped-call]
         if self.__dict__.get("_expanded", ((), None))[0] != shape:
-            self._expanded = shape, super().expand(batch_shape)
+            self._expanded = shape, super().expand(batch_shape)  # type: ignore[no-untyped-call]
         return self._expanded[1]
 
 

@@ -56,7 +56,8 @@ class Values(TorchDistribution):
         return Values(self.observation, self.raw.expand(*batch_shape, self.raw.shape[-1]))
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return self.observation.log_prob(self.raw, x)
+        found: Tensor = self.observation.log_prob(self.raw, x)
+        return found
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         raw = self.raw.expand(*sample_shape, *self.raw.shape)
@@ -65,11 +66,13 @@ class Values(TorchDistribution):
     @property
     def mean(self) -> Tensor:
         """(*, n, D) expected values; of categorical ones the likeliest level."""
-        return self.observation.mean(self.raw)
+        found: Tensor = self.observation.mean(self.raw)
+        return found
 
     def mixed(self, share: Tensor) -> Tensor:
         """(n, D) the same of the mixture with the shares (K, n, 1) of K of these."""
-        return self.observation.mixed_mean(self.raw, share)
+        found: Tensor = self.observation.mixed_mean(self.raw, share)
+        return found
 
 
 class Nets(nn.Module):

@@ -52,10 +52,12 @@ class RowDraws:
     def filled(self, stored: Tensor, k: int) -> Tensor:
         """Model values of stored rows (n, D): (k, n, D) with their cells filled in, where they are;
         else (n, D)."""
-        if not self.net.values.filled:
-            return self.net.values.enter(stored)
-        u = [torch.rand(k, stored.shape[1], generator=g) for g in self._generators]
-        return self.net.values.enter(stored, torch.stack(u, 1).to(self.net.device))
+        u = None
+        if self.net.values.filled:
+            drawn = [torch.rand(k, stored.shape[1], generator=g) for g in self._generators]
+            u = torch.stack(drawn, 1).to(self.net.device)
+        y: Tensor = self.net.values.enter(stored, u)
+        return y
 
 
 def guided(

@@ -158,11 +158,13 @@ class TrainedNets:
 
     def _filled(self, x: Tensor) -> Tensor:
         """Model values of stored rows, cells filled in by torch's random state."""
-        return self.values.enter(x, torch.rand_like(x) if self.values.filled else None)
+        y: Tensor = self.values.enter(x, torch.rand_like(x) if self.values.filled else None)
+        return y
 
     def rows(self, x: Array) -> Tensor:
         """Stored rows as model values, cells at their middles."""
-        return self.values.enter(self.tensor(x))
+        y: Tensor = self.values.enter(self.tensor(x))
+        return y
 
     def blocks(
         self, x: Array, context: Array | None, size: int = _BLOCK
