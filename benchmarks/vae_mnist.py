@@ -5,8 +5,8 @@
 
 - `bound`: fits for so many minutes to the training part; IWAE-5000 of the first 1,000 rows of the
   validation part, which nothing else is done with (a tenth of the training part is held out).
-- `speed`: processor seconds an epoch of the 784-200-200-50 net, by ppgen's loop and by a loop in plain torch
-  with the same net, optimiser, batches and draws, turn by turn; the median ratio.
+- `speed`: processor seconds an epoch of the 784-200-200-50 net, by ppgen's loop and by a loop in
+  plain torch with the same net, optimiser, batches and draws, turn by turn; the median ratio.
 - `scoring`: seconds of IWAE-5000 on 1,000 rows for that net, and for the convolutional one.
 
 Writes a JSON line for each. Data: `binarized_mnist_static/train_valid.npz` below PPGEN_DATA.
@@ -115,7 +115,7 @@ def ours_epochs(x: Any, seed: int) -> Any:
     nets = TrainedNets(architecture, Values(784, shape=(1, 28, 28)), seed, rows=x[:5000])
     every = np.arange(len(x), dtype=np.uint64)
     rows = Subset(x, np.arange(len(x)), np.zeros(len(x)), None, None, None, lambda: every)
-    learner = nets.learner(rows, rows.only(np.arange(2000)), Objective(), seed)
+    learner = nets.learner(rows, rows.only(np.arange(2000)), Objective(steady=2), seed)
     settings = gradient.Schedule(batch_size=128, max_epochs=1000, decay="constant", patience=0)
     for _ in gradient.train(learner, len(x), settings, seed=seed, validation=learner.evaluate):
         yield

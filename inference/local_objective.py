@@ -40,8 +40,6 @@ import numpy as np
 from ..arrays import Floats
 from ..errors import InputError
 
-_STEADY = 2
-
 
 @dataclass(frozen=True)
 class Objective:
@@ -53,6 +51,7 @@ class Objective:
         beta: weight of the divergence; of "elbo" only, as the following two.
         warm_up: steps over which it rises from 0 to beta.
         free_bits: nats that each latent may hold unpunished.
+        steady: draws of a held-out row at least, of "elbo": the mean of few rows needs more.
     """
 
     name: str = "elbo"
@@ -60,12 +59,13 @@ class Objective:
     beta: float = 1.0
     warm_up: int = 0
     free_bits: float = 0.0
+    steady: int = 4
 
     @property
     def held_samples(self) -> int:
         """Draws of a held-out row: "iwae" and "dreg" are other objectives with another number, and
         the mean of a plain one is only steadier with more."""
-        return max(self.samples, _STEADY) if self.name == "elbo" else self.samples
+        return max(self.samples, self.steady) if self.name == "elbo" else self.samples
 
     def beta_at(self, step: Any, least: Any = min) -> Any:
         """beta at a step, counted from 0: it rises linearly over the warm-up.

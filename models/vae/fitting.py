@@ -39,7 +39,7 @@ from .verdicts import collapse
 
 Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start
-_HELD = 2000  # held-out rows that are evaluated
+_HELD, _MANY = 2000, 1000  # held-out rows that are evaluated; from how many on two draws do
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
 
 
@@ -75,7 +75,8 @@ def fit_nets(
         trained = JaxNets(architecture, values, fit.seed, start)
     unseen = _evaluated(unseen, architecture.missing, fit)
     record = DataUnits(fit, seen, unseen, values.log_det)
-    objective = _objective(asked, sizes, len(seen))
+    many = unseen is not None and len(unseen) >= _MANY
+    objective = _objective(asked, sizes, len(seen), steady=2 if many else 4)
     learner = trained.learner(
         seen,
         unseen,
@@ -160,12 +161,11 @@ def _evaluated(unseen: Subset | None, missing: bool, fit: Fit) -> Subset | None:
     return unseen.thinned(_HELD, fit.rng()) if len(unseen) else None
 
 
-def _objective(asked: Any, sizes: Sizes, n: int) -> Objective:
+def _objective(asked: Any, sizes: Sizes, n: int, *, steady: int) -> Objective:
     samples = asked.n_samples or (1 if asked.objective == "elbo" else 8)
     warm_up = round(asked.warm_up * steps_of(n, sizes.training.batch_size))
-    return Objective(
-        asked.objective, int(samples), float(asked.beta), warm_up, float(asked.free_bits)
-    )
+    bend = (float(asked.beta), warm_up, float(asked.free_bits))
+    return Objective(asked.objective, int(samples), *bend, steady)
 
 
 def _change(augment: Any, codec: Codec | ImageCodec) -> Callable[..., Any] | None:
