@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import ppgen
-from ppgen.analysis.latents import manifold
+from ppgen.analysis.latent_map import manifold
 from ppgen.plotting.latent_images import latent_manifold, latent_map_plot, reconstruction_strip
 
 

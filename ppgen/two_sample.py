@@ -96,7 +96,7 @@ def two_sample(
     a, b = (rng.permutation(part)[:most] for part in (a, b))
     x = np.concatenate([a, b])
     y = np.repeat([0, 1], [len(a), len(b)])
-    half = np.concatenate([np.arange(len(a)) % 2, np.arange(len(b)) % 2])
+    half = np.concatenate([np.arange(len(part)) % 2 for part in (a, b)])
     named = np.array([bool(c) for c in levels] or [False] * x.shape[1])
     named &= np.nanmax(x, axis=0, initial=0) < _MOST_LEVELS
     areas, right, null, spread = [], [], [], []
@@ -118,7 +118,7 @@ def two_sample(
         areas.append(area)
         spread.append(variance)
         even = float(y[trained].mean())  # the score of a row that says nothing
-        right.append(0.5 * (_below(zero, even) + 1 - _below(one, even)))
+        right.append(0.5 * (below(zero, even) + 1 - below(one, even)))
         null.append((len(zero) + len(one) + 1) / (12 * len(zero) * len(one)))
     own = 0.0 if fitted is None else 1 / (12 * fitted)
     auc, most_sd = float(np.mean(areas)), math.sqrt(float(np.mean(null)) + own)
@@ -138,7 +138,7 @@ def as_columns(given: ArrayLike) -> Floats:
     return x[:, None] if x.ndim == 1 else x
 
 
-def _below(scores: Floats, threshold: float) -> float:
+def below(scores: Floats, threshold: float) -> float:
     """The share of scores below a threshold, ties counting half."""
     return float(np.mean(scores < threshold) + 0.5 * np.mean(scores == threshold))
 

@@ -21,10 +21,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .arrays import Floats
 from .significance import LEVEL, POWER_Z
@@ -123,8 +122,7 @@ def pit_joint(
 ) -> Uniformity:
     """(n,) log densities of rows against (m,) log densities of the model's own samples; the rest is
     as in `pit_by_column`."""
-    values, draws = np.asarray(rows, np.float64), np.asarray(samples, np.float64)
-    return pit_by_column(values[:, None], draws[:, None], seed, level=level, fitted=fitted)[0]
+    return pit_by_column(rows, samples, seed, level=level, fitted=fitted)[0]
 
 
 def _uniformity(u: Floats, draws: int, level: float, own: float) -> Uniformity:
@@ -143,9 +141,8 @@ def _shares(real: Floats, drawn: Floats, level: float, own: float) -> Uniformity
     from scipy.stats import chi2
 
     codes, place = np.unique(np.concatenate([real, drawn]), return_inverse=True)
-    counts: NDArray[Any] = np.stack(
-        [np.bincount(part, minlength=len(codes)) for part in np.split(place, [len(real)])]
-    ).astype(np.float64)
+    parts = np.split(place, [len(real)])
+    counts = np.array([np.bincount(part, minlength=len(codes)) for part in parts], np.float64)
     n, m = counts.sum(axis=1)
     distance = 0.5 * float(np.abs(counts[0] / n - counts[1] / m).sum())
     expected = counts.sum(axis=0) * min(n, m) / (n + m)

@@ -10,14 +10,8 @@ import pytest
 
 from ppgen.analysis.completeness import Acceptance, completeness
 from ppgen.analysis.continuity import continuity, jump_ratios, nearer_than_random
-from ppgen.analysis.latents import (
-    arithmetic,
-    interpolate,
-    latent_map,
-    manifold,
-    path,
-    traverse,
-)
+from ppgen.analysis.latent_map import latent_map, manifold
+from ppgen.analysis.latents import arithmetic, interpolate, path, traverse
 from ppgen.errors import InputError
 
 from .linear_latents import Linear, WithPrior
@@ -202,21 +196,21 @@ WRONG = {
     "no dims": (lambda: traverse(MODEL, dims=0), "dims is 0"),
     "span": (lambda: traverse(MODEL, span=(1, 1)), "two different numbers"),
     "steps": (lambda: traverse(MODEL, steps=1), "steps is 1; expected an integer >= 2"),
-    "unit": (lambda: traverse(MODEL, unit="sd"), "'latent' or 'std'"),
+    "unit": (lambda: traverse(MODEL, unit="sd"), "unit is 'sd'; expected one of latent, std"),
     "std of nothing": (lambda: traverse(MODEL, unit="std"), "give X"),
     "two rows": (lambda: traverse(MODEL, X[:2]), "at has 2 rows; give one"),
     "no latents": (lambda: latent_map(object(), X), "no latent space"),
-    "how": (lambda: interpolate(MODEL, X[0], X[1], how="round"), "'linear' or 'spherical'"),
+    "how": (lambda: interpolate(MODEL, X[0], X[1], how="round"), "one of linear, spherical"),
     "short code": (lambda: interpolate(MODEL, [1.0], [2.0], codes=True), "the model has 3"),
     "codes apart": (lambda: path([1.0], [1.0, 2.0], steps=3), "a has 1 latents, b has 2"),
     "nan": (lambda: path([np.nan], [1.0], steps=3), "finite"),
     "no group": (lambda: arithmetic(MODEL, X[:0], X, X), "plus has no rows"),
-    "scale": (lambda: arithmetic(MODEL, X, X, X, scale=np.nan), "finite"),
+    "scale": (lambda: arithmetic(MODEL, X, X, X, scale=np.nan), "scale is nan"),
     "map of one": (lambda: latent_map(Linear(X, k=1), X), "2 latents"),
     "manifold of three": (lambda: manifold(MODEL), "3 latents"),
     "manifold of no prior": (lambda: manifold(Linear(X, k=2)), "give X"),
     "side": (lambda: manifold(MODEL, side=1), "side is 1; expected an integer >= 2"),
-    "draws": (lambda: continuity(MODEL, X, draws="any"), "'prior', 'gaussian' or 'codes'"),
+    "draws": (lambda: continuity(MODEL, X, draws="any"), "one of prior, gaussian, codes"),
     "no prior": (lambda: continuity(Linear(X), X, draws="prior"), "has no prior"),
     "no step": (lambda: continuity(MODEL, X, step=0), "positive step"),
     "alpha": (lambda: completeness(MODEL, X, X, accept=Acceptance(alpha=0)), "above 0"),

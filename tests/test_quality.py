@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ppgen.analysis.association import associations, correlation_ratio, cramers_v, pairs
+from ppgen.analysis.association import associations, column_pairs, correlation_ratio, cramers_v
 from ppgen.analysis.features import Features
 from ppgen.analysis.quality import copies, energy_distance, neighbour_scores, sample_quality
 from ppgen.data import as_dataset
@@ -153,9 +153,9 @@ def test_association_of_nothing_is_nan():
 
 
 def test_pairs_are_bounded():
-    assert len(pairs(3)) == 3
-    assert len(pairs(500)) == 24 * 23 // 2
-    assert pairs(500, 1) != pairs(500, 2)
+    assert len(column_pairs(3)) == 3
+    assert len(column_pairs(500)) == 24 * 23 // 2
+    assert column_pairs(500, 1) != column_pairs(500, 2)
 
 
 def test_unknown_levels_and_gaps_have_a_place():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ..data.schema_matching import is_one_image
 from ..data.stacking import nested_shape
 from ..errors import InputError
 from ..estimator import Estimator
+from ..settings import choice
 
 Draws = Literal["prior", "gaussian", "codes"]
 
@@ -82,8 +83,7 @@ def code_of_row(model: Any, row: Any, y: Any = None, name: str = "row") -> Float
     codes = codes_of(model, as_rows(model, row), y, name)
     if len(codes) != 1:
         raise InputError(f"{name} has {len(codes)} rows; give one.")
-    code: Floats = codes[0]
-    return code
+    return np.asarray(codes[0])
 
 
 def n_latents(model: Any) -> int:
@@ -129,8 +129,7 @@ def source_of(model: Any, draws: Draws | None, otherwise: Draws) -> Draws:
     has_prior = latent_model(model).prior
     if draws is None:
         return "prior" if has_prior else otherwise
-    if draws not in ("prior", "gaussian", "codes"):
-        raise InputError(f"draws is {draws!r}; expected 'prior', 'gaussian' or 'codes'.")
+    choice(*get_args(Draws)).check("draws", draws)
     if draws == "prior" and not has_prior:
         raise InputError(f"{type(model).__name__} has no prior; draws='gaussian' or 'codes' do.")
     return draws

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..arrays import Floats
 from ..coded import made_rows
-from ..data import Dataset, as_dataset
+from ..data import as_dataset
 from ..errors import InputError
 from ..plain_json import PlainFields
 from .codes import N_DRAWS, Draws, decoded, latent_draws, latent_model, source_of
@@ -122,9 +122,12 @@ def completeness(
             f"at least {least} and at least 10. Give more rows, or a larger alpha."
         )
     rng = np.random.default_rng([seed, 0xC1])
-    source: Draws | Literal["sampled"]
+    source: Draws | Literal["sampled"] = "sampled"
     if draws == "sampled":
-        source, drawn = draws, _sampled(model, n, y, int(rng.integers(2**31 - 1)))
+        if not latent_model(model).samples:
+            raise InputError(f"{type(model).__name__} has no `sample`; leave draws out.")
+        rows = model.sample(n, y=y, random_state=int(rng.integers(2**31 - 1)))
+        drawn = made_rows(model, rows)
     else:
         source = source_of(model, draws, "gaussian")
         drawn = decoded(model, latent_draws(model, n, source, X=train, y=y, rng=rng), y)
@@ -139,18 +142,8 @@ def completeness(
         for _ in range(_BOOTSTRAP)
     ]
     errors = np.std(again, axis=0, ddof=1)
-    return Completeness(
-        value,
-        float(errors[0]),
-        control,
-        float(errors[1]),
-        threshold=threshold,
-        alpha=alpha,
-        neighbours=neighbours,
-        draws=source,
-        n=n,
-        n_held_out=len(other),
-    )
+    scores = (value, float(errors[0]), control, float(errors[1]), threshold)
+    return Completeness(*scores, alpha, neighbours, source, n, len(other))
 
 
 def neighbour_distance(pool: Floats, rows: Floats, k: int) -> Floats:
@@ -164,10 +157,8 @@ def neighbour_distance(pool: Floats, rows: Floats, k: int) -> Floats:
 def _accepted(of_draws: Floats, of_real: Floats, alpha: float) -> tuple[float, float, float]:
     """The share of draws, the cross-fitted share of real rows, and the threshold."""
     threshold = _quantile(of_real, alpha)
-    halves = (of_real[::2], of_real[1::2])
-    control = np.concatenate(
-        [halves[0] <= _quantile(halves[1], alpha), halves[1] <= _quantile(halves[0], alpha)]
-    )
+    a, b = of_real[::2], of_real[1::2]
+    control = np.concatenate([a <= _quantile(b, alpha), b <= _quantile(a, alpha)])
     return float((of_draws <= threshold).mean()), float(control.mean()), threshold
 
 
@@ -184,9 +175,3 @@ def _resampled(of_real: Floats, rng: np.random.Generator) -> Floats:
         half = of_real[start::2]
         again[start::2] = rng.choice(half, len(half))
     return again
-
-
-def _sampled(model: Any, n: int, y: Any, seed: int) -> Dataset:
-    if not latent_model(model).samples:
-        raise InputError(f"{type(model).__name__} has no `sample`; leave draws out.")
-    return made_rows(model, model.sample(n, y=y, random_state=seed))

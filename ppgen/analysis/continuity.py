@@ -108,19 +108,17 @@ def continuity(
     u = rng.normal(size=z.shape)
     u *= np.sqrt(z.shape[1]) / np.linalg.norm(u, axis=1, keepdims=True)
     near = _space(model, features, z + step * z.std(axis=0) * u, y)
-    here = _space(model, features, z, y)
-    value, stderr = nearer_than_random(here, near)
+    value, stderr = nearer_than_random(_space(model, features, z, y), near)
     pairs = np.array([rng.choice(n, 2, replace=False) for _ in range(n_paths)])
     t = np.linspace(0, 1, path_steps + 1)[None, :, None]
     walks = (1 - t) * z[pairs[:, 0], None] + t * z[pairs[:, 1], None]
     walked = _space(model, features, walks.reshape(-1, z.shape[1]), y)
     ratios = jump_ratios(walked.reshape(n_paths, path_steps + 1, -1))
-    spread = mean_stderr(ratios)
     return Continuity(
         value,
         stderr,
         jump=float(ratios.mean()),
-        jump_stderr=spread,
+        jump_stderr=mean_stderr(ratios),
         largest_jump=float(ratios.max()),
         path_steps=path_steps,
         step=step,

@@ -51,7 +51,6 @@ def dci(codes: Floats, factors: Factors, *, trees: int = TREES, seed: int = 0) -
     """Disentanglement, completeness and informativeness of codes (n, k).
 
     Args:
-        codes: (n, k).
         factors: of the same n rows.
         trees: of each forest.
         seed: of the two halves and the forests.
@@ -85,21 +84,16 @@ def _forest(
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     # Every latent is offered at every split: a subset would hand importance to those beside.
-    shared = {
-        "n_estimators": trees,
-        "max_features": None,
-        "min_samples_leaf": 5,
-        "random_state": seed,
-    }
+    shared = {"n_estimators": trees, "min_samples_leaf": 5, "random_state": seed}
     if factors.categorical[j]:
         levels = factors.levels(j)
-        forest = RandomForestClassifier(class_weight="balanced", **shared)
+        forest = RandomForestClassifier(max_features=None, class_weight="balanced", **shared)
         forest.fit(z[learn], levels[learn])
         right = chance_corrected(forest.predict(z[score]), levels[score])
     else:
         v = factors.values[:, j]
         v = (v - v.mean()) / v.std()
-        forest = RandomForestRegressor(**shared)
+        forest = RandomForestRegressor(max_features=None, **shared)
         forest.fit(z[learn], v[learn])
         right = explained(forest.predict(z[score]), v[score])
     return np.asarray(forest.feature_importances_, np.float64), right
@@ -110,6 +104,6 @@ def _entropies(rows: Floats, base: int) -> Floats:
     if base < 2:
         return np.zeros(len(rows))
     total = rows.sum(axis=1, keepdims=True)
-    p = np.divide(rows, total, out=np.zeros_like(rows), where=total > 0)
+    p = rows / np.where(total > 0, total, 1.0)
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
     return np.asarray(np.clip(-(p * logs).sum(axis=1) / np.log(base), 0.0, 1.0), np.float64)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,44 +61,36 @@ class Disentanglement:
 
     def to_json(self) -> dict[str, Any]:
         """Numbers, lists and names."""
-        body: dict[str, Any] = {
-            "mig": self.mig,
-            "mig_stderr": self.mig_stderr,
-            "sap": self.sap,
-            "sap_stderr": self.sap_stderr,
-            "dci_disentanglement": self.dci.disentanglement,
-            "dci_completeness": self.dci.completeness,
-            "dci_informativeness": self.dci.informativeness,
-            "n": self.n,
-            "factors": {
-                name: {
-                    "mig": float(self.mig_of[j]),
-                    "sap": float(self.sap_of[j]),
-                    "dci_completeness": float(self.dci.completeness_of[j]),
-                    "dci_informativeness": float(self.dci.informativeness_of[j]),
-                }
-                for j, name in enumerate(self.names)
-            },
+        by_factor = {
+            "mig": self.mig_of,
+            "sap": self.sap_of,
+            "dci_completeness": self.dci.completeness_of,
+            "dci_informativeness": self.dci.informativeness_of,
+        }
+        body = {name: getattr(self, name) for name in ("mig", "mig_stderr", "sap", "sap_stderr")}
+        for name in ("disentanglement", "completeness", "informativeness"):
+            body[f"dci_{name}"] = getattr(self.dci, name)
+        body["n"] = self.n
+        body["factors"] = {
+            factor: {name: float(scores[j]) for name, scores in by_factor.items()}
+            for j, factor in enumerate(self.names)
         }
         if self.factor_vae is not None:
             body["factor_vae"] = self.factor_vae.value
-            body["factor_vae_stderr"] = self.factor_vae.stderr
-            body["factor_vae_chance"] = self.factor_vae.chance
+            body |= {f"factor_vae_{n}": getattr(self.factor_vae, n) for n in ("stderr", "chance")}
         return body
 
     def __str__(self) -> str:
-        parts = [
-            f"MIG {plus_minus(self.mig, self.mig_stderr)}",
-            f"SAP {plus_minus(self.sap, self.sap_stderr)}",
-            f"DCI {self.dci.disentanglement:.3f} / {self.dci.completeness:.3f} / "
-            f"{self.dci.informativeness:.3f}",
-        ]
-        if self.factor_vae is not None:
-            score = self.factor_vae
-            parts.append(
-                f"FactorVAE {plus_minus(score.value, score.stderr)} (chance {score.chance:.3f})"
-            )
-        return ", ".join(parts)
+        dci, votes = self.dci, self.factor_vae
+        text = (
+            f"MIG {plus_minus(self.mig, self.mig_stderr)}, "
+            f"SAP {plus_minus(self.sap, self.sap_stderr)}, DCI {dci.disentanglement:.3f} / "
+            f"{dci.completeness:.3f} / {dci.informativeness:.3f}"
+        )
+        if votes is None:
+            return text
+        score = plus_minus(votes.value, votes.stderr)
+        return f"{text}, FactorVAE {score} (chance {votes.chance:.3f})"
 
 
 def disentanglement(
@@ -157,13 +150,8 @@ def scores_of_codes(
 ) -> Disentanglement:
     """`disentanglement` of codes (n, k) that are at hand."""
     z = check_codes(codes, len(factors))
-
-    def mig(codes: Floats, known: Factors) -> Floats:
-        return mutual_information_gap(codes, known, bins)
-
-    def sap(codes: Floats, known: Factors) -> Floats:
-        return attribute_predictability_gap(codes, known, seed)
-
+    mig = partial(mutual_information_gap, bins=bins)
+    sap = partial(attribute_predictability_gap, seed=seed)
     mig_of, sap_of = mig(z, factors), sap(z, factors)
     return Disentanglement(
         factors.names,

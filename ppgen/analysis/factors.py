@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import Floats, Ints
 from ..errors import InputError, unknown
+from ..two_sample import as_columns
 
 BINS = 20
 _MIN_ROWS = 50
@@ -47,8 +48,7 @@ class Factors:
             InputError: if there are too few rows, a value that is not finite, a factor with one
                 value only, or a name that is not there.
         """
-        table = np.asarray(values, np.float64)
-        table = table[:, None] if table.ndim == 1 else table
+        table = as_columns(values)
         if table.ndim != 2 or len(table) < _MIN_ROWS or not np.isfinite(table).all():
             raise InputError(
                 f"factors of shape {table.shape} given; expected (n, f) finite numbers, one row a "
@@ -84,8 +84,7 @@ def check_codes(codes: ArrayLike, n: int) -> Floats:
     Raises:
         InputError: if their number of rows is another, or one is not finite.
     """
-    z = np.asarray(codes, np.float64)
-    z = z[:, None] if z.ndim == 1 else z
+    z = as_columns(codes)
     if z.ndim != 2 or not np.isfinite(z).all():
         raise InputError(f"codes of shape {z.shape} given; expected (n, k) finite numbers.")
     if len(z) != n:

@@ -108,16 +108,21 @@ def factor_vae_score(
     chosen = variance > np.maximum(least_variance, np.square(_CONSTANT * free.mean(axis=0)))
     if not chosen.any():
         raise InputError("every latent is constant over the factors; there is nothing to score.")
+
+    def elect(fixed: Ints) -> Ints:
+        """The winners of some votes, whose rows are rendered and encoded together."""
+        rows = _drawn(values, len(fixed) * batch, rng).reshape(len(fixed), batch, f)
+        for vote, j in enumerate(fixed):
+            rows[vote, :, j] = rng.choice(values[j])
+        codes = np.asarray(encode(render(rows.reshape(-1, f))), np.float64)
+        within = codes.reshape(len(fixed), batch, -1).var(axis=1)
+        shares = np.divide(within, variance, out=np.full_like(within, np.inf), where=chosen)
+        return np.asarray(shares.argmin(axis=1), np.intp)
+
     fixed = rng.permutation(np.arange(n_votes) % f)
-    winners = np.concatenate(
-        [
-            _elect(
-                encode, render, values, fixed[start : start + many], batch, rng, variance, chosen
-            )
-            for many in (max(1, _TOGETHER // batch),)
-            for start in range(0, n_votes, many)
-        ]
-    )
+    at_once = max(1, _TOGETHER // batch)
+    starts = range(0, n_votes, at_once)
+    winners = np.concatenate([elect(fixed[start : start + at_once]) for start in starts])
     half = n_votes // 2
     votes = np.zeros((free.shape[1], f), np.intp)
     np.add.at(votes, (winners[:half], fixed[:half]), 1)
@@ -129,23 +134,3 @@ def factor_vae_score(
 
 def _drawn(values: Sequence[Floats], n: int, rng: np.random.Generator) -> Floats:
     return np.column_stack([rng.choice(v, n) for v in values])
-
-
-def _elect(
-    encode: Callable[[Any], ArrayLike],
-    render: Callable[[Floats], Any],
-    values: Sequence[Floats],
-    fixed: Ints,
-    batch: int,
-    rng: np.random.Generator,
-    variance: Floats,
-    chosen: NDArray[np.bool_],
-) -> Ints:
-    """The winners of some votes, whose rows are rendered and encoded together."""
-    rows = _drawn(values, len(fixed) * batch, rng).reshape(len(fixed), batch, -1)
-    for vote, j in enumerate(fixed):
-        rows[vote, :, j] = rng.choice(values[j])
-    codes = np.asarray(encode(render(rows.reshape(-1, len(values)))), np.float64)
-    within = codes.reshape(len(fixed), batch, -1).var(axis=1)
-    shares = np.divide(within, variance, out=np.full_like(within, np.inf), where=chosen)
-    return np.asarray(shares.argmin(axis=1), np.intp)

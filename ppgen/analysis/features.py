@@ -8,7 +8,8 @@ are fixed by the real rows alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,8 +74,7 @@ class Features:
     """How the rows of one data set become numbers."""
 
     columns: tuple[Feature, ...]
-    basis: Floats | None = None
-    mean: Floats | None = None
+    components: tuple[Floats, Floats] | None = None  # of images: mean (p,), axes (k, p)
 
     @classmethod
     def fit(cls, real: Dataset) -> Features:
@@ -85,20 +85,14 @@ class Features:
         for column in real.schema.columns:
             if column.kind in ("constant", "empty"):
                 continue
-            values = real.columns[column.name]
-            if column.kind not in CONTINUOUS:
-                features.append(
-                    Feature(
-                        column.name, column.kind, levels=tuple(column.levels), gaps=column.missing
-                    )
-                )
-                continue
-            seen = np.asarray(values, np.float64)
-            seen = seen[np.isfinite(seen)]
-            centre, scale = _location(seen)
-            features.append(
-                Feature(column.name, column.kind, centre, scale, column.period, gaps=column.missing)
-            )
+            feature = Feature(column.name, column.kind, gaps=column.missing)
+            if column.kind in CONTINUOUS:
+                seen = np.asarray(real.columns[column.name], np.float64)
+                centre, scale = _location(seen[np.isfinite(seen)])
+                feature = replace(feature, centre=centre, scale=scale, period=column.period)
+            else:
+                feature = replace(feature, levels=tuple(column.levels))
+            features.append(feature)
         return cls(tuple(features))
 
     @classmethod
@@ -108,28 +102,23 @@ class Features:
         _, sizes, basis = np.linalg.svd(pixels - mean, full_matrices=False)
         k = min(MAX_PIXELS, len(basis))
         scale = np.sqrt(np.mean(sizes[:k] ** 2) / len(pixels)) or 1.0
-        columns = tuple(Feature(f"component {i + 1}", "real", gaps=False) for i in range(k))
-        return cls(columns, basis[:k] / scale, mean)
+        columns = tuple(Feature(f"component {i + 1}", "real") for i in range(k))
+        return cls(columns, (mean, basis[:k] / scale))
 
     def table(self, data: Dataset) -> Floats:
         """(n, d): one column each, levels as codes, gaps as NaN."""
-        if self.basis is not None:
-            return self._project(data)
-        return np.column_stack([f.codes(data.columns[f.name]) for f in self.columns])
+        return self._columns(data, Feature.codes)
 
     def space(self, data: Dataset) -> Floats:
         """(n, k): coordinates in which Euclidean distance counts every column alike."""
-        if self.basis is not None:
-            return self._project(data)
-        return np.column_stack([f.coordinates(data.columns[f.name]) for f in self.columns])
+        return self._columns(data, Feature.coordinates)
 
-    def _project(self, data: Dataset) -> Floats:
-        assert self.basis is not None
-        assert self.mean is not None
-        if data.images is None:
-            raise ValueError("images were expected")
+    def _columns(self, data: Dataset, of: Callable[[Feature, NDArray[Any]], Floats]) -> Floats:
+        if self.components is None:
+            return np.column_stack([of(f, data.columns[f.name]) for f in self.columns])
+        mean, axes = self.components
         pixels = np.asarray(data.images, np.float64).reshape(len(data), -1)
-        return np.asarray((pixels - self.mean) @ self.basis.T)
+        return np.asarray((pixels - mean) @ axes.T)
 
 
 def _location(values: Floats) -> tuple[float, float]:

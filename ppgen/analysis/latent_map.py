@@ -74,8 +74,7 @@ def latent_map(model: Any, X: Any, y: Any = None) -> LatentMap:
     Raises:
         InputError: for fewer than 2 latents, or fewer than 3 rows.
     """
-    codes = codes_of(model, X, y)
-    return map_of(codes)
+    return map_of(codes_of(model, X, y))
 
 
 def map_of(codes: ArrayLike) -> LatentMap:
@@ -93,6 +92,6 @@ def map_of(codes: ArrayLike) -> LatentMap:
     _, sizes, axes = np.linalg.svd(z - centre, full_matrices=False)
     axes = axes[:2]
     # The sign of a component is free: its largest entry is made positive.
-    axes = axes * np.where(axes[np.arange(2), np.abs(axes).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
+    axes = axes * np.where(axes[[0, 1], np.abs(axes).argmax(axis=1)] < 0, -1.0, 1.0)[:, None]
     explained = np.square(sizes[:2]) / len(z) / total
     return LatentMap((z - centre) @ axes.T, explained, False, centre, axes)

@@ -23,11 +23,9 @@ from numpy.typing import ArrayLike
 
 from ..arrays import Floats, Ints
 from ..errors import InputError
-from ..settings import integer
+from ..settings import choice, integer, number
 from .codes import as_rows, code_of_row, codes_of, latent_model, n_latents
 from .decoded import Decoded, decode_codes
-from .latent_map import latent_map as latent_map
-from .latent_map import manifold as manifold
 
 _PARALLEL = 1e-6
 
@@ -84,10 +82,9 @@ def traverse(
             than one row in `at`, or no X where it is needed.
     """
     integer(2).check("steps", steps)
+    choice("latent", "std").check("unit", unit)
     low, high = _span(span)
     codes = None if X is None else codes_of(model, X, y)
-    if unit not in ("latent", "std"):
-        raise InputError(f"unit is {unit!r}; expected 'latent' or 'std'.")
     if unit == "std" and codes is None:
         raise InputError("a span in standard deviations needs rows to take them from; give X.")
     base = _base(model, at, codes, y)
@@ -95,22 +92,18 @@ def traverse(
     spread = np.full(k, np.nan) if codes is None else activity(codes)
     order = np.arange(k) if codes is None else np.argsort(-spread, kind="stable")
     if isinstance(dims, int):
-        if dims < 1:
-            raise InputError(f"dims is {dims}; expected how many latents to keep, at least 1.")
+        integer(1).check("dims", dims)
         order, dims = order[:dims], None
     chosen = _dims(order if dims is None else dims, k)
     values = np.repeat(np.linspace(low, high, steps)[None], len(chosen), axis=0)
-    if unit == "std":
-        assert codes is not None
-        scale = np.sqrt(spread)[chosen, None]
-        values = codes.mean(axis=0)[chosen, None] + scale * values
+    if unit == "std" and codes is not None:
+        values = codes.mean(axis=0)[chosen, None] + np.sqrt(spread)[chosen, None] * values
     grid = np.tile(base, (len(chosen), steps, 1))
     for line, j in enumerate(chosen):
         grid[line, :, j] = values[line]
     made = decode_codes(model, grid, y)
-    return Traversal(
-        made.codes, made.rows, made.schema, tuple(int(j) for j in chosen), values, spread[chosen]
-    )
+    dims = tuple(chosen.tolist())
+    return Traversal(made.codes, made.rows, made.schema, dims, values, spread[chosen])
 
 
 def interpolate(
@@ -139,9 +132,9 @@ def interpolate(
     """
     ends = [_code(end, name) if codes else code_of_row(model, end, y, name)
             for end, name in ((a, "a"), (b, "b"))]  # fmt: skip
-    if codes:
-        _check_width(model, ends)
-    return decode_codes(model, path(ends[0], ends[1], steps=steps, how=how), y)
+    if codes and latent_model(model).prior and len(ends[0]) != (k := n_latents(model)):
+        raise InputError(f"a code of {len(ends[0])} latents was given; the model has {k}.")
+    return decode_codes(model, path(*ends, steps=steps, how=how), y)
 
 
 def path(
@@ -158,11 +151,10 @@ def path(
         InputError: for fewer than 2 steps, codes of different lengths, or an unknown way.
     """
     integer(2).check("steps", steps)
+    choice("linear", "spherical").check("how", how)
     a, b = _code(a, "a"), _code(b, "b")
     if len(a) != len(b):
         raise InputError(f"a has {len(a)} latents, b has {len(b)}; expected codes of one model.")
-    if how not in ("linear", "spherical"):
-        raise InputError(f"how is {how!r}; expected 'linear' or 'spherical'.")
     t = np.linspace(0, 1, steps)[:, None]
     straight = (1 - t) * a + t * b
     long_a, long_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
@@ -194,8 +186,7 @@ def arithmetic(
     Raises:
         InputError: if a group has no rows, or scale is not a finite number.
     """
-    if not np.isfinite(scale):
-        raise InputError(f"scale is {scale}; expected a finite number.")
+    number().check("scale", scale)
     groups = [
         codes_of(model, as_rows(model, rows), y, name)
         for rows, name in ((plus, "plus"), (minus, "minus"), (to, "to"))
@@ -239,10 +230,3 @@ def _code(code: ArrayLike, name: str) -> Floats:
             f"{name} is a code of shape {values.shape}; expected (k,) finite numbers, one a latent."
         )
     return values
-
-
-def _check_width(model: Any, codes: Sequence[Floats]) -> None:
-    k = n_latents(model) if latent_model(model).prior else len(codes[0])
-    for code in codes:
-        if len(code) != k:
-            raise InputError(f"a code of {len(code)} latents was given; the model has {k}.")

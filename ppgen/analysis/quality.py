@@ -33,17 +33,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..data import Dataset
 from ..errors import InputError
 from ..plain_json import PlainFields
-from ..two_sample import two_sample
+from ..two_sample import below, two_sample
 from .association import associations
 from .features import MAX_TRAIN, Features
-
-Rows = NDArray[np.intp]
 
 MAX_ROWS = 2000
 NEIGHBOURS = 5
@@ -136,12 +133,8 @@ def energy_distance(a: Floats, b: Floats) -> float:
 def copies(train: Floats, generated: Floats, held_out: Floats) -> tuple[float, float]:
     """Share of generated and of held-out rows unusually near to a training row; ties count half."""
     near_fake, near_real = (_nearest(train, rows) for rows in (generated, held_out))
-    usual = np.quantile(near_real, _NEAREST)
-
-    def share(near: Floats) -> float:
-        return float((near < usual).mean() + 0.5 * (near == usual).mean())
-
-    return share(near_fake), share(near_real)
+    usual = float(np.quantile(near_real, _NEAREST))
+    return below(near_fake, usual), below(near_real, usual)
 
 
 def _nearest(pool: Floats, rows: Floats) -> Floats:
