@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from ppgen.analysis.compare import compare
-from ppgen.analysis.finding import finding
+from ppgen.analysis.finding import Ranked, finding
 from ppgen.analysis.paired import Difference, Scored, decide, difference
-from ppgen.analysis.ranked import Ranked
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
 

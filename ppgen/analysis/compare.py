@@ -19,19 +19,9 @@ from numpy.typing import NDArray
 
 from ..density import LogDensity
 from ..errors import InputError
-from .finding import finding, headline, scope
+from .finding import Ranked, finding, headline, scope
 from .limits import Family
-from .paired import (
-    Difference,
-    Scored,
-    claim,
-    difference,
-    mean_of,
-    monte_carlo,
-    names_of,
-    spread_of,
-)
-from .ranked import Ranked
+from .paired import Difference, Scored, claim, difference, mean_of, monte_carlo, names_of
 from .scatter import Scatter
 
 _WORDS = {"better": "ahead", "worse": "behind", "close": "too close to call"}
@@ -97,10 +87,8 @@ def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:
             rows without names are not as many at every seed, a name and seed come twice, or what is
             given has another form.
     """
-    made = [_scored(s) for s in scored]
-    runs = _by_model(made)
     groups: dict[str, list[list[Scored]]] = {}
-    for model in runs.values():
+    for model in _by_model([_scored(s) for s in scored]).values():
         groups.setdefault(claim(model).measure, []).append(model)
     ordered = sorted(groups.values(), key=len, reverse=True)
     lines = [line for group in ordered for line in _rank(group)]
@@ -145,12 +133,12 @@ def _names(scored: Sequence[Scored]) -> dict[int, NDArray[Any]]:
             f"rows have names for some seeds and none for seed {unnamed[0]}; give `rows` for all "
             "seeds, so that a row that several seeds hold out counts once."
         )
-    if unnamed and len(set(lengths.values())) > 1:
-        raise InputError(
-            f"seeds have {', '.join(map(str, sorted(set(lengths.values()))))} rows and no names; "
-            "rows without names are taken for the same rows at every seed. Name them by `rows`."
-        )
     if unnamed:
+        if len(sizes := sorted(set(lengths.values()))) > 1:
+            raise InputError(
+                f"seeds have {', '.join(map(str, sizes))} rows and no names; rows without names "
+                "are taken for the same rows at every seed. Name them by `rows`."
+            )
         given = {seed: np.arange(n) for seed, n in lengths.items()}
     numbers = np.unique(np.concatenate(list(given.values())), return_inverse=True)[1]
     ends = np.cumsum([len(rows) for rows in given.values()])
@@ -225,11 +213,12 @@ def _rankable(s: Scored) -> bool:
 def _line(model: list[Scored], rank: int | None, against: Difference | None) -> Ranked:
     values = [np.asarray(s.density.values, np.float64) for s in model]
     means = np.array([mean_of(v) for v in values])
-    stderr = math.nan
+    stderr = spread = math.nan
     if np.isfinite(means).all():
         noise = (monte_carlo(s.density) / len(model) for s in model)
         rows = Scatter.of([v[:, None] for v in values], names_of(model))
         stderr = math.hypot(float(rows.within[0]), *noise)
+        spread = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
     if rank is None:
         verdict = "not ranked: not a finite density"
     elif against is None:
@@ -243,7 +232,7 @@ def _line(model: list[Scored], rank: int | None, against: Difference | None) -> 
         rank=rank,
         mean=mean_of(means),
         stderr=stderr,
-        spread=spread_of(means),
+        spread=spread,
         kind=claimed.kind,
         method=claimed.method,
         measure=claimed.measure,

@@ -109,8 +109,7 @@ def _estimators(models: Any) -> dict[str, Any]:
         named = list(models.items())
     else:
         one = isinstance(models, str) or not isinstance(models, Iterable)
-        several = [models] if one else list(models)
-        named = [(_name(model), model) for model in several]
+        named = [(_name(model), model) for model in ([models] if one else models)]
     if not named:
         raise InputError("no models are given; give one or more, such as ppgen.GaussianMixture().")
     made: dict[str, Any] = {}
@@ -152,18 +151,14 @@ def _held_out(
         fit = clone(model)
         if fit.get_params().get("random_state", 0) is None:
             fit.set_params(random_state=seed)
-        seen, held = (
-            (None, None) if y is None or not fit.capabilities.conditional else (y[train], y[part])
-        )
+        given = y if fit.capabilities.conditional else None
+        seen, held = (None, None) if given is None else (given[train], given[part])
         fit.fit(rows.take(train), seen, budget=budget)
         densities.append(fit.log_density(rows.take(part), held))
     order = np.argsort(np.concatenate(parts))
     first = weakest(densities)
-    stderr = None
-    if any(d.stderr is not None for d in densities):
-        stderr = np.concatenate(
-            [np.zeros(len(d)) if d.stderr is None else d.stderr for d in densities]
-        )[order]
+    errors = [np.zeros(len(d)) if d.stderr is None else d.stderr for d in densities]
+    estimated = any(d.stderr is not None for d in densities)
     return LogDensity(
         np.concatenate([d.values for d in densities])[order],
         first.kind,
@@ -171,5 +166,5 @@ def _held_out(
         measure=first.measure,
         dequantised=tuple(dict.fromkeys(c for d in densities for c in d.dequantised)),
         gap=tuple(dict.fromkeys(g for d in densities for g in d.gap)),
-        stderr=stderr,
+        stderr=np.concatenate(errors)[order] if estimated else None,
     )

@@ -1,29 +1,70 @@
-"""What a comparison found, in words that claim no more than it shows."""
+"""The lines of a comparison, and what it found in words that claim no more than it shows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .limits import LEVEL
-from .ranked import Ranked
+from .paired import Difference
 
 _LEVEL = f" (level {LEVEL:.0%} for all models at once)"
 
 
-def finding(lines: Sequence[Ranked]) -> str:
-    """The comparison in one sentence."""
+@dataclass(frozen=True)
+class Ranked:
+    """One model's line of a comparison.
+
+    Attributes:
+        rank: place among the models of the same measure, None where there is nothing to rank.
+        mean: mean log density over its held-out rows, in nats a row.
+        stderr: its standard error over rows as a sample of the population.
+        spread: standard deviation of the seeds' means (NaN for one seed).
+        zero_rows: held-out rows given probability zero.
+        nan_rows: held-out rows whose value is not a number.
+        difference: to the best model of the same measure, with what decides it; None for that one.
+        verdict: what is decided, in words.
+    """
+
+    name: str
+    rank: int | None
+    mean: float
+    stderr: float
+    spread: float
+    kind: str
+    method: str
+    measure: str
+    dequantised: tuple[str, ...]
+    n_seeds: int
+    n_rows: int
+    zero_rows: int
+    nan_rows: int
+    difference: Difference | None
+    verdict: str
+
+
+def _standing(lines: Sequence[Ranked]) -> tuple[Ranked, dict[str, list[Ranked]]] | None:
+    """The best of the first measure and, by outcome, those set against it; None if none ranks."""
     ranked = [m for m in lines if m.rank is not None and m.measure == lines[0].measure]
     if not ranked:
-        return "No model could be ranked."
-    best = next(m for m in ranked if m.difference is None)
+        return None
     by: dict[str, list[Ranked]] = {}
     for m in ranked:
         if m.difference is not None:
             by.setdefault(m.difference.outcome, []).append(m)
+    return next(m for m in ranked if m.difference is None), by
+
+
+def finding(lines: Sequence[Ranked]) -> str:
+    """The comparison in one sentence."""
+    standing = _standing(lines)
+    if standing is None:
+        return "No model could be ranked."
+    best, by = standing
     behind, close, few = (by.get(outcome, []) for outcome in ("worse", "close", "seeds"))
-    if by.get("bound"):
-        ahead = f", ahead of {behind[0].name}" if behind else ""
+    ahead = f", ahead of {behind[0].name}" if behind else ""
+    if "bound" in by:
         but = [f"bounds leave {join([m.name for m in by['bound']])} undecided"]
         if few:
             but.append(_too_few(few))
@@ -33,13 +74,11 @@ def finding(lines: Sequence[Ranked]) -> str:
         level = _LEVEL if len(but) > 1 else ""
         return f"{best.name} stands highest{ahead}, but {join(but)}{level}."
     if few and not close:
-        ahead = f", ahead of {behind[0].name}" if behind else ""
         but_few = f"but {_too_few(few)}{_LEVEL}"
         return f"On the held-out rows {best.name} stands highest{ahead}, {but_few}."
     if close:
         tied = join([best.name, *(m.name for m in [*close, *few])])
-        tail = f", ahead of {behind[0].name}" if behind else ""
-        return f"On the held-out rows {tied} are too close to call{tail}{_LEVEL}."
+        return f"On the held-out rows {tied} are too close to call{ahead}{_LEVEL}."
     if not behind:
         return f"{best.name} reaches {best.mean:.2f} nats a row and stands alone."
     second = behind[0]
@@ -103,12 +142,11 @@ def plus_minus(value: float | None, stderr: float | None, sign: str = "") -> str
 
 def headline(lines: Sequence[Ranked]) -> str:
     """The comparison in a few words."""
-    if not lines or lines[0].rank is None:
+    standing = _standing(lines)
+    if standing is None:
         return "nothing can be ranked"
-    ranked = [m for m in lines if m.rank is not None and m.measure == lines[0].measure]
-    best = next(m for m in ranked if m.difference is None)
-    outcomes = {m.name: m.difference.outcome for m in ranked if m.difference is not None}
-    if "bound" in outcomes.values():
+    best, by = standing
+    if "bound" in by:
         return f"{best.name} stands highest, undecided"
-    ties = [name for name, outcome in outcomes.items() if outcome in ("close", "seeds")]
+    ties = [m.name for m in lines if m in by.get("close", []) + by.get("seeds", [])]
     return f"{join([best.name, *ties])} {'tie' if ties else 'is best'}"

@@ -69,15 +69,13 @@ class LeaveOneOut:
     @property
     def bad(self) -> NDArray[np.intp]:
         """Numbers of the rows whose value cannot be trusted; refit without them."""
-        good = float(self.density.diagnostics["good_khat"])
-        return np.flatnonzero(~(self.khat <= good))
+        return np.flatnonzero(~(self.khat <= self.density.diagnostics["good_khat"]))
 
     def __str__(self) -> str:
-        good = float(self.density.diagnostics["good_khat"])
         return (
             f"elpd {self.elpd:.2f} ± {self.stderr:.2f} nats over {len(self.density)} rows of "
             f"weight {self.weights.sum():g}; p_loo {self.p_loo:.2f}; {len(self.bad)} rows of k-hat "
-            f"above {good:.2f}"
+            f"above {self.density.diagnostics['good_khat']:.2f}"
         )
 
 
@@ -114,8 +112,7 @@ def loo(model: Estimator, X: Any, sample_weight: ArrayLike | None = None) -> Lea
             f"{given} sample_weight is given, but the rows were fitted {fitted} weights; leaving "
             "rows out takes those of the fit."
         )
-    known = model.weights_fingerprint_
-    if model.weighted_ and known is not None and digest(weights) != known:
+    if model.weighted_ and model.weights_fingerprint_ not in (None, digest(weights)):
         raise InputError(
             "these are not the weights that the rows were fitted with, in that order; leaving rows "
             "out takes those of the fit. Give them."
@@ -123,8 +120,7 @@ def loo(model: Estimator, X: Any, sample_weight: ArrayLike | None = None) -> Lea
     w = np.ones(len(data)) if weights is None else weights
     values, khat, whole = _leave_out(model, data, w)
     draws = math.prod(next(iter(model.posterior_.values())).shape[:2])
-    mean = float(w @ values / w.sum())
-    n = len(data)
+    n, mean = len(data), float(w @ values / w.sum())
     spread = float(np.sum(np.square(w * (values - mean))))
     density = LogDensity(
         values,

@@ -118,8 +118,7 @@ def difference(a: Sequence[Scored], b: Sequence[Scored], family: Family = PAIR) 
         outcome, note = "seeds", f"these fits differ, {len(pairs)} seeds are too few"
     within, between = float(scatter.within[0]), float(scatter.between[0])
     df = (float(scatter.df_within[0]), len(pairs) - 1.0)
-    stderr = margin.stderr
-    return Difference(mean, stderr, within, between, outcome, note, margin.value, df)
+    return Difference(mean, margin.stderr, within, between, outcome, note, margin.value, df)
 
 
 def names_of(model: Sequence[Scored]) -> list[NDArray[Any]]:
@@ -153,11 +152,7 @@ def _conclusive(a: LogDensity, b: LogDensity) -> tuple[bool, bool, str]:
     if a.kind == b.kind == "lower_bound":
         only_noise = a.gap == b.gap == ("dequantisation",)
         if only_noise and sorted(a.dequantised) == sorted(b.dequantised):
-            return (
-                True,
-                True,
-                "both fill in the same cells: compared as exact densities",
-            )
+            return True, True, "both fill in the same cells: compared as exact densities"
         return False, False, "two lower bounds with different gaps"
     if a.kind == b.kind == "upper_bound":
         return False, False, "two upper bounds"
@@ -194,20 +189,8 @@ def weakest(densities: Sequence[LogDensity]) -> LogDensity:
 
 def mean_of(values: NDArray[Any]) -> float:
     """The mean; -inf or NaN pass through silently, and no values give NaN."""
-    if not len(values):
-        return math.nan
-    total = float(np.add.reduce(values, dtype=np.float64)) if np.isfinite(values).all() else None
-    if total is not None:
-        return total / len(values)
     with np.errstate(invalid="ignore"):
-        return float(np.mean(values, dtype=np.float64))
-
-
-def spread_of(values: NDArray[Any]) -> float:
-    """Standard deviation, NaN for fewer than two values or where one is not finite."""
-    if len(values) < 2 or not np.isfinite(values).all():
-        return math.nan
-    return float(np.std(values, ddof=1))
+        return float(np.mean(values, dtype=np.float64)) if len(values) else math.nan
 
 
 def monte_carlo(density: LogDensity) -> float:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..analysis.compare import Comparison
-from ..analysis.ranked import Ranked
+from ..analysis.finding import Ranked
 from .axis import plain_numbers, shortened
 from .style import ACCENT, INK, MUTED, RULE, panel
 

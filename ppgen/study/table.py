@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..analysis.compare import Comparison
+from ..analysis.finding import Ranked
 from ..analysis.quality import Score
-from ..analysis.ranked import Ranked
 from ..text_table import aligned
 from ..verdict import Verdict
 from .cell_results import CellResult
