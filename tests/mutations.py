@@ -232,8 +232,8 @@ MUTATIONS = (
     Mutation(
         "a stale shift in a saved codec",
         "ppgen/data/warp.py",
-        '"shift": self.shift',
-        '"shift": self.scale',
+        "getattr(self, key) for key in _NUMBERS",
+        'getattr(self, "scale" if key == "shift" else key) for key in _NUMBERS',
         ("saved",),
         "kde",
     ),

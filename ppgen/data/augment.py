@@ -153,9 +153,8 @@ def brightness(images: Tensor, amount: float, generator: Generator) -> Tensor:
 
 def noise(images: Tensor, deviation: float, generator: Generator) -> Tensor:
     """Add Gaussian noise to each value of images (n, c, h, w) of floats."""
-    drawn = torch.randn(
-        images.shape, dtype=images.dtype, generator=generator, device=generator.device
-    )
+    shape, where = images.shape, generator.device
+    drawn = torch.randn(shape, dtype=images.dtype, generator=generator, device=where)
     return images + deviation * drawn.to(images.device)
 
 
@@ -168,9 +167,8 @@ def _check(images: Tensor) -> None:
 
 def _uniform(images: Tensor, generator: Generator) -> Tensor:
     """(n,) numbers from 0 to 1."""
-    drawn = torch.rand(
-        len(images), dtype=torch.float32, generator=generator, device=generator.device
-    )
+    n, where = len(images), generator.device
+    drawn = torch.rand(n, dtype=torch.float32, generator=generator, device=where)
     return drawn.to(images.device)
 
 

@@ -149,9 +149,8 @@ class Dataset(Contents):
         data = self.with_schema(self.schema.override(kinds))
         columns = []
         for column in data.schema.columns:
-            given = kinds.get(column.name)
-            measured = column.kind in CONTINUOUS and column.kind != "count"
-            if given is not None and measured and "width" not in given:
+            given = kinds.get(column.name, {"width": None})  # a kind given leaves the width open
+            if column.kind in CONTINUOUS and column.kind != "count" and "width" not in given:
                 values = data.columns[column.name]
                 column = tied(column, values, stated="atoms" in given)
             columns.append(column)

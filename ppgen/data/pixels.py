@@ -74,15 +74,13 @@ class Pixels(PlainFields):
                 if made.hold(images):
                     return made
         if dtype.kind in "iu":
+            problem = f"up to {high:g}; expected at most 65535. Scale them to 0 ... 255."
             if low < 0:
-                raise InputError(
-                    f"the images hold whole numbers from {low:g} to {high:g}; expected levels from "
-                    "0 up. Add a constant, or give real values (astype(float))."
+                problem = (
+                    f"from {low:g} to {high:g}; expected levels from 0 up. Add a constant, or give "
+                    "real values (astype(float))."
                 )
-            raise InputError(
-                f"the images hold whole numbers up to {high:g}; expected at most 65535. Scale "
-                "them to 0 ... 255."
-            )
+            raise InputError(f"the images hold whole numbers {problem}")
         signed = cls("levels", 256, -1.0, 1.0, str(dtype))
         if -1 <= low < 0 and high <= 1 and signed.hold(images):
             return signed

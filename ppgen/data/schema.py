@@ -40,11 +40,9 @@ class Schema:
     layout: Layout = "chw"
 
     def __post_init__(self) -> None:
-        seen: set[str] = set()
-        for name in self.names:
-            if name in seen:
-                raise InputError(f"two columns are named {name!r}; give each its own name.")
-            seen.add(name)
+        if len(set(self.names)) < len(self.names):
+            name = next(name for name in self.names if self.names.count(name) > 1)
+            raise InputError(f"two columns are named {name!r}; give each its own name.")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from .standardisation import standard
 # Places in a cell keep this far from its edges, or rounding errors would leave the cell.
 INSIDE = 2.0**-20
 _CUT = 2.0**-52  # a value on the cut of a circle stands this far inside, as a share of the period
+_NUMBERS = ("shift", "scale", "cut", "origin", "start", "bend")  # that are saved
 _BEND = 5.0  # in columns whose scale a few values would set
 _PLACES = tuple((np.arange(64) + 0.5) / 64)  # where cells are looked at for their spread
 
@@ -188,24 +189,13 @@ class Warp:
 
     def to_json(self) -> dict[str, Any]:
         """The numbers, under the column's name."""
-        body = {
-            "name": self.column.name,
-            "shift": self.shift,
-            "scale": self.scale,
-            "cut": self.cut,
-            "origin": self.origin,
-            "start": self.start,
-            "bend": self.bend,
-        }
+        body = {"name": self.column.name, **{key: getattr(self, key) for key in _NUMBERS}}
         return body if self.atoms is None else body | {"atoms": self.atoms.to_json()}
 
     @classmethod
     def from_json(cls, column: Column, body: Mapping[str, Any]) -> Warp:
         """The map that `to_json` wrote."""
-        numbers: dict[str, Any] = {
-            key: float(v) for key, v in body.items() if key not in ("name", "atoms")
-        }
-        warp = cls(column, **numbers)
+        warp = cls(column, **{key: float(body[key]) for key in _NUMBERS if key in body})
         if "atoms" not in body:
             return warp
         layout = {**body["atoms"], "shares": tuple(body["atoms"]["shares"])}
