@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -122,13 +123,11 @@ class _Enough(Exception):
 
 class _Reader(Messenger):
     """Keeps the sites of what runs within it; latents are what `latent` says of their name and
-    distribution. `fixed` holds `pyro.param` sites constant; after `last` nothing more is run."""
+    distribution; after `last` nothing more is run."""
 
-    def __init__(
-        self, latent: Callable[[str, Any], Tensor], *, fixed: bool = False, last: str | None = None
-    ) -> None:
+    def __init__(self, latent: Callable[[str, Any], Tensor], last: str | None = None) -> None:
         super().__init__()
-        self.latent, self.fixed, self.last, self.sites = latent, fixed, last, Sites()
+        self.latent, self.last, self.sites = latent, last, Sites()
 
     def _process_message(self, msg: Any) -> None:
         if msg["type"] != "sample" or site_is_subsample(msg):
@@ -139,8 +138,6 @@ class _Reader(Messenger):
         self.sites[msg["name"]] = msg
 
     def _postprocess_message(self, msg: Any) -> None:
-        if self.fixed and msg["type"] == "param":
-            msg["value"] = msg["value"].detach()
         if msg["name"] == self.last:
             raise _Enough
 
@@ -157,7 +154,7 @@ def read(
         latent: the value of a latent site, given its name and distribution.
         last: the site after which nothing is run; None runs all.
     """
-    reader = _Reader(latent, last=last)
+    reader = _Reader(latent, last)
     try:
         with reader:
             program(*args)
@@ -414,14 +411,19 @@ def _fixed(
             rsample(name, fn, values[name].shape[0])
         return values[name]
 
-    frozen = [] if pair.module is None else [p for p in pair.module.parameters() if p.requires_grad]
+    # Those of a `pyro.module` are used by the module itself, whatever a site of theirs says.
+    own = () if pair.module is None else pair.module.parameters()
+    stored = (p for _, p in pyro.get_param_store().named_parameters())
+    frozen = [p for p in (*own, *stored) if p.requires_grad]
     with contextlib.ExitStack() as stack:
         if state is not None:
             stack.enter_context(from_state(state, _device(pair)))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", ".* was not registered in the param store")  # not anew
         for p in frozen:
             p.requires_grad_(False)
             stack.callback(p.requires_grad_, True)
-        with _Reader(again, fixed=True) as reader:
+        with _Reader(again) as reader:
             pair.guide(*args)
         return _log_probs(q, reader.sites)
 

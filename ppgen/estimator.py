@@ -89,6 +89,10 @@ class Estimator(Saved):
         """What held-out rows say of the fit; nothing where there is no density or no fit."""
         return []
 
+    def _chosen(self) -> dict[str, Any]:
+        """The declared settings as they are set, whatever the constructor of a subclass takes."""
+        return {setting.name: getattr(self, setting.name) for setting in self.settings}
+
     # What users call
 
     def fit(
@@ -122,7 +126,7 @@ class Estimator(Saved):
             InputError: if what was given cannot be modelled.
             FitError: if the fit failed.
         """
-        self.settings.check(self.get_params(deep=False))
+        self.settings.check(self._chosen())
         clock = Clock(duration(budget))
         data = self._dataset(X, reset=True)
         self._check_enough(data)

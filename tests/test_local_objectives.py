@@ -306,6 +306,28 @@ def test_what_drops_out_of_a_guide_drops_out_of_its_density():
     assert all(p.requires_grad for p in made.parameters())
 
 
+def test_parameters_of_modules_and_sites_are_constants_in_log_q():
+    """With or without the module given, where all is in Pyro's own store."""
+    pyro.clear_param_store()
+    net, x = nn.Linear(3, 2).double(), Linear.data
+
+    def guide(x):
+        encode, scale = pyro.module("net", net), pyro.param("scale", torch.ones(2).double())
+        with rows(len(x)):
+            base = dist.Normal(encode(x), scale).to_event(1)
+            pyro.sample("z", dist.TransformedDistribution(base, [Scaled()]))
+
+    found = []
+    for module in (net, None):
+        net.zero_grad()
+        torch.manual_seed(1)
+        iwae(Pair(Linear().model, guide, module), x, samples=4, doubly=True).backward()
+        found.append(net.weight.grad.clone())
+        assert net.weight.requires_grad
+    assert torch.equal(*found)
+    pyro.clear_param_store()
+
+
 def test_scales_and_masks_in_a_pair_count():
     made, x = Linear(), Linear.data
     share = torch.tensor([1.0, 0.0, 2.0]).double()

@@ -48,6 +48,24 @@ def test_the_constructor_has_what_is_declared(model: str) -> None:
     assert {name: p.default for name, p in signature.parameters.items()} == declared
 
 
+@pytest.mark.parametrize("model", ["gmm", "flow", "vae", "autoencoder", "debias"])
+def test_a_subclass_may_have_a_constructor_of_its_own(model: str) -> None:
+    family: Any = registry.get(model)
+
+    class Own(family):  # type: ignore[misc]
+        def __init__(self, extra: int = 1, random_state: int = 0) -> None:
+            super().__init__(random_state=random_state)
+            self.extra = extra
+            self.max_epochs, self.hidden, self.n_components = 1, (4,), 1
+
+    own = clone(Own(extra=3))
+    assert own.get_params() == {"extra": 3, "random_state": 0}
+    own.fit(X, (X[:, 0] > 0).astype(int) if own.capabilities.supervised else None)
+    own.tol = own.max_epochs = -1
+    with pytest.raises(InputError, match=r"(tol|max_epochs) is -1"):
+        own.fit(X)
+
+
 @each_setting
 def test_each_setting_is_explained_and_takes_its_default(model: str, setting: Setting) -> None:
     assert setting.help.endswith(".")

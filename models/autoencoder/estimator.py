@@ -114,7 +114,7 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets
 
-        fitted = fit_nets(self.get_params(), self.codec_, rows, fit, self._machine())
+        fitted = fit_nets(self._chosen(), self.codec_, rows, fit, self._machine())
         self.offset_ = fitted.offset
         self._keep_nets(fitted.nets, fitted.training)
         return fitted.reasons

@@ -123,7 +123,7 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_debias
 
-        fitted = fit_debias(self.get_params(), self.codec_, rows, fit, self._machine())
+        fitted = fit_debias(self._chosen(), self.codec_, rows, fit, self._machine())
         self.histograms_ = fitted.histograms
         self.sampling_weights_ = fitted.sampling_weights
         self.effective_share_ = fitted.effective_share

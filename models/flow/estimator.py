@@ -53,9 +53,7 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         split = Split(rows, fit)
         d = rows.data.x.shape[1]
-        sizes = sizes_for(
-            len(split.numbers), d, self.get_params(), timed=fit.deadline() is not None
-        )
+        sizes = sizes_for(len(split.numbers), d, self._chosen(), timed=fit.deadline() is not None)
         self.architecture_ = Architecture(
             self.kind,
             max(d, 1),

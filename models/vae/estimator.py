@@ -172,7 +172,7 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets
 
-        settings = self.get_params(deep=False)
+        settings = self._chosen()
         found = fit_nets(settings, self.codec_, rows, fit, self._machine(self.backend))
         self._take(found.net)
         self._keep(found.training)
