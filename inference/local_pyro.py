@@ -15,26 +15,29 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pyro
 import torch
-from pyro.distributions import Normal
-from pyro.distributions.util import scale_and_mask
-from pyro.poutine.messenger import Messenger
-from pyro.poutine.plate_messenger import PlateMessenger
-from pyro.poutine.runtime import _PYRO_STACK
-from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
-from ..errors import InputError
 from .local_objective import Objective, check_shape, check_sites, same_order
+from .local_sites_pyro import Draw as Draw
+from .local_sites_pyro import Reader, bent, independent, summed
+from .local_sites_pyro import Sites as Sites
+from .local_sites_pyro import draw as draw
+from .local_sites_pyro import latents as latents
+from .local_sites_pyro import log_prob as log_prob
+from .local_sites_pyro import plate_of_rows as plate_of_rows
+from .local_sites_pyro import read as read
+from .local_sites_pyro import replay as replay
+from .local_sites_pyro import rsample as rsample
+from .local_sites_pyro import site as site
+from .local_sites_pyro import total as total
+from .local_sites_pyro import values_of as values_of
 from .seeding import from_state, random_state
 
-Sites = dict[str, Any]  # name -> pyro's message: "fn", "value", "is_observed", "scale", "mask"
-Draw = Callable[[str, Any, int], Tensor]  # (site, its distribution, K) -> (K, n, ...)
 _PLAIN = (int, float, str, type(None), torch.Size)
 
 
@@ -64,155 +67,12 @@ class Terms:
     @property
     def log_ratio(self) -> Tensor:
         """(K, n) log q(z | x) - log p(z)."""
-        return _sum(self.log_q) - _sum(self.log_p)
+        return summed(self.log_q) - summed(self.log_p)
 
     @property
     def log_w(self) -> Tensor:
         """(K, n) log weights."""
         return self.log_x - self.log_ratio
-
-
-# Reading sites
-
-
-def rsample(name: str, fn: Any, samples: int) -> Tensor:
-    """(K, n, ...) reparameterised draws of a site, by torch's random state."""
-    if not fn.has_rsample:
-        raise InputError(
-            f"the guide draws {name!r} from {type(fn).__name__}, which has no reparameterised "
-            "draws, and the gradient goes through them. Take a continuous distribution, or train "
-            "by inference.svi with TraceEnum_ELBO."
-        )
-    shape = (samples,) if len(fn.batch_shape) < 2 else ()
-    if _independent(fn) and type(fn.base_dist) is Normal:  # as its own rsample, in fewer operations
-        m, s = fn.base_dist.loc, fn.base_dist.scale
-        return torch.addcmul(m, s, torch.randn(shape + m.shape, dtype=m.dtype, device=m.device))
-    found: Tensor = fn.rsample(shape)
-    return found
-
-
-def plate_of_rows(n: int, n_total: int | None = None) -> Any:
-    """`pyro.plate("rows", ...)` of n rows out of `n_total`. While sites are read here one is kept
-    for each size, since making one is most of what reading a site costs."""
-    reading = bool(_PYRO_STACK) and isinstance(_PYRO_STACK[-1], _Reader)
-    return (_kept_plate if reading else _plate)(n, n_total or n)
-
-
-def _plate(n: int, n_total: int) -> Any:
-    return pyro.plate("rows", n_total, subsample=torch.arange(n), dim=-1)
-
-
-class _Plate(PlateMessenger):
-    """A plate that leaves alone what has as many rows as itself."""
-
-    def _process_message(self, msg: Any) -> None:
-        fn = msg["fn"]
-        whole = isinstance(fn, Distribution) and fn.batch_shape[-1:] == (self.subsample_size,)
-        if not whole or self.size != self.subsample_size:
-            super()._process_message(msg)
-
-
-@lru_cache
-def _kept_plate(n: int, n_total: int) -> Any:
-    return _Plate("rows", n_total, subsample=torch.arange(n), dim=-1)
-
-
-class _Enough(Exception):
-    """Raised where nothing more of a program is wanted."""
-
-
-class _Reader(Messenger):
-    """Keeps the sites of what runs within it; latents are what `latent` says of their name and
-    distribution; after `last` nothing more is run."""
-
-    def __init__(self, latent: Callable[[str, Any], Tensor], last: str | None = None) -> None:
-        super().__init__()
-        self.latent, self.last, self.sites = latent, last, Sites()
-
-    def _process_message(self, msg: Any) -> None:
-        if msg["type"] != "sample" or site_is_subsample(msg):
-            return
-        if not msg["is_observed"]:
-            msg["value"] = self.latent(msg["name"], msg["fn"])
-        msg["done"] = True
-        self.sites[msg["name"]] = msg
-
-    def _postprocess_message(self, msg: Any) -> None:
-        if msg["name"] == self.last:
-            raise _Enough
-
-
-def read(
-    program: Callable[..., Any],
-    *args: Any,
-    latent: Callable[[str, Any], Tensor],
-    last: str | None = None,
-) -> Sites:
-    """The sites of a model or guide.
-
-    Args:
-        latent: the value of a latent site, given its name and distribution.
-        last: the site after which nothing is run; None runs all.
-    """
-    reader = _Reader(latent, last)
-    try:
-        with reader:
-            program(*args)
-    except _Enough:
-        pass
-    return reader.sites
-
-
-def draw(guide: Callable[..., Any], *args: Any, samples: int, by: Draw = rsample) -> Sites:
-    """The sites of the guide, K values of each row drawn."""
-    return read(guide, *args, latent=lambda name, fn: by(name, fn, samples))
-
-
-def replay(program: Callable[..., Any], *args: Any, values: Mapping[str, Tensor]) -> Sites:
-    """The sites of a model or guide whose latents have these values, (K, n, ...) each.
-
-    Raises:
-        InputError: if a latent has no value.
-    """
-    return read(program, *args, latent=lambda name, fn: _given(values, name))
-
-
-def _given(values: Mapping[str, Tensor], name: str) -> Tensor:
-    if name not in values:
-        raise InputError(f"site {name!r} is a latent of the model and none of the guide.")
-    return values[name]
-
-
-def site(fn: Any, value: Tensor) -> Any:
-    """A site that no program draws."""
-    return {"fn": fn, "value": value, "is_observed": False, "scale": 1.0, "mask": None}
-
-
-def latents(sites: Sites) -> Sites:
-    """The sites that are no data, in their order."""
-    return {name: site for name, site in sites.items() if not site["is_observed"]}
-
-
-def values_of(sites: Sites) -> dict[str, Tensor]:
-    """The values of latents."""
-    return {name: site["value"] for name, site in latents(sites).items()}
-
-
-def log_prob(site: Any) -> Tensor:
-    """(K, n) or (n,) log density of a site's value, scaled and masked as the pair says."""
-    found: Tensor = site["fn"].log_prob(site["value"])
-    if _bent(site):
-        found = scale_and_mask(found, site["scale"], site["mask"])
-    return found
-
-
-def _bent(site: Any) -> bool:
-    return site["mask"] is not None or isinstance(site["scale"], Tensor) or site["scale"] != 1
-
-
-def total(sites: Sites) -> Tensor:
-    """(K, n) log density of all sites: log p(x, z) of a model, log q(z | x) of a guide."""
-    return _sum({name: log_prob(site) for name, site in sites.items()})
 
 
 def terms(q: Sites, p: Sites, log_q: dict[str, Tensor] | None = None) -> Terms:
@@ -230,7 +90,7 @@ def log_x(q: Sites, p: Sites) -> Tensor:
     """(K, n) log p(x | z): the sum of all observed sites."""
     found = _log_probs(q, {name: site for name, site in p.items() if site["is_observed"]})
     check_sites(q, latents(p), found)
-    whole = _sum(found)
+    whole = summed(found)
     return whole if whole.ndim == 2 else whole.expand(*_size(q))
 
 
@@ -248,39 +108,28 @@ def _size(q: Sites) -> tuple[int, int]:
     return draws, rows
 
 
-def _sum(parts: Mapping[str, Tensor]) -> Tensor:
-    first, *others = parts.values()
-    for other in others:
-        first = first + other
-    return first
-
-
 def divergences(q: Sites, p: Sites) -> tuple[Tensor, list[int]] | None:
     """(n, J) closed forms of KL_j, means over the draws where they depend on other latents, and how
     many latents each is of; None where there are none."""
     model = latents(p)
-    if not same_order(q, model) or any(map(_bent, (*q.values(), *model.values()))):
+    if not same_order(q, model) or any(map(bent, (*q.values(), *model.values()))):
         return None
     found, sizes = [], []
-    for name, site in q.items():
-        above, below = site["fn"], model[name]["fn"]
+    for name, drawn in q.items():
+        above, below = drawn["fn"], model[name]["fn"]
         size = math.prod(above.event_shape)
-        if _independent(above) and _independent(below):  # one KL of each latent
+        if independent(above) and independent(below):  # one KL of each latent
             above, below = above.base_dist, below.base_dist
         try:
             kl = kl_divergence(above, below)
         except NotImplementedError:
             return None
-        rows = site["value"].shape[1]
-        if site["fn"].batch_shape[:-1] or model[name]["fn"].batch_shape[:-1]:
+        rows = drawn["value"].shape[1]
+        if drawn["fn"].batch_shape[:-1] or model[name]["fn"].batch_shape[:-1]:
             kl = kl.mean(0)
         found.append(kl.reshape(rows, -1))
         sizes += [size // found[-1].shape[1]] * found[-1].shape[1]
     return torch.cat(found, 1) if len(found) > 1 else found[0], sizes
-
-
-def _independent(fn: Any) -> bool:
-    return isinstance(fn, Independent) and not fn.base_dist.event_shape
 
 
 # Objectives
@@ -423,7 +272,7 @@ def _fixed(
         for p in frozen:
             p.requires_grad_(False)
             stack.callback(p.requires_grad_, True)
-        with _Reader(again) as reader:
+        with Reader(again) as reader:
             pair.guide(*args)
         return _log_probs(q, reader.sites)
 
