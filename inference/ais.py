@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..settings import integer, number
 from .hmc import LogProb, Start, Walk
 from .importance import Weights, summarise
 
@@ -57,8 +58,8 @@ class Annealing:
     target_accept: float | None = 0.65
 
     def __post_init__(self) -> None:
-        _at_least_one("chains", self.chains)
-        _at_least_one("n_leapfrog", self.n_leapfrog)
+        for name in ("chains", "n_leapfrog"):
+            integer(1).check(name, getattr(self, name))
         b = self.schedule
         if b.ndim != 1 or len(b) < 2 or b[0] != 0 or b[-1] != 1 or not bool((b.diff() > 0).all()):
             raise InputError(
@@ -67,10 +68,8 @@ class Annealing:
             )
         if not bool(torch.as_tensor(self.step_size > 0).all()):
             raise InputError(f"step_size is {self.step_size}; expected positive numbers.")
-        if self.target_accept is not None and not 0 < self.target_accept < 1:
-            raise InputError(
-                f"target_accept is {self.target_accept}; expected a share between 0 and 1, or None."
-            )
+        if self.target_accept is not None:
+            number(above=0, below=1).check("target_accept", self.target_accept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +96,14 @@ class AIS:
 
 def linear(n: int) -> Tensor:
     """b_t = t / n, (n + 1,)."""
-    return torch.linspace(0.0, 1.0, _at_least_one("n", n) + 1, dtype=torch.float64)
+    integer(1).check("n", n)
+    return torch.linspace(0.0, 1.0, n + 1, dtype=torch.float64)
 
 
 def sigmoidal(n: int, delta: float = 4.0) -> Tensor:
     """b_t = sigmoid(delta (2 t / n - 1)), shifted and scaled to run from 0 to 1, (n + 1,): steps
     are short at both ends."""
-    if not 0 < delta < 30:
-        raise InputError(f"delta is {delta}; expected a number between 0 and 30.")
+    number(above=0, below=30).check("delta", delta)
     b = torch.sigmoid(delta * (2 * linear(n) - 1))
     return (b - b[0]) / (b[-1] - b[0])
 
@@ -205,9 +204,3 @@ def counter(progress: Progress | None, total: int) -> Callable[[], None]:
     """A function whose calls give `progress` (1, total), (2, total), ..."""
     done = iter(range(1, total + 1))
     return lambda: None if progress is None else progress(next(done), total)
-
-
-def _at_least_one(name: str, number: int) -> int:
-    if number < 1:
-        raise InputError(f"{name} is {number}; expected 1 or more.")
-    return number

@@ -158,20 +158,15 @@ def nuts(
             elif left <= 0 and done > num_warmup:
                 why = "budget" if why == "done" else why
                 break
-        z, stats = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *taken)
         kept = slice(num_warmup, total)
-        z, stats = jax.tree.map(lambda a: a[:, kept], (z, stats))
+        z, stats = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1)[:, kept], *taken)
         constrain = jax.jit(jax.vmap(jax.vmap(partial(constrain_fn, model, args, {}))))
         posterior = {site: np.asarray(value) for site, value in constrain(z).items()}
     return Draws(posterior, _named(stats, chains.max_tree_depth), num_warmup, why)  # type: ignore[arg-type]
 
 
 def _start(
-    model: Any,
-    args: Any,
-    init: Mapping[str, Any] | None,
-    jitter: float,
-    key: jax.Array,
+    model: Any, args: Any, init: Mapping[str, Any] | None, jitter: float, key: jax.Array
 ) -> dict[str, jax.Array]:
     """Where one chain starts, on the unconstrained scale: around `init`, or uniform in [-2, 2]."""
     from numpyro import handlers
@@ -219,11 +214,8 @@ def _end_warmup(states: Any, num_warmup: int) -> Any:
 
 
 def _named(stats: Mapping[str, Array], max_tree_depth: int) -> dict[str, Array]:
-    out = {name: value for name, value in stats.items() if name != "potential"}
-    depth = np.floor(np.log2(np.maximum(out["n_steps"], 1))).astype(np.int64) + 1
-    return {
-        "lp": -stats["potential"],
-        **out,
-        "tree_depth": depth,
-        "reached_max_treedepth": out["n_steps"] >= 2**max_tree_depth - 1,
-    }
+    named = {"lp": -stats["potential"], **stats}
+    del named["potential"]
+    named["tree_depth"] = np.floor(np.log2(np.maximum(stats["n_steps"], 1))).astype(np.int64) + 1
+    named["reached_max_treedepth"] = stats["n_steps"] >= 2**max_tree_depth - 1
+    return named

@@ -24,12 +24,8 @@ from .errors import InputError
 from .files import put_back, sha256, whole_folder, write_bytes
 
 FORMAT = 1
-MANIFEST, WEIGHTS, POSTERIOR, TRACE = (
-    "ppgen.json",
-    "weights.safetensors",
-    "posterior.nc",
-    "trace.jsonl",
-)
+MANIFEST, WEIGHTS = "ppgen.json", "weights.safetensors"
+POSTERIOR, TRACE = "posterior.nc", "trace.jsonl"
 _LIBRARIES = (
     "numpy",
     "scipy",
@@ -41,6 +37,8 @@ _LIBRARIES = (
     "zuko",
     "flowjax",
 )
+_MEND = "Restore the folder or fit again."
+_NO_RUN = "Give the folder that fit or save wrote."
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -102,20 +100,12 @@ def read_run(path: str | os.PathLike[str]) -> Run:
                 f"{folder} lists the file {name!r}, which no ppgen run has; it was not written by "
                 "ppgen."
             )
-        file = folder / name
-        if not file.is_file():
-            raise InputError(
-                f"{folder} is damaged: {name} is missing. Fit again or restore the folder."
-            )
-        if sha256(file) != digest:
-            raise InputError(
-                f"{folder} is damaged: {name} differs from its recorded SHA-256. Restore the "
-                "folder or fit again."
-            )
+        if not (folder / name).is_file():
+            raise _damaged(folder, f"{name} is missing")
+        if sha256(folder / name) != digest:
+            raise _damaged(folder, f"{name} differs from its recorded SHA-256")
     if WEIGHTS not in body["files"]:
-        raise InputError(
-            f"{folder} is damaged: it lists no {WEIGHTS}. Fit again or restore the folder."
-        )
+        raise _damaged(folder, f"it lists no {WEIGHTS}")
     trace = []
     if TRACE in body["files"]:
         trace = [json.loads(line) for line in (folder / TRACE).read_text().splitlines()]
@@ -128,33 +118,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         body = json.loads((folder / MANIFEST).read_bytes())
     except FileNotFoundError:
-        raise InputError(
-            f"{folder} is no saved run: it has no {MANIFEST}. Give the folder that fit or save "
-            "wrote."
-        ) from None
+        raise InputError(f"{folder} is no saved run: it has no {MANIFEST}. {_NO_RUN}") from None
     except (ValueError, OSError) as error:
-        raise InputError(
-            f"{folder / MANIFEST} cannot be read ({error}). Restore the folder or fit again."
-        ) from None
-    if (
-        not isinstance(body, dict)
-        or "family" not in body
-        or not isinstance(body.get("files"), dict)
-    ):
-        raise InputError(
-            f"{folder / MANIFEST} is not a ppgen manifest. Give the folder that fit or save wrote."
-        )
+        raise InputError(f"{folder / MANIFEST} cannot be read ({error}). {_MEND}") from None
+    whole = isinstance(body, dict) and "family" in body and isinstance(body.get("files"), dict)
+    if not whole:
+        raise InputError(f"{folder / MANIFEST} is not a ppgen manifest. {_NO_RUN}")
     if body.get("format") != FORMAT:
         raise InputError(
             f"{folder} has format {body.get('format')!r}; this ppgen reads format {FORMAT}. Use "
             "the version that wrote it."
         )
     if _sealed(body)["seal"] != body.get("seal"):
-        raise InputError(
-            f"{folder} is damaged: {MANIFEST} differs from its recorded SHA-256. Restore the "
-            "folder or fit again."
-        )
+        raise _damaged(folder, f"{MANIFEST} differs from its recorded SHA-256")
     return body
+
+
+def _damaged(folder: Path, how: str) -> InputError:
+    return InputError(f"{folder} is damaged: {how}. {_MEND}")
 
 
 def check_free(target: Path) -> None:
@@ -204,9 +185,7 @@ def read_safetensors(file: Path) -> dict[str, NDArray[Any]]:
     try:
         return dict(load(file.read_bytes()))
     except (SafetensorError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{file} cannot be read as safetensors ({error}). Restore the folder or fit again."
-        ) from None
+        raise InputError(f"{file} cannot be read as safetensors ({error}). {_MEND}") from None
 
 
 def _write_posterior(file: Path, draws: Arrays) -> None:

@@ -18,7 +18,7 @@ from .errors import InputError
 
 
 class Checkpoints:
-    """The last two states of a running fit, so that a killed fit goes on where it was.
+    """States of a running fit.
 
     Args:
         folder: where they are kept; made when the first is saved.

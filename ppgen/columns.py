@@ -15,6 +15,10 @@ _MOST_COLUMNS = 100
 _SINGULAR = 1e-9  # eigenvalues of the correlations below this count as 0
 _LOADING = 0.05
 _CLIP = 5.0
+_NOTED = (
+    "Model it as categorical or ordinal, name values that have a mass of their own as its atoms, "
+    "or accept an unbounded density there."
+)
 
 
 def column_reasons(
@@ -39,14 +43,7 @@ def column_reasons(
             at = " and ".join(f"{atom:g}" for atom in column.atoms)
             reasons.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
         if column.note:
-            reasons.append(
-                Reason(
-                    "warn",
-                    f"column {column.name!r}: {column.note}.",
-                    "Model it as categorical or ordinal, name values that have a mass of their own "
-                    "as its atoms, or accept an unbounded density there.",
-                )
-            )
+            reasons.append(Reason("warn", f"column {column.name!r}: {column.note}.", _NOTED))
         if data.images is None and column.kind in ("real", "positive", "count"):
             values = data.columns[column.name]
             if weights is not None:
@@ -85,11 +82,8 @@ def collinear_reasons(names: tuple[str, ...], x: NDArray[np.floating]) -> list[R
     involved = (np.abs(vectors[:, singular]) > _LOADING).any(axis=1)
     which = [repr(names[j]) for j in varied[involved]]
     listed = ", ".join(which[:6]) + (f" and {len(which) - 6} more" if len(which) > 6 else "")
-    return [
-        Reason(
-            "warn",
-            f"columns {listed} are collinear: one is a sum of multiples of the others, and a "
-            "density has no bound there.",
-            "Leave out one of them.",
-        )
-    ]
+    what = (
+        f"columns {listed} are collinear: one is a sum of multiples of the others, and a density "
+        "has no bound there."
+    )
+    return [Reason("warn", what, "Leave out one of them.")]

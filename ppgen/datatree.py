@@ -117,10 +117,9 @@ def to_datatree(
         joint = log_likelihood(estimator, data, shape, step)
         attrs["log_likelihood"] = {"thinned": step}
     if joint is not None:
-        groups["log_likelihood"] = {"joint": joint}
-        _weigh(estimator, groups["log_likelihood"], attrs["log_likelihood"], sample_weight)
-    seen: Any = dict(data.columns) if data.images is None else np.asarray(data.images)
-    groups["observed_data"], levels = _numbers(estimator, seen)
+        weighted = _weighted(estimator, joint, attrs["log_likelihood"], sample_weight)
+        groups["log_likelihood"] = {"joint": joint, **weighted}
+    groups["observed_data"], levels = _numbers(estimator, _values(data))
     attrs["observed_data"] = {"levels": json.dumps(levels, default=str)}
     values = sum(v.size for v in groups["observed_data"].values())
     count = min(num_replicates, MAX_VALUES // max(1, values))
@@ -131,14 +130,13 @@ def to_datatree(
         groups["posterior_predictive"] = _expected(model, data, y)
         note = "rows expected of the codes, without noise: the model draws none"
         attrs["posterior_predictive"] = {**attrs["observed_data"], "note": note}
-    inner = [] if data.images is None else ["channel", "height", "width"]
     tree = as_tree(
         groups,
         {**names["dims"], "joint": [row], "weighted": [row]},
         names["coords"],
         attrs,
         row=row,
-        inner=inner,
+        inner=[] if data.images is None else ["channel", "height", "width"],
         labels=coordinates(data.index),
     )
     record = _record(estimator)
@@ -150,16 +148,15 @@ def to_datatree(
     return tree
 
 
-def _weigh(
-    estimator: Saved, group: dict[str, Any], attrs: dict[str, Any], sample_weight: Any
-) -> None:
-    """Put the weighted log densities beside those of one row each, or say that there are none."""
-    joint = group["joint"]
+def _weighted(
+    estimator: Saved, joint: Array, attrs: dict[str, Any], sample_weight: Any
+) -> dict[str, Array]:
+    """The weighted log densities; where there are none, a note that `joint` is not weighted."""
     weights = check_weights(sample_weight, joint.shape[-1])
     if weights is not None:
         with np.errstate(invalid="ignore"):
-            group["weighted"] = np.where(weights == 0, 0.0, weights * joint)
-    elif estimator.weighted_ and estimator.posterior_ is not None:
+            return {"weighted": np.where(weights == 0, 0.0, weights * joint)}
+    if estimator.weighted_ and estimator.posterior_ is not None:
         attrs["note"] = "rows were fitted with weights, which loo by `joint` takes for 1"
         warnings.warn(
             "the rows were fitted with weights, which leave-one-out by this tree would take for 1; "
@@ -167,6 +164,7 @@ def _weigh(
             UserWarning,
             stacklevel=4,
         )
+    return {}
 
 
 def _latents(
@@ -185,22 +183,20 @@ def _latents(
 
 def _expected(model: Any, data: Dataset, y: Any) -> dict[str, Array]:
     """One replicate: the rows' reconstructions."""
-    made = made_rows(model, model.reconstruct(data, y))
-    seen: Any = dict(made.columns) if made.images is None else np.asarray(made.images)
-    columns, _ = _numbers(model, seen)
-    return {name: v[None, None] for name, v in columns.items()}
+    made = _values(made_rows(model, model.reconstruct(data, y)))
+    return {name: v[None, None] for name, v in _numbers(model, made)[0].items()}
+
+
+def _values(data: Dataset) -> dict[str, Array] | Array:
+    return dict(data.columns) if data.images is None else np.asarray(data.images)
 
 
 def _record(estimator: Saved) -> dict[str, tuple[str, Array]]:
     """The training record as variables over `record`."""
-    return {
-        name: (
-            "record",
-            np.array([np.nan if r.get(name) is None else r[name] for r in estimator.trace_], float),
-        )
-        for name in ("step", "loss", "validation", "bound", "seconds")
-        if any(r.get(name) is not None for r in estimator.trace_)
-    }
+    names = ("step", "loss", "validation", "bound", "seconds")
+    columns = {n: [row.get(n) for row in estimator.trace_] for n in names}
+    known = {n: v for n, v in columns.items() if any(value is not None for value in v)}
+    return {n: ("record", np.array(v, float)) for n, v in known.items()}
 
 
 def _about(estimator: Saved, y: Any) -> dict[str, Any]:

@@ -48,8 +48,6 @@ def extreme_reasons(
     Args:
         numbers: (n,) which rows of the whole these are; None are all of them.
     """
-    if column.kind not in ("real", "positive", "count"):
-        return []
     seen = np.flatnonzero(~np.isnan(values) & ~np.isin(values, column.atoms))
     if len(seen) < _LEAST_ROWS:
         return []

@@ -106,30 +106,28 @@ def _unchecked(why: str) -> Reason:
 def _held(model: Judged, rows: Rows, fit: Fit, rng: np.random.Generator) -> _Held | Reason:
     few = "fewer than {} independent rows are {}"
     fitted: int | None = None
+    n, weights, what, chosen, judged = len(rows), rows.weights, "held-out", rows, model
     if fit.validation is not None:
         numbers = np.arange(len(fit.validation))
         some = _independent(numbers, fit.validation_units(), None, rng)
-        fitted = _effective(_looked(fit.units, len(rows)), rows.weights)
-        what, chosen, judged = "validation", fit.validation, model
-    else:
-        n, weights = len(rows), rows.weights
+        fitted = _effective(_looked(fit.units, n), weights)
+        what, chosen = "validation", fit.validation
+    elif fit.held_out is not None:
         units = _looked(fit.units, n)
-        chosen, judged = rows, model
-        if fit.held_out is not None:
-            what, candidates = "held-out", np.flatnonzero(fit.held_out)
-            fitted = _effective(units, weights, ~fit.held_out)
-        elif n < 3 * LEAST:
-            return _unchecked(few.format(3 * LEAST, "given"))
-        else:
-            part = _part(units, rng)
-            what, candidates = "held-out", np.flatnonzero(part)
-        some = _independent(candidates, units, weights, rng)
-        if len(some) >= LEAST and fit.held_out is None:
+        some = _independent(np.flatnonzero(fit.held_out), units, weights, rng)
+        fitted = _effective(units, weights, ~fit.held_out)
+    elif n < 3 * LEAST:
+        return _unchecked(few.format(3 * LEAST, "given"))
+    else:
+        units = _looked(fit.units, n)
+        part = _part(units, rng)
+        some = _independent(np.flatnonzero(part), units, weights, rng)
+        if len(some) >= LEAST:
             others = np.flatnonzero(~part)
             others = others[thinned(len(others), MOST_REFITTED, rng)]
             refitted = model._refitted(rows.take(others), fit)
             if refitted is None:
-                what, fitted = "fitted", None
+                what = "fitted"
             else:
                 judged, fitted = refitted, _effective(units, weights, others)
     if len(some) < LEAST:
@@ -212,7 +210,7 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
     trees = two_sample(real, made, seed, levels=discrete, level=LEVEL / 3, fitted=held.fitted)
     p = holm([trees.p_value, min(1.0, columns[worst].p_value * len(columns)), joint.p_value])
     large = (trees.auc >= _AUC, *(u.statistic >= _DISTANCE for u in (columns[worst], joint)))
-    return _line(held, n, trees, names[worst], columns[worst], joint, (p <= LEVEL) & large)
+    return _line(held, trees, names[worst], columns[worst], joint, (p <= LEVEL) & large)
 
 
 def _matrix(rows: Encoded) -> Floats:
@@ -221,15 +219,9 @@ def _matrix(rows: Encoded) -> Floats:
 
 
 def _line(
-    held: _Held,
-    n: int,
-    trees: TwoSample,
-    name: str,
-    column: Uniformity,
-    joint: Uniformity,
-    warned: Mask,
+    held: _Held, trees: TwoSample, name: str, column: Uniformity, joint: Uniformity, warned: Mask
 ) -> Reason:
-    rows = f"{n} {held.what} rows"
+    rows = f"{len(held.rows)} {held.what} rows"
     area = f"AUC {trees.auc:.2f} ± {trees.stderr:.2f} ({trees.detectable_auc:.2f} {_SEEN})"
     if not warned.any():
         also = " (in-sample: what was learnt by heart is missed)" if held.what == "fitted" else ""
@@ -239,17 +231,14 @@ def _line(
             f"{name!r}, is off by {column.statistic:.2f} and the log densities by "
             f"{joint.statistic:.2f} ({joint.detectable:.2f} {_SEEN}){also}.",
         )
-    parts = []
-    if warned[0]:
-        parts.append(f"samples are told from {rows} with {area}")
-    if warned[1]:
-        parts.append(
-            f"column {name!r} of samples is not distributed as that of {rows} "
-            f"(distance {column.statistic:.2f}; {column.detectable:.2f} {_SEEN})"
-        )
-    if warned[2]:
-        parts.append(
-            f"log densities of {rows} are not distributed as those of samples "
-            f"(distance {joint.statistic:.2f}; {joint.detectable:.2f} {_SEEN})"
-        )
-    return Reason("warn", "goodness of fit: " + "; ".join(parts) + ".", _ADVICE)
+    found = (
+        f"samples are told from {rows} with {area}",
+        f"column {name!r} of samples is not distributed as that of {rows} {_distance(column)}",
+        f"log densities of {rows} are not distributed as those of samples {_distance(joint)}",
+    )
+    said = "; ".join(text for text, warns in zip(found, warned, strict=True) if warns)
+    return Reason("warn", f"goodness of fit: {said}.", _ADVICE)
+
+
+def _distance(apart: Uniformity) -> str:
+    return f"(distance {apart.statistic:.2f}; {apart.detectable:.2f} {_SEEN})"

@@ -166,7 +166,7 @@ def test_what_cannot_be_annealed_is_refused():
         ({"chains": 0}, "chains is 0"),
         ({"n_leapfrog": 0}, "n_leapfrog is 0"),
         ({"step_size": 0.0}, "positive"),
-        ({"target_accept": 1.0}, "between 0 and 1"),
+        ({"target_accept": 1.0}, "target_accept is 1.0; expected a number > 0 and < 1"),
     ):
         with pytest.raises(InputError, match=words):
             Annealing(linear(3), **wrong)
