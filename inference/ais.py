@@ -35,6 +35,7 @@ from .hmc import LogProb, Start, Walk
 from .importance import Weights, summarise
 
 Progress = Callable[[int, int], None]  # (transitions done, transitions in all)
+Count = Callable[[], None]  # called after each transition
 _PILOT_CHAINS, _WARM, _GAIN, _SMOOTH = 4, 40, 0.25, 8  # 40 transitions at b_1; half a window
 
 
@@ -145,9 +146,7 @@ def ais(
         return run(walk, z, b, _sizes(step_size, inner, z), count)
 
 
-def run(
-    walk: Walk, z: Tensor, path: Sequence[float], sizes: Tensor, count: Callable[[], None]
-) -> AIS:
+def run(walk: Walk, z: Tensor, path: Sequence[float], sizes: Tensor, count: Count) -> AIS:
     """Walk along `path`, in either direction: each increment of log w is added before its
     transition, and no transition follows the last."""
     point = walk.at(z)
@@ -163,12 +162,7 @@ def run(
 
 
 def _pilot(
-    walk: Walk,
-    z: Tensor,
-    path: Sequence[float],
-    begin: Tensor,
-    target: float,
-    count: Callable[[], None],
+    walk: Walk, z: Tensor, path: Sequence[float], begin: Tensor, target: float, count: Count
 ) -> Tensor:
     """Step sizes (len(path), rows), adapted from `begin` (rows,) until the share `target` of
     proposals is accepted."""
@@ -200,7 +194,7 @@ def _sizes(step_size: float | Tensor, inner: int, z: Tensor) -> Tensor:
     return sizes.expand(inner, z.shape[1])
 
 
-def counter(progress: Progress | None, total: int) -> Callable[[], None]:
+def counter(progress: Progress | None, total: int) -> Count:
     """A function whose calls give `progress` (1, total), (2, total), ..."""
     done = iter(range(1, total + 1))
     return lambda: None if progress is None else progress(next(done), total)

@@ -141,14 +141,12 @@ def _damaged(folder: Path, how: str) -> InputError:
 def check_free(target: Path) -> None:
     """Raise InputError unless `target` is absent, an empty folder, or a ppgen run that may be
     replaced."""
-    if not target.exists() or (target / MANIFEST).is_file():
-        return
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    raise InputError(
-        f"{target} holds something that is not a ppgen run; nothing was written. Give another "
-        "folder."
-    )
+    empty = target.is_dir() and not any(target.iterdir())
+    if target.exists() and not empty and not (target / MANIFEST).is_file():
+        raise InputError(
+            f"{target} holds something that is not a ppgen run; nothing was written. Give another "
+            "folder."
+        )
 
 
 def versions() -> dict[str, str]:

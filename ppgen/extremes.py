@@ -35,6 +35,7 @@ _CODES = (9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
 HUGE = 1e30
 _SHOWN = 3
 
+_READ = "Read such values as missing (NaN), or name the value as the column's atom."
 _MEND = (
     "Mend or leave out such rows, or read the values as missing; they affect scales and samples."
 )
@@ -56,7 +57,11 @@ def extreme_reasons(
     for end in (known.min(), known.max()):
         at = known == end
         if _is_code(column, known, at, end):
-            reasons.append(_code(column, int(at.sum()), end))
+            values_are = "value is" if at.sum() == 1 else "values are"
+            what = (
+                f"{at.sum()} {values_are} {end:g}, far from all others: a code for missing values?"
+            )
+            reasons.append(Reason("warn", f"column {column.name!r}: {what}", _READ))
             plain &= ~at
     t = _scaled(column, known)
     middle, spread = _location(t[plain])
@@ -126,16 +131,6 @@ def _beyond(z: Floats, n: int) -> NDArray[np.intp]:
         if gap > best:
             best, few = gap, j
     return order[:few]
-
-
-def _code(column: Column, times: int, end: float) -> Reason:
-    values = "value is" if times == 1 else "values are"
-    return Reason(
-        "warn",
-        f"column {column.name!r}: {times} {values} {end:g}, far from all others: a code for "
-        "missing values?",
-        "Read such values as missing (NaN), or name the value as the column's atom.",
-    )
 
 
 def _extreme(column: Column, values: Floats, rows: NDArray[np.intp], z: float) -> Reason:

@@ -12,8 +12,7 @@ is judged by Kolmogorov's distribution at the size n m / (n + m), which allows f
 finite. For codes without an order, levels are compared by their shares: D is the total variation
 distance, judged by chi-squared.
 
-Where the draws are those of a model that was fitted to k other rows, its own error adds to that of
-the rows held out: at most what k draws would add, 1 / k beside 1 / n and 1 / m in each variance.
+The error of a model that was fitted to k other rows adds 1 / k, as in `two_sample`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ..arrays import Floats
@@ -26,11 +25,7 @@ N_DRAWS = 500  # of codes, by default
 
 
 def latent_model(model: Any) -> Capabilities:
-    """What a fitted model with latents can do.
-
-    Raises:
-        InputError: if it has no latents.
-    """
+    """What a fitted model can do; InputError if it has no latents."""
     if not (isinstance(model, Estimator) and model.capabilities.latents):
         raise InputError(
             f"{type(model).__name__} has no latent space to look into; use an autoencoder or a "
@@ -75,11 +70,7 @@ def codes_of(model: Any, X: Any, y: Any = None, name: str = "X") -> Floats:
 
 
 def code_of_row(model: Any, row: Any, y: Any = None, name: str = "row") -> Floats:
-    """(k,) the code of one row: what `as_rows` takes for one, or one row in any container.
-
-    Raises:
-        InputError: if there is more than one row.
-    """
+    """(k,) the code of one row, in any container; InputError if there are more."""
     codes = codes_of(model, as_rows(model, row), y, name)
     if len(codes) != 1:
         raise InputError(f"{name} has {len(codes)} rows; give one.")
@@ -92,15 +83,13 @@ def n_latents(model: Any) -> int:
 
 
 def labels(y: Any, n: int) -> Any:
-    """`y` for n rows: one value repeated, or n as they are.
-
-    Raises:
-        InputError: if there are neither 1 nor n.
-    """
+    """`y` for n rows: one value repeated, or n as they are; InputError if there are others."""
     if isinstance(y, Mapping) or hasattr(y, "columns"):
-        columns = as_dataset(y).columns
-        return {name: _repeated(np.asarray(values), n) for name, values in columns.items()}
-    return _repeated(np.atleast_1d(np.asarray(y)), n)
+        return {name: labels(values, n) for name, values in as_dataset(y).columns.items()}
+    values = np.atleast_1d(np.asarray(y))
+    if len(values) not in (1, n):
+        raise InputError(f"y has {len(values)} rows; expected one for all, or {n}, one a row.")
+    return values if len(values) == n else np.repeat(values, n, axis=0)
 
 
 def latent_draws(
@@ -138,11 +127,3 @@ def source_of(model: Any, draws: Draws | None, otherwise: Draws) -> Draws:
 def decoded(model: Any, z: Floats, y: Any) -> Dataset:
     """Decoded rows of codes (n, k)."""
     return made_rows(model, model.decode(z, None if y is None else labels(y, len(z))))
-
-
-def _repeated(y: NDArray[Any], n: int) -> NDArray[Any]:
-    if len(y) == n:
-        return y
-    if len(y) != 1:
-        raise InputError(f"y has {len(y)} rows; expected one for all, or {n}, one a row.")
-    return np.repeat(y, n, axis=0)

@@ -1,9 +1,8 @@
 """Which model gives held-out rows the higher density, and whether that is decided.
 
 Models are ranked by their mean log density a row, and each is set against the best by paired
-differences on identical rows (`paired`), which know bounds. What is decided is decided at once for
-all pairs of models of a measure (`limits`): in a table of equal models the chance that any is
-called behind is at most 5 %. Different measures are never ranked together. NaN never ranks; rows of
+differences on identical rows (`paired`), which know bounds, decided at once for all pairs of models
+of a measure (`limits`). Different measures are never ranked together. NaN never ranks; rows of
 probability zero are counted.
 """
 
@@ -183,10 +182,10 @@ def _rank(group: list[list[Scored]]) -> list[Ranked]:
     loose = (m for m in able if claim(m).kind != "upper_bound")
     best = next(loose, able[0] if able else None)
     family = _family(able, common)
-    lines = []
-    for place, model in enumerate(able, start=1):
-        against = None if best is None or model is best else difference(model, best, family)
-        lines.append(_line(model, place, against))
+    lines = [
+        _line(m, place, None if best is None or m is best else difference(m, best, family))
+        for place, m in enumerate(able, start=1)
+    ]
     return lines + [_line(m, None, None) for m in group if m not in able]
 
 

@@ -4,11 +4,11 @@
                    most the (1 - alpha) quantile of that distance among held-out real rows. The
                    control is the same share for held-out rows, half of them judged by the other.
 
-The distance counts every column in robust standard deviations, and sees images through their
-principal components. This judge knows nothing of the model. It sees what is unlike the data, not
-what is left out of it: a decoder that always gives one likely row has completeness 1;
-`sample_quality` has the coverage. Decoded rows are expectations, without the noise of p(x | z), so
-they may be accepted more often than real rows are; `draws="sampled"` judges `model.sample` instead.
+The distance is that of `Features.space`; this judge knows nothing of the model. It sees what is
+unlike the data, not what is left out of it: a decoder that always gives one likely row has
+completeness 1; `sample_quality` has the coverage. Decoded rows are expectations, without the noise
+of p(x | z), so they may be accepted more often than real rows are; `draws="sampled"` judges
+`model.sample` instead.
 
 Reference: From variational to deterministic autoencoders (Ghosh, Sajjadi, Vergari, Black,
 Schölkopf, 2020) https://arxiv.org/abs/1903.12436 (a Gaussian fitted to the codes where there is no
@@ -52,13 +52,10 @@ class Completeness(PlainFields):
     """Whether draws decode to rows like the data.
 
     Attributes:
-        value: share of draws accepted.
-        stderr: its standard error, over draws and held-out rows.
-        control: share of held-out real rows accepted, near 1 - alpha.
-        control_stderr: its standard error.
+        value, stderr: share of draws accepted; its standard error, over draws and held-out rows.
+        control, control_stderr: the same of held-out real rows, near 1 - alpha.
         threshold: the largest distance accepted.
-        alpha: share of real rows that the threshold turns away.
-        neighbours: k, of the distance.
+        alpha, neighbours: see `Acceptance`.
         draws: where the codes were drawn from; "sampled" where `model.sample` drew rows.
         n, n_held_out: how many draws and held-out rows.
     """
@@ -170,8 +167,7 @@ def _quantile(distances: Floats, alpha: float) -> float:
 
 def _resampled(of_real: Floats, rng: np.random.Generator) -> Floats:
     """A bootstrap of each half by itself, so that no row lands in both."""
-    again = np.empty_like(of_real)
-    for start in (0, 1):
-        half = of_real[start::2]
-        again[start::2] = rng.choice(half, len(half))
+    again = of_real.copy()
+    for half in (again[::2], again[1::2]):
+        half[:] = rng.choice(half, len(half))
     return again

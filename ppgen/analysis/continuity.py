@@ -37,11 +37,10 @@ class Continuity(PlainFields):
     """Whether neighbours decode to neighbours.
 
     Attributes:
-        value: continuity in [0, 1]; `chance` is what a decoder without any reaches.
-        stderr: its standard error over draws.
-        jump: mean over paths of the longest step over the mean step, in [1, path_steps].
-        jump_stderr: its standard error over paths.
-        largest_jump: the largest of them.
+        value, stderr: continuity in [0, 1], and its standard error over draws; `chance` is what a
+            decoder without any reaches.
+        jump, jump_stderr: mean over paths of the longest step over the mean step, in
+            [1, path_steps], and its standard error; largest_jump: the largest of them.
         path_steps: T, what one jump would give.
         step: of the neighbours, in standard deviations of each latent.
         draws: where the codes were drawn from.

@@ -67,9 +67,7 @@ def cross_validate(
         budget: of each fit, such as "60s".
 
     Returns:
-        The comparison, in nats a row: K fits of each model, each row scored once, by the fit that
-        did not see its unit. What is decided is said of these rows as a sample of the population,
-        at a level for the whole table that dependence between folds makes a little too small.
+        The comparison, in nats a row, of these rows as a sample of the population.
 
     Raises:
         InputError: if there are too few units, or a model has no density.

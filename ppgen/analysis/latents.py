@@ -187,12 +187,10 @@ def arithmetic(
         InputError: if a group has no rows, or scale is not a finite number.
     """
     number().check("scale", scale)
-    groups = [
-        codes_of(model, as_rows(model, rows), y, name)
-        for rows, name in ((plus, "plus"), (minus, "minus"), (to, "to"))
-    ]
-    step = groups[0].mean(axis=0) - groups[1].mean(axis=0)
-    return decode_codes(model, groups[2] + scale * step, y)
+    given = {"plus": plus, "minus": minus, "to": to}
+    ends = {name: codes_of(model, as_rows(model, rows), y, name) for name, rows in given.items()}
+    step = ends["plus"].mean(axis=0) - ends["minus"].mean(axis=0)
+    return decode_codes(model, ends["to"] + scale * step, y)
 
 
 def _base(model: Any, at: Any, codes: Floats | None, y: Any) -> Floats:

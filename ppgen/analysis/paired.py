@@ -44,8 +44,7 @@ Outcome = Literal["better", "worse", "close", "seeds", "bound", "incomparable"]
 class Scored:
     """One model on the held-out rows of one seed.
 
-    `rows` names the rows: those of one name are one draw, within a seed (copies, a group) and
-    across seeds. Rows without names are the same rows at every seed.
+    `rows` names the rows, as in `compare`.
     """
 
     name: str
@@ -60,7 +59,7 @@ class Difference:
 
     Attributes:
         mean: over seeds.
-        stderr: its standard error; within and between as below, and Monte Carlo noise.
+        stderr: its standard error, with Monte Carlo noise.
         within: standard error over rows, by name.
         between: standard error over seeds; NaN for one seed.
         margin: beyond it the difference is decided, in nats a row.

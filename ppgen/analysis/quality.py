@@ -90,15 +90,15 @@ def sample_quality(
     tables = [features.table(d) for d in (real, fake, seen)]
     spaces = [features.space(d) for d in (real, fake, seen)]
     levels = [not f.is_number for f in features.columns]
-    scores: dict[str, Score] = {}
     apart, control = (two_sample(tables[0], t, seed, levels=levels, most=n) for t in tables[1:])
-    scores["c2st"] = Score(apart.auc, control.auc, "low")
-    scores["c2st_acc"] = Score(apart.accuracy, control.accuracy, "low")
-    value3, control3 = (neighbour_scores(spaces[0], other) for other in spaces[1:])
-    for i, name in enumerate(("precision", "density", "coverage")):
-        scores[name] = Score(value3[i], control3[i], "control" if name == "density" else "high")
-    e_value, e_control = (energy_distance(spaces[0], other) for other in spaces[1:])
-    scores["energy"] = Score(e_value, e_control, "low")
+    scores = {
+        "c2st": Score(apart.auc, control.auc, "low"),
+        "c2st_acc": Score(apart.accuracy, control.accuracy, "low"),
+    }
+    near = zip(*(neighbour_scores(spaces[0], other) for other in spaces[1:]), strict=True)
+    for name, pair in zip(("precision", "density", "coverage"), near, strict=True):
+        scores[name] = Score(*pair, "control" if name == "density" else "high")
+    scores["energy"] = Score(*(energy_distance(spaces[0], other) for other in spaces[1:]), "low")
     if len(features.columns) > 1:
         kinds = [f.is_ordered for f in features.columns]
         between = [associations(t, kinds, seed) for t in tables]

@@ -5,8 +5,7 @@
 over held-out rows x, with f and g the encoder and decoder and the mean that of the training rows: 0
 where nothing is lost, 1 for a model that always gives the mean. The control is what as many
 principal components of the training rows lose, the best linear code of that size. Images are
-compared pixel by pixel, tables with every column in robust standard deviations and levels as
-corners of a simplex; gaps are left out.
+compared pixel by pixel, tables in the space of `Features`; gaps are left out.
 
 Reference: Neural networks and principal component analysis (Baldi, Hornik, 1989)
 https://doi.org/10.1016/0893-6080(89)90014-2 (the linear autoencoder is PCA)
