@@ -16,7 +16,7 @@ Monte Carlo", 2016, https://arxiv.org/abs/1606.02275.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -87,14 +87,9 @@ def bdmc(
     walk = Walk(log_joint, start, generator, settings.n_leapfrog)
     z = z_star.detach().to(forward.z).expand_as(forward.z)
     with torch.no_grad():
-        sizes, count = forward.step_size.flip(0), counter(progress, len(path) - 2)
-        back = run(walk, z, path, sizes, count)
+        sizes = forward.step_size.flip(0)
+        back = run(walk, z, path, sizes, counter(progress, len(path) - 2))
     # From 1 to 0 the increments have the other sign: these weights estimate 1 / p(x).
     low, high = forward.weights, back.weights
-    reverse = replace(
-        back,
-        log_weights=-back.log_weights,
-        acceptance=back.acceptance.flip(0),
-        step_size=forward.step_size,
-    )
+    reverse = AIS(-back.log_weights, back.acceptance.flip(0), back.z, forward.step_size)
     return BDMC(forward, reverse, low.log_mean, low.stderr, -high.log_mean, high.stderr)

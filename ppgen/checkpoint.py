@@ -33,10 +33,8 @@ class Checkpoints:
         """Keep this state and the one before it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"fingerprint": self.fingerprint, "step": step, "meta": dict(meta)})
-        digest = _digest(arrays, text)
-        write_safetensors(
-            self.folder / f"step-{step:012d}.safetensors", arrays, {"state": text, "sha256": digest}
-        )
+        head = {"state": text, "sha256": _digest(arrays, text)}
+        write_safetensors(self.folder / f"step-{step:012d}.safetensors", arrays, head)
         for old in self._files()[2:]:
             old.unlink(missing_ok=True)
 

@@ -94,9 +94,7 @@ def goodness_reasons(model: Judged, rows: Rows, fit: Fit) -> list[Reason]:
         return [_unchecked("the budget had ended")]
     rng = np.random.default_rng([fit.seed, 0x600D])
     held = _held(model, rows, fit, rng)
-    if isinstance(held, Reason):
-        return [held]
-    return [_judged(held, fit.seed, rng)]
+    return [held if isinstance(held, Reason) else _judged(held, fit.seed, rng)]
 
 
 def _unchecked(why: str) -> Reason:

@@ -114,9 +114,9 @@ def two_sample(
         ).fit(x[trained], y[trained])
         p = trees.predict_proba(x[judged])[:, 1]
         zero, one = p[y[judged] == 0], p[y[judged] == 1]
-        area, variance = _area(zero, one)
-        areas.append(area)
-        spread.append(variance)
+        places = [_midranks(one, zero), 1 - _midranks(zero, one)]
+        areas.append(float(np.mean(places[0])))
+        spread.append(sum(float(np.var(p, ddof=1)) / len(p) for p in places))  # DeLong's
         even = float(y[trained].mean())  # the score of a row that says nothing
         right.append(0.5 * (below(zero, even) + 1 - below(one, even)))
         null.append((len(zero) + len(one) + 1) / (12 * len(zero) * len(one)))
@@ -141,13 +141,6 @@ def as_columns(given: ArrayLike) -> Floats:
 def below(scores: Floats, threshold: float) -> float:
     """The share of scores below a threshold, ties counting half."""
     return float(np.mean(scores < threshold) + 0.5 * np.mean(scores == threshold))
-
-
-def _area(zero: Floats, one: Floats) -> tuple[float, float]:
-    """The area under the ROC curve of scores of two kinds, and its variance (DeLong)."""
-    places = [_midranks(one, zero), 1 - _midranks(zero, one)]
-    variance = sum(float(np.var(p, ddof=1)) / len(p) for p in places)
-    return float(np.mean(places[0])), variance
 
 
 def _midranks(values: Floats, among: Floats) -> Floats:

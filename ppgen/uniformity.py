@@ -97,10 +97,8 @@ def pit_by_column(
         fitted: rows that what made `drawn` was fitted to; None takes it as known.
     """
     own = 0.0 if fitted is None else 1 / fitted
-    a, b = as_columns(real), as_columns(drawn)
     found = []
-    for j in range(a.shape[1]):
-        x, y = a[:, j], b[:, j]
+    for j, (x, y) in enumerate(zip(as_columns(real).T, as_columns(drawn).T, strict=True)):
         x, y = x[~np.isnan(x)], y[~np.isnan(y)]
         if not len(x) or not len(y):
             found.append(Uniformity(0.0, 1.0, 1.0, 0))

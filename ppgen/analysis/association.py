@@ -41,15 +41,13 @@ def associations(table: Floats, ordered: Sequence[bool], seed: int = 0) -> Float
     for i, j in column_pairs(table.shape[1], seed):
         both = table[:, [i, j]]
         both = both[~np.isnan(both).any(axis=1)]
-        x, y = both.T
+        x, y = both.T if ordered[i] else both.T[::-1]
         if ordered[i] and ordered[j]:
             measured.append(_pearson(ranks(x), ranks(y)))
-        elif ordered[i]:
+        elif ordered[i] or ordered[j]:
             measured.append(correlation_ratio(ranks(x), y))
-        elif ordered[j]:
-            measured.append(correlation_ratio(ranks(y), x))
         else:
-            measured.append(cramers_v(x, y))
+            measured.append(cramers_v(*both.T))
     return np.array(measured, np.float64)
 
 

@@ -44,10 +44,7 @@ class Comparison:
         return headline(self.models)
 
     def __getitem__(self, name: str) -> Ranked:
-        for model in self.models:
-            if model.name == name:
-                return model
-        raise KeyError(name)
+        return {model.name: model for model in self.models}[name]
 
     def __iter__(self) -> Iterator[Ranked]:
         return iter(self.models)
@@ -218,11 +215,8 @@ def _line(model: list[Scored], rank: int | None, against: Difference | None) -> 
         rows = Scatter.of([v[:, None] for v in values], names_of(model))
         stderr = math.hypot(float(rows.within[0]), *noise)
         spread = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
-    if rank is None:
-        verdict = "not ranked: not a finite density"
-    elif against is None:
-        verdict = "best"
-    else:
+    verdict = "best" if rank else "not ranked: not a finite density"
+    if against is not None:
         undecided = "bound" if against.outcome == "bound" else against.note
         verdict = _WORDS.get(against.outcome, f"undecided: {undecided}")
     claimed = claim(model)

@@ -126,8 +126,7 @@ def _location(values: Floats) -> tuple[float, float]:
     if not len(values):
         return 0.0, 1.0
     low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
-    scale = (high - low) / 2 or np.std(values) or 1.0
-    return float(middle), float(scale)
+    return float(middle), float((high - low) / 2 or np.std(values) or 1.0)
 
 
 def _is_gap(value: Any) -> bool:
