@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arrays import Array
 from ..errors import InputError
 from .ais import AIS, Annealing, Progress, ais, counter, run
 from .hmc import LogProb, Start, Walk
-from .importance import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..verdict import Reason
 
-Array = NDArray[Any]
 MAX_RHAT, MIN_ESS = 1.01, 400
 
 

@@ -21,14 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError
 
-Array = NDArray[Any]
 MIN_SAMPLES = 25  # fewer leave under five weights to fit a tail to
 _FLAT = 1e-3  # nats: what single precision leaves of equal weights
 _SMALLEST = 1e-280  # of the largest weight

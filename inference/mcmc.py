@@ -19,14 +19,12 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import InputError
 from ..settings import integer
 from ..verdict import Reason
 from .diagnostics import convergence
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
+from .arrays import Array
 from .checks import check_weights
 from .coded import made_rows
 from .data import Dataset
@@ -49,7 +50,6 @@ from .version import __version__
 if TYPE_CHECKING:
     from xarray import DataTree
 
-Array = NDArray[Any]
 MAX_VALUES = 50_000_000  # numbers in one group, above which draws are thinned
 _ROWS = 4096
 

@@ -25,7 +25,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats
+from .arrays import Floats, Hashes, Mask
 from .data import Codec, Encoded, ImageCodec
 from .extremes import HUGE
 from .family_density import Density
@@ -36,9 +36,6 @@ from .thinning import thinned
 from .two_sample import TwoSample, two_sample
 from .uniformity import Uniformity, pit_by_column, pit_joint
 from .verdict import Reason
-
-Mask = NDArray[np.bool_]
-Hashes = NDArray[np.uint64]
 
 LEAST = 50  # rows below which nothing is tested
 MOST = 1000  # rows that are tested

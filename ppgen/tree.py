@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from .arrays import Array
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
-Array = NDArray[Any]
 COLUMNS = ("observed_data", "posterior_predictive")  # groups whose variables are columns
 
 
