@@ -84,7 +84,7 @@ def summarise(log_weights: Array) -> Weights:
     top = log_w.max(axis=1, initial=-np.inf)
     zero = np.isneginf(top)
     usable = ~(bad | zero)
-    log_mean, stderr, ess = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    log_mean, stderr, ess, khat = np.full((4, n), np.nan)
     log_mean[zero], ess[zero] = -np.inf, 0.0
     w = np.exp(log_w[usable] - top[usable, None])
     mean = w.mean(axis=1)
@@ -93,7 +93,6 @@ def summarise(log_weights: Array) -> Weights:
     if k > 1:
         stderr[usable] = np.sqrt(square / (k - 1) / k) / mean
     ess[usable] = k**2 * mean**2 / (square + k * mean**2)
-    khat = np.full(n, np.nan)
     khat[~bad] = pareto_khat(log_w[~bad])
     return Weights(log_mean, stderr, ess, khat)
 

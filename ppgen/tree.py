@@ -48,8 +48,7 @@ def as_tree(
     datasets = {}
     for group, values in groups.items():
         of_columns = group in COLUMNS
-        sample = ["chain", "draw"]
-        of: dict[Any, Any] = {**dims}
+        sample, of = ["chain", "draw"], dict[Any, Any](dims)
         if of_columns:
             of = {name: [row, *inner] for name in values}
             sample = [] if group == "observed_data" else [free(dim, values) for dim in sample]

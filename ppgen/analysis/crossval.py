@@ -83,11 +83,10 @@ def cross_validate(
         raise InputError(f"y has {len(of_y)} values for {len(rows)} rows; give one a row.")
     if of_y is not None and not any(model.capabilities.conditional for model in made.values()):
         raise InputError("y is given, but none of the models conditions on one; leave it out.")
-    scored = [
+    compared = compare(
         Scored(name, _held_out(model, rows, of_y, parts, seed, budget), 0, rows.units)
         for name, model in made.items()
-    ]
-    compared = compare(scored)
+    )
     return replace(compared, scope=scope_of_folds(compared.models, folds))
 
 

@@ -66,8 +66,7 @@ def traverse(
     Args:
         model: fitted, with `encode` and `decode`.
         at: the row, such as an image (C, H, W) or (H, W), whose code is held; None holds zeros,
-            the middle of a standard normal prior, or the mean code of X for a model that has no
-            prior.
+            or the mean code of X for a model that has no prior.
         X: rows whose codes say which latents are active, and their standard deviations.
         y: what to condition on, where the fit is conditional: one value.
         dims: latents to walk along, in this order; or how many of the first. None takes all. The
