@@ -78,13 +78,11 @@ def locked(file: Path, *, wait: bool) -> Iterator[bool]:
 def _lock(descriptor: int, wait: bool) -> bool:
     try:
         import fcntl
-    except ImportError:
-        return True
-    try:
+
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:
+    except (ImportError, OSError):
         return True
     return True
 
