@@ -121,8 +121,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} is no saved run: it has no {MANIFEST}. {_NO_RUN}") from None
     except (ValueError, OSError) as error:
         raise InputError(f"{folder / MANIFEST} cannot be read ({error}). {_MEND}") from None
-    whole = isinstance(body, dict) and "family" in body and isinstance(body.get("files"), dict)
-    if not whole:
+    if not (isinstance(body, dict) and "family" in body and isinstance(body.get("files"), dict)):
         raise InputError(f"{folder / MANIFEST} is not a ppgen manifest. {_NO_RUN}")
     if body.get("format") != FORMAT:
         raise InputError(

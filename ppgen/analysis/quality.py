@@ -96,9 +96,10 @@ def sample_quality(
         "c2st_acc": Score(apart.accuracy, control.accuracy, "low"),
     }
     near = zip(*(neighbour_scores(spaces[0], other) for other in spaces[1:]), strict=True)
-    for name, pair in zip(("precision", "density", "coverage"), near, strict=True):
-        scores[name] = Score(*pair, "control" if name == "density" else "high")
-    scores["energy"] = Score(*(energy_distance(spaces[0], other) for other in spaces[1:]), "low")
+    for name, (value, real_value) in zip(("precision", "density", "coverage"), near, strict=True):
+        scores[name] = Score(value, real_value, "control" if name == "density" else "high")
+    energies = [energy_distance(spaces[0], other) for other in spaces[1:]]
+    scores["energy"] = Score(energies[0], energies[1], "low")
     if len(features.columns) > 1:
         kinds = [f.is_ordered for f in features.columns]
         between = [associations(t, kinds, seed) for t in tables]
