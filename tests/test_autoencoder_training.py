@@ -14,8 +14,7 @@ from ppgen.errors import FitError
 from ppgen.fitting import Fit
 from ppgen.inference import gradient
 from ppgen.models.autoencoder import Autoencoder, fitting
-from ppgen.models.autoencoder.backend import TorchAutoencoder
-from ppgen.models.autoencoder.nets import Nets
+from ppgen.models.autoencoder.backend import Nets, TorchAutoencoder
 from ppgen.models.nets import trainer
 
 SMALL = {"hidden": (16,), "max_epochs": 20, "random_state": 0}

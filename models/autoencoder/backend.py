@@ -1,27 +1,54 @@
-"""An autoencoder on torch: what `Autoencoder` needs of the nets."""
+"""An autoencoder on torch: z = f(y), r = g(z); closed form, training, codes, errors, noise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import floats, slices
-from ..nets.coder import Array, Change, Floats, TorchCoder
+from ..nets.coder import Architecture, Array, Change, Coder, Floats, TorchCoder
 from ..nets.held_out import Subset
 from ..nets.out_of_memory import blockwise
+from ..nets.values import Values
 from .corrupt import corrupt
 from .linear import principal
-from .nets import Nets
 
 _BLOCK = 1024
 
 
+class Nets(Coder):
+    """Encoder and decoder of features (n, F).
+
+    Attributes:
+        ends: (2, F) least and greatest value of each feature.
+    """
+
+    ends: Tensor
+
+    def __init__(self, a: Architecture, values: Values) -> None:
+        super().__init__(a, values)
+        self.register_buffer("ends", torch.zeros(2, values.features))
+
+    @torch.no_grad()
+    def place(self, mean: Tensor, axes: Tensor) -> None:
+        """Make linear nets the projection on `axes` (k, F) through `mean` (F,)."""
+        encoder: Any = self.encoder
+        decoder: Any = self.decoder
+        self.centre.copy_(mean)
+        self.gain.fill_(1.0)
+        encoder[-1].weight.copy_(axes)
+        encoder[-1].bias.zero_()
+        decoder[-1].weight.copy_(axes.T)
+        decoder[-1].bias.copy_(mean)
+
+
 class TorchAutoencoder(TorchCoder[Nets]):
-    """The nets of an autoencoder: closed form, training, codes, errors, noise."""
+    """The nets of an autoencoder on a device."""
 
     made = Nets
 
@@ -61,7 +88,9 @@ class TorchAutoencoder(TorchCoder[Nets]):
         rows, held = self.batches(seen), None if unseen is None else self.batches(unseen)
 
         def errors(y: Tensor) -> Tensor:
-            given = y if noise is None else self._noisy(y, noise)
+            given = y
+            if noise is not None:
+                given = corrupt(y, self.reconstruction.values, noise, self.nets.ends)
             raw = self.nets.decode(self.nets.encode(given))
             return self.reconstruction.errors(raw, y) / self.constant
 
@@ -82,8 +111,6 @@ class TorchAutoencoder(TorchCoder[Nets]):
             optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
             seed=seed,
         )
-
-    # Using
 
     def encode(self, x: Array) -> Floats:
         """(n, k) codes of stored rows."""
@@ -110,11 +137,7 @@ class TorchAutoencoder(TorchCoder[Nets]):
         draws = torch.Generator(self.device).manual_seed(seed)
 
         def noisy(at: slice) -> Tensor:
-            return self._noisy(self.features(x[at]), noise, draws)
+            y, values = self.features(x[at]), self.reconstruction.values
+            return corrupt(y, values, noise, self.nets.ends, draws)
 
         return self.stored(blockwise(noisy, len(x)))
-
-    def _noisy(
-        self, y: Tensor, noise: tuple[str, float], draws: torch.Generator | None = None
-    ) -> Tensor:
-        return corrupt(y, self.reconstruction.values, noise, self.nets.ends, draws)

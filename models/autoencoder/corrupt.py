@@ -2,7 +2,7 @@
 ones on the way out.
 
     gaussian          y + level e, e standard normal, for each number; levels stay
-    masking           exactly round(level D) of a row's D values, drawn anew for each row, are 0:
+    masking           round(level D) of a row's D values, at least one, drawn for each row, are 0:
                       the mean of a table's column, black in an image, no level at all
     salt_and_pepper   as many are the least or the greatest value there is, each with probability
                       1/2; of levels, any
@@ -13,13 +13,10 @@ https://www.jmlr.org/papers/v11/vincent10a.html.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
+from torch import Generator, Tensor
 
 from ..nets.values import Values
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Generator, Tensor
 
 
 def corrupt(
@@ -38,13 +35,13 @@ def corrupt(
         ends: (2, features) least and greatest value of each.
         generator: of what is drawn; None takes torch's own state.
     """
-    import torch
-
     (kind, level), n, numbers = noise, len(y), values.numbers
     if kind == "gaussian":
         e = torch.randn((n, numbers), dtype=y.dtype, device=y.device, generator=generator)
         return torch.cat([y[:, :numbers] + level * e, y[:, numbers:]], 1)
-    chosen = choose(n, values.size, level, y.device, generator)
+    order = torch.rand((n, values.size), device=y.device, generator=generator)
+    places = order.topk(max(1, round(level * values.size)), dim=1, sorted=False).indices
+    chosen = torch.zeros_like(order, dtype=torch.bool).scatter_(1, places, True)
     spread = chosen[:, torch.as_tensor(values.owner, device=y.device)] if values.levels else chosen
     if kind == "masking":
         return y.masked_fill(spread, 0.0)
@@ -54,16 +51,3 @@ def corrupt(
         drawn = (coins[:, j] * count).long().clamp(max=count - 1)
         put.append(torch.nn.functional.one_hot(drawn, count).to(y.dtype))
     return torch.where(spread, torch.cat(put, 1), y)
-
-
-def choose(
-    n: int, values: int, share: float, device: torch.device, generator: Generator | None
-) -> Tensor:
-    """(n, values) mask that is true for round(share values) places of each row, at least one."""
-    import torch
-
-    count = max(1, round(share * values))
-    order = torch.rand((n, values), device=device, generator=generator)
-    places = order.topk(count, dim=1, sorted=False).indices
-    mask = torch.zeros((n, values), dtype=torch.bool, device=device)
-    return mask.scatter_(1, places, True)

@@ -70,7 +70,7 @@ class Nets(Coder):
 
     def see(self, y: Tensor) -> Seen:
         """What the encoder says of features (n, F)."""
-        logits, mean, log_scale = torch.split(self.encoded(y), self.split, -1)
+        logits, mean, log_scale = torch.split(self.encode(y), self.split, -1)
         return Seen(logits, mean, log_scale.clamp(-_LOG_SCALE, _LOG_SCALE))
 
 

@@ -86,7 +86,7 @@ class Coder(nn.Module):
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("gain", torch.ones(()))
 
-    def encoded(self, y: Tensor) -> Tensor:
+    def encode(self, y: Tensor) -> Tensor:
         """(n, outputs) what the encoder gives of features (n, F)."""
         return self.encoder((y - self.centre) * self.gain)  # type: ignore[no-any-return]
 
