@@ -73,35 +73,26 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             raise InputError("validation has no labels; give validation=(rows, labels).")
         if held_out:
             return Rows(data, weights, labels=self.classes_[numbers(y, self.classes_, len(data))])
-        labels = read_labels(y, type(self).__name__)
+        who = type(self).__name__
+        if y is None:
+            raise InputError(
+                f"{who} requires y to be passed, but the target y is None. Give one label a row."
+            )
+        labels = vector(y)
+        kind = type_of_target(labels, input_name="y")
+        if kind not in ("binary", "multiclass"):
+            raise InputError(
+                f"Unknown label type: {kind}; y holds no classes. Give one label a row: text, "
+                "truth values or whole numbers; cut a continuous one into bands."
+            )
         check_length("y", len(labels), len(data))
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise InputError(
-                f"y has one class only, {self.classes_[0]!r}; {type(self).__name__} is a "
-                "classifier and needs at least two classes."
+                f"y has one class only, {self.classes_[0]!r}; {who} is a classifier and needs at "
+                "least two classes."
             )
         return Rows(data, weights, labels=labels)
-
-
-def read_labels(y: Any, who: str) -> NDArray[Any]:
-    """(n,) labels, text as text.
-
-    Raises:
-        InputError: if there are none, or they are no classes.
-    """
-    if y is None:
-        raise InputError(
-            f"{who} requires y to be passed, but the target y is None. Give one label a row."
-        )
-    values = vector(y)
-    kind = type_of_target(values, input_name="y")
-    if kind not in ("binary", "multiclass"):
-        raise InputError(
-            f"Unknown label type: {kind}; y holds no classes. Give one label a row: text, truth "
-            "values or whole numbers; cut a continuous one into bands."
-        )
-    return values
 
 
 def vector(y: Any) -> NDArray[Any]:

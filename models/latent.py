@@ -33,13 +33,9 @@ class Decoder(Estimator):
 
     latent_dim_: int
 
-    # What a family writes
-
     @abstractmethod
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         """The encoded rows expected of codes (n, k); of images, in the units of the data."""
-
-    # What users call
 
     def decode(self, Z: Any, y: Any = None) -> Any:
         """The rows expected of codes.
@@ -60,8 +56,6 @@ class Decoder(Estimator):
         if isinstance(self.codec_, ImageCodec):
             return self._pictures(rows, self.schema_.layout)
         return self._decoded(rows, index=row_labels(Z, len(z)))
-
-    # Shared plumbing
 
     def _pictures(self, rows: Encoded, layout: Layout) -> Floats:
         assert isinstance(self.codec_, ImageCodec)
@@ -107,13 +101,9 @@ class Decoder(Estimator):
 class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Decoder):  # type: ignore[misc]
     """A model that gives rows codes, and codes rows."""
 
-    # What a family writes
-
     @abstractmethod
     def _codes(self, rows: Rows) -> Floats:
         """(n, k) codes of encoded rows."""
-
-    # What users call
 
     def encode(self, X: Any, y: Any = None) -> Floats:
         """(n, k) codes of rows: the mean of q(z | x), or an autoencoder's bottleneck.
@@ -122,16 +112,12 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Decoder
             X: rows as in `fit`.
             y: for a conditional fit, what to condition on, one a row.
         """
-        check_is_fitted(self)
-        data = self._dataset(X, reset=False)
-        return self._codes(Rows(self._middle(data), context=self._context(y, len(data))))
+        return self._codes(self._seen(X, y)[1])
 
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Rows encoded and decoded again, as `decode` gives them: in the container and layout, and
         under the labels, of the rows given."""
-        check_is_fitted(self)
-        data = self._dataset(X, reset=False)
-        seen = Rows(self._middle(data), context=self._context(y, len(data)))
+        data, seen = self._seen(X, y)
         rows = self._rows(self._codes(seen), seen.context)
         if isinstance(self.codec_, ImageCodec):
             return self._pictures(rows, data.layout)
@@ -161,7 +147,10 @@ class LatentEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Decoder
     def _n_features_out(self) -> int:
         return self.latent_dim_
 
-    # Shared plumbing
+    def _seen(self, X: Any, y: Any) -> tuple[Dataset, Rows]:
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        return data, Rows(self._middle(data), context=self._context(y, len(data)))
 
     def _middle(self, data: Dataset) -> Encoded:
         """Rows encoded, those that are rounded at the middle of their cells."""

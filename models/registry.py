@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import unknown
 
@@ -126,30 +126,28 @@ def load(path: str | os.PathLike[str]) -> Estimator:
 
 def described() -> list[dict[str, str]]:
     """What each model is and can do, as `ppgen models` lists it and the README's table shows."""
-    return [_described(name, entry) for name, entry in MODELS.items()]
-
-
-def _described(name: str, entry: Entry) -> dict[str, str]:
-    can = get(name).capabilities
-    able = {
-        "missing": can.missing,
-        "weights": can.weights,
-        "given y": can.conditional,
-        "given columns": can.conditions,
-        "fills gaps": can.fills_gaps,
-        "images": can.images,
-        "latents": can.latents,
-        "samples": can.samples,
-    }
-    return {
-        "model": name,
-        "family": entry.family,
-        "class": entry.class_name,
-        "density": can.density or "none",
-        "discrete": can.discrete,
-        **{what: "yes" if can_do else "no" for what, can_do in able.items()},
-        "engines": " ".join(can.engines),
-        "backends": " ".join(can.backends),
-        "written as": entry.written_as,
-        "what": entry.summary,
-    }
+    rows = []
+    for name, entry in MODELS.items():
+        can = get(name).capabilities
+        row: dict[str, Any] = {
+            "model": name,
+            "family": entry.family,
+            "class": entry.class_name,
+            "density": can.density or "none",
+            "discrete": can.discrete,
+            "missing": can.missing,
+            "weights": can.weights,
+            "given y": can.conditional,
+            "given columns": can.conditions,
+            "fills gaps": can.fills_gaps,
+            "images": can.images,
+            "latents": can.latents,
+            "samples": can.samples,
+            "engines": " ".join(can.engines),
+            "backends": " ".join(can.backends),
+            "written as": entry.written_as,
+            "what": entry.summary,
+        }
+        yes = {what: "yes" if v else "no" for what, v in row.items() if isinstance(v, bool)}
+        rows.append({**row, **yes})
+    return rows

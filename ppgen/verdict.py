@@ -26,6 +26,11 @@ class Reason:
         return f"{self.what} {self.advice}".strip()
 
 
+def warning(what: str, advice: str) -> list[Reason]:
+    """One reason that warns, as those give it who find several or none."""
+    return [Reason("warn", what, advice)]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The judgement of a fit. `status` is the worst among `reasons`, "ok" where there are none."""

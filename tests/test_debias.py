@@ -87,7 +87,7 @@ def test_the_loss_is_the_one_stated():
     y, labels = torch.randn(7, 5, generator=torch.Generator().manual_seed(1)), torch.arange(7) % 3
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
-        found = loss_parts(nets, compared, y, labels, Weights(2.0, 0.5, 4.0))
+        classification, unsupervised = loss_parts(nets, compared, y, labels, Weights(2.0, 0.5, 4.0))
         torch.manual_seed(2)
         noise = torch.randn(7, k)
     with torch.no_grad():
@@ -96,8 +96,8 @@ def test_the_loss_is_the_one_stated():
         kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1)
         r = (nets.decode(q.mean + q.stddev * noise) - y).square().mean(1) / 4
         log_p = torch.log_softmax(seen.logits, 1)[torch.arange(7), labels]
-    torch.testing.assert_close(found.classification, -log_p)
-    torch.testing.assert_close(found.unsupervised, 2 * r + 0.5 * kl)
+    torch.testing.assert_close(classification, -log_p)
+    torch.testing.assert_close(unsupervised, 2 * r + 0.5 * kl)
 
 
 # What it answers

@@ -11,11 +11,10 @@ from torch import nn
 
 from ppgen.data.mapped import is_mapped
 from ppgen.errors import FitError, InputError
-from ppgen.models.nets.batches import Batches
+from ppgen.models.nets.batches import Batches, shrinking
 from ppgen.models.nets.conv import ConvDecoder, ConvEncoder, Residual, sizes
 from ppgen.models.nets.device import device_for, device_to_load
 from ppgen.models.nets.mlp import ACTIVATIONS, mlp
-from ppgen.models.nets.out_of_memory import shrinking
 
 SHAPES = [(1, 8, 8), (3, 17, 12), (2, 5, 1), (1, 28, 20), (4, 7, 9)]
 

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
-from ..nets.batches import floats, slices
+from ..nets.batches import blockwise, floats, slices
 from ..nets.coder import Architecture, Array, Change, Coder, Floats, TorchCoder
 from ..nets.held_out import Subset
-from ..nets.out_of_memory import blockwise
 from ..nets.values import Values
 from .corrupt import corrupt
 from .linear import principal

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import Floats
 from ...inference.learner import Outcome
-from ...verdict import Reason
+from ...verdict import Reason, warning
 from ..nets.verdicts import too_few
 
 _DEAD = 1e-3  # standard deviation, beside the largest of all codes, below which one is dead
@@ -23,14 +23,11 @@ def progress(outcome: Outcome) -> list[Reason]:
     if outcome.why == "stopped" or not gain - 2 * stderr > max(0.1 * left, 1e-3):
         return []
     limit = "the budget" if outcome.why == "budget" else "max_epochs"
-    return [
-        Reason(
-            "warn",
-            f"not converged: the held-out error still fell by {gain / (gain + left):.0%} in the "
-            f"last quarter before {limit} ended.",
-            f"Raise {limit.removeprefix('the ')}.",
-        )
-    ]
+    return warning(
+        f"not converged: the held-out error still fell by {gain / (gain + left):.0%} in the "
+        f"last quarter before {limit} ended.",
+        f"Raise {limit.removeprefix('the ')}.",
+    )
 
 
 def errors(seen: Floats, unseen: Floats | None, constant: float, n: int) -> list[Reason]:
@@ -41,28 +38,22 @@ def errors(seen: Floats, unseen: Floats | None, constant: float, n: int) -> list
         n: how many rows were trained on.
     """
     if unseen is None:
-        return [too_few(n, 'Give validation rows, or use kind="linear".')]
+        return too_few(n, 'Give validation rows, or use kind="linear".')
     a, b = float(seen.mean()), float(unseen.mean())
     if b >= constant:
-        return [
-            Reason(
-                "warn",
-                f"the codes say nothing: held-out rows are off by {b:.3g}, and by {constant:.3g} "
-                "from one constant row.",
-                "Give more rows, a smaller hidden or latent_dim, or train longer; if the columns "
-                "are independent, there is nothing to say.",
-            )
-        ]
+        return warning(
+            f"the codes say nothing: held-out rows are off by {b:.3g}, and by {constant:.3g} "
+            "from one constant row.",
+            "Give more rows, a smaller hidden or latent_dim, or train longer; if the columns "
+            "are independent, there is nothing to say.",
+        )
     stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / len(unseen))
     if b <= _WORSE * a or b - a <= 3 * stderr or b - a <= 0.01 * constant:
         return []
-    return [
-        Reason(
-            "warn",
-            f"overfitting: held-out rows are off by {b:.3g}, rows trained on by {a:.3g}.",
-            "Give more rows, a smaller hidden or latent_dim, noise or weight_decay.",
-        )
-    ]
+    return warning(
+        f"overfitting: held-out rows are off by {b:.3g}, rows trained on by {a:.3g}.",
+        "Give more rows, a smaller hidden or latent_dim, noise or weight_decay.",
+    )
 
 
 def dead(codes: Floats) -> list[Reason]:
@@ -72,11 +63,8 @@ def dead(codes: Floats) -> list[Reason]:
     if not len(idle):
         return []
     some = ", ".join(map(str, idle[:5])) + (", ..." if len(idle) > 5 else "")
-    return [
-        Reason(
-            "warn",
-            f"{len(idle)} of {codes.shape[1]} codes are dead, the same for all rows ({some}).",
-            f"Lower latent_dim to {max(1, codes.shape[1] - len(idle))}, or, where codes are "
-            "missed, learning_rate.",
-        )
-    ]
+    return warning(
+        f"{len(idle)} of {codes.shape[1]} codes are dead, the same for all rows ({some}).",
+        f"Lower latent_dim to {max(1, codes.shape[1] - len(idle))}, or, where codes are "
+        "missed, learning_rate.",
+    )

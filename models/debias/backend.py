@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...inference.torch_learner import TorchLearner
-from ..nets.batches import Batches
+from ..nets.batches import Batches, blockwise
 from ..nets.coder import Array, Change, Floats, TorchCoder
 from ..nets.held_out import Subset
-from ..nets.out_of_memory import blockwise
 from .nets import Nets, Weights, divergence, loss_parts
 from .resampling import Resampling, draw
 
@@ -35,8 +34,8 @@ class TorchDebias(TorchCoder[Nets]):
         weight_decay: float = 0.0,
         change: Change | None = None,
         seed: int = 0,
-    ) -> Resampled:
-        """The learner of the nets.
+    ) -> TorchLearner:
+        """The learner of the nets. A number of a batch stands for a row of the epoch's draws.
 
         Args:
             seen: rows to train on; labels are numbers of classes.
@@ -47,13 +46,16 @@ class TorchDebias(TorchCoder[Nets]):
         """
         rows, held = self.batches(seen), None if unseen is None else self.batches(unseen)
         y = torch.as_tensor(seen.classes, device=self.device)
+        drawn: Indices = np.arange(len(seen))
+        # How often each held-out row would have been drawn, had it been among them.
+        share: Floats | float = 1.0
 
         def both(x: Tensor, label: Tensor, change: Change | None = None) -> tuple[Tensor, Tensor]:
             features = self.entering(x, change)
             return loss_parts(self.nets, self.reconstruction, features, label, weights)
 
         def loss(numbers: Tensor, step: int) -> Tensor:
-            numbers = torch.from_numpy(learner.table)[numbers].to(self.device)
+            numbers = torch.from_numpy(drawn)[numbers].to(self.device)
             classification, unsupervised = both(rows.take(numbers)[0], y[numbers], change)
             return classification.mean() + unsupervised.mean()
 
@@ -65,21 +67,22 @@ class TorchDebias(TorchCoder[Nets]):
             def losses(at: slice) -> Tensor:
                 return torch.stack(both(held.take(at)[0], label[at])).sum(0)
 
-            return np.asarray(-learner.share * blockwise(losses, len(held)))
+            return np.asarray(-share * blockwise(losses, len(held)))
 
         def redraw(epoch: int) -> None:
+            nonlocal drawn, share
             if resampling is None:
                 return
             means, variances = self._latents(rows)
             histograms = resampling.histograms(means, variances, seen.classes, seen.shares)
             p = resampling.probabilities(histograms, means, seen.classes, seen.shares)
-            learner.table = draw(p, seed, epoch)
+            drawn = draw(p, seed, epoch)
             if held is not None and unseen is not None:
                 means = self._latents(held)[0]
                 p = resampling.probabilities(histograms, means, unseen.classes, unseen.shares)
-                learner.share = len(p) * p
+                share = len(p) * p
 
-        learner = Resampled(
+        return TorchLearner(
             dict(self.nets.named_parameters()),
             loss,
             modules=[self.nets],
@@ -88,11 +91,6 @@ class TorchDebias(TorchCoder[Nets]):
             redraw=redraw,
             seed=seed,
         )
-        learner.table = np.arange(len(seen))
-        learner.share = np.ones(0 if unseen is None else len(unseen))
-        return learner
-
-    # Using
 
     def latents(self, x: Array) -> tuple[Floats, Floats]:
         """(n, k) means and variances of stored rows."""
@@ -122,15 +120,3 @@ class TorchDebias(TorchCoder[Nets]):
             return divergence(seen.mean, seen.log_scale)
 
         return np.asarray(blockwise(nats, len(x)).mean(0))
-
-
-class Resampled(TorchLearner):
-    """A learner whose rows are looked up in the table of the epoch.
-
-    Attributes:
-        table: (n,) the row that each number of a batch stands for.
-        share: (m,) how often each held-out row would have been drawn, had it been among them.
-    """
-
-    table: Indices
-    share: Floats

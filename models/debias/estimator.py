@@ -20,8 +20,7 @@ from ...verdict import Reason
 from ..classifier import Classifier, numbers
 from ..nets.coded import CodedEstimator
 from .group_comparison import Comparison, compare
-from .regions import RareRegions
-from .resampling import Histograms, Resampling
+from .resampling import Histograms, RareRegions, Resampling
 from .settings import SETTINGS, DebiasingSettings
 
 _HISTOGRAM = ("edges", "counts", "density")
@@ -64,8 +63,6 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
         uses=TRAINED,
     )
 
-    # Using
-
     def rare_regions(self, X: Any = None, y: Any = None) -> RareRegions:
         """Which regions of the latents are rare, and which rows lie there.
 
@@ -89,9 +86,7 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
         each = list(self.histograms_.values())
         return RareRegions(
             classes=self.classes_[list(self.histograms_)],
-            edges=np.stack([h.edges for h in each]),
-            counts=np.stack([h.counts for h in each]),
-            density=np.stack([h.density for h in each]),
+            **{name: np.stack([getattr(h, name) for h in each]) for name in _HISTOGRAM},
             rows=order,
             weights=weights[order],
         )

@@ -21,16 +21,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 from sklearn.base import clone
 
+from ...arrays import Floats
 from ...density import mean_stderr
 from ...errors import InputError
 from ..classifier import check_length, vector
 from ..group_accuracy import GroupAccuracy, balanced
 
-Floats = NDArray[np.float64]
 WAYS = ("plain", "balanced", "debiasing")
 
 

@@ -54,13 +54,6 @@ class Weights:
     modelled: int | None = None
 
 
-class Parts(NamedTuple):
-    """The loss of rows, (n,) each: what is not modelled has zeros in the second."""
-
-    classification: Tensor
-    unsupervised: Tensor
-
-
 class Nets(Coder):
     """Encoder and decoder of features (n, F)."""
 
@@ -76,8 +69,9 @@ class Nets(Coder):
 
 def loss_parts(
     nets: Nets, reconstruction: Reconstruction, y: Tensor, label: Tensor, weights: Weights
-) -> Parts:
-    """l of each row, in its parts.
+) -> tuple[Tensor, Tensor]:
+    """l of each row in its parts, (n,) each: of the classification, and of the bracket, 0 for rows
+    that are not modelled.
 
     Args:
         y: (n, F) features.
@@ -92,11 +86,11 @@ def loss_parts(
         rows = rows[label == weights.modelled]
     none = torch.zeros_like(classification)
     if not len(rows):
-        return Parts(classification, none)
+        return classification, none
     r = reconstruction.errors(nets.decode(z[rows]), y[rows]) / weights.constant
     kl = divergence(seen.mean[rows], seen.log_scale[rows]).sum(-1)
     unsupervised = weights.reconstruction * r + weights.kl * kl
-    return Parts(classification, none.index_add(0, rows, unsupervised.to(none.dtype)))
+    return classification, none.index_add(0, rows, unsupervised.to(none.dtype))
 
 
 def divergence(mean: Tensor, log_scale: Tensor) -> Tensor:

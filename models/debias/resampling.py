@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from ...arrays import Floats
+
 Indices = NDArray[np.int64]
 
 _DRAW = 0xD3B1A5  # keeps these draws apart from others of the same seed and epoch
@@ -64,10 +65,8 @@ class Histograms:
 
         Args:
             means: (n, k) of the latents.
-            variances: (n, k) the encoder's, or (k,) their means.
-            bins: of each histogram.
+            variances: (n, k) the encoder's.
             smoothing: s, in bins.
-            weights: (n,), or None.
         """
         low, high = means.min(0), means.max(0)
         # Rounding may make of one value two neighbours: such a range is none.
@@ -75,10 +74,11 @@ class Histograms:
         low, high = np.where(wide, low, low - 0.5), np.where(wide, high, high + 0.5)
         edges = np.linspace(low, high, bins + 1, axis=1)
         width = (high - low) / bins
-        places = _bins(edges, means)
-        counts = np.stack([np.bincount(p, weights, bins) for p in places.T]).astype(np.float64)
-        known = variances if variances.ndim == 1 else np.average(variances, 0, weights)
-        spread = np.sqrt((smoothing * width) ** 2 + known)
+        columns = zip(means.T, edges, strict=True)
+        places = [np.searchsorted(e, m, side="right") - 1 for m, e in columns]
+        inside = [np.clip(p, 0, bins - 1) for p in places]
+        counts = np.stack([np.bincount(p, weights, bins) for p in inside]).astype(np.float64)
+        spread = np.sqrt((smoothing * width) ** 2 + np.average(variances, 0, weights))
         steps = np.arange(bins)
         apart = (steps[:, None] - steps) * (width / np.maximum(spread, 1e-300))[:, None, None]
         kernel = np.exp(-0.5 * np.minimum(np.abs(apart), 40.0) ** 2)
@@ -117,17 +117,13 @@ class Resampling:
     ) -> dict[int, Histograms]:
         """The histograms of each class that is resampled, of rows with these latents."""
         every = range(len(self.shares)) if self.modelled is None else (self.modelled,)
-        rows = {c: classes == c for c in every}
-        return {
-            c: Histograms.of(
-                means[at],
-                variances[at],
-                bins=self.settings.bins,
-                smoothing=self.settings.smoothing,
-                weights=None if weights is None else weights[at],
-            )
-            for c, at in rows.items()
-        }
+        how = {"bins": self.settings.bins, "smoothing": self.settings.smoothing}
+        histograms = {}
+        for c in every:
+            at = classes == c
+            own = None if weights is None else weights[at]
+            histograms[c] = Histograms.of(means[at], variances[at], weights=own, **how)
+        return histograms
 
     def probabilities(
         self,
@@ -186,8 +182,41 @@ def effective_share(probabilities: Floats) -> float:
     return float(1.0 / (len(p) * (p**2).sum()))
 
 
-def _bins(edges: Floats, means: Floats) -> Indices:
-    bins = edges.shape[1] - 1
-    columns = zip(means.T, edges, strict=True)
-    places = np.stack([np.searchsorted(e, m, side="right") - 1 for m, e in columns], axis=1)
-    return np.asarray(np.clip(places, 0, bins - 1), dtype=np.int64)
+@dataclass(frozen=True, eq=False)
+class RareRegions:
+    """The latents' histograms, and rows by how rare they are.
+
+    Attributes:
+        classes: (C,) the labels whose rows are debiased, a histogram of each latent for each.
+        edges: (C, k, bins + 1) of the bins.
+        counts: (C, k, bins) rows fitted in each.
+        density: (C, k, bins) smoothed, relative to the highest of the latent.
+        rows: (n,) numbers of the rows, the rarest first: `X[regions.rows[:20]]`.
+        weights: (n,) their sampling weights, in that order, with the sum 1.
+    """
+
+    classes: NDArray[Any]
+    edges: Floats
+    counts: Floats
+    density: Floats
+    rows: NDArray[np.int64]
+    weights: Floats
+
+    def rare(self, below: float = 0.1) -> NDArray[np.bool_]:
+        """(C, k, bins) whether a bin is rare: its density is below `below`."""
+        return self.density < below
+
+    def __str__(self) -> str:
+        n, low = len(self.rows), self.rare()
+        lines = [
+            f"{n} rows; the rarest hundredth has {self.weights[: max(1, n // 100)].sum():.1%} of "
+            "the draws"
+        ]
+        for c, label in enumerate(self.classes):
+            for i in range(self.edges.shape[1]):
+                share = self.counts[c, i][low[c, i]].sum() / self.counts[c, i].sum()
+                lines.append(
+                    f"class {label}, latent {i}: {low[c, i].mean():.0%} of its range is rare, with "
+                    f"{share:.1%} of the rows"
+                )
+        return "\n".join(lines)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ...verdict import Reason
+from ...verdict import Reason, warning
 
 _GAP = 0.1  # of the accuracy, from which a net is said to have learnt by heart
 _ACTIVE = 0.01  # nats from which on a latent says something of a row
@@ -22,14 +22,11 @@ def overfitting(seen: NDArray[np.bool_], unseen: NDArray[np.bool_] | None, n: in
         n: how many rows were trained on.
     """
     if unseen is None:
-        return [
-            Reason(
-                "warn",
-                f"{n} rows are too few to hold any out, so nothing says how the classifier does on "
-                "others.",
-                "Give validation rows with their labels.",
-            )
-        ]
+        return warning(
+            f"{n} rows are too few to hold any out, so nothing says how the classifier does on "
+            "others.",
+            "Give validation rows with their labels.",
+        )
     a, b = float(seen.mean()), float(unseen.mean())
     stderr = math.sqrt(
         max(a * (1 - a), 0.25 / len(seen)) / len(seen)
@@ -38,37 +35,28 @@ def overfitting(seen: NDArray[np.bool_], unseen: NDArray[np.bool_] | None, n: in
     what = f"accuracy {b:.3f} on held-out rows, {a:.3f} on rows trained on"
     if a - b <= _GAP or a - b <= 3 * stderr:
         return [Reason("ok", what + ".")]
-    return [
-        Reason(
-            "warn",
-            f"overfitting: {what}.",
-            "Give more rows, augment (images), dropout, weight_decay, or a smaller hidden.",
-        )
-    ]
+    return warning(
+        f"overfitting: {what}.",
+        "Give more rows, augment (images), dropout, weight_decay, or a smaller hidden.",
+    )
 
 
 def rests_on(share: float, alpha: float) -> list[Reason]:
     """What the draws of the last epoch say, which rest on this share of the rows."""
     if share >= _FEW:
         return []
-    return [
-        Reason(
-            "warn",
-            f"resampling rests on {share:.1%} of the rows: they are learnt by heart.",
-            f"Raise alpha ({alpha:g}), lower latent_dim, or give more rows.",
-        )
-    ]
+    return warning(
+        f"resampling rests on {share:.1%} of the rows: they are learnt by heart.",
+        f"Raise alpha ({alpha:g}), lower latent_dim, or give more rows.",
+    )
 
 
 def collapsed(kl: NDArray[np.float64]) -> list[Reason]:
     """What the nats (k,) of the latents say."""
     if (kl >= _ACTIVE).any():
         return []
-    return [
-        Reason(
-            "warn",
-            f"posterior collapse: none of the {len(kl)} latents says anything of a row, so all "
-            "rows are drawn alike.",
-            "Lower kl_weight, raise reconstruction_weight, or train longer.",
-        )
-    ]
+    return warning(
+        f"posterior collapse: none of the {len(kl)} latents says anything of a row, so all "
+        "rows are drawn alike.",
+        "Lower kl_weight, raise reconstruction_weight, or train longer.",
+    )

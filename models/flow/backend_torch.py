@@ -15,9 +15,8 @@ from ...arrays import Floats
 from ...inference.learner import HeldOut
 from ...inference.seeding import seeded
 from ...inference.svi_pyro import PyroLearner
-from ..nets.batches import floats
+from ..nets.batches import blockwise, floats
 from ..nets.held_out import Subset
-from ..nets.out_of_memory import blockwise
 from .architecture import Architecture
 from .pyro import build, guide, model
 

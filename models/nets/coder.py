@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
 from ...plain_json import PlainFields
-from .batches import Batches, floats
+from .batches import Batches, blockwise, floats
 from .conv import ConvDecoder, ConvEncoder
 from .held_out import Subset
 from .mlp import mlp
-from .out_of_memory import blockwise
 from .reconstruction import Reconstruction
 from .values import Values
 

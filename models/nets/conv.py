@@ -130,12 +130,8 @@ class ConvDecoder(nn.Module):
         for i in reversed(range(len(channels))):
             pad = tuple(1 - (2 * s - t) for s, t in zip(places[i + 1], places[i], strict=True))
             layers += [Residual(channels[i], activation) for _ in range(blocks)]
-            layers += [act()]
-            layers += [
-                nn.ConvTranspose2d(
-                    channels[i], outs[i], 3, stride=2, padding=1, output_padding=(pad[0], pad[1])
-                )
-            ]
+            up = nn.ConvTranspose2d(channels[i], outs[i], 3, 2, 1, output_padding=(pad[0], pad[1]))
+            layers += [act(), up]
         self.net = nn.Sequential(*layers)
         # A bias of its own for each value: where in a picture ink lies is no secret to be learnt.
         self.bias = nn.Parameter(torch.zeros(per_pixel * math.prod(shape)))

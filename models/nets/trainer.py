@@ -121,7 +121,7 @@ class Trainer:
         where memory may be short."""
         if learner.compiled and asked * self.seen.x.shape[1] <= _LARGE:
             return asked
-        from .out_of_memory import shrinking
+        from .batches import shrinking
 
         size = shrinking(lambda size: learner.probe(np.arange(size)), asked, "training")[1]
         return size if self._processes is None else self._processes.least(size)
@@ -198,7 +198,7 @@ class Trainer:
         reasons = [*training.reasons, *progress_reasons(training.outcome, self.settings)]
         if self.unseen is None:
             advice = "Give validation rows, or use gaussian or kde."
-            return [*reasons, too_few(len(self.seen), advice)]
+            return [*reasons, *too_few(len(self.seen), advice)]
         rng = self.fit.rng()
         some = [part.thinned(rows, rng) for part in (self.seen, self.unseen)]
         seen, unseen = ((log_prob(*part.values()), part.units()) for part in some)

@@ -11,7 +11,7 @@ from ...arrays import Floats
 from ...density import mean_stderr
 from ...inference.learner import Outcome
 from ...inference.schedule import Schedule
-from ...verdict import Reason
+from ...verdict import Reason, warning
 
 Judged = tuple[Floats, NDArray[np.uint64] | None]  # log densities of rows, and their units
 
@@ -33,23 +33,17 @@ def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
     """Whether a fit in nats a row learnt anything, and had time enough."""
     reasons = []
     if outcome.steps and not outcome.best_step and math.isfinite(outcome.best):
-        reasons.append(
-            Reason(
-                "warn",
-                "nothing was learnt: held-out rows were never better than at the start.",
-                f"Lower learning_rate ({settings.learning_rate:g}), give more rows or validation "
-                "rows; if the columns are independent, there is nothing to learn.",
-            )
+        reasons += warning(
+            "nothing was learnt: held-out rows were never better than at the start.",
+            f"Lower learning_rate ({settings.learning_rate:g}), give more rows or validation "
+            "rows; if the columns are independent, there is nothing to learn.",
         )
     gain, stderr = outcome.improvement, outcome.improvement_stderr
     if outcome.why in ("budget", "max_epochs") and gain - 2 * stderr > 0.01:
         limit = "the budget" if outcome.why == "budget" else "max_epochs"
-        reasons.append(
-            Reason(
-                "warn",
-                f"still improving when {limit} ended ({gain:.3g} nats over the last evaluations).",
-                f"Raise {'budget' if outcome.why == 'budget' else limit}.",
-            )
+        reasons += warning(
+            f"still improving when {limit} ended ({gain:.3g} nats over the last evaluations).",
+            f"Raise {limit.removeprefix('the ')}.",
         )
     return reasons
 
@@ -59,13 +53,13 @@ def batch_reasons(asked: int, size: int) -> list[Reason]:
     if size == asked:
         return []
     what = f"a batch of {asked} rows does not fit in memory; {size} do, and were taken."
-    return [Reason("warn", what, f"Set batch_size={size}, or make the nets smaller.")]
+    return warning(what, f"Set batch_size={size}, or make the nets smaller.")
 
 
-def too_few(n: int, advice: str) -> Reason:
+def too_few(n: int, advice: str) -> list[Reason]:
     """No rows could be held out of n."""
     what = f"{n} rows (or their groups) are too few to hold any out, so nothing stopped the net."
-    return Reason("warn", what, advice)
+    return warning(what, advice)
 
 
 def likelier(seen: Judged, unseen: Judged, columns: int, smaller: str) -> list[Reason]:
@@ -81,10 +75,7 @@ def likelier(seen: Judged, unseen: Judged, columns: int, smaller: str) -> list[R
     stderr = math.hypot(mean_stderr(*seen), mean_stderr(*unseen))
     if gap < max(0.25 * math.sqrt(columns), 3 * stderr):
         return []
-    return [
-        Reason(
-            "warn",
-            f"rows trained on are {gap:.2g} nats likelier than held-out ones (± {stderr:.2g}).",
-            f"The net is too large for them: give more rows, or a smaller {smaller}.",
-        )
-    ]
+    return warning(
+        f"rows trained on are {gap:.2g} nats likelier than held-out ones (± {stderr:.2g}).",
+        f"The net is too large for them: give more rows, or a smaller {smaller}.",
+    )
