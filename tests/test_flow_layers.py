@@ -104,10 +104,11 @@ def test_gradients_reach_every_parameter(kind):
 def test_autoregressive_layers_see_only_what_comes_before():
     import torch
 
-    from ppgen.models.flow.transforms import Masked, spline
+    from ppgen.models.flow.transforms import Masked
 
     with torch.random.fork_rng(devices=[]):
-        layer = Masked([2, 0, 1], 0, (16, 16), spline(4, 3.0), 11).double()
+        made_of = Architecture("nsf-ar", 3, hidden=(16, 16), bins=4, tail_bound=3.0)
+        layer = Masked([2, 0, 1], made_of).double()
     x = torch.randn(3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     J = torch.autograd.functional.jacobian(layer(), x)
     by_order = J[[1, 2, 0]][:, [1, 2, 0]]

@@ -40,13 +40,8 @@ class JaxFlow:
         redraw: Callable[[int], Array] | None,
         seed: int,
     ) -> NumpyroLearner:
-        """The learner of the pair; `keep` takes its averaged weights afterwards.
-
-        Args:
-            seen: rows to train on.
-            unseen: held-out rows.
-            redraw: gives the rows trained on anew for an epoch.
-        """
+        """The learner of the pair, on rows that are seen and held out (`unseen`); `redraw` gives
+        those seen anew for an epoch. `keep` takes its averaged weights afterwards."""
         x, *rest = map(_single, (*seen.values(), seen.shares))
 
         def log_density(params: Any, x: jax.Array, c: jax.Array | None = None) -> jax.Array:

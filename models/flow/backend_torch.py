@@ -42,13 +42,8 @@ class TorchFlow:
         redraw: Callable[[int], Array] | None,
         seed: int,
     ) -> PyroLearner:
-        """The learner of the pair; `keep` takes its averaged weights afterwards.
-
-        Args:
-            seen: rows to train on.
-            unseen: held-out rows.
-            redraw: gives the rows trained on anew for an epoch.
-        """
+        """The learner of the pair, on rows that are seen and held out (`unseen`); `redraw` gives
+        those seen anew for an epoch. `keep` takes its averaged weights afterwards."""
         x, *rest = map(self._tensor, (*seen.values(), seen.shares))
         held = None
         if unseen is not None:

@@ -1,27 +1,12 @@
-"""Normalizing flow, in NumPyro over FlowJAX.
+"""Normalizing flow, in NumPyro over FlowJAX: the twin of `pyro.py`, where the model is explained.
 
-A flow is an invertible map f = f_T o ... o f_1 with parameters theta that carries a row x in R^d,
-given a context c in R^k (k may be 0), to u = f(x; c), which is standard normal. By the change of
-variables
+    log p(x | c) = log Normal(f(x; c); 0, I) + log |det df(x; c)/dx|,     f = f_T o ... o f_1,
 
-    log p(x | c) = log Normal(f(x; c); 0, I) + log |det df(x; c)/dx|,
+with the same kinds of layers f_t. The permuted LU linear map, or the permutation alone, follows
+each of them. FlowJAX parameterises its splines otherwise (free slopes at the ends), so the two
+agree in what they can fit, not number by number.
 
-the second term a sum over the layers. Sampling inverts f at u ~ Normal(0, I).
-
-There is nothing to infer but theta, which is fitted by maximum likelihood: the guide is empty, and
-the ELBO of the pair is the log likelihood.
-
-Layers, by `kind`: "realnvp" affine coupling; "maf" affine autoregressive; "nsf" spline coupling;
-"nsf-ar" spline autoregressive; with a permuted LU linear map after each, or only the permutation
-where `lu` is False.
-
-The twin of `pyro.py`. FlowJAX parameterises its splines otherwise (free slopes at the ends), so the
-two agree in what they can fit, not number by number.
-
-References: Papamakarios, Nalisnick, Rezende, Mohamed and Lakshminarayanan, "Normalizing flows for
-probabilistic modeling and inference", 2021, https://arxiv.org/abs/1912.02762; Durkan, Bekasov,
-Murray and Papamakarios, "Neural spline flows", 2019, https://arxiv.org/abs/1906.04032; Ward,
-"FlowJAX", 2025, https://github.com/danielward27/flowjax.
+Reference: Ward, "FlowJAX", 2025, https://github.com/danielward27/flowjax.
 """
 
 from __future__ import annotations
@@ -64,15 +49,8 @@ def model(
     *,
     n_total: int | None = None,
 ) -> Array:
-    """Rows x ~ p(x | c), each to the power of its weight.
-
-    Args:
-        flow: f and the base; its arrays are where theta starts, at the site "flow".
-        x: (n, d) rows, or None to draw `n_total` of them.
-        context: (n, k) what to condition on, or None.
-        row_weights: (n,), or None.
-        n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
-    """
+    """Rows x ~ p(x | c), each to the power of its weight; the arrays of `flow` are where theta
+    starts, at the site "flow"."""
     n = (n_total or 1) if x is None else len(x)
     flow = register_params("flow", flow)
     scale = contextlib.nullcontext() if row_weights is None else handlers.scale(scale=row_weights)
@@ -115,11 +93,7 @@ def build(a: Architecture, seed: int = 0) -> Transformed:
         if a.lu:
             eye, zero = jnp.eye(features), jnp.zeros(features)
             steps += [TriangularAffine(zero, eye, lower=False), TriangularAffine(zero, eye)]
-        order = (
-            jnp.arange(features)[::-1]
-            if features == 2
-            else jr.permutation(permutation_key, features)
-        )
+        order = jnp.arange(2)[::-1] if features == 2 else jr.permutation(permutation_key, features)
         return Chain([*steps, Permute(order)])
 
     layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), a.n_transforms))

@@ -35,7 +35,7 @@ from torch import Tensor
 from ...inference.seeding import seeded
 from ._zuko import DiagNormal, Flow, UnconditionalDistribution
 from .architecture import Architecture
-from .transforms import LU, Coupling, Masked, Univariate, affine, spline
+from .transforms import LU, Coupling, Masked
 
 
 def model(
@@ -69,11 +69,7 @@ def guide(*args: Any, **kwargs: Any) -> None:
 def build(a: Architecture, seed: int = 0) -> Flow:
     """The flow of an architecture, its weights drawn from the seed; torch's random state is left as
     found."""
-    univariate: Univariate = affine
-    total, features = 2, a.features
-    if a.kind.startswith("nsf"):
-        univariate, total = spline(a.bins, a.tail_bound), 3 * a.bins - 1
-    how = (a.context, a.hidden, univariate, total, a.dropout)
+    features = a.features
     layers: list[torch.nn.Module] = []
     with seeded(seed):
         for i in range(a.n_transforms):
@@ -83,10 +79,9 @@ def build(a: Architecture, seed: int = 0) -> Flow:
             if a.kind in ("maf", "nsf-ar") or features == 1:
                 order = list(range(features))
                 order = order if a.lu or i % 2 == 0 else order[::-1]
-                layers.append(Masked(order, *how))
+                layers.append(Masked(order, a))
             else:
-                kept = [j % 2 != i % 2 for j in range(features)]
-                layers.append(Coupling(kept, *how))
+                layers.append(Coupling([j % 2 != i % 2 for j in range(features)], a))
     base = UnconditionalDistribution(
         DiagNormal, loc=torch.zeros(features), scale=torch.ones(features), buffer=True
     )

@@ -3,8 +3,8 @@ r"""Monotonic rational-quadratic spline on [-B, B], the identity outside.
 With K bins of widths w_k and heights h_k, knots (x_k, y_k), slopes d_k at the knots (d_0 = d_K =
 1), s_k = h_k / w_k and z = (x - x_k) / w_k in bin k,
 
-    y = y_k + h_k (s_k z^2 + d_k z (1 - z)) / q,            q = s_k + (d_k + d_{k+1} - 2 s_k) z (1 -
-    z) dy/dx = s_k^2 (d_{k+1} z^2 + 2 s_k z (1 - z) + d_k (1 - z)^2) / q^2.
+    y = y_k + h_k (s_k z^2 + d_k z (1 - z)) / q,      q = s_k + (d_k + d_{k+1} - 2 s_k) z (1 - z),
+    dy/dx = s_k^2 (d_{k+1} z^2 + 2 s_k z (1 - z) + d_k (1 - z)^2) / q^2.
 
 Widths and heights are 2B (m + (1 - K m) softmax(.)), slopes m + (1 - m) softplus(. + ln(e - 1)):
 zeros give the identity.
@@ -48,8 +48,7 @@ class Bin(torch.autograd.Function):
         both = k.expand(2, 1, *value.shape)
         size = sizes.gather(1, both).squeeze(1)
         left = edges.gather(1, both).squeeze(1).sub_(size)
-        # Knots 1 ... K - 1 have a raw slope: knot k is row k - 1. The ends are masked by the
-        # caller.
+        # Knots 1 ... K - 1 have a raw slope: knot k is row k - 1. The caller masks the ends.
         c0 = phi[2 * K :].gather(0, (k - 1).clamp_(min=0))[0]
         c1 = phi[2 * K :].gather(0, k.clamp(max=K - 2))[0]
         first, last = k[0] == 0, k[0] == K - 1
@@ -63,8 +62,7 @@ class Bin(torch.autograd.Function):
         p, k = ctx.saved_tensors
         K = ctx.bins
         out = p.new_zeros(3 * K - 1, *k.shape[1:])
-        # d left / d size_j = 1 for j < k, d size / d size_j = 1 for j = k; then through the
-        # softmax.
+        # d left / d size_j = 1 for j < k, d size / d size_j = 1 for j = k; then the softmax.
         j = torch.arange(K).view(K, *[1] * (k.dim() - 1))
         g, before = out[: 2 * K].unflatten(0, (2, K)), (j < k).to(p.dtype)
         for i in (0, 1):
@@ -83,7 +81,7 @@ class Spline(Transform):
     `bins` > 1.
 
     The bins come first: every operation then runs along rows, which is several times faster than
-        along K values.
+    along K values.
     """
 
     domain = constraints.real

@@ -35,19 +35,22 @@ from ._zuko import (
     LazyTransform,
     MonotonicAffineTransform,
 )
+from .architecture import Architecture
 from .spline import Spline
 
 Univariate = Callable[[Tensor], Transform]
 
 
+def univariate(a: Architecture) -> tuple[Univariate, int]:
+    """f as a function of its parameters phi, and how many these are."""
+    if a.kind.startswith("nsf"):
+        return partial(Spline, bins=a.bins, bound=a.tail_bound), 3 * a.bins - 1
+    return affine, 2
+
+
 def affine(phi: Tensor) -> Transform:
     """f(x) = exp(a) x + b of phi = (b, a), (2, *)."""
     return MonotonicAffineTransform(phi[0], phi[1])
-
-
-def spline(bins: int, bound: float) -> Univariate:
-    """f is a rational-quadratic spline of phi (3 bins - 1, *)."""
-    return partial(Spline, bins=bins, bound=bound)
 
 
 class Conditioner(nn.Module):
@@ -66,7 +69,7 @@ class Conditioner(nn.Module):
         outputs: Sequence[int],
         hidden: Sequence[int],
         total: int,
-        dropout: float = 0.0,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.total, self.dropout = total, dropout
@@ -98,53 +101,38 @@ class Conditioner(nn.Module):
         return h.reshape(self.total, *x.shape[:-1], h.shape[-1])
 
 
-class Masked(LazyTransform):
-    """Masked autoregressive layer over `features` in the given order."""
+class Conditioned(LazyTransform):
+    """A layer whose f has parameters given by a net, of `inputs` and `outputs` of these degrees."""
 
-    def __init__(
-        self,
-        order: Sequence[int],
-        context: int,
-        hidden: Sequence[int],
-        univariate: Univariate,
-        total: int,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, inputs: Sequence[int], outputs: Sequence[int], a: Architecture) -> None:
         super().__init__()
-        self.features, self.univariate = len(order), univariate
-        self.net = Conditioner([*order, *[-1] * context], order, hidden, total, dropout)
+        self.univariate, total = univariate(a)
+        self.net = Conditioner(inputs, outputs, a.hidden, total, a.dropout)
 
     def meta(self, c: Tensor | None, x: Tensor) -> Transform:
-        phi = self.net(_join(x, c))
-        return DependentTransform(self.univariate(phi), 1)
+        if c is not None:
+            x = torch.cat((x, c.expand(*x.shape[:-1], c.shape[-1])), dim=-1)
+        return DependentTransform(self.univariate(self.net(x)), 1)
+
+
+class Masked(Conditioned):
+    """Masked autoregressive layer over the features in the given order."""
+
+    def __init__(self, order: Sequence[int], a: Architecture) -> None:
+        super().__init__([*order, *[-1] * a.context], order, a)
+        self.features = len(order)
 
     def forward(self, c: Tensor | None = None) -> Transform:
         return AutoregressiveTransform(partial(self.meta, c), self.features)
 
 
-class Coupling(LazyTransform):
+class Coupling(Conditioned):
     """Coupling layer: features where `mask` is true are kept and condition the others."""
 
-    def __init__(
-        self,
-        mask: Sequence[bool],
-        context: int,
-        hidden: Sequence[int],
-        univariate: Univariate,
-        total: int,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.univariate = univariate
-        self.register_buffer("mask", torch.tensor(mask), persistent=False)
+    def __init__(self, mask: Sequence[bool], a: Architecture) -> None:
         kept = sum(mask)
-        self.net = Conditioner(
-            [0] * (kept + context), [1] * (len(mask) - kept), hidden, total, dropout
-        )
-
-    def meta(self, c: Tensor | None, x: Tensor) -> Transform:
-        phi = self.net(_join(x, c))
-        return DependentTransform(self.univariate(phi), 1)
+        super().__init__([0] * (kept + a.context), [1] * (len(mask) - kept), a)
+        self.register_buffer("mask", torch.tensor(mask), persistent=False)
 
     def forward(self, c: Tensor | None = None) -> Transform:
         return CouplingTransform(partial(self.meta, c), self.mask)
@@ -187,9 +175,3 @@ class LinearTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return self.ladj.expand(x.shape[:-1])
-
-
-def _join(x: Tensor, c: Tensor | None) -> Tensor:
-    if c is None:
-        return x
-    return torch.cat((x, c.expand(*x.shape[:-1], c.shape[-1])), dim=-1)

@@ -14,14 +14,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import softmax
 
 from ...fitting import Fit
 from ...inference.mcmc import ChainSettings, nuts
 from ...progress import Progress
 from ...verdict import Reason
-from .parameters import Mixture
+from .parameters import Floats, Mixture
 from .posterior import log_prob_draws, mean_mixture, sites
 from .prior import Prior, Problem
 from .relabel import orders, reorder
@@ -29,8 +28,7 @@ from .settings import CONCENTRATIONS, ENGINE_SETTINGS
 from .variational import svi
 from .weighted_rows import WeightedRows
 
-Array = NDArray[np.float64]
-Draws = dict[str, Array]
+Draws = dict[str, Floats]
 
 _ROWS = 500  # by which components are told apart
 
@@ -111,7 +109,7 @@ def fit_bayes(
     return Posterior(mean_mixture(draws, kind), draws, stats, reasons)
 
 
-def _in_units(draws: Mapping[str, Array], centre: Array, spread: Array, kind: str) -> Draws:
+def _in_units(draws: Mapping[str, Floats], centre: Floats, spread: Floats, kind: str) -> Draws:
     """The sites where x is replaced by centre + spread x."""
     out = dict(draws)
     if "mu" in draws:

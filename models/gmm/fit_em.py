@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,13 +45,22 @@ def fit_em(
             f"n_components is {k}, and {n} rows were given; expected at most one component a row. "
             "Give fewer components."
         )
+
+    def report(k: int, loss: float) -> None:
+        # Shown and not kept: the trace is of the fit that was chosen, `table` of the choice.
+        if fit.progress is not None:
+            fit.progress(Progress(step=k, loss=loss, seconds=fit.clock.seconds()))
+
     search = Search.of(settings, rows, fit.deadline)
     if before is not None:
         chosen = Choice(before)
-    elif isinstance(settings.n_components, str) and not is_given(settings):
-        chosen = _chosen_size(rows, settings, search, fit)
+    elif is_given(settings):
+        chosen = Choice(given_start(rows, search, fit.rng()))
+    elif isinstance(k, str):
+        chosen = choose(rows, search, fit.rng(), report)
     else:
-        chosen = Choice(_start(rows, settings, search, fit.rng()))
+        moves = settings.split_merge
+        chosen = Choice(best_start(rows, int(k), search, fit.rng(), split_merge=moves))
     done = len(fit.trace)
     last, falls = None, 0
     for last in steps(
@@ -66,24 +75,6 @@ def fit_em(
     reasons += _of_mixture(last.state, rows, search.regularisation)
     objective = last.objective + rows.constant
     return Result(last.state, objective, last.number, last.converged, chosen.table, reasons)
-
-
-def _start(
-    rows: WeightedRows, settings: MixtureSettings, search: Search, rng: np.random.Generator
-) -> Mixture:
-    if is_given(settings):
-        return given_start(rows, settings, replace(search, split_merge=False), rng)
-    return best_start(rows, int(settings.n_components), search, rng)
-
-
-def _chosen_size(rows: WeightedRows, settings: MixtureSettings, search: Search, fit: Fit) -> Choice:
-    def report(k: int, loss: float) -> None:
-        # Shown and not kept: the trace is of the fit that was chosen, `table` of the choice.
-        if fit.progress is not None:
-            fit.progress(Progress(step=k, loss=loss, seconds=fit.clock.seconds()))
-
-    criterion, most = str(settings.n_components), settings.max_components
-    return choose(rows, criterion, most, search, fit.rng(), report)
 
 
 def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from ...covariance import correlations
@@ -20,11 +23,10 @@ def is_given(settings: MixtureSettings) -> bool:
     return any(getattr(settings, name) is not None for name in NAMES)
 
 
-def given_start(
-    rows: WeightedRows, settings: MixtureSettings, search: Search, rng: np.random.Generator
-) -> Mixture:
+def given_start(rows: WeightedRows, search: Search, rng: np.random.Generator) -> Mixture:
     """The start that the user gave. What is not given comes from the rows nearest to each mean, or,
     without means, from the best of the starts that are tried."""
+    settings = search.settings
     k, d, kind = _components(settings), rows.x.shape[1], settings.covariance_type
     shape = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[kind]
     means = _numbers(settings, "means_init", (k, d), "one number a column")
@@ -32,16 +34,15 @@ def given_start(
     precisions = _numbers(settings, "precisions_init", shape, kind)
     if weights is not None and (weights <= 0).any():
         raise InputError(f"weights_init has {weights.min():g}; expected positive numbers.")
-    covariances = None if precisions is None else _inverted(precisions, kind)
+    parts = {
+        "weights": None if weights is None else weights / weights.sum(),
+        "means": means,
+        "covariances": None if precisions is None else _inverted(precisions, kind),
+    }
+    own: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
 
     def given(start: Mixture) -> Mixture:
-        return Mixture(
-            start.weights if weights is None else weights / weights.sum(),
-            start.means if means is None else means,
-            start.covariances if covariances is None else covariances,
-            kind,
-            start.probs,
-        )
+        return replace(start, **own)
 
     if means is None:
         return best_start(rows, k, search, rng, given)

@@ -32,14 +32,15 @@ def best_start(
     search: Search,
     rng: np.random.Generator,
     given: Callable[[Mixture], Mixture] = lambda start: start,
+    split_merge: bool = False,
 ) -> Mixture:
     """The best mixture of k components that EM came to on at most `SAMPLE` of the rows; `given`
-    puts what the user gave into each start."""
+    puts what the user gave into each start, and `split_merge` improves the best by moves."""
     sample = rows.thinned(SAMPLE, rng)
     short = sample.thinned(max(SHORT_ROWS, 20 * k), rng)
     tried: list[tuple[float, Mixture]] = []
-    for _ in range(search.n_init if k > 1 else 1):
-        labels = _labels(short, k, rng, search.init_params)
+    for _ in range(search.settings.n_init if k > 1 else 1):
+        labels = _labels(short, k, rng, search.settings.init_params)
         start = given(from_labels(short, labels, k, search))
         mixture, _ = search.run(short, start, SHORT_ITER)
         tried.append((left_out(short, mixture), mixture))
@@ -53,7 +54,7 @@ def best_start(
         if k == 1 or search.out_of_time() or ends[-1][0] >= left_out(sample, start):
             break
     _, mixture, objective = max(ends, key=lambda end: end[0])
-    if search.split_merge and k > 2:
+    if split_merge and k > 2:
         mixture = split_and_merge(sample, mixture, objective, search, rng)
     return mixture
 
@@ -68,8 +69,7 @@ def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Se
     variance = np.square(rows.spread) + floor
     means = (r.T @ x) / np.maximum(n, 1e-12)[:, None]
     within = (r.T @ (x * x)) / np.maximum(n, 1e-12)[:, None] - means**2
-    # Few rows say little about a covariance: start from their variances, mixed with those of all
-    # rows.
+    # Few rows say little about a covariance: theirs are mixed with the variances of all rows.
     trust = (n / (n + x.shape[1] + 1))[:, None]
     overall = variance / max(1, k) ** (2 / max(1, x.shape[1]))
     variances = trust * np.maximum(within, 0) + (1 - trust) * overall + floor
@@ -81,8 +81,9 @@ def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Se
         share = (seen.sum(axis=0) + 1) / (seen.sum() + levels)
         probs.append((seen + share) / (seen.sum(axis=1, keepdims=True) + 1))
     weights = (n + 1) / (n + 1).sum()
-    covariances = _shaped(variances, weights, search.kind)
-    return Mixture(weights, means + rows.centre, covariances, search.kind, tuple(probs))
+    kind = search.settings.covariance_type
+    covariances = _shaped(variances, weights, kind)
+    return Mixture(weights, means + rows.centre, covariances, kind, tuple(probs))
 
 
 def _shaped(variances: Floats, weights: Floats, kind: CovarianceType) -> Floats:

@@ -12,6 +12,7 @@ https://doi.org/10.1162/089976600300015088.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -47,7 +48,10 @@ def split_and_merge(
             if gain < -0.02:
                 continue
             tried, reached = search.run(rows, tried, LONG_ITER)
-            if reached > objective + 2 * search.tol and (now := left_out(rows, tried)) > held:
+            if (
+                reached > objective + 2 * search.settings.tol
+                and (now := left_out(rows, tried)) > held
+            ):
                 better, held = (tried, reached), now
                 break
         if better is None:
@@ -100,24 +104,22 @@ def merge(mixture: Mixture, a: int, b: int) -> Mixture:
     w = mixture.weights
     total = w[a] + w[b]
     p, q = w[a] / total, w[b] / total
-    means = mixture.means.copy()
-    gap = means[a] - means[b]
-    means[a] = p * means[a] + q * means[b]
-    covariances = mixture.covariances.copy()
-    if mixture.covariance_type == "full":
-        covariances[a] = p * covariances[a] + q * covariances[b] + p * q * np.outer(gap, gap)
-    elif mixture.covariance_type != "tied":
-        square = gap**2 if mixture.covariance_type == "diag" else np.mean(gap**2)
-        covariances[a] = p * covariances[a] + q * covariances[b] + p * q * square
-    probs = []
-    for table in mixture.probs:
-        table = table.copy()
-        table[a] = p * table[a] + q * table[b]
-        probs.append(table)
-    weights = w.copy()
+
+    def averaged(values: Floats) -> Floats:
+        out = values.copy()
+        out[a] = p * values[a] + q * values[b]
+        return out
+
+    weights, covariances, kind = w.copy(), mixture.covariances, mixture.covariance_type
     weights[a] = total
-    kept = np.delete(np.arange(len(w)), b)
-    return Mixture(weights, means, covariances, mixture.covariance_type, tuple(probs)).take(kept)
+    if kind != "tied":
+        gap = mixture.means[a] - mixture.means[b]
+        square = np.outer(gap, gap) if kind == "full" else gap**2
+        covariances = averaged(covariances)
+        covariances[a] += p * q * (square.mean() if kind == "spherical" else square)
+    probs = tuple(averaged(table) for table in mixture.probs)
+    merged = Mixture(weights, averaged(mixture.means), covariances, kind, probs)
+    return merged.take(np.delete(np.arange(len(w)), b))
 
 
 def split(mixture: Mixture, c: int, rows: WeightedRows, rng: np.random.Generator) -> Mixture:
@@ -129,12 +131,10 @@ def split(mixture: Mixture, c: int, rows: WeightedRows, rng: np.random.Generator
     chance along another, so that repeated tries differ.
     """
     k, d = mixture.means.shape
-    both = mixture.take(np.append(np.arange(k), c))
-    weights = both.weights.copy()
+    both = mixture.take(np.append(np.arange(k), c))  # arrays of its own, but a tied covariance
+    weights, means, covariances = both.weights, both.means, both.covariances
     share = rng.uniform(0.3, 0.7)
     weights[[c, k]] = weights[c] * np.array([share, 1 - share])
-    means = both.means.copy()
-    covariances = both.covariances.copy()
     if d:
         alone = mixture.take(np.array([c]))
         share_c = rows.score(mixture)[0][:, c] * rows.v
@@ -156,12 +156,6 @@ def split(mixture: Mixture, c: int, rows: WeightedRows, rng: np.random.Generator
             covariances[[c, k]] = covariances[c] - 0.45 * np.minimum(step**2, covariances[c])
         elif mixture.covariance_type == "spherical":
             covariances[[c, k]] = covariances[c] * 0.6
-    probs = []
     for table in both.probs:
-        table = table.copy()
-        tilt = rng.dirichlet(np.ones(table.shape[1]))
-        table[c] = 0.8 * table[c] + 0.2 * tilt
-        probs.append(table)
-    return Mixture(
-        weights / weights.sum(), means, covariances, mixture.covariance_type, tuple(probs)
-    )
+        table[c] = 0.8 * table[c] + 0.2 * rng.dirichlet(np.ones(table.shape[1]))
+    return replace(both, weights=weights / weights.sum())

@@ -116,13 +116,8 @@ def guide(
     gaps: bool = False,
     n_total: int | None = None,
 ) -> None:
-    """Mean-field: each parameter is an independent Gaussian mapped onto its support (ADVI).
-
-    Args:
-        x, codes, row_weights, gaps, n_total: for the model; not used here.
-        prior: as in `model`.
-        start: a value of each site, where the guide starts.
-    """
+    """Mean-field: each parameter is an independent Gaussian mapped onto its support (ADVI), from
+    where it is in `start`. The rows, `gaps` and `n_total` are for the model."""
 
     def q(site: str, support: constraints.Constraint) -> Array:
         to_support = biject_to(support)

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...covariance import correlations
-from .parameters import CovarianceType, Mixture
+from .parameters import CovarianceType, Floats, Mixture
 
-Array = NDArray[np.float64]
-Posterior = Mapping[str, Array]
+Posterior = Mapping[str, Floats]
 _BLOCKS = (64, 512, 4096)
 
 
-def _flatten(posterior: Posterior, draws: int | None = None) -> dict[str, Array]:
+def _flatten(posterior: Posterior, draws: int | None = None) -> dict[str, Floats]:
     """All draws, or `draws` of them evenly spaced, without the chains: name -> (draws, ...)."""
     flat = {name: a.reshape(-1, *a.shape[2:]) for name, a in posterior.items()}
     total = len(flat["w"])
@@ -36,11 +35,11 @@ def _flatten(posterior: Posterior, draws: int | None = None) -> dict[str, Array]
 def log_prob_draws(
     posterior: Posterior,
     covariance_type: CovarianceType,
-    x: Array,
+    x: Floats,
     codes: NDArray[np.int32],
     *,
     components: bool = False,
-) -> Array:
+) -> Floats:
     """Log density of each row under each draw, (draws, n); or, with `components`,
     log w_k p(row | z = k), (draws, n, k)."""
     import jax
@@ -87,7 +86,7 @@ def _table_names(names: Mapping[str, Any]) -> list[str]:
 
 def parameters(
     posterior: Posterior, covariance_type: CovarianceType, draws: int | None = None
-) -> tuple[Array, Array, Array, tuple[Array, ...]]:
+) -> tuple[Floats, Floats, Floats, tuple[Floats, ...]]:
     """Weights (S, k), means (S, k, d), covariances (S, ...) in the type's shape and tables
     (S, k, levels) of all S draws, or of `draws` of them."""
     flat = _flatten(posterior, draws)
@@ -126,10 +125,10 @@ def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixtu
     return Mixture(w / w.sum(), mu, covariances, covariance_type, probs)
 
 
-def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Array]:
+def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Floats]:
     """Values of the pair's sites for a mixture, probabilities kept `floor` inside the simplex."""
 
-    def inside(p: Array) -> Array:
+    def inside(p: Floats) -> Floats:
         p = np.maximum(p, floor / p.shape[-1])
         return np.asarray(p / p.sum(axis=-1, keepdims=True))
 

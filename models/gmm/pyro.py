@@ -1,6 +1,5 @@
-"""Bayesian Gaussian mixture over continuous and categorical columns, in Pyro.
-
-A row is x in R^d and codes c_1, c_2, ... of its categorical columns. With K = k components,
+"""Bayesian Gaussian mixture over continuous and categorical columns, in Pyro: the twin of
+`numpyro.py`, which explains the model, with the same sites, shapes and log joint.
 
     w        ~ Dirichlet(alpha, ..., alpha)
     mu_k     ~ Normal(m, s)                                        (d,)
@@ -8,25 +7,6 @@ A row is x in R^d and codes c_1, c_2, ... of its categorical columns. With K = k
     L_k      ~ LKJCholesky(eta),    Sigma_k = diag(sigma_k) L_k L_k' diag(sigma_k)
     B_j,k    ~ Dirichlet(beta, ..., beta)                          levels of categorical column j
     z        ~ Categorical(w),   x | z ~ Normal(mu_z, Sigma_z),   c_j | z ~ Categorical(B_j,z)
-
-and the label z is summed out:
-
-    log p(x, c) = logsumexp_k [ log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] ].
-
-`covariance_type`: "full" as above; "tied" has one sigma and one L; "diag" has no L; "spherical" has
-one number sigma_k. Gaps (NaN in x, -1 in codes) are integrated out: a Gaussian's marginal is the
-Gaussian of the columns that are there. Row weights r_i make it a power likelihood,
-prod_i p(x_i, c_i)^r_i: weight 2 counts as the row given twice.
-
-The prior of sigma is log-normal because the likelihood grows like a power of 1 / sigma where a
-component sits on one point: with a prior that has mass near 0 the posterior density would have no
-bound there; this one falls faster than any power.
-
-The twin of `numpyro.py`: the same sites, shapes and log joint.
-
-References: Lewandowski, Kurowicka and Joe, "Generating random correlation matrices based on vines
-and extended onion method", 2009, https://doi.org/10.1016/j.jmva.2009.04.008; Kucukelbir et al.,
-"Automatic differentiation variational inference", 2017, https://arxiv.org/abs/1603.00788.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -56,18 +36,8 @@ def model(
     n_total: int | None = None,
     start: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor | None, list[Tensor]] | None:
-    """The joint of parameters and rows.
-
-    Args:
-        x: (n, d) rows, NaN in gaps; None leaves the continuous columns out.
-        codes: (n, c) levels, -1 in gaps; None leaves the categorical columns out. If x is None too,
-            `n_total` rows are drawn.
-        row_weights: (n,) powers of the rows, or None.
-        prior: K, the numbers in the prior, and the covariance type.
-        gaps: whether x may have NaN; if not, each covariance is factored only once.
-        n_total: rows of the whole data if x is a minibatch: its terms then count n_total / n.
-        start: for the guide; not used here. SVI calls both with the same arguments.
-    """
+    """The joint of parameters and rows: x (n, d) with NaN and codes (n, c) with -1 in gaps, to the
+    power of `row_weights` (n,). The twin describes each argument."""
     k, m, t, kind = prior.k, prior.m, prior.t, prior.covariance_type
     d = len(m)
     w = pyro.sample("w", dist.Dirichlet(m.new_full((k,), prior.alpha)))
@@ -114,13 +84,8 @@ def guide(
     gaps: bool = False,
     n_total: int | None = None,
 ) -> None:
-    """Mean-field: each parameter is an independent Gaussian mapped onto its support (ADVI).
-
-    Args:
-        x, codes, row_weights, gaps, n_total: for the model; not used here.
-        prior: as in `model`.
-        start: a value of each site, where the guide starts.
-    """
+    """Mean-field: each parameter is an independent Gaussian mapped onto its support (ADVI), from
+    where it is in `start`. The rows, `gaps` and `n_total` are for the model."""
 
     def q(site: str, support: constraints.Constraint) -> Tensor:
         to_support = biject_to(support)
@@ -180,12 +145,8 @@ def cholesky(mu: Tensor, sigma: Tensor, L: Tensor | None) -> Tensor:
 
 
 def log_normal(x: Tensor, mu: Tensor, scale_tril: Tensor, gaps: bool) -> Tensor:
-    """log Normal(x_o; mu_o, Sigma_oo) of the observed part (o) of each row and component, (n, k).
-
-    In the covariance, rows and columns of gaps are replaced by those of the identity, and in x - mu
-    by 0: the density is then that of x_o times, for each gap, that of a standard normal at 0, which
-    is divided out again.
-    """
+    """log Normal(x_o; mu_o, Sigma_oo) of the observed part (o) of each row and component, (n, k);
+    each gap becomes a standard normal at 0, which is divided out again."""
     if not gaps:
         log_p: Tensor = dist.MultivariateNormal(mu, scale_tril=scale_tril).log_prob(x[:, None])
         return log_p

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Array = NDArray[np.float64]
+from ...arrays import Floats
 
 
-def orders(p: Array, pivot: Array, max_iter: int = 20) -> NDArray[np.int64]:
+def orders(p: Floats, pivot: Floats, max_iter: int = 20) -> NDArray[np.int64]:
     """The order of the components of each draw in which the draws agree best.
 
     Args:
@@ -51,8 +51,8 @@ def orders(p: Array, pivot: Array, max_iter: int = 20) -> NDArray[np.int64]:
 
 
 def reorder(
-    posterior: Mapping[str, Array], order: NDArray[np.int64], shared: tuple[str, ...] = ()
-) -> dict[str, Array]:
+    posterior: Mapping[str, Floats], order: NDArray[np.int64], shared: tuple[str, ...] = ()
+) -> dict[str, Floats]:
     """Draws name -> (chain, draw, k, ...) with their components put in order.
 
     Args:

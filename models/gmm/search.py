@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from .em import Regularisation, steps
-from .parameters import CovarianceType, Mixture
+from .parameters import Mixture
 from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
@@ -20,33 +20,22 @@ LONG_ITER = 200
 class Search:
     """How starts are looked for."""
 
-    kind: CovarianceType
+    settings: MixtureSettings
     regularisation: Regularisation
-    n_init: int
-    init_params: str
-    split_merge: bool
-    tol: float
     deadline: Callable[[], float | None]
 
     @classmethod
     def of(
         cls, settings: MixtureSettings, rows: WeightedRows, deadline: Callable[[], float | None]
     ) -> Self:
-        return cls(
-            settings.covariance_type,
-            Regularisation.of(rows, settings.reg_covar, settings.categorical_prior),
-            settings.n_init,
-            settings.init_params,
-            settings.split_merge,
-            settings.tol,
-            deadline,
-        )
+        regularisation = Regularisation.of(rows, settings.reg_covar, settings.categorical_prior)
+        return cls(settings, regularisation, deadline)
 
     def run(self, rows: WeightedRows, start: Mixture, max_iter: int) -> tuple[Mixture, float]:
         """EM from a start: the parameters it ends with, and the mean log density just before."""
         mixture, objective = start, float("-inf")
         for iteration in steps(
-            rows, start, self.regularisation, max_iter=max_iter, tol=self.tol,
+            rows, start, self.regularisation, max_iter=max_iter, tol=self.settings.tol,
             deadline=self.deadline,
         ):  # fmt: skip
             mixture, objective = iteration.state, iteration.objective

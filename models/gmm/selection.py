@@ -21,7 +21,7 @@ for clustering with the integrated completed likelihood", 2000, https://doi.org/
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -78,26 +78,24 @@ class Choice:
 
 def choose(
     rows: WeightedRows,
-    criterion: str,
-    most: int | None,
     search: Search,
     rng: np.random.Generator,
     report: Callable[[int, float], None],
 ) -> Choice:
-    """The best size up to `most`, or as far as the criterion gains; fitted to at most `SAMPLE`
-    rows."""
+    """The best size up to `max_components`, or as far as the criterion that `n_components` names
+    gains; fitted to at most `SAMPLE` rows."""
+    criterion, most = str(search.settings.n_components), search.settings.max_components
     sample = rows.thinned(SAMPLE, rng)
     table: list[Criteria] = []
     held: list[float] = []  # what is compared
-    plain = replace(search, split_merge=False)
     best: Mixture | None = None
     before: Mixture | None = None
     why: Literal["done", "most", "budget"] = "done"
     k, last = 1, len(sample) if most is None else min(most, len(sample))
     while True:
-        tried = [] if k > _FRESH else [best_start(sample, k, plain, rng)]
+        tried = [] if k > _FRESH else [best_start(sample, k, search, rng)]
         if before is not None:
-            tried.append(search.run(sample, _grown(before, k, sample, plain, rng), LONG_ITER)[0])
+            tried.append(search.run(sample, _grown(before, k, sample, search, rng), LONG_ITER)[0])
         scored = [(left_out(sample, mixture), mixture) for mixture in tried]
         out, before = max(scored, key=lambda pair: pair[0])
         score = criteria(sample, before)
@@ -119,7 +117,7 @@ def choose(
             break
         k = following
     assert best is not None  # the first size is the best so far when it is tried
-    if search.split_merge and best.n_components > 2:
+    if search.settings.split_merge and best.n_components > 2:
         objective = criteria(sample, best).log_likelihood / sample.total - sample.constant
         best = split_and_merge(sample, best, objective, search, rng)
     return Choice(best, table, why)

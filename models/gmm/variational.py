@@ -18,8 +18,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...fitting import Fit
 from ...inference.gradient import Schedule, finish, train
 from ...inference.importance import MIN_SAMPLES, pareto_khat
@@ -27,7 +27,6 @@ from ...progress import Progress
 from ...verdict import Reason
 from .prior import Problem
 
-Array = NDArray[np.float64]
 MAX_KHAT = 0.7
 _LEAST_STEPS = 100
 
@@ -38,7 +37,7 @@ def svi(
     options: Mapping[str, Any],
     fit: Fit,
     report: Callable[[Progress], None],
-) -> tuple[dict[str, Array], dict[str, Array], list[Reason]]:
+) -> tuple[dict[str, Floats], dict[str, Floats], list[Reason]]:
     """Fit the guide, and draw from it.
 
     Args:
@@ -102,7 +101,7 @@ def _jax(value: Any) -> Any:
 
 def _draw(
     problem: Problem, params: Mapping[str, Any], seed: int, num_draws: int
-) -> tuple[dict[str, Array], dict[str, Array]]:
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     import jax
     from numpyro import handlers
     from numpyro.infer.util import log_density
@@ -151,7 +150,7 @@ def _converged(why: str, steps: int, losses: list[float], n: int) -> list[Reason
     return []
 
 
-def _khat(stats: Mapping[str, Array]) -> list[Reason]:
+def _khat(stats: Mapping[str, Floats]) -> list[Reason]:
     """A warning if Pareto's k-hat of the draws' weights is large."""
     log_weights = stats["lp"] - stats["log_q"]
     if log_weights.size < MIN_SAMPLES:
