@@ -98,13 +98,10 @@ def best_bandwidth(
     scott = [len(part.shares) ** (-1.0 / (d + 4)) for part in (coarse, fine)]
     best = int(np.argmax([coarse(m * scott[0]) for m in _MULTIPLES]))
     around = _MULTIPLES[[max(best - 1, 0), min(best + 1, len(_MULTIPLES) - 1)]]
-
-    def loss(log_multiple: float) -> float:
-        return -fine(float(np.exp(log_multiple)) * scott[1])
-
     least = minimize_scalar(
-        loss, bounds=tuple(np.log(around)), method="bounded", options={"xatol": 0.02}
-    )
+        lambda log_multiple: -fine(float(np.exp(log_multiple)) * scott[1]),
+        bounds=tuple(np.log(around)), method="bounded", options={"xatol": 0.02},
+    )  # fmt: skip
     multiple = float(np.exp(least.x))
     at_edge = best in (0, len(_MULTIPLES) - 1)
     h = multiple * scott[1]

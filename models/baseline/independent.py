@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...conditioned import Imputer
@@ -62,7 +63,7 @@ class IndependentColumns(IndependentSettings, Imputer):
         named = zip(self.columns_, self.codec_.continuous_names, strict=True)
         return [reason for kernels, name in named for reason in kernels.reasons(name)]
 
-    def _tables(self, data: Encoded, shares: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    def _tables(self, data: Encoded, shares: Floats) -> list[Floats]:
         tables = []
         for codes, levels in zip(data.codes.T, self.codec_.n_levels, strict=True):
             seen = codes >= 0
@@ -105,11 +106,7 @@ class IndependentColumns(IndependentSettings, Imputer):
         return Density(total)
 
     def _sample(
-        self,
-        n: int,
-        rng: np.random.Generator,
-        given: Encoded | None,
-        context: NDArray[np.float64] | None,
+        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
         x = np.empty((n, len(self.columns_)))
         for j, column in enumerate(self.columns_):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import Capabilities
 from ...data import Encoded
@@ -61,11 +62,7 @@ class KernelDensity(KernelSettings, DensityEstimator):
         return Density(self.kernels_.log_prob(rows.data.x))
 
     def _sample(
-        self,
-        n: int,
-        rng: np.random.Generator,
-        given: Encoded | None,
-        context: NDArray[np.float64] | None,
+        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
         return Encoded(self.kernels_.sample(n, rng), np.empty((n, 0), np.int32), np.zeros(n))
 

@@ -154,14 +154,8 @@ def dims(
     continuous: Sequence[str],
     discrete: Mapping[str, Sequence[Any]],
 ) -> dict[str, dict[str, list[Any]]]:
-    """Names and labels of the draws' dimensions, for ArviZ: {"dims": ..., "coords": ...}.
-
-    Args:
-        posterior: the draws.
-        covariance_type: of the mixture.
-        continuous: names of the columns of x.
-        discrete: levels by name of categorical column.
-    """
+    """Names and labels of the draws' dimensions, for ArviZ: {"dims": ..., "coords": ...}, from the
+    names of the columns of x and the levels of each categorical column."""
     own = [] if covariance_type == "tied" else ["component"]
     names: dict[str, list[Any]] = {"w": ["component"], "mu": ["component", "feature"]}
     names["sigma"] = own if covariance_type == "spherical" else [*own, "feature"]

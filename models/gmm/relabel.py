@@ -53,13 +53,8 @@ def orders(p: Floats, pivot: Floats, max_iter: int = 20) -> NDArray[np.int64]:
 def reorder(
     posterior: Mapping[str, Floats], order: NDArray[np.int64], shared: tuple[str, ...] = ()
 ) -> dict[str, Floats]:
-    """Draws name -> (chain, draw, k, ...) with their components put in order.
-
-    Args:
-        posterior: draws.
-        order: (chain * draw, k), as `orders` gives it.
-        shared: names that have no components, such as a tied covariance.
-    """
+    """Draws name -> (chain, draw, k, ...) with their components in the order (chain * draw, k) that
+    `orders` gives; `shared` names have no components, such as a tied covariance."""
     out = {}
     for name, draws in posterior.items():
         if name in shared:

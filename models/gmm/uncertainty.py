@@ -50,12 +50,8 @@ def mean_density(
 
     A density of 0 has no error and no effective draws. Where the draws cannot tell the error, and
     all of it for fewer than 2 draws, it is NaN; k-hat is NaN for fewer than 25 draws.
-
-    Args:
-        mixture: the components of all draws, those of a draw side by side.
-        draws: how many draws it is the mean over.
-        x: (n, d) encoded rows.
-        codes: (n, c) levels.
+    `mixture` has the components of all draws, those of a draw side by side; x (n, d) and codes
+    (n, c) are encoded rows.
     """
     method = f"mean over {draws} posterior draws"
     if draws < 2 or not len(x):
@@ -81,7 +77,7 @@ def _reliability(
     in the density of what is given."""
     draws = len(before)
     r = _correlation(shares - before)
-    stderr = _stderr(draws * (shares - before), r)
+    stderr = np.sqrt((draws * (shares - before)).var(axis=1) / (draws - 1) * (1 + r) / (1 - r))
     with np.errstate(divide="ignore"):
         khat = pareto_khat(np.log(shares))
         khat = np.maximum(khat, pareto_khat(np.log(before)[None])) if np.ptp(before) else khat
@@ -102,12 +98,6 @@ def _correlation(i: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (i[:, 1:] * i[:, :-1]).mean(axis=1) / np.square(i).mean(axis=1)
     return np.asarray(np.clip(np.nan_to_num(r), 0.0, _MAX_CORRELATION))
-
-
-def _stderr(i: Floats, r: Floats) -> Floats:
-    """(n,) standard errors of the means of (n, S) terms whose neighbours have correlation r."""
-    variance = i.var(axis=1)
-    return np.asarray(np.sqrt(variance / (i.shape[1] - 1) * (1 + r) / (1 - r)))
 
 
 def diagnostics(density: Density, draws: int) -> dict[str, Any]:

@@ -38,14 +38,8 @@ def svi(
     fit: Fit,
     report: Callable[[Progress], None],
 ) -> tuple[dict[str, Floats], dict[str, Floats], list[Reason]]:
-    """Fit the guide, and draw from it.
-
-    Args:
-        problem: rows, prior and start.
-        backend: "numpyro" or "pyro".
-        options: num_steps, batch_size, learning_rate, num_draws.
-        fit: seed, clock and checkpoints.
-        report: called with each record.
+    """Fit the guide, and draw from it; `options` are those of `ENGINE_SETTINGS`, and `report` is
+    called with each record.
 
     Returns:
         Draws name -> (1, draw, ...), their log densities (1, draw) `lp` (joint) and `log_q`, and
