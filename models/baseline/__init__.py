@@ -1,5 +1,4 @@
-"""The floor that every study prints: one Gaussian, independent columns, a kernel density
-estimate."""
+"""The floor that every study prints: one Gaussian, independent columns, a kernel density."""
 
 from typing import TYPE_CHECKING
 

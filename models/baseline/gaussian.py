@@ -1,5 +1,4 @@
-"""One Gaussian: the mixture of a single component, N(x; mu, Sigma) times independent tables for
-discrete columns."""
+"""One Gaussian: the mixture of one component, N(x; mu, Sigma) times tables of discrete columns."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Kernel density estimate: one Gaussian kernel a row, in standardised units; see
-`kernel_mixture`."""
+"""Kernel density estimate: one Gaussian kernel a row, standardised; see `kernel_mixture`."""
 
 from __future__ import annotations
 

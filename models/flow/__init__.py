@@ -1,5 +1,4 @@
-"""Normalizing flows: RealNVP, MAF and neural splines, as a Pyro pair over zuko and a NumPyro pair
-over FlowJAX."""
+"""Normalizing flows: RealNVP, MAF and neural splines, in Pyro over zuko, NumPyro over FlowJAX."""
 
 from typing import TYPE_CHECKING
 

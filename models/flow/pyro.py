@@ -67,8 +67,7 @@ def guide(*args: Any, **kwargs: Any) -> None:
 
 
 def build(a: Architecture, seed: int = 0) -> Flow:
-    """The flow of an architecture, its weights drawn from the seed; torch's random state is left as
-    found."""
+    """The flow of an architecture, its weights drawn from the seed, not torch's global state."""
     features = a.features
     layers: list[torch.nn.Module] = []
     with seeded(seed):

@@ -33,8 +33,7 @@ _SHIFT = math.log(math.e - 1)
 
 
 class Bin(torch.autograd.Function):
-    """The bin of each value: left edge on either axis, width, height, raw slope left and right,
-    each (*,)."""
+    """The bin of each value: left edge on either axis, width, height, raw slopes, each (*,)."""
 
     @staticmethod
     def forward(

@@ -139,8 +139,7 @@ class Coupling(Conditioned):
 
 
 class LU(LazyTransform):
-    """y = P L U x + b: P a fixed permutation, L unit lower and U upper triangular with a positive
-    diagonal."""
+    """y = P L U x + b: P a permutation, L unit lower, U upper triangular of positive diagonal."""
 
     def __init__(self, permutation: Sequence[int]) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from ...arrays import Ints
 from ...covariance import root
 from .kernel import responsibilities
 from .missing import Filled, blocks, fill
@@ -26,7 +27,7 @@ from .weighted_rows import table_columns
 _SEEN = 1e-9  # share of rows
 
 
-def marginal(mixture: Mixture, columns: NDArray[np.intp], tables: NDArray[np.intp]) -> Mixture:
+def marginal(mixture: Mixture, columns: Ints, tables: Ints) -> Mixture:
     """The mixture of some continuous columns and some tables."""
     kind, covariances = mixture.covariance_type, mixture.covariances
     if kind == "full":
@@ -77,8 +78,7 @@ def far_out(mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32]) -> floa
 def impute(
     mixture: Mixture, x: Floats, codes: NDArray[np.int32], rng: np.random.Generator | None
 ) -> tuple[Floats, NDArray[np.int32]]:
-    """Rows with their gaps filled: with conditional means and likeliest levels, or with draws if
-    `rng` is given."""
+    """Rows with gaps filled: by conditional means and likeliest levels, or by draws from `rng`."""
     x, codes = x.copy(), codes.copy()
     # A level that the fit never saw says nothing about the gaps in its row.
     known = np.where(codes == -2, -1, codes)
@@ -126,21 +126,15 @@ def sample(
     return x, codes
 
 
-def _draw_rows(shares: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
+def _draw_rows(shares: Floats, rng: np.random.Generator) -> Ints:
     """One index a row, with probability proportional to its share."""
     edges = np.cumsum(shares, axis=1)
     point = rng.random(len(shares))[:, None] * edges[:, -1:]
     return np.asarray((point >= edges).sum(axis=1).clip(max=shares.shape[1] - 1), dtype=np.intp)
 
 
-def _noise(
-    covariances: Floats,
-    pattern: NDArray[np.intp],
-    component: NDArray[np.intp],
-    rng: np.random.Generator,
-) -> Floats:
-    """(n, d) draws from N(0, C), with C that of each row's pattern and component among
-    (p, k, d, d)."""
+def _noise(covariances: Floats, pattern: Ints, component: Ints, rng: np.random.Generator) -> Floats:
+    """(n, d) draws from N(0, C), C being (p, k, d, d) by each row's pattern and component."""
     k, d = covariances.shape[1:3]
     used, which = np.unique(pattern * k + component, return_inverse=True)
     factors = root(covariances[used // k, used % k])

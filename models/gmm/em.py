@@ -113,13 +113,13 @@ def maximise(
     elif kind == "full":
         covariances = sums.second / safe[:, None, None] - delta[:, :, None] * delta[:, None, :]
         covariances = regularisation.regular(covariances)
-        covariances[empty] = old.covariances[empty]
     else:
         whole = sums.second.ndim == 3  # of rows with gaps
         square = np.diagonal(sums.second, axis1=1, axis2=2) if whole else sums.second
         covariances = np.maximum(square / safe[:, None] - delta**2, regularisation.floor)
         if kind == "spherical":
             covariances = covariances.mean(axis=1) if d else np.ones(k)
+    if kind != "tied":
         covariances[empty] = old.covariances[empty]
     a, probs = regularisation.pseudo_rows, []
     for counts in sums.counts:
@@ -131,8 +131,7 @@ def maximise(
 
 
 def _pooled(rows: WeightedRows) -> Floats:
-    """(d, d) sum of v x x^T about the centre: what a shared covariance needs, the same in every
-    iteration."""
+    """(d, d) sum of v x x^T about the centre, for a shared covariance: the same at every step."""
     d = rows.x.shape[1]
     total = np.zeros((d, d))
     for start in range(0, len(rows), 1 << 16):

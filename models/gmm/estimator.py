@@ -1,5 +1,4 @@
-"""The Gaussian mixture that users meet (the model is in `parameters`, EM in `em`, the Bayesian pair
-in `pyro` and `numpyro`)."""
+"""The Gaussian mixture that users meet (model: `parameters`; EM: `em`; pair: `pyro`, `numpyro`)."""
 
 from __future__ import annotations
 
@@ -86,8 +85,7 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         return reasons
 
     def _before(self) -> Mixture | None:
-        """Where a warm start goes on; None, and a warning, if the last fit was of other columns or
-        of other settings."""
+        """Where a warm start goes on; None, with a warning, if columns or settings changed."""
         mixture: Mixture | None = getattr(self, "mixture_", None)
         if mixture is None:
             return None

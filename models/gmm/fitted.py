@@ -111,8 +111,7 @@ class FittedMixture(Conditioned):
         return self._criteria(X).bic
 
     def icl(self, X: Any) -> float:
-        """Integrated completed likelihood, as a criterion in the units of the data; lower is
-        better."""
+        """Integrated completed likelihood on rows, in the units of the data; lower is better."""
         return self._criteria(X).icl
 
     def aic(self, X: Any) -> float:

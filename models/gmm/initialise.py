@@ -60,8 +60,7 @@ def best_start(
 
 
 def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Search) -> Mixture:
-    """The mixture whose components are the labelled groups; an empty group has the covariance of
-    all rows."""
+    """The mixture of the labelled groups; an empty group has the covariance of all rows."""
     r = np.eye(k)[labels] * rows.v[:, None]
     n = r.sum(axis=0)
     x = rows.filled() - rows.centre

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Ints
 from ...covariance import correlations
 from .kernel import Moments, add, responsibilities
 from .parameters import Floats, Mixture
@@ -39,8 +40,8 @@ class Patterns:
         observed: (p, d) the patterns.
     """
 
-    order: NDArray[np.intp]
-    pattern: NDArray[np.intp]
+    order: Ints
+    pattern: Ints
     observed: NDArray[np.bool_]
 
     @classmethod
@@ -65,7 +66,7 @@ class Filled:
     """
 
     observed: NDArray[np.bool_]
-    pattern: NDArray[np.intp]
+    pattern: Ints
     joint: Floats
     distance: Floats
     mean: Floats
@@ -76,7 +77,7 @@ def fill(
     mixture: Mixture,
     x: Floats,
     codes: NDArray[np.int32],
-    pattern: NDArray[np.intp],
+    pattern: Ints,
     observed: NDArray[np.bool_],
 ) -> Filled:
     """Densities and conditional moments of rows x (n, d) and table columns `codes` (n, c);
@@ -112,7 +113,7 @@ def fill(
 
 def blocks(
     mixture: Mixture, x: Floats, codes: NDArray[np.int32], patterns: Patterns | None = None
-) -> Iterator[tuple[NDArray[np.intp], Filled]]:
+) -> Iterator[tuple[Ints, Filled]]:
     """All rows, in blocks that share patterns: their numbers, and what `fill` says of them."""
     patterns = Patterns.of(x) if patterns is None else patterns
     k, d = mixture.means.shape
@@ -132,8 +133,7 @@ def moments(
     patterns: Patterns,
     shift: Floats,
 ) -> Moments:
-    """What `kernel.moments` gathers, with E[x x^T | x_o] in place of x x^T; second moments are
-    always (k, d, d)."""
+    """The sums of `kernel.moments`, of E[x x^T | x_o] for x x^T; second ones always (k, d, d)."""
     total: Moments | None = None
     for rows, filled in blocks(mixture, x, codes, patterns):
         r, log_prob = responsibilities(np, filled.joint)

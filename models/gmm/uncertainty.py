@@ -73,8 +73,7 @@ def mean_density(
 def _reliability(
     shares: Floats, before: Floats, possible: NDArray[np.bool_]
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Standard errors and diagnostics, from the shares (n, S) of the draws in the density, and (S,)
-    in the density of what is given."""
+    """Standard errors and diagnostics, from shares of draws: (n, S) in the density, (S,) given."""
     draws = len(before)
     r = _correlation(shares - before)
     stderr = np.sqrt((draws * (shares - before)).var(axis=1) / (draws - 1) * (1 + r) / (1 - r))
@@ -92,8 +91,7 @@ def _reliability(
 
 
 def _correlation(i: Floats) -> Floats:
-    """(n,) correlations of neighbours among (n, S) terms in the order of their draws, at least
-    0."""
+    """(n,) correlations, at least 0, of neighbours among (n, S) terms in the order of the draws."""
     i = i - i.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (i[:, 1:] * i[:, :-1]).mean(axis=1) / np.square(i).mean(axis=1)

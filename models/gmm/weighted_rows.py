@@ -141,8 +141,7 @@ class WeightedRows:
 
         def sums(mixture: Mixture) -> Moments:
             whitening = mixture.whitening(self.centre)
-            # A variance is a difference of squares: its error in single precision is
-            # eps (distance / width)^2.
+            # A variance is a difference of squares, with an error of eps (distance / width)^2.
             farthest = float(np.square(whitening.b).max(initial=0.0))
             if np.finfo(np.float32).eps * farthest > _FLOAT32_ERROR:
                 whole.wide()
@@ -160,8 +159,7 @@ class WeightedRows:
 
 
 def _thin(moments: Moments) -> bool:
-    """Whether components of these sums, in single precision, are so thin in some direction that
-    their variance there is inaccurate."""
+    """Whether single precision makes the variance in some direction of a component inaccurate."""
     if moments.second.ndim != 3:
         return False
     n = np.maximum(moments.n, np.finfo(np.float64).tiny)
@@ -199,8 +197,7 @@ def _moments(x: NDArray[Any], weights: Floats | None) -> tuple[Floats, Floats, b
 def _average(
     x: NDArray[Any], weights: Floats | None, of: Callable[[Floats], Floats]
 ) -> tuple[Floats, bool]:
-    """Weighted mean of a function of each column's values, and whether there are gaps; in
-    blocks."""
+    """Weighted mean of a function of each column's values, and whether there are gaps."""
     n, total, gaps = np.zeros(x.shape[1]), np.zeros(x.shape[1]), False
     for start in range(0, len(x), 1 << 16):
         rows = slice(start, start + (1 << 16))
