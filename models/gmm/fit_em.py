@@ -141,7 +141,7 @@ def of_parameters(mixture: Mixture) -> list[Reason]:
 
 
 def _thin(mixture: Mixture, regularisation: Regularisation) -> int:
-    """How many components only the regularisation keeps off variances of 0 and correlations of 1."""
+    """How many components only the regularisation keeps off variances of 0, correlations of 1."""
     if not mixture.means.shape[1]:
         return 0
     full = mixture.full_covariances()
