@@ -18,13 +18,12 @@ import jax.random as jr
 from jax import Array
 from jax.lax import stop_gradient
 from jax.scipy.special import logsumexp
-from numpyro.distributions import Distribution, Independent, kl_divergence
+from numpyro.distributions import Independent, kl_divergence
 from numpyro.primitives import Messenger
 
-from ..errors import InputError
-from .local_objective import Objective, check_shape, check_sites, same_order
+from .local_objective import Objective
+from .local_sites import Backend, Sites, check_rsample, given, values_of
 
-Sites = dict[str, Any]  # name -> numpyro's message: "fn", "value", "is_observed", "scale"
 Draw = Callable[[str, Any, Array, int], Array]  # (site, its distribution, key, K) -> (K, n, ...)
 Params = Mapping[str, Any]
 
@@ -36,35 +35,12 @@ class Pair(NamedTuple):
     guide: Callable[..., Any]
 
 
-class Terms(NamedTuple):
-    """Of each draw and row (K, n): log p(x | z), and of each latent site log p(z), log q(z | x)."""
-
-    log_x: Array
-    log_p: dict[str, Array]
-    log_q: dict[str, Array]
-
-    @property
-    def log_ratio(self) -> Array:
-        """(K, n) log q(z | x) - log p(z)."""
-        return _sum(self.log_q) - _sum(self.log_p)
-
-    @property
-    def log_w(self) -> Array:
-        """(K, n) log weights."""
-        return self.log_x - self.log_ratio
-
-
 # Reading sites
 
 
 def rsample(name: str, fn: Any, key: Array, samples: int) -> Array:
     """(K, n, ...) reparameterised draws of a site."""
-    if not fn.has_rsample:
-        raise InputError(
-            f"the guide draws {name!r} from {type(fn).__name__}, which has no reparameterised "
-            "draws, and the gradient goes through them. Take a continuous distribution, or train "
-            "by inference.svi with TraceEnum_ELBO."
-        )
+    check_rsample(name, fn)
     found: Array = fn.rsample(key, (samples,) if len(fn.batch_shape) < 2 else ())
     return found
 
@@ -111,97 +87,23 @@ def replay(
     Raises:
         InputError: if a latent has no value.
     """
-    reader = _Reader(lambda name, fn: _given(values, name), params)
+    reader = _Reader(lambda name, fn: given(values, name), params)
     with reader:
         program(*args)
     return reader.sites
 
 
-def _given(values: Mapping[str, Array], name: str) -> Array:
-    if name not in values:
-        raise InputError(f"site {name!r} is a latent of the model and none of the guide.")
-    return values[name]
+def _log_prob(site: Any) -> Any:
+    value = site["fn"].log_prob(site["value"])
+    return site["scale"] * value if _bent(site) else value
 
 
-def latents(sites: Sites) -> Sites:
-    """The sites that are no data, in their order."""
-    return {name: site for name, site in sites.items() if not site["is_observed"]}
+def _bent(site: Any) -> bool:
+    return site["scale"] is not None
 
 
-def values_of(sites: Sites) -> dict[str, Array]:
-    """The values of latents."""
-    return {name: site["value"] for name, site in latents(sites).items()}
-
-
-def terms(q: Sites, p: Sites, log_q: dict[str, Array] | None = None) -> Terms:
-    """The terms of draws.
-
-    Args:
-        q, p: sites of the guide, and of the model replayed with its draws.
-        log_q: instead of what `q` says.
-    """
-    log_p = _log_probs(q, latents(p))
-    return Terms(log_x(q, p), log_p, _log_probs(q, q) if log_q is None else log_q)
-
-
-def log_x(q: Sites, p: Sites) -> Array:
-    """(K, n) log p(x | z): the sum of all observed sites."""
-    found = _log_probs(q, {name: site for name, site in p.items() if site["is_observed"]})
-    check_sites(q, latents(p), found)
-    return jnp.broadcast_to(_sum(found), _size(q))
-
-
-def _log_probs(q: Sites, sites: Sites) -> dict[str, Array]:
-    """Log densities of sites by name, scaled as the pair says."""
-    found = {}
-    for name, site in sites.items():
-        value = site["fn"].log_prob(site["value"])
-        found[name] = value if site["scale"] is None else site["scale"] * value
-        check_shape(name, found[name].shape, *_size(q))
-    return found
-
-
-def _size(q: Sites) -> tuple[int, int]:
-    """K and n."""
-    draws, rows = next(iter(q.values()))["value"].shape[:2]
-    return draws, rows
-
-
-def _sum(parts: Mapping[str, Array]) -> Array:
-    first, *others = parts.values()
-    for other in others:
-        first = first + other
-    return first
-
-
-def divergences(q: Sites, p: Sites) -> tuple[Array, list[int]] | None:
-    """(n, J) closed forms of KL_j, means over the draws where they depend on other latents, and how
-    many latents each is of; None where there are none."""
-    model = latents(p)
-    scaled = any(site["scale"] is not None for site in (*q.values(), *model.values()))
-    if scaled or not same_order(q, model):
-        return None
-    found: list[Array] = []
-    sizes: list[int] = []
-    for name, site in q.items():
-        above, below = site["fn"], model[name]["fn"]
-        size = math.prod(above.event_shape)
-        if _independent(above) and _independent(below):  # one KL of each latent
-            above, below = above.base_dist, below.base_dist
-        try:
-            kl = kl_divergence(above, below)
-        except NotImplementedError:
-            return None
-        if site["fn"].batch_shape[:-1] or model[name]["fn"].batch_shape[:-1]:
-            kl = kl.mean(0)
-        found.append(kl.reshape(site["value"].shape[1], -1))
-        sizes += [size // found[-1].shape[1]] * found[-1].shape[1]
-    return jnp.concatenate(found, 1), sizes
-
-
-def _independent(fn: Distribution) -> bool:
-    return isinstance(fn, Independent) and not fn.base_dist.event_shape
-
+_SITES = Backend(jnp, _log_prob, _bent, Independent, kl_divergence)
+terms, log_x, divergences = _SITES.terms, _SITES.log_x, _SITES.divergences
 
 # Objectives
 
@@ -318,7 +220,7 @@ def _fixed(pair: Pair, params: Params, args: Any, values: Mapping[str, Array]) -
     """log q of each site at `values`, with phi held fixed, not in the values: the guide run again
     on constants, which compiles to nothing new but that."""
     q = replay(pair.guide, stop_gradient(dict(params)), *args, values=values)
-    return _log_probs(q, q)
+    return _SITES.log_probs(q, q)
 
 
 def _mean(values: Array, weights: Array | None) -> Array:

@@ -20,22 +20,11 @@ from typing import Any
 import pyro
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import Distribution, Independent, kl_divergence
 
-from .local_objective import Objective, check_shape, check_sites, same_order
-from .local_sites_pyro import Draw as Draw
-from .local_sites_pyro import Reader, bent, independent, summed
-from .local_sites_pyro import Sites as Sites
-from .local_sites_pyro import draw as draw
-from .local_sites_pyro import latents as latents
-from .local_sites_pyro import log_prob as log_prob
-from .local_sites_pyro import plate_of_rows as plate_of_rows
-from .local_sites_pyro import read as read
-from .local_sites_pyro import replay as replay
-from .local_sites_pyro import rsample as rsample
-from .local_sites_pyro import site as site
-from .local_sites_pyro import total as total
-from .local_sites_pyro import values_of as values_of
+from .local_objective import Objective
+from .local_sites import Backend, Sites, values_of
+from .local_sites_pyro import Draw, Reader, bent, draw, log_prob, replay, rsample
 from .seeding import from_state, random_state
 
 _PLAIN = (int, float, str, type(None), torch.Size)
@@ -56,81 +45,8 @@ class Pair:
     drops: bool = True
 
 
-@dataclass(frozen=True)
-class Terms:
-    """Of each draw and row (K, n): log p(x | z), and of each latent site log p(z), log q(z | x)."""
-
-    log_x: Tensor
-    log_p: dict[str, Tensor]
-    log_q: dict[str, Tensor]
-
-    @property
-    def log_ratio(self) -> Tensor:
-        """(K, n) log q(z | x) - log p(z)."""
-        return summed(self.log_q) - summed(self.log_p)
-
-    @property
-    def log_w(self) -> Tensor:
-        """(K, n) log weights."""
-        return self.log_x - self.log_ratio
-
-
-def terms(q: Sites, p: Sites, log_q: dict[str, Tensor] | None = None) -> Terms:
-    """The terms of draws.
-
-    Args:
-        q, p: sites of the guide, and of the model replayed with its draws.
-        log_q: instead of what `q` says.
-    """
-    log_p = _log_probs(q, latents(p))
-    return Terms(log_x(q, p), log_p, _log_probs(q, q) if log_q is None else log_q)
-
-
-def log_x(q: Sites, p: Sites) -> Tensor:
-    """(K, n) log p(x | z): the sum of all observed sites."""
-    found = _log_probs(q, {name: site for name, site in p.items() if site["is_observed"]})
-    check_sites(q, latents(p), found)
-    whole = summed(found)
-    return whole if whole.ndim == 2 else whole.expand(*_size(q))
-
-
-def _log_probs(q: Sites, sites: Sites) -> dict[str, Tensor]:
-    """Log densities of sites by name, each of the size of the guide's draws."""
-    found = {name: log_prob(site) for name, site in sites.items()}
-    for name, value in found.items():
-        check_shape(name, tuple(value.shape), *_size(q))
-    return found
-
-
-def _size(q: Sites) -> tuple[int, int]:
-    """K and n."""
-    draws, rows = next(iter(q.values()))["value"].shape[:2]
-    return draws, rows
-
-
-def divergences(q: Sites, p: Sites) -> tuple[Tensor, list[int]] | None:
-    """(n, J) closed forms of KL_j, means over the draws where they depend on other latents, and how
-    many latents each is of; None where there are none."""
-    model = latents(p)
-    if not same_order(q, model) or any(map(bent, (*q.values(), *model.values()))):
-        return None
-    found, sizes = [], []
-    for name, drawn in q.items():
-        above, below = drawn["fn"], model[name]["fn"]
-        size = math.prod(above.event_shape)
-        if independent(above) and independent(below):  # one KL of each latent
-            above, below = above.base_dist, below.base_dist
-        try:
-            kl = kl_divergence(above, below)
-        except NotImplementedError:
-            return None
-        rows = drawn["value"].shape[1]
-        if drawn["fn"].batch_shape[:-1] or model[name]["fn"].batch_shape[:-1]:
-            kl = kl.mean(0)
-        found.append(kl.reshape(rows, -1))
-        sizes += [size // found[-1].shape[1]] * found[-1].shape[1]
-    return torch.cat(found, 1) if len(found) > 1 else found[0], sizes
-
+_SITES = Backend(torch, log_prob, bent, Independent, kl_divergence)
+terms, log_x, divergences = _SITES.terms, _SITES.log_x, _SITES.divergences
 
 # Objectives
 
@@ -274,7 +190,7 @@ def _fixed(
             stack.callback(p.requires_grad_, True)
         with Reader(again) as reader:
             pair.guide(*args)
-        return _log_probs(q, reader.sites)
+        return _SITES.log_probs(q, reader.sites)
 
 
 def _constant(fn: Distribution) -> Distribution | None:

@@ -23,22 +23,18 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from ..errors import InputError
+from .local_sites import Sites, check_rsample, given, summed
 
-Sites = dict[str, Any]  # name -> pyro's message: "fn", "value", "is_observed", "scale", "mask"
 Draw = Callable[[str, Any, int], Tensor]  # (site, its distribution, K) -> (K, n, ...)
 
 
 def rsample(name: str, fn: Any, samples: int) -> Tensor:
     """(K, n, ...) reparameterised draws of a site, by torch's random state."""
-    if not fn.has_rsample:
-        raise InputError(
-            f"the guide draws {name!r} from {type(fn).__name__}, which has no reparameterised "
-            "draws, and the gradient goes through them. Take a continuous distribution, or train "
-            "by inference.svi with TraceEnum_ELBO."
-        )
+    check_rsample(name, fn)
     shape = (samples,) if len(fn.batch_shape) < 2 else ()
-    if independent(fn) and type(fn.base_dist) is Normal:  # as its own rsample, in fewer operations
+    if (
+        isinstance(fn, Independent) and type(fn.base_dist) is Normal
+    ):  # as its own rsample, in fewer operations
         m, s = fn.base_dist.loc, fn.base_dist.scale
         return torch.addcmul(m, s, torch.randn(shape + m.shape, dtype=m.dtype, device=m.device))
     found: Tensor = fn.rsample(shape)
@@ -128,28 +124,12 @@ def replay(program: Callable[..., Any], *args: Any, values: Mapping[str, Tensor]
     Raises:
         InputError: if a latent has no value.
     """
-    return read(program, *args, latent=lambda name, fn: _given(values, name))
-
-
-def _given(values: Mapping[str, Tensor], name: str) -> Tensor:
-    if name not in values:
-        raise InputError(f"site {name!r} is a latent of the model and none of the guide.")
-    return values[name]
+    return read(program, *args, latent=lambda name, fn: given(values, name))
 
 
 def site(fn: Any, value: Tensor) -> Any:
     """A site that no program draws."""
     return {"fn": fn, "value": value, "is_observed": False, "scale": 1.0, "mask": None}
-
-
-def latents(sites: Sites) -> Sites:
-    """The sites that are no data, in their order."""
-    return {name: site for name, site in sites.items() if not site["is_observed"]}
-
-
-def values_of(sites: Sites) -> dict[str, Tensor]:
-    """The values of latents."""
-    return {name: site["value"] for name, site in latents(sites).items()}
 
 
 def log_prob(site: Any) -> Tensor:
@@ -167,14 +147,3 @@ def bent(site: Any) -> bool:
 def total(sites: Sites) -> Tensor:
     """(K, n) log density of all sites: log p(x, z) of a model, log q(z | x) of a guide."""
     return summed({name: log_prob(site) for name, site in sites.items()})
-
-
-def summed(parts: Mapping[str, Tensor]) -> Tensor:
-    first, *others = parts.values()
-    for other in others:
-        first = first + other
-    return first
-
-
-def independent(fn: Any) -> bool:
-    return isinstance(fn, Independent) and not fn.base_dist.event_shape

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from ppgen import VAE, InputError
-from ppgen.inference.local_pyro import plate_of_rows
+from ppgen.inference.local_sites_pyro import plate_of_rows
 from ppgen.models.vae import pyro as pair
 
 from .vae_linear import K, fitted, low_rank, moments

@@ -8,6 +8,7 @@ import torch
 
 from ppgen.inference import local_pyro
 from ppgen.inference.local_pyro import Pair
+from ppgen.inference.local_sites import Terms
 from ppgen.models.vae.build import Architecture, build
 from ppgen.models.vae.parts import Part
 from ppgen.models.vae.pyro import Nets, guide, model
@@ -115,7 +116,7 @@ def iwae(of: Nets, x: Any, c: Any = None, **settings: Any) -> torch.Tensor:
     return local_pyro.iwae(pair(of), of, x, c, **settings)
 
 
-def drawn(of: Nets, x: Any, c: Any, samples: int) -> local_pyro.Terms:
+def drawn(of: Nets, x: Any, c: Any, samples: int) -> Terms:
     """The terms of so many draws of each row."""
     q = local_pyro.draw(guide, of, x, c, samples=samples)
     p = local_pyro.replay(model, of, x, c, values=local_pyro.values_of(q))

@@ -38,7 +38,8 @@ from ...inference.ais import Annealing, ais, sigmoidal
 from ...inference.bdmc import bdmc
 from ...inference.hmc import Start
 from ...inference.importance import Weights
-from ...inference.local_pyro import Sites, replay, total
+from ...inference.local_sites import Sites
+from ...inference.local_sites_pyro import replay, total
 from ...inference.seeding import seeded
 from . import pyro as programs
 from .bounds import DensityGap

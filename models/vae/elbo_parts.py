@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...arrays import Floats
-from ...inference.local_pyro import Sites, divergences, site, terms, values_of
+from ...inference.local_pyro import divergences, terms
+from ...inference.local_sites import Sites, values_of
+from ...inference.local_sites_pyro import site
 from ...inference.seeding import seeded
 from .priors import normal
 from .row_draws import RowDraws

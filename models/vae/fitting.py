@@ -19,7 +19,8 @@ from ...data.augment import Augment
 from ...errors import InputError
 from ...fitting import Fit
 from ...inference.local_objective import Objective
-from ...inference.local_pyro import total, values_of
+from ...inference.local_sites import values_of
+from ...inference.local_sites_pyro import total
 from ...inference.seeding import seeded
 from ...rows import Rows
 from ...verdict import Reason

@@ -29,7 +29,7 @@ from ...arrays import Floats
 from ...data import Encoded
 from ...family_density import Density
 from ...inference.importance import MIN_SAMPLES, Weights, good_khat, summarise_blocks
-from ...inference.local_pyro import total
+from ...inference.local_sites_pyro import total
 from ...inference.threads import within_cores
 from ...progress_bar import rows_bar
 from ...rows import Rows

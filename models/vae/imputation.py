@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...inference.local_pyro import total
+from ...inference.local_sites_pyro import total
 from .pyro import Values
 from .row_draws import RowDraws, guided
 from .trained_nets import DATA, TrainedNets

@@ -32,7 +32,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 from torch.distributions import constraints
 
-from ...inference.local_pyro import plate_of_rows
+from ...inference.local_sites_pyro import plate_of_rows
 from ..nets.features import Features
 from .observation import Observation
 from .priors import normal, split

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...inference.local_pyro import Draw, total
+from ...inference.local_sites_pyro import Draw, total
 from .priors import carried
 from .trained_nets import TrainedNets
 

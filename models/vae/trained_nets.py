@@ -15,7 +15,9 @@ from torch import Tensor
 from ...arrays import Floats
 from ...inference import local_pyro
 from ...inference.local_objective import Objective
-from ...inference.local_pyro import Draw, Pair, Sites, rsample
+from ...inference.local_pyro import Pair
+from ...inference.local_sites import Sites
+from ...inference.local_sites_pyro import Draw, draw, read, replay, rsample
 from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import Batches, floats, slices
@@ -67,11 +69,11 @@ class TrainedNets:
 
     def guided(self, y: Tensor, context: Tensor | None, samples: int, by: Draw = rsample) -> Sites:
         """The guide's sites given rows (n, D), with draws (K, n, ...) of their latents."""
-        return local_pyro.draw(programs.guide, self.nets, y, context, samples=samples, by=by)
+        return draw(programs.guide, self.nets, y, context, samples=samples, by=by)
 
     def modelled(self, y: Tensor, context: Tensor | None, values: Mapping[str, Tensor]) -> Sites:
         """The model's sites at rows (n, D), or (K, n, D), and values of their latents."""
-        return local_pyro.replay(programs.model, self.nets, y, context, values=values)
+        return replay(programs.model, self.nets, y, context, values=values)
 
     def simulated(
         self, n: int, context: Tensor | None, latent: Callable[[str, Any], Tensor], last: str = DATA
@@ -81,7 +83,7 @@ class TrainedNets:
         def rows() -> None:
             programs.model(self.nets, None, context, n_total=n)
 
-        return local_pyro.read(rows, latent=latent, last=last)
+        return read(rows, latent=latent, last=last)
 
     # Training
 
