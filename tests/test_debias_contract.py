@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ppgen.errors import FitError, InputError
-from ppgen.models.debias import DebiasingVAE, verdicts
+from ppgen.models.debias import DebiasingVAE, fitting
 from ppgen.models.debias.backend import TorchDebias
 from ppgen.models.debias.nets import Nets
 
@@ -142,15 +142,15 @@ def test_a_class_of_one_row_is_trained_on_and_few_rows_are_said(table):
 
 def test_labels_learnt_by_heart_are_said():
     right, half = np.ones(100, dtype=bool), np.arange(100) % 2 == 0
-    assert "overfitting: accuracy 0.500" in verdicts.overfitting(right, half, 100)[0].what
-    assert verdicts.overfitting(right, right, 100)[0].status == "ok"
+    assert "overfitting: accuracy 0.500" in fitting.overfitting(right, half, 100)[0].what
+    assert fitting.overfitting(right, right, 100)[0].status == "ok"
     # So few rows say little.
-    assert verdicts.overfitting(right, np.arange(6) > 1, 100)[0].status == "ok"
+    assert fitting.overfitting(right, np.arange(6) > 1, 100)[0].status == "ok"
 
 
 def test_draws_of_few_rows_are_said():
-    assert "rests on 4.0% of the rows" in verdicts.rests_on(0.04, 0.1)[0].what
-    assert verdicts.rests_on(0.06, 0.1) == []
+    assert "rests on 4.0% of the rows" in fitting.rests_on(0.04, 0.1)[0].what
+    assert fitting.rests_on(0.06, 0.1) == []
 
 
 def test_latents_that_say_nothing_are_said(table):

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...arrays import Array, Floats
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import blockwise, floats, slices
-from ..nets.coder import Architecture, Array, Change, Coder, Floats, TorchCoder
+from ..nets.coder import Architecture, Change, Coder, TorchCoder
 from ..nets.held_out import Subset
 from ..nets.values import Values
 from .corrupt import corrupt

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ...arrays import Floats
+from ...arrays import Array, Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...checks import seed_of
@@ -53,8 +53,6 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         images=True,
         uses=TRAINED,
     )
-
-    # Using
 
     def reconstruction_error(self, X: Any, y: Any = None) -> Floats:
         """(n,) how far each row is from its reconstruction: the mean over its values of the squared
@@ -109,8 +107,6 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         stored = self._values.stored(self._middle(data))
         return self._returned(data, self._values.encoded(self.nets_.corrupt(stored, noise, seed)))
 
-    # What a family writes
-
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets
 
@@ -129,7 +125,7 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         codes: Floats = self.nets_.encode(self._values.stored(rows.data))
         return codes
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         return self._nets_state() | {"offset": self.offset_}, self.nets_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:

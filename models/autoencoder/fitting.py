@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import Floats
 from ...data import Codec, ImageCodec
@@ -25,7 +24,6 @@ from . import verdicts
 from .backend import TorchAutoencoder
 from .settings import check_rows
 
-Array = NDArray[Any]
 DEFAULTS = Defaults(
     width=256,
     mlp=(10_000, 2e-3),

@@ -6,17 +6,15 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import Array, Floats
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import Batches, blockwise
-from ..nets.coder import Array, Change, Floats, TorchCoder
+from ..nets.coder import Change, TorchCoder
 from ..nets.held_out import Subset
 from .nets import Nets, Weights, divergence, loss_parts
-from .resampling import Resampling, draw
-
-Indices = NDArray[np.int64]
+from .resampling import Indices, Resampling, draw
 
 
 class TorchDebias(TorchCoder[Nets]):

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ...arrays import Floats
+from ...arrays import Array, Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
 from ...data import Dataset
@@ -109,8 +108,6 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
         """
         return compare(self, rows, held, tuple(seeds), **fit)
 
-    # What the contract asks for
-
     def _log_probabilities(self, data: Dataset) -> Floats:
         log_p: Floats = self.nets_.log_probabilities(self._values.stored(self._middle(data)))
         return log_p
@@ -135,7 +132,7 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
         codes: Floats = self.nets_.latents(self._values.stored(rows.data))[0]
         return codes
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         state = self._nets_state() | {
             "classes": self.classes_.tolist(),
             "classes_dtype": self.classes_.dtype.str,

@@ -9,14 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Floats
+from ...arrays import Array, Floats, Mask
 from ...data import Codec, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
-from ...verdict import Reason
+from ...verdict import Reason, warning
 from ..classifier import number, shown
 from ..nets.coder import Architecture, augmented
 from ..nets.device import Machine
@@ -25,7 +24,6 @@ from ..nets.reconstruction import reconstruction
 from ..nets.sizes import Defaults, sizes_for
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import progress_reasons
-from . import verdicts
 from .backend import TorchDebias
 from .nets import Weights
 from .resampling import Histograms, Resampling, effective_share
@@ -36,6 +34,9 @@ DEFAULTS = Defaults(width=256, mlp=(10_000, 2e-3), conv=(5000, 2e-3), min_delta=
 _IMAGE_LATENTS = 16
 _START = 4096  # rows that nets start from
 _SOME = 2000  # rows on either side that are looked at once the nets are trained
+_GAP = 0.1  # of the accuracy, from which a net is said to have learnt by heart
+_ACTIVE = 0.01  # nats from which on a latent says something of a row
+_FEW = 0.05  # effective share of the rows below which resampling rests on few of them
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,14 @@ def fit_debias(
     share = effective_share(drawn)
     reasons += _looked_at(nets, seen, unseen, fit)
     if asked.resample:
-        reasons += verdicts.rests_on(share, asked.alpha)
+        reasons += rests_on(share, asked.alpha)
     x = decoded.only(decoded.numbers[:_SOME]).values()[0]
-    reasons += verdicts.collapsed(nets.kl(x))
+    reasons += collapsed(nets.kl(x))
     weights = resampling.probabilities(histograms, means, labels, own)
     return Fitted(nets, training, reasons, histograms, weights, share)
 
 
-def _check_classes(rows: Rows, classes: NDArray[Any]) -> None:
+def _check_classes(rows: Rows, classes: Array) -> None:
     for name in classes.tolist() if rows.weights is not None else ():
         assert rows.weights is not None
         if not (rows.weights[rows.labels == name] > 0).any():
@@ -146,7 +147,7 @@ def _check_classes(rows: Rows, classes: NDArray[Any]) -> None:
             )
 
 
-def _modelled(label: Any, classes: NDArray[Any]) -> int | None:
+def _modelled(label: Any, classes: Array) -> int | None:
     """The number of the class that is modelled; None for all."""
     if label is None:
         return None
@@ -159,7 +160,7 @@ def _modelled(label: Any, classes: NDArray[Any]) -> int | None:
     return at
 
 
-def _numbered(rows: Subset | None, classes: NDArray[Any]) -> Subset | None:
+def _numbered(rows: Subset | None, classes: Array) -> Subset | None:
     """Rows whose labels are numbers of classes."""
     if rows is None:
         return None
@@ -177,9 +178,57 @@ def _resampling(asked: Any, seen: Subset, count: int, modelled: int | None) -> R
 def _looked_at(nets: TorchDebias, seen: Subset, unseen: Subset | None, fit: Fit) -> list[Reason]:
     """What the accuracies say, of rows trained on and of held-out ones."""
 
-    def right(rows: Subset) -> NDArray[np.bool_]:
+    def right(rows: Subset) -> Mask:
         some = rows.thinned(_SOME, fit.rng())
         chosen = nets.log_probabilities(some.values()[0]).argmax(1)
         return np.asarray(chosen == some.classes)
 
-    return verdicts.overfitting(right(seen), None if unseen is None else right(unseen), len(seen))
+    return overfitting(right(seen), None if unseen is None else right(unseen), len(seen))
+
+
+def overfitting(seen: Mask, unseen: Mask | None, n: int) -> list[Reason]:
+    """What the accuracies say, of rows trained on and of rows held out.
+
+    Args:
+        seen, unseen: whether each row was classified right.
+        n: how many rows were trained on.
+    """
+    if unseen is None:
+        return warning(
+            f"{n} rows are too few to hold any out, so nothing says how the classifier does on "
+            "others.",
+            "Give validation rows with their labels.",
+        )
+    a, b = float(seen.mean()), float(unseen.mean())
+    stderr = math.sqrt(
+        max(a * (1 - a), 0.25 / len(seen)) / len(seen)
+        + max(b * (1 - b), 0.25 / len(unseen)) / len(unseen)
+    )
+    what = f"accuracy {b:.3f} on held-out rows, {a:.3f} on rows trained on"
+    if a - b <= _GAP or a - b <= 3 * stderr:
+        return [Reason("ok", what + ".")]
+    return warning(
+        f"overfitting: {what}.",
+        "Give more rows, augment (images), dropout, weight_decay, or a smaller hidden.",
+    )
+
+
+def rests_on(share: float, alpha: float) -> list[Reason]:
+    """What the draws of the last epoch say, which rest on this share of the rows."""
+    if share >= _FEW:
+        return []
+    return warning(
+        f"resampling rests on {share:.1%} of the rows: they are learnt by heart.",
+        f"Raise alpha ({alpha:g}), lower latent_dim, or give more rows.",
+    )
+
+
+def collapsed(kl: Floats) -> list[Reason]:
+    """What the nats (k,) of the latents say."""
+    if (kl >= _ACTIVE).any():
+        return []
+    return warning(
+        f"posterior collapse: none of the {len(kl)} latents says anything of a row, so all "
+        "rows are drawn alike.",
+        "Lower kl_weight, raise reconstruction_weight, or train longer.",
+    )

@@ -8,13 +8,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ...arrays import Array, Floats
 from ...data.mapped import is_mapped
 from ...errors import FitError
 
-Array = NDArray[Any]
 T = TypeVar("T")
 
 _KINDS = "biuf"
@@ -140,10 +139,10 @@ def shrinking(work: Callable[[int], T], batch_size: int, what: str) -> tuple[T, 
 
 
 @torch.no_grad()
-def blockwise(net: Callable[[slice], Tensor], n: int, block: int = _BLOCK) -> NDArray[np.float64]:
+def blockwise(net: Callable[[slice], Tensor], n: int, block: int = _BLOCK) -> Floats:
     """What a net gives of n rows, in double precision; a block at a time, as large as fits."""
 
-    def every(size: int) -> NDArray[Any]:
+    def every(size: int) -> Array:
         return np.concatenate([net(rows).cpu().double().numpy() for rows in slices(n, size)])
 
     return shrinking(every, block, "the net")[0]

@@ -9,9 +9,9 @@ from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ...arrays import Array, Floats
 from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
 from ...plain_json import PlainFields
@@ -22,8 +22,6 @@ from .mlp import mlp
 from .reconstruction import Reconstruction
 from .values import Values
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Change = Callable[[Tensor], Tensor]
 
 
@@ -135,8 +133,6 @@ class TorchCoder(Generic[Nets]):
         if architecture.net == "conv":
             self.nets.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    # Training
-
     def begin(self, some: Array, modelled: Array | None = None) -> None:
         """Start from stored rows: their centre, and the best constant row.
 
@@ -167,8 +163,6 @@ class TorchCoder(Generic[Nets]):
         self.nets.eval()
         if self.architecture.double:
             self.nets.double()
-
-    # Using
 
     def decode(self, z: Floats) -> Floats:
         """(n, D) stored values expected of codes: of a level, the likeliest."""

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
+from ...arrays import Array, Floats, Hashes, Mask
 from ...data import Encoded
 from ...fitting import Fit
 from ...rows import Rows
 from ...thinning import thinned
 
-Array = NDArray[Any]
 Indices = NDArray[np.int64]
-Hashes = NDArray[np.uint64]
 
 _FEW = 20  # rows below which none are held out
 
 
-def held_out(units: Hashes, rng: np.random.Generator) -> NDArray[np.bool_]:
+def held_out(units: Hashes, rng: np.random.Generator) -> Mask:
     """Which rows are held out: a tenth (a fifth of few rows, none of very few).
 
     Rows of a unit go together: they are taken in random order as long as the rows wanted are not
@@ -41,7 +38,7 @@ def held_out(units: Hashes, rng: np.random.Generator) -> NDArray[np.bool_]:
     chosen = (np.cumsum(sizes[order]) <= wanted)[place]
     if not chosen.any() and 2 * sizes.min() <= n:
         chosen[np.argmin(sizes)] = True
-    held: NDArray[np.bool_] = chosen[unit]
+    held: Mask = chosen[unit]
     return held
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Array
 from ...data import Codec, ImageCodec
 from ...errors import InputError
 from .values import Values
@@ -26,7 +27,6 @@ from .values import Values
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[Any]
 _SOME = 4096  # rows that give the centre and spread of real images
 
 

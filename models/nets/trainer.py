@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Floats
+from ...arrays import Array, Floats
 from ...checkpoint import Checkpoints
 from ...errors import InputError
 from ...fitting import Fit
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from .processes import Processes
 
 T = TypeVar("T")
-Array = NDArray[Any]
 Judged = tuple[Floats, Floats | None]  # of held-out rows: what is trained, and a bound or None
 
 _LARGE = 1 << 20  # values of a batch from which a compiled step is tried out beforehand

@@ -21,10 +21,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Array
 from ...data import Codec, Encoded, ImageCodec
 from ...plain_json import PlainFields
 
-Array = NDArray[Any]
 _UNSEEN = -2
 
 
