@@ -89,8 +89,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             raise InputError(
-                f"y has one class only, {self.classes_[0]!r}; {who} is a classifier and needs at "
-                "least two classes."
+                f"y has one class only, {self.classes_.tolist()[0]!r}; "
+                f"{who} is a classifier and needs at least two classes."
             )
         return Rows(data, weights, labels=labels)
 

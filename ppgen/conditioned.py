@@ -43,7 +43,7 @@ class Imputer(DensityEstimator):
         """
         check_is_fitted(self)
         options, name = self.capabilities.imputing, type(self).__name__
-        options.check_names(f"{name}.impute", how, "option")
+        options.check_names(f"{name}.impute", how, "option", ("draw", "random_state"))
         options.check(how)
         if self.context_ is not None:
             raise InputError("a fit that is conditional on y does not fill gaps; fit without y.")

@@ -87,6 +87,9 @@ class Saved(Coded, ABC):
         """
         body = run.manifest
         params = {**body["params"], **_section(run.arrays, "param.")}
+        for setting in cls.settings:  # None may have been a default that is something else now
+            if params.get(setting.name, ...) is None:
+                params[setting.name] = setting.default
         unknown = sorted(set(params) - set(cls._get_param_names()))
         if unknown:
             raise InputError(

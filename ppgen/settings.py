@@ -242,13 +242,21 @@ class Settings:
         """All settings: those given, the rest at their defaults."""
         return {setting.name: setting.default for setting in self} | dict(given)
 
-    def check_names(self, owner: str, given: Iterable[str], noun: str = "setting") -> None:
-        """Raise InputError, with the nearest name, if a name is not one of a setting of `owner`."""
+    def check_names(
+        self,
+        owner: str,
+        given: Iterable[str],
+        noun: str = "setting",
+        beside: tuple[str, ...] = (),
+    ) -> None:
+        """Raise InputError, with the nearest name, if a name is not one of a setting of `owner`.
+        `beside` names what it takes besides, which is said."""
+        names = (*beside, *self.names)
         for name in given:
             if name not in self.names:
                 raise InputError(
-                    f"{owner} has no {noun} {name!r}; it has {', '.join(self.names) or 'none'}."
-                    + did_you_mean(name, self.names)
+                    f"{owner} has no {noun} {name!r}; it has {', '.join(names) or 'none'}."
+                    + did_you_mean(name, names)
                 )
 
     def document(self, doc: str | None) -> str | None:

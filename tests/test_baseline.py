@@ -187,5 +187,5 @@ def test_gaps_of_independent_columns_are_filled_by_their_means_and_likeliest_lev
     np.testing.assert_allclose(filled["size"], [0.5, size.mean()], rtol=1e-6)
     drawn = model.impute(gappy, draw=True, random_state=0)
     assert drawn["size"][1] != filled["size"][1]
-    with pytest.raises(InputError, match="no option 'n_samples'; it has none"):
+    with pytest.raises(InputError, match="no option 'n_samples'; it has draw, random_state"):
         model.impute(gappy, n_samples=3)

@@ -89,6 +89,19 @@ def test_what_cannot_be_fitted(wrong: Any, data: str, said: str, model: str) -> 
     assert said in wrong("fit", data, model)
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("random_state=3", "--seed"),
+        ("gmm.random_state=3", "--seed"),
+        ("engine_settings.num_steps=3", """--set 'engine_settings={"num_steps": 3}'"""),
+        ("gmm.engine_settings.chain_method=vectorized", """{"chain_method": "vectorized"}'"""),
+    ],
+)
+def test_what_is_set_in_another_way_is_told_how(wrong: Any, word: str, said: str) -> None:
+    assert said in wrong("fit", "wine", "gmm", "--set", word)
+
+
 def test_one_row_is_refused_even_where_none_is_held_out(wrong: Any) -> None:
     assert "row" in wrong("fit", "one_row", "gmm", "--all-rows")
 

@@ -20,6 +20,13 @@ SAVED = Path(__file__).parent / "saved_runs"
 FLOAT32 = ("flow", "vae", "autoencoder")
 
 
+def test_a_run_saved_with_a_default_of_before_can_be_fitted_again() -> None:
+    for name in ("autoencoder", "vae-table"):
+        params = ppgen.load(SAVED / name).get_params()  # saved with device=None
+        assert params["device"] == "auto"
+        assert params["learning_rate"] is None
+
+
 @pytest.mark.parametrize("name", sorted(file.stem for file in SAVED.glob("*.json")))
 def test_a_run_saved_before_scores_as_it_did(name: str) -> None:
     model = ppgen.load(SAVED / name)

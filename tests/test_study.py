@@ -240,6 +240,8 @@ WRONG = {
     "an unknown executor": ({"executor": "cloud"}, "executor is 'cloud'"),
     "no data": ({"data": {}}, "no data"),
     "too few rows": ({"data": rows(2)}, "rows"),
+    "estimators without names": ({"models": [Toy()]}, "models holds a Toy; expected names"),
+    "one estimator without a name": ({"models": Toy()}, "models holds a Toy; expected names"),
     "not an estimator": ({"models": {"a": 3}}, "models\\['a'\\] is a int"),
 }
 

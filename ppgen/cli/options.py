@@ -94,6 +94,15 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
     of_model: dict[str, dict[str, Any]] = {m: {} for m in models}
     for key, text in pairs(given, "--set").items():
         model, dot, name = key.rpartition(".")
+        if name == "random_state":
+            raise InputError(f"--set {key} was given; give --seed, or --seeds of a study.")
+        dicts = [s.name for m in models for s in declared[m] if s.entries]
+        if model.rpartition(".")[2] in dicts:
+            whole = json.dumps({name: value_of(text)})
+            raise InputError(
+                f"--set {key} was given, and {model} is a dict; expected all of it, such as "
+                f"--set '{model}={whole}'."
+            )
         if dot and model not in known:
             raise InputError(
                 f"--set {key} names the model {model!r}, which was not asked for; there is "

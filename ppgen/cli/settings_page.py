@@ -7,7 +7,8 @@ from ..models import registry
 _HEAD = """# Settings
 
 What can be set of each model: as keyword arguments in Python, with `--set NAME=VALUE` on the
-command line, where `ppgen models MODEL` prints the same. Written by
+command line, where `ppgen models MODEL` prints the same. There, `random_state` is `--seed` (of a
+study `--seeds`), and a dict is JSON: `--set 'engine_settings={"num_steps": 500}'`. Written by
 `python -m ppgen.cli.settings_page`."""
 
 

@@ -131,7 +131,13 @@ def _models(models: Models, settings: Settings) -> dict[str, tuple[str, dict[str
     if isinstance(models, Mapping):
         chosen = {str(label): _of_estimator(label, e) for label, e in models.items()}
     else:
-        asked = [models] if isinstance(models, str) else list(models)
+        asked = [models] if isinstance(models, str | Estimator) else list(models)
+        for item in asked:
+            if not isinstance(item, str):
+                raise InputError(
+                    f"models holds a {type(item).__name__}; expected names, or a mapping of names "
+                    'of your choice to estimators, such as {"two": GaussianMixture(2)}.'
+                )
         names = dict.fromkeys(name for item in asked for name in registry.expand(item))
         chosen = {name: (name, {}) for name in names}
     if not chosen:
