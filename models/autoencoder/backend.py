@@ -80,8 +80,6 @@ class TorchAutoencoder(TorchCoder[Nets]):
         """The learner of the nets; its losses are shares of the error of the best constant row.
 
         Args:
-            seen: rows to train on.
-            unseen: held-out rows.
             noise: kind and level of what is added on the way in.
             change: of stored images (n, C, H, W) before anything else.
         """

@@ -58,11 +58,7 @@ def check(given: Any) -> None:
 
 
 def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> None:
-    """Raise InputError if settings do not suit rows of so many values, for which `net` was chosen.
-
-    Args:
-        shape: (C, H, W) of images, else ().
-    """
+    """Raise InputError if settings do not suit rows of so many values; see `check_nets`."""
     check_nets(given, f'kind="{given.kind}"', net, shape)
     if given.latent_dim is not None and given.noise is None:
         way_out = ', or denoise (noise="masking"), where larger codes make sense'

@@ -37,7 +37,6 @@ class TorchDebias(TorchCoder[Nets]):
 
         Args:
             seen: rows to train on; labels are numbers of classes.
-            unseen: held-out rows.
             weights: of the parts of the loss.
             resampling: how often rows are drawn; None draws each row once an epoch.
             change: of stored images (n, C, H, W) before anything else.

@@ -58,11 +58,7 @@ class DebiasingSettings(NetSettings):
 
 
 def check_rows(given: Any, net: str, shape: tuple[int, ...], values: int) -> None:
-    """Raise InputError if settings do not suit rows of so many values, for which `net` was chosen.
-
-    Args:
-        shape: (C, H, W) of images, else ().
-    """
+    """Raise InputError if settings do not suit rows of so many values; see `check_nets`."""
     check_nets(given, f'net="{given.net}"', net, shape)
     if given.latent_dim is not None:
         check_latent(given.latent_dim, values)

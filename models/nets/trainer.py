@@ -153,17 +153,11 @@ class Trainer:
                 "rows, and random_state=0 or another integer."
             )
 
-    # Once the nets are trained
-
     def looking(
-        self, look: Callable[[Subset], Any], wanted: int, share: float | None = None
+        self, look: Callable[[Subset], Any], wanted: int, share: float = _SHARE
     ) -> tuple[int, float]:
         """How many of the rows wanted can be looked at once the nets are trained, and the seconds
-        that it takes: of a budget at most a share, but for a few rows.
-
-        Args:
-            share: None is `_SHARE`.
-        """
+        that it takes: of a budget at most a share, but for a few rows."""
         budget = self.fit.clock.budget
         if budget is None:
             return wanted, 0.0
@@ -172,7 +166,6 @@ class Trainer:
         began = time.perf_counter()
         look(probe)
         each = max(time.perf_counter() - began, 1e-9) / len(probe)
-        share = _SHARE if share is None else share
         rows = int(min(wanted, max(_LEAST, share * budget / each)))
         return self._agreed((rows, each * rows))
 

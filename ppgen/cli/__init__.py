@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from . import auditing, families, fits, studies, tables
+from . import auditing, fits, studies, tables
 
 app = typer.Typer(
     name="ppgen",
@@ -50,6 +50,6 @@ for _command in (
     tables.outliers,
     auditing.audit,
     studies.report,
-    families.models,
+    fits.models,
 ):
     app.command()(_command)

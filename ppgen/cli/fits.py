@@ -1,4 +1,4 @@
-"""`ppgen fit`: fit one model and save it."""
+"""`ppgen models` and `ppgen fit`: what there is and can be set; fit one model and save it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .families import models as list_models
 from .options import Data, Groups, Out, Seed, Settings, read_data, settings, spread
 from .output import check_output, say, write_table
 from .tables import summarised, tell_khat
 
 if TYPE_CHECKING:
     from ..data import Dataset
+
+
+def models(
+    model: Annotated[
+        str | None, typer.Argument(help="List what can be set of this one.", show_default=False)
+    ] = None,
+    output: Out = None,
+) -> None:
+    """List the models and what each can do, or the settings of one."""
+    check_output(output)
+    from ..models import registry
+
+    if model is not None:
+        write_table(registry.settings(model).table(), output, pretty=True)
+        return
+    rows = registry.described()
+    write_table({key: [row[key] for row in rows] for key in rows[0]}, output, pretty=True)
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ def fit(
     """
     check_output(options.output)
     if options.settings:
-        list_models(model, options.output)
+        models(model, options.output)
         return
     own = settings(options.set_, [model])[model]
     from ..artifact import check_free
