@@ -36,8 +36,7 @@ class KernelSum:
         factor: (d, d) lower-triangular L.
         bandwidth: h.
         leave_one_out: the score of h, in nats a row.
-        effective: mean effective number of other kernels in a row's density, 1 / sum of squared
-            shares.
+        effective: mean number of other kernels in a row's density, 1 / sum of squared shares.
         at_edge: whether h is at an end of the range searched.
     """
 
@@ -59,13 +58,8 @@ class KernelSum:
         most: int,
         units: NDArray[np.uint64] | None = None,
     ) -> KernelSum:
-        """Kernels on the rows of x (n, d), thinned to `most` of them.
-
-        Args:
-            weights: (n,) or None; a weight of 2 is the row given twice.
-            rng: draws the rows kept.
-            units: (n,) rows that are left out together, or None.
-        """
+        """Kernels on the rows of x (n, d), thinned to `most` of them by `rng`. A weight (n,) of 2
+        is the row given twice; rows of equal `units` (n,) are left out together."""
         x = np.asarray(x, dtype=np.float64)
         weights = np.ones(len(x)) if weights is None else weights
         keep = weights > 0

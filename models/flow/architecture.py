@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ...plain_json import plain
+from ...plain_json import PlainFields
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(PlainFields):
     """The layers of a flow.
 
     Attributes:
@@ -32,8 +31,3 @@ class Architecture:
     tail_bound: float = 5.0
     lu: bool = True
     dropout: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values, from which `Architecture(**body)` makes the same."""
-        body: dict[str, Any] = plain(self)
-        return body

@@ -112,7 +112,7 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         return state | self._training_state(), self.flow_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        self.architecture_ = Architecture(**state["architecture"])
+        self.architecture_ = Architecture.from_json(state["architecture"])
         self.flow_seed_ = int(state["seed"])
         self._restore_training(state)
         self.flow_ = self._flow(self._device())

@@ -30,12 +30,8 @@ class Sizes:
 
 
 def sizes_for(n: int, d: int, asked: Mapping[str, Any], *, timed: bool) -> Sizes:
-    """The sizes for n rows of d columns.
-
-    Args:
-        asked: settings of the estimator; what is not None is taken as given.
-        timed: whether a budget ends the fit; without one, `max_epochs` does.
-    """
+    """Sizes for n rows of d columns. What is not None in the settings `asked` is taken as given;
+    `timed` says that a budget ends the fit, not `max_epochs`."""
     few = n < 5000
     batch_size = asked["batch_size"] or min(512, max(32, 2 ** round(math.log2(max(n, 1) / 16))))
     steps = steps_of(n, batch_size)

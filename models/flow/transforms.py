@@ -56,35 +56,27 @@ def affine(phi: Tensor) -> Transform:
 class Conditioner(nn.Module):
     """A multi-layer perceptron whose output j sees only inputs of a degree below its own.
 
-    Args:
-        inputs: degree of each input.
-        outputs: degree of each output; degrees of hidden units run over those of the inputs.
-        hidden: sizes of the hidden layers.
-        total: numbers f needs for each output.
+    `inputs` and `outputs` are the degrees; those of hidden units run over those of the inputs. f
+    needs `total` numbers for each output.
     """
 
     def __init__(
-        self,
-        inputs: Sequence[int],
-        outputs: Sequence[int],
-        hidden: Sequence[int],
-        total: int,
-        dropout: float,
+        self, inputs: Sequence[int], outputs: Sequence[int], total: int, a: Architecture
     ) -> None:
         super().__init__()
-        self.total, self.dropout = total, dropout
+        self.total, self.dropout = total, a.dropout
         seen = sorted({d for d in inputs if d < max(outputs)}) or [min(outputs) - 1]
         degrees = [torch.tensor(inputs, dtype=torch.long)]
-        degrees += [torch.tensor(seen)[torch.arange(n) % len(seen)] for n in hidden]
+        degrees += [torch.tensor(seen)[torch.arange(n) % len(seen)] for n in a.hidden]
         degrees += [torch.tensor(outputs).repeat(total) - 1]
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for i, (a, b) in enumerate(pairwise(degrees)):
-            mask = b[:, None] >= a
+        for i, (below, above) in enumerate(pairwise(degrees)):
+            mask = above[:, None] >= below
             self.register_buffer(f"mask{i}", mask.to(torch.get_default_dtype()), persistent=False)
-            bound = 1 / math.sqrt(max(len(a), 1))
-            last = i == len(hidden)
+            bound = 1 / math.sqrt(max(len(below), 1))
+            last = i == len(a.hidden)
             weight = torch.empty(mask.shape).uniform_(-bound, bound) * mask
-            bias = torch.empty(len(b)).uniform_(-bound, bound)
+            bias = torch.empty(len(above)).uniform_(-bound, bound)
             # Small outputs: the flow begins near the identity.
             self.weights.append(nn.Parameter(weight * 0.1 if last else weight))
             self.biases.append(nn.Parameter(bias * 0.1 if last else bias))
@@ -107,7 +99,7 @@ class Conditioned(LazyTransform):
     def __init__(self, inputs: Sequence[int], outputs: Sequence[int], a: Architecture) -> None:
         super().__init__()
         self.univariate, total = univariate(a)
-        self.net = Conditioner(inputs, outputs, a.hidden, total, a.dropout)
+        self.net = Conditioner(inputs, outputs, total, a)
 
     def meta(self, c: Tensor | None, x: Tensor) -> Transform:
         if c is not None:

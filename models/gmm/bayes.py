@@ -34,15 +34,9 @@ _ROWS = 500  # by which components are told apart
 
 
 class Posterior(NamedTuple):
-    """What a fit gave.
-
-    Attributes:
-        mixture: at the posterior means. The density of a row under the posterior is its mean over
-            the draws (`posterior.log_prob_draws`), not that of this mixture.
-        draws: of the sites, name -> (chain, draw, ...).
-        stats: of the draws, (chain, draw) each.
-        reasons: warnings about them.
-    """
+    """What a fit gave: draws of the sites, name -> (chain, draw, ...), their `stats`, (chain, draw)
+    each, warnings, and the mixture at the posterior means, whose density of a row is not the mean
+    over the draws."""
 
     mixture: Mixture
     draws: Draws
@@ -64,9 +58,7 @@ def fit_bayes(
         rows: gaps are integrated out; weights are powers of the rows in the likelihood.
         start: a mixture near the mode, such as EM's, of the size and covariance type to fit.
         engine: "svi" or "nuts".
-        backend: "numpyro" or "pyro"; NUTS is NumPyro's.
         settings: of the prior and the engine, in place of the defaults of `ENGINE_SETTINGS`.
-        fit: seed, clock, checkpoints and where to report.
     """
     options = ENGINE_SETTINGS[engine].values(settings)
     x, kind, d = np.asarray(rows.x, dtype=np.float64), start.covariance_type, rows.x.shape[1]

@@ -1,5 +1,4 @@
-"""Marginals, conditionals, samples and imputations of a mixture. Marginals and conditionals are
-mixtures again.
+"""Marginals and conditionals of a mixture, which are mixtures again; its samples and imputations.
 
 With x = (x_o, x_m) and the same for the codes,
 

@@ -57,8 +57,6 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         uses=("budget", "checkpoint_dir"),
     )
 
-    # What the contract asks for
-
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         before = self._before() if self.warm_start else None
         weighted = WeightedRows.of(rows, self.codec_.n_levels)

@@ -32,8 +32,6 @@ class FittedMixture(Conditioned):
 
     _draws = 0  # of the posterior that a marginal or conditional mixture comes from
 
-    # The mixture
-
     def _set(self, mixture: Mixture) -> None:
         """Take a mixture as the fitted one."""
         self.mixture_, self._layout = mixture, columns_of(self.codec_)
@@ -56,8 +54,6 @@ class FittedMixture(Conditioned):
         from .posterior import predictive_mixture
 
         return predictive_mixture(self.posterior_, self.covariance_type, _DRAWS)
-
-    # Rows
 
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         x, codes = rows.data.x, rows.data.codes
@@ -94,8 +90,6 @@ class FittedMixture(Conditioned):
         levels = {column.name: column.levels for column in self.codec_.discrete}
         return dims(self.posterior_ or {}, self.covariance_type, names, levels)
 
-    # Components
-
     def predict_proba(self, X: Any) -> Floats:
         """(n, k) probability of each component for each row."""
         check_is_fitted(self)
@@ -118,8 +112,6 @@ class FittedMixture(Conditioned):
         """Akaike information criterion on rows, in the units of the data; lower is better."""
         criteria = self._criteria(X)
         return 2 * criteria.n_parameters - 2 * criteria.log_likelihood
-
-    # Some columns, given others
 
     def _conditioned(self, row: Encoded, free: Sequence[str]) -> Self:
         known = np.asarray(row.x[0], dtype=np.float64), row.codes[0]

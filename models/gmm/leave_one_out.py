@@ -24,8 +24,6 @@ https://doi.org/10.1111/j.2517-6161.1974.tb00994.x.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy.special import logsumexp
 
@@ -49,7 +47,11 @@ def left_out(rows: WeightedRows, mixture: Mixture) -> float:
     d = size[:, None]
     if mixture.covariance_type == "diag":
         change = d * np.log(grown)
-        for at, distance in _by_column(rows, mixture):
+        step = max(64, _NUMBERS // max(1, mixture.means.size))
+        for start in range(0, len(rows), step):
+            at = slice(start, start + step)
+            e = np.nan_to_num(rows.x[at, None, :] - mixture.means)
+            distance = e**2 / mixture.covariances  # (m, k, d), 0 in gaps
             q = np.maximum(1 - (out / left)[at, :, None] * distance, _TINY)
             change[at] += (np.log(q) + (grown[at, :, None] / q - 1) * distance).sum(axis=2)
     elif mixture.covariance_type == "tied":
@@ -101,15 +103,6 @@ def _joint(rows: WeightedRows, mixture: Mixture) -> tuple[Floats, Floats, Floats
                 )
                 distance[at] = 2 * (whitening.constant + tables - joint[at])
     return joint, np.maximum(np.nan_to_num(distance), 0.0), size
-
-
-def _by_column(rows: WeightedRows, mixture: Mixture) -> Iterator[tuple[slice, Floats]]:
-    """Squared distances (m, k, d) in each column of blocks of rows, 0 in gaps."""
-    step = max(64, _NUMBERS // max(1, mixture.means.size))
-    for start in range(0, len(rows), step):
-        at = slice(start, start + step)
-        e = np.nan_to_num(rows.x[at, None, :] - mixture.means)
-        yield at, e**2 / mixture.covariances
 
 
 def _background(rows: WeightedRows) -> Floats:

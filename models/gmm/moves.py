@@ -33,6 +33,10 @@ def split_and_merge(
     k = mixture.n_components
     short = rows.thinned(SHORT_ROWS, rng)
     held = left_out(rows, mixture)
+
+    def mean(mixture: Mixture) -> float:
+        return float(short.v @ short.score(mixture)[1]) / short.total
+
     for _ in range(k):
         r, _ = rows.score(mixture)
         pairs = _merges(r, rows.v)
@@ -44,7 +48,7 @@ def split_and_merge(
             moved = split(merge(mixture, a, b), c if c < b else c - 1, short, rng)
             # A move that is behind after a short run on few rows is not worth a long one.
             tried, _ = search.run(short, moved, SHORT_ITER)
-            gain = _mean(short, tried) - _mean(short, mixture)
+            gain = mean(tried) - mean(mixture)
             if gain < -0.02:
                 continue
             tried, reached = search.run(rows, tried, LONG_ITER)
@@ -58,10 +62,6 @@ def split_and_merge(
             return mixture
         mixture, objective = better
     return mixture
-
-
-def _mean(rows: WeightedRows, mixture: Mixture) -> float:
-    return float(rows.v @ rows.score(mixture)[1]) / rows.total
 
 
 def _candidates(

@@ -1,4 +1,4 @@
-"""Bayesian Gaussian mixture over continuous and categorical columns, in NumPyro.
+"""Bayesian Gaussian mixture over continuous and categorical columns, in NumPyro (twin: `pyro`).
 
 A row is x in R^d and codes c_1, c_2, ... of its categorical columns. With K = k components,
 
@@ -21,8 +21,6 @@ prod_i p(x_i, c_i)^r_i: weight 2 counts as the row given twice.
 The prior of sigma is log-normal because the likelihood grows like a power of 1 / sigma where a
 component sits on one point: with a prior that has mass near 0 the posterior density would have no
 bound there; this one falls faster than any power.
-
-The twin of `pyro.py`: the same sites, shapes and log joint.
 
 References: Lewandowski, Kurowicka and Joe, "Generating random correlation matrices based on vines
 and extended onion method", 2009, https://doi.org/10.1016/j.jmva.2009.04.008; Kucukelbir et al.,

@@ -115,10 +115,7 @@ def predictive_mixture(
 
 
 def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixture:
-    """The mixture at the posterior means of weights, means, covariances and tables.
-
-    Its components are those of the draws only where these agree on the numbering (`relabel`).
-    """
+    """The mixture at the posterior means of the parameters, of draws numbered alike (`relabel`)."""
     w, mu, covariances, tables = parameters(posterior, covariance_type)
     w, mu, covariances, *means = (a.mean(axis=0) for a in (w, mu, covariances, *tables))
     probs = tuple(table / table.sum(axis=1, keepdims=True) for table in means)

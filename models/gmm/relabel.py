@@ -26,13 +26,12 @@ from scipy.optimize import linear_sum_assignment
 from ...arrays import Floats
 
 
-def orders(p: Floats, pivot: Floats, max_iter: int = 20) -> NDArray[np.int64]:
+def orders(p: Floats, pivot: Floats) -> NDArray[np.int64]:
     """The order of the components of each draw in which the draws agree best.
 
     Args:
         p: (draws, n, k) probabilities of the components for n rows, in each draw.
         pivot: (n, k) probabilities to start from.
-        max_iter: passes over the draws.
 
     Returns:
         (draws, k): component `order[s, l]` of draw s is the l-th of all.
@@ -40,7 +39,7 @@ def orders(p: Floats, pivot: Floats, max_iter: int = 20) -> NDArray[np.int64]:
     draws, _, k = p.shape
     order = np.tile(np.arange(k), (draws, 1))
     q = pivot
-    for turn in range(max_iter):
+    for turn in range(20):
         cost = -np.einsum("sik,il->slk", p, np.log(np.maximum(q, 1e-12)), optimize=True)
         new = np.stack([linear_sum_assignment(c)[1] for c in cost])
         if turn > 0 and np.array_equal(new, order):
@@ -55,11 +54,9 @@ def reorder(
 ) -> dict[str, Floats]:
     """Draws name -> (chain, draw, k, ...) with their components in the order (chain * draw, k) that
     `orders` gives; `shared` names have no components, such as a tied covariance."""
-    out = {}
-    for name, draws in posterior.items():
-        if name in shared:
-            out[name] = draws
-            continue
+    out = dict(posterior)
+    for name in out.keys() - set(shared):
+        draws = out[name]
         flat = draws.reshape(-1, *draws.shape[2:])
         index = order.reshape(*order.shape, *(1,) * (flat.ndim - 2))
         out[name] = np.take_along_axis(flat, index, axis=1).reshape(draws.shape)

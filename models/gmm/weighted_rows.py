@@ -48,7 +48,9 @@ class WeightedRows:
         self.n_levels = n_levels
         self.weights = weights
         self.total = float(len(x)) if weights is None else float(weights.sum())
-        self.mean, self.variance, self.gaps = _moments(x, weights)
+        with np.errstate(over="ignore", invalid="ignore"):  # `check_range` says so
+            self.mean, self.gaps = _average(x, weights, lambda values: values)
+            self.variance, _ = _average(x, weights, lambda values: (values - self.mean) ** 2)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -184,14 +186,6 @@ def table_columns(codes: NDArray[np.int32], n_levels: tuple[int, ...]) -> NDArra
     """Level numbers as columns of `Whitening.tables`: a gap is L, an unknown level L + 1."""
     levels = np.asarray(n_levels, dtype=np.int32)
     return np.where(codes == -1, levels, np.where(codes == -2, levels + 1, codes)).astype(np.int32)
-
-
-def _moments(x: NDArray[Any], weights: Floats | None) -> tuple[Floats, Floats, bool]:
-    """Weighted mean and variance of each column over its values, and whether there are gaps."""
-    with np.errstate(over="ignore", invalid="ignore"):  # `check_range` says so
-        mean, gaps = _average(x, weights, lambda values: values)
-        variance, _ = _average(x, weights, lambda values: (values - mean) ** 2)
-    return mean, variance, gaps
 
 
 def _average(
