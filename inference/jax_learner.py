@@ -1,9 +1,7 @@
 """The JAX learner of `gradient.train`: gradient steps on any loss of a pytree, a chunk of steps in
 one jitted `lax.scan`.
 
-It owns what a step depends on: weights, their running averages, the optimiser's state, the random
-key, and the number of steps taken. All of it is in `state`, so that a fit that was killed goes on
-bit for bit.
+Like the one of torch it owns all that a step depends on.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from torch.distributions import Distribution, Independent, kl_divergence
 from .local_objective import Objective
 from .local_sites import Backend, Sites, values_of
 from .local_sites_pyro import Draw, Reader, bent, draw, log_prob, replay, rsample
-from .seeding import from_state, random_state
+from .torch_state import from_state, random_state
 
 _PLAIN = (int, float, str, type(None), torch.Size)
 

@@ -1,11 +1,7 @@
-"""Stochastic variational inference in NumPyro: the learner of `svi_pyro` on JAX.
+"""Stochastic variational inference in NumPyro: the learner of `svi_pyro`, with its loss, on JAX.
 
-The loss of a step is, in nats a row, with the terms of the batch B's rows weighted by N / |B|,
-
-    L(theta, phi) = -1/N E_q [ log p_theta(x_B, z) - log q_phi(z) ].
-
-The weight N / |B| is the model's plate: `numpyro.plate("rows", n_total, subsample_size=|B|)`.
-Parameters are `numpyro.param` sites.
+The weight N / |B| of a batch B is the model's plate,
+`numpyro.plate("rows", n_total, subsample_size=|B|)`. Parameters are `numpyro.param` sites.
 """
 
 from __future__ import annotations
@@ -34,8 +30,7 @@ class NumpyroLearner(JaxLearner):
         held: what `evaluate` scores; its `log_density` takes the values of the `numpyro.param`
             sites by name and a block of rows.
         elbo: an ELBO of `numpyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
-        optimiser: as for `JaxLearner`.
-        redraw: gives the data anew for an epoch, or None to keep them.
+        optimiser, redraw: as for `JaxLearner`.
         seed: of the guide's draws and the initial values.
     """
 

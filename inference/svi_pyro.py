@@ -35,8 +35,8 @@ from numpy.typing import NDArray
 from pyro.infer import Trace_ELBO
 
 from .learner import Data, HeldOut, n_rows, take
-from .seeding import seeded
 from .torch_learner import TorchLearner
+from .torch_state import seeded
 
 Array = NDArray[Any]
 
@@ -52,8 +52,7 @@ class PyroLearner(TorchLearner):
         data: tensors (n, ...) with the same rows, or None in their place.
         held: what `evaluate` scores; its `log_density` takes a block of rows.
         elbo: an ELBO of `pyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
-        optimiser: makes a torch optimiser from a list of parameters; its learning rate is set at
-            each step.
+        optimiser: as for `TorchLearner`.
         redraw: gives the data anew for an epoch, or None to keep them.
         seed: of the guide's draws and of any randomness in the pair.
     """

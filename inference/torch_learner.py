@@ -17,8 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .seeding import seeded
-from .threads import within_cores
+from .torch_state import from_state, random_state, seeded, within_cores
 
 Array = NDArray[Any]
 Loss = Callable[[Tensor, int], Tensor]
@@ -73,7 +72,6 @@ class TorchLearner:
         self.redraw, self.seed, self.log_density = redraw, seed, log_density
         self.step = 0
         self.device = next(iter(parameters.values())).device
-        self._cuda = [self.device] if self.device.type == "cuda" else []
         self._rng = self._seeded(seed)
         self.parameters = {name: p for name, p in parameters.items() if p.requires_grad}
         self._list = list(self.parameters.values())
@@ -85,20 +83,14 @@ class TorchLearner:
 
     def _seeded(self, seed: int) -> list[Tensor]:
         with seeded(seed, self.device):
-            return self._random_state()
-
-    def _random_state(self) -> list[Tensor]:
-        return [torch.get_rng_state(), *(torch.cuda.get_rng_state(d) for d in self._cuda)]
+            return random_state(self.device)
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """Within it, torch draws from the learner's own random state, on the cores there are."""
-        with torch.random.fork_rng(devices=self._cuda), within_cores():
-            torch.set_rng_state(self._rng[0])
-            for device, state in zip(self._cuda, self._rng[1:], strict=True):
-                torch.cuda.set_rng_state(state, device)
+        with from_state(self._rng, self.device), within_cores():
             yield
-            self._rng = self._random_state()
+            self._rng = random_state(self.device)
 
     @contextlib.contextmanager
     def _mode(self, *, training: bool) -> Iterator[None]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ppgen import VAE, Autoencoder, DebiasingVAE, NormalizingFlow
-from ppgen.inference.seeding import seeded
+from ppgen.inference.torch_state import seeded
 
 SMALL = {"hidden": (8,), "max_epochs": 1, "random_state": 0}
 

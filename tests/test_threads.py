@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from ppgen.inference.threads import within_cores
 from ppgen.inference.torch_learner import TorchLearner
+from ppgen.inference.torch_state import within_cores
 
 
 @pytest.fixture

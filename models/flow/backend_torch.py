@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ...arrays import Floats
 from ...inference.learner import HeldOut
-from ...inference.seeding import seeded
 from ...inference.svi_pyro import PyroLearner
 from ..nets.batches import blockwise, floats
 from ..nets.held_out import Subset

@@ -32,7 +32,7 @@ from pyro import poutine
 from pyro.contrib.zuko import ZukoToPyro
 from torch import Tensor
 
-from ...inference.seeding import seeded
+from ...inference.torch_state import seeded
 from ._zuko import DiagNormal, Flow, UnconditionalDistribution
 from .architecture import Architecture
 from .transforms import LU, Coupling, Masked

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ...arrays import Array, Floats
-from ...inference.seeding import seeded
+from ...inference.torch_state import seeded
 from ...inference.torch_learner import TorchLearner
+from ...inference.torch_state import seeded
 from ...plain_json import PlainFields
 from .batches import Batches, blockwise, floats
 from .conv import ConvDecoder, ConvEncoder

@@ -40,7 +40,7 @@ from ...inference.hmc import Start
 from ...inference.importance import Weights
 from ...inference.local_sites import Sites
 from ...inference.local_sites_pyro import replay, total
-from ...inference.seeding import seeded
+from ...inference.torch_state import seeded
 from . import pyro as programs
 from .bounds import DensityGap
 from .priors import base_of, carried

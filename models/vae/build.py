@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...inference.seeding import seeded
+from ...inference.torch_state import seeded
 from ..nets.conv import ConvDecoder, ConvEncoder
 from ..nets.features import Features
 from ..nets.mlp import mlp

@@ -27,7 +27,7 @@ from ...arrays import Floats
 from ...inference.local_pyro import divergences, terms
 from ...inference.local_sites import Sites, values_of
 from ...inference.local_sites_pyro import site
-from ...inference.seeding import seeded
+from ...inference.torch_state import seeded
 from .priors import normal
 from .row_draws import RowDraws
 from .trained_nets import CODE, TrainedNets, middle

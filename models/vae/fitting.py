@@ -21,7 +21,7 @@ from ...fitting import Fit
 from ...inference.local_objective import Objective
 from ...inference.local_sites import values_of
 from ...inference.local_sites_pyro import total
-from ...inference.seeding import seeded
+from ...inference.torch_state import seeded
 from ...rows import Rows
 from ...verdict import Reason
 from ..nets.device import Machine

@@ -18,8 +18,8 @@ from ...inference.local_objective import Objective
 from ...inference.local_pyro import Pair
 from ...inference.local_sites import Sites
 from ...inference.local_sites_pyro import Draw, draw, read, replay, rsample
-from ...inference.seeding import seeded
 from ...inference.torch_learner import TorchLearner
+from ...inference.torch_state import seeded
 from ..nets.batches import Batches, floats, slices
 from ..nets.held_out import Subset
 from ..nets.values import Values
