@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .data import Codec, Dataset, Encoded, Schema
+from .data import Codec, Encoded
 from .errors import InputError
 from .verdict import Reason
 
@@ -58,21 +58,6 @@ def check_no_gaps(codec: Codec, rows: Encoded, family: str) -> None:
             "model. Fill them with ppgen.GaussianMixture().fit(X).impute(X), or use a family that "
             "models gaps (gmm)."
         )
-
-
-def given_row(schema: Schema, codec: Codec, given: Mapping[Any, Any]) -> Encoded:
-    """One encoded row that holds the given values, NaN and -1 elsewhere.
-
-    Raises:
-        InputError: for a column that the fit lacks, or a value that it never saw.
-    """
-    encoded = codec.encode(Dataset.one_row(schema, given))
-    if np.any(encoded.codes == -2) or not np.isfinite(encoded.log_det).all():
-        raise InputError(
-            f"given {dict(given)}, which the fit never saw: its probability is 0 and nothing "
-            "follows from it. Give values that occur in the data."
-        )
-    return encoded
 
 
 def unused_reasons(used: Collection[str], who: str, **given: Any) -> list[Reason]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,13 +22,7 @@ from .settings import choice
 Kind = Literal["exact", "lower_bound", "upper_bound", "estimate"]
 Measure = Literal["density", "mass", "mixed"]
 
-KIND_WORDS: dict[str, str] = {
-    "exact": "exact",
-    "lower_bound": "lower bound",
-    "upper_bound": "upper bound",
-    "estimate": "estimate",
-}
-_MEASURES = ("density", "mass", "mixed")
+KIND_WORDS: dict[str, str] = {kind: kind.replace("_", " ") for kind in get_args(Kind)}
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ class LogDensity:
 
     def __post_init__(self) -> None:
         choice(*KIND_WORDS).check("kind", self.kind)
-        choice(*_MEASURES).check("measure", self.measure)
+        choice(*get_args(Measure)).check("measure", self.measure)
         if np.ndim(self.values) != 1:
             raise InputError(
                 f"values have shape {np.shape(self.values)}; expected one value a row."

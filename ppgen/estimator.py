@@ -25,8 +25,7 @@ from .data.units import unit_hashes
 from .datatree import to_datatree
 from .errors import FitError, InputError
 from .fitting import Fit
-from .progress import Clock, duration
-from .progress_bar import progress_bar
+from .progress import Clock, duration, progress_bar
 from .rows import Rows
 from .saving import Saved
 from .settings import Settings
@@ -151,7 +150,7 @@ class Estimator(Saved):
             budget=budget,
             checkpoint_dir=checkpoint_dir,
         )
-        self.verdict_ = Verdict.of(reasons)
+        self.verdict_ = Verdict(tuple(reasons))
         self.trace_ = fit.trace
         self.fit_seconds_ = clock.seconds()
         if fit.checkpoints is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .checks import given_row, seed_of
+from .checks import seed_of
 from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
 from .data.rebuild import row_labels
 from .errors import InputError
@@ -110,10 +110,20 @@ class Sampler(Estimator):
         return rows
 
     def _fixed(self, given: Mapping[str, Any]) -> Encoded:
-        """One encoded row that holds the given values, NaN and -1 elsewhere."""
+        """One encoded row that holds the given values, NaN and -1 elsewhere.
+
+        Raises:
+            InputError: for a column that the fit lacks, or a value that it never saw.
+        """
         if not self.capabilities.conditions:
             raise InputError(
                 f"{type(self).__name__} cannot hold columns fixed; ppgen.GaussianMixture can."
             )
         assert isinstance(self.codec_, Codec)  # nothing that conditions models images
-        return given_row(self.schema_, self.codec_, given)
+        encoded = self.codec_.encode(Dataset.one_row(self.schema_, given))
+        if np.any(encoded.codes == -2) or not np.isfinite(encoded.log_det).all():
+            raise InputError(
+                f"given {dict(given)}, which the fit never saw: its probability is 0 and nothing "
+                "follows from it. Give values that occur in the data."
+            )
+        return encoded

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Status = Literal["ok", "warn", "failed"]
-_ORDER: tuple[Status, ...] = ("ok", "warn", "failed")
+ORDER: tuple[Status, ...] = ("ok", "warn", "failed")
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,9 @@ class Verdict:
 
     reasons: tuple[Reason, ...] = ()
 
-    @classmethod
-    def of(cls, reasons: Iterable[Reason]) -> Verdict:
-        """The verdict that these findings amount to."""
-        return cls(tuple(reasons))
-
     @property
     def status(self) -> Status:
-        return max((r.status for r in self.reasons), key=_ORDER.index, default="ok")
+        return max((r.status for r in self.reasons), key=ORDER.index, default="ok")
 
     @property
     def ok(self) -> bool:

@@ -53,12 +53,12 @@ def test_description_names_what_was_filled_in() -> None:
 def test_verdict_is_the_worst_of_its_reasons() -> None:
     fine, odd, bad = Reason("ok", "x"), Reason("warn", "y", "do z"), Reason("failed", "w")
     assert Verdict().status == "ok"
-    assert Verdict.of([fine, odd]).status == "warn"
-    assert Verdict.of([bad, odd]).status == "failed"
-    assert not Verdict.of([odd]).ok
-    assert "y do z" in str(Verdict.of([fine, odd]))
-    assert str(Verdict.of([Reason("warn", "y.", "Do z."), bad])) == "failed: y. Do z. w"
-    both = Verdict.of([fine, odd])
+    assert Verdict((fine, odd)).status == "warn"
+    assert Verdict((bad, odd)).status == "failed"
+    assert not Verdict((odd,)).ok
+    assert "y do z" in str(Verdict((fine, odd)))
+    assert str(Verdict((Reason("warn", "y.", "Do z."), bad))) == "failed: y. Do z. w"
+    both = Verdict((fine, odd))
     assert Verdict.from_json(json.loads(json.dumps(both.to_json()))) == both
 
 

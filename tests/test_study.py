@@ -160,7 +160,7 @@ def test_a_failed_cell_is_tried_again(tmp_path, monkeypatch):
     assert list(fits(tmp_path / "s").values()) == [1]  # the fit itself was kept
 
 
-STAGES = ("_fitted", "_scored", "_sampled", "_judged", "write_json")
+STAGES = ("_fitted", "scored", "_sampled", "_judged", "write_json")
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...arrays import Floats
 from ...inference.learner import HeldOut
 from ...inference.svi_pyro import PyroLearner
+from ...inference.torch_state import seeded
 from ..nets.batches import blockwise, floats
 from ..nets.held_out import Subset
 from .architecture import Architecture

@@ -31,7 +31,7 @@ from ...family_density import Density
 from ...inference.importance import MIN_SAMPLES, Weights, good_khat, summarise_blocks
 from ...inference.local_sites_pyro import total
 from ...inference.torch_state import within_cores
-from ...progress_bar import rows_bar
+from ...progress import rows_bar
 from ...rows import Rows
 from .row_draws import RowDraws, guided
 from .trained_nets import TrainedNets

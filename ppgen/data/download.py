@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import InputError
 from ..files import locked
 from ..files import sha256 as sha256_of
-from ..progress_bar import terminal_bar
+from ..progress import terminal_bar
 
 Report = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
 

@@ -19,14 +19,22 @@ from ..analysis.finding import plus_minus
 from ..data import Schema
 from ..density import KIND_WORDS
 from ..files import write_bytes
-from ..verdict import Reason
+from ..verdict import ORDER, Reason
 from .cell_results import CellResult, finding_of
 from .figures import draw_figures
 from .latent_looks import WALKED
-from .rendering import beside, columns_of, number_text, rendered, rounded
 from .result import StudyResult
 from .store import Store
-from .table import mean_scores, table_of, worst
+from .table import (
+    beside,
+    columns_of,
+    mean_scores,
+    number_text,
+    rendered,
+    rounded,
+    table_of,
+    worst,
+)
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _MAX_COLUMNS = 60
@@ -149,7 +157,7 @@ def _shared(models: Sequence[Sequence[CellResult]]) -> list[Reason]:
         return []
     first, *others = (worst(cells).reasons for cells in models)
     shared = [r for r in first if all(r in reasons for reasons in others)]
-    return sorted(shared, key=lambda r: ("failed", "warn", "ok").index(r.status))
+    return sorted(shared, key=lambda r: -ORDER.index(r.status))
 
 
 def _verdict(label: str, cells: Sequence[CellResult], shared: Sequence[Reason]) -> dict[str, Any]:

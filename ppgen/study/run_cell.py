@@ -28,8 +28,7 @@ from ..files import remove
 from ..models import registry
 from .cells import FORMAT, Cell, Parts, not_applicable, parts, unseen
 from .executors import cores
-from .held_out_scores import CLAIM, TEST, scored_rows
-from .held_out_scores import scored as _scored
+from .held_out_scores import CLAIM, TEST, scored, scored_rows
 from .latent_looks import LATENTS, LOOKS, look
 from .peak_memory import Peak
 from .store import RESULT, Store, read_json, write_json
@@ -101,7 +100,7 @@ def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
         return {"state": "not applicable", "reason": reason}
     model = _fitted(store, cell, place, data.take(rows[0]), data.take(rows[1]))
     fit = read_json(place / FIT) or {}
-    score = _scored(model, place, data, scored_rows(data, rows[2], cell.seed))
+    score = scored(model, place, data, scored_rows(data, rows[2], cell.seed))
     judged = None
     if declared.samples:
         _sampled(model, cell, place, data, len(rows[2]))

@@ -14,7 +14,7 @@ import numpy as np
 from ..data import Dataset, as_dataset
 from ..data.readers import read
 from ..errors import InputError
-from ..progress_bar import terminal_bar
+from ..progress import terminal_bar
 from .cells import FORMAT, Cell, Models, Settings, parts, plan
 from .executors import Where, check_executor, local, opened
 from .report import report
