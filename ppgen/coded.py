@@ -1,7 +1,4 @@
-"""How a fit reads rows and writes them: schema, codec, container, and the `y` it is conditional on.
-
-What stands here is the same for every family, and asks of it no more than its `capabilities`.
-"""
+"""How a fit reads rows and writes them: schema, codec, container, and the `y` it is given."""
 
 from __future__ import annotations
 

@@ -22,8 +22,6 @@ def lazily(package: str, **homes: str) -> Callable[[str], object]:
 
 
 def named(module: str, name: str) -> Any:
-    """A name of a module, looked up when it is called for.
-
-    Methods call by it what stands in a layer above theirs, such as `fit.to_datatree()`.
-    """
+    """A name of a module, looked up when it is called for: so methods call what stands in a layer
+    above theirs."""
     return getattr(import_module(module), name)

@@ -1,7 +1,6 @@
 """The contract of every family that makes rows like those fitted, whether or not it has a density.
 
-A family writes `_sample` on encoded arrays. Whole numbers stay within those that were seen: a row
-that goes beyond is drawn again, up to four times, and then brought to the nearest.
+A family writes `_sample` on encoded arrays.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Whether a fit can be trusted: ok, warn or failed, with the reason and what to do.
-
-Every fit ends with a `Verdict`. It is made of `Reason`s, each one finding with its advice; the
-verdict's status is the worst of theirs.
-"""
+"""Whether a fit can be trusted: ok, warn or failed, with the reason and what to do."""
 
 from __future__ import annotations
 
