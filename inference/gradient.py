@@ -33,20 +33,18 @@ import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..checkpoint import Checkpoints
 from ..progress import Progress
+from .learner import Array
 from .learner import Learner as Learner
 from .learner import Outcome as Outcome
 from .schedule import Schedule as Schedule
 from .schedule import batches as batches
 from .schedule import ema_decay, rate, stderr, worth_going_on
 
-Array = NDArray[Any]
 _LOOK = 0.02  # of the time allowed, between two looks at the clock
 
 

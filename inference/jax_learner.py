@@ -17,9 +17,8 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from .learner import Data, HeldOut, take
+from .learner import Array, Data, HeldOut, take
 
-Array = NDArray[Any]
 Loss = Callable[[Any, jax.Array, list[Any], jax.Array], jax.Array]
 _CARRIED = ("weight", "optimiser", "rng", "step")
 

@@ -31,14 +31,11 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
-from numpy.typing import NDArray
 from pyro.infer import Trace_ELBO
 
-from .learner import Data, HeldOut, n_rows, take
+from .learner import Array, Data, HeldOut, n_rows, take
 from .torch_learner import TorchLearner
 from .torch_state import seeded
-
-Array = NDArray[Any]
 
 
 class PyroLearner(TorchLearner):

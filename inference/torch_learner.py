@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .learner import Array
 from .torch_state import from_state, random_state, seeded, within_cores
 
-Array = NDArray[Any]
 Loss = Callable[[Tensor, int], Tensor]
 
 
