@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from ...arrays import Array, Floats
-from ...inference.torch_state import seeded
 from ...inference.torch_learner import TorchLearner
 from ...inference.torch_state import seeded
 from ...plain_json import PlainFields
