@@ -35,7 +35,7 @@ class Imputer(DensityEstimator):
                 expected of it: the conditional mean (of the logarithm for positive columns, which
                 makes it a median-like value there) or the likeliest level.
             random_state: seed of what is drawn; None takes the estimator's own.
-            how: options, where the family has any (`capabilities.imputing`).
+            how: options, named in the family's docstring, where it has any.
 
         Raises:
             InputError: if the rows are not those of the fit, the fit is conditional on y, or the

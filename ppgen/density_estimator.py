@@ -87,7 +87,7 @@ class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
             X: rows as in `fit`.
             y: for a conditional fit, what to condition on, one a row; None averages over the `y`
                 that were fitted.
-            how: options of how it is estimated, where the family has any (`capabilities.scoring`).
+            how: options of how it is estimated, named in the family's docstring, where it has any.
 
         Raises:
             InputError: if the rows are not those of the fit, y is given to a fit of X alone, or an

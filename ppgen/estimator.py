@@ -48,6 +48,10 @@ class Estimator(Saved):
         super().__init_subclass__(**more)
         if "settings" in cls.__dict__:
             cls.__doc__ = cls.settings.document(cls.__doc__)
+        if "capabilities" in cls.__dict__:
+            scoring, imputing = cls.capabilities.scoring, cls.capabilities.imputing
+            cls.__doc__ = scoring.document_options(cls.__doc__, "log_density")
+            cls.__doc__ = imputing.document_options(cls.__doc__, "impute")
 
     # What a family writes
     # --------------------------------------------------------------------------------------------

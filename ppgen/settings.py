@@ -264,18 +264,29 @@ class Settings:
         if doc is None or not self._declared:
             return doc
         about, heading, attributes = cleandoc(doc).partition("\n\nAttributes:\n")
-        lines = [
-            textwrap.fill(
-                f"{s.name} ({s.takes}): {s.help}",
+        return f"{about}\n\nArgs:\n{self._lines()}{heading}{attributes}"
+
+    def document_options(self, doc: str | None, method: str) -> str | None:
+        """A class's docstring that ends with these settings as the options of a method."""
+        if doc is None or not self._declared:
+            return doc
+        return f"{cleandoc(doc)}\n\nOptions of `{method}`:\n{self._lines(defaults=True)}"
+
+    def _lines(self, defaults: bool = False) -> str:
+        """The settings as a docstring has arguments; the defaults of a class's stand in its
+        signature."""
+        lines = []
+        for s in self:
+            takes = f"{s.takes}; {s.default!r} if left out" if defaults else s.takes
+            lines += textwrap.wrap(
+                f"{s.name} ({takes}): {s.help}",
                 100,
                 initial_indent="    ",
                 subsequent_indent=" " * 8,
                 break_long_words=False,
                 break_on_hyphens=False,
             )
-            for s in self
-        ]
-        return "\n".join([f"{about}\n\nArgs:", *lines]) + heading + attributes
+        return "\n".join(lines)
 
     def table(self) -> dict[str, list[str]]:
         """A column each: names, what they take, defaults, what they are."""

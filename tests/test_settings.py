@@ -141,6 +141,16 @@ def test_the_nearest_text_and_name_are_said() -> None:
         settings.check_names("toy", ["ent"])
 
 
+def test_options_of_methods_stand_in_the_docstring_and_on_the_page() -> None:
+    for word in (
+        "Options of `log_density`:\n    method (one of iwae, elbo, ais; 'iwae' if left",
+        "impute",
+    ):
+        assert word in str(ppgen.VAE.__doc__)
+    assert "Options of `VAE.log_density`" in page()
+    assert "Options of" not in str(ppgen.GaussianMixture.__doc__)
+
+
 def test_the_page_of_settings_is_what_is_declared() -> None:
     written = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
     assert written == f"{page()}\n", "run python -m ppgen.cli.settings_page > docs/settings.md"

@@ -41,7 +41,7 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
 
     Densities are lower bounds, by importance samples from the encoder, whose diagnostics say how
     tight. Of the rows a tenth is held out for early stopping, unless `fit` is given `validation`.
-    What is None is chosen by the numbers of rows and values (see `plan`). Tables may have gaps: the
+    What is None is chosen by the numbers of rows and values. Tables may have gaps: the
     bound is then that of what is there (MIWAE).
     """
 

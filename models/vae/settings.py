@@ -111,11 +111,11 @@ class _Scoring:
 
     method: Literal["iwae", "elbo", "ais"] = setting(
         "iwae",
-        "importance samples, with k-hat, effective sample size and standard error of each row; "
-        '"elbo" their plain mean; "ais" annealed importance sampling from the posterior, for rows '
-        "where k-hat is bad: it takes long (see `density_gap` for how tight it is), and as 64 rows "
-        "share their random numbers, a row's value depends, within its standard error, on the rows "
-        "beside it. It is refused where rounded values are filled in with noise.",
+        '"iwae": importance samples, with k-hat, effective sample size and standard error of each '
+        'row; "elbo": their plain mean; "ais": annealed importance sampling from the posterior, '
+        "for rows where k-hat is bad: it takes long (see `density_gap` for how tight it is), and "
+        "as 64 rows share their random numbers, a row's value depends, within its standard error, "
+        "on the rows beside it. It is refused where rounded values are filled in with noise.",
     )
     n_samples: int | None = setting(
         None, 'draws a row; None is `n_importance`. For "ais" the chains, None is 25.', least=1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..models import registry
+from ..settings import Settings
 
 _HEAD = """# Settings
 
@@ -16,11 +17,18 @@ def page() -> str:
     """The settings of all models in Markdown, a table each."""
     parts = [_HEAD]
     for name, entry in registry.MODELS.items():
-        columns = registry.settings(name).table()
-        rows = [columns, ["---"] * len(columns), *zip(*columns.values(), strict=True)]
-        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        parts.append(f"## `{name}`: `{entry.class_name}`\n\n{table}")
+        parts.append(f"## `{name}`: `{entry.class_name}`\n\n{_table(registry.settings(name))}")
+        able = registry.get(name).capabilities
+        for method, options in (("log_density", able.scoring), ("impute", able.imputing)):
+            if options.names:
+                parts.append(f"Options of `{entry.class_name}.{method}`:\n\n{_table(options)}")
     return "\n\n".join(parts)
+
+
+def _table(settings: Settings) -> str:
+    columns = settings.table()
+    rows = [columns, ["---"] * len(columns), *zip(*columns.values(), strict=True)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":
