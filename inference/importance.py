@@ -19,7 +19,7 @@ https://doi.org/10.1198/tech.2009.08017.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -103,6 +103,11 @@ def summarise_blocks(blocks: Iterable[Array]) -> Weights:
     parts = [summarise(block) for block in blocks]
     if not parts:
         raise InputError("no block of log weights was given; expected at least one.")
+    return joined(parts)
+
+
+def joined(parts: Sequence[Weights]) -> Weights:
+    """Summaries of blocks of rows as one."""
     names = [field.name for field in fields(Weights)]
     return Weights(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 

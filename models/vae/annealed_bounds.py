@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ from ...errors import InputError
 from ...inference.ais import Annealing, ais, sigmoidal
 from ...inference.bdmc import bdmc
 from ...inference.hmc import Start
-from ...inference.importance import Weights
+from ...inference.importance import Weights, joined
 from ...inference.local_sites import Sites
 from ...inference.local_sites_pyro import replay, total
 from ...inference.torch_state import seeded
@@ -80,9 +79,7 @@ def anneal(
         generator = torch.Generator(net.device).manual_seed(int(seeds[rows.start]) >> 1)
         parts.append(ais(f, g, settings, generator=generator).weights)
         done(len(y))
-    names = [field.name for field in fields(Weights)]
-    found = Weights(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
-    return found, f"AIS-{n_temperatures}, {chains} chains"
+    return joined(parts), f"AIS-{n_temperatures}, {chains} chains"
 
 
 def simulated_gap(
@@ -101,7 +98,7 @@ def simulated_gap(
     with seeded(seed, net.device):
         for start in range(0, n, _BLOCK):
             m = min(_BLOCK, n - start)
-            c = None if context is None else net.context(context[start : start + m])
+            c = net.context(context, slice(start, start + m))
             with torch.no_grad():
                 made = net.simulated(m, c, lambda name, fn: fn.sample())
             y = made[DATA]["value"]

@@ -1,4 +1,5 @@
-"""What `VAE.bound` and `VAE.density_gap` give: bounds of log densities, in nats."""
+"""What `VAE.bound` and `VAE.density_gap` give, bounds of log densities in nats; and what the
+divergences of latents say of a fit."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats
 from ...density import mean_stderr
-from .verdicts import ACTIVE
+from ...verdict import Reason, warning
+
+ACTIVE = 0.01  # nats below which a latent says nothing of a row
 
 
 @dataclass(frozen=True)
@@ -107,3 +110,19 @@ class DensityGap:
 
 def _plain(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def collapse(kl: Floats) -> list[Reason]:
+    """What the divergences of the latents (k,), means over rows in nats, say."""
+    inactive = int((kl < ACTIVE).sum())
+    if inactive == len(kl):
+        return warning(
+            f"posterior collapse: none of the {len(kl)} latents says anything of a row (each "
+            f"below {ACTIVE} nats).",
+            "Lower beta, set warm_up (epochs) or free_bits (0.1), make the decoder smaller, or "
+            "train longer; if the columns are independent, there is nothing to say.",
+        )
+    if inactive:
+        what = f"{inactive} of {len(kl)} latents are inactive (below {ACTIVE} nats a row)."
+        return [Reason("ok", what)]
+    return []

@@ -3,6 +3,7 @@ saved run keeps them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -80,6 +81,24 @@ class Architecture:
                 found += zip(places, part.each_levels, strict=True)
         return found
 
+    @property
+    def plain(self) -> list[int]:
+        """Places of the values that the encoder sees as numbers."""
+        indicated = {place for place, _ in self.indicated}
+        return [place for place in range(self.size) if place not in indicated]
+
+    @property
+    def gaps(self) -> bool:
+        """Whether rows may have gaps when they are scored, though those fitted may have had none:
+        a table's may."""
+        return not self.shape
+
+    def hidden_of(self, net: str) -> tuple[int, ...]:
+        """Sizes of the hidden layers of "encoder", "decoder", "up" or "down"."""
+        if net == "decoder":
+            return self.hidden[::-1]
+        return self.hidden if net == "encoder" else self.hidden or (16,)
+
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""
         return asdict(self)
@@ -119,9 +138,8 @@ def build(a: Architecture, seed: int, rows: Tensor | None = None) -> Nets:
 
 
 def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
-    # A table's rows may have gaps when they are scored, though those fitted had none.
-    observation = Observation(a.parts, noise=a.noise, missing=not a.shape)
-    features = Features(a.size, a.indicated, missing=a.missing, gaps=not a.shape)
+    observation = Observation(a.parts, noise=a.noise, missing=a.gaps)
+    features = Features(a.size, a.indicated, missing=a.missing, gaps=a.gaps)
     if rows is not None:
         features.fit(rows)
     k, width = a.latent[0], max((*a.hidden, 16))
@@ -135,9 +153,7 @@ def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
         last.data.copy_(torch.from_numpy(observation.start(rows.numpy())))
     up = down = None
     if len(a.latent) == 2:
-        hidden = a.hidden or (width,)
-        net = {"activation": a.activation, "dropout": a.dropout}
-        up, down = mlp(k, hidden, 2 * a.latent[1], **net), mlp(a.latent[1], hidden, 2 * k, **net)  # type: ignore[arg-type]
+        up, down = _mlp(a, "up", k, 2 * a.latent[1]), _mlp(a, "down", a.latent[1], 2 * k)
     made = Nets(observation, features, encoder, decoder, nn.Identity(), posterior, up, down)
     made.prior = _prior(a, made, width, seed, rows)
     return made
@@ -145,39 +161,32 @@ def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
 
 def _encoder(a: Architecture, inputs: int, outputs: int) -> nn.Module:
     if a.net == "mlp":
-        return mlp(
-            inputs + a.context, a.hidden, outputs, activation=a.activation, dropout=a.dropout
-        )
-    extra = inputs - (a.shape[0] * a.shape[1] * a.shape[2])
-    if extra:
+        return _mlp(a, "encoder", inputs + a.context, outputs)
+    if inputs != math.prod(a.shape):
         raise ValueError("a convolutional encoder takes pictures without gaps")
-    size = a.hidden[-1] if a.hidden else 256
-    conv = ConvEncoder(
-        a.shape,  # type: ignore[arg-type]
-        a.channels,
-        size if a.context else outputs,
-        blocks=a.blocks,
-        hidden=size,
-        activation=a.activation,
-        dropout=a.dropout,
-    )
+    how = _conv(a)
+    size = how["hidden"]
+    conv = ConvEncoder(a.shape, a.channels, size if a.context else outputs, **how)  # type: ignore[arg-type]
     return _ConvThenContext(conv, size, a.context, outputs) if a.context else conv
 
 
 def _decoder(a: Architecture, outputs: int) -> nn.Module:
     inputs = a.latent[0] + a.context
     if a.net == "mlp":
-        return mlp(inputs, a.hidden[::-1], outputs, activation=a.activation, dropout=a.dropout)
-    return ConvDecoder(
-        inputs,
-        a.channels,
-        a.shape,  # type: ignore[arg-type]
-        per_pixel=outputs // (a.shape[0] * a.shape[1] * a.shape[2]),
-        blocks=a.blocks,
-        hidden=a.hidden[-1] if a.hidden else 256,
-        activation=a.activation,
-        dropout=a.dropout,
-    )
+        return _mlp(a, "decoder", inputs, outputs)
+    each = outputs // math.prod(a.shape)
+    return ConvDecoder(inputs, a.channels, a.shape, per_pixel=each, **_conv(a))  # type: ignore[arg-type]
+
+
+def _mlp(a: Architecture, name: str, inputs: int, outputs: int) -> nn.Sequential:
+    hidden = a.hidden_of(name)
+    return mlp(inputs, hidden, outputs, activation=a.activation, dropout=a.dropout)
+
+
+def _conv(a: Architecture) -> dict[str, Any]:
+    """What both convolutional nets take."""
+    hidden = a.hidden[-1] if a.hidden else 256
+    return {"blocks": a.blocks, "hidden": hidden, "activation": a.activation, "dropout": a.dropout}
 
 
 def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | None) -> nn.Module:

@@ -30,7 +30,7 @@ from ...inference.local_sites_pyro import site
 from ...inference.torch_state import seeded
 from .priors import normal
 from .row_draws import RowDraws
-from .trained_nets import CODE, TrainedNets, middle
+from .trained_nets import CODE, TrainedNets, doubles, middle
 
 Array = NDArray[Any]
 _BLOCK, _DRAWS = 256, 16
@@ -64,8 +64,8 @@ def bound(
         closed = divergences(q, p)
         kl = torch.cat(ratio).mean(0) if closed is None else closed[0].sum(1)
         found.append((torch.cat(log_x).mean(0), kl))
-    reconstruction, divergence = (torch.cat(part).cpu() for part in zip(*found, strict=True))
-    return reconstruction.double().numpy(), divergence.double().numpy()
+    reconstruction, divergence = map(doubles, zip(*found, strict=True))
+    return reconstruction, divergence
 
 
 @torch.no_grad()
@@ -109,8 +109,8 @@ def amortisation_gap(
             with torch.no_grad():
                 noise = torch.randn(64, *base.loc.shape, device=net.device)
                 each = [_elbo(net, q, noise, y, c) for q in (own, shared)]
-                gaps.append((each[0] - each[1]).cpu().double().numpy())
-    return np.concatenate(gaps)
+                gaps.append(each[0] - each[1])
+    return doubles(gaps)
 
 
 def _elbo(net: TrainedNets, q: Tensor, noise: Tensor, y: Tensor, context: Tensor | None) -> Tensor:

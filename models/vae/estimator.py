@@ -255,7 +255,7 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
                 "do without a value. Fit to rows with gaps."
             )
         if gaps.any():
-            from .imputation import expected
+            from .importance_bounds import expected
 
             assert rows.seeds is not None
             x = np.where(gaps, expected(self.net_, x, n_samples, rows.seeds), x)

@@ -30,13 +30,13 @@ from ..nets.record import DataUnits
 from ..nets.sizes import Defaults, Sizes, latents_for, sizes_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.values import Values
+from .bounds import collapse
 from .build import Architecture
 from .elbo_parts import kl_per_latent
 from .importance_bounds import quick
 from .parts import Part, parts_of
 from .settings import check_rows
 from .trained_nets import TrainedNets
-from .verdicts import collapse
 
 Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start

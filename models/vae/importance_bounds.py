@@ -1,4 +1,5 @@
-"""How likely rows are under a variational autoencoder, by importance weights from its guide.
+"""How likely rows are under a variational autoencoder, and what is expected in their gaps, by
+importance weights from its guide.
 
 With z_k ~ q(z | x) and w_k = p(x, z_k) / q(z_k | x), E[w_k] = p(x), so that
 
@@ -8,8 +9,15 @@ Where whole numbers are filled in with u in [0, 1)^D, the draws are of (u, z) to
 w_k = p(y(x + u_k), z_k) / q(z_k | x) has the mean of the density over the cell. Log joint and log q
 are those of the pair; a row's draws depend on the row alone.
 
-Reference: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016,
-https://arxiv.org/abs/1509.00519.
+Gaps are filled by what is expected of them given the rest of the row, v_k = w_k / sum w:
+
+    E[x_gap | x_seen]  ~  sum_k v_k E[x_gap | z_k];
+
+of a discrete column the likeliest level, p(level | x_seen) ~ sum_k v_k p(level | z_k).
+
+References: Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016,
+https://arxiv.org/abs/1509.00519; Mattei and Frellsen, "MIWAE: deep generative modelling and
+imputation of incomplete data sets", 2019, https://arxiv.org/abs/1812.02633 (gaps).
 """
 
 from __future__ import annotations
@@ -33,10 +41,12 @@ from ...inference.local_sites_pyro import total
 from ...inference.torch_state import within_cores
 from ...progress import rows_bar
 from ...rows import Rows
-from .row_draws import RowDraws, guided
-from .trained_nets import TrainedNets
+from .pyro import Values
+from .row_draws import RowDraws
+from .trained_nets import DATA, TrainedNets, doubles
 
 Array = NDArray[Any]
+_FILLED = 64  # rows filled at a time
 _DECODED = 1 << 20  # values decoded at a time: what a processor's caches hold
 
 
@@ -162,10 +172,25 @@ def _block(
     """(n, K) log weights: so many draws at each place of rows whose middles are y."""
     found = []
     for stored, k in at:
-        values, log_q = guided(net, y, context, k, draws.latents(k))
+        values, log_q = draws.guided(y, context, k)
         p = net.modelled(draws.filled(stored, k), context, values)
         found.append((total(p) - log_q).cpu())
     return np.asarray(torch.cat(found).T.double().numpy())
+
+
+@torch.no_grad()
+def expected(net: TrainedNets, x: Array, n_samples: int, seeds: NDArray[np.uint64]) -> Floats:
+    """(n, D) what is expected of each stored value given those of its row that are there, by so
+    many draws a row."""
+    filled = []
+    for rows, y, _ in net.blocks(x, None, _FILLED):
+        values, log_q = RowDraws(seeds[rows], net).guided(y, None, n_samples)
+        p = net.modelled(y, None, values)
+        share = torch.softmax(total(p) - log_q, 0).unsqueeze(-1)
+        p_x = p[DATA]["fn"]
+        mean = p_x.mixed(share) if isinstance(p_x, Values) else (share * p_x.mean).sum(0)
+        filled.append(net.values.leave(mean))
+    return doubles(filled)
 
 
 # What is said of them

@@ -49,6 +49,11 @@ class Likelihood:
         """How many numbers each part takes of the decoder's."""
         return [self._width(part) for part in self.parts]
 
+    @property
+    def n_outputs(self) -> int:
+        """P."""
+        return sum(self.outputs)
+
     def _width(self, part: Part) -> int:
         if part.kind == "categorical":
             return sum(part.each_levels)

@@ -31,27 +31,19 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 FIXED = ("features.centre", "features.gain")  # arrays that are not learnt
 _WIDEST = 3.0  # of log s: nothing learns from wider
+_TWINNED = {"net": ("mlp",), "prior": ("normal", "mixture"), "posterior": ("normal",)}
 _NETS = ("encoder", "decoder", "up", "down")
 
 
 def unsupported(architecture: Architecture) -> str | None:
     """What of an architecture has no NumPyro pair, and what to do; None where it has one."""
-    a = architecture
-    if a.net != "mlp":
-        return (
-            f'net is {a.net!r}; backend "numpyro" has perceptrons. Take net="mlp", or '
-            'backend="pyro".'
-        )
-    if a.prior not in ("normal", "mixture"):
-        return (
-            f'prior is {a.prior!r}; backend "numpyro" has normal and mixture. Take one of them, or '
-            'backend="pyro".'
-        )
-    if a.posterior != "normal":
-        return (
-            f'posterior is {a.posterior!r}; backend "numpyro" has normal. Take it, or '
-            'backend="pyro".'
-        )
+    for setting, known in _TWINNED.items():
+        value = getattr(architecture, setting)
+        if value not in known:
+            return (
+                f'{setting} is {value!r}; backend "numpyro" has {" and ".join(known)}. Take '
+                f'{setting}="{known[0]}", or backend="pyro".'
+            )
     return None
 
 
@@ -95,10 +87,6 @@ class Nets(eqx.Module):
         """(*, P) what p(x | z_1, c) takes."""
         return self._net("decoder", join(z_1, context))
 
-    def q_1(self, encoded: Array) -> tuple[Array, Array]:
-        """Mean and log standard deviation of q(z_1 | x, c)."""
-        return split(encoded)
-
     def q_2(self, z_1: Array) -> tuple[Array, Array]:
         """Mean and log standard deviation of q(z_2 | z_1)."""
         return split(self._net("up", z_1))
@@ -117,7 +105,7 @@ class Nets(eqx.Module):
         gaps as zeros, beside a mask of what is there if the rows fitted had gaps."""
         levels = self.architecture.indicated
         known, zeroed = ~jnp.isnan(y), jnp.nan_to_num(y)
-        at = jnp.asarray(plain(self.architecture), jnp.int32)
+        at = jnp.asarray(self.architecture.plain, jnp.int32)
         centred = (zeroed[:, at] - self.arrays["features.centre"]) * self.arrays["features.gain"]
         found = [centred * known[:, at]]
         for place, count in levels:
@@ -131,7 +119,7 @@ class Nets(eqx.Module):
         a = self.architecture
         activation = ACTIVATIONS[a.activation]
         step = 3 if a.dropout else 2
-        last = step * len(_hidden(a, name))
+        last = step * len(a.hidden_of(name))
         for i in range(0, last, step):
             h = activation(self._linear(f"{name}.{i}", h))
             if a.dropout and self.key is not None:
@@ -148,8 +136,7 @@ def observation(a: Architecture, arrays: Mapping[str, Array]) -> Observation:
     """p(x | z) with the scales that are among the arrays."""
     prefix = "observation.log_scales."
     scales = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-    # A table's rows may have gaps when they are scored, though those fitted had none.
-    return Observation(a.parts, a.noise, not a.shape, scales)
+    return Observation(a.parts, a.noise, a.gaps, scales)
 
 
 def initial(
@@ -162,19 +149,19 @@ def initial(
         rows: (n, D) model values; None where weights are loaded next.
     """
     seen = observation(a, {})
-    numbers, levels = plain(a), a.indicated
+    numbers, levels = a.plain, a.indicated
     arrays: dict[str, NDArray[np.float64]] = {
         f"observation.log_scales.{i}": v for i, v in seen.start_scales().items()
     }
     arrays["features.centre"], arrays["features.gain"] = _spread(numbers, rows)
     inputs = len(numbers) + sum(k for _, k in levels) + (seen.n_values if a.missing else 0)
-    k, outputs = a.latent[0], sum(seen.outputs)
+    k, outputs = a.latent[0], seen.n_outputs
     ends = {"encoder": (inputs + a.context, 2 * k), "decoder": (k + a.context, outputs)}
     if len(a.latent) == 2:
         ends |= {"up": (k, 2 * a.latent[1]), "down": (a.latent[1], 2 * k)}
     rng = np.random.default_rng(seed)
     for name, (first, last) in ends.items():
-        sizes = (first, *_hidden(a, name), last)
+        sizes = (first, *a.hidden_of(name), last)
         for i, (n_in, n_out) in enumerate(pairwise(sizes)):
             at, bound = f"{name}.{(3 if a.dropout else 2) * i}", 1 / math.sqrt(n_in)
             arrays[f"{at}.weight"] = rng.uniform(-bound, bound, (n_out, n_in))
@@ -188,12 +175,6 @@ def initial(
     return arrays
 
 
-def plain(a: Architecture) -> list[int]:
-    """Where the numbers of a row as the encoder sees it are; the other values are indicators."""
-    indicated = {place for place, _ in a.indicated}
-    return [place for place in range(a.size) if place not in indicated]
-
-
 def _spread(
     numbers: list[int], rows: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -205,12 +186,6 @@ def _spread(
     mean = np.where(known, y, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     square = np.where(known, (y - mean) ** 2, 0.0).sum() / max(known.sum(), 1)
     return mean, np.asarray(1 / max(math.sqrt(square), 1e-3))
-
-
-def _hidden(a: Architecture, net: str) -> tuple[int, ...]:
-    if net == "decoder":
-        return a.hidden[::-1]
-    return a.hidden if net == "encoder" else a.hidden or (16,)
 
 
 def split(raw: Array) -> tuple[Array, Array]:

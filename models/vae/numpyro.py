@@ -17,11 +17,7 @@ Gaussians, posteriors Gaussian. theta and phi have the names and shapes that tor
 what comes after a fit is computed by the Pyro pair: whoever edits one edits both, and a fit whose
 pairs differ is refused.
 
-References: Kingma and Welling, "Auto-encoding variational Bayes", 2014,
-https://arxiv.org/abs/1312.6114; Rezende, Mohamed and Wierstra, "Stochastic backpropagation and
-approximate inference in deep generative models", 2014, https://arxiv.org/abs/1401.4082; Burda,
-Grosse and Salakhutdinov, "Importance weighted autoencoders" (the two layers), 2016,
-https://arxiv.org/abs/1509.00519.
+References: as in `pyro`.
 """
 
 from __future__ import annotations
@@ -34,7 +30,7 @@ import numpyro.distributions as dist
 from jax import Array
 from numpyro.distributions import constraints
 
-from .nets_jax import Nets
+from .nets_jax import Nets, split
 from .observation_jax import Observation
 
 
@@ -64,7 +60,7 @@ class Values(dist.Distribution):  # type: ignore[misc]
 
 def q_1(nets: Nets, x: Array, context: Array | None = None) -> Any:
     """q(z_1 | x, c)."""
-    return normal(*nets.q_1(nets.encode(x, context)))
+    return normal(*split(nets.encode(x, context)))
 
 
 def p_x(nets: Nets, z_1: Array, context: Array | None = None) -> Values:

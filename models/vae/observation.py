@@ -58,13 +58,9 @@ class Observation(Likelihood, nn.Module):
         nn.Module.__init__(self)
         self.parts, self.noise, self.missing = tuple(parts), noise, missing
         dtype = torch.get_default_dtype()
-        scales = {i: torch.tensor(s, dtype=dtype) for i, s in self.start_scales().items()}
-        self.log_scales = nn.ParameterDict({i: nn.Parameter(s) for i, s in scales.items()})
-
-    @property
-    def n_outputs(self) -> int:
-        """P."""
-        return sum(self.outputs)
+        self.log_scales = nn.ParameterDict(
+            {i: nn.Parameter(torch.tensor(s, dtype=dtype)) for i, s in self.start_scales().items()}
+        )
 
     def sample(self, raw: Tensor) -> Tensor:
         """(*, D) drawn values, by torch's random state."""

@@ -13,14 +13,9 @@ from ...data import Codec, ImageCodec
 from ...data.pixels import Pixels
 from ...errors import InputError
 from ..nets.values import Values
+from .densities import KINDS_OF
 
-KINDS = (
-    "gaussian",
-    "bernoulli",
-    "continuous_bernoulli",
-    "discretised_logistic",
-    "categorical",
-)
+KINDS = tuple(KINDS_OF)
 SCALED = ("gaussian", "discretised_logistic")
 SMALLEST = -7.0  # log of the least noise, in standard deviations of the data
 

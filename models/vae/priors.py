@@ -18,7 +18,6 @@ https://arxiv.org/abs/1611.02731.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -195,8 +194,3 @@ class FlowPosterior(nn.Module):
         m, log_s = split(raw[..., : 2 * self.k])
         transform = self.flow(raw[..., 2 * self.k :]).transform
         return TransformedDistribution(normal(m, log_s), [transform.inv], validate_args=False)
-
-
-def components(k: int) -> int:
-    """Default number of components of a mixture over k latents."""
-    return min(500, 50 * math.ceil(math.sqrt(k)))

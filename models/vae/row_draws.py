@@ -49,6 +49,20 @@ class RowDraws:
     def _normal(self, k: int, size: int) -> Tensor:
         return torch.stack([torch.randn(k, size, generator=g) for g in self._generators], 1)
 
+    def guided(self, y: Tensor, context: Tensor | None, k: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Latents (k, n, ...) of each site drawn for rows y (n, D), and (k, n) log q(z | x).
+
+        Products of a few rows round otherwise than those of many, so that few are encoded several
+        times over: a row is encoded the same beside any others.
+        """
+        n = len(y)
+        times = -(-_FEWEST // n)
+        if times > 1:
+            y = y.repeat(times, 1)
+            context = None if context is None else context.repeat(times, 1)
+        q = self.net.guided(y, context, k, self.latents(k))
+        return {name: site["value"][:, :n] for name, site in q.items()}, total(q)[:, :n]
+
     def filled(self, stored: Tensor, k: int) -> Tensor:
         """Model values of stored rows (n, D): (k, n, D) with their cells filled in, where they are;
         else (n, D)."""
@@ -58,20 +72,3 @@ class RowDraws:
             u = torch.stack(drawn, 1).to(self.net.device)
         y: Tensor = self.net.values.enter(stored, u)
         return y
-
-
-def guided(
-    net: TrainedNets, y: Tensor, context: Tensor | None, k: int, by: Draw
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Latents (k, n, ...) of each site drawn for rows y (n, D), and (k, n) log q(z | x).
-
-    Products of a few rows round otherwise than those of many, so that few are encoded several times
-    over: a row is encoded the same beside any others.
-    """
-    n = len(y)
-    times = -(-_FEWEST // n)
-    if times > 1:
-        y = y.repeat(times, 1)
-        context = None if context is None else context.repeat(times, 1)
-    q = net.guided(y, context, k, by)
-    return {name: site["value"][:, :n] for name, site in q.items()}, total(q)[:, :n]

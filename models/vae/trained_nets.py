@@ -4,7 +4,8 @@ they know of rows."""
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -148,14 +149,12 @@ class TrainedNets:
 
     # Stored rows and model values
 
-    def context(self, context: Array | None) -> Tensor | None:
-        """(n, c) as a tensor on the device."""
-        if context is None:
-            return None
-        return torch.as_tensor(context, dtype=torch.get_default_dtype(), device=self.device)
+    def context(self, context: Array | None, rows: slice = slice(None)) -> Tensor | None:
+        """The context (n, c) of some rows on the device."""
+        return None if context is None else self.tensor(context[rows])
 
     def tensor(self, x: Array) -> Tensor:
-        """Stored rows on the device."""
+        """Stored rows, codes or context on the device."""
         return floats(x, torch.get_default_dtype()).to(self.device)
 
     def _filled(self, x: Tensor) -> Tensor:
@@ -174,8 +173,7 @@ class TrainedNets:
         """Which rows, their model values, and their context, some at a time."""
         for start in range(0, len(x), size):
             rows = slice(start, start + size)
-            c = None if context is None else self.context(context[rows])
-            yield rows, self.rows(x[rows]), c
+            yield rows, self.rows(x[rows]), self.context(context, rows)
 
     # Codes and rows
 
@@ -183,64 +181,56 @@ class TrainedNets:
     def encode(self, x: Array, context: Array | None) -> tuple[Floats, Floats]:
         """(n, k) means and standard deviations of q(z_1 | x); of a flow, where it puts the mean of
         its Gaussian part (no expectation, but where the mass lies), and that part's deviations."""
-        found = []
-        for _, y, c in self.blocks(x, context):
-            code = self.guided(y, c, 1, middle)[CODE]
-            found.append((code["value"][0], base_of(code["fn"])[0].stddev))
-        means, scales = (
-            torch.cat(part).cpu().double().numpy() for part in zip(*found, strict=True)
-        )
-        return means, scales
+        codes = [self.guided(y, c, 1, middle)[CODE] for _, y, c in self.blocks(x, context)]
+        spreads = [base_of(code["fn"])[0].stddev for code in codes]
+        return doubles([code["value"][0] for code in codes]), doubles(spreads)
 
-    @torch.no_grad()
     def decode(self, z: Array, context: Array | None, *, draw: int | None = None) -> Array:
         """(n, D) stored values given codes: expected ones, or drawn ones with the seed `draw`."""
-        found = []
-        with seeded(draw or 0, self.device):
-            for start in range(0, len(z), _BLOCK):
-                rows = slice(start, start + _BLOCK)
-                code = self.context(z[rows])
-                assert code is not None
 
-                def latent(name: str, fn: Any, code: Tensor = code) -> Tensor:
-                    if name == CODE:
-                        return code
-                    found: Tensor = fn.mean if name == DATA and draw is None else fn.sample()
-                    return found
+        def latent(rows: slice, name: str, fn: Any) -> Tensor:
+            if name == CODE:
+                return self.tensor(z[rows])
+            value: Tensor = fn.mean if name == DATA and draw is None else fn.sample()
+            return value
 
-                c = None if context is None else self.context(context[rows])
-                y = self.simulated(len(code), c, latent)[DATA]["value"]
-                found.append(self.values.leave(y).cpu().double().numpy())
-        return np.concatenate(found)
+        return self._made(len(z), context, draw or 0, latent)
+
+    def sample(self, n: int, context: Array | None, seed: int) -> Array:
+        """(n, D) stored rows drawn from the model."""
+        return self._made(n, context, seed, lambda rows, name, fn: fn.sample())
+
+    @torch.no_grad()
+    def _made(
+        self,
+        n: int,
+        context: Array | None,
+        seed: int,
+        latent: Callable[[slice, str, Any], Tensor],
+    ) -> Array:
+        """(n, D) stored rows of the model; `latent` gives sites of some rows their values."""
+        stored = []
+        with seeded(seed, self.device):
+            for start in range(0, n, _BLOCK):
+                rows = slice(start, min(n, start + _BLOCK))
+                c = self.context(context, rows)
+                sites = self.simulated(rows.stop - start, c, partial(latent, rows))
+                stored.append(self.values.leave(sites[DATA]["value"]))
+        return doubles(stored)
 
     @torch.no_grad()
     def prior(self, n: int, seed: int) -> Floats:
         """(n, k) draws of z_1 from the prior."""
         with seeded(seed, self.device):
             z = self.simulated(n, None, lambda name, fn: fn.sample(), last=CODE)[CODE]["value"]
-            return np.asarray(z.cpu().double().numpy())
-
-    @torch.no_grad()
-    def sample(self, n: int, context: Array | None, seed: int) -> Array:
-        """(n, D) stored rows drawn from the model."""
-        found = []
-        with seeded(seed, self.device):
-            for start in range(0, n, _BLOCK):
-                size = min(_BLOCK, n - start)
-                c = None if context is None else self.context(context[start : start + size])
-                y = self.simulated(size, c, lambda name, fn: fn.sample())[DATA]["value"]
-                found.append(self.values.leave(y).cpu().double().numpy())
-        return np.concatenate(found)
+            return doubles([z])
 
     @torch.no_grad()
     def posterior(self, x: Array, context: Array | None, n: int, seed: int) -> Floats:
         """(n, rows, k) draws of z_1 from q(z_1 | x)."""
         with seeded(seed, self.device):
-            found = [
-                self.guided(y, c, n)[CODE]["value"].cpu().double().numpy()
-                for _, y, c in self.blocks(x, context, max(1, _BLOCK // n))
-            ]
-        return np.concatenate(found, axis=1)
+            blocks = self.blocks(x, context, max(1, _BLOCK // n))
+            return doubles([self.guided(y, c, n)[CODE]["value"] for _, y, c in blocks], 1)
 
     # Arrays
 
@@ -249,6 +239,12 @@ class TrainedNets:
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         self.nets.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+
+
+def doubles(parts: Sequence[Tensor], axis: int = 0) -> Floats:
+    """Tensors joined, as an array in double precision."""
+    joined: Floats = torch.cat(tuple(parts), axis).cpu().double().numpy()
+    return joined
 
 
 def middle(name: str, fn: Any, samples: int) -> Tensor:
