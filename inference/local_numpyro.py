@@ -1,9 +1,8 @@
 """Objectives of a NumPyro pair whose latents are local to a plate of rows: see `local_objective`,
 and `local_pyro`, whose twin this is.
 
-The K draws of a row stand side by side in a leading dimension: a latent is (K, n, ...) where the
-plate has n rows, and whatever the model makes of it has that dimension too. theta and phi are the
-values of `numpyro.param` sites, by name; what else is random in a pair is up to its arguments.
+theta and phi are the values of `numpyro.param` sites, by name; what else is random in a pair is up
+to its arguments.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def _bent(site: Any) -> bool:
 
 
 _SITES = Backend(jnp, _log_prob, _bent, Independent, kl_divergence)
-terms, log_x, divergences = _SITES.terms, _SITES.log_x, _SITES.divergences
+terms, divergences = _SITES.terms, _SITES.divergences
 
 # Objectives
 
@@ -115,12 +114,7 @@ def parts(
     q = draw(pair.guide, params, key, *args, samples=samples, by=by)
     values = values_of(q)
     p = replay(pair.model, params, *args, values=values)
-    closed = divergences(q, p)
-    if closed is not None:
-        return log_x(q, p).mean(0), *closed
-    t = terms(q, p, _fixed(pair, params, args, values))
-    size = sum(math.prod(site["fn"].event_shape) for site in q.values())
-    return t.log_x.mean(0), t.log_ratio.mean(0)[:, None], [size]
+    return _SITES.parts(q, p, lambda: _fixed(pair, params, args, values))
 
 
 def elbo(
@@ -134,15 +128,8 @@ def elbo(
     weights: Array | None = None,
     by: Draw = rsample,
 ) -> Array:
-    """The mean over rows of the bound, with beta and free bits in it.
-
-    Args:
-        params: values of `numpyro.param` sites.
-        key: of the draws.
-        args: of model and guide.
-        weights: (n,) of the rows, with the mean 1 over the whole data.
-        by: draws the latents.
-    """
+    """The mean over rows of the bound, with beta and free bits in it: as `local_pyro.elbo`, by the
+    values of `numpyro.param` sites and the key of the draws."""
     seen, kl, sizes = parts(pair, params, key, *args, samples=samples, by=by)
     each = _mean(kl, weights)
     if free_bits:
@@ -195,11 +182,8 @@ def objective(
     weights: Array | None = None,
 ) -> Array:
     """What is raised at a step."""
-    shared: dict[str, Any] = {"samples": what.samples, "weights": weights}
-    if what.name == "elbo":
-        beta = what.beta_at(step, jnp.minimum)
-        return elbo(pair, params, key, *args, beta=beta, free_bits=what.free_bits, **shared)
-    return iwae(pair, params, key, *args, doubly=what.name == "dreg", **shared)
+    bound = elbo if what.name == "elbo" else iwae
+    return bound(pair, params, key, *args, weights=weights, **what.options(step, jnp.minimum))
 
 
 def held_terms(

@@ -75,6 +75,13 @@ class Objective:
         """
         return self.beta * least(1.0, (step + 1) / (self.warm_up + 1))
 
+    def options(self, step: Any, least: Any = min) -> dict[str, Any]:
+        """What `elbo` or `iwae` is told at a step, as `beta_at` counts it."""
+        if self.name == "elbo":
+            bend = {"beta": self.beta_at(step, least), "free_bits": self.free_bits}
+            return {"samples": self.samples, **bend}
+        return {"samples": self.samples, "doubly": self.name == "dreg"}
+
     def judged(
         self, terms: Floats, sizes: Sequence[int], weights: Floats | None = None
     ) -> tuple[Floats, Floats]:

@@ -46,7 +46,7 @@ class Pair:
 
 
 _SITES = Backend(torch, log_prob, bent, Independent, kl_divergence)
-terms, log_x, divergences = _SITES.terms, _SITES.log_x, _SITES.divergences
+terms, bound_parts, divergences = _SITES.terms, _SITES.parts, _SITES.divergences
 
 # Objectives
 
@@ -59,13 +59,7 @@ def parts(
     q = draw(pair.guide, *args, samples=samples, by=by)
     values = values_of(q)
     p = replay(pair.model, *args, values=values)
-    closed = divergences(q, p)
-    if closed is not None:
-        seen = log_x(q, p)
-        return (seen[0] if samples == 1 else seen.mean(0)), *closed
-    t = terms(q, p, _fixed(pair, args, q, values, state))
-    size = sum(math.prod(site["fn"].event_shape) for site in q.values())
-    return t.log_x.mean(0), t.log_ratio.mean(0).unsqueeze(1), [size]
+    return bound_parts(q, p, lambda: _fixed(pair, args, q, values, state))
 
 
 def elbo(
@@ -107,10 +101,8 @@ def objective(
     pair: Pair, what: Objective, step: int, *args: Any, weights: Tensor | None = None
 ) -> Tensor:
     """What is raised at a step."""
-    if what.name == "elbo":
-        bend = {"beta": what.beta_at(step), "free_bits": what.free_bits}
-        return elbo(pair, *args, samples=what.samples, weights=weights, **bend)
-    return iwae(pair, *args, samples=what.samples, weights=weights, doubly=what.name == "dreg")
+    bound = elbo if what.name == "elbo" else iwae
+    return bound(pair, *args, weights=weights, **what.options(step))
 
 
 def held_terms(pair: Pair, what: Objective, *args: Any) -> tuple[Tensor, list[int]]:

@@ -100,6 +100,22 @@ class Backend:
             sizes += [size // each[-1].shape[1]] * each[-1].shape[1]
         return (self.xp.concatenate(each, 1) if len(each) > 1 else each[0]), sizes
 
+    def parts(
+        self, q: Sites, p: Sites, fixed: Callable[[], dict[str, Any]] | None = None
+    ) -> tuple[Any, Any, list[int]]:
+        """(n,) E_q log p(x | z) by the draws, (n, J) divergences, and how many latents each is of.
+
+        Args:
+            fixed: gives log q with phi held fixed; None takes what `q` says.
+        """
+        closed = self.divergences(q, p)
+        if closed is not None:
+            seen = self.log_x(q, p)
+            return (seen[0] if len(seen) == 1 else seen.mean(0)), *closed
+        t = self.terms(q, p, None if fixed is None else fixed())
+        size = sum(math.prod(site["fn"].event_shape) for site in q.values())
+        return t.log_x.mean(0), t.log_ratio.mean(0)[:, None], [size]
+
     def elementwise(self, fn: Any) -> bool:
         """Whether the values of an event are independent."""
         return isinstance(fn, self.independent) and not fn.base_dist.event_shape

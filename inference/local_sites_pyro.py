@@ -1,9 +1,4 @@
-"""The sites of Pyro programs whose latents are local to a plate of rows, K draws of each row side
-by side in a leading dimension.
-
-A program is called as it stands; what is kept are the distributions and values of its sites.
-`poutine.scale` and `poutine.mask` in it count.
-"""
+"""The sites of Pyro programs whose latents are local to a plate of rows, read as `local_pyro` says."""
 
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations

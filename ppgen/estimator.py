@@ -169,6 +169,10 @@ class Estimator(Saved):
 
     # The steps of a fit
 
+    def _seed(self, random_state: Any) -> int:
+        """The seed of draws; None takes the estimator's own."""
+        return seed_of(self.random_state if random_state is None else random_state)
+
     def _check_enough(self, data: Dataset) -> None:
         n, least = len(data), self.capabilities.min_rows
         if n < least:

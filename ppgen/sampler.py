@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .checks import seed_of
 from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
 from .data.rebuild import row_labels
 from .errors import InputError
@@ -90,9 +89,7 @@ class Sampler(Estimator):
         """n encoded rows; if `within`, with whole numbers that are, but for few, among those
         seen."""
         integer(1).check("n", n)
-        rng = np.random.default_rng(
-            seed_of(self.random_state if random_state is None else random_state)
-        )
+        rng = np.random.default_rng(self._seed(random_state))
         fixed = None if given is None else self._fixed(given)
         self._refuse_unused(y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)

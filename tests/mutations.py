@@ -215,7 +215,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a seed that is not kept",
-        "ppgen/sampler.py",
+        "ppgen/estimator.py",
         "seed_of(self.random_state if random_state is None else random_state)",
         "seed_of(None)",
         ("seed",),

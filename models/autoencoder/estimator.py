@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from ...arrays import Array, Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
-from ...checks import seed_of
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
@@ -102,7 +101,7 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         if self.noise is None:
             raise InputError('the fit has no noise; set noise="gaussian" or another.')
         data = self._dataset(X, reset=False)
-        seed = seed_of(self.random_state if random_state is None else random_state)
+        seed = self._seed(random_state)
         noise = (self.noise, float(self.noise_level))
         stored = self._values.stored(self._middle(data))
         return self._returned(data, self._values.encoded(self.nets_.corrupt(stored, noise, seed)))

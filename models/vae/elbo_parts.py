@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...arrays import Floats
-from ...inference.local_pyro import divergences, terms
+from ...inference.local_pyro import bound_parts, divergences, terms
 from ...inference.local_sites import Sites, values_of
 from ...inference.local_sites_pyro import site
 from ...inference.torch_state import seeded
@@ -119,6 +119,5 @@ def _elbo(net: TrainedNets, q: Tensor, noise: Tensor, y: Tensor, context: Tensor
     z = m + torch.exp(log_s) * noise
     sites: Sites = {CODE: site(normal(m, log_s), z)}
     p = net.modelled(y, context, {CODE: z})
-    t, closed = terms(sites, p), divergences(sites, p)
-    kl = t.log_ratio.mean(0) if closed is None else closed[0].sum(1)
-    return t.log_x.mean(0) - kl
+    log_x, kl, _ = bound_parts(sites, p)
+    return log_x - kl.sum(1)

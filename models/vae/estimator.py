@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
-from ...checks import seed_of
 from ...conditioned import Imputer
 from ...data import Encoded, ImageCodec
 from ...errors import InputError
@@ -100,8 +99,7 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
                 "the amortisation gap is defined here for one layer with a Gaussian posterior; "
                 'this fit has another. Fit with posterior="normal" and one latent_dim.'
             )
-        data = self._dataset(X, reset=False)
-        x, context = self._matrix(self._middle(data)), self._context(y, len(data))
+        x, context = self._inputs(X, y)
         return amortisation_gap(self.net_, x, context, self.net_seed_, n_steps)
 
     def density_gap(
@@ -141,7 +139,7 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
         integer(2).check("n_temperatures", n_temperatures)
         integer(1).check("n_samples", samples)
         check_unfilled(self.net_, self.codec_.dequantised)
-        seed = seed_of(self.random_state if random_state is None else random_state)
+        seed = self._seed(random_state)
         context = None
         if self.context_ is not None:
             context = self.context_.draw(n_rows, None, np.random.default_rng(seed))
@@ -152,7 +150,7 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
         """(n, k) codes drawn from the prior."""
         check_is_fitted(self)
         integer(1).check("n", n)
-        seed = seed_of(self.random_state if random_state is None else random_state)
+        seed = self._seed(random_state)
         return np.asarray(self.net_.prior(n, seed))
 
     def sample_posterior(
@@ -162,9 +160,8 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
         layers, those next to the data."""
         check_is_fitted(self)
         integer(1).check("n", n)
-        seed = seed_of(self.random_state if random_state is None else random_state)
-        data = self._dataset(X, reset=False)
-        x, context = self._matrix(self._middle(data)), self._context(y, len(data))
+        seed = self._seed(random_state)
+        x, context = self._inputs(X, y)
         return np.asarray(self.net_.posterior(x, context, n, seed))
 
     # What the contract asks for
@@ -196,6 +193,11 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
         from .fitting import stored
 
         return stored(self.values_, data)
+
+    def _inputs(self, X: Any, y: Any) -> tuple[NDArray[Any], Floats | None]:
+        """Rows (n, D) and their context (n, c) as the nets take them."""
+        data = self._dataset(X, reset=False)
+        return self._matrix(self._middle(data)), self._context(y, len(data))
 
     def _codes(self, rows: Rows) -> Floats:
         return np.asarray(self.net_.encode(self._matrix(rows.data), rows.context)[0])

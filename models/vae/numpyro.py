@@ -87,14 +87,7 @@ def normal(m: Array, log_s: Array) -> Any:
 def model(
     nets: Nets, x: Array | None, context: Array | None = None, *, n_total: int | None = None
 ) -> Array:
-    """Rows x ~ p(x | c).
-
-    Args:
-        nets: theta and phi, where they start; they are the site "nets".
-        x: (n, D) rows, or None to draw `n_total` of them.
-        context: (n, c) what to condition on, or None.
-        n_total: rows of the whole data, where x is a minibatch: its terms then count n_total / n.
-    """
+    """Rows x ~ p(x | c), as in `pyro`; `nets` is where theta and phi, the site "nets", start."""
     n = (n_total or 1) if x is None else x.shape[-2]
     nets = _registered(nets)
     with numpyro.plate("rows", n_total or n, subsample_size=n):

@@ -68,7 +68,7 @@ def parts_of(
         rows: (n, D) some stored ones.
 
     Raises:
-        InputError: if a likelihood is asked for that does not suit the values.
+        InputError: if the likelihood does not suit the values; it says how to mend it.
     """
     if isinstance(codec, ImageCodec):
         part, values = _of_images(codec, likelihood, rows)
@@ -77,18 +77,9 @@ def parts_of(
 
 
 def _of_images(codec: ImageCodec, likelihood: str, rows: NDArray[Any]) -> tuple[Part, Values]:
-    """The part and the values of images.
-
-    Args:
-        likelihood: one of `KINDS`, or "auto".
-        rows: (n, D) some of them, for the centre and spread of real values.
-
-    Raises:
-        InputError: if the values are outside the likelihood's support; it says how to mend it.
-    """
+    """The part and the values of images; centre and spread of real ones are those of the rows."""
     pixels, size, values = codec.pixels, codec.dimension, Values.of(codec)
-    if likelihood == "auto":
-        likelihood = automatic(pixels)
+    likelihood = automatic(pixels) if likelihood == "auto" else likelihood
     part = Part(likelihood, 0, size)
     some = np.asarray(rows[: 1 << 12], dtype=np.float64)
     spread = float(some.std()) or 1.0
@@ -149,11 +140,7 @@ def automatic(pixels: Pixels) -> str:
 
 def _of_table(codec: Codec, likelihood: str) -> tuple[Part, ...]:
     """The parts of a table's encoded rows: continuous columns, then level numbers; Gaussian,
-    Bernoulli and categorical by the kinds of the columns.
-
-    Raises:
-        InputError: if a likelihood is asked for that some column does not have.
-    """
+    Bernoulli and categorical by the kinds of the columns."""
     n = len(codec.continuous_names)
     kinds = ["bernoulli" if count == 2 else "categorical" for count in codec.n_levels]
     _check_table(codec, likelihood, kinds)

@@ -186,9 +186,8 @@ class FlowPosterior(nn.Module):
 
     def __init__(self, k: int, layers: int, hidden: int, seed: int) -> None:
         super().__init__()
-        self.k, self.context = k, k
-        self.n_inputs = 2 * k + self.context
-        self.flow = build(_coupling(k, self.context, layers, hidden), seed)
+        self.k, self.n_inputs = k, 3 * k
+        self.flow = build(_coupling(k, k, layers, hidden), seed)
 
     def forward(self, raw: Tensor) -> Any:
         m, log_s = split(raw[..., : 2 * self.k])

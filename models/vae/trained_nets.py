@@ -80,11 +80,8 @@ class TrainedNets:
         self, n: int, context: Tensor | None, latent: Callable[[str, Any], Tensor], last: str = DATA
     ) -> Sites:
         """The model's sites, up to one, without data: each has the value that `latent` says."""
-
-        def rows() -> None:
-            programs.model(self.nets, None, context, n_total=n)
-
-        return read(rows, latent=latent, last=last)
+        program = partial(programs.model, n_total=n)
+        return read(program, self.nets, None, context, latent=latent, last=last)
 
     # Training
 
