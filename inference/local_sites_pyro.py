@@ -1,4 +1,4 @@
-"""The sites of Pyro programs whose latents are local to a plate of rows, read as `local_pyro` says."""
+"""The sites of Pyro programs whose latents are local to a plate of rows: see `local_pyro`."""
 
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations

@@ -53,7 +53,6 @@ class ConvEncoder(nn.Module):
     Args:
         shape: (C, H, W).
         channels: of each halving.
-        blocks: residual blocks after each halving.
         hidden: size of the layer between the last picture and the outputs.
     """
 
@@ -63,7 +62,6 @@ class ConvEncoder(nn.Module):
         channels: Sequence[int],
         outputs: int,
         *,
-        blocks: int = 1,
         hidden: int = 256,
         activation: str = "silu",
         dropout: float = 0.0,
@@ -73,9 +71,8 @@ class ConvEncoder(nn.Module):
         act, before = ACTIVATIONS[activation], shape[0]
         layers: list[nn.Module] = []
         for c in channels:
-            layers += [nn.Conv2d(before, c, 3, stride=2, padding=1)]
-            layers += [Residual(c, activation) for _ in range(blocks)]
-            layers += [act()]
+            halve = nn.Conv2d(before, c, 3, stride=2, padding=1)
+            layers += [halve, Residual(c, activation), act()]
             before = c
         h, w = sizes(*shape[1:], len(channels))[-1]
         self.net = nn.Sequential(
@@ -109,7 +106,6 @@ class ConvDecoder(nn.Module):
         shape: Shape,
         *,
         per_pixel: int = 1,
-        blocks: int = 1,
         hidden: int = 256,
         activation: str = "silu",
         dropout: float = 0.0,
@@ -129,9 +125,9 @@ class ConvDecoder(nn.Module):
         outs = [per_pixel * shape[0], *channels[:-1]]
         for i in reversed(range(len(channels))):
             pad = tuple(1 - (2 * s - t) for s, t in zip(places[i + 1], places[i], strict=True))
-            layers += [Residual(channels[i], activation) for _ in range(blocks)]
+            layers += [Residual(channels[i], activation), act()]
             up = nn.ConvTranspose2d(channels[i], outs[i], 3, 2, 1, output_padding=(pad[0], pad[1]))
-            layers += [act(), up]
+            layers.append(up)
         self.net = nn.Sequential(*layers)
         # A bias of its own for each value: where in a picture ink lies is no secret to be learnt.
         self.bias = nn.Parameter(torch.zeros(per_pixel * math.prod(shape)))

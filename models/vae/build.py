@@ -42,7 +42,7 @@ class Architecture:
         shape: (C, H, W) of images, else ().
         context: numbers that each row is conditioned on.
         hidden: of perceptrons; of a convolutional net, the one layer between pictures and latents.
-        channels, blocks: of the convolutions.
+        channels: of the convolutions.
         noise: of the observation.
         missing: whether the rows fitted have gaps, of which the encoder is told.
         prior, posterior: names, see `priors`.
@@ -56,7 +56,6 @@ class Architecture:
     context: int = 0
     hidden: tuple[int, ...] = (64, 64)
     channels: tuple[int, ...] = ()
-    blocks: int = 1
     activation: str = "relu"
     dropout: float = 0.0
     noise: str | float = "column"
@@ -108,6 +107,7 @@ class Architecture:
         """The architecture that `to_json` wrote."""
         parts = tuple(Part(**{**p, "levels": tuple(p["levels"])}) for p in body["parts"])
         lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in body.items()}
+        lists.pop("blocks", None)  # which version 0.1.0 wrote, always as 1
         return cls(**{**lists, "parts": parts})
 
 
@@ -186,7 +186,7 @@ def _mlp(a: Architecture, name: str, inputs: int, outputs: int) -> nn.Sequential
 def _conv(a: Architecture) -> dict[str, Any]:
     """What both convolutional nets take."""
     hidden = a.hidden[-1] if a.hidden else 256
-    return {"blocks": a.blocks, "hidden": hidden, "activation": a.activation, "dropout": a.dropout}
+    return {"hidden": hidden, "activation": a.activation, "dropout": a.dropout}
 
 
 def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | None) -> nn.Module:
