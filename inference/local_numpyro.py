@@ -149,14 +149,15 @@ def iwae(
 ) -> Array:
     """The mean over rows (weighted) of log (1/K) sum_k w_k; `doubly` with DReG's gradient."""
     q = draw(pair.guide, params, key, *args, samples=samples, by=by)
-    z = values_of(q)
+    z: dict[str, Array] = values_of(q)
     if not doubly:
         log_w = terms(q, replay(pair.model, params, *args, values=z)).log_w
         return _mean(logsumexp(log_w, 0) - math.log(samples), weights)
 
     def fixed(params: Params, z: dict[str, Array]) -> Array:
         p = replay(pair.model, params, *args, values=z)
-        return terms(q, p, _fixed(pair, params, args, z)).log_w
+        log_w: Array = terms(q, p, _fixed(pair, params, args, z)).log_w
+        return log_w
 
     # One pass gives d log w by theta and by each direct use of z; what z owes to phi comes after,
     # through the products with z below, so that it is multiplied by v once more.

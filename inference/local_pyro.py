@@ -121,7 +121,7 @@ def _log_mean(pair: Pair, args: Any, samples: int, doubly: bool, by: Draw) -> Te
     q = draw(pair.guide, *args, samples=samples, by=by)
     values = values_of(q)
     if not doubly:
-        log_w = terms(q, replay(pair.model, *args, values=values)).log_w
+        log_w: Tensor = terms(q, replay(pair.model, *args, values=values)).log_w
         return torch.logsumexp(log_w, 0) - math.log(samples)
     # A draw's gradient is multiplied by v on its way into phi, in its direct uses only: what comes
     # through a later site has been multiplied there.

@@ -141,4 +141,5 @@ def bent(site: Any) -> bool:
 
 def total(sites: Sites) -> Tensor:
     """(K, n) log density of all sites: log p(x, z) of a model, log q(z | x) of a guide."""
-    return summed({name: log_prob(site) for name, site in sites.items()})
+    whole: Tensor = summed({name: log_prob(site) for name, site in sites.items()})
+    return whole

@@ -120,4 +120,5 @@ def _elbo(net: TrainedNets, q: Tensor, noise: Tensor, y: Tensor, context: Tensor
     sites: Sites = {CODE: site(normal(m, log_s), z)}
     p = net.modelled(y, context, {CODE: z})
     log_x, kl, _ = bound_parts(sites, p)
-    return log_x - kl.sum(1)
+    value: Tensor = log_x - kl.sum(1)
+    return value
