@@ -134,7 +134,7 @@ def _log_mean(pair: Pair, args: Any, samples: int, doubly: bool, by: Draw) -> Te
             share = v.reshape(v.shape + (1,) * (z.ndim - 2))
             z.register_hook(lambda g, share=share: g * share)
     bound = torch.logsumexp(log_w.detach(), 0) - math.log(samples)
-    surrogate = (v * log_w).sum(0)
+    surrogate: Tensor = (v * log_w).sum(0)
     return surrogate + (bound - surrogate).detach()
 
 

@@ -10,6 +10,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterable
 from functools import cache
+from types import FunctionType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -48,6 +49,9 @@ class Estimator(Saved):
         super().__init_subclass__(**more)
         if "settings" in cls.__dict__:
             cls.__doc__ = cls.settings.document(cls.__doc__)
+            if isinstance(cls.__init__, FunctionType):
+                # Errors of calls name the class that was called, not where its settings stand.
+                cls.__init__.__qualname__ = f"{cls.__qualname__}.__init__"
         if "capabilities" in cls.__dict__:
             scoring, imputing = cls.capabilities.scoring, cls.capabilities.imputing
             cls.__doc__ = scoring.document_options(cls.__doc__, "log_density")

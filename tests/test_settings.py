@@ -177,3 +177,8 @@ def test_engines_and_backends_that_can_be_set_are_those_declared(model: str) -> 
     taken = {setting.name: setting.kind.options for setting in registry.settings(model)}
     assert can.backends == taken.get("backend", ())
     assert taken.get("engine", can.engines) == can.engines
+
+
+def test_an_unknown_argument_is_refused_in_the_name_of_the_class_that_was_called() -> None:
+    with pytest.raises(TypeError, match=r"^GaussianMixture\.__init__\(\).*'n_component'"):
+        ppgen.GaussianMixture(n_component=3)  # type: ignore[call-arg]

@@ -195,7 +195,8 @@ class Warp:
     @classmethod
     def from_json(cls, column: Column, body: Mapping[str, Any]) -> Warp:
         """The map that `to_json` wrote."""
-        warp = cls(column, **{key: float(body[key]) for key in _NUMBERS if key in body})
+        numbers: dict[str, Any] = {key: float(body[key]) for key in _NUMBERS if key in body}
+        warp = cls(column, **numbers)
         if "atoms" not in body:
             return warp
         layout = {**body["atoms"], "shares": tuple(body["atoms"]["shares"])}
