@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppgen import DebiasingVAE
 from ppgen.errors import InputError
-from ppgen.models.classifier import numbers, read_labels
+from ppgen.models.classifier import numbers, vector
 from ppgen.models.debias.group_comparison import Comparison
 from ppgen.models.debias.resampling import Histograms, Resampling, draw, effective_share, normalised
 from ppgen.models.group_accuracy import balanced, group_accuracy
@@ -194,7 +195,7 @@ def test_a_comparison_is_paired_by_seed():
 
 def test_labels_of_all_kinds():
     for y in (["b", "a", "b"], [True, False, True], [7, 3, 7], np.array(["b", "a", "b"], object)):
-        classes, codes = np.unique(read_labels(y, "It"), return_inverse=True)
+        classes, codes = np.unique(vector(y), return_inverse=True)
         np.testing.assert_array_equal(codes, [1, 0, 1])
         np.testing.assert_array_equal(numbers(y, classes, 3), [1, 0, 1])
 
@@ -213,7 +214,7 @@ def test_labels_of_all_kinds():
 )
 def test_what_is_no_label_is_refused(y, said):
     with pytest.raises(InputError, match=said):
-        read_labels(y, "It")
+        DebiasingVAE(max_epochs=1, random_state=0).fit(np.eye(3), y)
 
 
 def test_labels_that_were_not_fitted_are_refused():

@@ -154,10 +154,10 @@ class Trainer:
             )
 
     def looking(
-        self, look: Callable[[Subset], Any], wanted: int, share: float = _SHARE
+        self, look: Callable[[Subset], Any], wanted: int, share: float | None = None
     ) -> tuple[int, float]:
         """How many of the rows wanted can be looked at once the nets are trained, and the seconds
-        that it takes: of a budget at most a share, but for a few rows."""
+        that it takes: of a budget at most this share, but for a few rows."""
         budget = self.fit.clock.budget
         if budget is None:
             return wanted, 0.0
@@ -166,6 +166,7 @@ class Trainer:
         began = time.perf_counter()
         look(probe)
         each = max(time.perf_counter() - began, 1e-9) / len(probe)
+        share = _SHARE if share is None else share
         rows = int(min(wanted, max(_LEAST, share * budget / each)))
         return self._agreed((rows, each * rows))
 
