@@ -43,6 +43,10 @@ def fit_in_a_group(rank, folder):
         codes, steps = fit.encode(x), fit.n_steps_
         losses = [record["loss"] for record in fit.trace_]
         np.savez(f"{folder}/{name}-{rank}.npz", codes=codes, steps=steps, losses=losses)
+    for differs, settings, some in (("seed", {"random_state": rank}, x), ("rows", {}, x + rank)):
+        with pytest.raises(InputError, match="differ in seed, rows or settings"):
+            Autoencoder(2, **{**SMALL, **settings}, devices=2).fit(some)
+        Path(f"{folder}/{differs}-{rank}").touch()
     torch.distributed.destroy_process_group()
 
 
@@ -51,7 +55,8 @@ def together(tmp_path_factory):
     pytest.importorskip("lightning_fabric")
     folder = tmp_path_factory.mktemp("two")
     torch.multiprocessing.spawn(fit_in_a_group, args=(str(folder),), nprocs=2)
-    return {file.stem: dict(np.load(file)) for file in Path(folder).glob("*.npz")}
+    fits = {file.stem: dict(np.load(file)) for file in folder.glob("*.npz")}
+    return fits | {"refused": {file.name for file in folder.iterdir() if "." not in file.name}}
 
 
 def test_two_processes_give_the_fit_of_one_device(together):
@@ -60,6 +65,11 @@ def test_two_processes_give_the_fit_of_one_device(together):
     np.testing.assert_allclose(together["weighted-0"]["codes"], alone.encode(x), atol=1e-5)
     losses = [record["loss"] for record in alone.trace_]
     np.testing.assert_allclose(together["weighted-0"]["losses"], losses, rtol=1e-5)
+
+
+def test_every_process_refuses_a_fit_of_another_seed_or_other_rows(together):
+    expected = {f"{differs}-{rank}" for differs in ("seed", "rows") for rank in range(2)}
+    assert together["refused"] - {"rendezvous"} == expected
 
 
 @pytest.mark.parametrize("name", ["weighted", "classifier", "timed"])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from ppgen.data import Encoded
 from ppgen.fitting import Fit
+from ppgen.inference.schedule import Schedule
 from ppgen.models.nets.features import Features, features
 from ppgen.models.nets.held_out import Split
 from ppgen.models.nets.reconstruction import Reconstruction
+from ppgen.models.nets.record import DataUnits
+from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.values import Values
 from ppgen.progress import Clock
 from ppgen.rows import Rows
@@ -98,6 +103,19 @@ def test_some_of_each_class_is_trained_on_and_rows_of_weight_0_are_neither():
     seen, unseen = made.subsets(lambda data: data.x)
     assert seen.shares.mean() == unseen.shares.mean() == 1
     np.testing.assert_array_equal(np.sort([*seen.numbers, *unseen.numbers]), np.arange(30))
+
+
+def test_weighted_held_out_rows_are_a_mean_however_few_of_them_are_evaluated():
+    made, fit = split(n=400, weights=np.linspace(1, 9, 400))
+    seen, unseen = made.subsets(lambda data: data.x)
+    some = unseen.only(unseen.numbers[-10:])  # the heaviest
+    trainer = Trainer(fit, seen, some, Schedule(batch_size=10, learning_rate=1e-3, max_epochs=1))
+    trainer.record = DataUnits(fit, seen, some)
+    values = trainer._evaluate(
+        SimpleNamespace(evaluate=lambda: np.full(10, -3.0)), lambda v: (v, v)
+    )
+    assert values.mean() == pytest.approx(-3)
+    assert trainer.record.bound == pytest.approx(-3)
 
 
 def test_validation_rows_stand_for_held_out_ones():

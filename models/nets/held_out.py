@@ -51,7 +51,7 @@ class Subset:
         numbers: (m,) of the rows meant.
         log_det: (n,) of all rows, see `Encoded`.
         context: (n, c) of all rows, or None.
-        weights: (n,) of all rows, with mean 1 over the rows meant, or None.
+        weights: (n,) of all rows, with mean 1 over those that the subset began with, or None.
         labels: (n,) numbers of the classes of all rows, or None.
         hashes: gives (n,) hashes of the units that all rows belong to.
     """
@@ -69,8 +69,11 @@ class Subset:
 
     @property
     def shares(self) -> Floats | None:
-        """(m,) weights of the rows meant."""
-        return None if self.weights is None else self.weights[self.numbers]
+        """(m,) weights of the rows meant, with the mean 1."""
+        if self.weights is None:
+            return None
+        weights = self.weights[self.numbers]
+        return np.asarray(weights / weights.mean())
 
     @property
     def classes(self) -> Indices:

@@ -146,8 +146,9 @@ class Trainer:
         return value if self._processes is None else self._processes.agreed(value)
 
     def _check_same(self, processes: Processes) -> None:
-        mine = (self.fit.seed, len(self.seen), self.settings)
-        if processes.agreed(mine) != mine:
+        units = int(np.bitwise_xor.reduce(self.seen.units()))
+        mine = (self.fit.seed, len(self.seen), units, self.settings)
+        if not processes.least(int(processes.agreed(mine) == mine)):  # all raise, none waits
             raise InputError(
                 "the processes of this fit differ in seed, rows or settings; give each the same "
                 "rows, and random_state=0 or another integer."
