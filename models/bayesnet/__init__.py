@@ -1,0 +1,1 @@
+"""Bayesian networks: tables and linear Gaussians over a directed acyclic graph."""

@@ -1,0 +1,90 @@
+"""What a node is given its parents: a table, or a Gaussian whose mean is linear.
+
+A discrete node has discrete parents u only, and a table
+
+    P(x = k | u) = theta[u, k].
+
+A continuous node has discrete parents u and continuous ones z (conditional linear Gaussian),
+
+    x | u, z ~ Normal(b0[u] + b[u] . z, s2[u]).
+
+All is in the coordinates of the codec: level numbers and encoded values.
+
+Reference: Lauritzen and Wermuth, "Graphical models for associations between variables, some of
+which are qualitative and some quantitative", 1989, https://doi.org/10.1214/aos/1176347003.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Floats
+from ...errors import InputError
+
+SUM_TOLERANCE = 1e-6  # of a row of a table that is given, beyond which it is refused
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The probabilities of a discrete node.
+
+    Attributes:
+        probs: (r_1, ..., r_q, k), an axis for each parent, in the order of `DAG.parents`, and last
+            the node's own states.
+    """
+
+    probs: Floats
+
+    @classmethod
+    def given(cls, name: str, probs: Floats) -> Table:
+        """A table that was read or handed in: its rows made to sum to one exactly.
+
+        Raises:
+            InputError: if a row is further than 1e-6 from one, or a probability is negative or not
+                a number.
+        """
+        probs = np.asarray(probs, dtype=np.float64)
+        if not np.isfinite(probs).all() or (probs < 0).any():
+            raise InputError(
+                f"the table of {name!r} has a probability that is negative or not a number."
+            )
+        total = probs.sum(axis=-1, keepdims=True)
+        off = np.abs(total[..., 0] - 1)
+        if (off > SUM_TOLERANCE).any():
+            where = np.unravel_index(off.argmax(), off.shape)
+            at = f" at states {tuple(map(int, where))} of its parents" if where else ""
+            raise InputError(
+                f"the table of {name!r} sums to {total[(*where, 0)]:.9g}{at}, {off.max():.3g} from "
+                f"1; a tolerance of {SUM_TOLERANCE:g} is allowed. Correct the table."
+            )
+        return cls(probs / total)
+
+    def log_prob(self, codes: NDArray[np.integer]) -> Floats:
+        """(n,) log probabilities of codes (n, q + 1): those of the parents, then the node's own."""
+        with np.errstate(divide="ignore"):
+            logs: Floats = np.log(self.probs[tuple(codes.T)])
+        return logs
+
+
+@dataclass(frozen=True, eq=False)
+class LinearGaussian:
+    """The Gaussian of a continuous node.
+
+    Attributes:
+        intercept: (r_1, ..., r_q), an axis for each discrete parent, in the order of `DAG.parents`.
+        coefficients: (r_1, ..., r_q, m), a number for each continuous parent in that order.
+        variance: (r_1, ..., r_q), 0 where the node is a function of its parents.
+    """
+
+    intercept: Floats
+    coefficients: Floats
+    variance: Floats
+
+    def mean(self, codes: NDArray[np.integer], x: Floats) -> Floats:
+        """(n,) means given codes (n, q) and values (n, m) of the parents."""
+        u = tuple(codes.T)
+        mean: Floats = self.intercept[u] + (self.coefficients[u] * x).sum(axis=-1)
+        return mean

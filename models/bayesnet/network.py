@@ -1,0 +1,124 @@
+"""A Bayesian network: a directed acyclic graph and a conditional for each node,
+
+    p(x_1, ..., x_n) = prod_i p(x_i | x_parents(i)).
+
+Reference: Koller and Friedman, "Probabilistic graphical models", 2009,
+https://mitpress.mit.edu/9780262013192/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from ...errors import InputError, did_you_mean
+from ...inference.dag import DAG
+from .conditionals import LinearGaussian, Table
+
+Conditional = Table | LinearGaussian
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A Bayesian network in the coordinates of a codec.
+
+    Attributes:
+        dag: names of the nodes and their parents.
+        conditionals: of each node, its axes in the order of its parents.
+        states: of each node, the labels of its states; empty for a continuous one.
+    """
+
+    dag: DAG
+    conditionals: tuple[Conditional, ...]
+    states: tuple[tuple[Any, ...], ...]
+
+    def __post_init__(self) -> None:
+        for node, (name, conditional) in enumerate(zip(self.names, self.conditionals, strict=True)):
+            self._check(node, name, conditional)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the nodes."""
+        return self.dag.names
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many states each node has; 0 for a continuous one."""
+        return tuple(map(len, self.states))
+
+    @cached_property
+    def discrete(self) -> tuple[int, ...]:
+        """The discrete nodes."""
+        return tuple(node for node, size in enumerate(self.sizes) if size)
+
+    @cached_property
+    def continuous(self) -> tuple[int, ...]:
+        """The continuous nodes."""
+        return tuple(node for node, size in enumerate(self.sizes) if not size)
+
+    def number(self, name: Any) -> int:
+        """The number of a node; InputError, naming the nearest, if there is none."""
+        if name in self.names:
+            return self.names.index(name)
+        raise InputError(f"there is no node {name!r}." + did_you_mean(str(name), self.names))
+
+    def state(self, name: Any, label: Any) -> int:
+        """The number of a node's state; InputError, naming the nearest, if there is none."""
+        states = self.states[self.number(name)]
+        if label in states:
+            return states.index(label)
+        shown = [str(state) for state in states]
+        if str(label) in shown:
+            return shown.index(str(label))
+        raise InputError(
+            f"{name!r} has no state {label!r}; it has {', '.join(shown)}."
+            + did_you_mean(str(label), shown)
+        )
+
+    def discrete_parents(self, node: int) -> tuple[int, ...]:
+        """The discrete parents of a node, in order."""
+        return tuple(parent for parent in self.dag.parents[node] if self.sizes[parent])
+
+    def continuous_parents(self, node: int) -> tuple[int, ...]:
+        """The continuous parents of a node, in order."""
+        return tuple(parent for parent in self.dag.parents[node] if not self.sizes[parent])
+
+    def do(self, values: Mapping[int, Any]) -> Self:
+        """The network where some nodes are set from outside: without edges into them. A discrete
+        node is set to a state number, a continuous one to a number."""
+        conditionals = list(self.conditionals)
+        parents = list(self.dag.parents)
+        for node, value in values.items():
+            parents[node] = ()
+            if self.sizes[node]:
+                conditionals[node] = Table(np.eye(self.sizes[node])[value])
+            else:
+                conditionals[node] = LinearGaussian(
+                    np.asarray(float(value)), np.empty(0), np.asarray(0.0)
+                )
+        dag = DAG(self.names, tuple(parents))
+        return replace(self, dag=dag, conditionals=tuple(conditionals))
+
+    def _check(self, node: int, name: str, conditional: Conditional) -> None:
+        """Raise InputError if a conditional does not fit its parents."""
+        shape = tuple(self.sizes[parent] for parent in self.discrete_parents(node))
+        m = len(self.continuous_parents(node))
+        if isinstance(conditional, Table):
+            expected, found = (*shape, self.sizes[node]), conditional.probs.shape
+            if m:
+                parent = self.names[self.continuous_parents(node)[0]]
+                raise InputError(
+                    f"the discrete node {name!r} has the continuous parent {parent!r}; a table has "
+                    "discrete parents only. Turn the edge."
+                )
+        else:
+            expected, found = (*shape, m), conditional.coefficients.shape
+        if found != expected:
+            raise InputError(
+                f"the conditional of {name!r} has shape {found}; its parents and states ask for "
+                f"{expected}."
+            )
