@@ -14,11 +14,11 @@ from scipy.special import softmax
 from ppgen.errors import InputError
 from ppgen.inference.diagnostics import convergence, worst_by_site
 from ppgen.inference.mcmc import ChainSettings, Draws, nuts
-from ppgen.models.gmm import numpyro as pair
 from ppgen.models.gmm.bayes import _same_labels
 from ppgen.models.gmm.posterior import log_prob_draws
-from ppgen.models.gmm.prior import Prior, Problem
+from ppgen.models.gmm.prior import Prior
 from ppgen.models.gmm.relabel import orders, reorder
+from ppgen.models.problem import Problem
 
 Y = np.random.default_rng(0).normal(2.0, 1.0, 50)
 COUNTS = np.array([12.0, 30.0, 8.0])
@@ -150,9 +150,9 @@ def test_labels_that_switch_are_put_in_order() -> None:
             "mu": side * np.array([[-2.0], [2.0]]),
             "sigma": np.ones((2, 1)),
         }
-        problem = Problem(rows, prior, start, gaps=False)
+        problem = Problem("gmm", rows, prior, start, gaps=False)
         chains = ChainSettings(num_chains=2, num_warmup=300, num_samples=400)
-        model, _ = problem.pair(pair)
+        model, _ = problem.pair("numpyro")
         runs.append(nuts(model, rows, chains, seed=0, init=start).posterior)
     raw = {name: np.concatenate([run[name] for run in runs]) for name in start}
     assert worst_by_site(raw)["mu"]["rhat"] > 1.5

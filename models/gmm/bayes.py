@@ -8,24 +8,21 @@ numbering of the components is left open is settled afterwards (`relabel`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
 
 from ...fitting import Fit
-from ...inference.mcmc import ChainSettings, nuts
-from ...progress import Progress
 from ...verdict import Reason
+from ..bayes import fit_posterior
+from ..problem import Problem
 from .parameters import Floats, Mixture
 from .posterior import log_prob_draws, mean_mixture, sites
-from .prior import Prior, Problem
+from .prior import Prior
 from .relabel import orders, reorder
 from .settings import CONCENTRATIONS, ENGINE_SETTINGS
-from .variational import svi
 from .weighted_rows import WeightedRows
 
 Draws = dict[str, Floats]
@@ -68,6 +65,7 @@ def fit_bayes(
     centre = rows.mean
     concentrations = {name: float(options.pop(name)) for name in CONCENTRATIONS}
     problem = Problem(
+        "gmm",
         ((x - centre) / spread, np.ascontiguousarray(rows.codes, dtype=np.int32), rows.weights),
         Prior(
             start.n_components, np.zeros(d), np.ones(d), np.full(d, 0.5),
@@ -79,24 +77,9 @@ def fit_bayes(
     # The loss is reported in the units of the data.
     units = np.where(np.isnan(x), 0.0, np.log(spread)).sum(axis=1)
     offset = float(np.average(units, weights=rows.weights)) - rows.constant
-
-    def report(record: Progress) -> None:
-        seconds = fit.clock.seconds()
-        if math.isfinite(record.loss):
-            fit.report(replace(record, loss=record.loss + offset, seconds=seconds))
-
-    if engine == "svi":
-        draws, stats, reasons = svi(problem, backend, options, fit, report)
-    else:
-        from . import numpyro
-
-        run = nuts(
-            problem.pair(numpyro)[0], problem.rows, ChainSettings(**options), seed=fit.seed,
-            init=problem.start, deadline=fit.deadline,
-            report=lambda step, u: report(Progress(step, u / len(x))),
-        )  # fmt: skip
-        run = replace(run, posterior=_same_labels(run.posterior, problem))
-        draws, stats, reasons = run.posterior, run.stats, run.reasons()
+    draws, stats, reasons = fit_posterior(
+        problem, engine, backend, options, fit, offset=offset, align=_same_labels
+    )
     draws = _in_units(draws, centre, spread, kind)
     return Posterior(mean_mixture(draws, kind), draws, stats, reasons)
 

@@ -64,7 +64,7 @@ class FittedMixture(Conditioned):
         return mean_density(self._predictive(), draws, x, codes)
 
     def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
-        from .uncertainty import diagnostics
+        from ..predictive import diagnostics
 
         return diagnostics(density, draws) if (draws := self._n_draws()) else {}
 

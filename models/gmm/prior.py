@@ -1,11 +1,10 @@
-"""The prior of the pair's parameters, and what an engine is given."""
+"""The prior of the pair's parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from .parameters import CovarianceType
 
@@ -34,32 +33,6 @@ class Prior:
     beta: float = 1.0
     eta: float = 1.0
 
-
-class Problem(NamedTuple):
-    """What an engine works on.
-
-    Attributes:
-        rows: x (n, d), codes (n, c) and row weights (n,) or None.
-        prior: of the parameters.
-        start: values of the sites, where guide or chains start.
-        gaps: whether x has NaN.
-    """
-
-    rows: tuple[Any, ...]
-    prior: Prior
-    start: dict[str, Any]
-    gaps: bool
-
-    def on(self, array: Callable[[Any], Any]) -> Problem:
+    def on(self, array: Callable[[Any], Any]) -> Prior:
         """The same with its arrays made a backend's own by `array`."""
-        p = self.prior
-        return self._replace(
-            rows=tuple(None if a is None else array(a) for a in self.rows),
-            prior=replace(p, m=array(p.m), s=array(p.s), t=array(p.t)),
-            start={site: array(value) for site, value in self.start.items()},
-        )
-
-    def pair(self, twin: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Model and guide of `pyro` or `numpyro`, which then take rows alone."""
-        guide = partial(twin.guide, prior=self.prior, start=self.start)
-        return partial(twin.model, prior=self.prior, gaps=self.gaps), guide
+        return replace(self, m=array(self.m), s=array(self.s), t=array(self.t))

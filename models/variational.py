@@ -1,4 +1,5 @@
-"""The mean-field posterior of a mixture, fitted by SVI in Pyro or NumPyro, and how far off it is.
+"""The mean-field posterior of a pair's parameters, fitted by SVI in Pyro or NumPyro, and how far
+off it is.
 
 The guide q takes the parameters as independent, so it understates how uncertain and how correlated
 they are. How far off it is is measured by the weights p(theta, rows) / q(theta) of draws from q: if
@@ -19,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Floats
-from ...fitting import Fit
-from ...inference.gradient import Schedule, finish, train
-from ...inference.importance import MIN_SAMPLES, pareto_khat
-from ...progress import Progress
-from ...verdict import Reason
-from .prior import Problem
+from ..arrays import Floats
+from ..fitting import Fit
+from ..inference.gradient import Schedule, finish, train
+from ..inference.importance import MIN_SAMPLES, pareto_khat
+from ..progress import Progress
+from ..verdict import Reason
+from .problem import Problem
 
 MAX_KHAT = 0.7
 _LEAST_STEPS = 100
@@ -72,18 +73,16 @@ def svi(
 def _learner(problem: Problem, backend: str, seed: int) -> Any:
     """The learner of the pair."""
     if backend == "numpyro":
-        from ...inference.svi_numpyro import NumpyroLearner
-        from . import numpyro
+        from ..inference.svi_numpyro import NumpyroLearner
 
         problem = problem.on(_jax)
-        return NumpyroLearner(*problem.pair(numpyro), problem.rows, seed=seed)
+        return NumpyroLearner(*problem.pair(backend), problem.rows, seed=seed)
     import torch
 
-    from ...inference.svi_pyro import PyroLearner
-    from . import pyro
+    from ..inference.svi_pyro import PyroLearner
 
     problem = problem.on(torch.tensor)
-    return PyroLearner(*problem.pair(pyro), problem.rows, seed=seed)
+    return PyroLearner(*problem.pair(backend), problem.rows, seed=seed)
 
 
 def _jax(value: Any) -> Any:
@@ -100,10 +99,8 @@ def _draw(
     from numpyro import handlers
     from numpyro.infer.util import log_density
 
-    from . import numpyro
-
     problem = problem.on(_jax)
-    model, guide = problem.pair(numpyro)
+    model, guide = problem.pair("numpyro")
     with jax.enable_x64(True):
         values = {name: _jax(value) for name, value in params.items()}
         fitted = handlers.substitute(partial(guide, None, None), data=values)
