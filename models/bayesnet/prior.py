@@ -1,0 +1,250 @@
+"""What is assumed of a network's parameters, and what rows without gaps make of it.
+
+    theta[u] ~ Dirichlet(alpha[u])                          of a discrete node
+    s2[u]    ~ InverseGamma(a[u], b[u])                     of a continuous one, whose intercept and
+    beta[u] | s2[u] ~ Normal(m[u], s2[u] Lambda[u]^-1)      coefficients are beta,
+
+for each configuration u of a node's discrete parents, all independent. Given rows whose families
+have no gaps the posterior has the same form: with the sums N and S of `families`, S = sum of
+(1, z, x) (1, z, x)' being parted into G of (1, z), c of (1, z) x, and n its first entry,
+
+    alpha' = alpha + N
+    Lambda' = Lambda + G,    m' = Lambda'^-1 (Lambda m + c),    a' = a + n / 2,
+    b' = b + 1/2 [ sum (x - m'(1, z))^2 + (m' - m)' Lambda (m' - m) ].
+
+The point that stands for it, `centre`, has the posterior means of theta and beta, and b' / a' for
+s2, the inverse of the mean precision. With hyperparameters of 0 it is maximum likelihood, and it
+maximises in any case
+
+    log p(rows) + sum_uk alpha log theta
+        - sum_u [ a log s2 + (b + (beta - m)' Lambda (beta - m) / 2) / s2 ].
+
+BDeu takes alpha = ess / (q k), which is `ess` rows spread evenly over the cells of each table.
+
+References: Heckerman, Geiger and Chickering, "Learning Bayesian networks: the combination of
+knowledge and statistical data", 1995, https://doi.org/10.1007/BF00994016; Murphy, "Conjugate
+Bayesian analysis of the Gaussian distribution", 2007,
+https://www.cs.ubc.ca/~murphyk/Papers/bayesGauss.pdf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from ...arrays import Floats
+from ...inference.dag import DAG
+from .conditionals import LinearGaussian, Table
+from .families import Family, Statistics, families
+
+Draws = dict[str, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Dirichlet:
+    """Of a table: alpha (r_1, ..., r_q, k)."""
+
+    alpha: Floats
+
+    def updated(self, N: Floats) -> Dirichlet:
+        """The posterior."""
+        return Dirichlet(self.alpha + N)
+
+    def centre(self) -> Table:
+        """Means; even where nothing is known."""
+        total = self.alpha.sum(axis=-1, keepdims=True)
+        even = 1 / self.alpha.shape[-1]
+        return Table(np.where(total > 0, self.alpha / np.where(total > 0, total, 1.0), even))
+
+    def log_penalty(self, table: Table) -> float:
+        """sum alpha log theta, what it adds to the log likelihood that `centre` maximises."""
+        with np.errstate(divide="ignore"):
+            logs = np.log(table.probs)
+        return float(np.where(self.alpha > 0, self.alpha * logs, 0.0).sum())
+
+    def draw(self, name: str, rng: np.random.Generator, n: int) -> Draws:
+        """n draws of the site theta."""
+        # Gamma(alpha) = Gamma(alpha + 1) U^(1 / alpha), in logarithms: small ones would all be 0.
+        shape = (n, *self.alpha.shape)
+        with np.errstate(divide="ignore"):
+            log_g = np.log(rng.standard_gamma(self.alpha + 1, shape))
+            log_g += np.log(rng.random(shape)) / self.alpha
+        g = np.exp(log_g - log_g.max(axis=-1, keepdims=True))
+        return {f"theta_{name}": g / g.sum(axis=-1, keepdims=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class NormalInverseGamma:
+    """Of a linear Gaussian with m parents: means m (r_1, ..., r_q, m + 1), precisions Lambda
+    (..., m + 1, m + 1), in units of 1 / s2, shapes a and rates b (r_1, ..., r_q)."""
+
+    m: Floats
+    Lambda: Floats
+    a: Floats
+    b: Floats
+
+    def updated(self, S: Floats) -> NormalInverseGamma:
+        """The posterior."""
+        G, c = S[..., :-1, :-1], S[..., :-1, -1]
+        Lambda = self.Lambda + G
+        m = _solve(Lambda, np.einsum("...ij,...j->...i", self.Lambda, self.m) + c)
+        r = np.concatenate([-m, np.ones((*m.shape[:-1], 1))], axis=-1)  # residual: r'(1, z, x)
+        square = np.einsum("...i,...ij,...j->...", r, S, r) + self._distance(m)
+        b = self.b + np.maximum(square, 0.0) / 2
+        return NormalInverseGamma(m, Lambda, self.a + S[..., 0, 0] / 2, b)
+
+    def centre(self, floor: float = 0.0) -> LinearGaussian:
+        """Means of beta, and b / a, at least `floor`; where nothing is known of a configuration
+        (a = 0), those of all configurations together."""
+        m, a, b = self.m, self.a, self.b
+        if (empty := a <= 0).any():
+            whole = self._pooled()
+            m = np.where(empty[..., None], whole.m, m)
+            a, b = np.where(empty, whole.a, a), np.where(empty, whole.b, b)
+        s2 = np.where(a > 0, b / np.where(a > 0, a, 1.0), 1.0)
+        return LinearGaussian(m[..., 0], m[..., 1:], np.maximum(s2, floor))
+
+    def log_penalty(self, gaussian: LinearGaussian) -> float:
+        """-sum a log s2 + (b + (beta - m)' Lambda (beta - m) / 2) / s2, what it adds to the log
+        likelihood that `centre` maximises."""
+        beta = np.concatenate([gaussian.intercept[..., None], gaussian.coefficients], axis=-1)
+        s2, rate = gaussian.variance, self.b + self._distance(beta) / 2
+        known = self.a > 0
+        safe = np.where(known, s2, 1.0)
+        return -float(np.where(known, self.a * np.log(safe) + rate / safe, 0.0).sum())
+
+    def draw(self, name: str, rng: np.random.Generator, n: int) -> Draws:
+        """n draws of the sites b and s2."""
+        s2 = self.b / rng.standard_gamma(self.a, (n, *self.a.shape))
+        noise = rng.standard_normal((n, *self.m.shape))
+        upper = np.swapaxes(np.linalg.cholesky(self.Lambda), -1, -2)
+        beta = self.m + np.sqrt(s2)[..., None] * np.linalg.solve(
+            np.broadcast_to(upper, (n, *upper.shape)), noise[..., None]
+        ).squeeze(-1)
+        return {f"b_{name}": beta, f"s2_{name}": s2}
+
+    def _distance(self, beta: Floats) -> Floats:
+        """(beta - m)' Lambda (beta - m)."""
+        off = beta - self.m
+        return np.asarray(np.einsum("...i,...ij,...j->...", off, self.Lambda, off))
+
+    def _pooled(self) -> NormalInverseGamma:
+        """What all configurations say of one that they had in common."""
+        width = self.m.shape[-1]
+        m, Lambda = self.m.reshape(-1, width), self.Lambda.reshape(-1, width, width)
+        whole = Lambda.sum(axis=0)
+        centre = _solve(whole, np.einsum("uij,uj->i", Lambda, m))
+        b = self.b.sum() + self._distance(centre).sum() / 2
+        return NormalInverseGamma(centre, whole, self.a.sum(), b)
+
+
+@dataclass(frozen=True, eq=False)
+class ConjugatePrior:
+    """What is assumed of all parameters of a network.
+
+    Attributes:
+        dag: the graph.
+        sizes: states of each node, 0 of a continuous one.
+        nodes: of each node, what is assumed of its parameters.
+    """
+
+    dag: DAG
+    sizes: tuple[int, ...]
+    nodes: tuple[Dirichlet | NormalInverseGamma, ...]
+
+    @classmethod
+    def of(
+        cls,
+        dag: DAG,
+        sizes: tuple[int, ...],
+        *,
+        ess: float = 1.0,
+        precision: float = 0.1,
+        shape: float = 1.0,
+        scale: float = 0.1,
+    ) -> Self:
+        """BDeu tables, and regressions that are weakly informed in standardised columns.
+
+        Args:
+            ess: equivalent sample size, in rows: alpha = ess / (q k).
+            precision: Lambda = precision I, as much as this number of rows say; m = 0.
+            shape, scale: a and b of s2, as much as 2 a rows of residual variance b / a.
+        """
+
+        def node(f: Family) -> Dirichlet | NormalInverseGamma:
+            if f.size:
+                table = (*f.shape, f.size)
+                return Dirichlet(np.full(table, ess / np.prod(table)))
+            width = len(f.continuous) + 1
+            Lambda = np.broadcast_to(precision * np.eye(width), (*f.shape, width, width))
+            a, b = np.full(f.shape, float(shape)), np.full(f.shape, float(scale))
+            return NormalInverseGamma(np.zeros((*f.shape, width)), Lambda, a, b)
+
+        return cls(dag, sizes, tuple(map(node, families(dag, sizes))))
+
+    @classmethod
+    def nothing(cls, dag: DAG, sizes: tuple[int, ...]) -> Self:
+        """Hyperparameters of 0, with which `updated(...).centre()` is maximum likelihood."""
+        return cls.of(dag, sizes, ess=0.0, precision=0.0, shape=0.0, scale=0.0)
+
+    def updated(self, sums: Statistics) -> ConjugatePrior:
+        """The posterior given the sums of `families.statistics`, which are of rows without gaps."""
+        nodes = tuple(node.updated(sum_) for node, sum_ in zip(self.nodes, sums, strict=True))
+        return ConjugatePrior(self.dag, self.sizes, nodes)
+
+    def centre(self, floor: float = 0.0) -> tuple[Table | LinearGaussian, ...]:
+        """The conditionals that stand for it, variances at least `floor`."""
+        return tuple(
+            node.centre() if isinstance(node, Dirichlet) else node.centre(floor)
+            for node in self.nodes
+        )
+
+    def log_penalty(self, conditionals: tuple[Table | LinearGaussian, ...]) -> float:
+        """What it adds to the log likelihood that `centre` maximises."""
+        return sum(map(_log_penalty, self.nodes, conditionals))
+
+    def draw(self, rng: np.random.Generator, n: int) -> Draws:
+        """n draws of all parameters, by site: theta_<node> (n, r_1, ..., r_q, k) of discrete nodes,
+        b_<node> (n, r_1, ..., r_q, m + 1), the intercept first, and s2_<node> (n, r_1, ..., r_q) of
+        continuous ones."""
+        out: Draws = {}
+        for name, node in zip(self.dag.names, self.nodes, strict=True):
+            out |= node.draw(name, rng, n)
+        return out
+
+
+def _log_penalty(node: Dirichlet | NormalInverseGamma, given: Table | LinearGaussian) -> float:
+    if isinstance(node, Dirichlet):
+        assert isinstance(given, Table)
+        return node.log_penalty(given)
+    assert isinstance(given, LinearGaussian)
+    return node.log_penalty(given)
+
+
+def conditionals_of(
+    prior: ConjugatePrior, draw: Mapping[str, Floats]
+) -> tuple[Table | LinearGaussian, ...]:
+    """The conditionals of one draw of the sites, or of values that stand for them."""
+    return tuple(
+        Table(np.asarray(draw[f"theta_{name}"]))
+        if size
+        else LinearGaussian(
+            np.asarray(draw[f"b_{name}"])[..., 0],
+            np.asarray(draw[f"b_{name}"])[..., 1:],
+            np.asarray(draw[f"s2_{name}"]),
+        )
+        for name, size in zip(prior.dag.names, prior.sizes, strict=True)
+    )
+
+
+def _solve(A: Floats, c: Floats) -> Floats:
+    """A^-1 c of symmetric, positive semidefinite A (..., p, p); the shortest solution, in units of
+    the diagonal, where there are many."""
+    spread = np.sqrt(np.diagonal(A, axis1=-2, axis2=-1))
+    spread = np.where(spread > 0, spread, 1.0)
+    unitless = A / spread[..., :, None] / spread[..., None, :]
+    inverse = np.linalg.pinv(unitless, rcond=1e-12, hermitian=True)
+    return np.asarray(np.einsum("...ij,...j->...i", inverse, c / spread) / spread)
