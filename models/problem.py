@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol
-
-
-class Prior(Protocol):
-    """What is assumed of the parameters; its arrays can be made a backend's own."""
-
-    def on(self, array: Callable[[Any], Any]) -> Prior: ...
+from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
@@ -21,14 +15,14 @@ class Problem(NamedTuple):
         family: the folder of the pair, whose model takes the rows, `prior` and `gaps`, and whose
             guide takes the rows, `prior` and `start`.
         rows: arrays with a row each, or None.
-        prior: of the parameters.
+        prior: of the parameters; its `on` gives it with a backend's own arrays.
         start: values of the sites, where guide or chains start.
         gaps: whether rows have gaps.
     """
 
     family: str
     rows: tuple[Any, ...]
-    prior: Prior
+    prior: Any
     start: dict[str, Any]
     gaps: bool
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from ...errors import InputError
 from ...settings import Settings, array, mapping, seed, setting
+from ..engine_settings import NUTSSettings, SVISettings, check_engine
 from .parameters import CovarianceType
 
 CONCENTRATIONS = ("alpha", "beta", "eta")
@@ -23,23 +24,13 @@ class _Prior:
 
 
 @dataclass(kw_only=True)
-class _SVI(_Prior):
-    num_steps: int = setting(1000, "steps.", least=1)
-    batch_size: int = setting(256, "rows a step.", least=1)
-    learning_rate: float = setting(0.02, "the highest.", above=0)
-    num_draws: int = setting(500, "draws from the guide that was fitted.", least=1)
+class _SVI(SVISettings, _Prior):
+    pass
 
 
 @dataclass(kw_only=True)
-class _NUTS(_Prior):
-    num_warmup: int = setting(500, "draws a chain to adapt with.", least=1)
-    num_samples: int = setting(500, "draws a chain to keep.", least=1)
-    num_chains: int = setting(4, "chains.", least=1)
-    target_accept: float = setting(0.8, "share of proposals to accept.", above=0, below=1)
-    max_tree_depth: int = setting(10, "doublings of a path at most.", least=1)
-    chain_method: Literal["sequential", "vectorized"] = setting(
-        "sequential", "one chain after the other within a block of draws, or all at once."
-    )
+class _NUTS(NUTSSettings, _Prior):
+    pass
 
 
 ENGINE_SETTINGS = {"svi": Settings(_SVI), "nuts": Settings(_NUTS)}
@@ -107,20 +98,6 @@ class MixtureSettings(EMSettings):
     random_state: Any = setting(None, "seed.", seed)
 
 
-def check(given: Any) -> None:
-    """Raise InputError if settings do not go together."""
-    if given.engine == "nuts" and given.backend != "numpyro":
-        raise InputError("engine 'nuts' runs on NumPyro; give backend='numpyro', or engine='svi'.")
-    if given.engine == "em":
-        if given.engine_settings:
-            raise InputError(
-                'engine_settings are given, and engine="em" has none. Leave engine_settings out, '
-                'or take engine="svi" or "nuts".'
-            )
-        return
-    engine = ENGINE_SETTINGS[given.engine]
-    engine.check_names(f"engine {given.engine!r}", given.engine_settings or {})
-    engine.check(given.engine_settings or {})
-
-
-SETTINGS = {"gmm": Settings(MixtureSettings, together=check)}
+SETTINGS = {
+    "gmm": Settings(MixtureSettings, together=partial(check_engine, engines=ENGINE_SETTINGS))
+}
