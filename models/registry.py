@@ -35,6 +35,12 @@ MODELS: dict[str, Entry] = {
         "Gaussian mixture over mixed columns; BIC or ICL choose its size; fills gaps, conditions",
         "EM in JAX; Pyro and NumPyro pair with SVI, NUTS",
     ),
+    "bayesnet": Entry(
+        "bayesnet",
+        "BayesianNetwork",
+        "tables and linear Gaussians over a directed graph",
+        "closed form",
+    ),
     "flow": Entry(
         "flow",
         "NormalizingFlow",

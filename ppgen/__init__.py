@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .models.baseline import Gaussian as Gaussian
     from .models.baseline import IndependentColumns as IndependentColumns
     from .models.baseline import KernelDensity as KernelDensity
+    from .models.bayesnet import BayesianNetwork as BayesianNetwork
     from .models.debias import DebiasingVAE as DebiasingVAE
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gmm import GaussianMixture as GaussianMixture

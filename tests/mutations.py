@@ -77,8 +77,8 @@ MUTATIONS = (
     Mutation(
         "a transposed table in samples",
         "models/gmm/conditional.py",
-        "codes[:, j] = _draw_rows(table[component], rng)",
-        "codes[:, j] = _draw_rows(table.T[component], rng)",
+        "codes[:, j] = draw_rows(table[component], rng)",
+        "codes[:, j] = draw_rows(table.T[component], rng)",
         ("samples",),
         "tables",
     ),

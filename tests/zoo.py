@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ppgen import (
     VAE,
     Autoencoder,
+    BayesianNetwork,
     DebiasingVAE,
     Gaussian,
     GaussianMixture,
@@ -61,6 +62,8 @@ ZOO: dict[str, Make] = {
     "gmm-nuts": _mixture(
         engine="nuts", engine_settings={"num_warmup": 100, "num_samples": 50, "num_chains": 2}
     ),
+    "bayesnet": lambda: BayesianNetwork(edges=[], random_state=0),
+    "bayesnet-edge": lambda: BayesianNetwork(edges=[("x0", "x1")], random_state=0),
     "flow-nsf": _flow("nsf"),
     "flow-nsf-ar": _flow("nsf-ar"),
     "flow-maf": _flow("maf"),
@@ -173,10 +176,13 @@ def answer(model: Any, rows: Any) -> Floats:
 
 
 def of_one_column(name: str) -> Any:
-    """The model of this name with no more latents than a row of one number can have."""
+    """The model of this name with no more latents than a row of one number can have, and no edges
+    from it."""
     made = ZOO[name]()
     if isinstance(made.get_params().get("latent_dim"), tuple):
         made.set_params(latent_dim=(1, 1))
+    if made.get_params().get("edges"):
+        made.set_params(edges=[])
     return made
 
 

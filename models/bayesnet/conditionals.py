@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from ...arrays import Floats
 from ...errors import InputError
 
+_HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 SUM_TOLERANCE = 1e-6  # of a row of a table that is given, beyond which it is refused
 
 
@@ -88,3 +89,22 @@ class LinearGaussian:
         u = tuple(codes.T)
         mean: Floats = self.intercept[u] + (self.coefficients[u] * x).sum(axis=-1)
         return mean
+
+    def standardised(
+        self, codes: NDArray[np.integer], x: Floats, own: Floats
+    ) -> tuple[Floats, Floats]:
+        """(n,) how many standard deviations the node's own values (n,) are from their means, and
+        (n,) these standard deviations. Where the node is a function of its parents, a value is 0 or
+        infinitely many away."""
+        deviation = np.broadcast_to(np.sqrt(self.variance[tuple(codes.T)]), len(own))
+        off = own - self.mean(codes, x)
+        with np.errstate(divide="ignore"):
+            return off / np.where(off == 0, 1.0, deviation), deviation
+
+    def log_prob(self, codes: NDArray[np.integer], x: Floats, own: Floats) -> Floats:
+        """(n,) log densities of the node's own values (n,) given codes (n, q) and values (n, m) of
+        the parents; infinite where it is a function of them and this its value."""
+        z, deviation = self.standardised(codes, x, own)
+        with np.errstate(divide="ignore"):
+            logs: Floats = -0.5 * z**2 - np.log(deviation) - _HALF_LOG_2PI
+        return np.where(np.isinf(z), -np.inf, logs)

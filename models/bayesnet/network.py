@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...arrays import Floats
 from ...errors import InputError, did_you_mean
 from ...inference.dag import DAG
 from .conditionals import LinearGaussian, Table
@@ -102,6 +103,19 @@ class Network:
                 )
         dag = DAG(self.names, tuple(parents))
         return replace(self, dag=dag, conditionals=tuple(conditionals))
+
+    def rescaled(self, shift: Floats, scale: Floats) -> Self:
+        """The network of y = shift + scale x, for shifts (N,) and positive scales (N,) of the
+        nodes; those of discrete ones do not matter."""
+        conditionals = list(self.conditionals)
+        for node, conditional in enumerate(conditionals):
+            if isinstance(conditional, Table):
+                continue
+            parents = list(self.continuous_parents(node))
+            b = conditional.coefficients * (scale[node] / scale[parents])
+            b0 = shift[node] + scale[node] * conditional.intercept - b @ shift[parents]
+            conditionals[node] = LinearGaussian(b0, b, scale[node] ** 2 * conditional.variance)
+        return replace(self, conditionals=tuple(conditionals))
 
     def _check(self, node: int, name: str, conditional: Conditional) -> None:
         """Raise InputError if a conditional does not fit its parents."""

@@ -90,7 +90,7 @@ class NormalInverseGamma:
         """The posterior."""
         G, c = S[..., :-1, :-1], S[..., :-1, -1]
         Lambda = self.Lambda + G
-        m = _solve(Lambda, np.einsum("...ij,...j->...i", self.Lambda, self.m) + c)
+        m = solve(Lambda, np.einsum("...ij,...j->...i", self.Lambda, self.m) + c)
         r = np.concatenate([-m, np.ones((*m.shape[:-1], 1))], axis=-1)  # residual: r'(1, z, x)
         square = np.einsum("...i,...ij,...j->...", r, S, r) + self._distance(m)
         b = self.b + np.maximum(square, 0.0) / 2
@@ -136,7 +136,7 @@ class NormalInverseGamma:
         width = self.m.shape[-1]
         m, Lambda = self.m.reshape(-1, width), self.Lambda.reshape(-1, width, width)
         whole = Lambda.sum(axis=0)
-        centre = _solve(whole, np.einsum("uij,uj->i", Lambda, m))
+        centre = solve(whole, np.einsum("uij,uj->i", Lambda, m))
         b = self.b.sum() + self._distance(centre).sum() / 2
         return NormalInverseGamma(centre, whole, self.a.sum(), b)
 
@@ -240,7 +240,7 @@ def conditionals_of(
     )
 
 
-def _solve(A: Floats, c: Floats) -> Floats:
+def solve(A: Floats, c: Floats) -> Floats:
     """A^-1 c of symmetric, positive semidefinite A (..., p, p); the shortest solution, in units of
     the diagonal, where there are many."""
     spread = np.sqrt(np.diagonal(A, axis1=-2, axis2=-1))

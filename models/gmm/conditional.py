@@ -83,7 +83,7 @@ def impute(
     known = np.where(codes == -2, -1, codes)
     for rows, filled in blocks(mixture, x, table_columns(known, mixture.n_levels)):
         r, _ = responsibilities(np, filled.joint)
-        chosen = None if rng is None else _draw_rows(r, rng)
+        chosen = None if rng is None else draw_rows(r, rng)
         if rng is None or chosen is None:
             values = np.einsum("nk,nkd->nd", r, filled.mean)
         else:
@@ -97,7 +97,7 @@ def impute(
             lack = codes[rows, j] == -1
             if lack.any():
                 shares = r[lack] @ table if chosen is None else table[chosen[lack]]
-                level = shares.argmax(axis=1) if rng is None else _draw_rows(shares, rng)
+                level = shares.argmax(axis=1) if rng is None else draw_rows(shares, rng)
                 codes[rows[lack], j] = level
     return x, codes
 
@@ -121,11 +121,11 @@ def sample(
         x[rows] += rng.standard_normal((int(rows.sum()), d)) @ factors[c].T
     codes = np.empty((n, len(mixture.probs)), np.int32)
     for j, table in enumerate(mixture.probs):
-        codes[:, j] = _draw_rows(table[component], rng)
+        codes[:, j] = draw_rows(table[component], rng)
     return x, codes
 
 
-def _draw_rows(shares: Floats, rng: np.random.Generator) -> Ints:
+def draw_rows(shares: Floats, rng: np.random.Generator) -> Ints:
     """One index a row, with probability proportional to its share."""
     edges = np.cumsum(shares, axis=1)
     point = rng.random(len(shares))[:, None] * edges[:, -1:]
