@@ -29,9 +29,9 @@ https://www.cs.ubc.ca/~murphyk/Papers/bayesGauss.pdf.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -41,6 +41,8 @@ from .conditionals import LinearGaussian, Table
 from .families import Family, Statistics, families
 
 Draws = dict[str, Floats]
+
+LEAST_ALPHA = 0.05  # of the guide; draws with less underflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,14 @@ class Dirichlet:
         with np.errstate(divide="ignore"):
             logs = np.log(table.probs)
         return float(np.where(self.alpha > 0, self.alpha * logs, 0.0).sum())
+
+    def on(self, array: Callable[[Any], Any]) -> Dirichlet:
+        """The same with arrays made a backend's own."""
+        return Dirichlet(array(self.alpha))
+
+    def numbers(self, name: str) -> Draws:
+        """What the guide that has this form is made of, alpha inside its bound."""
+        return {f"alpha_{name}": np.maximum(self.alpha, 1.5 * LEAST_ALPHA)}
 
     def draw(self, name: str, rng: np.random.Generator, n: int) -> Draws:
         """n draws of the site theta."""
@@ -115,6 +125,17 @@ class NormalInverseGamma:
         known = self.a > 0
         safe = np.where(known, s2, 1.0)
         return -float(np.where(known, self.a * np.log(safe) + rate / safe, 0.0).sum())
+
+    def on(self, array: Callable[[Any], Any]) -> NormalInverseGamma:
+        """The same with arrays made a backend's own."""
+        return NormalInverseGamma(*map(array, (self.m, self.Lambda, self.a, self.b)))
+
+    def numbers(self, name: str) -> Draws:
+        """What the guide that has this form is made of; root root' = Lambda^-1."""
+        root = np.linalg.cholesky(np.linalg.inv(self.Lambda))
+        return {
+            f"m_{name}": self.m, f"root_{name}": root, f"a_{name}": self.a, f"rate_{name}": self.b,
+        }  # fmt: skip
 
     def draw(self, name: str, rng: np.random.Generator, n: int) -> Draws:
         """n draws of the sites b and s2."""
@@ -205,6 +226,18 @@ class ConjugatePrior:
     def log_penalty(self, conditionals: tuple[Table | LinearGaussian, ...]) -> float:
         """What it adds to the log likelihood that `centre` maximises."""
         return sum(map(_log_penalty, self.nodes, conditionals))
+
+    def on(self, array: Callable[[Any], Any]) -> ConjugatePrior:
+        """The same with its arrays made a backend's own by `array`."""
+        nodes = tuple(node.on(array) for node in self.nodes)
+        return ConjugatePrior(self.dag, self.sizes, nodes)
+
+    def numbers(self) -> Draws:
+        """Where the pair's guide starts if it is to be this."""
+        out: Draws = {}
+        for name, node in zip(self.dag.names, self.nodes, strict=True):
+            out |= node.numbers(name)
+        return out
 
     def draw(self, rng: np.random.Generator, n: int) -> Draws:
         """n draws of all parameters, by site: theta_<node> (n, r_1, ..., r_q, k) of discrete nodes,
