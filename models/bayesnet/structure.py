@@ -1,0 +1,134 @@
+"""The structure of a network from rows.
+
+Nodes are sorted by what their columns hold before the search and put back after it, so that the
+graph does not depend on where columns stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from ...errors import unknown
+from ...inference.dag import DAG
+from ...inference.structure.constraints import Constraints
+from ...inference.structure.hill_climbing import hill_climb
+from ...inference.structure.local_score import Found, LocalScore
+from .cases import Cases
+from .scores import NetworkScore, ScoreName
+
+Method = Literal["hill-climbing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How a structure is looked for.
+
+    Attributes:
+        method: the search.
+        score: what it maximises; see `scores`.
+        equivalent_sample_size: of BDeu's prior, in rows.
+        max_parents: the most parents of a node, or None for any number.
+        required: edges (parent, child) that there must be.
+        forbidden: edges that there must not be.
+        tiers: groups of nodes from first to last: no edge leads from a later into an earlier one.
+        tabu: of hill climbing, how many graphs seen last are not to be returned to.
+        restarts: further searches from elsewhere, of which the best graph is taken.
+        seed: of where these begin.
+    """
+
+    method: Method = "hill-climbing"
+    score: ScoreName = "bic"
+    equivalent_sample_size: float = 1.0
+    max_parents: int | None = None
+    required: Iterable[Sequence[str]] = ()
+    forbidden: Iterable[Sequence[str]] = ()
+    tiers: Iterable[Iterable[str]] = ()
+    tabu: int = 10
+    restarts: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A structure that was found.
+
+    Attributes:
+        dag: the graph.
+        score: of it, in nats.
+        trace: the score after each step of the search.
+        ties: steps for which there was another as good.
+        reasons: what is to be said of it in a verdict.
+    """
+
+    dag: DAG
+    score: float
+    trace: tuple[float, ...]
+    ties: int
+    reasons: tuple[str, ...]
+
+
+def learn(
+    cases: Cases, search: Search | None = None, *, expired: Callable[[], bool] = lambda: False
+) -> Learnt:
+    """Find the structure with the best score.
+
+    Args:
+        cases: the rows.
+        search: how; the defaults if not given.
+        expired: whether time is up: the best graph so far is taken then.
+
+    Raises:
+        InputError: if the score is not one for such nodes, or no graph is admitted.
+    """
+    search = Search() if search is None else search
+    order = cases.content_order()
+    constraints = constraints_of(cases, search).permuted(order)
+    score = NetworkScore(cases.permuted(order), search.score, search.equivalent_sample_size)
+    found = _found(score, constraints, search, expired)
+    parents: list[tuple[int, ...]] = [()] * len(order)
+    for node, own in zip(order, found.parents, strict=True):
+        parents[node] = tuple(sorted(order[list(own)].tolist()))
+    dag = DAG(cases.names, tuple(parents))
+    return Learnt(dag, found.score, found.trace, found.ties, tuple(_reasons(cases)))
+
+
+def constraints_of(cases: Cases, search: Search) -> Constraints:
+    """The constraints of a search; discrete nodes have no continuous parents."""
+    discrete = np.array(cases.sizes) > 0
+    return Constraints.of(
+        cases.names,
+        required=search.required,
+        forbidden=search.forbidden,
+        tiers=search.tiers,
+        max_parents=search.max_parents,
+        allowed=discrete[:, None] | ~discrete[None, :],
+    )
+
+
+def _found(
+    score: LocalScore, constraints: Constraints, search: Search, expired: Callable[[], bool]
+) -> Found:
+    """What the search finds."""
+    rng = np.random.default_rng(search.seed)
+    if search.method == "hill-climbing":
+        tabu, restarts = search.tabu, search.restarts
+        return hill_climb(
+            score, constraints, tabu=tabu, restarts=restarts, rng=rng, expired=expired
+        )
+    raise unknown("method", search.method, get_args(Method))
+
+
+def _reasons(cases: Cases) -> list[str]:
+    if cases.complete:
+        return []
+    share = 1 - cases.known.mean()
+    whole = int(cases.known.all(axis=1).sum())
+    return [
+        f"{share:.1%} of values are missing ({whole} of {len(cases)} rows are complete): each "
+        "node's score counts the rows where it and its parents are known, which is unbiased only "
+        "where values are missing completely at random"
+    ]

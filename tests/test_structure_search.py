@@ -1,0 +1,143 @@
+"""Searches for structures: what they find, whatever the order of columns, within constraints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppgen.errors import InputError
+from ppgen.inference.dag import find_cycle
+from ppgen.inference.structure.constraints import Constraints
+from ppgen.inference.structure.hill_climbing import hill_climb
+from ppgen.models.bayesnet.cases import Cases
+from ppgen.models.bayesnet.scores import NetworkScore
+from ppgen.models.bayesnet.structure import Search, learn
+
+# a -> c <- b, c -> d, and e alone
+TRUE = ((), (), (0, 1), (2,), ())
+
+
+def draw(n=3000, seed=0, kinds="ddddd"):
+    """Rows of TRUE; continuous nodes where kinds has "c"."""
+    rng = np.random.default_rng(seed)
+    codes, x = np.full((n, 5), -1), np.full((n, 5), np.nan)
+    for node, parents in enumerate(TRUE):
+        shift = sum(
+            1.5 * (codes[:, p] if kinds[p] == "d" else x[:, p]) * (-1) ** k
+            for k, p in enumerate(parents)
+        )
+        own = shift + rng.normal(size=n)
+        if kinds[node] == "c":
+            x[:, node] = own
+        else:
+            codes[:, node] = np.digitize(own, [-0.3, 0.8])
+    sizes = tuple(0 if kind == "c" else 3 for kind in kinds)
+    return Cases(tuple("abcde"), sizes, codes, x, np.ones(n))
+
+
+def skeleton(dag):
+    return {frozenset(edge) for edge in dag.edges}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "score"),
+    [("ddddd", "bic"), ("ddddd", "bdeu"), ("ccccc", "bic"), ("ccccc", "bge"), ("ddccc", "mixed")],
+)
+def test_the_graph_that_made_the_rows_is_found(kinds, score):
+    found = learn(draw(kinds=kinds), Search(score=score)).dag
+    assert skeleton(found) == {frozenset(pair) for pair in ("ac", "bc", "cd")}
+    assert {("a", "c"), ("b", "c"), ("c", "d")} == set(found.edges)
+
+
+@pytest.mark.parametrize("kinds", ["ddddd", "dcdcc"])
+def test_the_graph_does_not_depend_on_the_order_of_columns_rows_or_names(kinds):
+    rng = np.random.default_rng(0)
+    cases = draw(100, seed=3, kinds=kinds)
+    cases = Cases(*(getattr(cases, name) for name in ("names", "sizes")),
+                  np.where(np.arange(5) == 4, cases.codes[:, [0]], cases.codes)
+                  if kinds[0] == kinds[4] else cases.codes, cases.x, cases.weights)  # fmt: skip
+    first = learn(cases, Search(restarts=2))
+    for _ in range(8):
+        order, rows = rng.permutation(5), rng.permutation(100)
+        other = cases.permuted(order)
+        assert set(learn(other, Search(restarts=2)).dag.edges) == set(first.dag.edges)
+        names = tuple("vwxyz")
+        renamed = Cases(names, other.sizes, other.codes, other.x, other.weights)
+        back = {names[k]: cases.names[order[k]] for k in range(5)}
+        edges = {(back[u], back[v]) for u, v in learn(renamed, Search(restarts=2)).dag.edges}
+        if kinds != "ddddd":  # there two columns are equal, and which is which is in the names
+            assert edges == set(first.dag.edges)
+        shuffled = Cases(cases.names, cases.sizes, cases.codes[rows], cases.x[rows], cases.weights)
+        assert set(learn(shuffled, Search(restarts=2)).dag.edges) == set(first.dag.edges)
+
+
+def test_a_climb_ends_where_no_step_is_better():
+    cases = draw(200, seed=1)
+    score = NetworkScore(cases, "bdeu")
+    found = hill_climb(score, Constraints.none(5), restarts=3)
+    edges = {(p, v) for v, own in enumerate(found.parents) for p in own}
+    best = found.score
+    for u in range(5):
+        for v in range(5):
+            steps = [edges ^ {(u, v)}]
+            if (u, v) in edges:
+                steps.append((edges - {(u, v)}) | {(v, u)})
+            for step in steps if u != v else ():
+                parents = [[p for p, c in step if c == node] for node in range(5)]
+                if not find_cycle(parents):
+                    assert score.total(parents) <= best + 1e-9
+    assert max(found.trace) == pytest.approx(best)
+
+
+def test_constraints_are_respected():
+    search = Search(
+        required=[("d", "a"), ("e", "a")],
+        forbidden=[("a", "c")],
+        tiers=[["d", "e"], ["a", "b"]],
+        max_parents=2,
+        restarts=2,
+    )
+    dag = learn(draw(500), search).dag
+    assert {("d", "a"), ("e", "a")} <= set(dag.edges)
+    assert not {("a", "c"), ("a", "d"), ("b", "d"), ("b", "e")} & set(dag.edges)
+    assert max(map(len, dag.parents)) <= 2
+
+
+def test_discrete_nodes_get_no_continuous_parents():
+    dag = learn(draw(kinds="dcdcd"), Search(score="mixed")).dag
+    for child, parents in enumerate(dag.parents):
+        assert "dcdcd"[child] == "c" or all("dcdcd"[p] == "d" for p in parents)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"required": [("a", "b"), ("b", "c"), ("c", "a")]}, "cycle, .* -> .* -> .* -> "),
+        ({"required": [("a", "b")], "forbidden": [("a", "b")]}, "'a' -> 'b' is .* forbidden"),
+        ({"required": [("a", "b")], "tiers": [["b"], ["a"]]}, "from a later tier"),
+        ({"required": [("a", "b"), ("c", "b")], "max_parents": 1}, "2 edges into 'b'"),
+        ({"required": [("x", "b")]}, "names 'x', which is no node"),
+        ({"forbidden": ["ab"]}, "expected a pair"),
+        ({"forbidden": [("a", "a")]}, "leads from a node to it"),
+        ({"tiers": [["a"], ["a"]]}, "'a' is in two tiers"),
+        ({"tiers": ["ab"]}, "a list of nodes for each tier"),
+        ({"required": [("e", "a")]}, "a discrete node has no continuous parents"),
+    ],
+)
+def test_constraints_that_cannot_be_met_are_refused(asked, said):
+    with pytest.raises(InputError, match=said):
+        learn(draw(50, kinds="ddddc"), Search(**asked))
+
+
+def test_a_search_that_is_out_of_time_gives_the_best_so_far():
+    found = learn(draw(), expired=lambda: True)
+    assert len(found.trace) == 2
+    assert len(found.dag.edges) == 1
+
+
+def test_gaps_are_said_and_do_not_hide_the_graph():
+    cases = draw(2000)
+    cases.codes[np.random.default_rng(0).random((2000, 5)) < 0.1] = -1
+    found = learn(cases, Search(score="bic"))
+    assert {frozenset(pair) for pair in ("ac", "bc", "cd")} <= skeleton(found.dag)
+    assert "missing" in found.reasons[0]
