@@ -43,6 +43,19 @@ def worst_by_site(posterior: Mapping[str, Array]) -> dict[str, dict[str, float]]
     return table
 
 
+def split_rhat(draws: Array) -> Array:
+    """R-hat (..., k) of draws (..., chain, draw, k), of halves of chains, without ranks: for many
+    bounded quantities at once. 1 where nothing varies."""
+    half = draws.shape[-2] // 2
+    parts = np.concatenate([draws[..., :half, :], draws[..., -half:, :]], axis=-3)
+    within = parts.var(axis=-2, ddof=1).mean(axis=-2)
+    between = parts.mean(axis=-2).var(axis=-2, ddof=1)
+    constant = within + between < 1e-24
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rhat = np.sqrt((half - 1) / half + between / within)
+    return np.where(constant, 1.0, rhat)
+
+
 def convergence(posterior: Mapping[str, Array], stats: Mapping[str, Array]) -> list[Reason]:
     """Warnings about the draws, each with advice.
 

@@ -98,7 +98,7 @@ class Weighted:
 
     def mean(self, f: Array) -> Estimate:
         """(n,) the mean of a function of the nodes, given its values f (n, N)."""
-        mean = (self.shares * f).sum(axis=1)
+        mean: Floats = (self.shares * f).sum(axis=1)
         off = self.shares * (f - mean[:, None])
         return Estimate(mean, np.sqrt((off**2).sum(axis=1)))
 
@@ -108,10 +108,9 @@ class Weighted:
         n, k = len(self.log_weights), int(np.prod(shape))
         codes = np.ravel_multi_index(tuple(self.values[node] for node in nodes), shape)
         codes = codes + k * np.arange(n)[:, None]
-        w, square = (
-            np.bincount(codes.ravel(), x.ravel(), n * k).reshape(n, k)
-            for x in (self.shares, self.shares**2)
-        )
+        w, square = np.zeros((2, n, k))
+        np.add.at(w.reshape(-1), codes.ravel(), self.shares.ravel())
+        np.add.at(square.reshape(-1), codes.ravel(), self.shares.ravel() ** 2)
         total = square.sum(axis=1, keepdims=True)  # 1 / ess
         variance = square * (1 - 2 * w) + w**2 * total  # sum_k w_k^2 (1[x_k = state] - w)^2
         stderr = np.sqrt(np.maximum(variance, 0.0) + total**2)
