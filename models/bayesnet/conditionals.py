@@ -26,6 +26,7 @@ from ...errors import InputError
 
 _HALF_LOG_2PI = 0.5 * float(np.log(2 * np.pi))
 SUM_TOLERANCE = 1e-6  # of a row of a table that is given, beyond which it is refused
+_ROUNDING = 2.0**-50  # of a sum, per state, within which a row is left as it is
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,8 @@ class Table:
 
     @classmethod
     def given(cls, name: str, probs: Floats) -> Table:
-        """A table that was read or handed in: its rows made to sum to one exactly.
+        """A table that was read or handed in: its rows made to sum to one up to rounding, so that
+        a table that was written is read as it was.
 
         Raises:
             InputError: if a row is further than 1e-6 from one, or a probability is negative or not
@@ -61,7 +63,8 @@ class Table:
                 f"the table of {name!r} sums to {total[(*where, 0)]:.9g}{at}, {off.max():.3g} from "
                 f"1; a tolerance of {SUM_TOLERANCE:g} is allowed. Correct the table."
             )
-        return cls(probs / total)
+        exact = np.abs(total - 1) <= _ROUNDING * probs.shape[-1]
+        return cls(np.where(exact, probs, probs / total))
 
     def log_prob(self, codes: NDArray[np.integer]) -> Floats:
         """(n,) log probabilities of codes (n, q + 1): those of the parents, then the node's own."""

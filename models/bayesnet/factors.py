@@ -1,0 +1,54 @@
+"""The numbers of a factor graph: an undirected model,
+
+    p(x) = prod_f table_f(x_scope(f)) / Z.
+
+Reference: Kschischang, Frey and Loeliger, "Factor graphs and the sum-product algorithm", 2001,
+https://doi.org/10.1109/18.910572.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Floats
+from ...errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """A factor graph.
+
+    Attributes:
+        names: of the variables.
+        states: of each variable, the labels of its states.
+        scopes: of each table, the numbers of its variables.
+        tables: non-negative, an axis for each variable of the scope, in that order.
+    """
+
+    names: tuple[str, ...]
+    states: tuple[tuple[Any, ...], ...]
+    scopes: tuple[tuple[int, ...], ...]
+    tables: tuple[Floats, ...]
+
+    def __post_init__(self) -> None:
+        for scope, table in zip(self.scopes, self.tables, strict=True):
+            shown = ", ".join(self.names[variable] for variable in scope)
+            expected = tuple(self.sizes[variable] for variable in scope)
+            if table.shape != expected:
+                raise InputError(
+                    f"the table of ({shown}) has shape {table.shape}; its variables ask for "
+                    f"{expected}."
+                )
+            if not np.isfinite(table).all() or (table < 0).any():
+                raise InputError(
+                    f"the table of ({shown}) has an entry that is negative or not a number."
+                )
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many states each variable has."""
+        return tuple(map(len, self.states))
