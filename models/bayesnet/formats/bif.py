@@ -165,10 +165,9 @@ def text(network: Network) -> str:
             names += " | " + ", ".join(_written(network.names[parent]) for parent in parents)
         lines.append(f"probability ( {names} ) {{")
         for row in np.ndindex(probs.shape[:-1]):
-            states = ", ".join(
-                _written(network.states[p][s]) for p, s in zip(parents, row, strict=True)
-            )
-            lines.append(f"  {f'({states})' if parents else 'table'} {numbers(probs[row])};")
+            given = [_written(network.states[p][s]) for p, s in zip(parents, row, strict=True)]
+            start = f"({', '.join(given)})" if given else "table"
+            lines.append(f"  {start} {numbers(probs[row])};")
         lines.append("}")
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ....arrays import Floats
+from ....data.memory_limit import check_memory
 from ....errors import InputError, did_you_mean
 from ....inference.dag import DAG, find_cycle
-from ..conditionals import Table
+from ..conditionals import LinearGaussian, Table
 from ..network import Conditional, Network
 from .source import Named, Place, Source
 
@@ -70,6 +72,12 @@ class Draft:
                 raise self.source.error(
                     at, f"{name!r} stands twice among {child!r} and its parents."
                 )
+            if self.states[child] and not self.states[name]:
+                raise self.source.error(
+                    at,
+                    f"the discrete node {child!r} has the continuous parent {name!r}; a table has "
+                    "discrete parents only. Turn the edge.",
+                )
         self.parents[child] = tuple(parents)
         self.defined[child] = place
         return [child, *parents]
@@ -84,6 +92,33 @@ class Draft:
             f"{name!r} has no state {label!r}; it has {', '.join(states)}."
             + did_you_mean(label, states),
         )
+
+    def shape(self, names: Sequence[str]) -> tuple[int, ...]:
+        """How many states the discrete parents of a node have; the node is named first."""
+        shape = tuple(len(self.states[name]) for name in names[1:] if self.states[name])
+        width = max(len(self.states[names[0]]), 1)
+        check_memory(f"the table of {names[0]!r}", 8 * width * math.prod(shape))
+        return shape
+
+    def shaped(self, names: Sequence[str], values: Sequence[float], place: Place) -> None:
+        """Give a node, named first, a table of numbers in C order, its own state last."""
+        shape = (*self.shape(names), len(self.states[names[0]]))
+        if len(values) != math.prod(shape):
+            raise self.source.error(
+                place,
+                f"the table of {names[0]!r} has {len(values)} numbers; its parents and states ask "
+                f"for {' x '.join(map(str, shape))} = {math.prod(shape)}.",
+            )
+        self.table(names[0], np.reshape(values, shape), place)
+
+    def gaussian(self, name: str, rows: Floats, place: Place) -> None:
+        """Give a continuous node its Gaussian: rows (r_1, ..., r_q, 2 + m) of intercepts, variances
+        and coefficients."""
+        if not np.isfinite(rows).all() or (rows[..., 1] < 0).any():
+            raise self.source.error(
+                place, f"the Gaussian of {name!r} has a negative variance, or what is no number."
+            )
+        self.conditionals[name] = LinearGaussian(rows[..., 0], rows[..., 2:], rows[..., 1])
 
     def table(
         self, name: str, probs: Floats, place: Place, row: Callable[[int], Place] | None = None

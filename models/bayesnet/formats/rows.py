@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....arrays import Floats
-from ....data.memory_limit import check_memory
 from .draft import Draft
 from .source import Place
 
@@ -19,7 +18,7 @@ class Rows:
     Args:
         draft: the network so far.
         name: of the node.
-        parents: its discrete parents.
+        parents: its parents; rows belong to states of the discrete ones.
         width: how many numbers a row has.
         place: where the conditional stands.
     """
@@ -27,9 +26,9 @@ class Rows:
     def __init__(
         self, draft: Draft, name: str, parents: Sequence[str], width: int, place: Place
     ) -> None:
-        self.draft, self.name, self.parents, self.place = draft, name, parents, place
-        self.shape = tuple(len(draft.states[parent]) for parent in parents)
-        check_memory(f"the table of {name!r}", 8 * width * math.prod(self.shape))
+        self.draft, self.name, self.place = draft, name, place
+        self.parents = [parent for parent in parents if draft.states[parent]]
+        self.shape = draft.shape([name, *parents])
         self.values = np.full((math.prod(self.shape), width), np.nan)
         self.places: dict[int, Place] = {}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ....data.memory_limit import memory_budget
 from ....errors import InputError
 
-Place = int | tuple[int, int]  # an offset in the text, or line and column, both from 1
+Place = int | tuple[int | str, ...]  # an offset in the text, or what `Source.located` knows
 Named = tuple[str, Place]  # a name, and where it stands
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -32,12 +32,16 @@ class Source:
 
     def error(self, place: Place, problem: str) -> InputError:
         """The error that there is a problem at a place of the file."""
-        line, column = self._located(place) if isinstance(place, int) else place
+        line, column = self.located(place)
         return InputError(f"{self.name}, line {line}, column {column}: {problem}")
 
-    def _located(self, at: int) -> tuple[int, int]:
-        before = self.text[:at]
-        return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
+    def located(self, place: Place) -> tuple[int, int]:
+        """Line and column, from 1, of a place: an offset, or line and column themselves."""
+        if isinstance(place, tuple):
+            line, column = map(int, place)
+            return line, column
+        before = self.text[:place]
+        return before.count("\n") + 1, place - before.rfind("\n")
 
     def number(self, word: str, place: Place, what: str = "a number") -> float:
         """What a word says, if it is a decimal number."""

@@ -64,7 +64,7 @@ class _Words:
     def integer(self, what: str, below: int | None = None) -> int:
         """A number 0, 1, ..., below a limit."""
         word = self.take(what)
-        if not (word.isascii() and word.isdecimal()):
+        if not (word.isascii() and word.isdecimal() and len(word) < 19):
             raise self.error(f"found {shown(word)}; expected {what}.", back=1)
         if below is not None and int(word) >= below:
             raise self.error(f"found {shown(word)}; expected {what}, at most {below - 1}.", back=1)
