@@ -41,6 +41,13 @@ MODELS: dict[str, Entry] = {
         "tables and linear Gaussians over a directed graph",
         "closed form",
     ),
+    "factor": Entry(
+        "factor",
+        "FactorAnalysis",
+        "factor analysis, probabilistic PCA; BIC chooses the number of factors; fills gaps, "
+        "conditions",
+        "closed form, EM; Pyro and NumPyro pair with SVI, NUTS",
+    ),
     "flow": Entry(
         "flow",
         "NormalizingFlow",

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .models.baseline import KernelDensity as KernelDensity
     from .models.bayesnet import BayesianNetwork as BayesianNetwork
     from .models.debias import DebiasingVAE as DebiasingVAE
+    from .models.factor import FactorAnalysis as FactorAnalysis
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gmm import GaussianMixture as GaussianMixture
     from .models.registry import load as load

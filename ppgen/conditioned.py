@@ -7,6 +7,7 @@ marginals are models of its own kind derives from `Conditioned` and writes `_con
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -77,6 +78,11 @@ class Conditioned(Imputer):
     def _marginal(self, columns: Sequence[str]) -> Self:
         """p(some columns)."""
 
+    def _far_out(self, row: Encoded) -> float | None:
+        """How far the values of an encoded row are from where the model has rows, in standard
+        deviations; None if it is nothing unusual, or not known."""
+        return None
+
     # What users call
 
     def condition(self, given: Mapping[Any, Any]) -> Self:
@@ -102,6 +108,21 @@ class Conditioned(Imputer):
         return self._marginal([name for name in self.schema_.names if name in names])
 
     # Shared plumbing
+
+    def _fixed(self, given: Mapping[str, Any]) -> Encoded:
+        row = super()._fixed(given)
+        far = self._far_out(row)
+        if far is not None:
+            fixed = self.schema_.named(given)
+            names = self.codec_.continuous_names
+            values = ", ".join(f"{name}={fixed[name]!r}" for name in names if name in fixed)
+            warnings.warn(
+                f"given {values}, which is {far:.1f} standard deviations from where the model has "
+                "rows: few lie there, and what follows rests on its tails.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return row
 
     def _selected(self, names: Sequence[str]) -> Self:
         """This estimator over some of its columns; what it knows of them is for the family to

@@ -16,6 +16,7 @@ from ppgen import (
     Autoencoder,
     BayesianNetwork,
     DebiasingVAE,
+    FactorAnalysis,
     Gaussian,
     GaussianMixture,
     IndependentColumns,
@@ -64,6 +65,11 @@ ZOO: dict[str, Make] = {
     ),
     "bayesnet": lambda: BayesianNetwork(edges=[], random_state=0),
     "bayesnet-edge": lambda: BayesianNetwork(edges=[("x0", "x1")], random_state=0),
+    "factor": lambda: FactorAnalysis(1, random_state=0),
+    "factor-bic": lambda: FactorAnalysis(noise="isotropic", random_state=0),
+    "factor-svi": lambda: FactorAnalysis(
+        1, engine="svi", engine_settings={"num_steps": 200, "num_draws": 50}, random_state=0
+    ),
     "flow-nsf": _flow("nsf"),
     "flow-nsf-ar": _flow("nsf-ar"),
     "flow-maf": _flow("maf"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -137,20 +136,8 @@ class FittedMixture(Conditioned):
         out._set(mixture)
         return out
 
-    def _fixed(self, given: Mapping[str, Any]) -> Encoded:
-        row = super()._fixed(given)
-        far = conditional.far_out(self._predictive(), row.x[0], row.codes[0])
-        if far is not None:
-            fixed = self.schema_.named(given)
-            names = self.codec_.continuous_names
-            values = ", ".join(f"{name}={fixed[name]!r}" for name in names if name in fixed)
-            warnings.warn(
-                f"given {values}, which is {far:.1f} standard deviations from the nearest "
-                "component: few rows lie there, and what follows rests on the model's tails.",
-                UserWarning,
-                stacklevel=4,
-            )
-        return row
+    def _far_out(self, row: Encoded) -> float | None:
+        return conditional.far_out(self._predictive(), row.x[0], row.codes[0])
 
     def _criteria(self, X: Any) -> Criteria:
         check_is_fitted(self)
