@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 
 from ppgen.errors import InputError
 from ppgen.inference.dag import find_cycle
+from ppgen.inference.structure.boss import GrowShrinkTree, order_score, places
 from ppgen.inference.structure.constraints import Constraints
 from ppgen.inference.structure.hill_climbing import hill_climb
 from ppgen.models.bayesnet.cases import Cases
 from ppgen.models.bayesnet.scores import NetworkScore
-from ppgen.models.bayesnet.structure import Search, learn
+from ppgen.models.bayesnet.structure import Search, constraints_of, learn
 
 # a -> c <- b, c -> d, and e alone
 TRUE = ((), (), (0, 1), (2,), ())
@@ -141,3 +145,70 @@ def test_gaps_are_said_and_do_not_hide_the_graph():
     found = learn(cases, Search(score="bic"))
     assert {frozenset(pair) for pair in ("ac", "bc", "cd")} <= skeleton(found.dag)
     assert "missing" in found.reasons[0]
+
+
+def all_graphs(n):
+    """The parents of each node in every directed acyclic graph."""
+    masks = [[p for p in range(n) if p != v] for v in range(n)]
+    choices = [
+        [tuple(p for k, p in enumerate(own) if bits >> k & 1) for bits in range(1 << len(own))]
+        for own in masks
+    ]
+    return [parents for parents in product(*choices) if not find_cycle(parents)]
+
+
+GRAPHS = all_graphs(4)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "name"),
+    [("dddd", "bdeu"), ("dddd", "bic"), ("cccc", "bge"), ("cccc", "bic"), ("ddcc", "mixed")],
+)
+@pytest.mark.parametrize("constrained", [False, True])
+def test_exact_search_is_enumeration_of_all_graphs(kinds, name, constrained):
+    assert len(GRAPHS) == 543
+    cases = draw(60, seed=5, kinds=kinds + "d")
+    cases = Cases(cases.names[:4], cases.sizes[:4], cases.codes[:, :4], cases.x[:, :4], np.ones(60))
+    search = Search(score=name, method="exact")
+    if constrained:
+        search = replace(search, required=[("b", "a")], forbidden=[("b", "c")], max_parents=2)
+    constraints = constraints_of(cases, search)
+    score = NetworkScore(cases, name)
+    best = max(score.total(graph) for graph in GRAPHS if constraints.admits(graph))
+    found = learn(cases, search)
+    assert found.score == pytest.approx(best, rel=1e-12)
+    assert score.total(found.dag.parents) == pytest.approx(best, rel=1e-12)
+    assert constraints.admits(found.dag.parents)
+
+
+def test_exact_search_over_many_nodes_is_refused():
+    n = 25
+    cases = Cases(
+        tuple(f"v{k}" for k in range(n)), (2,) * n, np.zeros((9, n), int), np.full((9, n), np.nan),
+        np.ones(9),
+    )  # fmt: skip
+    with pytest.raises(InputError, match="take the method 'boss'"):
+        learn(cases, Search(method="exact"))
+
+
+@pytest.mark.parametrize("name", ["bic", "mixed"])
+def test_the_order_search_meets_the_best_graph(name):
+    """On few nodes it finds what the exact search finds."""
+    kinds = "ddddd" if name == "bic" else "dcdcc"
+    for seed in range(4):
+        cases = draw(300, seed=seed, kinds=kinds)
+        best = learn(cases, Search(method="exact", score=name)).score
+        found = learn(cases, Search(method="boss", score=name, restarts=3))
+        assert found.score == pytest.approx(best, rel=1e-12)
+
+
+def test_moving_a_node_scores_the_graph_of_each_order():
+    cases = draw(200, seed=2)
+    score = NetworkScore(cases, "bic")
+    trees = [GrowShrinkTree(score, Constraints.none(5), node) for node in range(5)]
+    order = [3, 0, 4, 2, 1]
+    for node in range(5):
+        rest = [other for other in order if other != node]
+        for place, value in enumerate(places(trees, order, node)):
+            moved = [*rest[:place], node, *rest[place:]]
+            assert value == pytest.approx(order_score(trees, moved), rel=1e-12)

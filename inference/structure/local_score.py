@@ -50,14 +50,26 @@ class LocalScore(ABC):
         """The score of a node given its parents; -inf where it cannot have them."""
         key = node, frozenset(parents)
         if (found := self._locals.get(key)) is None:
-            found = self._locals[key] = self._local(node, tuple(sorted(key[1])))
+            found = self._beside(node, key[1])
+            if found is None:
+                found = self._local(node, tuple(sorted(key[1])))
+            self._locals[key] = found
         return found
+
+    def _beside(self, node: int, parents: frozenset[int]) -> float | None:
+        """The score of a node where it is known from that without one of the parents."""
+        for parent in parents:
+            key = node, parents - {parent}
+            if (changes := self._changes.get(key)) is not None:
+                return self._locals[key] + float(changes[parent])
+        return None
 
     def deltas(self, node: int, parents: Collection[int]) -> Floats:
         """(n_nodes,) how the node's score changes if one other node becomes a parent, or, of the
         parents, ceases to be one; -inf for the node itself and where it cannot."""
         key = node, frozenset(parents)
         if (found := self._changes.get(key)) is None:
+            self.local(node, key[1])
             found = self._changes[key] = self._deltas(node, tuple(sorted(key[1])))
             found.setflags(write=False)
         return found

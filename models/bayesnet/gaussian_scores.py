@@ -116,8 +116,8 @@ class GaussianScore:
         n = float(moments.n.sum())
         return value - n * math.log(self.scale[self.place[node]]), n
 
-    def deltas(self, node: int, parents: tuple[int, ...]) -> tuple[Ints, Floats]:
-        """Further continuous parents, and how the score of a node changes with each; rows without
+    def extended(self, node: int, parents: tuple[int, ...]) -> tuple[Ints, Floats]:
+        """Further continuous parents, and the score of a node with each besides; rows without
         gaps."""
         discrete, continuous = self._split(parents)
         own = self.place[node]
@@ -125,7 +125,6 @@ class GaussianScore:
         moments = self._moments(node, discrete, [*continuous, own, *others], None)
         m = len(continuous)
         schur = self._schur(moments, m)
-        here = self._value(moments, m, m, schur.rest[:, 0], schur.log_det)
         there = []
         for k in range(1, len(others) + 1):  # R_vv|P+c = R_vv|P - R_vc|P^2 / R_cc|P
             more = schur.rest[:, k]
@@ -133,7 +132,8 @@ class GaussianScore:
             gain = np.where(usable, schur.cross[:, k] ** 2 / np.where(usable, more, 1.0), 0.0)
             log_det = schur.log_det + np.log(np.where(usable, more, 1.0))
             there.append(self._value(moments, m, m + 1, schur.rest[:, 0] - gain, log_det))
-        return self.nodes[others], np.array(there) - here
+        constant = float(moments.n.sum()) * math.log(self.scale[own])
+        return self.nodes[others], np.array(there) - constant
 
     def _split(self, parents: tuple[int, ...]) -> tuple[tuple[int, ...], list[int]]:
         """Discrete parents, and the places of the continuous ones."""
@@ -202,9 +202,7 @@ class GaussianScore:
         block = matrix[:, :m, :m].copy()
         if self.criterion == "bic":
             block[moments.rows < m + 2] = np.eye(m)  # scored without it
-            at = np.arange(m)
-            block[:, at, at] += JITTER * (block[:, at, at] + n[:, None])
-        root = np.linalg.cholesky(block)
+        root = _root(block, JITTER * n)
         half = np.linalg.solve(root, matrix[:, :m, m:])  # L^-1 R_P.
         rest = whole[:, m:] - (half**2).sum(axis=1)
         cross = matrix[:, m, m:] - np.einsum("up,upk->uk", half[:, :, 0], half)
@@ -238,3 +236,19 @@ class GaussianScore:
         alone = -n / 2 * math.log(2 * math.pi) - squares / 2
         penalty = moments.q * (m + 2) / 2 * math.log(max(float(n.sum()), 1.0))
         return float(np.where(moments.rows >= m + 2, fitted, alone).sum()) - penalty
+
+
+def _root(block: Floats, least: Floats) -> Floats:
+    """Cholesky factors (u, m, m) of scatters, of which those that are singular are first added a
+    little on their diagonal."""
+    at = np.arange(block.shape[1])
+    diagonal = block[:, at, at]
+    try:
+        root: Floats = np.asarray(np.linalg.cholesky(block), np.float64)
+        pivots = root[:, at, at] ** 2
+        if (pivots > 10 * JITTER * diagonal + least[:, None]).all():
+            return root
+    except np.linalg.LinAlgError:
+        pass
+    block[:, at, at] += JITTER * diagonal + least[:, None]
+    return np.asarray(np.linalg.cholesky(block), np.float64)

@@ -79,8 +79,8 @@ class NetworkScore(LocalScore):
         part = self.tables if self.cases.sizes[node] else self.gaussians
         here = self.local(node, parents)
         out = np.full(self.n_nodes, np.nan)
-        further, change = part.deltas(node, parents)
-        out[further] = change
+        further, there = part.extended(node, parents)
+        out[further] = there - here
         if self.cases.sizes[node]:
             out[np.equal(self.cases.sizes, 0)] = -np.inf
         out[list(parents)] = np.nan

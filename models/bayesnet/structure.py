@@ -7,20 +7,22 @@ graph does not depend on where columns stand.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from ...errors import unknown
 from ...inference.dag import DAG
+from ...inference.structure.boss import boss
 from ...inference.structure.constraints import Constraints
-from ...inference.structure.hill_climbing import hill_climb
+from ...inference.structure.exact_search import exact_search
+from ...inference.structure.hill_climbing import climb, hill_climb
 from ...inference.structure.local_score import Found, LocalScore
 from .cases import Cases
 from .scores import NetworkScore, ScoreName
 
-Method = Literal["hill-climbing"]
+Method = Literal["boss", "hill-climbing", "exact"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +30,20 @@ class Search:
     """How a structure is looked for.
 
     Attributes:
-        method: the search.
+        method: "hill-climbing" over graphs with a tabu list; "boss", a search over orders from
+            what that finds, and a last climb; "exact" for few nodes.
         score: what it maximises; see `scores`.
         equivalent_sample_size: of BDeu's prior, in rows.
         max_parents: the most parents of a node, or None for any number.
         required: edges (parent, child) that there must be.
         forbidden: edges that there must not be.
         tiers: groups of nodes from first to last: no edge leads from a later into an earlier one.
-        tabu: of hill climbing, how many graphs seen last are not to be returned to.
-        restarts: further searches from elsewhere, of which the best graph is taken.
+        tabu: of climbs, how many graphs seen last are not to be returned to.
+        restarts: further searches from changed graphs or orders; the best of all is taken.
         seed: of where these begin.
     """
 
-    method: Method = "hill-climbing"
+    method: Method = "boss"
     score: ScoreName = "bic"
     equivalent_sample_size: float = 1.0
     max_parents: int | None = None
@@ -114,12 +117,26 @@ def _found(
 ) -> Found:
     """What the search finds."""
     rng = np.random.default_rng(search.seed)
+    if search.method not in get_args(Method):
+        raise unknown("method", search.method, get_args(Method))
+    if search.method == "exact":
+        return exact_search(score, constraints)
+    tabu, restarts = search.tabu, search.restarts
     if search.method == "hill-climbing":
-        tabu, restarts = search.tabu, search.restarts
         return hill_climb(
             score, constraints, tabu=tabu, restarts=restarts, rng=rng, expired=expired
         )
-    raise unknown("method", search.method, get_args(Method))
+    start = climb(score, constraints, tabu=tabu, expired=expired)
+    if expired():
+        return start
+    order = DAG(tuple(map(str, range(score.n_nodes))), start.parents).order
+    best = boss(score, constraints, order, restarts=restarts, rng=rng, expired=expired)
+    if best.score < start.score:  # time was up, or parents serve together only
+        best = replace(start, trace=start.trace + best.trace)
+    last = climb(score, constraints, best.parents, tabu=tabu, expired=expired)
+    return replace(
+        last, trace=start.trace + best.trace + last.trace[1:], ties=start.ties + last.ties
+    )
 
 
 def _reasons(cases: Cases) -> list[str]:

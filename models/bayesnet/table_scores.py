@@ -33,6 +33,7 @@ from ...arrays import Array, Floats, Ints, Mask
 from .cases import Cases
 
 DENSE = 1 << 16  # configurations that are numbered without looking which of them there are
+FEW = 256  # cells among which empty ones do no harm
 INDICATORS = 1 << 26  # entries of the matrix of indicators at most
 BLOCK = 1 << 21  # counts at a time
 
@@ -100,12 +101,12 @@ class TableScore:
         n = float(weights.sum())
         return value - self._penalty(node, q, n), n
 
-    def deltas(self, node: int, parents: tuple[int, ...]) -> tuple[Ints, Floats]:
-        """Further parents, and how the score of a node changes with each; rows without gaps."""
+    def extended(self, node: int, parents: tuple[int, ...]) -> tuple[Ints, Floats]:
+        """Further parents, and the score of a node with each besides; rows without gaps."""
         hot = self._indicators
         cells = self._cells(node, parents)
         r, width = self.sizes[node], hot.offsets[-1]
-        q = cells.q * np.diff(hot.offsets)
+        q = float(cells.q) * np.diff(hot.offsets)
         a = np.repeat(self.a / q, np.diff(hot.offsets))
         weights = self._counted(node)
         value = np.zeros(len(hot.nodes))
@@ -113,10 +114,7 @@ class TableScore:
             by_configuration = np.add.reduceat(counts, starts, axis=0)
             gain = self._sums(counts, a / r) - self._sums(by_configuration, a)
             value += np.add.reduceat(gain, hot.offsets[:-1]) if width else 0.0
-        here = self.family(node, parents, set())[0]
-        n = self.total[node]
-        penalty = np.array([self._penalty(node, int(each), n) for each in q])
-        return hot.nodes, value - penalty - here
+        return hot.nodes, value - q * self._penalty(node, 1, self.total[node])
 
     def _counted(self, node: int) -> Array:
         """The weights of the rows that count for a node."""
@@ -147,6 +145,8 @@ class TableScore:
         cell = u * r + columns[-1]
         if seen * r > DENSE:
             values, label = np.unique(cell, return_inverse=True)
+        elif seen * r <= FEW:
+            return Cells(cell, np.arange(0, seen * r, r), seen * r, q)
         else:
             there = np.bincount(cell, minlength=seen * r) > 0
             values = np.flatnonzero(there)

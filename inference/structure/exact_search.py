@@ -1,0 +1,117 @@
+"""The best graph over few nodes, by dynamic programming over their 2^n subsets.
+
+The best parents of a node v within candidates C are C itself, or the best within C less one of
+them; the best graph over a set W has a node v without children, a sink, whose parents are the best
+within the others:
+
+    best(v, C) = max(local(v, C), max_c best(v, C - c)),
+    R(W) = max_v R(W - v) + best(v, W - v).
+
+Reference: Silander and Myllymaki, "A simple approach for finding the globally optimal Bayesian
+network structure", 2006, https://arxiv.org/abs/1206.6875.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...arrays import Floats, Ints
+from ...errors import InputError
+from .constraints import Constraints
+from .local_score import Found, LocalScore
+
+MOST_NODES = 20
+MOST_FAMILIES = 1 << 20
+
+
+def exact_search(score: LocalScore, constraints: Constraints) -> Found:
+    """The admitted graph with the highest score; of several, the first by the order of the nodes.
+
+    Args:
+        score: what is to be maximised.
+        constraints: which graphs are admitted.
+
+    Raises:
+        InputError: above 20 nodes, or 2^20 families (a node and possible parents).
+    """
+    n = score.n_nodes
+    _check(n, constraints)
+    best, parents = [], []
+    for node in range(n):
+        values, sets = _best_within(_local_scores(score, constraints, node))
+        best.append(values)
+        parents.append(sets)
+    subsets = np.arange(1 << n)
+    sizes = np.bitwise_count(subsets)
+    total = np.full(1 << n, -np.inf)
+    total[0] = 0.0
+    sink = np.zeros(1 << n, np.int8)
+    for size in range(1, n + 1):
+        layer = subsets[sizes == size]
+        for node in range(n):
+            whole = layer[layer >> node & 1 == 1]
+            value = total[whole ^ (1 << node)] + best[node][_without(whole, node)]
+            better = value > total[whole]
+            total[whole[better]] = value[better]
+            sink[whole[better]] = node
+    found: list[tuple[int, ...]] = [()] * n
+    left = (1 << n) - 1
+    while left:
+        node = int(sink[left])
+        left ^= 1 << node
+        within = int(parents[node][_without(np.array([left]), node)[0]])
+        others = [other for other in range(n) if other != node]
+        found[node] = tuple(other for k, other in enumerate(others) if within >> k & 1)
+    value = score.total(found)
+    return Found(tuple(found), value, (value,))
+
+
+def _check(n: int, constraints: Constraints) -> None:
+    most = min(constraints.max_parents, n - 1)
+    families = n * sum(math.comb(n - 1, k) for k in range(most + 1))
+    if n > MOST_NODES or families > MOST_FAMILIES:
+        raise InputError(
+            f"an exact search over {n} nodes with at most {most} parents each looks at {families} "
+            f"families; {MOST_FAMILIES} and {MOST_NODES} nodes are the most. Set max_parents lower "
+            "or take the method 'boss'."
+        )
+
+
+def _without(sets: Ints, node: int) -> Ints:
+    """Sets over all nodes as sets over all but one, whose bit is closed up."""
+    return sets & ((1 << node) - 1) | sets >> (node + 1) << node
+
+
+def _local_scores(score: LocalScore, constraints: Constraints, node: int) -> Floats:
+    """(2^(n - 1),) the score of a node given each set of the others; -inf if not admitted."""
+    others = [other for other in range(score.n_nodes) if other != node]
+    allowed = [k for k, other in enumerate(others) if constraints.allowed[other, node]]
+    required = sum(1 << k for k, other in enumerate(others) if constraints.required[other, node])
+    out = np.full(1 << len(others), -np.inf)
+    out[0] = score.local(node, ())
+    layer = [0]
+    for _ in range(min(constraints.max_parents, len(allowed))):
+        further = []
+        for within in layer:
+            parents = [other for k, other in enumerate(others) if within >> k & 1]
+            changes = score.deltas(node, parents)
+            for k in allowed:
+                if 1 << k > within:  # each set once, by its last node
+                    out[within | 1 << k] = out[within] + changes[others[k]]
+                    further.append(within | 1 << k)
+        layer = further
+    out[np.arange(len(out)) & required != required] = -np.inf
+    return out
+
+
+def _best_within(scores: Floats) -> tuple[Floats, Ints]:
+    """The highest score of any subset of each set, and which; of several, the smallest."""
+    best, which = scores.copy(), np.arange(len(scores))
+    for k in range(len(scores).bit_length() - 1):
+        value, subset = best.reshape(-1, 2, 1 << k), which.reshape(-1, 2, 1 << k)
+        keep = value[:, 0] >= value[:, 1]
+        value[:, 1] = np.where(keep, value[:, 0], value[:, 1])
+        subset[:, 1] = np.where(keep, subset[:, 0], subset[:, 1])
+    return best, which
