@@ -22,8 +22,10 @@ from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet import numpyro as jax_pair
 from ppgen.models.bayesnet import pyro as torch_pair
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
+from ppgen.models.bayesnet.draws import network_of
 from ppgen.models.bayesnet.families import families, statistics
-from ppgen.models.bayesnet.prior import ConjugatePrior, NormalInverseGamma, conditionals_of
+from ppgen.models.bayesnet.network import Network
+from ppgen.models.bayesnet.prior import ConjugatePrior, NormalInverseGamma
 
 # b has two parents in an order that is not that of the nodes; y has parents of both kinds.
 NAMES = ("a", "x", "b", "c", "y", "z")
@@ -43,6 +45,10 @@ def rows(n: int, seed: int = 0) -> tuple[Any, Any]:
 
 def prior(**how: float) -> ConjugatePrior:
     return ConjugatePrior.of(DAG_, SIZES, **(ASSUMED | how))
+
+
+def blank() -> Network:
+    return Network(DAG_, prior().centre(), tuple(tuple(range(k)) for k in SIZES))
 
 
 def test_tables_are_updated_by_counts_in_the_order_of_the_parents() -> None:
@@ -140,8 +146,8 @@ def test_draws_have_the_moments_of_the_posterior() -> None:
     variance = node.b / (node.a - 1) * np.linalg.inv(node.Lambda)
     np.testing.assert_allclose(np.cov(draws["b_z"].T), variance, rtol=0.15, atol=1e-3)
     np.testing.assert_allclose(draws["s2_z"].mean(axis=0), node.b / (node.a - 1), rtol=0.02)
-    one = conditionals_of(after, {name: draw[0] for name, draw in draws.items()})
-    assert one[4].coefficients.shape == (2, 1)
+    one = network_of(blank(), {name: draw[0] for name, draw in draws.items()})
+    assert one.conditionals[4].coefficients.shape == (2, 1)  # type: ignore[union-attr]
 
 
 def test_draws_of_tables_without_rows_are_finite_and_gaps_add_nothing() -> None:
@@ -235,7 +241,7 @@ def test_the_twins_have_one_log_joint_and_rows_the_density_of_the_network(gaps: 
         numpyro_joint(theta, (x, codes, w), gaps=gaps, n_total=30), rel=1e-10
     )
     bare = pyro_joint(theta, (x, codes, np.zeros(12)), gaps=gaps)
-    conditionals = conditionals_of(prior(), theta)
+    conditionals = network_of(blank(), theta).conditionals
     exact = [brute(conditionals, *row) for row in zip(codes, x, strict=True)]
     assert with_rows - bare == pytest.approx(30 / 12 * (w @ exact), rel=1e-9)
 

@@ -29,19 +29,22 @@ https://www.cs.ubc.ca/~murphyk/Papers/bayesGauss.pdf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from ...arrays import Floats
+from ...covariance import correlations
+from ...errors import InputError
 from ...inference.dag import DAG
 from .conditionals import LinearGaussian, Table
 from .families import Family, Statistics, families
 
 Draws = dict[str, Floats]
 
+_LEAST = 1e-10  # eigenvalue of Lambda, scaled to a diagonal of 1
 LEAST_ALPHA = 0.05  # of the guide; draws with less underflow
 
 
@@ -66,6 +69,11 @@ class Dirichlet:
         with np.errstate(divide="ignore"):
             logs = np.log(table.probs)
         return float(np.where(self.alpha > 0, self.alpha * logs, 0.0).sum())
+
+    @property
+    def proper(self) -> bool:
+        """Whether it is a distribution."""
+        return bool((self.alpha > 0).all())
 
     def on(self, array: Callable[[Any], Any]) -> Dirichlet:
         """The same with arrays made a backend's own."""
@@ -125,6 +133,12 @@ class NormalInverseGamma:
         known = self.a > 0
         safe = np.where(known, s2, 1.0)
         return -float(np.where(known, self.a * np.log(safe) + rate / safe, 0.0).sum())
+
+    @property
+    def proper(self) -> bool:
+        """Whether it is a distribution."""
+        least = np.linalg.eigvalsh(correlations(self.Lambda)[0])[..., 0]
+        return bool((self.a > 0).all() and (self.b > 0).all() and (least > _LEAST).all())
 
     def on(self, array: Callable[[Any], Any]) -> NormalInverseGamma:
         """The same with arrays made a backend's own."""
@@ -216,6 +230,16 @@ class ConjugatePrior:
         nodes = tuple(node.updated(sum_) for node, sum_ in zip(self.nodes, sums, strict=True))
         return ConjugatePrior(self.dag, self.sizes, nodes)
 
+    def check_proper(self) -> None:
+        """Raise InputError if there is no such distribution, as where a hyperparameter is 0."""
+        for name, node in zip(self.dag.names, self.nodes, strict=True):
+            if not node.proper:
+                raise InputError(
+                    f"a posterior of the parameters needs a prior of them, and that of {name!r} is "
+                    'none: give prior="bdeu" or "laplace", and no parents of which one is a '
+                    "function of others."
+                )
+
     def centre(self, floor: float = 0.0) -> tuple[Table | LinearGaussian, ...]:
         """The conditionals that stand for it, variances at least `floor`."""
         return tuple(
@@ -255,22 +279,6 @@ def _log_penalty(node: Dirichlet | NormalInverseGamma, given: Table | LinearGaus
         return node.log_penalty(given)
     assert isinstance(given, LinearGaussian)
     return node.log_penalty(given)
-
-
-def conditionals_of(
-    prior: ConjugatePrior, draw: Mapping[str, Floats]
-) -> tuple[Table | LinearGaussian, ...]:
-    """The conditionals of one draw of the sites, or of values that stand for them."""
-    return tuple(
-        Table(np.asarray(draw[f"theta_{name}"]))
-        if size
-        else LinearGaussian(
-            np.asarray(draw[f"b_{name}"])[..., 0],
-            np.asarray(draw[f"b_{name}"])[..., 1:],
-            np.asarray(draw[f"s2_{name}"]),
-        )
-        for name, size in zip(prior.dag.names, prior.sizes, strict=True)
-    )
 
 
 def solve(A: Floats, c: Floats) -> Floats:
