@@ -17,14 +17,14 @@ class Problem(NamedTuple):
         rows: arrays with a row each, or None.
         prior: of the parameters; its `on` gives it with a backend's own arrays.
         start: values of the sites, where guide or chains start.
-        gaps: whether rows have gaps.
+        gaps: what the model is told of gaps in the rows: whether there are any, or where.
     """
 
     family: str
     rows: tuple[Any, ...]
     prior: Any
     start: dict[str, Any]
-    gaps: bool
+    gaps: Any
 
     def on(self, array: Callable[[Any], Any]) -> Problem:
         """The same with its arrays made a backend's own by `array`."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import Floats
+from ...inference.conditional_gaussian import ConditionalGaussian
 from ...inference.exact import Exact
 from .conditionals import LinearGaussian, Table
 from .families import Statistics, families, statistics
@@ -49,7 +50,7 @@ class IncompleteRows:
     def __init__(self, network: Network, rows: NodeRows, weights: Floats | None = None) -> None:
         self.all = merged(rows, weights)
         self.total = float(self.all.weights.sum())
-        complete = self.all.rows.known.all(axis=1)
+        complete = np.asarray(self.all.rows.known.all(axis=1))
         self.complete, self.partial = (
             WeightedRows(self.all.rows.take(some), self.all.weights[some])
             for some in (complete, ~complete)
@@ -82,7 +83,8 @@ def merged(rows: NodeRows, weights: Floats | None = None) -> WeightedRows:
     _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(rows):
         return WeightedRows(rows, w)
-    return WeightedRows(rows.take(first), np.bincount(which.ravel(), w, len(first)))
+    total = np.bincount(which.ravel(), w, len(first)).astype(np.float64)
+    return WeightedRows(rows.take(first), total)
 
 
 def _discrete(network: Network, given: WeightedRows) -> Inference:
@@ -101,8 +103,6 @@ def _discrete(network: Network, given: WeightedRows) -> Inference:
 
 def _mixed(network: Network, given: WeightedRows) -> Inference:
     """Inference where some nodes are continuous."""
-    from ...inference.conditional_gaussian import ConditionalGaussian
-
     engine = ConditionalGaussian(network.sizes, network.dag.parents, names=network.names)
     evidence = _evidence(network, given.rows)
 
