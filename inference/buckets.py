@@ -1,0 +1,219 @@
+"""Elimination of one variable at a time with every message kept, and the way back.
+
+Bucket of v: all tables and messages that have v, whose variables come after v in the order. Its
+message is the sum, or the maximum, over v of their product. When all messages are known, variables
+are given values in the reverse order: those that a bucket depends on then have theirs, so that
+
+    P(x_v | x later, e)  is proportional to  prod_{f in bucket of v} f(x_v, x later).
+
+Drawing each x_v from this draws all from P(x | e); taking its maximum, where messages are maxima,
+gives the most probable states. Sums are of probabilities, each factor scaled to at most 1 with the
+logarithm of the scale added up; maxima are of logarithms.
+
+Reference: Dechter, "Bucket elimination: a unifying framework for reasoning", 1999,
+https://doi.org/10.1016/S0004-3702(99)00059-4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, Floats, Ints
+from ..data.memory_limit import memory_budget
+from ..errors import InputError
+from .elimination import Scope
+from .exact import Evidence, Exact, Reduced
+
+_BLOCK = 1 << 28  # bytes of rows that are done at once
+
+
+@dataclass(frozen=True)
+class Step:
+    """Elimination of a variable: the factors in its bucket, and the number of its message."""
+
+    variable: int
+    inputs: tuple[int, ...]
+    message: int
+
+
+class Buckets:
+    """What elimination in an order does to tables of these scopes.
+
+    Args:
+        sizes: how many states each variable has; that of `batch` is not looked at.
+        scopes: of the tables.
+        order: variables that are eliminated.
+        batch: the number of the variable that stands for rows, which is the last axis where a
+            table has it, and is never eliminated.
+
+    Attributes:
+        scopes: of the factors: the tables, then the messages; in the order of axes.
+        steps: eliminations.
+        rest: numbers of the factors that are left.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        scopes: Sequence[Sequence[int]],
+        order: Sequence[int],
+        batch: int,
+    ) -> None:
+        self.sizes, self.batch = sizes, batch
+        rank = {v: i for i, v in enumerate(order)}
+        later = sorted({v for scope in scopes for v in scope} - rank.keys() - {batch})
+        rank |= {v: len(order) + i for i, v in enumerate(later)}
+        rank[batch] = len(rank)
+        self.tables = [tuple(scope) for scope in scopes]
+        self.scopes: list[Scope] = [tuple(sorted(s, key=rank.__getitem__)) for s in self.tables]
+        waiting: dict[int, list[int]] = {v: [] for v in order}
+        self.rest: list[int] = []
+
+        def place(factor: int) -> None:
+            scope = self.scopes[factor]
+            (waiting[scope[0]] if scope and scope[0] in waiting else self.rest).append(factor)
+
+        for factor in range(len(self.scopes)):
+            place(factor)
+        self.steps: list[Step] = []
+        for v in order:
+            inputs = waiting.pop(v)
+            scope = {u for f in inputs for u in self.scopes[f]} - {v}
+            self.scopes.append(tuple(sorted(scope, key=rank.__getitem__)))
+            self.steps.append(Step(v, tuple(inputs), len(self.scopes) - 1))
+            place(len(self.scopes) - 1)
+
+    def cells(self, n: int = 1) -> int:
+        """Most cells that `sums` or `maxima` of n rows hold, and read, at once."""
+        held = sum(self._cells(scope, n) for scope in self.scopes)
+        return held + 2 * max(
+            (self._cells(self.scopes[s.message], n) for s in self.steps), default=0
+        )
+
+    def _cells(self, scope: Scope, n: int) -> int:
+        return prod(n if v == self.batch else self.sizes[v] for v in scope)
+
+    def sums(self, tables: Sequence[Array]) -> tuple[list[Array], Floats]:
+        """All factors, each scaled to at most 1, and the sum of the logarithms of the scales, () or
+        (n,)."""
+        factors: list[Array] = []
+        log_scale: Floats = np.zeros(())
+
+        def add(x: Array, scope: Scope) -> None:
+            nonlocal log_scale
+            top = x.max(axis=tuple(range(x.ndim - (self.batch in scope))))
+            factors.append(x / np.where(top > 0, top, 1.0))
+            log_scale = log_scale + log(top)
+
+        for table, scope in zip(self._prepared(tables), self.scopes, strict=False):
+            add(table, scope)
+        for step in self.steps:
+            message = self._message(step, factors, np.multiply, np.add)
+            add(message, self.scopes[step.message])
+        return factors, log_scale
+
+    def maxima(self, log_tables: Sequence[Array]) -> list[Array]:
+        """All factors, of logarithms."""
+        factors = self._prepared(log_tables)
+        for step in self.steps:
+            factors.append(self._message(step, factors, np.add, np.maximum))
+        return factors
+
+    def at(self, step: Step, factors: Sequence[Array], states: dict[int, Ints]) -> list[Array]:
+        """The factors in the bucket of a variable, where the variables eliminated later and the row
+        have the numbers in `states`, arrays of one shape: each (k, ...), or (k, 1, ...) if they do
+        not matter to it."""
+        ndim = 1 + states[self.batch].ndim
+        found = [
+            factors[f][(slice(None), *(states[u] for u in self.scopes[f][1:]))] for f in step.inputs
+        ]
+        return [x.reshape(x.shape + (1,) * (ndim - x.ndim)) for x in found]
+
+    def _prepared(self, tables: Sequence[Array]) -> list[Array]:
+        """Tables with their axes in the order of the factors."""
+        pairs = zip(tables, self.tables, self.scopes, strict=False)
+        return [np.transpose(t, [given.index(v) for v in scope]) for t, given, scope in pairs]
+
+    def _message(
+        self, step: Step, factors: Sequence[Array], product: np.ufunc, total: np.ufunc
+    ) -> Array:
+        """The message of a bucket, one state of its variable after the other."""
+        scope = self.scopes[step.message]
+        inputs = []
+        for f in sorted(step.inputs, key=lambda f: factors[f].size):
+            has = self.scopes[f]
+            sizes = dict(zip(has, factors[f].shape, strict=True))
+            inputs.append(factors[f].reshape(-1, *(sizes.get(u, 1) for u in scope)))
+        out: Array = reduce(product, [x[0] for x in inputs])
+        for state in range(1, self.sizes[step.variable]):
+            out = total(out, reduce(product, [x[state] for x in inputs]))
+        return out
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of evidence that are done at once: which, how many, and the tables they make."""
+
+    rows: slice
+    n: int
+    problem: Reduced
+
+
+def blocks(
+    exact: Exact, tables: Sequence[Array], evidence: Evidence, cells: Callable[[Reduced, int], int]
+) -> Iterator[Block]:
+    """Evidence of as many rows at a time as are done well together. One without rows is one row.
+
+    Args:
+        exact: the model, and the memory that may be taken.
+        tables: of the model.
+        evidence: as `Exact` takes it.
+        cells: how many are held for a problem of so many rows.
+
+    Raises:
+        InputError: if one row takes more memory than may be taken.
+    """
+    evidence = {v: _in_all_rows(x, exact.sizes[v]) for v, x in evidence.items()}
+    whole = exact.reduced(tables, evidence)
+    n = 1 if whole.n is None else whole.n
+    budget = memory_budget() if exact.memory is None else exact.memory
+    if 8 * cells(whole, 1) > budget:
+        raise InputError(
+            f"eliminating the variables takes {8 * cells(whole, 1) / 2**30:,.3g} GiB; "
+            f"{budget / 2**30:,.3g} GiB may be used. Give more evidence, ask for fewer variables, "
+            "or allow more memory."
+        )
+    step = max(1, n)
+    while step > 1 and 8 * cells(whole, step) > min(budget, _BLOCK):
+        step = (step + 1) // 2
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        part = whole if step >= n else exact.reduced(tables, rows_of(evidence, rows))
+        yield Block(rows, rows.stop - rows.start, part)
+
+
+def _in_all_rows(value: Any, k: int) -> Array:
+    """Evidence; where it is hard and some rows do not have it, its likelihoods: so that the order
+    of elimination is the same in every block of rows."""
+    given = np.asarray(value)
+    if given.ndim and given.dtype.kind != "f" and given.min() == -1 and given.max() < k:
+        return np.where(given[:, None] == -1, 1.0, np.eye(k)[given])
+    return given
+
+
+def rows_of(evidence: Mapping[int, Array], rows: slice) -> dict[int, Array]:
+    """Some rows of evidence; what has no axis of rows stays as it is."""
+    return {v: x[rows] if x.ndim > (x.dtype.kind == "f") else x for v, x in evidence.items()}
+
+
+def log(x: Array) -> Floats:
+    """Natural logarithm, -inf of 0."""
+    with np.errstate(divide="ignore"):
+        out: Floats = np.log(x)
+    return out
