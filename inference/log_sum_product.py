@@ -93,8 +93,9 @@ class LogSum:
             given = tuple(states[v] for v in bucket.separator)
             weights = p.reshape(*p.shape[:-k], -1)[(np.broadcast_to(rows, (draws, n)), *given)]
             flat = drawn(weights, rng.random((draws, n)))
-            for v, state in zip(bucket.variables, np.unravel_index(flat, shape), strict=True):
-                states[v] = state
+            for v, size in zip(reversed(bucket.variables), reversed(shape), strict=True):
+                # np.unravel_index is wrong here: NumPy 2.4 mixes up long arrays (n, 1).
+                flat, states[v] = np.divmod(flat, size)
         return states
 
     def _conditional(self, i: int) -> Floats:
