@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -11,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Floats
 from ...artifact import Arrays, fingerprint
+from ...conditioned import Conditioned
 from ...data import Codec, Encoded
-from ...density_estimator import DensityEstimator
 from ...family_density import Density
 from ...inference.dag import DAG
 from ...rows import Rows
@@ -22,10 +23,11 @@ from .conditionals import Table
 from .given import codec_of, schema_of
 from .layout import Layout, NodeRows
 from .network import Network
-from .node_density import direct_log_prob, drawn
+from .node_density import node_log_prob
+from .posterior import Posterior, possible
 
 
-class FittedNetwork(DensityEstimator):
+class FittedNetwork(Conditioned):
     """A network with its columns; `BayesianNetwork` fits it.
 
     Attributes:
@@ -63,6 +65,7 @@ class FittedNetwork(DensityEstimator):
 
     def _set(self, network: Network) -> None:
         """Take a network of the columns and hidden nodes as the fitted one."""
+        self.__dict__.pop("_engine", None)
         self.network_ = network
         self.layout_ = Layout.of(network.names, self.codec_)
         self.units_ = np.array([np.zeros(len(network.names)), np.ones(len(network.names))])
@@ -120,14 +123,80 @@ class FittedNetwork(DensityEstimator):
         out |= {name: b.tolist() for name, b in zip(continuous, slopes.T, strict=True)}
         return out | {"deviation": np.sqrt(conditional.variance).ravel().tolist()}
 
+    def node_log_density(self, X: Any) -> Floats:
+        """(n, N) log p(x_i | its parents) of each node, in nats and in the units of the data; NaN
+        where the node or a parent is not known. Rounded values stand in the middle of their cells.
+        Of a row without gaps the sum over the nodes is its log density.
+
+        Args:
+            X: rows as in `fit`.
+        """
+        check_is_fitted(self)
+        data = self._dataset(X, reset=False)
+        out = node_log_prob(self.network_, self.layout_.spread(self._encode(data, draw=None)))
+        for node, column in zip(self.layout_.continuous, self.codec_.continuous_names, strict=True):
+            out[:, node] += self.codec_.select([column]).encode(data.select([column])).log_det
+        return out
+
+    @cached_property
+    def _engine(self) -> Posterior:
+        return Posterior(self.network_)
+
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
-        return Density(direct_log_prob(self.network_, self.layout_.spread(rows.data)))
+        values = self._engine.log_prob(self.layout_.spread(rows.data))
+        if self.layout_.conditioned:
+            values = values - self._engine.log_prob(self.layout_.evidence)
+        return Density(values)
 
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
-        rows = NodeRows.unknown(n, self.layout_.nodes)
-        return self.layout_.gathered(drawn(self.network_, rows, rng))
+        known = self.layout_.evidence if given is None else self.layout_.spread(given)
+        return self.layout_.gathered(self._engine.draw(known.repeated(n), rng))
+
+    def _conditioned(self, row: Encoded, free: Sequence[str]) -> Self:
+        return self._over(self.layout_.spread(row), free)
+
+    def _marginal(self, columns: Sequence[str]) -> Self:
+        return self._over(self.layout_.evidence, columns)
+
+    def _over(self, evidence: NodeRows, names: Sequence[str]) -> Self:
+        """This estimator over some of its columns, given the values of others; the nodes that
+        neither depends on are left out."""
+        possible(self._engine.beliefs(evidence, []))
+        out, network = self._selected(names), self.network_
+        asked = [node for node, name in enumerate(network.names) if name in names]
+        known = np.flatnonzero(evidence.known[0]).tolist()
+        kept = sorted(network.dag.ancestors([*asked, *known]))
+        out.__dict__.pop("_engine", None)
+        out.network_, out.units_ = network.restricted(kept), self.units_[:, kept]
+        evidence = NodeRows(evidence.codes[:, kept], evidence.x[:, kept])
+        out.layout_ = Layout.of(out.network_.names, out.codec_, evidence)
+        return out
+
+    def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded:
+        data, known = rows.data, self.layout_.spread(rows.data)
+        if rng is not None:
+            filled = self.layout_.gathered(self._engine.draw(known, rng))
+        else:
+            filled = self.layout_.gathered(self._expected(known))
+        x = np.where(np.isnan(data.x), filled.x, data.x)
+        return Encoded(x, np.where(data.codes == -1, filled.codes, data.codes), data.log_det)
+
+    def _expected(self, known: NodeRows) -> NodeRows:
+        """Rows with the gaps of columns filled by means and likeliest states."""
+        out = NodeRows(known.codes.copy(), known.x.copy())
+        gaps = ~known.known
+        columns = [v for v in self.layout_.columns.tolist() if gaps[:, v].any()]
+        some = np.flatnonzero(gaps[:, columns].any(axis=1))
+        found = possible(self._engine.beliefs(known.take(some), columns))
+        for node, probs in found.probs.items():
+            out.codes[some, node] = probs.argmax(axis=1)
+        for node, means in found.means.items():
+            out.x[some, node] = means
+        return NodeRows(
+            np.where(gaps, out.codes, known.codes), np.where(gaps, out.x, known.x)
+        )
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         body, arrays = saved.written(self.network_)

@@ -8,7 +8,7 @@ https://mitpress.mit.edu/9780262013192/.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -103,6 +103,16 @@ class Network:
                 )
         dag = DAG(self.names, tuple(parents))
         return replace(self, dag=dag, conditionals=tuple(conditionals))
+
+    def restricted(self, nodes: Sequence[int]) -> Self:
+        """The network of some nodes, in the order given, which have all their parents."""
+        number = {node: i for i, node in enumerate(nodes)}
+        parents = tuple(tuple(number[p] for p in self.dag.parents[node]) for node in nodes)
+        return type(self)(
+            DAG(tuple(self.names[node] for node in nodes), parents),
+            tuple(self.conditionals[node] for node in nodes),
+            tuple(self.states[node] for node in nodes),
+        )
 
     def rescaled(self, shift: Floats, scale: Floats) -> Self:
         """The network of y = shift + scale x, for shifts (N,) and positive scales (N,) of the

@@ -1,0 +1,221 @@
+"""Which engine answers for a network and what is known, and the answers.
+
+Of the nodes only those matter that are known or asked for and their ancestors; the others are barren
+and pruned. Networks of discrete nodes go to `inference.exact`, those with continuous ones to
+`inference.conditional_gaussian`. Both are exact: probabilities, densities, means and variances.
+Draws come node by node from p(x_i | what is known and was drawn), but for nodes below what is known,
+which are drawn from their conditionals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Floats, Ints
+from ...covariance import root
+from ...errors import InputError
+from ...inference.conditional_gaussian import ConditionalGaussian
+from ...inference.exact import Exact
+from ..gmm.conditional import draw_rows
+from .conditionals import Table
+from .layout import NodeRows
+from .network import Network
+from .node_density import direct_log_prob, drawn
+
+Evidence = Mapping[int, Any]
+
+_ALONE = 200  # rows of one pattern of gaps from which on they are worked on by themselves
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """Posterior marginals of n rows.
+
+    Attributes:
+        log_z: (n,) log probability or density of what is known; -inf where it is impossible.
+        probs: of discrete nodes, (n, k); NaN where what is known is impossible.
+        means, variances: of continuous nodes, (n,), likewise.
+    """
+
+    log_z: Floats
+    probs: dict[int, Floats]
+    means: dict[int, Floats]
+    variances: dict[int, Floats]
+
+
+class Posterior:
+    """Exact answers of a network.
+
+    Args:
+        network: any.
+        memory: bytes that may be taken; None is most of what the machine has free.
+    """
+
+    def __init__(self, network: Network, memory: int | None = None) -> None:
+        self.network, self.memory = network, memory
+        self._part = lru_cache(maxsize=64)(self._new_part)
+
+    def log_prob(self, rows: NodeRows) -> Floats:
+        """(n,) log densities of what is known of each row, the rest summed out."""
+        out = direct_log_prob(self.network, rows)
+        gaps = np.flatnonzero(np.isnan(out))
+        for here in _patterns(rows, gaps):
+            out[here] = self.log_z(_evidence(rows.take(here)))
+        return out
+
+    def log_z(self, evidence: Evidence) -> Floats:
+        """() or (n,) log probability or density of evidence, hard or virtual."""
+        part = self._part(self._needed(evidence))
+        return np.asarray(part.engine.log_z(part.conditionals, part.inside(evidence)))
+
+    def beliefs(self, rows: NodeRows, targets: Collection[int]) -> Beliefs:
+        """Posterior marginals of some nodes given what is known of each row."""
+        n, sizes = len(rows), self.network.sizes
+        probs = {v: np.empty((n, sizes[v])) for v in targets if sizes[v]}
+        means, variances = ({v: np.empty(n) for v in targets if not sizes[v]} for _ in range(2))
+        log_z = np.empty(n)
+        for here in _patterns(rows, np.arange(n)):
+            found = self.marginals(_evidence(rows.take(here)), targets)
+            log_z[here] = found.log_z
+            for whole, some in (
+                (probs, found.probs),
+                (means, found.means),
+                (variances, found.variances),
+            ):
+                for v in whole:
+                    whole[v][here] = some[v]
+        return Beliefs(log_z, probs, means, variances)
+
+    def marginals(self, evidence: Evidence, targets: Collection[int]) -> Beliefs:
+        """The same given evidence, hard or virtual; without the axis of rows where it has none."""
+        part = self._part(self._needed([*evidence, *targets]))
+        inside = part.inside(evidence)
+        found = part.engine.marginals(part.conditionals, inside)
+        names = {v: part.nodes.index(v) for v in targets}
+        sizes = self.network.sizes
+        if isinstance(part.engine, Exact):
+            return Beliefs(found.log_z, {v: found.probs[i] for v, i in names.items()}, {}, {})
+        return Beliefs(
+            found.log_z,
+            {v: found.probs[i] for v, i in names.items() if sizes[v]},
+            {v: found.means[i] for v, i in names.items() if not sizes[v]},
+            {v: found.variances[i] for v, i in names.items() if not sizes[v]},
+        )
+
+    def draw(self, rows: NodeRows, rng: np.random.Generator) -> NodeRows:
+        """Rows with what is not known drawn given what is.
+
+        Raises:
+            InputError: if what is known of a row is impossible.
+        """
+        out = NodeRows(rows.codes.copy(), rows.x.copy())
+        for here in _patterns(rows, np.arange(len(rows))):
+            some = out.take(here)
+            above = self.network.dag.ancestors(np.flatnonzero(some.known.any(axis=0)).tolist())
+            for node in self.network.dag.order:
+                gaps = some.codes[:, node] < 0
+                if node in above and self.network.sizes[node] and gaps.any():
+                    probs = possible(self.beliefs(some, [node])).probs[node]
+                    some.codes[gaps, node] = draw_rows(probs, rng)[gaps]
+            self._draw_continuous(some, [v for v in self.network.continuous if v in above], rng)
+            some = drawn(self.network, some, rng)
+            out.codes[here], out.x[here] = some.codes, some.x
+        return out
+
+    def _draw_continuous(
+        self, rows: NodeRows, nodes: list[int], rng: np.random.Generator
+    ) -> None:
+        """Draw the gaps of some continuous nodes in rows whose states are known, in place."""
+        nodes = [v for v in nodes if np.isnan(rows.x[:, v]).any()]
+        if not nodes:
+            return
+        evidence = _evidence(rows)
+        part = self._part(self._needed([*evidence, *nodes]))
+        assert isinstance(part.engine, ConditionalGaussian)
+        places = [part.nodes.index(v) for v in nodes]
+        found = part.engine.mixture(part.conditionals, part.inside(evidence), places)
+        m = len(nodes)
+        means = found.means.reshape(-1, m)
+        factors = root(found.covariances.reshape(-1, m, m))
+        noise = rng.standard_normal((len(rows), m))
+        values = means + np.einsum("nij,nj->ni", np.broadcast_to(factors, (len(rows), m, m)), noise)
+        gaps = np.isnan(rows.x[:, nodes])
+        rows.x[:, nodes] = np.where(gaps, values, rows.x[:, nodes])
+
+    def _needed(self, nodes: Collection[int]) -> tuple[int, ...]:
+        return tuple(sorted(self.network.dag.ancestors(nodes)))
+
+    def _new_part(self, nodes: tuple[int, ...]) -> _Part:
+        return _Part.of(self.network, nodes, self.memory)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some nodes of a network with all their ancestors, and the engine for them."""
+
+    nodes: tuple[int, ...]
+    engine: Exact | ConditionalGaussian
+    conditionals: list[Any]
+
+    @classmethod
+    def of(cls, network: Network, nodes: tuple[int, ...], memory: int | None) -> _Part:
+        network = network.restricted(nodes)
+        parents, each = network.dag.parents, network.conditionals
+        if network.continuous:
+            engine = ConditionalGaussian(
+                network.sizes, parents, memory=memory, names=network.names
+            )
+            numbers = [
+                c.probs
+                if isinstance(c, Table)
+                else (c.intercept, c.coefficients, c.variance)
+                for c in each
+            ]
+            return cls(nodes, engine, numbers)
+        scopes = [(*parents[v], v) for v in range(len(nodes))]
+        tables = [c.probs for c in each if isinstance(c, Table)]
+        exact = Exact(network.sizes, scopes, memory=memory, names=network.names)
+        return cls(nodes, exact, tables)
+
+    def inside(self, evidence: Evidence) -> dict[int, Any]:
+        """Evidence by the numbers that the nodes have here."""
+        return {self.nodes.index(v): value for v, value in evidence.items()}
+
+
+def possible(beliefs: Beliefs) -> Beliefs:
+    """Beliefs of rows all of which are possible; InputError, with the first row that is not."""
+    if np.isneginf(beliefs.log_z).any():
+        row = int(np.argmax(np.isneginf(beliefs.log_z)))
+        raise InputError(
+            f"what is given in row {row} (counted from 0) has probability 0 under the network, and "
+            "nothing follows from it. Correct or leave out some of it."
+        )
+    return beliefs
+
+
+def _evidence(rows: NodeRows) -> dict[int, Any]:
+    """What is known of rows, as engines take it."""
+    out: dict[int, Any] = {}
+    for node in np.flatnonzero(rows.known.any(axis=0)).tolist():
+        codes = rows.codes[:, node]
+        out[node] = codes if (codes >= 0).any() else rows.x[:, node]
+    return out
+
+
+def _patterns(rows: NodeRows, among: Ints) -> Iterator[Ints]:
+    """Numbers of rows to be worked on together: those of patterns of gaps that many rows have,
+    each alone, and all others."""
+    if not len(among):
+        return
+    packed = np.packbits(rows.known[among], axis=1)
+    _, which, counts = np.unique(packed, axis=0, return_inverse=True, return_counts=True)
+    many = counts >= min(_ALONE, len(among))
+    if len(counts) > 1:
+        which = np.where(many[which.reshape(-1)], which.reshape(-1), -1)
+    for group in np.unique(which):
+        yield among[which.reshape(-1) == group]
