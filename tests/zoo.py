@@ -63,8 +63,8 @@ ZOO: dict[str, Make] = {
     "gmm-nuts": _mixture(
         engine="nuts", engine_settings={"num_warmup": 100, "num_samples": 50, "num_chains": 2}
     ),
-    "bayesnet": lambda: BayesianNetwork(edges=[], random_state=0),
-    "bayesnet-edge": lambda: BayesianNetwork(edges=[("x0", "x1")], random_state=0),
+    "bayesnet": lambda: BayesianNetwork(random_state=0),
+    "bayesnet-given": lambda: BayesianNetwork([("x0", "x1")], random_state=0),
     "factor": lambda: FactorAnalysis(1, random_state=0),
     "factor-bic": lambda: FactorAnalysis(noise="isotropic", random_state=0),
     "factor-svi": lambda: FactorAnalysis(

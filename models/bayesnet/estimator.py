@@ -6,24 +6,28 @@ from collections.abc import Iterable
 from copy import copy
 from typing import ClassVar, Self
 
+import numpy as np
+
 from ...capabilities import Capabilities
 from ...data import Codec
-from ...errors import InputError
 from ...fitting import Fit
 from ...inference.dag import DAG
 from ...rows import Rows
 from ...verdict import Reason
 from . import verdicts
+from .cases import Cases
 from .fitted import FittedNetwork
 from .layout import Layout
 from .parameters import Assumed, estimated
 from .settings import SETTINGS, NetworkSettings
-from .structure_given import States, check_sizes, dag_of, nodes_of
+from .structure import Search, learn
+from .structure_given import States, check_sizes, dag_of, edges_of, nodes_of, tiers_of
 
 
 class BayesianNetwork(NetworkSettings, FittedNetwork):
     """A Bayesian network over the columns of a table: tables of discrete columns, linear Gaussians
-    of continuous ones, whose parents may be of either kind (conditional linear Gaussian).
+    of continuous ones, whose parents may be of either kind (conditional linear Gaussian). A budget
+    ends the search for a structure, which goes on with the best so far.
 
     Probabilities are posterior means under the prior, so that no combination of levels that the
     rows lack has probability 0. `of` makes an estimator of a network that is given.
@@ -39,23 +43,46 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
     capabilities: ClassVar[Capabilities] = Capabilities(
         density="exact",
         discrete="native",
+        missing=True,
+        conditions=True,
+        uses=("budget",),
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
+        if rows.weights is not None and (rows.weights == 0).any():
+            rows = rows.take(rows.weights > 0)
         names, states = nodes_of(self.codec_, self.hidden)
-        dag = self._structure(names)
+        reasons: list[Reason] = []
+        if self.edges is not None:
+            dag = dag_of(self.edges, names, self.schema_)
+        else:
+            dag, reasons = self._learnt(names, states, rows, fit)
         check_sizes(dag, states)
-        return self._fit_parameters(dag, states, rows)
+        return [*reasons, *self._fit_parameters(dag, states, rows)]
 
-    def _structure(self, names: tuple[str, ...]) -> DAG:
-        if self.edges is None:
-            raise InputError("edges are not given; give them, such as edges=[('a', 'b')].")
-        return dag_of(self.edges, names, self.schema_)
+    def _learnt(
+        self, names: tuple[str, ...], states: States, rows: Rows, fit: Fit
+    ) -> tuple[DAG, list[Reason]]:
+        """The structure learnt from rows, and what is to be said of it."""
+        nodes = Layout.of(names, self.codec_).spread(rows.data)
+        weights = np.ones(len(rows)) if rows.weights is None else rows.weights
+        cases = Cases(names, tuple(map(len, states)), nodes.codes, nodes.x, weights)
+        search = Search(
+            method=self.structure,
+            score=self.score,
+            equivalent_sample_size=self.equivalent_sample_size,
+            max_parents=self.max_parents,
+            required=edges_of(self.required, names, self.schema_),
+            forbidden=edges_of(self.forbidden, names, self.schema_),
+            tiers=tiers_of(self.tiers, names, self.schema_),
+            restarts=self.restarts,
+            seed=fit.seed,
+        )
+        learnt = learn(cases, search, expired=lambda: fit.deadline() == 0)
+        return learnt.dag, [Reason("ok", f"{what}.") for what in learnt.reasons]
 
     def _fit_parameters(self, dag: DAG, states: States, rows: Rows) -> list[Reason]:
         """Set the network of a graph; return what is to be said of its parameters."""
-        if rows.weights is not None and (rows.weights == 0).any():
-            rows = rows.take(rows.weights > 0)
         layout = Layout.of(dag.names, self.codec_)
         assumed = Assumed(self.prior, self.equivalent_sample_size)
         spread = layout.spread(rows.data)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +23,7 @@ from .given import codec_of, schema_of
 from .layout import Layout, NodeRows
 from .network import Network
 from .node_density import node_log_prob
-from .posterior import Posterior, possible
+from .posterior import Posterior, possible, posterior_of
 
 
 class FittedNetwork(Conditioned):
@@ -65,7 +64,6 @@ class FittedNetwork(Conditioned):
 
     def _set(self, network: Network) -> None:
         """Take a network of the columns and hidden nodes as the fitted one."""
-        self.__dict__.pop("_engine", None)
         self.network_ = network
         self.layout_ = Layout.of(network.names, self.codec_)
         self.units_ = np.array([np.zeros(len(network.names)), np.ones(len(network.names))])
@@ -134,13 +132,12 @@ class FittedNetwork(Conditioned):
         check_is_fitted(self)
         data = self._dataset(X, reset=False)
         out = node_log_prob(self.network_, self.layout_.spread(self._encode(data, draw=None)))
-        for node, column in zip(self.layout_.continuous, self.codec_.continuous_names, strict=True):
-            out[:, node] += self.codec_.select([column]).encode(data.select([column])).log_det
+        out[:, self.layout_.continuous] += self.codec_.log_slopes(data)
         return out
 
-    @cached_property
+    @property
     def _engine(self) -> Posterior:
-        return Posterior(self.network_)
+        return posterior_of(self.network_)
 
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         values = self._engine.log_prob(self.layout_.spread(rows.data))
@@ -168,7 +165,6 @@ class FittedNetwork(Conditioned):
         asked = [node for node, name in enumerate(network.names) if name in names]
         known = np.flatnonzero(evidence.known[0]).tolist()
         kept = sorted(network.dag.ancestors([*asked, *known]))
-        out.__dict__.pop("_engine", None)
         out.network_, out.units_ = network.restricted(kept), self.units_[:, kept]
         evidence = NodeRows(evidence.codes[:, kept], evidence.x[:, kept])
         out.layout_ = Layout.of(out.network_.names, out.codec_, evidence)
@@ -194,9 +190,7 @@ class FittedNetwork(Conditioned):
             out.codes[some, node] = probs.argmax(axis=1)
         for node, means in found.means.items():
             out.x[some, node] = means
-        return NodeRows(
-            np.where(gaps, out.codes, known.codes), np.where(gaps, out.x, known.x)
-        )
+        return NodeRows(np.where(gaps, out.codes, known.codes), np.where(gaps, out.x, known.x))
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         body, arrays = saved.written(self.network_)

@@ -1,10 +1,10 @@
 """Which engine answers for a network and what is known, and the answers.
 
-Of the nodes only those matter that are known or asked for and their ancestors; the others are barren
-and pruned. Networks of discrete nodes go to `inference.exact`, those with continuous ones to
+Of the nodes only those matter that are known or asked for and their ancestors; the others are
+barren and pruned. Networks of discrete nodes go to `inference.exact`, those with continuous ones to
 `inference.conditional_gaussian`. Both are exact: probabilities, densities, means and variances.
-Draws come node by node from p(x_i | what is known and was drawn), but for nodes below what is known,
-which are drawn from their conditionals.
+Draws come node by node from p(x_i | what is known and was drawn), but for nodes below what is
+known, which are drawn from their conditionals.
 """
 
 from __future__ import annotations
@@ -127,9 +127,7 @@ class Posterior:
             out.codes[here], out.x[here] = some.codes, some.x
         return out
 
-    def _draw_continuous(
-        self, rows: NodeRows, nodes: list[int], rng: np.random.Generator
-    ) -> None:
+    def _draw_continuous(self, rows: NodeRows, nodes: list[int], rng: np.random.Generator) -> None:
         """Draw the gaps of some continuous nodes in rows whose states are known, in place."""
         nodes = [v for v in nodes if np.isnan(rows.x[:, v]).any()]
         if not nodes:
@@ -154,6 +152,12 @@ class Posterior:
         return _Part.of(self.network, nodes, self.memory)
 
 
+@lru_cache(maxsize=8)
+def posterior_of(network: Network) -> Posterior:
+    """The posterior of a network, with the plans that it has made so far."""
+    return Posterior(network)
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """Some nodes of a network with all their ancestors, and the engine for them."""
@@ -167,13 +171,9 @@ class _Part:
         network = network.restricted(nodes)
         parents, each = network.dag.parents, network.conditionals
         if network.continuous:
-            engine = ConditionalGaussian(
-                network.sizes, parents, memory=memory, names=network.names
-            )
+            engine = ConditionalGaussian(network.sizes, parents, memory=memory, names=network.names)
             numbers = [
-                c.probs
-                if isinstance(c, Table)
-                else (c.intercept, c.coefficients, c.variance)
+                c.probs if isinstance(c, Table) else (c.intercept, c.coefficients, c.variance)
                 for c in each
             ]
             return cls(nodes, engine, numbers)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...errors import InputError
 from ...settings import Kind, Settings, mapping, seed, setting
 
 
@@ -22,6 +23,17 @@ def _are_edges(value: Any) -> bool:
 
 edges = Kind('a list of edges (parent, child), such as [("rain", "grass")]', _are_edges)
 
+tiers = Kind(
+    'groups of columns, such as [["age"], ["dose", "weight"]]',
+    lambda value: (
+        isinstance(value, Sequence | np.ndarray)
+        and not isinstance(value, str)
+        and not any(isinstance(each, str) for each in value)
+        and all(isinstance(each, Sequence | np.ndarray) for each in value)
+    ),
+)
+SEARCH = ("structure", "score", "max_parents", "required", "forbidden", "tiers", "restarts")
+
 
 @dataclass(eq=False, repr=False)
 class NetworkSettings:
@@ -34,6 +46,22 @@ class NetworkSettings:
     hidden: Mapping[str, int] | None = setting(
         None, 'nodes that are no columns, and how many states each has, such as {"H": 3}.', mapping
     )
+    structure: Literal["hill-climbing"] = setting("hill-climbing", "how a structure is looked for.")
+    score: Literal["bic", "bdeu", "bge", "mixed"] = setting(
+        "bic",
+        "what it has the most of; bdeu is for discrete columns, bge for continuous, mixed for all.",
+    )
+    max_parents: int | None = setting(
+        None, "most parents of a node that is learnt; None is any number.", least=0
+    )
+    required: Sequence[Any] = setting((), "edges that a structure that is learnt must have.", edges)
+    forbidden: Sequence[Any] = setting((), "edges that it must not have.", edges)
+    tiers: Sequence[Any] = setting(
+        (),
+        "groups of columns, first to last: no edge leads from a later group to an earlier.",
+        tiers,
+    )
+    restarts: int = setting(0, "further searches, of which the best structure is taken.", least=0)
     prior: Literal["bdeu", "laplace", "none"] = setting(
         "bdeu",
         "of the parameters, whose posterior mean is taken: rows spread evenly over a table, one in "
@@ -54,4 +82,22 @@ class NetworkSettings:
     random_state: Any = setting(None, "seed of what is drawn.", seed)
 
 
-SETTINGS = {"bayesnet": Settings(NetworkSettings)}
+def check(given: Any) -> None:
+    """Raise InputError if settings do not go together."""
+    if given.edges is None:
+        if given.hidden:
+            raise InputError(
+                "hidden nodes are given, and edges=None learns a structure, which finds none. Give "
+                "edges that name them."
+            )
+        return
+    defaults = {setting.name: setting.default for setting in SETTINGS["bayesnet"]}
+    for name in SEARCH:
+        value = getattr(given, name)
+        if value is not defaults[name] and np.any(value != defaults[name]):
+            raise InputError(
+                f"{name} is of structures that are learnt, and edges are given. Leave {name} out."
+            )
+
+
+SETTINGS = {"bayesnet": Settings(NetworkSettings, together=check)}

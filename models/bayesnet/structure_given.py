@@ -37,26 +37,39 @@ def nodes_of(codec: Codec, hidden: Mapping[str, int] | None) -> tuple[tuple[str,
 
 
 def dag_of(edges: Sequence[Any], names: tuple[str, ...], schema: Schema) -> DAG:
-    """The graph of edges between nodes, columns by name or label. Edges of columns that are
-    constant or empty say nothing and are left out.
+    """The graph of edges between nodes.
 
     Raises:
         InputError: for an unknown node, an edge given twice, or a cycle.
     """
-    still = [column.name for column in schema.columns if column.name not in names]
-    found = [tuple(_name(end, names, schema) for end in edge) for edge in edges]
-    return DAG.of(names, [edge for edge in found if not set(edge) & set(still)])
+    return DAG.of(names, edges_of(edges, names, schema))
 
 
-def _name(end: Any, names: tuple[str, ...], schema: Schema) -> str:
+def edges_of(edges: Sequence[Any], names: tuple[str, ...], schema: Schema) -> list[tuple[str, str]]:
+    """Edges by the names of nodes, given by name or label. Edges of columns that are constant or
+    empty say nothing and are left out; InputError for an unknown node."""
+    found = [(_name(a, names, schema), _name(b, names, schema)) for a, b in edges]
+    return [edge for edge in found if set(edge) <= set(names)]
+
+
+def tiers_of(
+    tiers: Sequence[Sequence[Any]], names: tuple[str, ...], schema: Schema
+) -> list[list[str]]:
+    """Groups of nodes by name, without columns that are constant or empty; InputError for an
+    unknown node."""
+    found = [[_name(node, names, schema) for node in tier] for tier in tiers]
+    return [[name for name in tier if name in names] for tier in found]
+
+
+def _name(node: Any, names: tuple[str, ...], schema: Schema) -> str:
     """The name of a node given by name or label."""
-    if isinstance(end, str) and (end in names or end in schema.names):
-        return end
-    if end in [column.label for column in schema.columns]:
-        return schema[end].name
+    if isinstance(node, str) and (node in names or node in schema.names):
+        return node
+    if node in [column.label for column in schema.columns]:
+        return schema[node].name
     raise InputError(
-        f"an edge names {end!r}, which is no column and no hidden node."
-        + did_you_mean(str(end), (*names, *schema.names))
+        f"{node!r} is named, which is no column and no hidden node."
+        + did_you_mean(str(node), (*names, *schema.names))
     )
 
 

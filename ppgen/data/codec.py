@@ -170,6 +170,14 @@ class Codec:
             log_det[self._differs(name, data.columns[name])] = -np.inf
         return Encoded(x, codes, log_det)
 
+    def log_slopes(self, data: Dataset) -> Floats:
+        """(n, d) log |dx/d(data)| of each column of `Encoded.x`, in the middle of cells; NaN where
+        missing."""
+        columns = [
+            w.forward(_numbers(w.column, data.columns[w.column.name]), 0.5)[1] for w in self.warps
+        ]
+        return np.column_stack([np.empty((len(data), 0)), *columns])
+
     def decode(self, encoded: Encoded, *, within: bool = True) -> dict[str, NDArray[Any]]:
         """Columns of the rows: written as they were, inside their bounds, levels restored; whole
         numbers, if `within`, brought to the nearest of the range seen."""
