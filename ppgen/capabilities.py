@@ -43,6 +43,8 @@ class Capabilities:
             `sample_posterior` draw from these.
         bounds: whether `bound` gives the parts of a variational bound on log p(x).
         errors: whether `reconstruction_error` says how far each row is from its reconstruction.
+        surprises: whether `surprises` says of each value how unlikely it is given those that its
+            column depends on.
         images: whether images are modelled as such.
         engines: names of the inference engines, the default first.
         backends: where the model is written as a pair, the default first.
@@ -69,6 +71,7 @@ class Capabilities:
     prior: bool = False
     bounds: bool = False
     errors: bool = False
+    surprises: bool = False
     images: bool = False
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()

@@ -204,6 +204,7 @@ def test_what_is_declared_is_there(name: str) -> None:
         "prior": ("sample_latents", "sample_posterior"),
         "bounds": ("bound",),
         "errors": ("reconstruction_error",),
+        "surprises": ("surprises",),
         "supervised": ("predict",),
     }
     for need, answers in methods.items():

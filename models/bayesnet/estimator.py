@@ -45,6 +45,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         discrete="native",
         missing=True,
         conditions=True,
+        surprises=True,
         uses=("budget",),
     )
 
@@ -69,7 +70,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         cases = Cases(names, tuple(map(len, states)), nodes.codes, nodes.x, weights)
         search = Search(
             method=self.structure,
-            score=self.score,
+            score=self.criterion,
             equivalent_sample_size=self.equivalent_sample_size,
             max_parents=self.max_parents,
             required=edges_of(self.required, names, self.schema_),

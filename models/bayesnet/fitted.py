@@ -22,8 +22,8 @@ from .conditionals import Table
 from .given import codec_of, schema_of
 from .layout import Layout, NodeRows
 from .network import Network
-from .node_density import node_log_prob
-from .posterior import Posterior, possible, posterior_of
+from .node_density import node_log_prob, node_log_tail
+from .posterior import Posterior, check_possible, posterior_of
 
 
 class FittedNetwork(Conditioned):
@@ -135,6 +135,18 @@ class FittedNetwork(Conditioned):
         out[:, self.layout_.continuous] += self.codec_.log_slopes(data)
         return out
 
+    def surprises(self, X: Any) -> dict[str, Floats]:
+        """Column -> (n,) the probability, given what the column depends on directly, of a value as
+        unlikely as the row's or less; NaN where it or one of these is not known.
+
+        Args:
+            X: rows as in `fit`.
+        """
+        check_is_fitted(self)
+        rows = self.layout_.spread(self._encode(self._dataset(X, reset=False), draw=None))
+        tails = np.exp(node_log_tail(self.network_, rows))
+        return {self.network_.names[node]: tails[:, node] for node in self.layout_.columns}
+
     @property
     def _engine(self) -> Posterior:
         return posterior_of(self.network_)
@@ -160,7 +172,7 @@ class FittedNetwork(Conditioned):
     def _over(self, evidence: NodeRows, names: Sequence[str]) -> Self:
         """This estimator over some of its columns, given the values of others; the nodes that
         neither depends on are left out."""
-        possible(self._engine.beliefs(evidence, []))
+        check_possible(self._engine.log_prob(evidence))
         out, network = self._selected(names), self.network_
         asked = [node for node, name in enumerate(network.names) if name in names]
         known = np.flatnonzero(evidence.known[0]).tolist()
@@ -185,7 +197,10 @@ class FittedNetwork(Conditioned):
         gaps = ~known.known
         columns = [v for v in self.layout_.columns.tolist() if gaps[:, v].any()]
         some = np.flatnonzero(gaps[:, columns].any(axis=1))
-        found = possible(self._engine.beliefs(known.take(some), columns))
+        found = self._engine.beliefs(known.take(some), columns)
+        log_z = np.zeros(len(known))
+        log_z[some] = found.log_z
+        check_possible(log_z)
         for node, probs in found.probs.items():
             out.codes[some, node] = probs.argmax(axis=1)
         for node, means in found.means.items():

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Floats, Ints
-from ...covariance import root
 from ...errors import InputError
 from ...inference.conditional_gaussian import ConditionalGaussian
 from ...inference.exact import Exact
@@ -94,18 +93,15 @@ class Posterior:
     def marginals(self, evidence: Evidence, targets: Collection[int]) -> Beliefs:
         """The same given evidence, hard or virtual; without the axis of rows where it has none."""
         part = self._part(self._needed([*evidence, *targets]))
-        inside = part.inside(evidence)
-        found = part.engine.marginals(part.conditionals, inside)
-        names = {v: part.nodes.index(v) for v in targets}
-        sizes = self.network.sizes
+        inside, number = part.inside(evidence), {v: part.nodes.index(v) for v in targets}
         if isinstance(part.engine, Exact):
-            return Beliefs(found.log_z, {v: found.probs[i] for v, i in names.items()}, {}, {})
-        return Beliefs(
-            found.log_z,
-            {v: found.probs[i] for v, i in names.items() if sizes[v]},
-            {v: found.means[i] for v, i in names.items() if not sizes[v]},
-            {v: found.variances[i] for v, i in names.items() if not sizes[v]},
-        )
+            discrete = part.engine.marginals(part.conditionals, inside)
+            probs = {v: discrete.probs[i] for v, i in number.items()}
+            return Beliefs(discrete.log_z, probs, {}, {})
+        found = part.engine.marginals(part.conditionals, inside, list(number.values()))
+        answers = found.probs, found.means, found.variances
+        of = [{v: each[i] for v, i in number.items() if i in each} for each in answers]
+        return Beliefs(found.log_z, *of)
 
     def draw(self, rows: NodeRows, rng: np.random.Generator) -> NodeRows:
         """Rows with what is not known drawn given what is.
@@ -117,33 +113,34 @@ class Posterior:
         for here in _patterns(rows, np.arange(len(rows))):
             some = out.take(here)
             above = self.network.dag.ancestors(np.flatnonzero(some.known.any(axis=0)).tolist())
-            for node in self.network.dag.order:
-                gaps = some.codes[:, node] < 0
-                if node in above and self.network.sizes[node] and gaps.any():
-                    probs = possible(self.beliefs(some, [node])).probs[node]
-                    some.codes[gaps, node] = draw_rows(probs, rng)[gaps]
-            self._draw_continuous(some, [v for v in self.network.continuous if v in above], rng)
+            if (~some.known[:, sorted(above)]).any():
+                self._draw_above(some, tuple(sorted(above)), rng)
             some = drawn(self.network, some, rng)
             out.codes[here], out.x[here] = some.codes, some.x
+        check_possible(direct_log_prob(self.network, out))
         return out
 
-    def _draw_continuous(self, rows: NodeRows, nodes: list[int], rng: np.random.Generator) -> None:
-        """Draw the gaps of some continuous nodes in rows whose states are known, in place."""
-        nodes = [v for v in nodes if np.isnan(rows.x[:, v]).any()]
-        if not nodes:
+    def _draw_above(self, rows: NodeRows, nodes: tuple[int, ...], rng: np.random.Generator) -> None:
+        """Draw the gaps of some nodes, which have all their ancestors, in place."""
+        part = self._part(nodes)
+        if isinstance(part.engine, Exact):
+            self._draw_states(rows, nodes, rng)
             return
-        evidence = _evidence(rows)
-        part = self._part(self._needed([*evidence, *nodes]))
-        assert isinstance(part.engine, ConditionalGaussian)
-        places = [part.nodes.index(v) for v in nodes]
-        found = part.engine.mixture(part.conditionals, part.inside(evidence), places)
-        m = len(nodes)
-        means = found.means.reshape(-1, m)
-        factors = root(found.covariances.reshape(-1, m, m))
-        noise = rng.standard_normal((len(rows), m))
-        values = means + np.einsum("nij,nj->ni", np.broadcast_to(factors, (len(rows), m, m)), noise)
-        gaps = np.isnan(rows.x[:, nodes])
-        rows.x[:, nodes] = np.where(gaps, values, rows.x[:, nodes])
+        gaps = ~rows.known[:, nodes]
+        codes, x = part.engine.sample(part.conditionals, part.inside(_evidence(rows)), 1, rng)
+        rows.codes[:, nodes] = np.where(gaps, codes[0], rows.codes[:, nodes])
+        rows.x[:, nodes] = np.where(gaps, x[0], rows.x[:, nodes])
+
+    def _draw_states(
+        self, rows: NodeRows, nodes: Collection[int], rng: np.random.Generator
+    ) -> None:
+        """Draw the gaps of some nodes of a discrete network one after the other, in place."""
+        for node in self.network.dag.order:
+            gaps = rows.codes[:, node] < 0
+            if node in nodes and gaps.any():
+                found = self.beliefs(rows, [node])
+                check_possible(found.log_z)
+                rows.codes[gaps, node] = draw_rows(found.probs[node], rng)[gaps]
 
     def _needed(self, nodes: Collection[int]) -> tuple[int, ...]:
         return tuple(sorted(self.network.dag.ancestors(nodes)))
@@ -187,15 +184,15 @@ class _Part:
         return {self.nodes.index(v): value for v, value in evidence.items()}
 
 
-def possible(beliefs: Beliefs) -> Beliefs:
-    """Beliefs of rows all of which are possible; InputError, with the first row that is not."""
-    if np.isneginf(beliefs.log_z).any():
-        row = int(np.argmax(np.isneginf(beliefs.log_z)))
+def check_possible(log_z: Floats) -> None:
+    """Raise InputError, naming the first row, if what is known of a row is impossible: if one of
+    the log probabilities (n,) is -inf."""
+    if np.isneginf(log_z).any():
+        row = int(np.argmax(np.isneginf(log_z)))
         raise InputError(
             f"what is given in row {row} (counted from 0) has probability 0 under the network, and "
             "nothing follows from it. Correct or leave out some of it."
         )
-    return beliefs
 
 
 def _evidence(rows: NodeRows) -> dict[int, Any]:

@@ -21,9 +21,9 @@ def _are_edges(value: Any) -> bool:
     )
 
 
-edges = Kind('a list of edges (parent, child), such as [("rain", "grass")]', _are_edges)
+EDGES = Kind('a list of edges (parent, child), such as [("rain", "grass")]', _are_edges)
 
-tiers = Kind(
+TIERS = Kind(
     'groups of columns, such as [["age"], ["dose", "weight"]]',
     lambda value: (
         isinstance(value, Sequence | np.ndarray)
@@ -32,7 +32,7 @@ tiers = Kind(
         and all(isinstance(each, Sequence | np.ndarray) for each in value)
     ),
 )
-SEARCH = ("structure", "score", "max_parents", "required", "forbidden", "tiers", "restarts")
+SEARCH = ("structure", "criterion", "max_parents", "required", "forbidden", "tiers", "restarts")
 
 
 @dataclass(eq=False, repr=False)
@@ -40,26 +40,26 @@ class NetworkSettings:
     """What can be set of a Bayesian network."""
 
     edges: Sequence[Any] | None = setting(
-        None, "the structure, over the columns by name or label; None learns it.", edges
+        None, "the structure, over the columns by name or label; None learns it.", EDGES
     )
     _: KW_ONLY
     hidden: Mapping[str, int] | None = setting(
         None, 'nodes that are no columns, and how many states each has, such as {"H": 3}.', mapping
     )
     structure: Literal["hill-climbing"] = setting("hill-climbing", "how a structure is looked for.")
-    score: Literal["bic", "bdeu", "bge", "mixed"] = setting(
+    criterion: Literal["bic", "bdeu", "bge", "mixed"] = setting(
         "bic",
         "what it has the most of; bdeu is for discrete columns, bge for continuous, mixed for all.",
     )
     max_parents: int | None = setting(
         None, "most parents of a node that is learnt; None is any number.", least=0
     )
-    required: Sequence[Any] = setting((), "edges that a structure that is learnt must have.", edges)
-    forbidden: Sequence[Any] = setting((), "edges that it must not have.", edges)
+    required: Sequence[Any] = setting((), "edges that a structure that is learnt must have.", EDGES)
+    forbidden: Sequence[Any] = setting((), "edges that it must not have.", EDGES)
     tiers: Sequence[Any] = setting(
         (),
         "groups of columns, first to last: no edge leads from a later group to an earlier.",
-        tiers,
+        TIERS,
     )
     restarts: int = setting(0, "further searches, of which the best structure is taken.", least=0)
     prior: Literal["bdeu", "laplace", "none"] = setting(

@@ -7,6 +7,7 @@ different columns do not compare.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,19 @@ def fraction_below(
         scores = np.sort(estimator.score_samples(rest))
         below[here] = midranks(scores, values[here]) / len(scores)
     return below
+
+
+def surprising(tails: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+    """The column with the least tail probability in each of n rows, and that probability.
+
+    Args:
+        tails: column -> (n,), NaN where it is not known.
+    """
+    table = np.column_stack(list(tails.values()))
+    least = np.where(np.isnan(table), np.inf, table).argmin(axis=1)
+    tail = table[np.arange(len(table)), least]
+    names = np.array(list(tails), dtype=object)[least]
+    return {"surprising": np.where(np.isnan(tail), None, names), "tail": tail}
 
 
 def midranks(scores: NDArray[np.float64], values: NDArray[np.floating[Any]]) -> Any:

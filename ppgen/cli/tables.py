@@ -131,14 +131,16 @@ def outliers(
     """Print rows by ascending log density.
 
     `fraction_below` is the fraction of reference rows that are less likely than the row, ties
-    counting half: those of --reference, or else rows that the model draws. Of a model without
+    counting half: those of --reference, or else rows that the model draws. A Bayesian network names
+    the column that surprises most: `tail` is the probability of a value as unlikely as the row's or
+    less, given those that the column depends on. Of a model without
     density, rows by descending reconstruction error; `fraction_above` is the fraction of the rows
     of --reference whose error is larger, ties counting half.
     """
     check_output(output)
     import numpy as np
 
-    from .outlying import fraction_below, midranks
+    from .outlying import fraction_below, midranks, surprising
 
     estimator = _load(run)
     rows = read_data(data, estimator.schema_, groups=groups)
@@ -157,6 +159,8 @@ def outliers(
         values = density.values[order]
         below = fraction_below(estimator, rows.take(order), values, against)
         table = {"row": order, "log_density": values, "fraction_below": below}
+        if estimator.capabilities.surprises:
+            table |= surprising(estimator.surprises(rows.take(order)))
     if rows.images is None:
         native = native_columns(rows.take(order).to_native(), rows.schema.names)
         if not index_columns(rows.index):
