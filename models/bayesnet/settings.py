@@ -46,7 +46,11 @@ class NetworkSettings:
     hidden: Mapping[str, int] | None = setting(
         None, 'nodes that are no columns, and how many states each has, such as {"H": 3}.', mapping
     )
-    structure: Literal["hill-climbing"] = setting("hill-climbing", "how a structure is looked for.")
+    structure: Literal["boss", "hill-climbing", "exact"] = setting(
+        "boss",
+        "how a structure is looked for: over orders of columns, over graphs, or among all of few "
+        "columns.",
+    )
     criterion: Literal["bic", "bdeu", "bge", "mixed"] = setting(
         "bic",
         "what it has the most of; bdeu is for discrete columns, bge for continuous, mixed for all.",
