@@ -20,6 +20,7 @@ RESULTS = HERE / "results" / "results.jsonl"
 QUICK = {
     "import_time": [],
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
+    "factor_vs_sklearn": ["--pairs", "1"],
     "flow_vs_zuko": ["--minutes", "1"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "--pairs", "3"],
@@ -29,6 +30,7 @@ QUICK = {
 FULL = {
     "import_time": [],
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
+    "factor_vs_sklearn": [],
     "flow_vs_zuko": ["--minutes", "1", "5", "10"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "scoring", "bound", "--minutes", "10", "20"],

@@ -69,12 +69,12 @@ class Gappy:
         of_columns = A.reshape(d, k + 1, k + 1)
         W = np.linalg.solve(of_columns, c[:, :, None])[:, :, 0]
         left, count = squares - (W * c).sum(axis=1), of_columns[:, k, k]
-        psi: Floats = np.full(d, left.sum() / count.sum()) if self.isotropic else left / count
+        psi = np.full(d, left.sum() / count.sum()) if self.isotropic else left / count
         moments = of_factors / of_factors[k, k]
         spread = moments[:k, :k] - np.outer(moments[:k, k], moments[:k, k])
         means = W[:, k] + W[:, :k] @ moments[:k, k]
-        loadings = W[:, :k] @ np.linalg.cholesky(spread)
-        psi = np.asarray(np.maximum(psi, self.floor), dtype=np.float64)
+        loadings: Floats = np.asarray(W[:, :k] @ np.linalg.cholesky(spread), dtype=np.float64)
+        psi = np.maximum(psi, self.floor)
         after = Factors(state.weights, means[None], loadings[None], psi[None])
         return after, total / float(self.v.sum())
 
