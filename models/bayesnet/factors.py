@@ -9,17 +9,17 @@ https://doi.org/10.1109/18.910572.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ...arrays import Floats
 from ...errors import InputError
+from .labelled import Labelled
 
 
 @dataclass(frozen=True, eq=False)
-class Factors:
+class Factors(Labelled):
     """A factor graph.
 
     Attributes:
@@ -47,8 +47,3 @@ class Factors:
                 raise InputError(
                     f"the table of ({shown}) has an entry that is negative or not a number."
                 )
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """How many states each variable has."""
-        return tuple(map(len, self.states))

@@ -16,15 +16,16 @@ from typing import Any, Self
 import numpy as np
 
 from ...arrays import Floats
-from ...errors import InputError, did_you_mean
+from ...errors import InputError
 from ...inference.dag import DAG
 from .conditionals import LinearGaussian, Table
+from .labelled import Labelled
 
 Conditional = Table | LinearGaussian
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Labelled):
     """A Bayesian network in the coordinates of a codec.
 
     Attributes:
@@ -42,14 +43,9 @@ class Network:
             self._check(node, name, conditional)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """The names of the nodes."""
         return self.dag.names
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """How many states each node has; 0 for a continuous one."""
-        return tuple(map(len, self.states))
 
     @cached_property
     def discrete(self) -> tuple[int, ...]:
@@ -60,25 +56,6 @@ class Network:
     def continuous(self) -> tuple[int, ...]:
         """The continuous nodes."""
         return tuple(node for node, size in enumerate(self.sizes) if not size)
-
-    def number(self, name: Any) -> int:
-        """The number of a node; InputError, naming the nearest, if there is none."""
-        if name in self.names:
-            return self.names.index(name)
-        raise InputError(f"there is no node {name!r}." + did_you_mean(str(name), self.names))
-
-    def state(self, name: Any, label: Any) -> int:
-        """The number of a node's state; InputError, naming the nearest, if there is none."""
-        states = self.states[self.number(name)]
-        if label in states:
-            return states.index(label)
-        shown = [str(state) for state in states]
-        if str(label) in shown:
-            return shown.index(str(label))
-        raise InputError(
-            f"{name!r} has no state {label!r}; it has {', '.join(shown)}."
-            + did_you_mean(str(label), shown)
-        )
 
     def discrete_parents(self, node: int) -> tuple[int, ...]:
         """The discrete parents of a node, in order."""

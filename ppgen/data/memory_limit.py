@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from ..errors import InputError
@@ -22,6 +23,27 @@ def memory_budget() -> int:
         return int(_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):
         return 1 << 62
+
+
+def bytes_of(memory: str | int | None) -> int | None:
+    """Bytes of an amount such as "8GB", "500MB", "1.5GiB" or 10**9; None stays None.
+
+    Raises:
+        InputError: if it cannot be read as a positive amount.
+    """
+    if memory is None or (isinstance(memory, int) and memory > 0 and memory is not True):
+        return memory
+    found = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kmgt]?)(i?)b?\s*", str(memory).lower())
+    size = 0
+    if isinstance(memory, str) and found:
+        number, prefix, binary = found.groups()
+        size = int(float(number) * (1024 if binary else 1000) ** " kmgt".index(prefix or " "))
+    if not size:
+        raise InputError(
+            f"memory is {memory!r}; expected a positive amount such as '8GB', '500MB' or a number "
+            "of bytes."
+        )
+    return size
 
 
 def check_memory(what: object, size: int) -> None:

@@ -1,0 +1,220 @@
+"""Evidence as users give it, and as engines take it.
+
+What is given of a node is its state or value (hard evidence); how likely what was seen is in each of
+its states (virtual evidence, a `Likelihood`); or how its states are distributed (soft evidence, a
+`Distribution`, which `soft` turns into likelihoods). Many rows are given as columns, or as a frame,
+with gaps where a row knows nothing of a node.
+
+Reference: Pearl, "Probabilistic reasoning in intelligent systems", 1988,
+https://doi.org/10.1016/C2009-0-27609-4; Jeffrey, "The logic of decision", 1965 (soft evidence).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Floats
+from ...data import as_dataset
+from ...data.values import is_gap
+from ...data.warp import Warp
+from ...errors import InputError
+from .labelled import Labelled
+
+_SHOWN = 6  # entries of evidence that errors and answers show
+
+
+@dataclass(frozen=True)
+class _OverStates:
+    """Numbers for the states of a node: a mapping from their labels, those left out being 0, or a
+    sequence in their order."""
+
+    values: Mapping[Any, float] | Sequence[float]
+
+    def array(self, nodes: Labelled, node: int) -> Floats:
+        """(k,) in the order of the states."""
+        name, k = nodes.names[node], nodes.sizes[node]
+        what = type(self).__name__
+        if not k:
+            raise InputError(f"a {what} is given of {name!r}, which is continuous; give a value.")
+        if isinstance(self.values, Mapping):
+            out = np.zeros(k)
+            for label, value in self.values.items():
+                out[nodes.state(name, label)] = value
+        else:
+            out = np.asarray(self.values, dtype=np.float64)
+        if out.shape != (k,) or not np.isfinite(out).all() or (out < 0).any() or not out.any():
+            raise InputError(
+                f"the {what} of {name!r} is {self.values!r}; expected {k} numbers, none below 0 and "
+                "not all 0."
+            )
+        return out
+
+
+@dataclass(frozen=True)
+class Likelihood(_OverStates):
+    """Virtual evidence: p(what was seen | state), up to a factor, such as
+    `Likelihood({"yes": 0.9, "no": 0.2})` of a test that was positive."""
+
+
+@dataclass(frozen=True)
+class Distribution(_OverStates):
+    """Soft evidence: the node is distributed so, all else considered (Jeffrey's rule), such as
+    `Distribution({"yes": 0.7, "no": 0.3})`."""
+
+    def array(self, nodes: Labelled, node: int) -> Floats:
+        """(k,) probabilities in the order of the states."""
+        out = super().array(nodes, node)
+        if abs(out.sum() - 1) > 1e-6:
+            raise InputError(
+                f"the Distribution of {nodes.names[node]!r} sums to {out.sum():.6g}; expected 1."
+            )
+        return out / out.sum()
+
+
+@dataclass(frozen=True)
+class Given:
+    """Evidence by the numbers of nodes.
+
+    Attributes:
+        evidence: hard, a state or states (n,), -1 where a row has a gap, or of a continuous node a
+            value or values (n,), NaN likewise; virtual, (k,) likelihoods.
+        soft: (k,) distributions.
+        rows: how many rows there are; None for one that is no table.
+        shown: what was given, for errors and answers.
+    """
+
+    evidence: dict[int, Any] = field(default_factory=dict)
+    soft: dict[int, Floats] = field(default_factory=dict)
+    rows: int | None = None
+    shown: str = ""
+
+    @property
+    def nodes(self) -> set[int]:
+        """The nodes of which something is given."""
+        return {*self.evidence, *self.soft}
+
+    def row(self, number: int) -> dict[int, Any]:
+        """The hard and virtual evidence of one row of a table."""
+        return {
+            node: value[number] if np.ndim(value) and node in self._hard else value
+            for node, value in self.evidence.items()
+        }
+
+    @property
+    def _hard(self) -> set[int]:
+        return {v for v, value in self.evidence.items() if np.shape(value) == (self.rows,)}
+
+
+def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = None) -> Given:
+    """Evidence as engines take it.
+
+    Args:
+        nodes: those of the model.
+        given: node -> state, value, `Likelihood`, `Distribution`, or a column of states or values;
+            or a frame of such columns. None is no evidence.
+        warps: how continuous nodes are encoded; others are taken as they are.
+
+    Raises:
+        InputError: for an unknown node or state, a value that is none of a column, columns of
+            different lengths, or a node that is given twice.
+    """
+    if given is None:
+        return Given()
+    if not isinstance(given, Mapping):
+        given = _columns(given)
+    evidence: dict[int, Any] = {}
+    soft: dict[int, Floats] = {}
+    shown: list[str] = []
+    rows = {len(value) for value in given.values() if _is_column(value)}
+    if len(rows) > 1:
+        raise InputError(f"columns of evidence have {sorted(rows)} rows; give equally many.")
+    warps = warps or {}
+    for name, value in given.items():
+        node = nodes.number(name)
+        if node in evidence or node in soft:
+            raise InputError(f"{name!r} is given twice; give it once.")
+        if isinstance(value, Distribution):
+            soft[node] = value.array(nodes, node)
+        elif isinstance(value, Likelihood):
+            evidence[node] = value.array(nodes, node)
+        elif _is_column(value):
+            evidence[node] = _encoded(nodes, node, value, warps)
+            continue
+        elif not bool(is_gap(np.array([value], dtype=object))[0]):
+            evidence[node] = _encoded(nodes, node, [value], warps)[0]
+            value = f"{value:g}" if isinstance(value, float) else value
+        else:
+            continue
+        shown.append(f"{nodes.names[node]} = {value}" if _plain(value) else nodes.names[node])
+    left = f", and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return Given(evidence, soft, next(iter(rows), None), ", ".join(shown[:_SHOWN]) + left)
+
+
+def read_do(nodes: Labelled, do: Any, given: Given, warps: Mapping[int, Warp]) -> dict[int, Any]:
+    """What nodes are set to from outside, by their numbers; InputError as for evidence, or if a
+    node is both set and given."""
+    if do is None:
+        return {}
+    if not isinstance(do, Mapping) or any(_is_column(value) for value in do.values()):
+        raise InputError("do sets nodes to one state or value each: do={node: state}.")
+    found = read_given(nodes, do, warps)
+    if found.soft or any(np.ndim(value) for value in found.evidence.values()):
+        raise InputError("do sets nodes to a state or value; a distribution was given.")
+    if both := given.nodes & set(found.evidence):
+        name = nodes.names[min(both)]
+        raise InputError(
+            f"{name!r} is both given and set by do: what is set from outside says nothing of its "
+            "causes. Keep one of the two."
+        )
+    return found.evidence
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool | np.generic)
+
+
+def _is_column(value: Any) -> bool:
+    if isinstance(value, str | bytes | _OverStates):
+        return False
+    return isinstance(value, Sequence) or np.ndim(value) == 1 or hasattr(value, "to_numpy")
+
+
+def _columns(frame: Any) -> Mapping[str, Any]:
+    data = as_dataset(frame)
+    if not data.columns:
+        raise InputError("evidence was given that is no table; give node -> state, or a frame.")
+    return data.columns
+
+
+def _encoded(nodes: Labelled, node: int, values: Any, warps: Mapping[int, Warp]) -> Any:
+    """(n,) states or values of a column; -1 or NaN in gaps."""
+    name = nodes.names[node]
+    column = np.asarray(values, dtype=object)
+    gaps = is_gap(column)
+    if nodes.sizes[node]:
+        codes = np.full(len(column), -1)
+        labels = column[~gaps].tolist()
+        numbered = {label: nodes.state(name, label) for label in dict.fromkeys(labels)}
+        codes[~gaps] = [numbered[label] for label in labels]
+        return codes
+    numbers = np.full(len(column), np.nan)
+    try:
+        numbers[~gaps] = column[~gaps].astype(np.float64)
+    except (TypeError, ValueError):
+        odd = next(x for x in column[~gaps].tolist() if not isinstance(x, int | float))
+        raise InputError(f"{name!r} is continuous; {odd!r} was given, expected a number.") from None
+    if np.isinf(numbers).any():
+        raise InputError(f"{name!r} was given as infinite; expected a number.")
+    if node not in warps:
+        return numbers
+    z, log_slope = warps[node].forward(numbers, 0.5)
+    if (outside := np.isneginf(log_slope)).any():
+        raise InputError(
+            f"{name!r} was given as {numbers[outside][0]:g}, which is outside what the column takes."
+        )
+    return z

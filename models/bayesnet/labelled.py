@@ -1,0 +1,53 @@
+"""Names of nodes and labels of their states, looked up."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from ...errors import InputError, did_you_mean
+
+
+class Labelled:
+    """What has named nodes, some with labelled states.
+
+    Attributes:
+        names: of the nodes.
+        states: of each node, the labels of its states; empty for a continuous one.
+    """
+
+    names: tuple[str, ...]
+    states: tuple[tuple[Any, ...], ...]
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many states each node has; 0 for a continuous one."""
+        return tuple(map(len, self.states))
+
+    def number(self, name: Any) -> int:
+        """The number of a node; InputError, naming the nearest, if there is none."""
+        shown = str(name)
+        if shown in self.names:
+            return self.names.index(shown)
+        raise InputError(f"there is no node {shown!r}." + did_you_mean(shown, self.names))
+
+    def state(self, name: Any, label: Any) -> int:
+        """The number of a node's state; InputError, naming the nearest, if there is none.
+
+        A label that is no state is looked for as text: 1 and 1.0 stand for "1".
+        """
+        states = self.states[self.number(name)]
+        if label in states:
+            return states.index(label)
+        shown = [str(state) for state in states]
+        for text in (str(label), str(int(label)) if _is_whole(label) else None):
+            if text in shown:
+                return shown.index(text)
+        raise InputError(
+            f"{name!r} has no state {label!r}; it has {', '.join(shown[:20])}."
+            + did_you_mean(str(label), shown)
+        )
+
+
+def _is_whole(label: Any) -> bool:
+    return isinstance(label, float) and label.is_integer()
