@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from .models.baseline import IndependentColumns as IndependentColumns
     from .models.baseline import KernelDensity as KernelDensity
     from .models.bayesnet import BayesianNetwork as BayesianNetwork
+    from .models.bayesnet import Distribution as Distribution
+    from .models.bayesnet import FactorGraph as FactorGraph
+    from .models.bayesnet import Likelihood as Likelihood
+    from .models.bayesnet import read_network as read_network
     from .models.debias import DebiasingVAE as DebiasingVAE
     from .models.factor import FactorAnalysis as FactorAnalysis
     from .models.flow import NormalizingFlow as NormalizingFlow
@@ -64,8 +68,11 @@ _HOME = {
     "Augment": "data.augment",
     "Column": "data.column",
     "Dataset": "data.dataset",
+    "Distribution": "models.bayesnet",
+    "FactorGraph": "models.bayesnet",
     "FitError": "errors",
     "InputError": "errors",
+    "Likelihood": "models.bayesnet",
     "LogDensity": "density",
     "Schema": "data.schema",
     "StudyResult": "study",
@@ -84,6 +91,7 @@ _HOME = {
     "loo": "analysis.loo",
     "manifold": "analysis.latent_map",
     "read": "data.readers",
+    "read_network": "models.bayesnet",
     "reconstruction_error": "analysis.reconstruction",
     "run_study": "study",
     "sprites": "data.sprites",

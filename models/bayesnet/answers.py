@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...errors import InputError, did_you_mean
 from ...verdict import Reason
+from .evidence import Given
+from .labelled import Labelled
 
 if TYPE_CHECKING:
     import pandas
@@ -91,13 +93,15 @@ class Answer:
                 f"{len(asked)} states are asked for; there are {len(self.targets)} targets, "
                 f"{', '.join(self.targets)}."
             )
-        at = []
+        at: list[Any] = [...]
         for name, states, label in zip(self.targets, self.states, asked, strict=True):
             shown = [str(state) for state in states]
             if label not in states and str(label) not in shown:
-                raise InputError(f"{name!r} has no state {label!r}.{did_you_mean(str(label), shown)}")
+                raise InputError(
+                    f"{name!r} has no state {label!r}.{did_you_mean(str(label), shown)}"
+                )
             at.append(states.index(label) if label in states else shown.index(str(label)))
-        value = self.probs[(..., *at)]
+        value = self.probs[tuple(at)]
         return float(value) if value.ndim == 0 else value
 
     def to_dict(self) -> dict[str, list[Any]]:
@@ -139,9 +143,10 @@ class Answer:
             )
             for node, summary in self.continuous.items()
         }
-        names = ("probs", "log_evidence", "stderr", "low", "high")
-        arrays = {name: getattr(self, name) for name in names}
-        some = {name: None if a is None else a[row] for name, a in arrays.items()}
+        some: dict[str, Any] = {}
+        for name in ("probs", "log_evidence", "stderr", "low", "high"):
+            array = getattr(self, name)
+            some[name] = None if array is None else array[row]
         return replace(self, continuous=continuous, **some)
 
     def _probabilities(self) -> Iterator[tuple[str, Floats]]:
@@ -191,10 +196,80 @@ class Answer:
         return [*lines, f"  ... {left:,} more rows"] if left > 0 else lines
 
     def _said(self) -> list[str]:
-        said = [reason.message for reason in self.reasons if reason.level != "ok"]
+        said = [str(reason) for reason in self.reasons if reason.status != "ok"]
         if self.credible is not None:
             said.append(f"low and high: {100 * self.credible:g}% over draws of the parameters.")
         return said
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MostProbable:
+    """The most probable states of some nodes together.
+
+    Attributes:
+        states: node -> label, or a label for each of n rows of evidence (None where it is
+            impossible).
+        log_prob: () or (n,) natural log of the probability of these states and the evidence.
+        log_evidence: () or (n,) of the evidence.
+        given: the evidence as text.
+    """
+
+    states: Mapping[str, Any]
+    log_prob: Floats
+    log_evidence: Floats
+    given: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        nodes: Labelled,
+        targets: Sequence[int] | None,
+        states: Ints,
+        log_prob: Floats,
+        log_z: Floats,
+        given: Given,
+    ) -> Self:
+        """That of state numbers (k,) or (n, k); targets None are all nodes, of which those that
+        are given are left out unless there are rows."""
+        numbers = range(len(nodes.names)) if targets is None else targets
+        labels: dict[str, Any] = {}
+        for node, column in zip(numbers, np.moveaxis(states, -1, 0), strict=True):
+            if targets is None and node in given.hard:
+                continue
+            of = (*nodes.states[node], None)
+            labels[nodes.names[node]] = (
+                of[int(column)] if column.ndim == 0 else [of[k] for k in column.tolist()]
+            )
+        return cls(labels, np.asarray(log_prob), np.asarray(log_z), given.shown)
+
+    @property
+    def prob(self) -> Any:
+        """The probability of the states given the evidence, a float or (n,)."""
+        with np.errstate(invalid="ignore"):
+            prob = np.exp(self.log_prob - self.log_evidence)
+        return float(prob) if prob.ndim == 0 else prob
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Columns as a frame takes them: the nodes, and "probability" given the evidence."""
+        if self.log_prob.ndim == 0:
+            return {**{name: [s] for name, s in self.states.items()}, "probability": [self.prob]}
+        return {**self.states, "probability": self.prob.tolist()}
+
+    def to_frame(self) -> pandas.DataFrame:
+        """`to_dict` as a frame of pandas."""
+        import pandas
+
+        return pandas.DataFrame(self.to_dict())
+
+    def __str__(self) -> str:
+        given = f" given {self.given}" if self.given else ""
+        if self.log_prob.ndim:
+            return f"the most probable states of {len(self.log_prob):,} rows of evidence{given}"
+        width = max(map(len, self.states), default=0)
+        lines = [f"  {name:{width}}  {state}" for name, state in self.states.items()]
+        return "\n".join([f"most probable{given}  (probability {self.prob:.6g})", *lines])
+
+    __repr__ = __str__
 
 
 def _shown(value: Any) -> str:

@@ -1,9 +1,9 @@
 """Evidence as users give it, and as engines take it.
 
-What is given of a node is its state or value (hard evidence); how likely what was seen is in each of
-its states (virtual evidence, a `Likelihood`); or how its states are distributed (soft evidence, a
-`Distribution`, which `soft` turns into likelihoods). Many rows are given as columns, or as a frame,
-with gaps where a row knows nothing of a node.
+What is given of a node is its state or value (hard evidence); how likely what was seen is in each
+of its states (virtual evidence, a `Likelihood`); or how its states are distributed (soft evidence,
+a `Distribution`, which `soft` turns into likelihoods). Many rows are given as columns, or as a
+frame, with gaps where a row knows nothing of a node.
 
 Reference: Pearl, "Probabilistic reasoning in intelligent systems", 1988,
 https://doi.org/10.1016/C2009-0-27609-4; Jeffrey, "The logic of decision", 1965 (soft evidence).
@@ -11,18 +11,17 @@ https://doi.org/10.1016/C2009-0-27609-4; Jeffrey, "The logic of decision", 1965 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Mask
 from ...data import as_dataset
-from ...data.values import is_gap
 from ...data.warp import Warp
 from ...errors import InputError
+from ...verdict import Reason
 from .labelled import Labelled
 
 _SHOWN = 6  # entries of evidence that errors and answers show
@@ -49,8 +48,8 @@ class _OverStates:
             out = np.asarray(self.values, dtype=np.float64)
         if out.shape != (k,) or not np.isfinite(out).all() or (out < 0).any() or not out.any():
             raise InputError(
-                f"the {what} of {name!r} is {self.values!r}; expected {k} numbers, none below 0 and "
-                "not all 0."
+                f"the {what} of {name!r} is {self.values!r}; expected {k} numbers, none below 0 "
+                "and not all 0."
             )
         return out
 
@@ -73,7 +72,8 @@ class Distribution(_OverStates):
             raise InputError(
                 f"the Distribution of {nodes.names[node]!r} sums to {out.sum():.6g}; expected 1."
             )
-        return out / out.sum()
+        normalised: Floats = out / out.sum()
+        return normalised
 
 
 @dataclass(frozen=True)
@@ -85,29 +85,20 @@ class Given:
             value or values (n,), NaN likewise; virtual, (k,) likelihoods.
         soft: (k,) distributions.
         rows: how many rows there are; None for one that is no table.
+        hard: the nodes that are given as a state or value.
         shown: what was given, for errors and answers.
     """
 
     evidence: dict[int, Any] = field(default_factory=dict)
     soft: dict[int, Floats] = field(default_factory=dict)
     rows: int | None = None
+    hard: frozenset[int] = frozenset()
     shown: str = ""
 
     @property
     def nodes(self) -> set[int]:
         """The nodes of which something is given."""
         return {*self.evidence, *self.soft}
-
-    def row(self, number: int) -> dict[int, Any]:
-        """The hard and virtual evidence of one row of a table."""
-        return {
-            node: value[number] if np.ndim(value) and node in self._hard else value
-            for node, value in self.evidence.items()
-        }
-
-    @property
-    def _hard(self) -> set[int]:
-        return {v for v, value in self.evidence.items() if np.shape(value) == (self.rows,)}
 
 
 def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = None) -> Given:
@@ -130,6 +121,7 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
     evidence: dict[int, Any] = {}
     soft: dict[int, Floats] = {}
     shown: list[str] = []
+    hard: list[int] = []
     rows = {len(value) for value in given.values() if _is_column(value)}
     if len(rows) > 1:
         raise InputError(f"columns of evidence have {sorted(rows)} rows; give equally many.")
@@ -144,15 +136,18 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
             evidence[node] = value.array(nodes, node)
         elif _is_column(value):
             evidence[node] = _encoded(nodes, node, value, warps)
+            hard.append(node)
             continue
-        elif not bool(is_gap(np.array([value], dtype=object))[0]):
+        elif not _gaps([value])[0]:
             evidence[node] = _encoded(nodes, node, [value], warps)[0]
+            hard.append(node)
             value = f"{value:g}" if isinstance(value, float) else value
         else:
             continue
         shown.append(f"{nodes.names[node]} = {value}" if _plain(value) else nodes.names[node])
     left = f", and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return Given(evidence, soft, next(iter(rows), None), ", ".join(shown[:_SHOWN]) + left)
+    n = next(iter(rows), None)
+    return Given(evidence, soft, n, frozenset(hard), ", ".join(shown[:_SHOWN]) + left)
 
 
 def read_do(nodes: Labelled, do: Any, given: Given, warps: Mapping[int, Warp]) -> dict[int, Any]:
@@ -174,6 +169,42 @@ def read_do(nodes: Labelled, do: Any, given: Given, warps: Mapping[int, Warp]) -
     return found.evidence
 
 
+def read_targets(nodes: Labelled, target: Any, given: Given) -> tuple[int, ...]:
+    """The numbers of the nodes that are asked for; InputError for an unknown one, one asked for
+    twice, or one that is given as a state or value."""
+    asked = (
+        [target] if isinstance(target, str) or not isinstance(target, Iterable) else list(target)
+    )
+    targets = tuple(nodes.number(name) for name in asked)
+    if not targets or len(set(targets)) < len(targets):
+        raise InputError(f"targets {asked!r} given; name one node or several, each once.")
+    for node in targets:
+        if node in given.hard:
+            raise InputError(
+                f"{nodes.names[node]!r} is both asked for and given; leave it out of one."
+            )
+    return targets
+
+
+def check_possible(log_z: Any, given: Given) -> None:
+    """Raise InputError if evidence that is no table of rows has probability zero."""
+    if np.ndim(log_z) == 0 and np.isneginf(log_z):
+        raise InputError(
+            f"the evidence has probability zero: {given.shown or 'no state is possible'}. Nothing "
+            "follows from it; correct or leave out some of it."
+        )
+
+
+def impossible(log_z: Any) -> tuple[Reason, ...]:
+    """What is to be said of rows of a table whose evidence has probability zero."""
+    rows = np.flatnonzero(np.isneginf(log_z)) if np.ndim(log_z) else np.empty(0, np.intp)
+    if not len(rows):
+        return ()
+    first = ", ".join(map(str, rows[:_SHOWN])) + (", ..." if len(rows) > _SHOWN else "")
+    what = f"the evidence of {len(rows)} rows has probability zero: rows {first}, from 0, have NaN."
+    return (Reason("warn", what, "Correct or leave out some of it."),)
+
+
 def _plain(value: Any) -> bool:
     return isinstance(value, str | int | float | bool | np.generic)
 
@@ -191,11 +222,17 @@ def _columns(frame: Any) -> Mapping[str, Any]:
     return data.columns
 
 
+def _gaps(values: Any) -> Mask:
+    """(n,) which values are missing: None, NaN and what pandas has for them."""
+    import pandas
+
+    return np.asarray(pandas.isna(np.asarray(values, dtype=object)))
+
+
 def _encoded(nodes: Labelled, node: int, values: Any, warps: Mapping[int, Warp]) -> Any:
     """(n,) states or values of a column; -1 or NaN in gaps."""
     name = nodes.names[node]
-    column = np.asarray(values, dtype=object)
-    gaps = is_gap(column)
+    column, gaps = np.asarray(values, dtype=object), _gaps(values)
     if nodes.sizes[node]:
         codes = np.full(len(column), -1)
         labels = column[~gaps].tolist()
@@ -215,6 +252,6 @@ def _encoded(nodes: Labelled, node: int, values: Any, warps: Mapping[int, Warp])
     z, log_slope = warps[node].forward(numbers, 0.5)
     if (outside := np.isneginf(log_slope)).any():
         raise InputError(
-            f"{name!r} was given as {numbers[outside][0]:g}, which is outside what the column takes."
+            f"{name!r} was given as {numbers[outside][0]:g}, outside of what the column takes."
         )
     return z

@@ -15,7 +15,9 @@ import numpy as np
 
 from ...arrays import Floats
 from ...errors import InputError
+from .conditionals import Table
 from .labelled import Labelled
+from .network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,3 +49,18 @@ class Factors(Labelled):
                 raise InputError(
                     f"the table of ({shown}) has an entry that is negative or not a number."
                 )
+
+
+def factors_of(network: Network) -> Factors:
+    """A network as a factor graph: the table of each node, over its parents and itself.
+
+    Raises:
+        InputError: if a node is continuous.
+    """
+    tables = []
+    for name, conditional in zip(network.names, network.conditionals, strict=True):
+        if not isinstance(conditional, Table):
+            raise InputError(f"the node {name!r} is continuous; a factor graph has tables only.")
+        tables.append(conditional.probs)
+    scopes = tuple((*parents, node) for node, parents in enumerate(network.dag.parents))
+    return Factors(network.names, network.states, scopes, tuple(tables))

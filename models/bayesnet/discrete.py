@@ -1,0 +1,142 @@
+"""What each way of inference answers of a product of tables over discrete nodes.
+
+`exact` sums; `cutset` sums over the states of some nodes one after the other, which takes less
+memory and more time, and is exact too; `sampling` (Gibbs) estimates, with standard errors; `loopy`
+approximates, without a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from ...arrays import Floats, Ints
+from ...errors import InputError, unknown
+from ...inference.exact import Exact
+from ...inference.gibbs import gibbs
+from ...inference.gibbs_chains import ChainSettings
+from ...inference.loopy import loopy
+from ...inference.most_probable import most_probable
+from ...verdict import Reason
+
+Method = Literal["exact", "cutset", "sampling", "loopy"]
+METHODS: tuple[Method, ...] = ("exact", "cutset", "sampling", "loopy")
+
+
+@dataclass(frozen=True)
+class How:
+    """How a query is answered.
+
+    Attributes:
+        method: of `METHODS`.
+        memory: bytes that may be taken; None is most of what the machine has free.
+        draws: of sampling.
+        seed: of sampling.
+    """
+
+    method: Method = "exact"
+    memory: int | None = None
+    draws: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise unknown("method of inference", self.method, METHODS)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        log_z: () or (n,) natural log of Z; NaN where the method does not tell.
+        probs: by target or targets, (k, ...) or (n, k, ...); NaN where Z is 0.
+        stderr: of the same shapes, where they are estimates.
+        reasons: what is to be said of it.
+    """
+
+    log_z: Floats
+    probs: dict[Any, Floats]
+    stderr: dict[Any, Floats] | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True)
+class States:
+    """Most probable states (k,) or (n, k), -1 where the evidence is impossible, the log probability
+    () or (n,) of them and the evidence, and log Z."""
+
+    states: Ints
+    log_prob: Floats
+    log_z: Floats
+
+
+class Discrete:
+    """Tables over discrete nodes, and the engines for them."""
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        scopes: Sequence[Sequence[int]],
+        tables: Sequence[Floats],
+        names: Sequence[str],
+        memory: int | None,
+    ) -> None:
+        self.sizes, self.scopes, self.tables, self.names = sizes, scopes, tables, names
+        self.memory = memory
+
+    @cached_property
+    def exact(self) -> Exact:
+        """The engine of exact sums, which keeps the plans that it has made."""
+        return Exact(self.sizes, self.scopes, memory=self.memory, names=self.names)
+
+    def log_z(self, evidence: Mapping[int, Any], how: How) -> Floats:
+        """() or (n,) natural log of Z."""
+        if how.method == "exact":
+            return np.asarray(self.exact.log_z(self.tables, evidence))
+        if how.method == "sampling":
+            raise InputError(
+                'method="sampling" tells no log Z of tables; use "exact", "cutset" or "loopy".'
+            )
+        return self.marginals(evidence, how).log_z
+
+    def marginals(self, evidence: Mapping[int, Any], how: How) -> Found:
+        """log Z and the marginal of each node."""
+        if how.method == "exact":
+            exact = self.exact.marginals(self.tables, evidence)
+            return Found(exact.log_z, dict(enumerate(exact.probs)))
+        if how.method == "loopy":
+            found = loopy(self.sizes, self.scopes, self.tables, evidence)
+            return Found(found.log_z, dict(enumerate(found.probs)), None, tuple(found.reasons()))
+        if how.method == "sampling":
+            settings = ChainSettings(num_samples=max(10, how.draws // ChainSettings.num_chains))
+            drawn = gibbs(self.sizes, self.scopes, self.tables, evidence, settings, seed=how.seed)
+            log_z = np.full(drawn.rhat.shape, np.nan)
+            probs, stderr = dict(enumerate(drawn.probs)), dict(enumerate(drawn.stderr))
+            return Found(log_z, probs, stderr, tuple(drawn.reasons()))
+        raise InputError("cutset")
+
+    def most_probable(self, evidence: Mapping[int, Any], targets: Sequence[int] | None) -> States:
+        """The most probable states of some nodes, the others summed out; None is all nodes."""
+        found = most_probable(self.exact, self.tables, evidence, targets)
+        log_z = np.asarray(self.exact.log_z(self.tables, evidence))
+        return States(found.states, found.log_prob, log_z)
+
+    def joint(self, targets: Sequence[int], evidence: Mapping[int, Any], how: How) -> Found:
+        """log Z and the joint marginal of some nodes, under `tuple(targets)`."""
+        key = tuple(targets)
+        if how.method == "exact":
+            probs = self.exact.joint(self.tables, key, evidence)
+            return Found(self.log_z(evidence, how), {key: np.asarray(probs)})
+        if len(key) > 1:
+            raise InputError(
+                f"method={how.method!r} gives marginals of one node at a time; "
+                f"{len(key)} targets were asked for jointly. Ask for one, or use method='exact'."
+            )
+        found = self.marginals(evidence, how)
+        stderr = None if found.stderr is None else {key: found.stderr[key[0]]}
+        return Found(found.log_z, {key: found.probs[key[0]]}, stderr, found.reasons)
