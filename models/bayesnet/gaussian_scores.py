@@ -30,7 +30,6 @@ Gaussian directed acyclic graphical models", 2014, https://arxiv.org/abs/1402.68
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -38,10 +37,12 @@ from scipy.special import gammaln
 
 from ...arrays import Floats, Ints, Mask
 from .cases import Cases
+from .numbering import renumbered, sorting
 
 FLOOR = 1e-10  # of a variance, in units of the node's own
 JITTER = 1e-12  # of the scatter of parents that are functions of each other
 ALPHA_MU = 1.0
+MANY = 500  # rows in a configuration, above which a product of matrices is cheaper
 KEPT = 1 << 22  # entries of scatters that are kept
 
 
@@ -172,23 +173,12 @@ class GaussianScore:
         q = seen = 1
         for parent in discrete:
             size = self.cases.sizes[parent]
-            values, u = np.unique(u * size + self.cases.codes[rows, parent], return_inverse=True)
-            q, seen = q * size, len(values)
-        order = rows[np.argsort(u, kind="stable")]
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(u, minlength=seen))])
-        if not len(rows):
-            bounds = bounds[:1]
-        k = x.shape[1]
-        n, mean = np.empty(len(bounds) - 1), np.empty((len(bounds) - 1, k))
-        scatter = np.empty((len(n), k, k))
-        for i, (begin, end) in enumerate(pairwise(bounds)):
-            part = x[order[begin:end]]
-            weights = w[order[begin:end], None]
-            n[i] = weights.sum()
-            mean[i] = (weights * part).sum(axis=0) / n[i]
-            part = part - mean[i]
-            scatter[i] = part.T @ (weights * part)
-        return Moments(n, np.diff(bounds), mean, scatter, q)
+            u, there = renumbered(u * size + self.cases.codes[rows, parent], seen * size)
+            q, seen = q * size, len(there)
+        order = rows[sorting(u, seen)]
+        count = np.bincount(u, minlength=seen) if len(rows) else np.empty(0, np.intp)
+        n, mean, scatter = _moments_of(x[order], w[order], count)
+        return Moments(n, count, mean, scatter, q)
 
     def _schur(self, moments: Moments, m: int) -> Schur:
         """What is left of the scatter, or of R of BGe, when the first m nodes are regressed on."""
@@ -236,6 +226,26 @@ class GaussianScore:
         alone = -n / 2 * math.log(2 * math.pi) - squares / 2
         penalty = moments.q * (m + 2) / 2 * math.log(max(float(n.sum()), 1.0))
         return float(np.where(moments.rows >= m + 2, fitted, alone).sum()) - penalty
+
+
+def _moments_of(x: Floats, w: Floats, count: Ints) -> tuple[Floats, Floats, Floats]:
+    """Weights, means and scatters of groups of so many rows each, one after the other."""
+    if not len(count):
+        return np.empty(0), np.empty((0, x.shape[1])), np.empty((0, x.shape[1], x.shape[1]))
+    starts = np.cumsum(count) - count
+    n = np.add.reduceat(w, starts)
+    mean = np.add.reduceat(w[:, None] * x, starts) / n[:, None]
+    x = x - np.repeat(mean, count, axis=0)
+    weighted = w[:, None] * x
+    scatter = np.empty((len(n), x.shape[1], x.shape[1]))
+    if len(x) > MANY * len(count):
+        for group, start, size in zip(scatter, starts, count, strict=True):
+            group[:] = x[start : start + size].T @ weighted[start : start + size]
+    else:
+        for k in range(x.shape[1]):
+            scatter[:, k, k:] = np.add.reduceat(x[:, k:] * weighted[:, k : k + 1], starts)
+            scatter[:, k:, k] = scatter[:, k, k:]
+    return n, mean, scatter
 
 
 def _root(block: Floats, least: Floats) -> Floats:

@@ -31,8 +31,8 @@ from scipy.special import gammaln
 
 from ...arrays import Array, Floats, Ints, Mask
 from .cases import Cases
+from .numbering import DENSE, renumbered, sorting
 
-DENSE = 1 << 16  # configurations that are numbered without looking which of them there are
 FEW = 256  # cells among which empty ones do no harm
 INDICATORS = 1 << 26  # entries of the matrix of indicators at most
 BLOCK = 1 << 21  # counts at a time
@@ -140,17 +140,12 @@ class TableScore:
             q *= self.sizes[parent]
             seen *= self.sizes[parent]
             if seen * r > DENSE:
-                values, u = np.unique(u, return_inverse=True)
-                seen = len(values)
+                u, there = renumbered(u, seen)
+                seen = len(there)
         cell = u * r + columns[-1]
-        if seen * r > DENSE:
-            values, label = np.unique(cell, return_inverse=True)
-        elif seen * r <= FEW:
+        if seen * r <= FEW:
             return Cells(cell, np.arange(0, seen * r, r), seen * r, q)
-        else:
-            there = np.bincount(cell, minlength=seen * r) > 0
-            values = np.flatnonzero(there)
-            label = (np.cumsum(there) - 1)[cell]
+        label, values = renumbered(cell, seen * r)
         starts = np.flatnonzero(np.diff(values // r, prepend=-1))
         return Cells(label, starts, len(values), q)
 
@@ -161,8 +156,7 @@ class TableScore:
         first cell of each within the block."""
         if not cells.number:
             return
-        small = cells.label.astype(np.uint16) if cells.number <= 1 << 16 else cells.label
-        by_cell = np.argsort(small, kind="stable")
+        by_cell = sorting(cells.label, cells.number)
         bounds = np.concatenate([[0], np.cumsum(np.bincount(cells.label, minlength=cells.number))])
         rows = sparse.csr_array(
             (weights[by_cell], by_cell, bounds), shape=(cells.number, len(weights))
