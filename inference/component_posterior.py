@@ -47,9 +47,7 @@ class ComponentPosterior:
         nodes = component.nodes
         place = {node: i for i, node in enumerate(nodes)}
         is_open = set(component.open)
-        constants = sorted(
-            {p for i in nodes for p in structure.continuous_parents[i] if p not in is_open}
-        )
+        constants = component.constants
         column = {node: i for i, node in enumerate(constants)}
         Q, d = len(numbers), len(nodes)
         B, scale = np.zeros((Q, d, d)), np.empty((Q, d))
@@ -72,7 +70,7 @@ class ComponentPosterior:
         x = rows.values[component.rows]
         ones = np.ones((len(x), 1))
         values = x[:, [nodes[i] for i in observed]]
-        given = posterior(solved, np.hstack([x[:, constants], ones]), values, config)
+        given = posterior(solved, np.hstack([x[:, list(constants)], ones]), values, config)
         return cls(structure, component, numbers, config, solved, given)
 
     @cached_property
@@ -97,8 +95,20 @@ class ComponentPosterior:
         """Values of pairs (n, u, ...) added up by configuration: (Q, ...)."""
         if self.config is None:
             return np.asarray(pairs.sum(axis=0))
-        out = np.zeros((len(self.numbers), *pairs.shape[2:]))
-        np.add.at(out, self.config, pairs)
+        Q = len(self.numbers)
+        flat, of = self.config.reshape(-1), pairs.reshape(self.config.size, -1)
+        sums = [np.bincount(flat, column, Q) for column in of.T]
+        return np.stack(sums, axis=-1).reshape(Q, *pairs.shape[2:])
+
+    def summed_products(self, w: Floats, x: Floats) -> Floats:
+        """Products of x (n, u, m) with weights w (n, u), added up by configuration: (Q, m, m)."""
+        if self.config is None:
+            product: Floats = np.matmul((w[..., None] * x).transpose(1, 2, 0), x.transpose(1, 0, 2))
+            return product
+        m = x.shape[2]
+        out = np.empty((len(self.numbers), m, m))
+        for i in range(m):
+            out[:, i:, i] = out[:, i, i:] = self.summed((w * x[..., i])[..., None] * x[..., i:])
         return out
 
     def states(self, scope: Scope) -> tuple[Ints, ...]:

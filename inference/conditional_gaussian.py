@@ -25,6 +25,7 @@ association models", 1992, https://doi.org/10.1080/01621459.1992.10476265.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ from .conditional_gaussian_answers import (
     marginals,
     mixture,
 )
-from .conditional_gaussian_pass import Layout, Pass, lay_out, layout_cost
+from .conditional_gaussian_pass import Layout, Pass, Question, lay_out, layout_cost
 from .dag import DAG
 from .exact import Cost
 from .gaussian_components import Structure
@@ -91,13 +92,14 @@ class ConditionalGaussian:
         dag = DAG(tuple(names), tuple(tuple(map(int, p)) for p in parents))
         self.structure = Structure(tuple(map(int, sizes)), dag)
         self.memory = memory
+        self._layout = lru_cache(maxsize=16)(self._new_layout)  # as EM asks the same again
 
     def cost(self, observed: Collection[int] = ()) -> Cost:
         """What one row takes in which these nodes are observed and all others asked for."""
         sizes = self.structure.sizes
         evidence = {v: 0 if sizes[v] else 0.0 for v in observed}
         rows = as_rows(sizes, self.structure.dag.names, evidence)
-        return layout_cost(self.structure, lay_out(self.structure, rows))
+        return layout_cost(self.structure, self._laid_out(rows, frozenset()))
 
     def log_z(self, conditionals: Sequence[Conditional], evidence: Evidence) -> Floats:
         """() or (n,) log density of the evidence, -inf where it has the probability 0."""
@@ -135,7 +137,7 @@ class ConditionalGaussian:
         return Marginals(_squeezed(log_z, rows), **joined)
 
     def _marginals(
-        self, conditionals: Conditionals, rows: Rows, known: set[int], targets: list[int]
+        self, conditionals: Conditionals, rows: Rows, known: frozenset[int], targets: list[int]
     ) -> Iterator[tuple[Ints, Marginals]]:
         try:
             blocks = list(self._blocks(rows, known, targets))
@@ -185,7 +187,7 @@ class ConditionalGaussian:
             InputError: if rows differ in which nodes are observed.
         """
         rows, log_conditionals, known = self._prepared(conditionals, evidence)
-        if (rows.observed != rows.observed[:1]).any():
+        if (rows.given != rows.given[:1]).any() or (rows.seen != rows.seen[:1]).any():
             raise InputError(
                 "the rows of evidence differ in which nodes they observe, and so in what their "
                 "mixtures are over; ask for one such pattern at a time."
@@ -232,7 +234,7 @@ class ConditionalGaussian:
 
     def _prepared(
         self, conditionals: Sequence[Conditional], evidence: Evidence
-    ) -> tuple[Rows, Conditionals, set[int]]:
+    ) -> tuple[Rows, Conditionals, frozenset[int]]:
         """Evidence as rows, logarithms of tables, and the nodes whose values are known without
         evidence: those without noise whose parents are known, as interventions make them."""
         structure, names = self.structure, self.structure.dag.names
@@ -254,12 +256,12 @@ class ConditionalGaussian:
                         "density; leave that evidence out."
                     )
                 rows.values[:, node] = intercept + rows.values[:, list(parents)] @ coefficients
-        return rows, prepared, known
+        return rows, prepared, frozenset(known)
 
     def _blocks(
         self,
         rows: Rows,
-        known: set[int],
+        known: frozenset[int],
         targets: Collection[int] | None = None,
         linked: Collection[int] = (),
     ) -> Iterator[tuple[Ints, Rows, Layout]]:
@@ -269,7 +271,7 @@ class ConditionalGaussian:
         while waiting:
             where = waiting.pop()
             part = rows.take(where)
-            layout = lay_out(self.structure, part, known, targets, linked)
+            layout = self._laid_out(part, known, targets, linked)
             cost = layout_cost(self.structure, layout)
             if cost.bytes <= min(budget, _BLOCK) or (len(where) == 1 and cost.bytes <= budget):
                 yield where, part, layout
@@ -277,6 +279,25 @@ class ConditionalGaussian:
                 self._refuse(cost, budget)
             else:
                 waiting += [where[len(where) // 2 :], where[: len(where) // 2]]
+
+    def _laid_out(
+        self,
+        rows: Rows,
+        known: frozenset[int],
+        targets: Collection[int] | None = None,
+        linked: Collection[int] = (),
+    ) -> Layout:
+        asked = range(len(self.structure.sizes)) if targets is None else targets
+        virtual = tuple(sorted(rows.log_likelihoods))
+        question = Question(known, virtual, frozenset(asked), tuple(linked))
+        given, seen = (np.packbits(mask, axis=1).tobytes() for mask in (rows.given, rows.seen))
+        return self._layout(given, seen, question)
+
+    def _new_layout(self, given: bytes, seen: bytes, question: Question) -> Layout:
+        n_bytes = -(-len(self.structure.sizes) // 8)
+        masks = [np.frombuffer(packed, np.uint8).reshape(-1, n_bytes) for packed in (given, seen)]
+        wide = [np.unpackbits(mask, axis=1, count=len(self.structure.sizes)) for mask in masks]
+        return lay_out(self.structure, wide[0] == 1, wide[1] == 1, question)
 
     def _refuse(self, cost: Cost, budget: int) -> None:
         names = self.structure.dag.names

@@ -154,36 +154,33 @@ def add_statistics(total: Statistics, passed: Pass, row_weights: Floats, shift: 
             np.add.at(counts.transpose(*fixed, *free), at, added)
     for solved, weight in zip(passed.components, weights.components, strict=True):
         w = weight * row_weights[solved.component.rows, None]
-        for node in solved.component.nodes:
-            _add_moments(total.moments[node], passed, solved, node, w, shift)
+        _add_moments(total, passed, solved, w, shift)
 
 
 def _add_moments(
-    total: Moments,
-    passed: Pass,
-    solved: ComponentPosterior,
-    node: int,
-    w: Floats,
-    shift: Floats,
+    total: Statistics, passed: Pass, solved: ComponentPosterior, w: Floats, shift: Floats
 ) -> None:
-    """Add those of the family of a node, w (n, u) the weights of the pairs of its component."""
-    structure = passed.structure
-    members = (node, *structure.continuous_parents[node])
-    x = members_means(passed, solved, members) - shift[list(members)]
-    covariance = members_covariances(solved, members)
+    """Add those of the families of a component, w (n, u) the weights of its pairs."""
+    structure, nodes = passed.structure, solved.component.nodes
+    members = [*nodes, *(v for v in solved.component.constants if v not in nodes)]
+    x = members_means(passed, solved, members) - shift[members]
     weight = solved.summed(w)
     first = solved.summed(w[..., None] * x)
-    second = weight[:, None, None] * covariance
-    if solved.config is None:
-        second += np.matmul((w[..., None] * x).transpose(1, 2, 0), x.transpose(1, 0, 2))
-    else:
-        second += solved.summed((w[..., None] * x)[..., None] * x[..., None, :])
-    own = solved.states(structure.discrete_parents[node])
-    for array, part in ((total.weight, weight), (total.first, first), (total.second, second)):
-        if own:
-            np.add.at(array, own, part)
-        else:
-            array += part.sum(axis=0)
+    second = solved.summed_products(w, x)
+    second += weight[:, None, None] * members_covariances(solved, members)
+    for node in nodes:
+        of = [members.index(i) for i in (node, *structure.continuous_parents[node])]
+        own = solved.states(structure.discrete_parents[node])
+        moments = total.moments[node]
+        for array, part in (
+            (moments.weight, weight),
+            (moments.first, first[:, of]),
+            (moments.second, second[:, np.array(of)[:, None], of]),
+        ):
+            if own:
+                np.add.at(array, own, part)
+            else:
+                array += part.sum(axis=0)
 
 
 def members_means(passed: Pass, solved: ComponentPosterior, members: Sequence[int]) -> Floats:

@@ -49,65 +49,58 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What is done for rows, before any number is computed.
-
-    Attributes:
-        start: (n, V) where the log densities of the component with this leader begin in the row's
-            part of one long array; -1 if there is none.
-        length: of that array.
-    """
+    """What is done for rows, before any number is computed: the components of the continuous nodes
+    of all rows, and the groups of rows."""
 
     components: list[Component]
     groups: list[Group]
-    start: Ints
-    length: int
 
 
-def lay_out(
-    structure: Structure,
-    rows: Rows,
-    known: Collection[int] = (),
-    targets: Collection[int] | None = None,
-    linked: Collection[int] = (),
-) -> Layout:
+@dataclass(frozen=True)
+class Question:
+    """What is asked of rows.
+
+    Attributes:
+        known: continuous nodes whose values follow without evidence: their families play no part.
+        virtual: discrete nodes with virtual evidence.
+        targets: nodes that are asked for besides the probability of the evidence.
+        linked: nodes whose joint distribution is asked for.
+    """
+
+    known: frozenset[int]
+    virtual: Scope
+    targets: frozenset[int]
+    linked: Scope
+
+
+def lay_out(structure: Structure, given: Mask, seen: Mask, question: Question) -> Layout:
     """Find the components and the groups of rows.
 
     Args:
-        known: continuous nodes whose values follow without evidence: their families play no part.
-        targets: nodes that are asked for besides the probability of the evidence; None: all.
-        linked: nodes whose joint distribution is asked for.
+        given: (n, V) whether the state of a discrete node is given.
+        seen: (n, V) whether the value of a continuous node is.
     """
-    V = len(structure.sizes)
-    asked = set(range(V)) if targets is None else set(targets)
-    observed = rows.observed
-    needed = observed.copy()
-    needed[:, list(asked)] = True
+    n, V = given.shape
+    needed = given | seen
+    needed[:, list(question.targets)] = True
     for node in reversed(structure.continuous):
         for parent in structure.continuous_parents[node]:
             needed[:, parent] |= needed[:, node]
-    needed[:, list(known)] = False
-    continuous = np.zeros(V, bool)
-    continuous[list(structure.continuous)] = True
-    open_ = np.isnan(rows.values) & continuous
-    open_[:, list(known)] = False
-    given = rows.codes >= 0
-    joint = [v for v in linked if continuous[v]]
+    known = list(question.known)
+    needed[:, known] = False
+    continuous = np.array([size == 0 for size in structure.sizes])
+    open_ = ~seen & continuous
+    open_[:, known] = False
+    joint = [v for v in question.linked if continuous[v]]
     found = list(components(structure, open_, given, needed & continuous, joint))
     scopes: dict[Scope, int] = {}
-    scope_of = np.full((len(rows), V), -1)
-    start = np.full((len(rows), V), -1)
-    length = 0
+    scope_of = np.full((n, V), -1)
     for component in found:
-        u = int(np.prod(structure.shape(component.free)))
-        start[component.rows, component.leader] = length + u * np.arange(len(component.rows))
-        length += u * len(component.rows)
         if component.free:
-            scope_of[component.rows, component.leader] = scopes.setdefault(
-                component.free, len(scopes)
-            )
-    extra = _joint(structure, found, linked, given)
-    groups = _groups(structure, rows, scope_of, list(scopes), asked, extra)
-    return Layout(found, groups, start, length)
+            number = scopes.setdefault(component.free, len(scopes))
+            scope_of[component.rows, component.leader] = number
+    extra = _joint(structure, found, question.linked, given)
+    return Layout(found, _groups(structure, given, scope_of, list(scopes), question, extra))
 
 
 def _joint(
@@ -124,26 +117,26 @@ def _joint(
 
 def _groups(
     structure: Structure,
-    rows: Rows,
+    given: Mask,
     scope_of: Ints,
     scopes: list[Scope],
-    asked: set[int],
+    question: Question,
     extra: Scope,
 ) -> list[Group]:
     V = len(structure.sizes)
-    virtual = tuple(sorted(rows.log_likelihoods))
+    virtual = question.virtual
     out = []
-    for kind, where in kinds(np.hstack([scope_of, rows.codes >= 0])):
+    for kind, where in kinds(np.hstack([scope_of, given])):
         leaders: dict[Scope, list[int]] = {}
         for leader in np.flatnonzero(kind[:V] >= 0):
             leaders.setdefault(scopes[kind[leader]], []).append(int(leader))
-        given = frozenset(np.flatnonzero(kind[V:]).tolist())
-        wanted = structure.dag.ancestors(given.union(asked, virtual, *leaders))
+        fixed = frozenset(np.flatnonzero(kind[V:]).tolist())
+        wanted = structure.dag.ancestors(fixed.union(question.targets, virtual, *leaders))
         nodes = tuple(v for v in structure.discrete if v in wanted)
-        tables = [tuple(v for v in (*structure.dag.parents[i], i) if v not in given) for i in nodes]
+        tables = [tuple(v for v in (*structure.dag.parents[i], i) if v not in fixed) for i in nodes]
         tables += [(v,) for v in virtual] + list(leaders) + ([extra] if extra else [])
         plan = elimination_plan(structure.sizes, tuple(tables))
-        out.append(Group(where, nodes, given, virtual, leaders, extra, plan))
+        out.append(Group(where, nodes, fixed, virtual, leaders, extra, plan))
     return out
 
 
@@ -183,14 +176,16 @@ class Pass:
             for component in layout.components
         ]
         self.log_z = np.zeros(len(rows))
-        self._pairs = np.empty(layout.length)
+        self._pairs = np.empty(sum(solved.given.log_density.size for solved in self.components))
+        self._start = np.zeros(rows.codes.shape, np.intp)  # of each component in `_pairs`
+        first = 0
         for solved in self.components:
-            component = solved.component
-            log_density = solved.given.log_density
-            if component.free:
-                first = layout.start[component.rows[0], component.leader]
-                self._pairs[first : first + log_density.size] = log_density.reshape(-1)
-            else:
+            component, log_density = solved.component, solved.given.log_density
+            starts = first + log_density.shape[1] * np.arange(len(log_density))
+            self._start[component.rows, component.leader] = starts
+            self._pairs[first : first + log_density.size] = log_density.reshape(-1)
+            first += log_density.size
+            if not component.free:
                 self.log_z[component.rows] += log_density[:, 0]
         self.sums = [self._sum(group, conditionals) for group in layout.groups]
         for group, total in zip(layout.groups, self.sums, strict=True):
@@ -219,13 +214,13 @@ class Pass:
 
     def _places(self, group: Group, leader: int, scope: Scope) -> Ints:
         """(n, u) where the log densities of a group's rows are in the long array."""
-        u = int(np.prod(self.structure.shape(scope)))
-        places: Ints = self.layout.start[group.rows, leader][:, None] + np.arange(u)
+        u = prod(self.structure.shape(scope))
+        places: Ints = self._start[group.rows, leader][:, None] + np.arange(u)
         return places
 
     def weights(self) -> Weights:
         """The probabilities of what is discrete given the evidence; 0 where that has none."""
-        pairs = np.ones(self.layout.length)
+        pairs = np.ones(len(self._pairs))
         tables = []
         for group, total in zip(self.layout.groups, self.sums, strict=True):
             found = total.probabilities()
@@ -235,11 +230,11 @@ class Pass:
                 for leader in leaders:
                     places = self._places(group, leader, scope)
                     pairs[places] = p.reshape(len(p), -1)
-        of_component = []
+        of_component, first = [], 0
         for solved in self.components:
-            component, shape = solved.component, solved.given.log_density.shape
-            first = self.layout.start[component.rows[0], component.leader]
-            of_component.append(pairs[first : first + np.prod(shape)].reshape(shape))
+            shape = solved.given.log_density.shape
+            of_component.append(pairs[first : first + prod(shape)].reshape(shape))
+            first += prod(shape)
         return Weights(tables, of_component)
 
 

@@ -13,7 +13,7 @@ Reference: Lauritzen and Jensen, "Stable local computation with conditional Gaus
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -61,6 +61,15 @@ class Structure:
         """The continuous parents of each node, in order."""
         return tuple(tuple(p for p in ps if not self.sizes[p]) for ps in self.dag.parents)
 
+    @cached_property
+    def families(self) -> tuple[Ints, Ints]:
+        """The continuous nodes (f,), and for each (f, m) itself and its continuous parents, filled
+        up with itself."""
+        families = [(node, *self.continuous_parents[node]) for node in self.continuous]
+        m = max(map(len, families), default=1)
+        filled = [family + family[:1] * (m - len(family)) for family in families]
+        return np.array(self.continuous, np.intp), np.array(filled, np.intp).reshape(-1, m)
+
     def shape(self, scope: Sequence[int]) -> tuple[int, ...]:
         """How many states these have."""
         return tuple(self.sizes[v] for v in scope)
@@ -73,6 +82,7 @@ class Component:
     Attributes:
         nodes: whose families these are, parents first.
         open: those of them that are not observed.
+        constants: the parents of `nodes` that are.
         scope: the discrete parents of `nodes`.
         free: those of `scope` whose states are not given.
         rows: where nodes and evidence are so.
@@ -81,6 +91,7 @@ class Component:
 
     nodes: Scope
     open: Scope
+    constants: Scope
     scope: Scope
     free: Scope
     rows: Ints
@@ -92,7 +103,7 @@ def components(
     open_: Mask,
     given: Mask,
     present: Mask,
-    linked: Collection[int] = (),
+    linked: Sequence[int] = (),
 ) -> Iterator[Component]:
     """The components of rows.
 
@@ -109,9 +120,8 @@ def components(
     open_, present = patterns[:, :V], patterns[:, V:]
     label = _labels(structure, open_, present, linked)
     family = np.full(label.shape, V)
-    for i in structure.continuous:
-        members = [i, *structure.continuous_parents[i]]
-        family[:, i] = np.where(present[:, i], label[:, members].min(axis=1), V)
+    nodes, members = structure.families
+    family[:, nodes] = np.where(present[:, nodes], label[:, members].min(axis=2), V)
     rank = {node: i for i, node in enumerate(structure.continuous)}
     for leader in structure.continuous:
         alone = np.flatnonzero((family[:, leader] == V) & present[:, leader])
@@ -119,39 +129,39 @@ def components(
         shapes: list[tuple[Scope, Scope, Ints]] = []
         if len(alone):
             shapes.append(((leader,), (), alone))
-        for kind, where in kinds(np.hstack([family[leading] == leader, label[leading] == leader])):
-            nodes, free = (
+        led = np.hstack([family[leading] == leader, label[leading] == leader])
+        for kind, where in kinds(led) if len(led) else ():
+            in_it, free = (
                 tuple(sorted(np.flatnonzero(part).tolist(), key=rank.__getitem__))
                 for part in (kind[:V], kind[V:])
             )
-            shapes.append((nodes, free, leading[where]))
-        for nodes, free, where in shapes:
+            shapes.append((in_it, free, leading[where]))
+        for in_it, free, where in shapes:
             rows = np.sort(np.concatenate([rows_of[p] for p in where]))
-            yield from _by_states_given(structure, nodes, free, leader, rows, given)
+            yield from _by_states_given(structure, in_it, free, leader, rows, given)
 
 
-def _labels(structure: Structure, open_: Mask, present: Mask, linked: Collection[int]) -> Ints:
+def _labels(structure: Structure, open_: Mask, present: Mask, linked: Sequence[int]) -> Ints:
     """(p, V) the least node of the component of each open node; V for the others."""
-    V = open_.shape[1]
-    label: Ints = np.where(open_, np.arange(V), V)
-    families = [
-        (i, [i, *structure.continuous_parents[i]])
-        for i in structure.continuous
-        if structure.continuous_parents[i]
-    ]
-    while True:
-        before = label.copy()
-        for i, members in [*families, *reversed(families)]:
-            block = label[:, members]
-            least = block.min(axis=1, keepdims=True)
-            joins = (block < V) & present[:, [i]]
-            label[:, members] = np.where(joins, least, block)
-        if linked:
-            members = list(linked)
-            block = label[:, members]
-            label[:, members] = np.where(block < V, block.min(axis=1, keepdims=True), V)
-        if (label == before).all():
-            return label
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    p, V = open_.shape
+    nodes, members = structure.families
+    joined = open_[:, members] & present[:, nodes, None]
+    first = members[np.arange(len(nodes)), joined.argmax(axis=2)]
+    row, of, place = np.nonzero(joined)
+    ends = [(row * V + first[row, of], row * V + members[of, place])]
+    for i in linked:
+        both = np.flatnonzero(open_[:, i] & open_[:, linked].any(axis=1))
+        other = np.array(list(linked))[open_[both][:, linked].argmax(axis=1)]
+        ends.append((both * V + i, both * V + other))
+    a, b = (np.concatenate(each) for each in zip(*ends, strict=True))
+    edges = csr_array((np.ones(len(a), np.int8), (a, b)), shape=(p * V, p * V))
+    _, part = connected_components(edges, directed=False)
+    _, least = np.unique(part, return_index=True)
+    label: Ints = np.where(open_, least[part].reshape(p, V) % V, V)
+    return label
 
 
 def _by_states_given(
@@ -159,9 +169,11 @@ def _by_states_given(
 ) -> Iterator[Component]:
     """A component, split by which of its discrete parents have states given."""
     scope = tuple(sorted(set().union(*(structure.discrete_parents[i] for i in nodes))))
+    above = set().union(*(structure.continuous_parents[i] for i in nodes))
+    constants = tuple(sorted(above.difference(open_)))
     for kind, where in kinds(given[rows][:, scope]):
         free = tuple(v for v, fixed in zip(scope, kind, strict=True) if not fixed)
-        yield Component(nodes, open_, scope, free, rows[where], leader)
+        yield Component(nodes, open_, constants, scope, free, rows[where], leader)
 
 
 def kinds(rows: Array) -> Iterator[tuple[Array, Ints]]:

@@ -43,9 +43,14 @@ class Rows:
         )
 
     @property
-    def observed(self) -> Mask:
-        """(n, V) whether a state or a value is given."""
-        return (self.codes >= 0) | ~np.isnan(self.values)
+    def given(self) -> Mask:
+        """(n, V) whether the state of a discrete node is given."""
+        return self.codes >= 0
+
+    @property
+    def seen(self) -> Mask:
+        """(n, V) whether the value of a continuous node is."""
+        return ~np.isnan(self.values)
 
 
 def as_rows(sizes: Sequence[int], names: Sequence[str], evidence: Mapping[int, Any]) -> Rows:
