@@ -52,6 +52,7 @@ from .gaussian_conditioning import INFINITE
 from .mixed_evidence import Rows, as_rows
 
 _BLOCK = 1 << 27  # bytes that rows that are worked on together take
+_KEPT = 1 << 21  # cells of rows whose layout is kept
 
 Conditional = Floats | tuple[Floats, Floats, Floats]
 Evidence = Mapping[int, Any]
@@ -92,7 +93,7 @@ class ConditionalGaussian:
         dag = DAG(tuple(names), tuple(tuple(map(int, p)) for p in parents))
         self.structure = Structure(tuple(map(int, sizes)), dag)
         self.memory = memory
-        self._layout = lru_cache(maxsize=16)(self._new_layout)  # as EM asks the same again
+        self._kept_layout = lru_cache(maxsize=16)(self._new_layout)  # as EM asks the same again
 
     def cost(self, observed: Collection[int] = ()) -> Cost:
         """What one row takes in which these nodes are observed and all others asked for."""
@@ -246,6 +247,10 @@ class ConditionalGaussian:
         known: set[int] = set()
         for node in structure.continuous:
             intercept, coefficients, variance = (np.asarray(part) for part in conditionals[node])
+            if not (variance >= 0).all():
+                raise InputError(
+                    f"{names[node]!r} has a variance that is negative or not a number."
+                )
             prepared[node] = intercept, coefficients, variance
             parents = structure.dag.parents[node]
             if variance.ndim == 0 and variance == 0 and known.issuperset(parents):
@@ -272,7 +277,7 @@ class ConditionalGaussian:
             where = waiting.pop()
             part = rows.take(where)
             layout = self._laid_out(part, known, targets, linked)
-            cost = layout_cost(self.structure, layout)
+            cost = layout_cost(self.structure, layout, len(linked))
             if cost.bytes <= min(budget, _BLOCK) or (len(where) == 1 and cost.bytes <= budget):
                 yield where, part, layout
             elif len(where) == 1:
@@ -291,7 +296,8 @@ class ConditionalGaussian:
         virtual = tuple(sorted(rows.log_likelihoods))
         question = Question(known, virtual, frozenset(asked), tuple(linked))
         given, seen = (np.packbits(mask, axis=1).tobytes() for mask in (rows.given, rows.seen))
-        return self._layout(given, seen, question)
+        layout = self._kept_layout if rows.codes.size <= _KEPT else self._new_layout
+        return layout(given, seen, question)
 
     def _new_layout(self, given: bytes, seen: bytes, question: Question) -> Layout:
         n_bytes = -(-len(self.structure.sizes) // 8)

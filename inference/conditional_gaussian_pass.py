@@ -140,8 +140,9 @@ def _groups(
     return out
 
 
-def layout_cost(structure: Structure, layout: Layout) -> Cost:
-    """What a layout takes; cells of a component are those of one matrix for each configuration."""
+def layout_cost(structure: Structure, layout: Layout, linked: int = 0) -> Cost:
+    """What a layout takes, with the joint distribution of so many nodes; the cells of a component
+    are those of one matrix for each configuration."""
     cells, numbers = 0, 0
     largest: tuple[Scope, int] = ((), 0)
     for component in layout.components:
@@ -150,11 +151,13 @@ def layout_cost(structure: Structure, layout: Layout) -> Cost:
         Q = min(prod(structure.shape(component.scope)), n * u)
         cells += Q * d * d
         gathered = d * d if component.free != component.scope else 0
-        numbers += 8 * Q * d * (d + 1) + n * u * (4 * d + 4 + gathered)
+        f = d + len(component.constants)
+        numbers += 8 * Q * d * (f + 1) + n * u * (4 * f + 4 + gathered)
         largest = max(largest, ((*component.free, *component.open), Q * d * d), key=itemgetter(1))
     for group in layout.groups:
         cells += group.plan.total
         numbers += 3 * len(group.rows) * group.plan.total
+        numbers += 3 * len(group.rows) * group.plan.cells(group.extra) * linked * (linked + 1)
         clique = group.plan.largest
         largest = max(largest, (clique, group.plan.cells(clique)), key=itemgetter(1))
     return Cost(cells, 8 * numbers, *largest)

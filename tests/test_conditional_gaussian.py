@@ -133,7 +133,7 @@ def random_evidence(rng, net, share=0.4):
 CASES = [(0, 5), (3, 0), (2, 3), (3, 4), (1, 4), (4, 3), (2, 2)]
 
 
-@pytest.mark.parametrize("seed", range(112))
+@pytest.mark.parametrize("seed", range(140))
 def test_answers_are_those_of_enumeration(seed):
     rng = np.random.default_rng(seed)
     net = random_net(rng, *CASES[seed % len(CASES)])
@@ -479,5 +479,7 @@ def test_what_does_not_fit_is_refused():
         net.engine.log_z(net.conditionals, {0: np.inf})
     with pytest.raises(InputError, match="rows"):
         net.engine.log_z(net.conditionals, {0: np.zeros(3), 1: np.zeros(2)})
+    with pytest.raises(InputError, match="'2' has a variance that is negative"):
+        net.engine.log_z(sum_net(-1.0).conditionals, {})
     with pytest.raises(InputError, match="differ in which nodes"):
         net.engine.mixture(net.conditionals, [0], {1: np.array([0.0, np.nan])})
