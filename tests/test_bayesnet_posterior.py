@@ -215,6 +215,80 @@ def test_the_node_that_surprises_most_is_named(mixed: Any) -> None:
     np.testing.assert_allclose(each.sum(axis=1), mixed.score_samples(rows.iloc[[0, 2, 3]]))
 
 
+# Hidden nodes, gaps, draws of the parameters ------------------------------------------------------
+
+
+def test_a_hidden_node_explains_what_columns_have_in_common() -> None:
+    rng = np.random.default_rng(0)
+    kind = rng.integers(2, size=500)
+    noisy = {
+        name: np.array(["no", "yes"])[(rng.random(500) < 0.15 + 0.7 * kind).astype(int)]
+        for name in "abc"
+    }
+    edges = [("H", name) for name in "abc"]
+    model = ppgen.BayesianNetwork(edges, hidden={"H": 2}, random_state=0).fit(pd.DataFrame(noisy))
+    apart = ppgen.BayesianNetwork([]).fit(pd.DataFrame(noisy))
+    rows = pd.DataFrame(noisy)
+    assert model.score(rows) > apart.score(rows) + 0.1
+    assert model.n_iter_ > 1
+    assert list(model.sample(3).columns) == list("abc")
+    yes = np.sort(model.table("a")["P(yes)"])
+    np.testing.assert_allclose(yes, [0.15, 0.85], atol=0.07)
+    every = pd.DataFrame(list(product(["no", "yes"], repeat=3)), columns=list("abc"))
+    assert np.exp(model.score_samples(every)).sum() == pytest.approx(1)
+
+
+def test_rows_with_gaps_are_all_used() -> None:
+    rows = frame(600, seed=3)
+    gaps = rows.copy()
+    hidden = np.random.default_rng(0).random((600, 2)) < 0.3
+    gaps["y"] = gaps["y"].where(~hidden[:, 0])
+    gaps["kind"] = gaps["kind"].where(~hidden[:, 1])
+    model = ppgen.BayesianNetwork(EDGES, random_state=0).fit(gaps)
+    whole = ppgen.BayesianNetwork(EDGES, random_state=0).fit(rows)
+    held = frame(400, seed=4)
+    assert model.n_iter_ > 1
+    assert model.score(held) == pytest.approx(whole.score(held), abs=0.05)
+    assert model.score(held) > ppgen.BayesianNetwork([]).fit(rows).score(held) + 1
+
+
+def test_a_posterior_of_the_parameters_makes_densities_estimates(tmp_path: Path) -> None:
+    rows = frame(100)
+    chosen = {"engine": "conjugate", "engine_settings": {"num_draws": 300}, "random_state": 0}
+    model = ppgen.BayesianNetwork(EDGES, **chosen).fit(rows)
+    plain = ppgen.BayesianNetwork(EDGES).fit(rows)
+    density = model.log_density(rows)
+    assert density.kind == "estimate"
+    assert density.stderr is not None
+    off = density.values - plain.score_samples(rows)
+    assert np.abs(off).mean() < 0.1
+    # Draws are in the units of the data.
+    slopes = model.posterior_["b_y"][0, :, :, 1].mean(axis=0)
+    np.testing.assert_allclose(slopes, plain.table("y")["x z"], rtol=0.1)
+    again = ppgen.load(model.save(tmp_path / "run"))
+    np.testing.assert_array_equal(again.log_density(rows).values, density.values)
+    tree = model.to_datatree(rows)
+    assert tree["posterior"]["theta_size"].dims == ("chain", "draw", "kind", "size")
+    assert model.condition({"kind": "a"}).log_density(rows[["y", "size", "z"]]).kind == "exact"
+    with pytest.raises(InputError, match="engine='svi' or 'nuts'"):
+        model.fit(rows.assign(kind=rows["kind"].where(rows["z"] > 4)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["svi", "nuts"])
+def test_chains_and_guides_find_the_posterior_that_has_a_closed_form(engine: str) -> None:
+    rows = frame(60)
+    settings = {"num_steps": 500} if engine == "svi" else {"num_warmup": 200, "num_samples": 200}
+    fits = [
+        ppgen.BayesianNetwork(EDGES, engine=e, engine_settings=s, random_state=0).fit(rows)
+        for e, s in ((engine, settings), ("conjugate", {}))
+    ]
+    for name, exact in fits[1].posterior_.items():
+        found = fits[0].posterior_[name]
+        centre, spread = exact.mean(axis=(0, 1)), exact.std(axis=(0, 1))
+        assert (np.abs(found.mean(axis=(0, 1)) - centre) < 0.35 * spread + 1e-9).all(), name
+
+
 def test_impossible_evidence_is_said() -> None:
     dag = DAG.of(("a", "b", "c"), [("a", "b")])
     half = Table(np.array([0.5, 0.5]))

@@ -1,4 +1,5 @@
-"""The Bayesian network that users meet (numbers: `network`, `conditionals`; fit: `parameters`)."""
+"""The Bayesian network that users meet (numbers: `network`, `conditionals`; fit: `structure`,
+`parameters`, `em`; pair: `pyro`, `numpyro`)."""
 
 from __future__ import annotations
 
@@ -16,25 +17,35 @@ from ...rows import Rows
 from ...verdict import Reason
 from . import verdicts
 from .cases import Cases
+from .draws import mean_network, rescaled
+from .em import Result, fit_em
 from .fitted import FittedNetwork
-from .layout import Layout
+from .layout import Layout, NodeRows
 from .parameters import Assumed, estimated
-from .settings import SETTINGS, NetworkSettings
+from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
 from .structure import Search, learn
 from .structure_given import States, check_sizes, dag_of, edges_of, nodes_of, tiers_of
+
+_REFIT_STEPS = 10  # of EM on fewer rows
 
 
 class BayesianNetwork(NetworkSettings, FittedNetwork):
     """A Bayesian network over the columns of a table: tables of discrete columns, linear Gaussians
-    of continuous ones, whose parents may be of either kind (conditional linear Gaussian). A budget
-    ends the search for a structure, which goes on with the best so far.
+    of continuous ones, whose parents may be of either kind (conditional linear Gaussian).
 
     Probabilities are posterior means under the prior, so that no combination of levels that the
-    rows lack has probability 0. `of` makes an estimator of a network that is given.
+    rows lack has probability 0; rows with gaps and hidden nodes are fitted by EM. Densities are
+    exact. Those of a posterior ("conjugate", "svi", "nuts") are means over 200 of its draws, with a
+    standard error; samples, gaps, conditionals and marginals are then those of the network at the
+    means of the parameters.
+
+    A budget ends the search for a structure, which goes on with the best so far. `of` makes an
+    estimator of a network that is given.
 
     Attributes:
         network_: the graph, the conditionals in the coordinates of the codec, the states.
         dag_, edges_: the graph, and its edges (parent, child).
+        converged_, n_iter_: of EM; True and 0 where nothing is missing.
     """
 
     name: ClassVar[str] = "bayesnet"
@@ -45,8 +56,11 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         discrete="native",
         missing=True,
         conditions=True,
+        draws=True,
         surprises=True,
-        uses=("budget",),
+        engines=("em", "conjugate", "svi", "nuts"),
+        backends=("numpyro", "pyro"),
+        uses=("budget", "checkpoint_dir"),
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
@@ -59,7 +73,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         else:
             dag, reasons = self._learnt(names, states, rows, fit)
         check_sizes(dag, states)
-        return [*reasons, *self._fit_parameters(dag, states, rows)]
+        return [*reasons, *self._fit_parameters(dag, states, rows, fit)]
 
     def _learnt(
         self, names: tuple[str, ...], states: States, rows: Rows, fit: Fit
@@ -82,22 +96,61 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         learnt = learn(cases, search, expired=lambda: fit.deadline() == 0)
         return learnt.dag, [Reason("ok", f"{what}.") for what in learnt.reasons]
 
-    def _fit_parameters(self, dag: DAG, states: States, rows: Rows) -> list[Reason]:
+    def _fit_parameters(self, dag: DAG, states: States, rows: Rows, fit: Fit) -> list[Reason]:
         """Set the network of a graph; return what is to be said of its parameters."""
-        layout = Layout.of(dag.names, self.codec_)
+        nodes = Layout.of(dag.names, self.codec_).spread(rows.data)
         assumed = Assumed(self.prior, self.equivalent_sample_size)
-        spread = layout.spread(rows.data)
-        network = estimated(dag, states, spread, rows.weights, assumed, self.reg_covar)
-        self._set(network)
+        reasons: list[Reason] = []
+        self.sample_stats_, self.converged_, self.n_iter_ = {}, True, 0
+        if self.engine == "em" and nodes.known.all():
+            network = estimated(dag, states, nodes, rows.weights, assumed, self.reg_covar)
+            self._set(network)
+        else:
+            result = fit_em(
+                dag, states, nodes, rows.weights, assumed, fit,
+                floor=self.reg_covar, max_iter=self.max_iter, tol=self.tol, n_init=self.n_init,
+            )  # fmt: skip
+            network, reasons = result.network, result.reasons
+            self._set(network)
+            if not nodes.known.all():
+                self.converged_, self.n_iter_ = result.converged, result.n_iter
+            if self.engine != "em":
+                reasons = reasons + self._draw_parameters(result, nodes, rows, fit)
         total = float(len(rows) if rows.weights is None else rows.weights.sum())
         return [
+            *reasons,
             *verdicts.of_numbers(network),
             *verdicts.of_levels(network),
             *verdicts.of_parameters(network, total, assumed),
             *verdicts.of_variances(network, self.reg_covar),
         ]
 
+    def _draw_parameters(
+        self, result: Result, nodes: NodeRows, rows: Rows, fit: Fit
+    ) -> list[Reason]:
+        """Draw from the posterior of the parameters, and take the network at its means."""
+        from .bayes import fit_bayes
+
+        options = ENGINE_SETTINGS[self.engine].values(self.engine_settings or {})
+        drawn = fit_bayes(
+            result.prior, result.posterior, result.network, nodes, rows.weights,
+            self.engine, self.backend, options, fit,
+        )  # fmt: skip
+        self._set(mean_network(result.network, drawn.draws))
+        self.posterior_ = rescaled(self.network_, drawn.draws, *self.units_)
+        self.sample_stats_ = drawn.stats
+        return drawn.reasons
+
+    def _uses(self) -> tuple[str, ...]:
+        # The other engines keep no state.
+        return self.capabilities.uses if self.engine == "svi" else ("budget",)
+
     def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
+        if self.engine != "em" or self.hidden:
+            return None
         other = copy(self)
-        other._fit_parameters(self.network_.dag, self.network_.states, rows)
+        other.max_iter = min(self.max_iter, _REFIT_STEPS)
+        network = self.network_
+        fit = Fit(fit.seed, fit.schema, fit.clock)
+        other._fit_parameters(network.dag, network.states, rows, fit)
         return other

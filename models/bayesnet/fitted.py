@@ -17,13 +17,16 @@ from ...family_density import Density
 from ...inference.dag import DAG
 from ...rows import Rows
 from ...verdict import Reason, Verdict
-from . import saved
+from ..predictive import diagnostics
+from . import draws, saved
 from .conditionals import Table
 from .given import codec_of, schema_of
 from .layout import Layout, NodeRows
 from .network import Network
 from .node_density import node_log_prob, node_log_tail
 from .posterior import Posterior, check_possible, posterior_of
+
+_STATS = "sample_stats."
 
 
 class FittedNetwork(Conditioned):
@@ -38,6 +41,9 @@ class FittedNetwork(Conditioned):
     network_: Network
     layout_: Layout
     units_: Floats
+    sample_stats_: dict[str, Floats]
+    converged_: bool
+    n_iter_: int
 
     @classmethod
     def of(cls, network: Network, **settings: Any) -> Self:
@@ -59,6 +65,7 @@ class FittedNetwork(Conditioned):
         numbers = {name: array.tolist() for name, array in arrays.items()}
         out.data_fingerprint_ = fingerprint(body, numbers)
         out.fit_seconds_, out.trace_ = 0.0, []
+        out.converged_, out.n_iter_, out.sample_stats_ = True, 0, {}
         out.verdict_ = Verdict((Reason("ok", "the network was given, not fitted."),))
         return out
 
@@ -152,10 +159,33 @@ class FittedNetwork(Conditioned):
         return posterior_of(self.network_)
 
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
-        values = self._engine.log_prob(self.layout_.spread(rows.data))
+        nodes = self.layout_.spread(rows.data)
+        if self.posterior_ is not None:
+            return draws.predictive(self.network_, self._parameters(), nodes)
+        values = self._engine.log_prob(nodes)
         if self.layout_.conditioned:
             values = values - self._engine.log_prob(self.layout_.evidence)
         return Density(values)
+
+    def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
+        if self.posterior_ is None:
+            return {}
+        chains, each = next(iter(self.posterior_.values())).shape[:2]
+        return diagnostics(density, min(draws.DRAWS, chains * each))
+
+    def _parameters(self) -> dict[str, Floats]:
+        """The draws of the parameters in the coordinates of the codec."""
+        assert self.posterior_ is not None
+        shift, scale = self.units_
+        return draws.rescaled(self.network_, self.posterior_, -shift / scale, 1 / scale)
+
+    def _log_prob_draws(self, data: Encoded) -> Floats:
+        """(draws, n) log densities under draws of the parameters."""
+        rows = self.layout_.spread(data)
+        return draws.log_prob_draws(self.network_, self._parameters(), rows)
+
+    def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
+        return draws.dims(self.network_)
 
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
@@ -177,6 +207,7 @@ class FittedNetwork(Conditioned):
         asked = [node for node, name in enumerate(network.names) if name in names]
         known = np.flatnonzero(evidence.known[0]).tolist()
         kept = sorted(network.dag.ancestors([*asked, *known]))
+        out.posterior_, out.sample_stats_ = None, {}
         out.network_, out.units_ = network.restricted(kept), self.units_[:, kept]
         evidence = NodeRows(evidence.codes[:, kept], evidence.x[:, kept])
         out.layout_ = Layout.of(out.network_.names, out.codec_, evidence)
@@ -212,9 +243,15 @@ class FittedNetwork(Conditioned):
         evidence = self.layout_.evidence
         arrays |= {"evidence.codes": evidence.codes, "evidence.x": evidence.x}
         arrays["units"] = self.units_
-        return body, arrays
+        arrays |= {_STATS + name: np.asarray(a) for name, a in self.sample_stats_.items()}
+        ended = {"converged": bool(self.converged_), "n_iter": int(self.n_iter_)}
+        return body | ended, arrays
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         evidence = NodeRows(arrays["evidence.codes"], arrays["evidence.x"])
         self.network_, self.units_ = saved.read(state, arrays), arrays["units"]
         self.layout_ = Layout.of(self.network_.names, self.codec_, evidence)
+        self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
+        self.sample_stats_ = {
+            name.removeprefix(_STATS): a for name, a in arrays.items() if name.startswith(_STATS)
+        }

@@ -42,6 +42,11 @@ class NodeRows:
         """Some of the rows."""
         return type(self)(self.codes[rows], self.x[rows])
 
+    def agree(self, one: NodeRows) -> bool:
+        """Whether the same is known of each row as of a single one."""
+        same_x = (self.x == one.x) | (np.isnan(self.x) & np.isnan(one.x))
+        return bool((self.codes == one.codes).all() and same_x.all())
+
     def repeated(self, n: int) -> Self:
         """A single row n times."""
         return type(self)(np.repeat(self.codes, n, axis=0), np.repeat(self.x, n, axis=0))

@@ -3,8 +3,8 @@
 Of the nodes only those matter that are known or asked for and their ancestors; the others are
 barren and pruned. Networks of discrete nodes go to `inference.exact`, those with continuous ones to
 `inference.conditional_gaussian`. Both are exact: probabilities, densities, means and variances.
-Draws come node by node from p(x_i | what is known and was drawn), but for nodes below what is
-known, which are drawn from their conditionals.
+Draws come from the same elimination; nodes below all that is known are drawn from their
+conditionals.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...arrays import Floats, Ints
 from ...errors import InputError
 from ...inference.conditional_gaussian import ConditionalGaussian
 from ...inference.exact import Exact
-from ..gmm.conditional import draw_rows
+from ...inference.posterior_sampling import sample_posterior
 from .conditionals import Table
 from .layout import NodeRows
 from .network import Network
@@ -122,25 +123,25 @@ class Posterior:
 
     def _draw_above(self, rows: NodeRows, nodes: tuple[int, ...], rng: np.random.Generator) -> None:
         """Draw the gaps of some nodes, which have all their ancestors, in place."""
-        part = self._part(nodes)
+        part, first = self._part(nodes), rows.take(slice(1))
+        alike = len(rows) > 1 and rows.agree(first)
+        # Rows of which the same is known are draws of one.
+        evidence = part.inside(_evidence(first if alike else rows))
+        if alike:
+            evidence = {node: value[0] for node, value in evidence.items()}
+        draws = len(rows) if alike else 1
         if isinstance(part.engine, Exact):
-            self._draw_states(rows, nodes, rng)
-            return
+            seed = int(rng.integers(1 << 62))
+            found = sample_posterior(part.engine, part.conditionals, evidence, draws, seed=seed)
+            check_possible(np.atleast_1d(found.log_z))
+            codes: NDArray[np.integer] = found.states if alike else found.states[:, 0]
+            x = np.full(codes.shape, np.nan)
+        else:
+            codes, x = part.engine.sample(part.conditionals, evidence, draws, rng)
+            codes, x = (codes, x) if alike else (codes[0], x[0])
         gaps = ~rows.known[:, nodes]
-        codes, x = part.engine.sample(part.conditionals, part.inside(_evidence(rows)), 1, rng)
-        rows.codes[:, nodes] = np.where(gaps, codes[0], rows.codes[:, nodes])
-        rows.x[:, nodes] = np.where(gaps, x[0], rows.x[:, nodes])
-
-    def _draw_states(
-        self, rows: NodeRows, nodes: Collection[int], rng: np.random.Generator
-    ) -> None:
-        """Draw the gaps of some nodes of a discrete network one after the other, in place."""
-        for node in self.network.dag.order:
-            gaps = rows.codes[:, node] < 0
-            if node in nodes and gaps.any():
-                found = self.beliefs(rows, [node])
-                check_possible(found.log_z)
-                rows.codes[gaps, node] = draw_rows(found.probs[node], rng)[gaps]
+        rows.codes[:, nodes] = np.where(gaps, codes, rows.codes[:, nodes])
+        rows.x[:, nodes] = np.where(gaps, x, rows.x[:, nodes])
 
     def _needed(self, nodes: Collection[int]) -> tuple[int, ...]:
         return tuple(sorted(self.network.dag.ancestors(nodes)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...settings import Kind, Settings, mapping, seed, setting
+from ..engine_settings import NUTSSettings, SVISettings, check_engine
 
 
 def _are_edges(value: Any) -> bool:
@@ -33,6 +34,18 @@ TIERS = Kind(
     ),
 )
 SEARCH = ("structure", "criterion", "max_parents", "required", "forbidden", "tiers", "restarts")
+
+
+@dataclass(kw_only=True)
+class _Conjugate:
+    num_draws: int = setting(500, "draws from the posterior.", least=1)
+
+
+ENGINE_SETTINGS = {
+    "conjugate": Settings(_Conjugate),
+    "svi": Settings(SVISettings),
+    "nuts": Settings(NUTSSettings),
+}
 
 
 @dataclass(eq=False, repr=False)
@@ -83,11 +96,29 @@ class NetworkSettings:
         "columns are functions of each other.",
         least=0,
     )
-    random_state: Any = setting(None, "seed of what is drawn.", seed)
+    tol: float = setting(
+        1e-5, "gain a row, in nats, that ends EM (rows with gaps, hidden nodes).", least=0
+    )
+    max_iter: int = setting(200, "most iterations of EM.", least=1)
+    n_init: int = setting(4, "starts of EM where nodes are hidden.", least=1)
+    engine: Literal["em", "conjugate", "svi", "nuts"] = setting(
+        "em",
+        'the others draw from the posterior of the parameters: "conjugate" from its closed form, '
+        "where nothing is missing.",
+    )
+    backend: Literal["numpyro", "pyro"] = setting("numpyro", 'of engine "svi".')
+    engine_settings: Mapping[str, Any] | None = setting(
+        None,
+        'of the engine, such as {"num_samples": 1000}; see `docs/settings.md`.',
+        mapping,
+        ENGINE_SETTINGS,
+    )
+    random_state: Any = setting(None, "seed.", seed)
 
 
 def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""
+    check_engine(given, ENGINE_SETTINGS)
     if given.edges is None:
         if given.hidden:
             raise InputError(
