@@ -38,8 +38,8 @@ MODELS: dict[str, Entry] = {
     "bayesnet": Entry(
         "bayesnet",
         "BayesianNetwork",
-        "tables and conditional linear Gaussians over a graph, given or learnt; exact answers, fills "
-        "gaps, conditions",
+        "tables and conditional linear Gaussians over a graph, given or learnt; exact answers, "
+        "fills gaps, conditions",
         "closed form, EM; Pyro and NumPyro pair with SVI, NUTS",
     ),
     "factor": Entry(
