@@ -1,4 +1,5 @@
-"""Figures in one style: samples against real rows, training curves, the ranking, mixtures, latents.
+"""Figures in one style: samples against real rows, training curves, the ranking, mixtures, latents,
+networks.
 
 Every function returns a matplotlib `Figure` and leaves global settings and pyplot alone; matplotlib
 is imported when the first one is called.
@@ -6,6 +7,8 @@ is imported when the first one is called.
 
 from .audit import plot_audit as plot_audit
 from .curves import training_curves as training_curves
+from .graph import draw_graph as draw_graph
+from .graph import plot_network as plot_network
 from .images import image_grid as image_grid
 from .images import image_pixels as image_pixels
 from .images import image_rows as image_rows

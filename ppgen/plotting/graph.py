@@ -1,0 +1,192 @@
+"""A network as a picture: its nodes in layers with what is believed of them, its edges by strength.
+
+`plot_network` draws a fitted or given `BayesianNetwork` with the marginals of its nodes given some
+of them; `draw_graph` any graph with boxes of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, did_you_mean
+from ..inference.dag import DAG
+from .axis import shortened
+from .graph_boxes import Belief, Box, boxes
+from .layered import Layered, layered
+from .network_beliefs import beliefs_of
+from .style import ACCENT, INK, MUTED, bare, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Strengths = Mapping[tuple[str, str], float]
+
+_GAP = 0.28  # inches between boxes
+_DROP = 0.42  # and between layers, at the least
+_MARGIN = 0.08
+_SPREAD = 0.6  # share of a box's width that edges begin and end on
+
+
+def plot_network(
+    model: Any,
+    given: Mapping[Any, Any] | None = None,
+    *,
+    strengths: Strengths | None = None,
+    equivalence: bool = False,
+    title: str = "",
+) -> Figure:
+    """The graph of a Bayesian network, each node with its distribution.
+
+    Args:
+        model: a fitted `BayesianNetwork`, or one of a network that is given.
+        given: node -> value; the others have their distributions given these.
+        strengths: (parent, child) -> how sure an edge is, from 0 to 1; surer ones are stronger.
+        equivalence: draw without heads those edges whose direction the independences leave open.
+        title: above the picture.
+
+    Raises:
+        InputError: if the model is no network, or what is given is impossible.
+    """
+    if not hasattr(model, "network_"):
+        raise InputError(
+            f"a {type(model).__name__} was given, which has no graph; give a fitted "
+            "BayesianNetwork."
+        )
+    dag: DAG = model.network_.dag
+    open_edges = _undirected(dag.cpdag(), dag) if equivalence else set()
+    return draw_graph(
+        dag, beliefs_of(model, given or {}), strengths=strengths, undirected=open_edges, title=title
+    )
+
+
+def draw_graph(
+    dag: DAG,
+    beliefs: Mapping[str, Belief] | None = None,
+    *,
+    strengths: Strengths | None = None,
+    undirected: set[tuple[str, str]] | None = None,
+    title: str = "",
+) -> Figure:
+    """A directed acyclic graph in layers, parents above children.
+
+    Args:
+        beliefs: name of a node -> what its box shows.
+        strengths: (parent, child) -> from 0 to 1, an edge's width and opacity.
+        undirected: edges (parent, child) that are drawn without a head.
+        title: above the picture.
+    """
+    for pair in strengths or {}:
+        for name in pair:
+            if name not in dag.names:
+                raise InputError(
+                    f"a strength is given of {pair!r}; {name!r} is no node."
+                    + did_you_mean(str(name), dag.names)
+                )
+    with styled():
+        made = figure(1, 1)
+        made.set_layout_engine("none")
+        axes = made.add_axes((0, 0, 1, 1))
+        bare(axes)
+        drawn = boxes(dag.names, beliefs or {})
+        places = layered(dag.parents, np.array([box.width for box in drawn]), _GAP)
+        tops, height = _tops(places, drawn, dag.parents)
+        head = 0.3 if title else 0.0
+        width = max(places.width, 1.0)
+        made.set_size_inches(width + 2 * _MARGIN, height + 2 * _MARGIN + head)
+        axes.set(xlim=(-_MARGIN, width + _MARGIN), ylim=(height + _MARGIN, -_MARGIN - head))
+        if title:
+            axes.text(0, -head, shortened(title, 120), fontsize=9.5, va="top", color=INK)
+        for box, x, top in zip(drawn, places.x, tops[places.layer], strict=True):
+            box.draw(axes, float(x), float(top))
+        _edges(axes, dag, places, drawn, tops, strengths, undirected or set())
+    return made
+
+
+def _undirected(cpdag: NDArray[np.bool_], dag: DAG) -> set[tuple[str, str]]:
+    return {(dag.names[i], dag.names[j]) for i, j in zip(*np.nonzero(cpdag & cpdag.T), strict=True)}
+
+
+def _tops(
+    places: Layered, drawn: Sequence[Box], parents: Sequence[Sequence[int]]
+) -> tuple[NDArray[np.float64], float]:
+    """The top of each layer, which leaves room for the edges that come from above; the height."""
+    depth = int(places.layer.max(initial=-1)) + 1
+    tall = [max(drawn[v].height for v in np.flatnonzero(places.layer == r)) for r in range(depth)]
+    passing = np.zeros(depth, int)
+    for child, own in enumerate(parents):
+        for parent in own:
+            passing[places.layer[parent] + 1 : places.layer[child] + 1] += 1
+    drops = np.where(np.arange(depth) > 0, _DROP + 0.012 * passing, 0.0)
+    tops = np.cumsum(drops) + np.concatenate([[0.0], np.cumsum(tall)[:-1]])[:depth]
+    return tops, float(tops[-1] + tall[-1]) if depth else 0.0
+
+
+def _edges(
+    axes: Axes,
+    dag: DAG,
+    places: Layered,
+    drawn: Sequence[Box],
+    tops: NDArray[np.float64],
+    strengths: Strengths | None,
+    undirected: set[tuple[str, str]],
+) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
+
+    tall = [
+        max(drawn[v].height for v in np.flatnonzero(places.layer == r)) for r in range(len(tops))
+    ]
+    ends = _ends(dag, places, drawn)
+    for (parent, child), route in places.routes.items():
+        begin, end = ends[parent, child]
+        points = [(begin, tops[places.layer[parent]] + drawn[parent].height)]
+        for x, r in route:
+            points += [(x, tops[r]), (x, tops[r] + tall[r])]
+        points.append((end, tops[places.layer[child]]))
+        path = [points[0]]
+        for (x0, y0), (x1, y1) in pairwise(points):
+            middle = (y0 + y1) / 2
+            path += [(x0, middle), (x1, middle), (x1, y1)]
+        pair = dag.names[parent], dag.names[child]
+        strength = 1.0 if strengths is None else float(np.clip(strengths.get(pair, 0.0), 0, 1))
+        axes.add_patch(
+            FancyArrowPatch(
+                path=Path(path, [Path.MOVETO, *[Path.CURVE4] * (len(path) - 1)]),
+                arrowstyle="-" if pair in undirected else "-|>,head_length=4,head_width=2",
+                mutation_scale=1.0,
+                linewidth=0.9 if strengths is None else 0.5 + 1.7 * strength,
+                alpha=1.0 if strengths is None else 0.2 + 0.8 * strength,
+                color=MUTED if strengths is None else ACCENT,
+                fill=pair not in undirected,
+                joinstyle="miter",
+                zorder=1,
+            )
+        )
+
+
+def _ends(
+    dag: DAG, places: Layered, drawn: Sequence[Box]
+) -> dict[tuple[int, int], tuple[float, float]]:
+    """Where each edge leaves its parent and reaches its child, in the order in which they come."""
+    out: dict[tuple[int, int], list[float]] = {edge: [0.0, 0.0] for edge in places.routes}
+    for node in range(len(dag)):
+        for side in (0, 1):
+            own = [edge for edge in places.routes if edge[side] == node]
+            near = 0 if side == 0 else -1
+
+            def towards(edge: tuple[int, int], side: int = side, near: int = near) -> float:
+                route = places.routes[edge]
+                return route[near][0] if route else float(places.x[edge[1 - side]])
+
+            own.sort(key=towards)
+            room = min(_SPREAD * drawn[node].width, 0.16 * (len(own) - 1))
+            at = places.x[node] + np.linspace(-room / 2, room / 2, len(own)) * (len(own) > 1)
+            for edge, x in zip(own, at, strict=True):
+                out[edge][side] = float(x)
+    return {edge: (begin, end) for edge, (begin, end) in out.items()}

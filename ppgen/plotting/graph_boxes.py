@@ -1,0 +1,164 @@
+"""The boxes of a graph's nodes: a name, and the bars or the numbers of a distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .axis import shortened
+from .style import ACCENT, INK, MUTED, REAL, RULE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MANY = 20  # nodes from which on bars have no words
+_STATES = 5  # of a node that are shown
+_PAD = 0.07
+_LINE = 0.145  # inches
+_NAME = 0.19
+_BAR = 0.55
+_SLIM = 0.055  # height of a bar without words
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of a node.
+
+    Attributes:
+        states: name and probability of each state of a discrete node.
+        text: of a continuous node: its mean and standard deviation, or its value.
+        known: whether it is given.
+    """
+
+    states: tuple[tuple[str, float], ...] = ()
+    text: str = ""
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A state: its name, its probability, and what is written beside the bar."""
+
+    label: str
+    share: float
+    value: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """A node's box; `label` and `value` are the widths of the words beside its bars."""
+
+    name: str
+    belief: Belief
+    lines: tuple[_Line, ...]
+    width: float
+    height: float
+    label: float = 0.0
+    words: bool = True
+
+    def draw(self, axes: Axes, x: float, top: float) -> None:
+        """Draw it with the middle of its top there; axes are in inches, downwards."""
+        from matplotlib.patches import FancyBboxPatch, Rectangle
+
+        left, known = x - self.width / 2, self.belief.known
+        outline = {"boxstyle": "round,pad=0,rounding_size=0.05", "zorder": 2}
+        corner = (left, top), self.width, self.height
+        if known:
+            axes.add_patch(FancyBboxPatch(*corner, fc=ACCENT, ec="none", alpha=0.1, **outline))
+        edge = {"ec": ACCENT, "lw": 1.5} if known else {"ec": RULE, "lw": 0.8}
+        axes.add_patch(FancyBboxPatch(*corner, fc="none", **edge, **outline))
+        size = _size(self.words)
+        lines = bool(self.lines or self.belief.text)
+        middle = top + (_NAME / 2 + 0.03 if lines else self.height / 2)
+        how: dict[str, Any] = {"va": "center_baseline", "zorder": 3}
+        axes.text(x, middle, self.name, fontsize=size + 0.5, ha="center", color=INK, **how)
+        colour = ACCENT if known else REAL
+        at = top + _NAME + 0.03
+        if self.belief.text:
+            words = {"color": ACCENT if known else MUTED, "fontsize": size - 0.5}
+            axes.text(x, at + _LINE / 2, self.belief.text, ha="center", **words, **how)
+        for line in self.lines:
+            if not self.words:
+                long = (self.width - 2 * _PAD) * line.share
+                axes.add_patch(
+                    Rectangle((left + _PAD, at), long, _SLIM * 0.8, fc=colour, ec="none", zorder=3)
+                )
+                at += _SLIM
+                continue
+            start = left + _PAD + self.label + 0.05
+            tall, middle = 0.6 * _LINE, at + _LINE / 2
+            axes.add_patch(
+                Rectangle(
+                    (start, middle - tall / 2), _BAR * line.share, tall, fc=colour, ec="none",
+                    zorder=3,
+                )
+            )  # fmt: skip
+            small = {"fontsize": size - 1, "color": MUTED, **how}
+            axes.text(start - 0.05, middle, line.label, ha="right", **small)
+            axes.text(left + self.width - _PAD, middle, line.value, ha="right", **small)
+            at += _LINE
+
+
+def boxes(names: Sequence[str], beliefs: Mapping[str, Belief]) -> list[Box]:
+    """The boxes of all nodes; where there are many, smaller and with fewer words."""
+    words = len(names) <= _MANY
+    return [_box(name, beliefs.get(name, Belief()), words) for name in names]
+
+
+def _box(name: str, belief: Belief, words: bool) -> Box:
+    shown, size = shortened(name, 22 if words else 16), _size(words)
+    wide = _width(shown, size + 0.5)
+    if belief.text:
+        wide = max(wide, _width(belief.text, size - 0.5))
+        return Box(shown, belief, (), wide + 2 * _PAD, _NAME + _LINE + 0.08, words=words)
+    if not belief.states:
+        return Box(shown, belief, (), wide + 2 * _PAD, _NAME + 0.06, words=words)
+    if not words and belief.known:
+        (state,) = (label for label, share in belief.states if share == 1.0)
+        told = Belief(text=f"= {shortened(state, 12)}", known=True)
+        return _box(name, told, words)
+    lines = _lines(belief)
+    if not words:
+        height = _NAME + _SLIM * len(lines) + 0.08
+        return Box(shown, belief, lines, max(wide, 0.45) + 2 * _PAD, height, words=False)
+    label = max(_width(line.label, size - 1) for line in lines)
+    value = max(_width(line.value, size - 1) for line in lines)
+    wide = max(wide, label + _BAR + value + 0.1)
+    return Box(
+        shown, belief, lines, wide + 2 * _PAD, _NAME + _LINE * len(lines) + 0.08,
+        wide - _BAR - value - 0.1,
+    )  # fmt: skip
+
+
+def _lines(belief: Belief) -> tuple[_Line, ...]:
+    """The states in their order; of many, the likeliest, and the others together."""
+    states = list(belief.states)
+    if len(states) > _STATES:
+        top = sorted(np.argsort([-share for _, share in states], kind="stable")[: _STATES - 1])
+        rest = 1 - sum(states[i][1] for i in top)
+        states = [*(states[i] for i in top), (f"{len(states) - _STATES + 1} more", max(rest, 0.0))]
+    return tuple(_Line(shortened(label, 12), share, _percent(share)) for label, share in states)
+
+
+def _percent(share: float) -> str:
+    """A probability in per cent, none but 0 and 1 rounded to these."""
+    if share in (0.0, 1.0):
+        return f"{share:.0%}"
+    if share < 0.0005 or share > 0.9995:
+        return "<0.1%" if share < 0.5 else ">99.9%"
+    return f"{share:.1%}" if min(share, 1 - share) < 0.0995 else f"{share:.0%}"
+
+
+def _size(words: bool) -> float:
+    """Points of a font."""
+    return 8.5 if words else 7.0
+
+
+def _width(text: str, size: float) -> float:
+    """Inches that text takes."""
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), text, size=size).get_extents().width) / 72 if text else 0.0
