@@ -130,9 +130,10 @@ class Buckets:
         have the numbers in `states`, arrays of one shape: each (k, ...), or (k, 1, ...) if they do
         not matter to it."""
         ndim = 1 + states[self.batch].ndim
-        found = [
-            factors[f][(slice(None), *(states[u] for u in self.scopes[f][1:]))] for f in step.inputs
-        ]
+        found: list[Array] = []
+        for f in step.inputs:
+            at: list[Any] = [states[u] for u in self.scopes[f][1:]]
+            found.append(factors[f][(slice(None), *at)])
         return [x.reshape(x.shape + (1,) * (ndim - x.ndim)) for x in found]
 
     def _prepared(self, tables: Sequence[Array]) -> list[Array]:
@@ -207,8 +208,8 @@ def _in_all_rows(value: Any, k: int) -> Array:
     return given
 
 
-def rows_of(evidence: Mapping[int, Array], rows: slice) -> dict[int, Array]:
-    """Some rows of evidence; what has no axis of rows stays as it is."""
+def rows_of(evidence: Mapping[int, Array], rows: slice | int) -> dict[int, Array]:
+    """Some rows of evidence, or one; what has no axis of rows stays as it is."""
     return {v: x[rows] if x.ndim > (x.dtype.kind == "f") else x for v, x in evidence.items()}
 
 

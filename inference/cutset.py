@@ -26,6 +26,7 @@ import numpy as np
 from ..arrays import Array
 from ..data.memory_limit import memory_budget
 from ..errors import InputError
+from .buckets import rows_of
 from .exact import Evidence, Exact, Marginals
 from .likelihoods import is_hard, likelihoods
 
@@ -137,12 +138,18 @@ class Cutset:
         evidence: Evidence | None = None,
         report: Callable[[Partial], object] | None = None,
     ) -> Marginals:
-        """log Z and all marginals, as `Exact.marginals` gives them; `report` after each assignment.
-
-        Raises:
-            InputError: for evidence of several rows.
-        """
-        for partial in self.steps(tables, evidence or {}):
-            if report is not None:
-                report(partial)
-        return partial.marginals
+        """log Z and all marginals, as `Exact.marginals` gives them; rows of evidence one after the
+        other, `report` after each assignment of each."""
+        given = {v: np.asarray(x) for v, x in (evidence or {}).items()}
+        n = likelihoods(self.exact.sizes, given)[0]
+        rows = [given] if n is None else [rows_of(given, row) for row in range(n)]
+        found = []
+        for row in rows:
+            for partial in self.steps(tables, row):
+                if report is not None:
+                    report(partial)
+            found.append(partial.marginals)
+        if n is None:
+            return found[0]
+        probs = zip(*(row.probs for row in found), strict=True)
+        return Marginals(np.stack([row.log_z for row in found]), tuple(map(np.stack, probs)))

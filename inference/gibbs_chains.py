@@ -77,7 +77,8 @@ class Conditional:
             if not inside:
                 continue
             stride = {v: int(np.prod(table.shape[a + 1 :])) for a, v in enumerate(scope)}
-            offset = block.states[:, [place[v] for v in inside]] @ [stride[v] for v in inside]
+            steps = np.array([stride[v] for v in inside])
+            offset: Ints = block.states[:, [place[v] for v in inside]] @ steps
             outside = [v for v in scope if v not in place]
             if outside:
                 steps = np.array([stride[v] for v in outside])
@@ -133,17 +134,16 @@ class Chains:
             self._x[:, conditional.variables] = conditional.states[chosen]
         for bound in _BOUNDS:
             self._sweep(bound)
-            possible = self._possible()
-            if possible.all():
+            if (possible := self._possible()).all():
                 break
         n, c = len(self._rngs), self.settings.num_chains
         possible = possible.reshape(n, c)
-        found: Mask = possible.any(axis=1)
+        count = possible.sum(axis=1)
+        found: Mask = np.asarray(count > 0)
         # Chains that got there, over and over, in the place of those that did not.
         rank = np.argsort(~possible, axis=1, kind="stable")
-        other = np.take_along_axis(
-            rank, np.arange(c) % possible.sum(axis=1, keepdims=True).clip(1), 1
-        )
+        again = np.arange(c) % np.maximum(count, 1)[:, None]
+        other = np.take_along_axis(rank, again, axis=1)
         source = np.where(possible, np.arange(c), other)
         keep = (source + c * np.arange(n)[:, None])[found].ravel()
         self._x = self._x[keep]

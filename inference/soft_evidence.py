@@ -1,7 +1,7 @@
-"""Soft evidence: nodes whose posterior is stated, by Jeffrey's rule and proportional fitting.
+"""Soft evidence: variables whose posterior is stated, by Jeffrey's rule and proportional fitting.
 
-Soft evidence says that a node has the distribution q_v after everything is taken into account. For
-one node this is Jeffrey's rule, the virtual evidence
+Soft evidence says that a variable has the distribution q_v after everything is taken into account.
+For one variable this is Jeffrey's rule, the virtual evidence
 
     lambda_v(x_v) = q_v(x_v) / P(x_v | e).
 
@@ -25,77 +25,75 @@ import numpy as np
 
 from ..arrays import Array, Floats
 from ..errors import InputError
-from .exact import Evidence, Marginals
-from .likelihoods import is_hard
+from .likelihoods import Evidence, is_hard
 
 _SUM = 1e-6  # by which a stated distribution may miss one
 
 
 def with_soft(
-    marginals: Callable[[Evidence], Marginals],
+    marginal: Callable[[dict[int, Any], int], Floats],
     evidence: Evidence,
     soft: Mapping[int, Array],
+    shown: Callable[..., str] = "variable {0}".format,
     *,
-    tol: float = 1e-9,
-    max_iter: int = 500,
+    tol: float = 1e-10,
+    max_iter: int = 1000,
 ) -> dict[int, Any]:
-    """Evidence to which virtual evidence is added that gives each node its stated distribution.
+    """Evidence to which virtual evidence is added that gives each variable its distribution.
 
     Args:
-        marginals: of the model, exact, given evidence.
+        marginal: of a variable given evidence, exact, (k,) or (n, k).
         evidence: hard or virtual.
         soft: variable -> its distribution, (k,) or (n, k).
+        shown: what errors call a variable, or with a second argument one of its states.
         tol: how far a probability may be from the stated one.
-        max_iter: rounds over all nodes.
+        max_iter: rounds over all variables.
 
     Raises:
-        InputError: if a distribution is none, or is on a node with hard evidence; if the evidence
-            alone has probability zero; if a state is stated to be possible that is not; or if
-            distributions cannot hold together.
+        InputError: if a distribution is none, or is on a variable with hard evidence; if the
+            evidence alone has probability zero; if a state is stated to be possible that is not; or
+            if distributions cannot hold together.
     """
-    stated = {v: _distribution(v, q, evidence) for v, q in soft.items()}
+    stated = {v: _distribution(q, shown(v)) for v, q in soft.items()}
+    for v in stated:
+        if v in evidence and is_hard(evidence[v]):
+            raise InputError(f"{shown(v)} has hard and soft evidence; give one.")
     given = dict(evidence)
-    for _ in range(max_iter if stated else 0):
-        worst = 0.0
+    if not stated:
+        return given
+    for _ in range(max_iter):
+        furthest = 0.0
         for v, q in stated.items():
-            p = marginals(given).probs[v]
-            ratio = _ratio(v, q, p)
-            worst = max(worst, float(np.abs(p - q).max()))
-            lam = np.asarray(given.get(v, 1.0)) * ratio
+            p = np.asarray(marginal(given, v))
+            if np.isnan(p).all():
+                raise InputError("the evidence without the soft evidence has probability zero.")
+            if (never := (q > 0) & (p == 0)).any():
+                state = int(never.reshape(-1, q.shape[-1]).any(axis=0).argmax())
+                raise InputError(
+                    f"soft evidence gives {shown(v, state)} a probability above zero, which is "
+                    "impossible given the other evidence."
+                )
+            furthest = max(furthest, float(np.nanmax(np.abs(p - q))))
+            lam = np.asarray(given.get(v, 1.0)) * np.where(q > 0, q / np.where(p > 0, p, 1.0), 0.0)
             given[v] = lam / lam.max(axis=-1, keepdims=True)
-        if worst <= tol or len(stated) == 1:
+        if len(stated) == 1 or furthest <= tol:
             return given
-    if stated:
-        raise InputError(
-            f"after {max_iter} rounds the distribution of a node is {worst:.2g} from that stated: "
-            f"those of variables {list(stated)} cannot hold together, or nearly not. Leave one out."
-        )
-    return given
+    names = ", ".join(map(shown, stated))
+    raise InputError(
+        f"soft evidence on {names} cannot hold together, or settles too slowly: after {max_iter} "
+        f"rounds a probability is {furthest:.2g} from that stated. Leave one out."
+    )
 
 
-def _distribution(v: int, q: Array, evidence: Evidence) -> Floats:
+def _distribution(q: Array, name: str) -> Floats:
     """A stated distribution, its sum made one exactly."""
     given = np.asarray(q, dtype=np.float64)
     total = given.sum(axis=-1, keepdims=True)
-    if not (given >= 0).all() or (np.abs(total - 1) > _SUM).any():
+    off = np.abs(total - 1)
+    if not ((given >= 0).all() and (off <= _SUM).all()):
         raise InputError(
-            f"soft evidence on variable {v} must be a distribution; {given.tolist()} sums to "
-            f"{total.ravel()[np.abs(total.ravel() - 1).argmax()]:.9g}."
+            f"soft evidence on {name} sums to {total.flat[off.argmax()]:.9g}, or has a number "
+            "below 0; expected a distribution."
         )
-    if v in evidence and is_hard(evidence[v]):
-        raise InputError(f"variable {v} has hard and soft evidence; give one.")
     out: Floats = given / total
-    return out
-
-
-def _ratio(v: int, q: Floats, p: Floats) -> Floats:
-    """q / p, 0 where both are."""
-    if np.isnan(p).any():
-        raise InputError("the evidence without the soft evidence has probability zero.")
-    if ((q > 0) & (p == 0)).any():
-        raise InputError(
-            f"soft evidence takes a state of variable {v} for possible, which it cannot be "
-            "given the other evidence."
-        )
-    out: Floats = np.where(q > 0, q / np.where(p > 0, p, 1.0), 0.0)
     return out

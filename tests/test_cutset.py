@@ -76,6 +76,18 @@ def test_steps_are_reported_and_bound_log_z_from_below():
     assert_same(first.marginals, Exact(sizes, scopes).marginals(tables, given))
 
 
+def test_rows_of_evidence_have_the_answers_of_one_elimination():
+    rng = np.random.default_rng(3)
+    sizes, scopes, tables = grid(rng, 4)
+    cutset = Cutset(Exact(sizes, scopes, memory=2_400))
+    assert cutset.variables
+    lam = rng.random((3, 2))
+    evidence = {cutset.variables[0]: np.array([0, -1, 1]), 12: lam, 15: 1}
+    assert_same(
+        cutset.marginals(tables, evidence), Exact(sizes, scopes).marginals(tables, evidence)
+    )
+
+
 def test_what_fits_needs_no_cutset_and_is_solved_once():
     rng = np.random.default_rng(1)
     sizes, scopes, tables = grid(rng, 3)
@@ -102,4 +114,4 @@ def test_a_cutset_that_is_too_large_and_rows_of_evidence_are_refused(monkeypatch
     with pytest.raises(InputError, match="assignments"):
         Cutset(Exact(sizes, scopes, memory=10))
     with pytest.raises(InputError, match="one at a time"):
-        Cutset(Exact(sizes, scopes)).marginals(tables, {0: np.array([0, 1])})
+        next(Cutset(Exact(sizes, scopes)).steps(tables, {0: np.array([0, 1])}))

@@ -133,6 +133,17 @@ def test_approximate_methods_say_so_and_are_near():
         model.log_z(method="sampling")
 
 
+def test_conditioning_on_a_cutset_is_exact_in_less_memory():
+    model = graph()
+    memory = model.cost({"r": "c"}).bytes - 50
+    for given in ({"r": "c"}, {"r": ["c", "a b"], "s": Likelihood([0.1, 0.2, 0.3, 0.4])}):
+        exact = model.query("q", given)
+        found = model.query("q", given, method="cutset", memory=memory)
+        np.testing.assert_allclose(found.probs, exact.probs, rtol=1e-12)
+        np.testing.assert_allclose(found.log_evidence, exact.log_evidence, rtol=1e-12)
+        assert "assignments" in str(found.reasons[0])
+
+
 def test_a_model_is_written_and_read(tmp_path):
     model = graph()
     for ending in (".json", ".uai"):

@@ -16,7 +16,12 @@ from tests.enumeration import joint, random_network, scopes_of
 def network(seed, **how):
     sizes, parents, tables = random_network(np.random.default_rng(seed), **how)
     scopes = scopes_of(parents)
-    return sizes, scopes, tables, partial(Exact(sizes, scopes).marginals, tables)
+    marginals = partial(Exact(sizes, scopes).marginals, tables)
+    return sizes, scopes, tables, marginals
+
+
+def fitted(marginals, evidence, soft, **how):
+    return with_soft(lambda given, v: marginals(given).probs[v], evidence, soft, **how)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -24,7 +29,7 @@ def test_one_node_is_jeffreys_rule(seed):
     sizes, scopes, tables, marginals = network(seed)
     rng = np.random.default_rng(seed)
     q, lam = rng.dirichlet(np.ones(sizes[3])), rng.random(sizes[1])
-    given = with_soft(marginals, {5: 0, 1: lam}, {3: q})
+    given = fitted(marginals, {5: 0, 1: lam}, {3: q})
     found = marginals(given)
     product = joint(sizes, scopes, tables, {5: np.eye(sizes[5])[0], 1: lam})
     weights = product.sum(axis=(0, 1, 2, 4, 5))
@@ -39,7 +44,7 @@ def test_several_nodes_have_what_is_stated_and_the_rest_is_nearest(seed):
     sizes, scopes, tables, marginals = network(seed)
     rng = np.random.default_rng(seed)
     soft = {v: rng.dirichlet(3 * np.ones(sizes[v])) for v in (0, 2, 4)}
-    given = with_soft(marginals, {5: 1}, soft)
+    given = fitted(marginals, {5: 1}, soft)
     found = marginals(given)
     for v, q in soft.items():
         np.testing.assert_allclose(found.probs[v], q, atol=1e-8)
@@ -57,10 +62,10 @@ def test_rows_have_distributions_of_their_own():
     rng = np.random.default_rng(0)
     soft = {v: rng.dirichlet(np.ones(sizes[v]), 3) for v in (1, 4)}
     evidence = {2: np.array([0, 1, -1])}
-    found = marginals(with_soft(marginals, evidence, soft))
+    found = marginals(fitted(marginals, evidence, soft))
     for row in range(3):
         one = {2: int(evidence[2][row])}
-        alone = marginals(with_soft(marginals, one, {v: q[row] for v, q in soft.items()}))
+        alone = marginals(fitted(marginals, one, {v: q[row] for v, q in soft.items()}))
         for v in soft:
             np.testing.assert_allclose(found.probs[v][row], soft[v][row], atol=1e-8)
         for p, q in zip(found.probs, alone.probs, strict=True):
@@ -69,11 +74,11 @@ def test_rows_have_distributions_of_their_own():
 
 def test_certainty_is_hard_evidence_and_what_is_believed_already_changes_nothing():
     sizes, _, _, marginals = network(8)
-    certain = marginals(with_soft(marginals, {}, {2: np.eye(sizes[2])[1]}))
+    certain = marginals(fitted(marginals, {}, {2: np.eye(sizes[2])[1]}))
     for p, q in zip(certain.probs, marginals({2: 1}).probs, strict=True):
         np.testing.assert_allclose(p, q, atol=1e-12)
     plain = marginals({0: 1})
-    same = marginals(with_soft(marginals, {0: 1}, {3: plain.probs[3], 5: plain.probs[5]}))
+    same = marginals(fitted(marginals, {0: 1}, {3: plain.probs[3], 5: plain.probs[5]}))
     for p, q in zip(same.probs, plain.probs, strict=True):
         np.testing.assert_allclose(p, q, atol=1e-12)
 
@@ -82,12 +87,12 @@ def test_distributions_that_cannot_be_are_refused():
     tables = [np.array([0.3, 0.7]), np.eye(2)]
     marginals = partial(Exact([2, 2], [(0,), (0, 1)]).marginals, tables)
     with pytest.raises(InputError, match="cannot hold together"):
-        with_soft(marginals, {}, {0: np.array([0.2, 0.8]), 1: np.array([0.4, 0.6])}, max_iter=50)
-    with pytest.raises(InputError, match="which it cannot be"):
-        with_soft(marginals, {0: 0}, {1: np.array([0.5, 0.5])})
-    with pytest.raises(InputError, match=r"sums to 1\.1"):
-        with_soft(marginals, {}, {0: np.array([0.5, 0.6])})
+        fitted(marginals, {}, {0: np.array([0.2, 0.8]), 1: np.array([0.4, 0.6])}, max_iter=50)
+    with pytest.raises(InputError, match="variable 1 a probability above zero"):
+        fitted(marginals, {0: 0}, {1: np.array([0.5, 0.5])})
+    with pytest.raises(InputError, match=r"variable 0 sums to 1\.1"):
+        fitted(marginals, {}, {0: np.array([0.5, 0.6])})
     with pytest.raises(InputError, match="hard and soft"):
-        with_soft(marginals, {0: 0}, {0: np.array([0.5, 0.5])})
+        fitted(marginals, {0: 0}, {0: np.array([0.5, 0.5])})
     with pytest.raises(InputError, match="probability zero"):
-        with_soft(marginals, {1: np.array([0.0, 0.0])}, {0: np.array([0.5, 0.5])})
+        fitted(marginals, {1: np.array([0.0, 0.0])}, {0: np.array([0.5, 0.5])})

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
 
 from ...arrays import Floats, Ints
 from ...errors import InputError, unknown
+from ...inference.cutset import Cutset
 from ...inference.exact import Exact
 from ...inference.gibbs import gibbs
 from ...inference.gibbs_chains import ChainSettings
+from ...inference.likelihoods import split
 from ...inference.loopy import loopy
 from ...inference.most_probable import most_probable
 from ...verdict import Reason
@@ -88,6 +90,7 @@ class Discrete:
     ) -> None:
         self.sizes, self.scopes, self.tables, self.names = sizes, scopes, tables, names
         self.memory = memory
+        self._cutset = lru_cache(maxsize=8)(partial(Cutset, self.exact))
 
     @cached_property
     def exact(self) -> Exact:
@@ -118,7 +121,12 @@ class Discrete:
             log_z = np.full(drawn.rhat.shape, np.nan)
             probs, stderr = dict(enumerate(drawn.probs)), dict(enumerate(drawn.stderr))
             return Found(log_z, probs, stderr, tuple(drawn.reasons()))
-        raise InputError("cutset")
+        hard, _ = split(evidence)
+        cutset = self._cutset(tuple(v for v, states in hard.items() if (states >= 0).all()))
+        whole = cutset.marginals(self.tables, evidence)
+        names = ", ".join(self.names[v] for v in cutset.variables) or "nothing"
+        what = f"cutset conditioning on {names}: {cutset.assignments:,} assignments, exact."
+        return Found(whole.log_z, dict(enumerate(whole.probs)), None, (Reason("ok", what),))
 
     def most_probable(self, evidence: Mapping[int, Any], targets: Sequence[int] | None) -> States:
         """The most probable states of some nodes, the others summed out; None is all nodes."""
