@@ -98,7 +98,8 @@ class ComponentPosterior:
         Q = len(self.numbers)
         flat, of = self.config.reshape(-1), pairs.reshape(self.config.size, -1)
         sums = [np.bincount(flat, column, Q) for column in of.T]
-        return np.stack(sums, axis=-1).reshape(Q, *pairs.shape[2:])
+        together: Floats = np.stack(sums, axis=-1, dtype=np.float64)
+        return together.reshape(Q, *pairs.shape[2:])
 
     def summed_products(self, w: Floats, x: Floats) -> Floats:
         """Products of x (n, u, m) with weights w (n, u), added up by configuration: (Q, m, m)."""

@@ -122,19 +122,22 @@ class ConditionalGaussian:
         """
         rows, log_conditionals, known = self._prepared(conditionals, evidence)
         targets = list(range(len(self.structure.sizes))) if nodes is None else list(nodes)
-        parts = list(self._marginals(log_conditionals, rows, known, targets))
-        joined = {}
-        for name in ("probs", "means", "variances"):
-            found: dict[int, Floats] = {}
-            for where, part in parts:
-                for node, values in getattr(part, name).items():
-                    if node not in found:
-                        found[node] = np.empty((len(rows), *values.shape[1:]))
-                    found[node][where] = values
-            joined[name] = {v: _squeezed(found[v], rows) for v in sorted(found)}
         log_z = np.empty(len(rows))
-        for where, part in parts:
+        found: dict[str, dict[int, Floats]] = {"probs": {}, "means": {}, "variances": {}}
+        for where, part in self._marginals(log_conditionals, rows, known, targets):
             log_z[where] = part.log_z
+            for name, answers in found.items():
+                for node, values in getattr(part, name).items():
+                    if len(where) == len(rows):
+                        answers[node] = values
+                        continue
+                    if node not in answers:
+                        answers[node] = np.empty((len(rows), *values.shape[1:]))
+                    answers[node][where] = values
+        joined = {
+            name: {node: _squeezed(answers[node], rows) for node in sorted(answers)}
+            for name, answers in found.items()
+        }
         return Marginals(_squeezed(log_z, rows), **joined)
 
     def _marginals(

@@ -102,14 +102,21 @@ def marginals(passed: Pass, targets: Sequence[int]) -> Marginals:
             probs[node][group.rows] = p.sum(axis=tuple(range(1, p.ndim - 1)))
     for solved, weight in zip(passed.components, weights.components, strict=True):
         component = solved.component
-        variance = solved.per_pair(solved.variance)
+        if not component.open:
+            continue
+        m, variance = solved.given.mean, solved.per_pair(solved.variance)
+        if m.shape[1] == 1:
+            mean, variance = m[:, 0], np.broadcast_to(variance[:, 0], m[:, 0].shape)
+        else:
+            mean = np.einsum("nu,nuh->nh", weight, m)
+            spread = variance + (m - mean[:, None]) ** 2
+            variance = np.einsum("nu,nuh->nh", weight, spread)
         for i, node in enumerate(component.open):
             if node in means:
-                m = solved.given.mean[..., i]
-                mean = (weight * m).sum(axis=1)
-                spread = variance[..., i] + (m - mean[:, None]) ** 2
-                means[node][component.rows] = mean
-                variances[node][component.rows] = (weight * spread).sum(axis=1)
+                means[node][component.rows] = mean[:, i]
+                variances[node][component.rows] = variance[:, i]
+    if not impossible.any():
+        return Marginals(passed.log_z, probs, means, variances)
     for answer in (*probs.values(), *means.values(), *variances.values()):
         answer[impossible] = np.nan
     return Marginals(passed.log_z, probs, means, variances)

@@ -73,6 +73,8 @@ def conditioned(equations: Equations) -> Conditioned:
     """Solve and decompose equations."""
     B, o, h = equations.coefficients, equations.observed, equations.free
     Q = len(B)
+    if not len(h):
+        return _alone(equations)
     T = unit_lower_inverse(B)
     L = T * equations.scale[:, None, :]
     mean = np.matmul(T, equations.offsets)[:, np.concatenate([o, h])]
@@ -94,6 +96,16 @@ def conditioned(equations: Equations) -> Conditioned:
     gain = np.matmul(L_h, orthogonal[:, :, : len(o)])
     root = np.matmul(L_h, orthogonal[:, :, len(o) :])
     return Conditioned(mean, whiten, log_det, singular, gain, root)
+
+
+def _alone(equations: Equations) -> Conditioned:
+    """A single equation, of a variable that is observed."""
+    scale = equations.scale[:, :, None]
+    singular = scale[:, 0, 0] == 0
+    scale = np.where(singular[:, None, None], 1.0, scale)
+    nothing = np.empty((len(scale), 0, 1))
+    log_det = np.log(scale[:, 0, 0])
+    return Conditioned(equations.offsets, 1 / scale, log_det, singular, nothing, nothing[..., :0])
 
 
 def unit_lower_inverse(B: Floats) -> Floats:
@@ -136,7 +148,8 @@ def posterior(
         log_det, singular = log_det[config], singular[config]
     log_density = -0.5 * (w**2).sum(axis=-1) - log_det - 0.5 * o * np.log(2 * np.pi)
     log_density = np.where(singular, INFINITE, log_density)
-    return Posterior(log_density, mean[..., o:] + _times(solved.gain, w, config))
+    free = mean[..., o:]
+    return Posterior(log_density, free + _times(solved.gain, w, config) if free.size else free)
 
 
 def _mean(matrices: Floats, constants: Floats, config: Ints | None) -> Floats:
