@@ -25,7 +25,7 @@ class StudyOptions:
     """The options of `ppgen study`."""
 
     models: Annotated[str, typer.Option(help="Names of models or families, comma between.")] = (
-        "gaussian,independent,kde,gmm,flow"
+        "gaussian,independent,kde,gmm,bayesnet,flow"
     )
     groups: Groups = None
     seeds: Annotated[int, typer.Option(min=1, help="How many splits and starts.")] = 3
