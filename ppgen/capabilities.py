@@ -45,6 +45,7 @@ class Capabilities:
         errors: whether `reconstruction_error` says how far each row is from its reconstruction.
         surprises: whether `surprises` says of each value how unlikely it is given those that its
             column depends on.
+        graph: whether a fit has a directed graph of its columns (`dag_`, `edges_`).
         images: whether images are modelled as such.
         engines: names of the inference engines, the default first.
         backends: where the model is written as a pair, the default first.
@@ -72,6 +73,7 @@ class Capabilities:
     bounds: bool = False
     errors: bool = False
     surprises: bool = False
+    graph: bool = False
     images: bool = False
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()

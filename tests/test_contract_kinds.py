@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -205,10 +206,11 @@ def test_what_is_declared_is_there(name: str) -> None:
         "bounds": ("bound",),
         "errors": ("reconstruction_error",),
         "surprises": ("surprises",),
+        "graph": ("dag_.cpdag", "edges_.copy"),
         "supervised": ("predict",),
     }
     for need, answers in methods.items():
-        assert not declares(can, need) or all(callable(getattr(model, a)) for a in answers)
+        assert not declares(can, need) or all(callable(attrgetter(a)(model)) for a in answers)
 
 
 @each()

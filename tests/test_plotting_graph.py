@@ -110,7 +110,7 @@ def test_boxes_show_what_is_believed_given_the_others() -> None:
     assert {"watered", "no", "25%", "yes", "75%"} <= set(said)
     assert "17.5 ± 5.1" in said  # sd: sqrt(0.25 4 + 0.75 9 + 0.1875 100)
     said = words(plot_network(model, {"height": 20.0}, title="high"))
-    assert {"high", "= 20", "11 ± 1"} <= set(said)
+    assert {"high", "= 20", "11.0 ± 1.0"} <= set(said)
     assert {"<0.1%", ">99.9%"} <= set(said)
     assert {"yes", "100%", "0%"} <= set(words(plot_network(model, {"watered": "yes"})))
 

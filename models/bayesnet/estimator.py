@@ -58,6 +58,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         conditions=True,
         draws=True,
         surprises=True,
+        graph=True,
         engines=("em", "conjugate", "svi", "nuts"),
         backends=("numpyro", "pyro"),
         uses=("budget", "checkpoint_dir"),

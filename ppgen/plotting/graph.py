@@ -53,7 +53,7 @@ def plot_network(
     Raises:
         InputError: if the model is no network, or what is given is impossible.
     """
-    if not hasattr(model, "network_"):
+    if not getattr(getattr(model, "capabilities", None), "graph", False):
         raise InputError(
             f"a {type(model).__name__} was given, which has no graph; give a fitted "
             "BayesianNetwork."
@@ -112,12 +112,20 @@ def _undirected(cpdag: NDArray[np.bool_], dag: DAG) -> set[tuple[str, str]]:
     return {(dag.names[i], dag.names[j]) for i, j in zip(*np.nonzero(cpdag & cpdag.T), strict=True)}
 
 
+def _tall(places: Layered, drawn: Sequence[Box]) -> list[float]:
+    """The height of each layer."""
+    tall = [0.0] * (int(places.layer.max(initial=-1)) + 1)
+    for layer, box in zip(places.layer.tolist(), drawn, strict=True):
+        tall[layer] = max(tall[layer], box.height)
+    return tall
+
+
 def _tops(
     places: Layered, drawn: Sequence[Box], parents: Sequence[Sequence[int]]
 ) -> tuple[NDArray[np.float64], float]:
     """The top of each layer, which leaves room for the edges that come from above; the height."""
-    depth = int(places.layer.max(initial=-1)) + 1
-    tall = [max(drawn[v].height for v in np.flatnonzero(places.layer == r)) for r in range(depth)]
+    tall = _tall(places, drawn)
+    depth = len(tall)
     passing = np.zeros(depth, int)
     for child, own in enumerate(parents):
         for parent in own:
@@ -139,9 +147,7 @@ def _edges(
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    tall = [
-        max(drawn[v].height for v in np.flatnonzero(places.layer == r)) for r in range(len(tops))
-    ]
+    tall = _tall(places, drawn)
     ends = _ends(dag, places, drawn)
     for (parent, child), route in places.routes.items():
         begin, end = ends[parent, child]

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.finding import plus_minus
 from ..errors import InputError
 from ..models.bayesnet.layout import NodeRows
 from .graph_boxes import Belief
+
+_SMALL = 1e-3  # deviations that are not written with decimals
 
 
 def beliefs_of(model: Any, given: Mapping[Any, Any]) -> dict[str, Belief]:
@@ -51,7 +54,9 @@ def _numbers(model: Any, means: Any, deviations: Any, known: NodeRows) -> dict[s
         if known.known[0, node]:
             out[name] = Belief(text=f"= {middle:.4g}", known=True)
         elif schema[name].kind == "real":
-            out[name] = Belief(text=f"{middle:.4g} ± {(high - low) / 2:.2g}")
+            deviation = (high - low) / 2
+            told = f"{middle:.4g} ± {deviation:.2g}"
+            out[name] = Belief(text=told if deviation < _SMALL else plus_minus(middle, deviation))
         else:
             out[name] = Belief(text=f"{middle:.3g} ({low:.3g} to {high:.3g})")
     return out

@@ -20,6 +20,7 @@ from .cell_results import CellResult
 from .cells import parts
 from .drawn import Drawn, Gallery
 from .latent_figures import Arrays, LatentFigures, black_and_white, draw_latents
+from .network_figures import NetworkFound, draw_networks
 from .run_cell import read_looks, read_samples
 from .store import Store
 from .stored_rows import load_dataset
@@ -39,6 +40,7 @@ class Figures:
     best: str = ""
     images: Drawn | None = None
     latents: LatentFigures | None = None
+    networks: Sequence[NetworkFound] = ()
     curves: Sequence[Drawn] = ()
 
 
@@ -74,6 +76,7 @@ def draw_figures(
         figures.best = next(iter(drawn))
         figures.marginals = _marginals(gallery, real, figures.best, drawn[figures.best])
     figures.latents = draw_latents(data, first, looks, gallery)
+    figures.networks = draw_networks(store, models, gallery)
     figures.curves = _curves(gallery, store, models)
     return figures
 

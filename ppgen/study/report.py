@@ -23,6 +23,7 @@ from ..verdict import ORDER, Reason
 from .cell_results import CellResult, finding_of
 from .figures import draw_figures
 from .latent_looks import WALKED
+from .network_figures import MOST_EDGES
 from .result import StudyResult
 from .store import Store
 from .table import (
@@ -78,6 +79,7 @@ def report(study: str | os.PathLike[str]) -> Path:
         "across": _across,
         "walked": WALKED,
         "max_columns": _MAX_COLUMNS,
+        "max_edges": MOST_EDGES,
         "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
     write_bytes(result.report_path, _render(page).encode())
