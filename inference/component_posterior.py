@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,6 @@ class ComponentPosterior:
 
 def states_of(structure: Structure, scope: Scope, numbers: Ints, wanted: Scope) -> tuple[Ints, ...]:
     """The states (Q,) of the wanted variables in configurations (Q,) of a scope."""
-    if not wanted:
-        return ()
-    states = np.unravel_index(numbers, structure.shape(scope))
-    return tuple(states[scope.index(v)] for v in wanted)
+    sizes = structure.shape(scope)
+    places = [scope.index(v) for v in wanted]
+    return tuple(numbers // prod(sizes[i + 1 :]) % sizes[i] for i in places)

@@ -274,17 +274,15 @@ class ConditionalGaussian:
         linked: Collection[int] = (),
     ) -> Iterator[tuple[Ints, Rows, Layout]]:
         """The rows in blocks that fit in memory: their numbers, themselves, and their layout."""
-        budget = memory_budget() if self.memory is None else self.memory
         waiting = [np.arange(len(rows))]
         while waiting:
             where = waiting.pop()
             part = rows.take(where)
             layout = self._laid_out(part, known, targets, linked)
             cost = layout_cost(self.structure, layout, len(linked))
-            if cost.bytes <= min(budget, _BLOCK) or (len(where) == 1 and cost.bytes <= budget):
+            few = cost.bytes <= min(_BLOCK, self.memory or _BLOCK)
+            if few or (len(where) == 1 and self._allowed(cost)):
                 yield where, part, layout
-            elif len(where) == 1:
-                self._refuse(cost, budget)
             else:
                 waiting += [where[len(where) // 2 :], where[: len(where) // 2]]
 
@@ -308,14 +306,17 @@ class ConditionalGaussian:
         wide = [np.unpackbits(mask, axis=1, count=len(self.structure.sizes)) for mask in masks]
         return lay_out(self.structure, wide[0] == 1, wide[1] == 1, question)
 
-    def _refuse(self, cost: Cost, budget: int) -> None:
-        names = self.structure.dag.names
-        shown = ", ".join(repr(names[v]) for v in cost.clique)
-        raise _TooLarge(
-            f"exact inference takes {cost.bytes / 2**30:,.3g} GiB; {budget / 2**30:,.3g} GiB may "
-            f"be used. The largest clique has {cost.n_cells:,} cells: {shown}. Observe some of "
-            'these, use method="sampling", or allow more memory.'
-        )
+    def _allowed(self, cost: Cost) -> bool:
+        """Raise InputError if more memory is asked for than there is."""
+        budget = memory_budget() if self.memory is None else self.memory
+        if cost.bytes > budget:
+            shown = ", ".join(repr(self.structure.dag.names[v]) for v in cost.clique)
+            raise _TooLarge(
+                f"exact inference takes {cost.bytes / 2**30:,.3g} GiB; {budget / 2**30:,.3g} GiB "
+                f"may be used. The largest clique has {cost.n_cells:,} cells: {shown}. Observe "
+                'some of these, use method="sampling", or allow more memory.'
+            )
+        return True
 
     def _passed(self, conditionals: Conditionals, rows: Rows, layout: Layout) -> Pass:
         passed = Pass(self.structure, conditionals, rows, layout)
