@@ -196,6 +196,33 @@ def test_impossible_rows_have_no_mass() -> None:
     assert np.isneginf(model.score_samples(row)).all()
 
 
+# Interventions ------------------------------------------------------------------------------------
+
+
+def test_values_set_from_outside_say_nothing_of_their_columns_but_of_others() -> None:
+    rng = np.random.default_rng(0)
+    n = 600
+    a = rng.random(n) < 0.3
+    set_b = np.arange(n) >= 400
+    b = np.where(set_b, rng.random(n) < 0.5, rng.random(n) < np.where(a, 0.9, 0.2))
+    c = rng.normal(2.0 * b, 1.0)
+    rows = pd.DataFrame({"a": a, "b": b, "c": c})
+    target = ["b" if each else None for each in set_b]
+    edges = [("a", "b"), ("b", "c")]
+    model = ppgen.BayesianNetwork(edges, interventions=target).fit(rows)
+    seen = ppgen.BayesianNetwork(edges).fit(rows[~set_b])
+    whole = ppgen.BayesianNetwork(edges).fit(rows)
+    assert model.table("b") == seen.table("b")
+    assert model.table("a") == whole.table("a")
+    np.testing.assert_allclose(model.table("c")["intercept"], whole.table("c")["intercept"])
+    learnt = ppgen.BayesianNetwork(interventions=target).fit(rows)
+    # That b was set, and a stayed as it was, turns the edge.
+    assert ("a", "b") in learnt.edges_
+    for wrong, said in ((target[:-1], "599 rows, and 600"), (["d"] * n, "'d' is named")):
+        with pytest.raises(InputError, match=said):
+            ppgen.BayesianNetwork(edges, interventions=wrong).fit(rows)
+
+
 # What is refused ----------------------------------------------------------------------------------
 
 

@@ -9,8 +9,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from ...arrays import Mask
 from ...capabilities import Capabilities
 from ...data import Codec
+from ...errors import InputError
 from ...fitting import Fit
 from ...inference.dag import DAG
 from ...rows import Rows
@@ -24,7 +26,7 @@ from .layout import Layout, NodeRows
 from .parameters import Assumed, estimated
 from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
 from .structure import Search, learn
-from .structure_given import States, check_sizes, dag_of, edges_of, nodes_of, tiers_of
+from .structure_given import States, check_sizes, dag_of, edges_of, nodes_of, outside_of, tiers_of
 
 _REFIT_STEPS = 10  # of EM on fewer rows
 
@@ -65,24 +67,28 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
-        if rows.weights is not None and (rows.weights == 0).any():
-            rows = rows.take(rows.weights > 0)
         names, states = nodes_of(self.codec_, self.hidden)
+        outside: Mask | None = None
+        if self.interventions is not None:
+            outside = outside_of(self.interventions, len(rows), names, self.schema_)
+        if rows.weights is not None and (rows.weights == 0).any():
+            outside = None if outside is None else outside[rows.weights > 0]
+            rows = rows.take(rows.weights > 0)
         reasons: list[Reason] = []
         if self.edges is not None:
             dag = dag_of(self.edges, names, self.schema_)
         else:
-            dag, reasons = self._learnt(names, states, rows, fit)
+            dag, reasons = self._learnt(names, states, rows, outside, fit)
         check_sizes(dag, states)
-        return [*reasons, *self._fit_parameters(dag, states, rows, fit)]
+        return [*reasons, *self._fit_parameters(dag, states, rows, outside, fit)]
 
     def _learnt(
-        self, names: tuple[str, ...], states: States, rows: Rows, fit: Fit
+        self, names: tuple[str, ...], states: States, rows: Rows, outside: Mask | None, fit: Fit
     ) -> tuple[DAG, list[Reason]]:
         """The structure learnt from rows, and what is to be said of it."""
         nodes = Layout.of(names, self.codec_).spread(rows.data)
         weights = np.ones(len(rows)) if rows.weights is None else rows.weights
-        cases = Cases(names, tuple(map(len, states)), nodes.codes, nodes.x, weights)
+        cases = Cases(names, tuple(map(len, states)), nodes.codes, nodes.x, weights, outside)
         search = Search(
             method=self.structure,
             score=self.criterion,
@@ -97,15 +103,22 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         learnt = learn(cases, search, expired=lambda: fit.deadline() == 0)
         return learnt.dag, [Reason("ok", f"{what}.") for what in learnt.reasons]
 
-    def _fit_parameters(self, dag: DAG, states: States, rows: Rows, fit: Fit) -> list[Reason]:
+    def _fit_parameters(
+        self, dag: DAG, states: States, rows: Rows, outside: Mask | None, fit: Fit
+    ) -> list[Reason]:
         """Set the network of a graph; return what is to be said of its parameters."""
         nodes = Layout.of(dag.names, self.codec_).spread(rows.data)
         assumed = Assumed(self.prior, self.equivalent_sample_size)
         reasons: list[Reason] = []
         self.sample_stats_, self.converged_, self.n_iter_ = {}, True, 0
         if self.engine == "em" and nodes.known.all():
-            network = estimated(dag, states, nodes, rows.weights, assumed, self.reg_covar)
+            network = estimated(dag, states, nodes, rows.weights, assumed, self.reg_covar, outside)
             self._set(network)
+        elif outside is not None:
+            raise InputError(
+                "interventions are given, and values are missing or nodes hidden: EM does not "
+                "allow for interventions. Leave out rows with gaps, and hidden."
+            )
         else:
             result = fit_em(
                 dag, states, nodes, rows.weights, assumed, fit,
@@ -142,16 +155,20 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         self.sample_stats_ = drawn.stats
         return drawn.reasons
 
+    def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:
+        # Samples are of rows in which nothing was set.
+        return [] if self.interventions is not None else super()._goodness(rows, fit, reasons)
+
     def _uses(self) -> tuple[str, ...]:
         # The other engines keep no state.
         return self.capabilities.uses if self.engine == "svi" else ("budget",)
 
     def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
-        if self.engine != "em" or self.hidden:
+        if self.engine != "em" or self.hidden or self.interventions is not None:
             return None
         other = copy(self)
         other.max_iter = min(self.max_iter, _REFIT_STEPS)
         network = self.network_
         fit = Fit(fit.seed, fit.schema, fit.clock)
-        other._fit_parameters(network.dag, network.states, rows, fit)
+        other._fit_parameters(network.dag, network.states, rows, None, fit)
         return other

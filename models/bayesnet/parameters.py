@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Mask
 from ...inference.dag import DAG
 from .families import Family, Statistics, families, statistics
 from .layout import NodeRows
@@ -94,6 +94,7 @@ def estimated(
     weights: Floats | None,
     assumed: Assumed,
     floor: float = 0.0,
+    outside: Mask | None = None,
 ) -> Network:
     """The network of a graph with its parameters from rows: posterior means, from the rows that
     have all of a family.
@@ -105,8 +106,16 @@ def estimated(
         weights: (n,), or None where all count alike.
         assumed: of the parameters.
         floor: the least variance.
+        outside: (n, N) which values were set from outside: such a row says nothing of that node.
     """
     sizes = tuple(map(len, states))
-    sums = statistics(families(dag, sizes), rows.codes, rows.x, weights)
+    of = families(dag, sizes)
+    if outside is None:
+        sums = statistics(of, rows.codes, rows.x, weights)
+    else:
+        w = np.ones(len(rows)) if weights is None else weights
+        inside = [np.where(outside[:, f.node], 0.0, w) for f in of]
+        each = (statistics((f,), rows.codes, rows.x, v) for f, v in zip(of, inside, strict=True))
+        sums = tuple(sum_ for (sum_,) in each)
     posterior = assumed.prior(dag, sizes, sums).updated(sums)
     return Network(dag, posterior.centre(floor), tuple(map(tuple, states)))

@@ -14,10 +14,10 @@ from ..engine_settings import NUTSSettings, SVISettings, check_engine
 
 
 def _are_edges(value: Any) -> bool:
-    if isinstance(value, str | Mapping) or not isinstance(value, Sequence | np.ndarray):
+    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         return False
     return all(
-        isinstance(edge, Sequence | np.ndarray) and not isinstance(edge, str) and len(edge) == 2
+        isinstance(edge, Sequence) and not isinstance(edge, str) and len(edge) == 2
         for edge in value
     )
 
@@ -27,11 +27,15 @@ EDGES = Kind('a list of edges (parent, child), such as [("rain", "grass")]', _ar
 TIERS = Kind(
     'groups of columns, such as [["age"], ["dose", "weight"]]',
     lambda value: (
-        isinstance(value, Sequence | np.ndarray)
+        isinstance(value, Sequence)
         and not isinstance(value, str)
         and not any(isinstance(each, str) for each in value)
-        and all(isinstance(each, Sequence | np.ndarray) for each in value)
+        and all(isinstance(each, Sequence) for each in value)
     ),
+)
+NAMES = Kind(
+    "a list of columns or None, one a row",
+    lambda value: isinstance(value, Sequence) and not isinstance(value, str),
 )
 SEARCH = ("structure", "criterion", "max_parents", "required", "forbidden", "tiers", "restarts")
 
@@ -78,6 +82,12 @@ class NetworkSettings:
         "groups of columns, first to last: no edge leads from a later group to an earlier.",
         TIERS,
     )
+    interventions: Sequence[Any] | None = setting(
+        None,
+        "of each row that is fitted the column that was set from outside, several as a tuple, or "
+        "None: such a value says nothing of the column given its parents.",
+        NAMES,
+    )
     restarts: int = setting(0, "further searches, of which the best structure is taken.", least=0)
     prior: Literal["bdeu", "laplace", "none"] = setting(
         "bdeu",
@@ -119,6 +129,11 @@ class NetworkSettings:
 def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""
     check_engine(given, ENGINE_SETTINGS)
+    if given.interventions is not None and given.engine != "em":
+        raise InputError(
+            f"interventions are given, and engine={given.engine!r} does not allow for them. Take "
+            "engine='em', or fit rows without interventions."
+        )
     if given.edges is None:
         if given.hidden:
             raise InputError(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from ...arrays import Mask
 from ...data import Codec, Schema
 from ...data.memory_limit import memory_budget
 from ...errors import InputError, did_you_mean
@@ -59,6 +62,32 @@ def tiers_of(
     unknown node."""
     found = [[_name(node, names, schema) for node in tier] for tier in tiers]
     return [[name for name in tier if name in names] for tier in found]
+
+
+def outside_of(
+    interventions: Sequence[Any], n: int, names: tuple[str, ...], schema: Schema
+) -> Mask:
+    """(n, N) which values were set from outside, of the columns named for each of n rows.
+
+    Raises:
+        InputError: for an unknown column, or another number of rows.
+    """
+    if len(interventions) != n:
+        raise InputError(
+            f"interventions are given for {len(interventions)} rows, and {n} are fitted; give the "
+            "column that was set in each row, or None."
+        )
+    out = np.zeros((n, len(names)), bool)
+    number = {name: node for node, name in enumerate(names)}
+    for row, given in enumerate(interventions):
+        several = isinstance(given, list | tuple | set) and given not in names
+        for one in given if several else [given]:
+            if one is None or one != one:
+                continue
+            name = _name(one, names, schema)
+            if name in number:
+                out[row, number[name]] = True
+    return out
 
 
 def _name(node: Any, names: tuple[str, ...], schema: Schema) -> str:
