@@ -12,38 +12,14 @@ import numpy as np
 from ...arrays import Floats, Ints
 from ...errors import InputError, did_you_mean
 from ...verdict import Reason
-from .evidence import Given
+from .evidence import Given, check_possible, impossible
 from .labelled import Labelled
+from .results import Result, Summary
 
 if TYPE_CHECKING:
     import pandas
 
 _ROWS = 10  # that are printed
-
-
-@dataclass(frozen=True, eq=False)
-class Summary:
-    """What is known of a continuous node, in the units of the data, arrays shaped as `probs`.
-
-    Attributes:
-        mean, sd: expectation and standard deviation.
-        quantiles: level -> value.
-        stderr: Monte Carlo standard error of the mean, where it is estimated.
-    """
-
-    mean: Floats
-    sd: Floats
-    quantiles: Mapping[float, Floats]
-    stderr: Floats | None = None
-
-    def columns(self) -> Iterator[tuple[str, Floats]]:
-        """The numbers by name."""
-        yield "mean", self.mean
-        if self.stderr is not None:
-            yield "stderr", self.stderr
-        yield "sd", self.sd
-        for level, values in self.quantiles.items():
-            yield f"{100 * level:g}%", values
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +55,29 @@ class Answer:
     high: Floats | None = None
     credible: float | None = None
     reasons: tuple[Reason, ...] = field(default=())
+
+    @classmethod
+    def of(
+        cls, nodes: Labelled, targets: Sequence[int], found: Result, method: str, given: Given
+    ) -> Self:
+        """The answer that numbers are, by name.
+
+        Raises:
+            InputError: if evidence that is no table is impossible.
+        """
+        check_possible(found.log_z, given)
+        discrete = [v for v in targets if nodes.sizes[v]]
+        return cls(
+            tuple(nodes.names[v] for v in discrete),
+            tuple(nodes.states[v] for v in discrete),
+            found.probs,
+            {nodes.names[v]: summary for v, summary in found.continuous.items()},
+            np.asarray(found.log_z + given.log_det),
+            method,
+            given.shown,
+            found.stderr,
+            reasons=(*found.reasons, *impossible(found.log_z)),
+        )
 
     @property
     def rows(self) -> int | None:
@@ -134,19 +133,11 @@ class Answer:
 
     def at(self, row: int) -> Self:
         """The answer for one row of a table of evidence."""
-        continuous = {
-            node: Summary(
-                summary.mean[row],
-                summary.sd[row],
-                {level: values[row] for level, values in summary.quantiles.items()},
-                None if summary.stderr is None else summary.stderr[row],
-            )
-            for node, summary in self.continuous.items()
-        }
         some: dict[str, Any] = {}
         for name in ("probs", "log_evidence", "stderr", "low", "high"):
             array = getattr(self, name)
-            some[name] = None if array is None else array[row]
+            some[name] = None if array is None else np.asarray(array[row])
+        continuous = {node: summary.at(row) for node, summary in self.continuous.items()}
         return replace(self, continuous=continuous, **some)
 
     def _probabilities(self) -> Iterator[tuple[str, Floats]]:

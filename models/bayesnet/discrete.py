@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Any, Literal
+from itertools import product
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from ...arrays import Floats, Ints
+from ...data.memory_limit import bytes_of
 from ...errors import InputError, unknown
 from ...inference.cutset import Cutset
 from ...inference.exact import Exact
@@ -24,6 +26,7 @@ from ...inference.likelihoods import split
 from ...inference.loopy import loopy
 from ...inference.most_probable import most_probable
 from ...verdict import Reason
+from .results import Result
 
 Method = Literal["exact", "cutset", "sampling", "loopy"]
 METHODS: tuple[Method, ...] = ("exact", "cutset", "sampling", "loopy")
@@ -45,6 +48,17 @@ class How:
     draws: int = 10_000
     seed: int = 0
 
+    @classmethod
+    def of(cls, how: Mapping[str, Any]) -> Self:
+        """What users say: method, memory (such as "8GB"), draws, random_state; InputError for
+        another name."""
+        known = {"method": "method", "memory": "memory", "draws": "draws", "random_state": "seed"}
+        for name in how:
+            if name not in known:
+                raise unknown("option of queries", name, known)
+        given = {known[name]: value for name, value in how.items()}
+        return cls(**given | {"memory": bytes_of(given.get("memory"))})
+
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise unknown("method of inference", self.method, METHODS)
@@ -52,18 +66,18 @@ class How:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found.
+    """Marginals of all nodes.
 
     Attributes:
         log_z: () or (n,) natural log of Z; NaN where the method does not tell.
-        probs: by target or targets, (k, ...) or (n, k, ...); NaN where Z is 0.
+        probs: by node, (k,) or (n, k); NaN where Z is 0.
         stderr: of the same shapes, where they are estimates.
         reasons: what is to be said of it.
     """
 
     log_z: Floats
-    probs: dict[Any, Floats]
-    stderr: dict[Any, Floats] | None = None
+    probs: dict[int, Floats]
+    stderr: dict[int, Floats] | None = None
     reasons: tuple[Reason, ...] = ()
 
 
@@ -128,23 +142,47 @@ class Discrete:
         what = f"cutset conditioning on {names}: {cutset.assignments:,} assignments, exact."
         return Found(whole.log_z, dict(enumerate(whole.probs)), None, (Reason("ok", what),))
 
+    def _chained(self, targets: Sequence[int], evidence: Mapping[int, Any], how: How) -> Result:
+        """The joint marginal of some nodes by the chain rule: the last given each state of the
+        others, times their probability."""
+        *first, last = targets
+        logs, conditionals = [], []
+        for states in product(*(range(self.sizes[v]) for v in first)):
+            found = self.marginals({**evidence, **dict(zip(first, states, strict=True))}, how)
+            log_z = np.asarray(found.log_z)
+            for v, state in zip(first, states, strict=True):
+                if v in evidence:  # virtual: the state takes its place
+                    with np.errstate(divide="ignore"):
+                        log_z = log_z + np.log(np.asarray(evidence[v])[..., state])
+            logs.append(log_z)
+            conditionals.append(found.probs[last])
+        log_z = np.logaddexp.reduce(logs, axis=0)
+        with np.errstate(invalid="ignore"):
+            weights = np.exp(np.stack(logs, -1) - log_z[..., None])
+        parts = np.stack(conditionals, -2)
+        probs = weights[..., None] * np.where(weights[..., None] > 0, parts, 0.0)
+        shape = (*log_z.shape, *(self.sizes[v] for v in targets))
+        return Result(log_z, probs.reshape(shape))
+
     def most_probable(self, evidence: Mapping[int, Any], targets: Sequence[int] | None) -> States:
         """The most probable states of some nodes, the others summed out; None is all nodes."""
         found = most_probable(self.exact, self.tables, evidence, targets)
         log_z = np.asarray(self.exact.log_z(self.tables, evidence))
         return States(found.states, found.log_prob, log_z)
 
-    def joint(self, targets: Sequence[int], evidence: Mapping[int, Any], how: How) -> Found:
-        """log Z and the joint marginal of some nodes, under `tuple(targets)`."""
+    def joint(self, targets: Sequence[int], evidence: Mapping[int, Any], how: How) -> Result:
+        """log Z and the joint marginal of some nodes."""
         key = tuple(targets)
         if how.method == "exact":
             probs = self.exact.joint(self.tables, key, evidence)
-            return Found(self.log_z(evidence, how), {key: np.asarray(probs)})
+            return Result(self.log_z(evidence, how), np.asarray(probs))
+        if how.method == "cutset" and len(key) > 1:
+            return self._chained(key, evidence, how)
         if len(key) > 1:
             raise InputError(
                 f"method={how.method!r} gives marginals of one node at a time; "
                 f"{len(key)} targets were asked for jointly. Ask for one, or use method='exact'."
             )
         found = self.marginals(evidence, how)
-        stderr = None if found.stderr is None else {key: found.stderr[key[0]]}
-        return Found(found.log_z, {key: found.probs[key[0]]}, stderr, found.reasons)
+        stderr = None if found.stderr is None else found.stderr[key[0]]
+        return Result(found.log_z, found.probs[key[0]], {}, stderr, found.reasons)

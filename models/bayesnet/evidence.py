@@ -87,6 +87,9 @@ class Given:
         rows: how many rows there are; None for one that is no table.
         hard: the nodes that are given as a state or value.
         shown: what was given, for errors and answers.
+        log_det: () or (n,) to be added to the log density of the values given, as they are encoded,
+            to have that in the units of the data.
+        done: what nodes are set to from outside.
     """
 
     evidence: dict[int, Any] = field(default_factory=dict)
@@ -94,6 +97,8 @@ class Given:
     rows: int | None = None
     hard: frozenset[int] = frozenset()
     shown: str = ""
+    log_det: Any = 0.0
+    done: Mapping[int, Any] = field(default_factory=dict)
 
     @property
     def nodes(self) -> set[int]:
@@ -122,6 +127,7 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
     soft: dict[int, Floats] = {}
     shown: list[str] = []
     hard: list[int] = []
+    log_det: Any = 0.0
     rows = {len(value) for value in given.values() if _is_column(value)}
     if len(rows) > 1:
         raise InputError(f"columns of evidence have {sorted(rows)} rows; give equally many.")
@@ -135,19 +141,22 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
         elif isinstance(value, Likelihood):
             evidence[node] = value.array(nodes, node)
         elif _is_column(value):
-            evidence[node] = _encoded(nodes, node, value, warps)
+            evidence[node], log_slope = _encoded(nodes, node, value, warps.get(node))
+            log_det = log_det + log_slope
             hard.append(node)
             continue
         elif not _gaps([value])[0]:
-            evidence[node] = _encoded(nodes, node, [value], warps)[0]
+            (evidence[node],), (log_slope,) = _encoded(nodes, node, [value], warps.get(node))
+            log_det = log_det + log_slope
             hard.append(node)
             value = f"{value:g}" if isinstance(value, float) else value
         else:
             continue
-        shown.append(f"{nodes.names[node]} = {value}" if _plain(value) else nodes.names[node])
+        value = type(value).__name__ if isinstance(value, _OverStates) else value
+        shown.append(f"{nodes.names[node]} = {value}")
     left = f", and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     n = next(iter(rows), None)
-    return Given(evidence, soft, n, frozenset(hard), ", ".join(shown[:_SHOWN]) + left)
+    return Given(evidence, soft, n, frozenset(hard), ", ".join(shown[:_SHOWN]) + left, log_det)
 
 
 def read_do(nodes: Labelled, do: Any, given: Given, warps: Mapping[int, Warp]) -> dict[int, Any]:
@@ -170,8 +179,10 @@ def read_do(nodes: Labelled, do: Any, given: Given, warps: Mapping[int, Warp]) -
 
 
 def read_targets(nodes: Labelled, target: Any, given: Given) -> tuple[int, ...]:
-    """The numbers of the nodes that are asked for; InputError for an unknown one, one asked for
-    twice, or one that is given as a state or value."""
+    """The numbers of the nodes that are asked for, none for None; InputError for an unknown one,
+    one asked for twice, or one that is given as a state or value."""
+    if target is None:
+        return ()
     asked = (
         [target] if isinstance(target, str) or not isinstance(target, Iterable) else list(target)
     )
@@ -205,10 +216,6 @@ def impossible(log_z: Any) -> tuple[Reason, ...]:
     return (Reason("warn", what, "Correct or leave out some of it."),)
 
 
-def _plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool | np.generic)
-
-
 def _is_column(value: Any) -> bool:
     if isinstance(value, str | bytes | _OverStates):
         return False
@@ -229,8 +236,8 @@ def _gaps(values: Any) -> Mask:
     return np.asarray(pandas.isna(np.asarray(values, dtype=object)))
 
 
-def _encoded(nodes: Labelled, node: int, values: Any, warps: Mapping[int, Warp]) -> Any:
-    """(n,) states or values of a column; -1 or NaN in gaps."""
+def _encoded(nodes: Labelled, node: int, values: Any, warp: Warp | None) -> tuple[Any, Any]:
+    """(n,) states or values of a column, -1 or NaN in gaps, and the log slopes of their map."""
     name = nodes.names[node]
     column, gaps = np.asarray(values, dtype=object), _gaps(values)
     if nodes.sizes[node]:
@@ -238,7 +245,7 @@ def _encoded(nodes: Labelled, node: int, values: Any, warps: Mapping[int, Warp])
         labels = column[~gaps].tolist()
         numbered = {label: nodes.state(name, label) for label in dict.fromkeys(labels)}
         codes[~gaps] = [numbered[label] for label in labels]
-        return codes
+        return codes, np.zeros(len(column))
     numbers = np.full(len(column), np.nan)
     try:
         numbers[~gaps] = column[~gaps].astype(np.float64)
@@ -247,11 +254,11 @@ def _encoded(nodes: Labelled, node: int, values: Any, warps: Mapping[int, Warp])
         raise InputError(f"{name!r} is continuous; {odd!r} was given, expected a number.") from None
     if np.isinf(numbers).any():
         raise InputError(f"{name!r} was given as infinite; expected a number.")
-    if node not in warps:
-        return numbers
-    z, log_slope = warps[node].forward(numbers, 0.5)
+    if warp is None:
+        return numbers, np.zeros(len(column))
+    z, log_slope = warp.forward(numbers, 0.5)
     if (outside := np.isneginf(log_slope)).any():
         raise InputError(
             f"{name!r} was given as {numbers[outside][0]:g}, outside of what the column takes."
         )
-    return z
+    return z, np.where(gaps, 0.0, log_slope)

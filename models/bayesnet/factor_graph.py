@@ -19,7 +19,7 @@ from ...inference.posterior_sampling import sample_posterior
 from . import formats
 from .answers import Answer, MostProbable
 from .discrete import Discrete, How, Method
-from .evidence import Given, check_possible, impossible, read_given, read_targets
+from .evidence import Given, check_possible, read_given, read_targets
 from .factors import Factors, factors_of
 from .formats import uai
 from .formats.source import decoded, read_bytes
@@ -143,20 +143,9 @@ class FactorGraph(Factors):
         asked = self._given(given)
         targets = read_targets(self, target, asked)
         engine = self._engine(how)
-        evidence = with_soft(self, asked, lambda e, v: engine.joint([v], e, how).probs[(v,)])
+        evidence = with_soft(self, asked, lambda e, v: engine.joint([v], e, how).probs)
         found = engine.joint(targets, evidence, how)
-        check_possible(found.log_z, asked)
-        return Answer(
-            tuple(self.names[v] for v in targets),
-            tuple(self.states[v] for v in targets),
-            found.probs[targets],
-            {},
-            np.asarray(found.log_z),
-            how.method,
-            asked.shown,
-            None if found.stderr is None else found.stderr[targets],
-            reasons=(*found.reasons, *impossible(found.log_z)),
-        )
+        return Answer.of(self, targets, found, how.method, asked)
 
     def most_probable(
         self, given: Any = None, target: Any = None, *, memory: str | int | None = None

@@ -19,6 +19,7 @@ from ...rows import Rows
 from ...verdict import Reason, Verdict
 from ..predictive import diagnostics
 from . import draws, saved
+from .answering import Answering
 from .conditionals import Table
 from .given import codec_of, schema_of
 from .layout import Layout, NodeRows
@@ -29,7 +30,7 @@ from .posterior import Posterior, check_possible, posterior_of
 _STATS = "sample_stats."
 
 
-class FittedNetwork(Conditioned):
+class FittedNetwork(Answering, Conditioned):
     """A network with its columns; `BayesianNetwork` fits it.
 
     Attributes:

@@ -9,7 +9,8 @@ conditionals.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from ...arrays import Floats, Ints
 from ...errors import InputError
 from ...inference.conditional_gaussian import ConditionalGaussian
-from ...inference.exact import Exact
+from ...inference.conditional_gaussian_answers import Mixture
+from ...inference.exact import Cost, Exact
 from ...inference.posterior_sampling import sample_posterior
 from .conditionals import Table
 from .layout import NodeRows
@@ -70,6 +72,8 @@ class Posterior:
 
     def log_z(self, evidence: Evidence) -> Floats:
         """() or (n,) log probability or density of evidence, hard or virtual."""
+        if not evidence:
+            return np.zeros(())
         part = self._part(self._needed(evidence))
         return np.asarray(part.engine.log_z(part.conditionals, part.inside(evidence)))
 
@@ -103,6 +107,63 @@ class Posterior:
         answers = found.probs, found.means, found.variances
         of = [{v: each[i] for v, i in number.items() if i in each} for each in answers]
         return Beliefs(found.log_z, *of)
+
+    def joint(self, evidence: Evidence, targets: Sequence[int]) -> tuple[Floats, Floats]:
+        """log Z, and the joint posterior of discrete nodes, (k_1, ..., k_m) or (n, k_1, ..., k_m),
+        NaN where Z is 0."""
+        part = self._part(self._needed([*evidence, *targets]))
+        inside, places = part.inside(evidence), [part.nodes.index(v) for v in targets]
+        if isinstance(part.engine, Exact):
+            probs = part.engine.joint(part.conditionals, places, inside)
+            return self.log_z(evidence), np.asarray(probs)
+        if len(targets) == 1:
+            found = part.engine.marginals(part.conditionals, inside, places)
+            return found.log_z, found.probs[places[0]]
+        mixture = self.mixture(evidence, targets)
+        return mixture.log_z, mixture.weights.sum(axis=-1)
+
+    def mixture(self, evidence: Evidence, targets: Sequence[int]) -> Mixture:
+        """The joint posterior of some nodes of a network with continuous ones: of the discrete
+        targets, in order, an axis each, then an axis of the components there are given these."""
+        part = self._part(self._needed([*evidence, *targets]))
+        assert isinstance(part.engine, ConditionalGaussian)
+        places = [part.nodes.index(v) for v in targets]
+        found = part.engine.mixture(part.conditionals, places, part.inside(evidence))
+        discrete = [p for p in places if self.network.sizes[part.nodes[p]]]
+        first = [found.scope.index(p) for p in discrete]
+        rest = [axis for axis in range(len(found.scope)) if axis not in first]
+        n = found.weights.ndim - len(found.scope)  # an axis of rows, or none
+        components = math.prod(found.weights.shape[n + axis] for axis in rest)
+
+        def ordered(array: Floats, more: int) -> Floats:
+            axes = [*range(n), *(n + a for a in (*first, *rest))]
+            array = array.transpose(*axes, *range(array.ndim - more, array.ndim))
+            kept, tail = array.shape[: n + len(first)], array.shape[array.ndim - more :]
+            return array.reshape(*kept, components, *tail)
+
+        return Mixture(
+            found.log_z,
+            tuple(part.nodes[p] for p in discrete),
+            tuple(part.nodes[p] for p in found.nodes),
+            ordered(found.weights, 0),
+            ordered(found.means, 1),
+            ordered(found.covariances, 2),
+        )
+
+    def cost(self, observed: Collection[int], targets: Collection[int]) -> Cost:
+        """What one row takes in which some nodes are observed."""
+        part = self._part(self._needed([*observed, *targets]))
+        return part.engine.cost([part.nodes.index(v) for v in observed])
+
+    def like(self, network: Network) -> Posterior:
+        """The posterior of a network that differs in its numbers only, by the same plans."""
+        other = Posterior(network, self.memory)
+
+        def part(nodes: tuple[int, ...]) -> _Part:
+            return _Part.of(network, nodes, self.memory, self._part(nodes).engine)
+
+        other._part = lru_cache(maxsize=64)(part)
+        return other
 
     def draw(self, rows: NodeRows, rng: np.random.Generator) -> NodeRows:
         """Rows with what is not known drawn given what is.
@@ -165,20 +226,30 @@ class _Part:
     conditionals: list[Any]
 
     @classmethod
-    def of(cls, network: Network, nodes: tuple[int, ...], memory: int | None) -> _Part:
+    def of(
+        cls,
+        network: Network,
+        nodes: tuple[int, ...],
+        memory: int | None,
+        engine: Exact | ConditionalGaussian | None = None,
+    ) -> _Part:
+        """Those of a network, with an engine that was made for them or a new one."""
         network = network.restricted(nodes)
         parents, each = network.dag.parents, network.conditionals
         if network.continuous:
-            engine = ConditionalGaussian(network.sizes, parents, memory=memory, names=network.names)
             numbers = [
                 c.probs if isinstance(c, Table) else (c.intercept, c.coefficients, c.variance)
                 for c in each
             ]
+            if engine is None:
+                names = network.names
+                engine = ConditionalGaussian(network.sizes, parents, memory=memory, names=names)
             return cls(nodes, engine, numbers)
         scopes = [(*parents[v], v) for v in range(len(nodes))]
         tables = [c.probs for c in each if isinstance(c, Table)]
-        exact = Exact(network.sizes, scopes, memory=memory, names=network.names)
-        return cls(nodes, exact, tables)
+        if engine is None:
+            engine = Exact(network.sizes, scopes, memory=memory, names=network.names)
+        return cls(nodes, engine, tables)
 
     def inside(self, evidence: Evidence) -> dict[int, Any]:
         """Evidence by the numbers that the nodes have here."""

@@ -1,0 +1,171 @@
+"""Queries of a Bayesian network: which engine answers, and the answer.
+
+Discrete targets are answered jointly; continuous ones given each combination of states of the
+discrete targets, with mean, standard deviation and quantiles in the units of the data. Exact are
+probabilities, and of continuous nodes all of these: their posterior is a mixture of Gaussians
+(moments of a node whose map to the model's coordinates is not linear are taken by quadrature).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...inference.exact import Cost
+from .answers import Answer, MostProbable
+from .discrete import How, States
+from .engines import by_tables, discrete_of, done_of, exact, limited_posterior
+from .evidence import Given, check_possible, read_do, read_given, read_targets
+from .network import Network
+from .posterior import Posterior
+from .results import Result
+from .sampled import estimated
+from .soft import with_soft
+from .units import Units
+
+LEVELS = (0.05, 0.5, 0.95)  # of quantiles
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A network that is asked.
+
+    Attributes:
+        network: in the coordinates of the model.
+        units: how continuous nodes are mapped there.
+        beforehand: evidence that goes into every answer.
+    """
+
+    network: Network
+    units: Units
+    beforehand: Mapping[int, Any]
+
+    def query(
+        self,
+        target: Any,
+        given: Any,
+        do: Any,
+        how: How,
+        levels: Sequence[float] = LEVELS,
+        networks: Iterable[Network] = (),
+        credible: float | None = None,
+    ) -> Answer:
+        """The answer, with its credible band over networks that are draws of the parameters."""
+        if not all(0 < level < 1 for level in levels):
+            raise InputError(f"quantiles at {list(levels)} asked for; levels lie between 0 and 1.")
+        evidence, network, targets = self.read(target, given, do)
+        found = self._found(network, evidence, targets, how, levels)
+        answer = Answer.of(network, targets, found, how.method, evidence)
+        if credible is None:
+            return answer
+        done = (one.do(evidence.done) if evidence.done else one for one in networks)
+        return self._banded(answer, network, evidence, targets, done, credible)
+
+    def read(self, target: Any, given: Any, do: Any) -> tuple[Given, Network, tuple[int, ...]]:
+        """Evidence, the network after interventions, and the numbers of the targets."""
+        found = read_given(self.network, given, self.units)
+        for node in self.beforehand:
+            if node in found.nodes:
+                raise InputError(
+                    f"{self.network.names[node]!r} was conditioned on already; leave it out."
+                )
+        done = read_do(self.network, do, found, self.units)
+        targets = read_targets(self.network, target, found)
+        for node in targets:
+            if node in done or node in self.beforehand:
+                raise InputError(f"{self.network.names[node]!r} is asked for, and it is set.")
+        shown = ", ".join(f"do({name} = {value})" for name, value in (do or {}).items())
+        found = replace(
+            found,
+            evidence={**found.evidence, **self.beforehand},
+            done=done,
+            shown=", ".join(filter(None, (found.shown, shown))),
+        )
+        return found, done_of(self.network, tuple(done.items())), targets
+
+    def most_probable(self, given: Any, target: Any, do: Any, how: How) -> MostProbable:
+        """The most probable states of all nodes together, or of targets."""
+        evidence, network, targets = self.read(target, given, do)
+        if evidence.soft:
+            raise InputError(
+                "the most probable states are asked given a Distribution; give a Likelihood."
+            )
+        if network.continuous:
+            found = self._states(network, evidence, targets, how)
+        else:
+            engine = discrete_of(network, tuple(range(len(network.names))), how.memory)
+            found = engine.most_probable(evidence.evidence, targets or None)
+        check_possible(found.log_z, evidence)
+        return MostProbable.of(
+            network, targets or None, found.states, found.log_prob, found.log_z, evidence
+        )
+
+    def _states(self, network: Network, given: Given, targets: tuple[int, ...], how: How) -> States:
+        """The most probable states of discrete targets, of a network with continuous nodes."""
+        if not targets or any(not network.sizes[v] for v in targets):
+            raise InputError(
+                "this network has continuous nodes, whose densities do not compare with "
+                "probabilities; name discrete targets."
+            )
+        found = self._found(network, given, targets, replace(how, method="exact"), ())
+        flat = found.probs.reshape(*found.log_z.shape, -1)
+        best = np.where(np.isnan(flat), -1.0, flat).argmax(axis=-1)
+        states = np.stack(np.unravel_index(best, [network.sizes[v] for v in targets]), axis=-1)
+        top = np.take_along_axis(flat, best[..., None], axis=-1)[..., 0]
+        states = np.where(np.isneginf(found.log_z)[..., None], -1, states)
+        with np.errstate(divide="ignore"):
+            return States(states, np.log(top) + found.log_z, found.log_z)
+
+    def cost(self, target: Any, given: Any, do: Any, how: How) -> Cost:
+        """What one row of exact inference takes."""
+        evidence, network, targets = self.read(target, given, do)
+        asked = targets or tuple(v for v in range(len(network.names)) if v not in evidence.hard)
+        return limited_posterior(network, how.memory).cost(evidence.hard, asked)
+
+    def _found(
+        self,
+        network: Network,
+        given: Given,
+        targets: tuple[int, ...],
+        how: How,
+        levels: Sequence[float],
+        posterior: Posterior | None = None,
+    ) -> Result:
+        def answer(evidence: dict[int, Any], asked: tuple[int, ...]) -> Result:
+            if how.method == "exact":
+                engine = posterior or limited_posterior(network, how.memory)
+                return exact(engine, evidence, given.rows, asked, self.units, levels)
+            if how.method == "sampling":
+                return estimated(network, evidence, asked, how, self.units, levels)
+            return by_tables(network, evidence, asked, how)
+
+        return answer(with_soft(network, given, lambda e, v: answer(e, (v,)).probs), targets)
+
+    def _banded(
+        self,
+        answer: Answer,
+        network: Network,
+        given: Given,
+        targets: tuple[int, ...],
+        networks: Iterable[Network],
+        credible: float,
+    ) -> Answer:
+        """An answer with the ends of its band, which holds a share of those of the draws."""
+        if not 0 < credible < 1:
+            raise InputError(f"credible={credible} given; expected a probability such as 0.9.")
+        plans = limited_posterior(network, None)
+        each = [self._found(one, given, targets, How(), (), plans.like(one)) for one in networks]
+        ends = ((1 - credible) / 2, (1 + credible) / 2)
+        low, high = np.quantile([found.probs for found in each], ends, axis=0)
+        continuous = {}
+        for node in each[0].continuous:
+            means = [found.continuous[node].mean for found in each]
+            bottom, top = np.quantile(means, ends, axis=0)
+            name = network.names[node]
+            continuous[name] = replace(answer.continuous[name], low=bottom, high=top)
+        bands = {"low": low, "high": high} if answer.targets else {}
+        return replace(answer, continuous=continuous, credible=credible, **bands)

@@ -1,0 +1,83 @@
+"""Estimated answers about a network by likelihood weighting, with standard errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...inference.weighting import Estimate, Node, Weighted, gaussian_node, table_node, weigh
+from .conditionals import Table
+from .discrete import How
+from .network import Network
+from .results import Result, Summary
+from .units import Units, summary_of_draws
+
+
+def nodes_of(network: Network) -> list[Node]:
+    """What likelihood weighting must know of each node."""
+    out = []
+    for node, conditional in enumerate(network.conditionals):
+        discrete, continuous = network.discrete_parents(node), network.continuous_parents(node)
+        if isinstance(conditional, Table):
+            out.append(table_node(discrete, conditional.probs))
+        else:
+            numbers = conditional.intercept, conditional.coefficients, conditional.variance
+            out.append(gaussian_node(discrete, continuous, *numbers))
+    return out
+
+
+def estimated(
+    network: Network,
+    evidence: Mapping[int, Any],
+    targets: Sequence[int],
+    how: How,
+    units: Units,
+    levels: Sequence[float],
+) -> Result:
+    """The joint posterior of the discrete targets, and the continuous ones given their states."""
+    needed = network.dag.ancestors([*evidence, *targets])
+    order = [node for node in network.dag.order if node in needed]
+    blocks = weigh(nodes_of(network), order, evidence, how.draws, seed=how.seed)
+    parts = [_of_block(network, block, targets, units, levels) for block in blocks]
+    rows = any(
+        np.ndim(x) == 2 or (np.ndim(x) == 1 and not is_likelihood(network, v, x))
+        for v, x in evidence.items()
+    )
+    return Result.joined(parts) if rows else Result.joined(parts).at(0)
+
+
+def is_likelihood(network: Network, node: int, value: Any) -> bool:
+    """Whether evidence of a node is virtual, by the numbers that stand for it."""
+    return bool(network.sizes[node]) and np.asarray(value).dtype.kind == "f"
+
+
+def _of_block(
+    network: Network,
+    block: Weighted,
+    targets: Sequence[int],
+    units: Units,
+    levels: Sequence[float],
+) -> Result:
+    discrete = [v for v in targets if network.sizes[v]]
+    n = len(block.log_weights)
+    probs = block.probs(discrete) if discrete else Estimate(np.ones(n), np.zeros(n))
+    shape = probs.value.shape[1:]
+    continuous = {}
+    for node in targets:
+        if network.sizes[node]:
+            continue
+        each = []
+        for states in np.ndindex(shape):
+            inside = np.ones_like(block.shares, bool)
+            for v, state in zip(discrete, states, strict=True):
+                inside &= block.values[v] == state
+            shares = np.where(inside, block.shares, 0.0)
+            with np.errstate(invalid="ignore"):
+                shares = shares / shares.sum(axis=1, keepdims=True)
+            each.append(summary_of_draws(units.get(node), block.values[node], shares, levels))
+        continuous[node] = Summary.stacked(each, shape)
+    log_z = np.where(block.summary.ess > 0, block.summary.log_mean, np.nan)
+    stderr = probs.stderr if discrete else None
+    return Result(log_z, probs.value, continuous, stderr, tuple(block.reasons()))
