@@ -18,13 +18,13 @@ marginal (see `row_density`):
 
 Row weights r make it a power likelihood, prod p(row)^r: weight 2 counts as the row given twice.
 
-The guide has the form that the posterior has if no row has gaps (`prior`), so there it is exact
-once it is fitted; with gaps it is variational Bayes, which takes the families as independent.
+The guide takes the parameters as independent, but for the intercept and the coefficients of one
+regression, each Gaussian on the unconstrained scale (ADVI). It begins with the moments there of the
+posterior that expected counts give (`prior`), which is the posterior if no row has gaps.
 
 References: Spiegelhalter and Lauritzen, "Sequential updating of conditional probabilities on
-directed graphical structures", 1990, https://doi.org/10.1002/net.3230200507; Beal and Ghahramani,
-"The variational Bayesian EM algorithm for incomplete data", 2003,
-https://cse.buffalo.edu/faculty/mbeal/papers/valencia02.pdf.
+directed graphical structures", 1990, https://doi.org/10.1002/net.3230200507; Kucukelbir et al.,
+"Automatic differentiation variational inference", 2017, https://arxiv.org/abs/1603.00788.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ import numpyro
 import numpyro.distributions as dist
 from jax import Array
 from numpyro import handlers
-from numpyro.distributions import constraints
+from numpyro.distributions import biject_to, constraints
 
 from ..gmm.numpyro import log_normal
 from .families import families
-from .prior import LEAST_ALPHA, ConjugatePrior
+from .prior import ConjugatePrior
 from .row_density import Backend, Parameters, RowDensity
 
 BACKEND = Backend(jnp, jax.nn.logsumexp, log_normal)
@@ -120,22 +120,26 @@ def guide(
     gaps: Sequence[int] = (),
     n_total: int | None = None,
 ) -> None:
-    """The prior's form with numbers of its own, from where they are in `start` (see
+    """Gaussians on the unconstrained scale, from where they are in `start` (see
     `ConjugatePrior.numbers`). The rows, `gaps` and `n_total` are for the model."""
 
-    def number(name: str, constraint: constraints.Constraint) -> Any:
-        return numpyro.param(name, start[name], constraint=constraint)
+    def q(site: str, support: constraints.Constraint) -> None:
+        """Independent ones, mapped onto the support."""
+        loc = numpyro.param(f"{site}_loc", start[f"{site}_loc"])
+        scale = numpyro.param(
+            f"{site}_scale", start[f"{site}_scale"], constraint=constraints.positive
+        )
+        normal = dist.Normal(loc, scale).to_event(loc.ndim)
+        numpyro.sample(site, dist.TransformedDistribution(normal, [biject_to(support)]))
 
     for name, size in zip(prior.dag.names, prior.sizes, strict=True):
         if size:
-            alpha = number(f"alpha_{name}", constraints.greater_than(LEAST_ALPHA))
-            numpyro.sample(f"theta_{name}", dist.Dirichlet(alpha).to_event(alpha.ndim - 1))
+            q(f"theta_{name}", constraints.simplex)
         else:
-            a = number(f"a_{name}", constraints.positive)
-            rate = number(f"rate_{name}", constraints.positive)
-            m = number(f"m_{name}", constraints.real)
-            root = number(f"root_{name}", constraints.lower_cholesky)
-            s2 = numpyro.sample(f"s2_{name}", dist.InverseGamma(a, rate).to_event(a.ndim))
-            tril = jnp.sqrt(s2)[..., None, None] * root
-            normal = dist.MultivariateNormal(m, scale_tril=tril)
-            numpyro.sample(f"b_{name}", normal.to_event(a.ndim))
+            q(f"s2_{name}", constraints.positive)
+            loc = numpyro.param(f"b_{name}_loc", start[f"b_{name}_loc"])
+            root = numpyro.param(
+                f"b_{name}_root", start[f"b_{name}_root"], constraint=constraints.lower_cholesky
+            )
+            normal = dist.MultivariateNormal(loc, scale_tril=root)
+            numpyro.sample(f"b_{name}", normal.to_event(loc.ndim - 1))

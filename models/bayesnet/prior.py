@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import digamma, polygamma
 
 from ...arrays import Floats
 from ...covariance import correlations
@@ -45,7 +46,6 @@ from .families import Family, Statistics, families
 Draws = dict[str, Floats]
 
 _LEAST = 1e-10  # eigenvalue of Lambda, scaled to a diagonal of 1
-LEAST_ALPHA = 0.05  # of the guide; draws with less underflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +80,14 @@ class Dirichlet:
         return Dirichlet(array(self.alpha))
 
     def numbers(self, name: str) -> Draws:
-        """What the guide that has this form is made of, alpha inside its bound."""
-        return {f"alpha_{name}": np.maximum(self.alpha, 1.5 * LEAST_ALPHA)}
+        """Moments of the stick-breaking logits: the share of state k in what k and those after it
+        have is Beta distributed."""
+        rest = self.alpha[..., ::-1].cumsum(axis=-1)[..., ::-1][..., 1:]
+        own, after = self.alpha[..., :-1], np.arange(self.alpha.shape[-1] - 1, 0, -1)
+        return {
+            f"theta_{name}_loc": digamma(own) - digamma(rest) + np.log(after),
+            f"theta_{name}_scale": np.sqrt(polygamma(1, own) + polygamma(1, rest)),
+        }
 
     def draw(self, name: str, rng: np.random.Generator, n: int) -> Draws:
         """n draws of the site theta."""
@@ -145,11 +151,14 @@ class NormalInverseGamma:
         return NormalInverseGamma(*map(array, (self.m, self.Lambda, self.a, self.b)))
 
     def numbers(self, name: str) -> Draws:
-        """What the guide that has this form is made of; root root' = Lambda^-1."""
-        root = np.linalg.cholesky(np.linalg.inv(self.Lambda))
+        """Moments of log s2, and of beta, whose covariance is root root'."""
+        covariance = (self.b / self.a)[..., None, None] * np.linalg.inv(self.Lambda)
         return {
-            f"m_{name}": self.m, f"root_{name}": root, f"a_{name}": self.a, f"rate_{name}": self.b,
-        }  # fmt: skip
+            f"b_{name}_loc": self.m,
+            f"b_{name}_root": np.linalg.cholesky(covariance),
+            f"s2_{name}_loc": np.log(self.b) - digamma(self.a),
+            f"s2_{name}_scale": np.sqrt(polygamma(1, self.a)),
+        }
 
     def draw(self, name: str, rng: np.random.Generator, n: int) -> Draws:
         """n draws of the sites b and s2."""
@@ -257,7 +266,7 @@ class ConjugatePrior:
         return ConjugatePrior(self.dag, self.sizes, nodes)
 
     def numbers(self) -> Draws:
-        """Where the pair's guide starts if it is to be this."""
+        """What the pair's guide is to start at: its moments on the unconstrained scale."""
         out: Draws = {}
         for name, node in zip(self.dag.names, self.nodes, strict=True):
             out |= node.numbers(name)

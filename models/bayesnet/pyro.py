@@ -21,11 +21,11 @@ import pyro.distributions as dist
 import torch
 from pyro import poutine
 from torch import Tensor
-from torch.distributions import constraints
+from torch.distributions import biject_to, constraints
 
 from ..gmm.pyro import log_normal
 from .families import families
-from .prior import LEAST_ALPHA, ConjugatePrior
+from .prior import ConjugatePrior
 from .row_density import Backend, Parameters, RowDensity
 
 BACKEND = Backend(torch, torch.logsumexp, log_normal)
@@ -93,22 +93,24 @@ def guide(
     gaps: Sequence[int] = (),
     n_total: int | None = None,
 ) -> None:
-    """The prior's form with numbers of its own, from where they are in `start` (see
+    """Gaussians on the unconstrained scale, from where they are in `start` (see
     `ConjugatePrior.numbers`). The rows, `gaps` and `n_total` are for the model."""
 
-    def number(name: str, constraint: constraints.Constraint) -> Any:
-        return pyro.param(name, start[name], constraint=constraint)
+    def q(site: str, support: constraints.Constraint) -> None:
+        """Independent ones, mapped onto the support."""
+        loc = pyro.param(f"{site}_loc", start[f"{site}_loc"])
+        scale = pyro.param(f"{site}_scale", start[f"{site}_scale"], constraint=constraints.positive)
+        normal = dist.Normal(loc, scale).to_event(loc.ndim)
+        pyro.sample(site, dist.TransformedDistribution(normal, [biject_to(support)]))
 
     for name, size in zip(prior.dag.names, prior.sizes, strict=True):
         if size:
-            alpha = number(f"alpha_{name}", constraints.greater_than(LEAST_ALPHA))
-            pyro.sample(f"theta_{name}", dist.Dirichlet(alpha).to_event(alpha.ndim - 1))
+            q(f"theta_{name}", constraints.simplex)
         else:
-            a = number(f"a_{name}", constraints.positive)
-            rate = number(f"rate_{name}", constraints.positive)
-            m = number(f"m_{name}", constraints.real)
-            root = number(f"root_{name}", constraints.lower_cholesky)
-            s2 = pyro.sample(f"s2_{name}", dist.InverseGamma(a, rate).to_event(a.ndim))
-            tril = torch.sqrt(s2)[..., None, None] * root
-            normal = dist.MultivariateNormal(m, scale_tril=tril)
-            pyro.sample(f"b_{name}", normal.to_event(a.ndim))
+            q(f"s2_{name}", constraints.positive)
+            loc = pyro.param(f"b_{name}_loc", start[f"b_{name}_loc"])
+            root = pyro.param(
+                f"b_{name}_root", start[f"b_{name}_root"], constraint=constraints.lower_cholesky
+            )
+            normal = dist.MultivariateNormal(loc, scale_tril=root)
+            pyro.sample(f"b_{name}", normal.to_event(loc.ndim - 1))
