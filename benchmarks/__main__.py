@@ -21,6 +21,7 @@ QUICK = {
     "import_time": [],
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
     "factor_vs_sklearn": ["--pairs", "1"],
+    "network_em": [],
     "flow_vs_zuko": ["--minutes", "1"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "--pairs", "3"],
@@ -31,6 +32,7 @@ FULL = {
     "import_time": [],
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
     "factor_vs_sklearn": [],
+    "network_em": [],
     "flow_vs_zuko": ["--minutes", "1", "5", "10"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "scoring", "bound", "--minutes", "10", "20"],
@@ -38,7 +40,7 @@ FULL = {
     "debiasing": [],
     "calibration": ["--full"],
 }
-NEED_DATA = ("flow_vs_zuko", "vae_mnist", "embeddings")
+NEED_DATA = ("network_em", "flow_vs_zuko", "vae_mnist", "embeddings")
 
 
 def run(name: str, words: list[str]) -> int:
