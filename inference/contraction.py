@@ -1,4 +1,4 @@
-"""The sum of a product of tables along a plan, and the derivatives of its logarithm.
+"""The sum of a product of tables along a plan.
 
 A plan is carried out as products of two tables each, C[c] = sum A[a] B[b], the sum over variables
 of a and b that are in no other factor of the bucket. Axes are in the order of elimination, so that
@@ -7,51 +7,39 @@ its largest entry s (in each row of a batch), and log s added up:
 
     log Z = sum log s + log (what the last bucket leaves).
 
-In reverse, the derivative with respect to each factor is again such a product: with C' = dlogZ/dC,
-
-    A'[a] = sum C'[c] B[b],      B'[b] = sum C'[c] A[a],      m' = (m / s)' / s.
-
-In this s counts as a constant: log Z is log s + f(m / s), which does not depend on s, since Z is
-linear in m. And A[a] A'[a] is the probability of a: one pass in reverse gives all marginals.
+In derivatives s counts as a constant: log Z is log s + f(m / s), which does not depend on s, since
+Z is linear in m.
 
 Arrays are NumPy's, or JAX's (`xp`), which can compile and differentiate what is done here.
-
-References: Darwiche, "A differential approach to inference in Bayesian networks", 2003,
-https://doi.org/10.1145/765568.765570; Roa-Villescas et al., "Probabilistic inference in the era of
-tensor networks and differential programming", 2024, https://arxiv.org/abs/2405.14060.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .elimination import Plan, Scope
+from .product import Product
 
 Array = Any
 
 
-@dataclass(frozen=True)
-class Product:
-    """C[c] = sum A[a] B[b], or the sum of A alone, as reshapes, a product and a sum.
+class Peak(NamedTuple):
+    """The most cells held at once: for one row, and for each row more."""
 
-    Axes that neighbours share the fate of are one. The batch is -1 in shapes.
-    """
+    cells: int
+    row: int
 
-    left: tuple[int, ...]
-    right: tuple[int, ...] | None
-    summed: tuple[int, ...]
-
-    def __call__(self, A: Array, B: Array) -> Array:
-        out = A.reshape(self.left)
-        if self.right is not None:
-            out = out * B.reshape(self.right)
-        return out.sum(axis=self.summed) if self.summed else out
+    @classmethod
+    def of(cls, peak: Callable[[int], int]) -> Peak:
+        """Of what n rows hold."""
+        return cls(peak(1), peak(2) - peak(1))
 
 
 @dataclass(frozen=True)
@@ -79,6 +67,7 @@ class Program:
         self.batch = -1 if batch is None else batch
         self._rank = {v: i for i, v in enumerate(plan.order)}
         self.scopes: list[Scope] = [self.sorted(scope) for scope in plan.scopes]
+        self.axes = [self._axes(scope) for scope in plan.scopes]
         self.steps: list[Step] = []
         messages: list[int] = []
         for bucket in plan.buckets:
@@ -89,6 +78,11 @@ class Program:
     def sorted(self, scope: Sequence[int]) -> Scope:
         """Variables in the order of axes."""
         return tuple(sorted(scope, key=self._rank.__getitem__))
+
+    def _axes(self, scope: Scope) -> tuple[int, ...] | None:
+        """How the axes of a table are to be ordered; None if they are."""
+        axes = tuple(scope.index(v) for v in self.sorted(scope))
+        return None if axes == tuple(range(len(axes))) else axes
 
     @cached_property
     def smallest(self) -> dict[int, int]:
@@ -109,17 +103,24 @@ class Program:
         """Cells of a table over these variables, of n rows if it has the batch."""
         return self.plan.cells(scope) * (n if self.batch in scope else 1)
 
-    def held(self, step: Step, n: int) -> int:
-        """Cells of a product while it is formed: the whole of it before the sum, and the result."""
-        both = set(self.scopes[step.a]) | set(self.scopes[step.b] if step.b is not None else ())
-        whole = self.cells(tuple(both), n) if step.b is not None and step.product.summed else 0
-        return whole + self.cells(self.scopes[step.out], n)
+    def held(self, product: Product, a: Scope, b: Scope | None, out: Scope, n: int) -> int:
+        """Cells that a product of tables over a and b allocates."""
+        return product.held(self.cells(a, n), self.cells(b or (), n), self.cells(out, n))
 
-    def peak(self, n: int = 1) -> int:
+    def step_held(self, step: Step, n: int) -> int:
+        """Cells that a step allocates."""
+        b = None if step.b is None else self.scopes[step.b]
+        return self.held(step.product, self.scopes[step.a], b, self.scopes[step.out], n)
+
+    @cached_property
+    def peak(self) -> Peak:
         """The most cells held at once in a pass forward that lets factors go, tables included."""
+        return Peak.of(self._peak)
+
+    def _peak(self, n: int) -> int:
         live = most = sum(self.cells(scope, n) for scope in self.scopes[: len(self.plan.scopes)])
         for step in self.steps:
-            most = max(most, live + self.held(step, n))
+            most = max(most, live + self.step_held(step, n))
             live += self.cells(self.scopes[step.out], n)
             for used in (step.a, step.b):
                 if used is not None and used >= len(self.plan.scopes):
@@ -173,25 +174,21 @@ class Program:
 
     def product(self, a: Scope, b: Scope | None, out: Scope) -> Product:
         """The reshapes and sums that take factors over a and b to one over `out`."""
-        left: list[int] = []
-        right: list[int] = []
-        sums: list[bool] = []
-        before: tuple[bool, bool, bool] | None = None
+        runs: list[list[int]] = []  # of variables that are in the same of a, b and out
+        before = None
         for v in self.sorted(tuple({*a, *(b or ())})):
+            if v != self.batch and self.plan.sizes[v] == 1:
+                continue
             fate = (v in a, b is not None and v in b, v in out)
-            size = self.plan.sizes[v]
-            if v == self.batch:
-                fate, size, before = fate, -1, None
-            if fate == before:
-                left[-1] *= size if fate[0] else 1
-                right[-1] *= size if fate[1] else 1
-            else:
-                left.append(size if fate[0] else 1)
-                right.append(size if fate[1] else 1)
-                sums.append(not fate[2])
-            before = fate
-        axes = tuple(i for i, gone in enumerate(sums) if gone)
-        return Product(tuple(left), None if b is None else tuple(right), axes)
+            if fate != before or v == self.batch:
+                runs.append([])
+            runs[-1].append(v)
+            before = fate if v != self.batch else None
+        sizes = [-1 if self.batch in run else self.plan.cells(tuple(run)) for run in runs]
+        has = [
+            tuple(i for i, run in enumerate(runs) if run[0] in scope) for scope in (a, b or (), out)
+        ]
+        return Product(tuple(sizes), has[0], None if b is None else has[1], has[2])
 
 
 @dataclass
@@ -204,27 +201,21 @@ class Forward:
     log_scale: Array
 
 
-def prepared(program: Program, tables: Sequence[Array]) -> list[Array]:
-    """Tables with their axes in the order of the program."""
-    out = []
-    for table, scope in zip(tables, program.plan.scopes, strict=True):
-        axes = tuple(scope.index(v) for v in program.sorted(scope))
-        out.append(table.transpose(axes) if axes != tuple(range(len(axes))) else table)
-    return out
-
-
 def forward(program: Program, tables: Sequence[Array], xp: Any, keep: bool = False) -> Forward:
     """Sum out along a program. `keep`: every factor, as `reverse` needs them."""
-    factors: list[Array] = prepared(program, tables)
+    factors: list[Array] = [
+        table if axes is None else table.transpose(axes)
+        for table, axes in zip(tables, program.axes, strict=True)
+    ]
     factors += [None] * len(program.steps)
     scales: dict[int, Array] = {}
     logs: Array = 0.0
     for step in program.steps:
-        out = step.product(factors[step.a], None if step.b is None else factors[step.b])
+        out = step.product(factors[step.a], None if step.b is None else factors[step.b], xp)
         if step.message:
-            out, scale = rescaled(out, program.batch in program.scopes[step.out], xp)
+            out, scale, log_scale = rescaled(out, program.batch in program.scopes[step.out], xp)
             scales[step.out] = scale
-            logs = logs + log(scale, xp)
+            logs = logs + log_scale
         factors[step.out] = out
         if not keep:
             factors[step.a] = None
@@ -233,117 +224,28 @@ def forward(program: Program, tables: Sequence[Array], xp: Any, keep: bool = Fal
     return Forward(factors, scales, logs)
 
 
-def rescaled(message: Array, batched: bool, xp: Any) -> tuple[Array, Array]:
-    """A message divided by its largest entry, and that entry; 0 stays 0. The scale is a constant
-    of differentiation (see above)."""
+def rescaled(message: Array, batched: bool, xp: Any) -> tuple[Array, Array, Array]:
+    """A message divided by its largest entry, that entry (1 where it is 0), and its logarithm. They
+    are constants of differentiation (see above)."""
     if batched:
         rows = message.reshape(-1, message.shape[-1])
         top = rows.max(axis=0) if rows.shape[0] > 1 else rows[0]
     else:
         top = message.max()
-    top = constant(top, xp)
-    return message / xp.where(top > 0, top, 1.0), top
+    if xp is not np:
+        from jax.lax import stop_gradient
 
-
-def constant(x: Array, xp: Any) -> Array:
-    """What JAX is not to differentiate."""
-    if xp is np:
-        return x
-    import jax
-
-    return jax.lax.stop_gradient(x)
+        scale = stop_gradient(xp.where(top > 0, top, 1.0))
+        return message / scale, scale, xp.log(stop_gradient(top))
+    if not batched:
+        scale = float(top) or 1.0
+        return message / scale, scale, math.log(scale) if top > 0 else -np.inf
+    with np.errstate(divide="ignore"):
+        scale = top if top.all() else np.where(top > 0, top, 1.0)
+        return message / scale, scale, np.log(top)
 
 
 def log(x: Array, xp: Any) -> Array:
-    """Logarithms, -inf of 0."""
+    """Logarithms, -inf of 0, with derivatives where they are finite."""
     positive = x > 0
     return xp.where(positive, xp.log(xp.where(positive, x, 1.0)), -xp.inf)
-
-
-class Sweep:
-    """The reverse pass of a program: derivatives of the sum of what the last bucket leaves.
-
-    Args:
-        program: that keeps nothing but the batch.
-        wanted: the factors whose derivatives are asked for.
-        rows: keep the derivative of each row apart; else those of factors that are the same in all
-            rows are summed over rows.
-    """
-
-    def __init__(self, program: Program, wanted: Collection[int], rows: bool) -> None:
-        self.program, self.wanted = program, frozenset(wanted)
-        batch = program.batch
-        needed = set(wanted)
-        for step in program.steps:
-            if step.a in needed or step.b in needed:
-                needed.add(step.out)
-        self.scopes: dict[int, Scope] = {program.result: program.scopes[program.result]}
-        self.steps: list[tuple[Step, list[tuple[int, int | None, Product]]]] = []
-        for step in reversed(program.steps):
-            if step.out not in needed:
-                continue
-            given = self.scopes[step.out]
-            todo: list[tuple[int, int | None, Product]] = []
-            for factor, other in ((step.a, step.b), (step.b, step.a)):
-                if factor is None or factor not in needed:
-                    continue
-                beside = None if other is None else program.scopes[other]
-                kept = set(program.scopes[factor]) | ({batch} if rows else set())
-                out = program.sorted(tuple(kept & {*given, *(beside or ())}))
-                self.scopes[factor] = out
-                todo.append((factor, other, program.product(given, beside, out)))
-            self.steps.append((step, todo))
-
-    def peak(self, n: int = 1) -> int:
-        """The most cells held at once, forward and in reverse, tables included."""
-        program = self.program
-        live = most = sum(program.cells(s, n) for s in program.scopes[: len(program.plan.scopes)])
-        for step in program.steps:
-            most = max(most, live + program.held(step, n))
-            live += program.cells(program.scopes[step.out], n)
-        for step, todo in self.steps:
-            for factor, other, product in todo:
-                beside = () if other is None else program.scopes[other]
-                whole = program.cells(tuple({*self.scopes[step.out], *beside}), n)
-                size = program.cells(self.scopes[factor], n)
-                most = max(most, live + size + (whole if product.summed else 0))
-                live += size
-                if factor in self.wanted:
-                    has = {*program.scopes[factor], *self.scopes[factor]}
-                    most = max(most, live + program.cells(tuple(has), n))
-            live -= program.cells(self.scopes[step.out], n)
-            for used in (step.a, step.b):
-                if used is not None:
-                    live -= program.cells(program.scopes[used], n)
-        return most
-
-    def belief(self, factor: int, scope: Scope) -> Product:
-        """The product of a factor with its derivative, summed down to `scope` (and the batch)."""
-        batch = self.program.batch
-        has = {*self.program.scopes[factor], *self.scopes[factor]}
-        out = self.program.sorted((*scope, *({batch} & has)))
-        return self.program.product(self.program.scopes[factor], self.scopes[factor], out)
-
-
-def reverse(
-    sweep: Sweep, ahead: Forward, seed: Array, xp: Any
-) -> Iterator[tuple[int, Array, Array]]:
-    """(number, factor, derivative) of each wanted factor, given the derivative with respect to the
-    last message. Factors are let go as soon as they are used."""
-    program = sweep.program
-    derivatives = {program.result: seed}
-    if program.result in sweep.wanted:
-        yield program.result, ahead.factors[program.result], seed
-    for step, todo in sweep.steps:
-        given = derivatives.pop(step.out)
-        if step.message:
-            scale = ahead.scales[step.out]
-            given = given / xp.where(scale > 0, scale, 1.0)
-        for factor, other, product in todo:
-            derivatives[factor] = product(given, None if other is None else ahead.factors[other])
-        for factor, _, _ in todo:
-            if factor in sweep.wanted:
-                yield factor, ahead.factors[factor], derivatives[factor]
-        for used in (step.a, step.b):
-            if used is not None:
-                ahead.factors[used] = None

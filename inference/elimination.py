@@ -11,15 +11,17 @@ weighted min-fill weighs each such edge by the sizes of its ends.
 
 References: Dechter, "Bucket elimination: a unifying framework for reasoning", 1999,
 https://doi.org/10.1016/S0004-3702(99)00059-4; Kjaerulff, "Triangulation of graphs: algorithms
-giving small total state space", 1990; Gray and Kourtis, "Hyper-optimized tensor network
-contraction", 2021, https://arxiv.org/abs/2002.01935.
+giving small total state space", 1990.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import prod
+
+import numpy as np
 
 Scope = tuple[int, ...]
 
@@ -146,11 +148,14 @@ def min_fill(
     scopes: Sequence[Sequence[int]],
     keep: Collection[int] = (),
     weighted: bool = False,
+    rng: np.random.Generator | None = None,
 ) -> list[int]:
-    """The order of elimination by min-fill, ties broken by the cells of the clique.
+    """The order of elimination by min-fill. Ties are broken by the cells of the clique, and then by
+    lot, or for the first variable if there is no `rng`.
 
     Sets of variables are held as bits of an integer.
     """
+    lot = itertools.repeat(0.0) if rng is None else iter(rng.random, None)
     n = len(sizes)
     adjacent = [0] * n
     used = 0
@@ -163,7 +168,7 @@ def min_fill(
         adjacent[v] &= ~(1 << v)
     left = [v for v in range(n) if used >> v & 1 and v not in set(keep)]
     weights = sizes if weighted else [1] * n
-    score = {v: _fill(v, adjacent, sizes, weights) for v in left}
+    score = {v: (*_fill(v, adjacent, sizes, weights), next(lot)) for v in left}
     order = []
     while score:
         v = min(score, key=score.__getitem__)
@@ -178,7 +183,7 @@ def min_fill(
                 changed |= adjacent[u]
         for u in _bits(changed):
             if u in score:
-                score[u] = _fill(u, adjacent, sizes, weights)
+                score[u] = (*_fill(u, adjacent, sizes, weights), next(lot))
     return order
 
 
