@@ -20,6 +20,11 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/08_beta_traversals.py": {"n": 400, "budget": "3s"},
     "examples/09_faces_debiased.py": {"n": 300, "seeds": 2, "epochs": 3},
     "examples/10_few_labels.py": {"labels": 100, "budget": "3s"},
+    "examples/11_asia.py": {},
+    "examples/12_alarm_learnt.py": {"n": 2000},
+    "examples/13_sachs_interventions.py": {"n": 600},
+    "examples/14_penguins_gaps.py": {"n": 200},
+    "examples/15_explaining_away.py": {},
 }
 
 

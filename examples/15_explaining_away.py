@@ -1,0 +1,59 @@
+"""Explaining away, and seeing against doing: why the grass is wet.
+
+Someone turns the sprinkler on, mostly when it does not rain. Wet grass speaks for rain; a sprinkler
+that was running explains it, and rain is less likely again. Seeing the sprinkler run tells
+something of rain, turning it on (`do`) tells nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import ppgen
+from ppgen.inference.dag import DAG
+from ppgen.models.bayesnet.conditionals import Table
+from ppgen.models.bayesnet.network import Network
+from ppgen.plotting import plot_network
+
+
+def garden() -> ppgen.BayesianNetwork:
+    edges = [("rain", "sprinkler"), ("rain", "grass"), ("sprinkler", "grass")]
+    rain = Table(np.array([0.2, 0.8]))
+    sprinkler = Table(np.array([[0.01, 0.99], [0.4, 0.6]]))  # a row for each state of rain
+    wet = np.array([[0.99, 0.8], [0.9, 0.02]])  # by rain and sprinkler
+    grass = Table(np.stack([wet, 1 - wet], axis=-1))
+    states = (("yes", "no"), ("on", "off"), ("wet", "dry"))
+    dag = DAG.of(["rain", "sprinkler", "grass"], edges)
+    return ppgen.BayesianNetwork.of(Network(dag, (rain, sprinkler, grass), states))
+
+
+def main(out: str = "out/15") -> float:
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = garden()
+    print("how likely is rain,")
+    for what, given, do in (
+        ("before anything is known", {}, {}),
+        ("given wet grass", {"grass": "wet"}, {}),
+        ("given wet grass and a running sprinkler", {"grass": "wet", "sprinkler": "on"}, {}),
+        ("given a running sprinkler", {"sprinkler": "on"}, {}),
+        ("having turned the sprinkler on", {}, {"sprinkler": "on"}),
+        ("having turned it on, given wet grass", {"grass": "wet"}, {"sprinkler": "on"}),
+    ):
+        print(f"  {what:<42}{model.query('rain', given, do=do)['yes']:6.1%}")
+    seen = model.query("grass", {"sprinkler": "on"})["wet"]
+    done = model.query("grass", do={"sprinkler": "on"})["wet"]
+    print(f"wet grass where the sprinkler is seen running {seen:.1%}, where it is set {done:.1%}")
+    for name, given in (
+        ("wet", {"grass": "wet"}),
+        ("explained", {"grass": "wet", "sprinkler": "on"}),
+    ):
+        plot_network(model, given, title=" and ".join(given)).savefig(folder / f"{name}.png")
+    return float(done - seen)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
