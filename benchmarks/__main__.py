@@ -22,6 +22,7 @@ QUICK = {
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
     "factor_vs_sklearn": ["--pairs", "1"],
     "network_em": [],
+    "mixed_networks": [],
     "flow_vs_zuko": ["--minutes", "1"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "--pairs", "3"],
@@ -33,6 +34,7 @@ FULL = {
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
     "factor_vs_sklearn": [],
     "network_em": [],
+    "mixed_networks": ["--repeats", "25"],
     "flow_vs_zuko": ["--minutes", "1", "5", "10"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "scoring", "bound", "--minutes", "10", "20"],
@@ -40,7 +42,7 @@ FULL = {
     "debiasing": [],
     "calibration": ["--full"],
 }
-NEED_DATA = ("network_em", "flow_vs_zuko", "vae_mnist", "embeddings")
+NEED_DATA = ("network_em", "mixed_networks", "flow_vs_zuko", "vae_mnist", "embeddings")
 
 
 def run(name: str, words: list[str]) -> int:

@@ -49,6 +49,17 @@ def test_a_sum_may_be_observed_but_not_beside_both_of_its_terms():
         net.engine.log_z(net.conditionals, {0: 1.0, 1: 2.0, 2: 3.0})
 
 
+def test_two_functions_of_one_open_node_are_not_both_observed():
+    root = (np.array(0.0), np.empty(0), np.array(1.0))
+    children = [(np.array(0.0), np.array([b]), np.array(0.0)) for b in (0.1, 0.3)]
+    net = Net([0, 0, 0], [(), (0,), (0,)], [root, *children])
+    with pytest.raises(InputError, match="'1', '2' have no density"):
+        net.engine.log_z(net.conditionals, {1: 0.1, 2: 0.3})
+    found = net.engine.marginals(net.conditionals, {1: 0.1})
+    assert found.means[2] == pytest.approx(0.3)
+    assert found.variances[2] == pytest.approx(0.0, abs=1e-15)
+
+
 def test_noise_that_is_0_in_some_states_alone_is_refused_only_where_these_are_possible():
     table = np.array([0.5, 0.5])
     node = (np.array([1.0, 2.0]), np.empty((2, 0)), np.array([0.0, 1.0]))
@@ -151,6 +162,25 @@ def test_the_cost_is_known_and_too_much_is_refused_by_the_names_of_the_clique():
     seen = {v: 0.1 for v in net.continuous if v != 31}
     assert engine.cost(seen).n_cells < 100
     assert np.isfinite(engine.log_z(net.conditionals, seen))
+
+
+def test_nodes_below_the_evidence_that_are_not_asked_for_couple_nothing():
+    """s_t -> x_t -> y_t for many t, and z below all x_t."""
+    T = 16
+    switch = np.array([0.3, 0.7])
+    x = (np.array([0.0, 1.0]), np.empty((2, 0)), np.array([1.0, 2.0]))
+    y = (np.array(0.0), np.array([1.0]), np.array(0.5))
+    z = (np.array(0.0), np.ones(T), np.array(1.0))
+    parents = [found for t in range(T) for found in ((), (3 * t,), (3 * t + 1,))]
+    parents.append(tuple(range(1, 3 * T, 3)))
+    engine = ConditionalGaussian([2, 0, 0] * T + [0], parents, memory=1 << 20)
+    found = engine.log_z([switch, x, y] * T + [z], {3 * t + 2: 1.0 for t in range(T)})
+    one = 0.3 * stats.norm.pdf(1.0, 0.0, np.sqrt(1.5)) + 0.7 * stats.norm.pdf(
+        1.0, 1.0, np.sqrt(2.5)
+    )
+    assert found == pytest.approx(T * np.log(one))
+    with pytest.raises(InputError, match="largest clique"):
+        engine.marginals([switch, x, y] * T + [z], {}, [3 * T])
 
 
 def test_nodes_that_do_not_fit_in_memory_together_are_answered_apart():
