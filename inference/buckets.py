@@ -99,23 +99,27 @@ class Buckets:
     def _cells(self, scope: Scope, n: int) -> int:
         return prod(n if v == self.batch else self.sizes[v] for v in scope)
 
-    def sums(self, tables: Sequence[Array]) -> tuple[list[Array], Floats]:
+    def sums(
+        self, tables: Sequence[Array], kept: dict[int, tuple[Array, Floats]] | None = None
+    ) -> tuple[list[Array], Floats]:
         """All factors, each scaled to at most 1, and the sum of the logarithms of the scales, () or
-        (n,)."""
-        factors: list[Array] = []
+        (n,). Factors that no row changes are found in `kept`, or kept there for the next time."""
+        factors = self._prepared(tables)
         log_scale: Floats = np.zeros(())
-
-        def add(x: Array, scope: Scope) -> None:
-            nonlocal log_scale
-            top = x.max(axis=tuple(range(x.ndim - (self.batch in scope))))
-            factors.append(x / np.where(top > 0, top, 1.0))
-            log_scale = log_scale + log(top)
-
-        for table, scope in zip(self._prepared(tables), self.scopes, strict=False):
-            add(table, scope)
-        for step in self.steps:
-            message = self._message(step, factors, np.multiply, np.add)
-            add(message, self.scopes[step.message])
+        for f in range(len(self.scopes)):
+            if kept is not None and f in kept:
+                x, log_top = kept[f]
+            else:
+                if f < len(self.tables):
+                    x = factors[f]
+                else:
+                    step = self.steps[f - len(self.tables)]
+                    x = self._message(step, factors, np.multiply, np.add)
+                x, log_top = _scaled(x, self.batch in self.scopes[f])
+                if kept is not None and self.batch not in self.scopes[f]:
+                    kept[f] = x, log_top
+            factors[f : f + 1] = [x]
+            log_scale = log_scale + log_top
         return factors, log_scale
 
     def maxima(self, log_tables: Sequence[Array]) -> list[Array]:
@@ -211,6 +215,12 @@ def _in_all_rows(value: Any, k: int) -> Array:
 def rows_of(evidence: Mapping[int, Array], rows: slice | int) -> dict[int, Array]:
     """Some rows of evidence, or one; what has no axis of rows stays as it is."""
     return {v: x[rows] if x.ndim > (x.dtype.kind == "f") else x for v, x in evidence.items()}
+
+
+def _scaled(x: Array, batched: bool) -> tuple[Array, Floats]:
+    """x divided by its largest entry, of each row in a batch, and the logarithm of that."""
+    top = x.max(axis=tuple(range(x.ndim - batched)))
+    return x / np.where(top > 0, top, 1.0), log(top)
 
 
 def log(x: Array) -> Floats:

@@ -1,13 +1,14 @@
 """Gibbs sampling among discrete variables: blocks are drawn in turn given all others.
 
-Chains of states move by x_B ~ p(x_B | x_rest, e) for each block B. The marginal of a variable in B
-is estimated by the mean of its conditional,
+Chains of states move by x_B ~ p(x_B | x_rest, e) for each block B, whose variables are drawn one
+after the other. The marginal of a variable is estimated by the mean of what it is drawn from,
 
-    P(x_v = k | e) is about mean_t P(x_v = k | x_rest(t), e),
+    P(x_v = k | e) is about mean_t P(x_v = k | x_rest(t), those of B drawn before it, e),
 
 which has a smaller variance than the share of draws with x_v = k. Standard errors are the larger of
-two: from means of batches of draws of all chains, and from the means of the chains. What no chain
-visits they cannot show; starts drawn at random, one a chain, are the guard against that.
+two: from means of batches of draws of all chains, and from the means of the chains; to its square
+that of one draw's share is added, since a state that was not drawn is rare, not impossible. What no
+chain visits they cannot show; starts drawn at random, one a chain, are the guard against that.
 
 Reference: Geman and Geman, "Stochastic relaxation, Gibbs distributions, and the Bayesian
 restoration of images", 1984, https://doi.org/10.1109/TPAMI.1984.4767596; Liu, Wong and Kong,
@@ -17,20 +18,21 @@ augmentation schemes", 1994, https://doi.org/10.1093/biomet/81.1.27.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Array, Floats, Ints, Mask
+from ..arrays import Array, Floats, Ints
 from ..verdict import Reason
 from .diagnostics import MAX_RHAT, split_rhat
-from .gibbs_blocks import make_blocks
-from .gibbs_chains import Chains, ChainSettings, Conditional
+from .elimination import Scope
+from .gibbs_blocks import make_blocks, tied_tables
+from .gibbs_chains import Block, Chains, ChainSettings
 from .likelihoods import Evidence, likelihoods, split
 
 _LONG = 10  # batches of a chain, of which standard errors are made
-_NUMBERS = 1 << 24  # of means of batches and of conditionals that rows run together hold
+_CELLS = 1 << 22  # of the blocks of rows that run together
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Gibbs:
             probability was found.
         stderr: their Monte Carlo standard errors.
         rhat: () or (n,) the worst R-hat of the marginals.
-        tied: numbers of the tables with zeros that tie two blocks in some row.
+        tied: numbers of the tables with zeros that tie a block to the rest (`gibbs_blocks`).
     """
 
     probs: tuple[Floats, ...]
@@ -60,7 +62,7 @@ class Gibbs:
         if self.tied:
             what = (
                 f"{len(self.tied)} tables with zeros tie variables that are not drawn together: "
-                "chains may not reach every state, and standard errors do not show it."
+                "chains may not reach every state, which standard errors do not show."
             )
             reasons.append(Reason("warn", what, "Use exact inference or cutset conditioning."))
         if (self.rhat > MAX_RHAT).any():
@@ -99,17 +101,22 @@ def gibbs(
     states = np.full((n or 1, len(sizes)), -1)
     for v, value in hard.items():
         states[:, v] = value
-    log_lam = {v: np.broadcast_to(_log(lam[v]), (len(states), sizes[v])) for v in virtual}
-    model = _Model(sizes, scopes, tables, settings or ChainSettings(), seed)
+    lam = {v: np.broadcast_to(lam[v], (len(states), sizes[v])) for v in virtual}
+    model = _Model(sizes, tuple(map(tuple, scopes)), tables, settings or ChainSettings(), seed)
     whole = np.full((2, len(states), sum(sizes)), np.nan)
-    rhat, tied = np.full(len(states), np.nan), set[int]()
+    rhat = np.full(len(states), np.nan)
+    tied: set[int] = set()
     patterns, pattern_of = np.unique(states >= 0, axis=0, return_inverse=True)
     for number, seen in enumerate(patterns):
         rows = np.flatnonzero(pattern_of == number)
-        blocks, ties = model.blocks({int(v): states[rows, v] for v in np.flatnonzero(seen)})
-        tied.update(ties)
-        for some in model.chunks(rows[model.possible(states[rows])], blocks):
-            chosen = {v: x[some] for v, x in log_lam.items()}
+        observed = {int(v): states[rows, v] for v in np.flatnonzero(seen)}
+        blocks = model.blocks(observed, list(lam))
+        sets = [block.variables for block in blocks]
+        tied.update(tied_tables(model.scopes, model.tables, observed, sets))
+        step = max(1, _CELLS // (model.settings.num_chains * model.settings.block_cells))
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            chosen = {v: x[some] for v, x in lam.items()}
             whole[:, some], rhat[some] = model.run(blocks, some, states[some], chosen, report)
     if n is None:
         whole, rhat = whole[:, 0], rhat[0]
@@ -120,64 +127,48 @@ def gibbs(
 @dataclass(frozen=True)
 class _Model:
     sizes: Sequence[int]
-    scopes: Sequence[Sequence[int]]
+    scopes: Sequence[Scope]
     tables: Sequence[Array]
     settings: ChainSettings
     seed: int
 
-    def blocks(self, hard: dict[int, Ints]) -> tuple[list[Conditional], list[int]]:
-        """Conditionals of the blocks where these are observed, and tables that tie two blocks."""
-        blocks, tied = make_blocks(
-            self.sizes, self.scopes, self.tables, hard, self.settings.block_states
-        )
-        logs = [_log(np.asarray(table, float)) for table in self.tables]
-        return [Conditional(b, self.sizes, self.scopes, logs) for b in blocks], tied
-
-    def possible(self, states: Ints) -> Mask:
-        """(n,) whether the tables of which all is observed (no state is -1) are above zero."""
-        out = np.ones(len(states), bool)
-        for scope, table in zip(self.scopes, self.tables, strict=True):
-            at = states[:, list(scope)]
-            out &= (at < 0).any(axis=1) | (np.asarray(table)[tuple(at.T)] > 0)
-        return out
-
-    def chunks(self, rows: Ints, blocks: Sequence[Conditional]) -> Iterator[Ints]:
-        """Rows that are run side by side."""
-        widest = max((len(block.states) for block in blocks), default=1)
-        numbers = self.settings.num_batches * sum(self.sizes) + widest
-        step = max(1, _NUMBERS // (numbers * self.settings.num_chains))
-        for start in range(0, len(rows), step):
-            yield rows[start : start + step]
-
-    def columns(self, variables: Sequence[int]) -> Ints:
-        """Where the states of these variables stand among those of all."""
-        first = np.cumsum([0, *self.sizes])
-        parts = [np.arange(first[v], first[v + 1]) for v in variables]
-        return np.concatenate(parts) if parts else np.empty(0, np.intp)
+    def blocks(self, observed: dict[int, Ints], virtual: Sequence[int]) -> list[Block]:
+        """Blocks of the variables that are not observed, of rows with these states."""
+        free = [v for v in range(len(self.sizes)) if v not in observed]
+        orders = make_blocks(self.sizes, self.scopes, free, self.settings.block_cells)
+        same = {v: int(x[0]) for v, x in observed.items() if (x == x[0]).all()}
+        scopes = [tuple(v for v in scope if v not in same) for scope in self.scopes]
+        tables = [
+            np.asarray(table)[tuple(same.get(v, slice(None)) for v in scope)]
+            for scope, table in zip(self.scopes, self.tables, strict=True)
+        ]
+        return [Block(order, self.sizes, scopes, tables, virtual) for order in orders]
 
     def run(
         self,
-        blocks: Sequence[Conditional],
+        blocks: Sequence[Block],
         rows: Ints,
         states: Ints,
-        log_lam: dict[int, Floats],
+        lam: dict[int, Floats],
         report: Callable[[int, int], object] | None,
     ) -> tuple[Floats, Floats]:
         """Marginals and their standard errors (2, n, K), and the worst R-hat (n,), of rows."""
-        chains = Chains(blocks, states, log_lam, self.settings, [(self.seed, row) for row in rows])
-        found = chains.start()
-        out, rhat = np.full((2, len(rows), sum(self.sizes)), np.nan), np.full(len(rows), np.nan)
-        means = chains.run(report)
+        first = np.cumsum([0, *self.sizes]).tolist()
+        columns = {v: slice(first[v], first[v + 1]) for v in range(len(self.sizes))}
+        seeds = [(self.seed, row) for row in rows]
+        chains = Chains(blocks, (self.scopes, self.tables), states, lam, self.settings, seeds)
+        found = chains.start(self.sizes)
+        means = chains.run(columns, report)
+        out, rhat = np.full((2, len(rows), first[-1]), np.nan), np.full(len(rows), np.nan)
+        out[0, found], out[1, found] = means.mean(axis=(1, 2)), _stderr(means, self.settings)
         for v in np.flatnonzero((states >= 0).all(axis=0)).tolist():
-            out[0][np.ix_(found, self.columns([v]))] = np.eye(self.sizes[v])[states[found, v]]
-            out[1][np.ix_(found, self.columns([v]))] = 0.0
-        free = np.ix_(found, self.columns([v for block in blocks for v in block.variables]))
-        out[0][free], out[1][free] = means.mean(axis=(1, 2)), _stderr(means)
+            out[0, found, columns[v]] = np.eye(self.sizes[v])[states[found, v]]
+            out[1, found, columns[v]] = 0.0
         rhat[found] = split_rhat(means).max(axis=-1, initial=1.0)
         return out, rhat
 
 
-def _stderr(means: Floats) -> Floats:
+def _stderr(means: Floats, settings: ChainSettings) -> Floats:
     """(n, K) standard errors of the mean of means (n, chains, batches, K)."""
     n, chains, batches, k = means.shape
     length = batches // _LONG
@@ -185,11 +176,6 @@ def _stderr(means: Floats) -> Floats:
     long = means[:, :, batches - length * _LONG :].reshape(shape).mean(axis=2)
     of_batches = long.var(axis=1, ddof=1) / (chains * _LONG)
     of_chains = means.mean(axis=2).var(axis=1, ddof=1) / chains
-    out: Floats = np.sqrt(np.maximum(of_batches, of_chains))
-    return out
-
-
-def _log(x: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
-        out: Floats = np.log(x)
+    of_one = 1 / (chains * settings.num_samples) ** 2  # squared, one draw's share
+    out: Floats = np.sqrt(np.maximum(of_batches, of_chains) + of_one)
     return out

@@ -9,7 +9,7 @@ systems", 1992, https://doi.org/10.1007/BF01890546.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -97,10 +97,30 @@ def _draw(
     """(rows, draws, V) states by uniform numbers u (variables, rows, draws)."""
     shape = u.shape[1:]
     states = {problem.batch: np.broadcast_to(rows[:, None], shape)}
-    for step, numbers in zip(reversed(buckets.steps), u, strict=True):
-        weights = reduce(np.multiply, buckets.at(step, factors, states))
-        states[step.variable] = drawn(np.moveaxis(weights, 0, -1), numbers)
+    for _ in drawn_back(buckets, factors, states, u):
+        pass
     for v, state in problem.fixed.items():
         at = state[rows][:, None] if np.ndim(state) else state
         states[v] = np.broadcast_to(at, shape)
     return np.stack([states[v] for v in range(len(states) - 1)], axis=-1)
+
+
+def drawn_back(
+    buckets: Buckets, factors: Sequence[Array], states: dict[int, Ints], u: Floats
+) -> Iterator[tuple[int, Floats]]:
+    """Draw the variables of the buckets in the reverse order.
+
+    Args:
+        buckets: how they were eliminated.
+        factors: as `Buckets.sums` gives them.
+        states: the rows of `Buckets.batch`; the states drawn are added.
+        u: (variables, ...) uniform numbers, the rest of the shape that of the rows.
+
+    Yields:
+        each variable when it is drawn, and what its probabilities, given those drawn before, are
+        proportional to, (..., k).
+    """
+    for step, numbers in zip(reversed(buckets.steps), u, strict=True):
+        weights = np.moveaxis(reduce(np.multiply, buckets.at(step, factors, states)), 0, -1)
+        states[step.variable] = drawn(weights, numbers)
+        yield step.variable, weights
