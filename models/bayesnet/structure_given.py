@@ -79,8 +79,9 @@ def outside_of(
         )
     out = np.zeros((n, len(names)), bool)
     number = {name: node for node, name in enumerate(names)}
+    labels = [column.label for column in schema.columns]
     for row, given in enumerate(interventions):
-        several = isinstance(given, list | tuple | set) and given not in names
+        several = isinstance(given, list | tuple | set) and given not in labels
         for one in given if several else [given]:
             if one is None or one != one:
                 continue
