@@ -164,7 +164,9 @@ def test_the_mass_of_all_rows_of_a_discrete_network_is_one() -> None:
 # Networks that are given --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("labels", [("no", "yes"), ("<5", "Asy/Patch"), (1, 2), (0.5, 2.5)])
+@pytest.mark.parametrize(
+    "labels", [("no", "yes"), ("<5", "Asy/Patch"), (1, 2), (0.5, 2.5), (False, True)]
+)
 def test_a_given_network_scores_samples_and_is_saved(labels: Any, tmp_path: Path) -> None:
     network = sprinkler(labels)
     model = ppgen.BayesianNetwork.of(network, random_state=0)
@@ -183,6 +185,8 @@ def test_a_given_network_scores_samples_and_is_saved(labels: Any, tmp_path: Path
     drawn = model.sample(4000)
     assert list(drawn.columns) == list(network.names)
     assert set(drawn["rain"]) == set(labels)
+    assert isinstance(drawn["rain"].iloc[0], type(labels[0])) or drawn["rain"].dtype.kind in "bif"
+    assert (drawn["rain"].dtype == bool) == isinstance(no, bool)
     assert (drawn["rain"] == yes).mean() == pytest.approx(0.2, abs=0.03)
     hours = drawn.loc[drawn["wet"] == yes, "hours"]
     assert (hours.mean(), hours.std()) == pytest.approx((3000, 30), abs=3)

@@ -238,6 +238,16 @@ def test_a_hidden_node_explains_what_columns_have_in_common() -> None:
     assert np.exp(model.score_samples(every)).sum() == pytest.approx(1)
 
 
+def test_a_hidden_node_may_have_continuous_children() -> None:
+    rng = np.random.default_rng(1)
+    kind = rng.integers(2, size=300)
+    rows = pd.DataFrame({"x": rng.normal(5.0 * kind, 1.0), "y": rng.normal(-5.0 * kind, 1.0)})
+    model = ppgen.BayesianNetwork([("H", "x"), ("H", "y")], hidden={"H": 2}, random_state=0)
+    centres = np.sort(model.fit(rows).table("x")["intercept"])
+    np.testing.assert_allclose(centres, [0.0, 5.0], atol=0.4)
+    assert model.score(rows) > ppgen.Gaussian().fit(rows).score(rows) + 0.1
+
+
 def test_rows_with_gaps_are_all_used() -> None:
     rows = frame(600, seed=3)
     gaps = rows.copy()

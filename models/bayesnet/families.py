@@ -8,13 +8,14 @@ where u are the states of a node's discrete parents and z the values of its cont
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints, Mask
 from ...inference.dag import DAG
 
 Statistics = tuple[
@@ -66,32 +67,45 @@ def statistics(
         weights: (n,), or None where all count alike.
     """
     w = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype=np.float64)
-    return tuple((_counts if f.size else _moments)(f, codes, x, w) for f in of)
+    columns = np.ascontiguousarray(codes.T)
+    known = np.asarray((columns >= 0).all(axis=1))  # in all rows
+    return tuple((_counts if f.size else _moments)(f, columns, known, x, w) for f in of)
 
 
-def _counts(f: Family, codes: NDArray[np.integer], x: Floats, w: Floats) -> Floats:
+def _counts(f: Family, columns: NDArray[np.integer], known: Mask, x: Floats, w: Floats) -> Floats:
     """N of a discrete node."""
     shape = (*f.shape, f.size)
-    cells = codes[:, [*f.discrete, f.node]]
-    there = (cells >= 0).all(axis=1)
-    cell = np.ravel_multi_index(tuple(cells[there].T), shape)
-    N = np.bincount(cell, w[there], int(np.prod(shape))).astype(np.float64)
+    cell, there = _cells(columns, known, [*f.discrete, f.node], shape)
+    N = np.bincount(cell, w[there], math.prod(shape)).astype(np.float64)
     return N.reshape(shape)
 
 
-def _moments(f: Family, codes: NDArray[np.integer], x: Floats, w: Floats) -> Floats:
+def _moments(f: Family, columns: NDArray[np.integer], known: Mask, x: Floats, w: Floats) -> Floats:
     """S of a continuous node, summed over the rows of each u."""
-    u, zx = codes[:, list(f.discrete)], x[:, [*f.continuous, f.node]]
-    there = (u >= 0).all(axis=1) & ~np.isnan(zx).any(axis=1)
-    v = np.column_stack([np.ones(int(there.sum())), zx[there]])
-    w, q = w[there], int(np.prod(f.shape))
+    cell, there = _cells(columns, known, f.discrete, f.shape)
+    zx = x[:, [*f.continuous, f.node]][there]
+    seen = ~np.isnan(zx).any(axis=1)
+    v = np.column_stack([np.ones(int(seen.sum())), zx[seen]])
+    cell, w, q = cell[seen], w[there][seen], math.prod(f.shape)
     out = np.zeros((q, v.shape[1], v.shape[1]))
     if q == 1:
         out[0] = v.T @ (w[:, None] * v)
     else:
-        cell = np.ravel_multi_index(tuple(u[there].T), f.shape)
-        order = np.argsort(cell, kind="stable")
-        cells, starts = np.unique(cell[order], return_index=True)
-        for k, rows in zip(cells, np.split(order, starts[1:]), strict=True):
-            out[k] = v[rows].T @ (w[rows, None] * v[rows])
+        for i, a in enumerate(v.T):
+            for j, b in enumerate(v.T[: i + 1]):
+                out[:, i, j] = out[:, j, i] = np.bincount(cell, w * a * b, q)
     return out.reshape(*f.shape, *out.shape[1:])
+
+
+def _cells(
+    columns: NDArray[np.integer], known: Mask, nodes: Sequence[int], shape: tuple[int, ...]
+) -> tuple[Ints, slice | Mask]:
+    """The numbers of the configurations of some nodes (N, n), and which rows know all of them."""
+    there: slice | Mask = slice(None)
+    if not known[list(nodes)].all():
+        there = np.asarray((columns[list(nodes)] >= 0).all(axis=0))
+    cell = np.zeros(columns[:1, there].shape[1], np.intp)
+    for node, size in zip(nodes, shape, strict=True):
+        cell *= size
+        cell += columns[node, there]
+    return cell, there

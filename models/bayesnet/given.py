@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...data import Codec, Schema
-from ...data.column import Column, Kind
+from ...data.column import Column, Kind, Scalar
 from ...data.warp import Warp
 from .network import Network
 
@@ -17,9 +17,16 @@ def schema_of(network: Network) -> Schema:
             columns.append(Column(name))
         else:
             kind: Kind = "binary" if len(states) == 2 else "categorical"
-            dtype = "object" if any(isinstance(state, str) for state in states) else "float64"
-            columns.append(Column(name, kind, levels=states, dtype=dtype))
+            columns.append(Column(name, kind, levels=states, dtype=_stored(states)))
     return Schema(tuple(columns))
+
+
+def _stored(states: tuple[Scalar, ...]) -> str:
+    """How a column of these levels is stored."""
+    for kind, dtype in ((bool, "bool"), (int, "int64"), (int | float, "float64")):
+        if all(isinstance(state, kind) for state in states):
+            return dtype
+    return "object"
 
 
 def codec_of(schema: Schema) -> Codec:

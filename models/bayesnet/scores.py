@@ -100,6 +100,6 @@ def _check(cases: Cases, name: str) -> None:
         node = cases.names[int(wrong.argmax())]
         kinds = ("continuous", "discrete") if name == "bdeu" else ("discrete", "continuous")
         raise InputError(
-            f"score={name!r} given, and {node!r} is {kinds[0]}; it is a score of {kinds[1]} nodes. "
-            "'mixed' and 'bic' are scores of both."
+            f"{node!r} is {kinds[0]}, and {name!r} is a score of {kinds[1]} nodes. 'mixed' and "
+            "'bic' are scores of both."
         )
