@@ -21,7 +21,7 @@ from .network import Network
 
 def node_log_prob(network: Network, rows: NodeRows) -> Floats:
     """(n, N) log p(x_i | parents of i), NaN where the node or a parent is not known."""
-    return _each(network, rows, _log_prob)
+    return _each(network, rows, log_prob_of)
 
 
 def _each(
@@ -36,7 +36,8 @@ def _each(
     return out
 
 
-def _log_prob(network: Network, node: int, rows: NodeRows) -> Floats:
+def log_prob_of(network: Network, node: int, rows: NodeRows) -> Floats:
+    """(n,) log p(x_i | parents of i) of one node, where all are known."""
     conditional = network.conditionals[node]
     u = rows.codes[:, network.discrete_parents(node)]
     if isinstance(conditional, Table):

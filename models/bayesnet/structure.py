@@ -21,6 +21,7 @@ from ...inference.structure.hill_climbing import climb, hill_climb
 from ...inference.structure.local_score import Found, LocalScore
 from .cases import Cases
 from .scores import NetworkScore, ScoreName
+from .structural_em import fill_and_search
 
 Method = Literal["boss", "hill-climbing", "exact"]
 
@@ -89,14 +90,29 @@ def learn(
     """
     search = Search() if search is None else search
     order = cases.content_order()
+    inner = cases.permuted(order)
     constraints = constraints_of(cases, search).permuted(order)
-    score = NetworkScore(cases.permuted(order), search.score, search.equivalent_sample_size)
-    found = _found(score, constraints, search, expired)
+
+    def find(rows: Cases, search: Search = search, constraints: Constraints = constraints) -> Found:
+        score = NetworkScore(rows, search.score, search.equivalent_sample_size)
+        return _found(score, constraints, search, expired)
+
+    def first(rows: Cases) -> Found:
+        most = max(2, int(constraints.required.sum(axis=0).max(initial=0)))
+        few = replace(constraints, max_parents=min(most, constraints.max_parents))
+        return find(rows, replace(search, method="hill-climbing", restarts=0), few)
+
+    rounds = 0
+    if cases.complete or cases.outside is not None:
+        found = find(inner)
+    else:
+        rng = np.random.default_rng(search.seed)
+        found, rounds = fill_and_search(inner, first, find, rng, expired)
     parents: list[tuple[int, ...]] = [()] * len(order)
     for node, own in zip(order, found.parents, strict=True):
         parents[node] = tuple(sorted(order[list(own)].tolist()))
     dag = DAG(cases.names, tuple(parents))
-    return Learnt(dag, found.score, found.trace, found.ties, tuple(_reasons(cases)))
+    return Learnt(dag, found.score, found.trace, found.ties, tuple(_reasons(cases, rounds)))
 
 
 def constraints_of(cases: Cases, search: Search) -> Constraints:
@@ -139,13 +155,19 @@ def _found(
     )
 
 
-def _reasons(cases: Cases) -> list[str]:
+def _reasons(cases: Cases, rounds: int) -> list[str]:
     if cases.complete:
         return []
     share = 1 - cases.known.mean()
     whole = int(cases.known.all(axis=1).sum())
+    missing = f"{share:.1%} of values are missing, {whole} of {len(cases)} rows are complete: "
+    if rounds:
+        return [
+            f"{missing}the structure is the best for rows whose gaps are drawn given the rest of "
+            f"the row under the structure before, in {rounds} rounds; values are taken to be "
+            "missing at random"
+        ]
     return [
-        f"{share:.1%} of values are missing ({whole} of {len(cases)} rows are complete): each "
-        "node's score counts the rows where it and its parents are known, which is unbiased only "
-        "where values are missing completely at random"
+        f"{missing}each node's score counts the rows where it and its parents are known, which is "
+        "unbiased only where values are missing completely at random"
     ]
