@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ppgen import BayesianNetwork, InputError
+from ppgen import BayesianNetwork, InputError, Likelihood
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
 from ppgen.models.bayesnet.network import Network
@@ -113,6 +113,20 @@ def test_boxes_show_what_is_believed_given_the_others() -> None:
     assert {"high", "= 20", "11.0 ± 1.0"} <= set(said)
     assert {"<0.1%", ">99.9%"} <= set(said)
     assert {"yes", "100%", "0%"} <= set(words(plot_network(model, {"watered": "yes"})))
+
+
+def test_what_is_done_cuts_the_edges_into_it() -> None:
+    model = BayesianNetwork.of(mixed())
+    seen, done = plot_network(model, {"height": 30.0}), plot_network(model, do={"height": 30.0})
+    assert "75%" in words(done)
+    assert "75%" not in words(seen)
+    assert "16.0 ± 1.0" in words(done)
+    styles = [p.get_linestyle() for p in done.axes[0].patches if hasattr(p, "get_arrowstyle")]
+    assert sum(style != "solid" for style in styles) == 1
+    unsure = plot_network(model, {"watered": Likelihood({"no": 3.0, "yes": 1.0})})
+    assert "50%" in words(unsure)
+    with pytest.raises(InputError, match="a table was given"):
+        plot_network(model, {"watered": ["yes", "no"]})
 
 
 def test_edges_show_their_strength_and_whether_they_are_directed() -> None:

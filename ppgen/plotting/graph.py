@@ -6,7 +6,8 @@ of them; `draw_graph` any graph with boxes of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ def plot_network(
     model: Any,
     given: Mapping[Any, Any] | None = None,
     *,
+    do: Mapping[Any, Any] | None = None,
     strengths: Strengths | None = None,
     equivalence: bool = False,
     title: str = "",
@@ -45,7 +47,9 @@ def plot_network(
 
     Args:
         model: a fitted `BayesianNetwork`, or one of a network that is given.
-        given: node -> value; the others have their distributions given these.
+        given: node -> state, value or `ppgen.Likelihood`; the others have their distributions
+            given these.
+        do: node -> state or value that it is set to from outside; edges into it are dotted.
         strengths: (parent, child) -> how sure an edge is, from 0 to 1; surer ones are stronger.
         equivalence: draw without heads those edges whose direction the independences leave open.
         title: above the picture.
@@ -60,8 +64,14 @@ def plot_network(
         )
     dag: DAG = model.network_.dag
     open_edges = _undirected(dag.cpdag(), dag) if equivalence else set()
+    cut = {(a, b) for a, b in dag.edges if b in {str(name) for name in do or {}}}
     return draw_graph(
-        dag, beliefs_of(model, given or {}), strengths=strengths, undirected=open_edges, title=title
+        dag,
+        beliefs_of(model, given, do),
+        strengths=strengths,
+        undirected=open_edges,
+        cut=cut,
+        title=title,
     )
 
 
@@ -70,7 +80,8 @@ def draw_graph(
     beliefs: Mapping[str, Belief] | None = None,
     *,
     strengths: Strengths | None = None,
-    undirected: set[tuple[str, str]] | None = None,
+    undirected: Collection[tuple[str, str]] = (),
+    cut: Collection[tuple[str, str]] = (),
     title: str = "",
 ) -> Figure:
     """A directed acyclic graph in layers, parents above children.
@@ -79,6 +90,7 @@ def draw_graph(
         beliefs: name of a node -> what its box shows.
         strengths: (parent, child) -> from 0 to 1, an edge's width and opacity.
         undirected: edges (parent, child) that are drawn without a head.
+        cut: edges that are dotted.
         title: above the picture.
     """
     for pair in strengths or {}:
@@ -104,8 +116,33 @@ def draw_graph(
             axes.text(0, -head, shortened(title, 120), fontsize=9.5, va="top", color=INK)
         for box, x, top in zip(drawn, places.x, tops[places.layer], strict=True):
             box.draw(axes, float(x), float(top))
-        _edges(axes, dag, places, drawn, tops, strengths, undirected or set())
+        _edges(axes, dag, places, drawn, tops, _Lines(strengths, undirected, cut))
     return made
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """How edges are drawn."""
+
+    strengths: Strengths | None
+    undirected: Collection[tuple[str, str]]
+    cut: Collection[tuple[str, str]]
+
+    def of(self, pair: tuple[str, str]) -> dict[str, Any]:
+        """Of one edge, as matplotlib's arrows take it."""
+        headless = pair in self.undirected
+        how: dict[str, Any] = {
+            "arrowstyle": "-" if headless else "-|>,head_length=4,head_width=2",
+            "fill": not headless,
+            "mutation_scale": 1.0,
+            "joinstyle": "miter",
+            "linestyle": (0, (1, 2)) if pair in self.cut else "solid",
+        }
+        if self.strengths is None:
+            return {**how, "linewidth": 0.9, "color": MUTED}
+        strength = float(np.clip(self.strengths.get(pair, 0.0), 0, 1))
+        width, alpha = 0.5 + 1.7 * strength, 0.2 + 0.8 * strength
+        return {**how, "linewidth": width, "alpha": alpha, "color": ACCENT}
 
 
 def _undirected(cpdag: NDArray[np.bool_], dag: DAG) -> set[tuple[str, str]]:
@@ -141,8 +178,7 @@ def _edges(
     places: Layered,
     drawn: Sequence[Box],
     tops: NDArray[np.float64],
-    strengths: Strengths | None,
-    undirected: set[tuple[str, str]],
+    lines: _Lines,
 ) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
@@ -159,21 +195,9 @@ def _edges(
         for (x0, y0), (x1, y1) in pairwise(points):
             middle = (y0 + y1) / 2
             path += [(x0, middle), (x1, middle), (x1, y1)]
+        drawn_path = Path(path, [Path.MOVETO, *[Path.CURVE4] * (len(path) - 1)])
         pair = dag.names[parent], dag.names[child]
-        strength = 1.0 if strengths is None else float(np.clip(strengths.get(pair, 0.0), 0, 1))
-        axes.add_patch(
-            FancyArrowPatch(
-                path=Path(path, [Path.MOVETO, *[Path.CURVE4] * (len(path) - 1)]),
-                arrowstyle="-" if pair in undirected else "-|>,head_length=4,head_width=2",
-                mutation_scale=1.0,
-                linewidth=0.9 if strengths is None else 0.5 + 1.7 * strength,
-                alpha=1.0 if strengths is None else 0.2 + 0.8 * strength,
-                color=MUTED if strengths is None else ACCENT,
-                fill=pair not in undirected,
-                joinstyle="miter",
-                zorder=1,
-            )
-        )
+        axes.add_patch(FancyArrowPatch(path=drawn_path, zorder=1, **lines.of(pair)))
 
 
 def _ends(

@@ -64,12 +64,19 @@ class Box:
         from matplotlib.patches import FancyBboxPatch, Rectangle
 
         left, known = x - self.width / 2, self.belief.known
-        outline = {"boxstyle": "round,pad=0,rounding_size=0.05", "zorder": 2}
-        corner = (left, top), self.width, self.height
+        box, style = (left, top), "round,pad=0,rounding_size=0.05"
         if known:
-            axes.add_patch(FancyBboxPatch(*corner, fc=ACCENT, ec="none", alpha=0.1, **outline))
-        edge = {"ec": ACCENT, "lw": 1.5} if known else {"ec": RULE, "lw": 0.8}
-        axes.add_patch(FancyBboxPatch(*corner, fc="none", **edge, **outline))
+            axes.add_patch(
+                FancyBboxPatch(
+                    box, self.width, self.height, style, fc=ACCENT, ec="none", alpha=0.1, zorder=2
+                )
+            )
+        edge, line = (ACCENT, 1.5) if known else (RULE, 0.8)
+        axes.add_patch(
+            FancyBboxPatch(
+                box, self.width, self.height, style, fc="none", ec=edge, lw=line, zorder=2
+            )
+        )
         size = _size(self.words)
         lines = bool(self.lines or self.belief.text)
         middle = top + (_NAME / 2 + 0.03 if lines else self.height / 2)
@@ -78,7 +85,7 @@ class Box:
         colour = ACCENT if known else REAL
         at = top + _NAME + 0.03
         if self.belief.text:
-            words = {"color": ACCENT if known else MUTED, "fontsize": size - 0.5}
+            words: dict[str, Any] = {"color": ACCENT if known else MUTED, "fontsize": size - 0.5}
             axes.text(x, at + _LINE / 2, self.belief.text, ha="center", **words, **how)
         for line in self.lines:
             if not self.words:
@@ -96,7 +103,7 @@ class Box:
                     zorder=3,
                 )
             )  # fmt: skip
-            small = {"fontsize": size - 1, "color": MUTED, **how}
+            small: dict[str, Any] = {"fontsize": size - 1, "color": MUTED, **how}
             axes.text(start - 0.05, middle, line.label, ha="right", **small)
             axes.text(left + self.width - _PAD, middle, line.value, ha="right", **small)
             at += _LINE

@@ -177,7 +177,7 @@ def _by_means(order: Ints, fixed: Ints, links: Ints) -> Ints:
         sums[own[b]] += place[a], 1
     scale = len(fixed) / max(1, len(order))
     means = [s / c if c else i * scale for i, (s, c) in enumerate(sums)]
-    return order[np.argsort(means, kind="stable")]
+    return np.asarray(order[np.argsort(means, kind="stable")])
 
 
 def _swap(orders: list[Ints], between: Sequence[Ints]) -> None:

@@ -9,54 +9,59 @@ import numpy as np
 
 from ..analysis.finding import plus_minus
 from ..errors import InputError
-from ..models.bayesnet.layout import NodeRows
+from ..models.bayesnet.evidence import check_possible
+from ..models.bayesnet.posterior import posterior_of
+from ..models.bayesnet.units import in_units
 from .graph_boxes import Belief
 
 _SMALL = 1e-3  # deviations that are not written with decimals
 
 
-def beliefs_of(model: Any, given: Mapping[Any, Any]) -> dict[str, Belief]:
-    """Name of a node -> its distribution given the values of others, in the units of the data.
+def beliefs_of(
+    model: Any, given: Mapping[Any, Any] | None, do: Mapping[Any, Any] | None
+) -> dict[str, Belief]:
+    """Name of a node -> its distribution given evidence and interventions, as `query` takes them,
+    in the units of the data.
 
     Raises:
-        InputError: if what is given is impossible.
+        InputError: if what is given is impossible, a table of rows, or a distribution.
     """
-    network, layout = model.network_, model.layout_
-    known = layout.spread(model._fixed(given)) if given else layout.evidence
-    free = np.flatnonzero(~known.known[0]).tolist()
-    found = model._engine.beliefs(known, free)
-    if not np.isfinite(found.log_z[0]):
-        raise InputError(f"given {dict(given)}, which has probability 0; give what can be.")
+    asked = model._asked
+    evidence, network, _ = asked.read(None, given or None, do or None)
+    if evidence.rows is not None or evidence.soft:
+        raise InputError(
+            "a picture shows what is believed given one row of states, values or likelihoods; "
+            f"{'a table' if evidence.rows is not None else 'a Distribution'} was given."
+        )
+    known = {v: evidence.evidence[v] for v in (*evidence.hard, *asked.beforehand)}
+    known |= evidence.done
+    free = [node for node in range(len(network.names)) if node not in known]
+    found = posterior_of(network).marginals(evidence.evidence, free)
+    check_possible(found.log_z, evidence)
     out = {}
     for node, name in enumerate(network.names):
-        if states := network.states[node]:
-            fixed = known.known[0, node]
-            probs = np.eye(len(states))[known.codes[0, node]] if fixed else found.probs[node][0]
+        fixed, states = node in known, network.states[node]
+        if states:
+            probs = np.eye(len(states))[known[node]] if fixed else found.probs[node]
             pairs = zip(map(str, states), probs.tolist(), strict=True)
-            out[name] = Belief(tuple(pairs), known=bool(fixed))
-    means, deviations = known.x[0].copy(), np.zeros(len(network.names))
-    for node, mean in found.means.items():
-        means[node], deviations[node] = mean[0], np.sqrt(found.variances[node][0])
-    return out | _numbers(model, means, deviations, known)
-
-
-def _numbers(model: Any, means: Any, deviations: Any, known: NodeRows) -> dict[str, Belief]:
-    """Of continuous nodes: the mean and the standard deviation, or for columns that are not linear
-    in what the network sees, the middle and where one deviation reaches on both sides."""
-    layout, schema = model.layout_, model.schema_
-    x = np.stack([means, means - deviations, means + deviations])
-    codes = np.zeros((3, len(means)), np.int32)
-    columns = model.codec_.decode(layout.gathered(NodeRows(codes, x)))
-    out = {}
-    for node in layout.continuous.tolist():
-        name = model.network_.names[node]
-        middle, low, high = (float(v) for v in columns[name])
-        if known.known[0, node]:
-            out[name] = Belief(text=f"= {middle:.4g}", known=True)
-        elif schema[name].kind == "real":
-            deviation = (high - low) / 2
-            told = f"{middle:.4g} ± {deviation:.2g}"
-            out[name] = Belief(text=told if deviation < _SMALL else plus_minus(middle, deviation))
-        else:
-            out[name] = Belief(text=f"{middle:.3g} ({low:.3g} to {high:.3g})")
+            out[name] = Belief(tuple(pairs), known=fixed)
+            continue
+        mean = float(known[node] if fixed else found.means[node])
+        deviation = 0.0 if fixed else float(np.sqrt(found.variances[node]))
+        out[name] = Belief(text=_number(asked.units.get(node), mean, deviation), known=fixed)
     return out
+
+
+def _number(warp: Any, mean: float, deviation: float) -> str:
+    """A value; else a mean and a standard deviation, or of a column that is not linear in what the
+    network sees the middle and where one deviation reaches on both sides."""
+    points = in_units(warp, np.array([mean, mean - deviation, mean + deviation]))
+    middle, low, high = points.tolist()
+    if not deviation:
+        return f"= {middle:.4g}"
+    if warp is not None and not warp.linear:
+        return f"{middle:.3g} ({low:.3g} to {high:.3g})"
+    spread = (high - low) / 2
+    if spread < _SMALL:
+        return f"{middle:.4g} ± {spread:.2g}"
+    return plus_minus(middle, spread)
