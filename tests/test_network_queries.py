@@ -74,6 +74,23 @@ def test_answers_are_those_of_the_sum_over_all_states(discrete):
     assert frame.probability.tolist() == two.probs.ravel().tolist()
 
 
+@pytest.mark.parametrize("method", ["exact", "cutset", "sampling"])
+def test_all_marginals_are_those_of_single_queries(discrete, mixed, method):
+    how = {"method": method}
+    for given in ({"e": True, "c": Likelihood([0.1, 0.9])}, {"e": [True, None]}):
+        found = discrete.marginals(given, do={"a": "n"}, **how)
+        assert list(found) == ["b", "c", "d"]
+        for name, answer in found.items():
+            one = discrete.query(name, given, do={"a": "n"}, **how)
+            np.testing.assert_allclose(answer.probs, one.probs, rtol=1e-10)
+    if method != "cutset":
+        found = mixed.marginals({"z": 3.0, "k": Distribution([0.5, 0.5])})
+        assert list(found) == ["k", "m", "x", "y"]
+        np.testing.assert_allclose(found["k"].probs, [0.5, 0.5])
+        x = mixed.query("x", {"z": 3.0, "k": Distribution([0.5, 0.5])})
+        assert found["x"].continuous["x"].mean == pytest.approx(float(x.continuous["x"].mean))
+
+
 def test_what_is_set_from_outside_says_nothing_of_its_causes(discrete):
     p = joint(discrete, done=[1])
     found = discrete.query("a", {"e": True}, do={"b": 3})

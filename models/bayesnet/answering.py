@@ -84,6 +84,16 @@ class Answering:
             draws = networks(self.network_, self._parameters(), DRAWS)
         return asked.query(target, given, do, How.of(how), quantiles, draws, credible)
 
+    def marginals(
+        self, given: Any = None, *, do: Mapping[Any, Any] | None = None, **how: Any
+    ) -> dict[str, Answer]:
+        """The posterior of every node that is not given, one by one: name -> answer.
+
+        Args:
+            given, do, how: as in `query`.
+        """
+        return self._asked.marginals(given, do, How.of(how))
+
     def most_probable(
         self,
         given: Any = None,

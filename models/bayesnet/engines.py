@@ -5,7 +5,7 @@ What is made for a network is kept: plans of its posterior, tables, networks aft
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -39,17 +39,44 @@ def exact(
         units: of continuous targets.
         levels: of their quantiles.
     """
+
+    def answer(some: Mapping[int, Any]) -> dict[int, Result]:
+        return {0: _exact(posterior, some, targets, units, levels)}
+
+    return _by_rows(posterior.network, evidence, rows, answer)[0]
+
+
+def exact_marginals(
+    posterior: Posterior, evidence: Mapping[int, Any], rows: int | None, targets: Sequence[int]
+) -> dict[int, Result]:
+    """What exact inference gives of discrete targets one by one, in one pass."""
+
+    def answer(some: Mapping[int, Any]) -> dict[int, Result]:
+        found = posterior.marginals(some, targets)
+        return {v: Result(np.asarray(found.log_z), probs) for v, probs in found.probs.items()}
+
+    return _by_rows(posterior.network, evidence, rows, answer)
+
+
+def _by_rows(
+    network: Network,
+    evidence: Mapping[int, Any],
+    rows: int | None,
+    answer: Callable[[Mapping[int, Any]], dict[int, Result]],
+) -> dict[int, Result]:
+    """Answers, of rows that know the same nodes together."""
     if rows is None:
-        return _exact(posterior, evidence, targets, units, levels)
-    least = 1 if posterior.network.continuous else _ALONE
-    parts, order = [], []
-    for here, some in _patterns(posterior.network, evidence, rows, least):
-        found = _exact(posterior, some, targets, units, levels)
-        if found.log_z.ndim == 0:  # nothing is known in these rows
-            found = found.at(np.newaxis).at(np.zeros(len(here), np.intp))
-        parts.append(found)
+        return answer(evidence)
+    parts: dict[int, list[Result]] = {}
+    order = []
+    for here, some in _patterns(network, evidence, rows, 1 if network.continuous else _ALONE):
+        for key, found in answer(some).items():
+            if found.log_z.ndim == 0:  # nothing is known in these rows
+                found = found.at(np.newaxis).at(np.zeros(len(here), np.intp))
+            parts.setdefault(key, []).append(found)
         order.append(here)
-    return Result.joined(parts).at(np.argsort(np.concatenate(order)))
+    back = np.argsort(np.concatenate(order))
+    return {key: Result.joined(each).at(back) for key, each in parts.items()}
 
 
 def _exact(

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...arrays import Floats
 from ...data.memory_limit import bytes_of
 from ...errors import InputError
 from ...inference.exact import Cost
@@ -24,6 +23,7 @@ from .factors import Factors, factors_of
 from .formats import uai
 from .formats.source import decoded, read_bytes
 from .network import Network
+from .results import Result
 from .soft import with_soft
 
 
@@ -103,8 +103,8 @@ class FactorGraph(Factors):
         memory: str | int | None = None,
         draws: int = 10_000,
         random_state: int = 0,
-    ) -> dict[str, Floats]:
-        """The marginal of every variable, (k,) or (n, k) of n rows of evidence.
+    ) -> dict[str, Answer]:
+        """The posterior of every variable, one by one, those observed included: name -> answer.
 
         Raises:
             InputError: if the evidence is impossible.
@@ -114,8 +114,12 @@ class FactorGraph(Factors):
         engine = self._engine(how)
         evidence = with_soft(self, asked, lambda e, v: engine.marginals(e, how).probs[v])
         found = engine.marginals(evidence, how)
-        check_possible(found.log_z, asked)
-        return {name: found.probs[variable] for variable, name in enumerate(self.names)}
+        answers = {}
+        for variable, name in enumerate(self.names):
+            stderr = None if found.stderr is None else found.stderr[variable]
+            result = Result(found.log_z, found.probs[variable], {}, stderr, found.reasons)
+            answers[name] = Answer.of(self, [variable], result, how.method, asked)
+        return answers
 
     def query(
         self,
@@ -200,8 +204,7 @@ class FactorGraph(Factors):
         """What exact marginals take, known before anything is allocated: cells, bytes and the
         largest clique. InputError, naming it, if that is more than `memory`."""
         how = How(memory=bytes_of(memory))
-        hard = [v for v, value in self._given(given).evidence.items() if np.ndim(value) == 0]
-        return self._engine(how).exact.cost(hard)
+        return self._engine(how).exact.cost(sorted(self._given(given).hard))
 
     def _given(self, given: Any, *, soft: bool = True) -> Given:
         """What is given, and what is observed beforehand."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -153,7 +153,8 @@ class Posterior:
     def cost(self, observed: Collection[int], targets: Collection[int]) -> Cost:
         """What one row takes in which some nodes are observed."""
         part = self._part(self._needed([*observed, *targets]))
-        return part.engine.cost([part.nodes.index(v) for v in observed])
+        cost = part.engine.cost([part.nodes.index(v) for v in observed])
+        return replace(cost, clique=tuple(part.nodes[v] for v in cost.clique))
 
     def like(self, network: Network) -> Posterior:
         """The posterior of a network that differs in its numbers only, by the same plans."""

@@ -8,7 +8,7 @@ probabilities, and of continuous nodes all of these: their posterior is a mixtur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,14 @@ from ...errors import InputError
 from ...inference.exact import Cost
 from .answers import Answer, MostProbable
 from .discrete import How, States
-from .engines import by_tables, discrete_of, done_of, exact, limited_posterior
+from .engines import (
+    by_tables,
+    discrete_of,
+    done_of,
+    exact,
+    exact_marginals,
+    limited_posterior,
+)
 from .evidence import Given, check_possible, read_do, read_given, read_targets
 from .network import Network
 from .posterior import Posterior
@@ -87,6 +94,24 @@ class Asked:
         )
         return found, done_of(self.network, tuple(done.items())), targets
 
+    def marginals(self, given: Any, do: Any, how: How) -> dict[str, Answer]:
+        """The answer for each node that is not given, one by one."""
+        evidence, network, _ = self.read(None, given, do)
+        left_out = {*evidence.hard, *evidence.done, *self.beforehand}
+        asked = [v for v in range(len(network.names)) if v not in left_out]
+        answer = self._engine(network, evidence, how, LEVELS)
+        hard = with_soft(network, evidence, lambda e, v: answer(e, (v,)).probs)
+        found: dict[int, Result] = {}
+        if how.method == "exact":
+            discrete = [v for v in asked if network.sizes[v]]
+            posterior = limited_posterior(network, how.memory)
+            found = exact_marginals(posterior, hard, evidence.rows, discrete)
+        found |= {v: answer(hard, (v,)) for v in asked if v not in found}
+        return {
+            network.names[v]: Answer.of(network, (v,), found[v], how.method, evidence)
+            for v in asked
+        }
+
     def most_probable(self, given: Any, target: Any, do: Any, how: How) -> MostProbable:
         """The most probable states of all nodes together, or of targets."""
         evidence, network, targets = self.read(target, given, do)
@@ -135,6 +160,20 @@ class Asked:
         levels: Sequence[float],
         posterior: Posterior | None = None,
     ) -> Result:
+        """What is found of targets; `posterior` is the one to ask if the network has one."""
+        answer = self._engine(network, given, how, levels, posterior)
+        return answer(with_soft(network, given, lambda e, v: answer(e, (v,)).probs), targets)
+
+    def _engine(
+        self,
+        network: Network,
+        given: Given,
+        how: How,
+        levels: Sequence[float] = (),
+        posterior: Posterior | None = None,
+    ) -> Callable[[dict[int, Any], tuple[int, ...]], Result]:
+        """What answers, given hard and virtual evidence and targets."""
+
         def answer(evidence: dict[int, Any], asked: tuple[int, ...]) -> Result:
             if how.method == "exact":
                 engine = posterior or limited_posterior(network, how.memory)
@@ -143,7 +182,7 @@ class Asked:
                 return estimated(network, evidence, asked, how, self.units, levels)
             return by_tables(network, evidence, asked, how)
 
-        return answer(with_soft(network, given, lambda e, v: answer(e, (v,)).probs), targets)
+        return answer
 
     def _banded(
         self,

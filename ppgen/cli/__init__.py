@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from . import auditing, fits, studies, tables
+from . import auditing, fits, querying, studies, tables
 
 app = typer.Typer(
     name="ppgen",
@@ -48,6 +48,7 @@ for _command in (
     tables.sample,
     tables.impute,
     tables.outliers,
+    querying.query,
     auditing.audit,
     studies.report,
     fits.models,
