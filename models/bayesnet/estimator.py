@@ -26,7 +26,16 @@ from .layout import Layout, NodeRows
 from .parameters import Assumed, estimated
 from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
 from .structure import Search, learn
-from .structure_given import States, check_sizes, dag_of, edges_of, nodes_of, outside_of, tiers_of
+from .structure_given import (
+    States,
+    check_sizes,
+    dag_of,
+    edges_of,
+    most_parents,
+    nodes_of,
+    outside_of,
+    tiers_of,
+)
 
 _REFIT_STEPS = 10  # of EM on fewer rows
 
@@ -93,7 +102,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
             method=self.structure,
             score=self.criterion,
             equivalent_sample_size=self.equivalent_sample_size,
-            max_parents=self.max_parents,
+            max_parents=most_parents(self.max_parents, float(weights.sum())),
             required=edges_of(self.required, names, self.schema_),
             forbidden=edges_of(self.forbidden, names, self.schema_),
             tiers=tiers_of(self.tiers, names, self.schema_),

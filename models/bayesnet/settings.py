@@ -73,7 +73,9 @@ class NetworkSettings:
         "what it has the most of; bdeu is for discrete columns, bge for continuous, mixed for all.",
     )
     max_parents: int | None = setting(
-        None, "most parents of a node that is learnt; None is any number.", least=0
+        None,
+        "most parents of a node that is learnt; None is a tenth of the rows, 3 at least.",
+        least=0,
     )
     required: Sequence[Any] = setting((), "edges that a structure that is learnt must have.", EDGES)
     forbidden: Sequence[Any] = setting((), "edges that it must not have.", EDGES)

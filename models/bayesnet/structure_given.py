@@ -17,6 +17,7 @@ from ...settings import integer
 States = tuple[tuple[Any, ...], ...]
 
 _NUMBERS = 8  # bytes
+_PARENTS = 3
 
 
 def nodes_of(codec: Codec, hidden: Mapping[str, int] | None) -> tuple[tuple[str, ...], States]:
@@ -53,6 +54,12 @@ def edges_of(edges: Sequence[Any], names: tuple[str, ...], schema: Schema) -> li
     empty say nothing and are left out; InputError for an unknown node."""
     found = [(_name(a, names, schema), _name(b, names, schema)) for a, b in edges]
     return [edge for edge in found if set(edge) <= set(names)]
+
+
+def most_parents(given: int | None, rows: float) -> int:
+    """The most parents of a node: as given, or a tenth of the rows, 3 at least; with as
+    many parents as rows a regression has no error left, and every score is endless."""
+    return max(_PARENTS, int(rows) // 10) if given is None else given
 
 
 def tiers_of(
