@@ -213,3 +213,34 @@ def oriented(partial: NDArray[np.bool_]) -> NDArray[np.bool_]:
                 out[j, i] = False
                 changed = True
     return out
+
+
+def extended(partial: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...] | None:
+    """The parents in a graph with the edges and the colliders of a partially directed one, its
+    lines turned one way or the other; None if there is no such graph.
+
+    Again and again a node is taken that no arrow leaves, and whose lines lead to nodes that are
+    joined to all of its neighbours: its lines are turned towards it.
+
+    Reference: Dor and Tarsi, "A simple algorithm to construct a consistent extension of a partially
+    oriented graph", 1992, https://ftp.cs.ucla.edu/pub/stat_ser/r185-dor-tarsi.pdf.
+    """
+    left = partial.copy()
+    parents: list[tuple[int, ...]] = [()] * len(partial)
+    rest = set(range(len(partial)))
+    while rest:
+        for node in sorted(rest):
+            out, into = left[node], left[:, node]
+            if (out & ~into).any():
+                continue
+            joined = out | into
+            lines = np.flatnonzero(out & into)
+            if all(not (joined & ~(left[k] | left[:, k]))[np.arange(len(left)) != k].any()
+                   for k in lines):  # fmt: skip
+                parents[node] = tuple(np.flatnonzero(joined).tolist())
+                left[node], left[:, node] = False, False
+                rest.remove(node)
+                break
+        else:
+            return None
+    return tuple(parents)
