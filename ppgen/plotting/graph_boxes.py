@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from .style import ACCENT, INK, MUTED, REAL, RULE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Align = Literal["center", "right"]
 
 _MANY = 20  # nodes from which on bars have no words
 _STATES = 5  # of a node that are shown
@@ -61,52 +63,52 @@ class Box:
 
     def draw(self, axes: Axes, x: float, top: float) -> None:
         """Draw it with the middle of its top there; axes are in inches, downwards."""
-        from matplotlib.patches import FancyBboxPatch, Rectangle
+        from matplotlib.patches import FancyBboxPatch
 
         left, known = x - self.width / 2, self.belief.known
         box, style = (left, top), "round,pad=0,rounding_size=0.05"
+        shape = FancyBboxPatch(box, self.width, self.height, style, fc="none", zorder=2)
+        shape.set(ec=ACCENT if known else RULE, lw=1.5 if known else 0.8)
+        axes.add_patch(shape)
         if known:
-            axes.add_patch(
-                FancyBboxPatch(
-                    box, self.width, self.height, style, fc=ACCENT, ec="none", alpha=0.1, zorder=2
-                )
-            )
-        edge, line = (ACCENT, 1.5) if known else (RULE, 0.8)
-        axes.add_patch(
-            FancyBboxPatch(
-                box, self.width, self.height, style, fc="none", ec=edge, lw=line, zorder=2
-            )
-        )
-        size = _size(self.words)
-        lines = bool(self.lines or self.belief.text)
-        middle = top + (_NAME / 2 + 0.03 if lines else self.height / 2)
-        how: dict[str, Any] = {"va": "center_baseline", "zorder": 3}
-        axes.text(x, middle, self.name, fontsize=size + 0.5, ha="center", color=INK, **how)
-        colour = ACCENT if known else REAL
-        at = top + _NAME + 0.03
+            inside = FancyBboxPatch(box, self.width, self.height, style, fc=ACCENT, ec="none")
+            inside.set(alpha=0.1, zorder=2)
+            axes.add_patch(inside)
+        size, alone = _size(self.words), not (self.lines or self.belief.text)
+        middle = top + (self.height / 2 if alone else _NAME / 2 + 0.03)
+        _write(axes, x, middle, self.name, size + 0.5, INK, "center")
+        below = top + _NAME + 0.03
         if self.belief.text:
-            words: dict[str, Any] = {"color": ACCENT if known else MUTED, "fontsize": size - 0.5}
-            axes.text(x, at + _LINE / 2, self.belief.text, ha="center", **words, **how)
+            colour = ACCENT if known else MUTED
+            _write(axes, x, below + _LINE / 2, self.belief.text, size - 0.5, colour, "center")
         for line in self.lines:
-            if not self.words:
-                long = (self.width - 2 * _PAD) * line.share
-                axes.add_patch(
-                    Rectangle((left + _PAD, at), long, _SLIM * 0.8, fc=colour, ec="none", zorder=3)
-                )
-                at += _SLIM
-                continue
-            start = left + _PAD + self.label + 0.05
-            tall, middle = 0.6 * _LINE, at + _LINE / 2
-            axes.add_patch(
-                Rectangle(
-                    (start, middle - tall / 2), _BAR * line.share, tall, fc=colour, ec="none",
-                    zorder=3,
-                )
-            )  # fmt: skip
-            small: dict[str, Any] = {"fontsize": size - 1, "color": MUTED, **how}
-            axes.text(start - 0.05, middle, line.label, ha="right", **small)
-            axes.text(left + self.width - _PAD, middle, line.value, ha="right", **small)
-            at += _LINE
+            below += self._bar(axes, line, left, below)
+
+    def _bar(self, axes: Axes, line: _Line, left: float, top: float) -> float:
+        """Draw the bar of a state, with its words; return its height."""
+        from matplotlib.patches import Rectangle
+
+        colour = ACCENT if self.belief.known else REAL
+        if not self.words:
+            width = (self.width - 2 * _PAD) * line.share
+            bar = Rectangle((left + _PAD, top), width, 0.8 * _SLIM, fc=colour, ec="none", zorder=3)
+            axes.add_patch(bar)
+            return _SLIM
+        start, size = left + _PAD + self.label + 0.05, _size(self.words) - 1
+        place = start, top + 0.2 * _LINE
+        axes.add_patch(
+            Rectangle(place, _BAR * line.share, 0.6 * _LINE, fc=colour, ec="none", zorder=3)
+        )
+        middle = top + _LINE / 2
+        _write(axes, start - 0.05, middle, line.label, size, MUTED, "right")
+        _write(axes, left + self.width - _PAD, middle, line.value, size, MUTED, "right")
+        return _LINE
+
+
+def _write(
+    axes: Axes, x: float, y: float, text: str, size: float, colour: str, align: Align
+) -> None:
+    axes.text(x, y, text, fontsize=size, color=colour, ha=align, va="center_baseline", zorder=3)
 
 
 def boxes(names: Sequence[str], beliefs: Mapping[str, Belief]) -> list[Box]:

@@ -140,7 +140,7 @@ class _Graph:
 
     def below(self, r: int) -> Ints:
         """The links from layer r."""
-        return self.links[self.rank[self.links[:, 0]] == r]
+        return np.asarray(self.links[self.rank[self.links[:, 0]] == r])
 
 
 def _ordered(graph: _Graph) -> list[Ints]:
@@ -177,7 +177,8 @@ def _by_means(order: Ints, fixed: Ints, links: Ints) -> Ints:
         sums[own[b]] += place[a], 1
     scale = len(fixed) / max(1, len(order))
     means = [s / c if c else i * scale for i, (s, c) in enumerate(sums)]
-    return np.asarray(order[np.argsort(means, kind="stable")])
+    found: Ints = order[np.argsort(means, kind="stable")]
+    return found
 
 
 def _swap(orders: list[Ints], between: Sequence[Ints]) -> None:
