@@ -1,0 +1,68 @@
+"""How sure edges are: shares of resampled rows, probabilities given the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppgen.errors import InputError
+from ppgen.models.bayesnet.strengths import EdgeStrengths, edge_strengths
+from ppgen.models.bayesnet.structure import Search
+
+from .test_structure_search import draw
+
+
+def test_strong_edges_are_found_in_every_resampled_set_and_weak_ones_in_some():
+    found = edge_strengths(draw(400, seed=1), Search(method="hill-climbing"), "bootstrap", 20)
+    at = {name: k for k, name in enumerate(found.names)}
+    assert found.strengths[at["a"], at["c"]] == 1
+    assert found.strengths[at["c"], at["d"]] == 1
+    assert found.strengths.max() <= 1
+    assert 0 < found.strengths[at["e"]].sum() < 1.5
+    assert set(map(frozenset, found.averaged().edges)) == {frozenset("ac"), frozenset("bc"),
+                                                           frozenset("cd")}  # fmt: skip
+    table = found.table()
+    assert table["strength"] == sorted(table["strength"], reverse=True)
+    assert all(0.5 <= share <= 1 for share in table["direction"])
+
+
+def test_an_edge_of_open_direction_counts_half_each_way():
+    cases = draw(400)
+    two = cases.permuted(np.array([2, 3]))  # c -> d alone: which way is not to be known
+    found = edge_strengths(two, Search(), "bootstrap", 5)
+    np.testing.assert_array_equal(found.probabilities, [[0, 0.5], [0.5, 0]])
+
+
+def test_exact_and_drawn_probabilities_agree_whatever_the_order_of_columns():
+    cases = draw(60, seed=4)
+    search = Search(score="bdeu")
+    exact = edge_strengths(cases, search, "exact", 0)
+    drawn = edge_strengths(cases, search, "order-mcmc", 3000)
+    np.testing.assert_allclose(drawn.probabilities, exact.probabilities, atol=0.03)
+    order = np.array([3, 1, 4, 0, 2])
+    other = edge_strengths(cases.permuted(order), search, "exact", 0)
+    np.testing.assert_allclose(
+        other.probabilities, exact.probabilities[np.ix_(order, order)], atol=1e-9
+    )
+
+
+def test_the_threshold_parts_the_strong_from_the_weak():
+    # strengths near 0 and near 1 only: the threshold lies between
+    values = np.array([0.02, 0.05, 0.1, 0.9, 0.95, 1.0])
+    matrix = np.zeros((4, 4))
+    matrix[np.tril_indices(4, -1)] = values
+    found = EdgeStrengths(tuple("abcd"), matrix, "bootstrap")
+    assert 0.1 <= found.threshold < 0.9
+    assert len(found.averaged().edges) == 3
+
+
+def test_an_averaged_graph_has_no_cycle():
+    ring = np.array([[0, 0.9, 0.1], [0, 0, 0.8], [0.7, 0, 0]])
+    found = EdgeStrengths(tuple("abc"), ring, "bootstrap")
+    assert found.averaged(0.1).edges == [("a", "b"), ("b", "c")]
+    assert found.of_edges(found.averaged(0.1)) == {("a", "b"): 0.9, ("b", "c"): 0.8}
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(InputError, match=r"no method 'bootstrp'.*'bootstrap'"):
+        edge_strengths(draw(50), Search(), "bootstrp", 3)
