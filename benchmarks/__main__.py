@@ -22,6 +22,7 @@ QUICK = {
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
     "factor_vs_sklearn": ["--pairs", "1"],
     "network_em": [],
+    "network_files": [],
     "mixed_networks": [],
     "flow_vs_zuko": ["--minutes", "1"],
     "vae_ppca": [],
@@ -34,6 +35,7 @@ FULL = {
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
     "factor_vs_sklearn": [],
     "network_em": [],
+    "network_files": [],
     "mixed_networks": ["--repeats", "25"],
     "flow_vs_zuko": ["--minutes", "1", "5", "10"],
     "vae_ppca": [],
@@ -42,7 +44,14 @@ FULL = {
     "debiasing": [],
     "calibration": ["--full"],
 }
-NEED_DATA = ("network_em", "mixed_networks", "flow_vs_zuko", "vae_mnist", "embeddings")
+NEED_DATA = (
+    "network_em",
+    "network_files",
+    "mixed_networks",
+    "flow_vs_zuko",
+    "vae_mnist",
+    "embeddings",
+)
 
 
 def run(name: str, words: list[str]) -> int:

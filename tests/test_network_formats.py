@@ -1,18 +1,22 @@
 """Files of networks: what is read back is what was written, and errors say where they are."""
 
 import gzip
+import json
 import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies
 
 from ppgen import InputError
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet import formats
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
-from ppgen.models.bayesnet.formats import graphs, uai
+from ppgen.models.bayesnet.formats import bif, graphs, net, net_text, uai, xmlbif
+from ppgen.models.bayesnet.formats.json_format import read as json_read
+from ppgen.models.bayesnet.formats.json_format import text as json_text
 from ppgen.models.bayesnet.formats.source import Source
 from ppgen.models.bayesnet.network import Network
 
@@ -91,6 +95,22 @@ def test_names_may_be_any_text(tmp_path, ending):
     for at in range(0, len(ODDER) - 3, 2):
         network = asymmetric(("p", "q"), ODDER[at : at + 4])
         assert_same(written(network, tmp_path / f"net{ending}"), network)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=strategies.data())
+def test_any_labels_are_read_as_they_were_written(data):
+    texts = strategies.text(strategies.characters(codec="utf-8"), max_size=6)
+    names = data.draw(strategies.lists(texts, min_size=2, max_size=2, unique=True))
+    labels = tuple(data.draw(strategies.lists(texts, min_size=1, max_size=3, unique=True)))
+    k, rng = len(labels), np.random.default_rng(0)
+    dag = DAG(tuple(names), ((), (0,)))
+    network = Network(dag, (table(rng, k), table(rng, k, k)), (labels, labels))
+    for text, read in ((bif.text, bif.read), (net_text.text, net.read), (json_text, json_read)):
+        assert_same(read(Source("x", text(network))), network)
+    if not any(xmlbif.FORBIDDEN.search(text) for text in (*names, *labels)):
+        found = xmlbif.read(Source("x", ""), xmlbif.text(network).encode())
+        assert_same(found, network)
 
 
 def test_json_keeps_the_types_of_states(tmp_path):
@@ -272,6 +292,7 @@ def test_graphs_go_out_to_networkx_and_dot(tmp_path):
     assert '"n1" [shape=box];' in dot
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("PPGEN_DATA" not in os.environ, reason="PPGEN_DATA is not set")
 def test_published_networks_are_read_and_written_without_loss(tmp_path):
     folder = Path(os.environ["PPGEN_DATA"]) / "bayesnets" / "bif"
@@ -285,3 +306,21 @@ def test_published_networks_are_read_and_written_without_loss(tmp_path):
         "alarm": 37, "asia": 8, "cancer": 5, "child": 20, "earthquake": 5, "hailfinder": 56,
         "insurance": 27, "sachs": 11, "survey": 6, "win95pts": 76,
     }  # fmt: skip
+
+
+@pytest.mark.skipif("PPGEN_DATA" not in os.environ, reason="PPGEN_DATA is not set")
+def test_a_linear_gaussian_network_of_46_nodes_survives_json_and_net(tmp_path):
+    file = Path(os.environ["PPGEN_DATA"]) / "bayesnets" / "gaussian" / "ecoli70.json"
+    body = json.loads(file.read_text())
+    dag = DAG.of(body["nodes"], ((p, n) for n in body["nodes"] for p in body["cpds"][n]["parents"]))
+    conditionals = []
+    for name in dag.names:
+        numbers = body["cpds"][name]["coefficients"]
+        slopes = [numbers[parent][0] for parent in body["cpds"][name]["parents"]]
+        (variance,) = body["cpds"][name]["variance"]
+        intercept = np.array(numbers["(Intercept)"][0])
+        conditionals.append(LinearGaussian(intercept, np.array(slopes), np.array(variance)))
+    network = Network(dag, tuple(conditionals), ((),) * len(dag))
+    assert sorted(dag.edges) == sorted(map(tuple, body["arcs"]))
+    for ending in (".json", ".net"):
+        assert_same(written(network, tmp_path / f"x{ending}"), network)

@@ -145,8 +145,8 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
             log_det = log_det + log_slope
             hard.append(node)
             continue
-        elif not _gaps([value])[0]:
-            (evidence[node],), (log_slope,) = _encoded(nodes, node, [value], warps.get(node))
+        elif not _is_gap(value):
+            evidence[node], log_slope = _value(nodes, node, value, warps.get(node))
             log_det = log_det + log_slope
             hard.append(node)
             value = f"{value:g}" if isinstance(value, float) else value
@@ -227,6 +227,22 @@ def _columns(frame: Any) -> Mapping[str, Any]:
     if not data.columns:
         raise InputError("evidence was given that is no table; give node -> state, or a frame.")
     return data.columns
+
+
+def _is_gap(value: Any) -> bool:
+    """Whether a value is None, NaN or what pandas has for them."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # of pandas.NA
+        return True
+
+
+def _value(nodes: Labelled, node: int, value: Any, warp: Warp | None) -> tuple[Any, Any]:
+    """A state or encoded value, and the log slope of its map."""
+    if nodes.sizes[node]:
+        return nodes.state(nodes.names[node], value), 0.0
+    (x,), (log_slope,) = _encoded(nodes, node, [value], warp)
+    return x, log_slope
 
 
 def _gaps(values: Any) -> Mask:

@@ -32,7 +32,9 @@ from .written import numbers, tables
 
 _BLOCKS = ("VARIABLE", "DEFINITION", "PROBABILITY")
 _TEXTS = ("NAME", "OUTCOME", "VALUE", "FOR", "GIVEN", "TABLE")
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+FORBIDDEN = re.compile(  # characters that XML does not have
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 
 
 @dataclass
@@ -151,7 +153,7 @@ def text(network: Network) -> str:
 
 def _element(tag: str, label: Any) -> str:
     text = str(label)
-    if _FORBIDDEN.search(text):
+    if FORBIDDEN.search(text):
         raise InputError(f"{text!r} holds a character that XML does not have. Write BIF or JSON.")
     space = ' xml:space="preserve"' if text != text.strip() else ""
     return f"<{tag}{space}>{escape(text, {chr(13): '&#13;'})}</{tag}>"
