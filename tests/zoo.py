@@ -87,7 +87,7 @@ ZOO: dict[str, Make] = {
 }
 
 # Fits that take seconds, mostly to compile: what needs fits of its own is marked slow for them.
-SLOW = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", "flow-nsf-ar", "flow-numpyro")
+SLOW = ("gmm-svi", "gmm-svi-pyro", "gmm-nuts", "factor-svi", "flow-nsf-ar", "flow-numpyro")
 
 
 def named(*needs: str, per: Literal["model", "class"] = "model") -> tuple[str, ...]:
