@@ -91,6 +91,16 @@ def test_all_marginals_are_those_of_single_queries(discrete, mixed, method):
         assert found["x"].continuous["x"].mean == pytest.approx(float(x.continuous["x"].mean))
 
 
+def test_states_are_found_as_text_and_as_numbers(discrete):
+    nodes = discrete.network_
+    assert [nodes.state("b", label) for label in (2, 2.0, "2", "2.0", np.int64(2))] == [1] * 5
+    assert [nodes.state("e", label) for label in (True, 1.0, "True")] == [1] * 3
+    of_text = Network(DAG(("t",), ((),)), (Table(np.full(3, 1 / 3)),), (("1", "01", "x"),))
+    assert [of_text.state("t", label) for label in ("1", 1, "01", "x")] == [0, 0, 1, 2]
+    with pytest.raises(InputError, match=r"no state 1\.0; it has 1, 01, x"):
+        of_text.state("t", 1.0)
+
+
 def test_what_is_set_from_outside_says_nothing_of_its_causes(discrete):
     p = joint(discrete, done=[1])
     found = discrete.query("a", {"e": True}, do={"b": 3})

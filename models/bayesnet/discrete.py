@@ -167,15 +167,14 @@ class Discrete:
     def most_probable(self, evidence: Mapping[int, Any], targets: Sequence[int] | None) -> States:
         """The most probable states of some nodes, the others summed out; None is all nodes."""
         found = most_probable(self.exact, self.tables, evidence, targets)
-        log_z = np.asarray(self.exact.log_z(self.tables, evidence))
-        return States(found.states, found.log_prob, log_z)
+        return States(found.states, found.log_prob, self.log_z(evidence, How()))
 
     def joint(self, targets: Sequence[int], evidence: Mapping[int, Any], how: How) -> Result:
         """log Z and the joint marginal of some nodes."""
         key = tuple(targets)
         if how.method == "exact":
-            probs = self.exact.joint(self.tables, key, evidence)
-            return Result(self.log_z(evidence, how), np.asarray(probs))
+            log_z, probs = self.exact.log_z_and_joint(self.tables, key, evidence)
+            return Result(np.asarray(log_z), np.asarray(probs))
         if how.method == "cutset" and len(key) > 1:
             return self._chained(key, evidence, how)
         if len(key) > 1:

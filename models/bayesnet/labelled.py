@@ -34,20 +34,27 @@ class Labelled:
     def state(self, name: Any, label: Any) -> int:
         """The number of a node's state; InputError, naming the nearest, if there is none.
 
-        A label that is no state is looked for as text: 1 and 1.0 stand for "1".
+        A label that is no state is looked for as text, and as a number: 1 and 1.0 stand for "1",
+        and "1" for 1.0.
         """
         states = self.states[self.number(name)]
         if label in states:
             return states.index(label)
         shown = [str(state) for state in states]
-        for text in (str(label), str(int(label)) if _is_whole(label) else None):
-            if text in shown:
-                return shown.index(text)
+        if str(label) in shown:
+            return shown.index(str(label))
+        if (number := _number(label)) is not None:
+            numbers = [_number(state) for state in states]
+            if numbers.count(number) == 1:
+                return numbers.index(number)
         raise InputError(
             f"{name!r} has no state {label!r}; it has {', '.join(shown[:20])}."
             + did_you_mean(str(label), shown)
         )
 
 
-def _is_whole(label: Any) -> bool:
-    return isinstance(label, float) and label.is_integer()
+def _number(label: Any) -> float | None:
+    try:
+        return float(label)
+    except (TypeError, ValueError):
+        return None

@@ -114,8 +114,8 @@ class Posterior:
         part = self._part(self._needed([*evidence, *targets]))
         inside, places = part.inside(evidence), [part.nodes.index(v) for v in targets]
         if isinstance(part.engine, Exact):
-            probs = part.engine.joint(part.conditionals, places, inside)
-            return self.log_z(evidence), np.asarray(probs)
+            log_z, probs = part.engine.log_z_and_joint(part.conditionals, places, inside)
+            return np.asarray(log_z), np.asarray(probs)
         if len(targets) == 1:
             found = part.engine.marginals(part.conditionals, inside, places)
             return found.log_z, found.probs[places[0]]
