@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ppgen import BayesianNetwork
 from ppgen.errors import InputError
 from ppgen.models.bayesnet.strengths import EdgeStrengths, edge_strengths
 from ppgen.models.bayesnet.structure import Search
@@ -66,3 +67,29 @@ def test_an_averaged_graph_has_no_cycle():
 def test_an_unknown_method_is_refused():
     with pytest.raises(InputError, match=r"no method 'bootstrp'.*'bootstrap'"):
         edge_strengths(draw(50), Search(), "bootstrp", 3)
+
+
+def test_a_fitted_network_says_how_sure_its_edges_are():
+    cases = draw(1000)
+    rows = {name: np.array(list("xyz"))[cases.codes[:, k]] for k, name in enumerate(cases.names)}
+    net = BayesianNetwork(criterion="bdeu", random_state=0).fit(rows)
+    exact = net.edge_strengths(rows, method="exact")
+    sampled = net.edge_strengths(rows, number=10)
+    assert min(exact.of_edges(net.dag_).values()) > 0.99
+    assert exact.strengths[0, 2] > 0.99
+    assert sampled.method == "bootstrap"
+    assert set(exact.averaged().names) == set(rows)
+    with pytest.raises(InputError, match="there is no method"):
+        net.edge_strengths(rows, method="guess")
+
+
+def test_a_network_is_learnt_by_tests_of_independence():
+    cases = draw(2000)
+    rows = {name: np.array(list("xyz"))[cases.codes[:, k]] for k, name in enumerate(cases.names)}
+    net = BayesianNetwork(structure="pc", level=0.001).fit(rows)
+    assert set(net.edges_) == {("a", "c"), ("b", "c"), ("c", "d")}
+    assert "tests of independence leave 3 edges" in str(net.verdict_.reasons)
+    rows["a"] = np.where(np.arange(2000) % 9 == 0, None, rows["a"])
+    again = BayesianNetwork(structure="pc", level=0.001).fit(rows)
+    assert set(again.edges_) == {("a", "c"), ("b", "c"), ("c", "d")}
+    assert "each test counts the rows" in str(again.verdict_.reasons)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arrays import Floats, Ints
+from ...arrays import Array, Floats, Ints
 from ..diagnostics import worst_by_site
 from .constraints import Constraints
 from .families import Families, all_families
@@ -48,7 +48,7 @@ class GraphDraws:
         candidates: the most possible parents of a node that were looked at.
     """
 
-    edges: Ints
+    edges: Array
     weights: Floats
     ess: float
     rhat: float
@@ -71,7 +71,7 @@ def order_mcmc(
     steps: int = 10_000,
     draws: int = 32_000,
     candidates: int = 12,
-    expired: Callable[[], bool] = lambda: False,
+    report: Callable[[int], object] = lambda steps: None,
 ) -> GraphDraws:
     """Draw graphs from their posterior.
 
@@ -83,7 +83,7 @@ def order_mcmc(
         steps: of each chain; the first fifth is thrown away.
         draws: graphs that are kept.
         candidates: possible parents of a node that are looked at.
-        expired: whether time is up, asked now and then; later steps are left out.
+        report: told how many more steps are done.
     """
     families = all_families(score, constraints, candidates)
     n = score.n_nodes
@@ -110,8 +110,7 @@ def order_mcmc(
         if step >= steps // 5 and step % every == 0:
             kept.append(members[row, taken])
             trace.append(scores[row, taken])
-        if step % 256 == 0 and kept and expired():
-            break
+        report(1)
     sets = np.concatenate(kept)
     edges = _drawn(families, sets, rng)
     counted = n <= MOST_COUNTED
@@ -147,9 +146,9 @@ def _moved(place: Ints, node: Ints) -> Ints:
     return moved
 
 
-def _drawn(families: list[Families], sets: Ints, rng: np.random.Generator) -> Ints:
+def _drawn(families: list[Families], sets: Ints, rng: np.random.Generator) -> Array:
     """(draws, n, n) edges of graphs, given the candidates before each node (draws, n)."""
-    edges = np.zeros((len(sets), len(families), len(families)), np.int8)
+    edges: Array = np.zeros((len(sets), len(families), len(families)), np.int8)
     for family in families:
         every = np.arange(len(family.log_local))
         for before in np.unique(sets[:, family.node]):
@@ -164,7 +163,7 @@ def _drawn(families: list[Families], sets: Ints, rng: np.random.Generator) -> In
     return edges
 
 
-def _inverse_extensions(edges: Ints) -> Floats:
+def _inverse_extensions(edges: Array) -> Floats:
     """(draws,) weights that sum to 1, one over the number of orders of each graph."""
     graphs, inverse = np.unique(edges, axis=0, return_inverse=True)
     blocks = [graphs[k : k + _BLOCK] for k in range(0, len(graphs), _BLOCK)]
@@ -174,7 +173,7 @@ def _inverse_extensions(edges: Ints) -> Floats:
     return found
 
 
-def linear_extensions(edges: Ints) -> Floats:
+def linear_extensions(edges: Array) -> Floats:
     """(graphs,) the number of orders of n nodes in which all edges (graphs, n, n) lead forward:
     of each set that can come first, the sum over the node that comes last in it."""
     graphs, n, _ = edges.shape
@@ -186,4 +185,5 @@ def linear_extensions(edges: Ints) -> Floats:
             if first >> node & 1:
                 before = first ^ 1 << node
                 counts[first] += counts[before] * (parents[:, node] & ~before == 0)
-    return counts[-1]
+    found: Floats = counts[-1]
+    return found

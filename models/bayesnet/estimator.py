@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Mask
 from ...capabilities import Capabilities
+from ...checks import check_weights
 from ...data import Codec
 from ...errors import InputError
 from ...fitting import Fit
 from ...inference.dag import DAG
+from ...progress import rows_bar
 from ...rows import Rows
 from ...verdict import Reason
 from . import verdicts
@@ -25,6 +28,7 @@ from .fitted import FittedNetwork
 from .layout import Layout, NodeRows
 from .parameters import Assumed, estimated
 from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
+from .strengths import EdgeStrengths, Method, edge_strengths
 from .structure import Search, learn
 from .structure_given import (
     States,
@@ -95,22 +99,75 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         self, names: tuple[str, ...], states: States, rows: Rows, outside: Mask | None, fit: Fit
     ) -> tuple[DAG, list[Reason]]:
         """The structure learnt from rows, and what is to be said of it."""
+        cases = self._cases(names, states, rows, outside)
+        search = self._search(cases, fit.seed)
+        learnt = learn(cases, search, expired=lambda: fit.deadline() == 0)
+        return learnt.dag, [Reason("ok", f"{what}.") for what in learnt.reasons]
+
+    def _cases(
+        self, names: tuple[str, ...], states: States, rows: Rows, outside: Mask | None
+    ) -> Cases:
+        """Rows as scores of structures count them."""
         nodes = Layout.of(names, self.codec_).spread(rows.data)
         weights = np.ones(len(rows)) if rows.weights is None else rows.weights
-        cases = Cases(names, tuple(map(len, states)), nodes.codes, nodes.x, weights, outside)
-        search = Search(
+        return Cases(names, tuple(map(len, states)), nodes.codes, nodes.x, weights, outside)
+
+    def _search(self, cases: Cases, seed: int) -> Search:
+        """How structures are looked for, by the settings."""
+        names = cases.names
+        return Search(
             method=self.structure,
             score=self.criterion,
             equivalent_sample_size=self.equivalent_sample_size,
-            max_parents=most_parents(self.max_parents, float(weights.sum())),
+            max_parents=most_parents(self.max_parents, float(cases.weights.sum())),
             required=edges_of(self.required, names, self.schema_),
             forbidden=edges_of(self.forbidden, names, self.schema_),
             tiers=tiers_of(self.tiers, names, self.schema_),
             restarts=self.restarts,
-            seed=fit.seed,
+            level=self.level,
+            seed=seed,
         )
-        learnt = learn(cases, search, expired=lambda: fit.deadline() == 0)
-        return learnt.dag, [Reason("ok", f"{what}.") for what in learnt.reasons]
+
+    def edge_strengths(
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        *,
+        method: Method = "bootstrap",
+        number: int | None = None,
+        random_state: Any = None,
+        progress: bool = False,
+    ) -> EdgeStrengths:
+        """How sure each edge is, whichever graph was fitted; the settings of the search hold.
+
+        Args:
+            X: rows as in `fit`; with interventions, those of the fit.
+            sample_weight: (n,) weights.
+            method: "bootstrap" learns structures from resampled rows; "exact" gives posterior
+                probabilities over all graphs of at most 13 columns, "order-mcmc" of more by
+                drawing.
+            number: of resampled sets of rows (default 100), or steps of each of 16 chains (10,000).
+            random_state: seed; None takes the estimator's own.
+            progress: show a bar on a terminal.
+
+        Raises:
+            InputError: if the rows are not those of the fit, nodes are hidden, or the method is not
+                for so many columns.
+        """
+        check_is_fitted(self)
+        if self.hidden:
+            raise InputError("nodes are hidden, and structures are learnt over columns alone.")
+        data = self._dataset(X, reset=False)
+        rows = Rows(self._encode(data, draw=0), check_weights(sample_weight, len(data)))
+        names, states = nodes_of(self.codec_, None)
+        outside: Mask | None = None
+        if self.interventions is not None:
+            outside = outside_of(self.interventions, len(rows), names, self.schema_)
+        cases = self._cases(names, states, rows, outside)
+        steps = number or (100 if method == "bootstrap" else 10_000)
+        with rows_bar("edge strengths", steps, show=progress) as report:
+            search = self._search(cases, self._seed(random_state))
+            return edge_strengths(cases, search, method, steps, report=report)
 
     def _fit_parameters(
         self, dag: DAG, states: States, rows: Rows, outside: Mask | None, fit: Fit

@@ -74,7 +74,8 @@ class IndependenceTest:
         u, seen = self._configurations(given, at)
         shape = seen, self.cases.sizes[a], self.cases.sizes[b]
         cell = (u * shape[1] + self.cases.codes[at, a]) * shape[2] + self.cases.codes[at, b]
-        N = np.bincount(cell, self.cases.weights[at], minlength=int(np.prod(shape))).reshape(shape)
+        counts = np.bincount(cell, self.cases.weights[at], minlength=int(np.prod(shape)))
+        N = counts.astype(np.float64).reshape(shape)
         rows, columns = N.sum(axis=2), N.sum(axis=1)
         G = 2 * (_sum_log(N) + _sum_log(N.sum(axis=(1, 2))) - _sum_log(rows) - _sum_log(columns))
         states = np.maximum((rows > 0).sum(axis=1) - 1, 0) * ((columns > 0).sum(axis=1) - 1)
@@ -107,7 +108,7 @@ class IndependenceTest:
                 total -= 0.5 * float((w[rows] * y[rows] ** 2).sum())
                 continue
             root = np.sqrt(w[rows])[:, None]
-            X = np.column_stack([np.ones(len(rows)), self.x[np.ix_(at[rows], others)]]) * root
+            X = np.column_stack([np.ones(len(rows)), self.x[at[rows][:, None], others]]) * root
             target = y[rows] * root[:, 0]
             residual = target - X @ np.linalg.lstsq(X, target, rcond=None)[0]
             variance = max(float(residual @ residual / n), _LEAST)

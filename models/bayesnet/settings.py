@@ -37,7 +37,16 @@ NAMES = Kind(
     "a list of columns or None, one a row",
     lambda value: isinstance(value, Sequence) and not isinstance(value, str),
 )
-SEARCH = ("structure", "criterion", "max_parents", "required", "forbidden", "tiers", "restarts")
+SEARCH = (
+    "structure",
+    "criterion",
+    "level",
+    "max_parents",
+    "required",
+    "forbidden",
+    "tiers",
+    "restarts",
+)
 
 
 @dataclass(kw_only=True)
@@ -63,10 +72,13 @@ class NetworkSettings:
     hidden: Mapping[str, int] | None = setting(
         None, 'nodes that are no columns, and how many states each has, such as {"H": 3}.', mapping
     )
-    structure: Literal["boss", "hill-climbing", "exact"] = setting(
+    structure: Literal["boss", "hill-climbing", "exact", "pc"] = setting(
         "boss",
-        "how a structure is looked for: over orders of columns, over graphs, or among all of few "
-        "columns.",
+        "how a structure is looked for: over orders of columns, over graphs, among all of few "
+        "columns, or by tests of independence.",
+    )
+    level: float = setting(
+        0.01, 'level of the tests of "pc": lower leaves fewer edges.', above=0, below=1
     )
     criterion: Literal["bic", "bdeu", "bge", "mixed"] = setting(
         "bic",

@@ -121,7 +121,7 @@ def edge_strengths(
     method: Method,
     number: int,
     *,
-    report: Callable[[int], None] = lambda done: None,
+    report: Callable[[int], object] = lambda more: None,
 ) -> EdgeStrengths:
     """How sure the edges are.
 
@@ -130,7 +130,7 @@ def edge_strengths(
         search: how structures are looked for; its score counts for posterior probabilities too.
         method: "bootstrap"; "exact" or "order-mcmc" for posterior probabilities.
         number: of resampled sets of rows, or of steps of each chain of orders.
-        report: told how many sets of rows are done.
+        report: told how many more of these are done.
 
     Raises:
         InputError: for an unknown method, or "exact" above 13 nodes.
@@ -149,7 +149,7 @@ def edge_strengths(
     if method == "exact":
         found = exact_edge_probabilities(score, constraints)
     else:
-        drawn = order_mcmc(score, constraints, rng, steps=number)
+        drawn = order_mcmc(score, constraints, rng, steps=number, report=report)
         found = drawn.probabilities
         notes += _of_chains(drawn.ess, drawn.rhat, counted=drawn.counted)
         if drawn.candidates < len(order) - 1:
@@ -175,12 +175,12 @@ def _bootstrap(
     search: Search,
     number: int,
     rng: np.random.Generator,
-    report: Callable[[int], None],
+    report: Callable[[int], object],
 ) -> EdgeStrengths:
     n = len(cases)
     share = cases.weights / cases.weights.sum()
     total = np.zeros((len(cases.names), len(cases.names)))
-    for done in range(number):
+    for _ in range(number):
         times = rng.multinomial(n, share)
         kept = np.flatnonzero(times)
         outside = None if cases.outside is None else cases.outside[kept]
@@ -191,5 +191,5 @@ def _bootstrap(
         dag = learn(rows, search).dag
         edges = dag.adjacency() if outside is not None else dag.cpdag()
         total += edges / np.where(edges & edges.T, 2.0, 1.0)
-        report(done + 1)
+        report(1)
     return EdgeStrengths(cases.names, total / number, "bootstrap")

@@ -19,11 +19,13 @@ from ...inference.structure.constraints import Constraints
 from ...inference.structure.exact_search import exact_search
 from ...inference.structure.hill_climbing import climb, hill_climb
 from ...inference.structure.local_score import Found, LocalScore
+from ...inference.structure.pc import Pattern, pc
 from .cases import Cases
+from .independence import IndependenceTest
 from .scores import NetworkScore, ScoreName
 from .structural_em import fill_and_search
 
-Method = Literal["boss", "hill-climbing", "exact"]
+Method = Literal["boss", "hill-climbing", "exact", "pc"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class Search:
 
     Attributes:
         method: "hill-climbing" over graphs with a tabu list; "boss", a search over orders from
-            what that finds, and a last climb; "exact" for few nodes.
+            what that finds, and a last climb; "exact" for few nodes; "pc" by tests of independence.
         score: what it maximises; see `scores`.
         equivalent_sample_size: of BDeu's prior, in rows.
         max_parents: the most parents of a node, or None for any number.
@@ -41,6 +43,7 @@ class Search:
         tiers: groups of nodes from first to last: no edge leads from a later into an earlier one.
         tabu: of climbs, how many graphs seen last are not to be returned to.
         restarts: further searches from changed graphs or orders; the best of all is taken.
+        level: of the tests of "pc".
         seed: of where these begin.
     """
 
@@ -53,6 +56,7 @@ class Search:
     tiers: Iterable[Iterable[str]] = ()
     tabu: int = 10
     restarts: int = 0
+    level: float = 0.01
     seed: int = 0
 
 
@@ -102,8 +106,15 @@ def learn(
         few = replace(constraints, max_parents=min(most, constraints.max_parents))
         return find(rows, replace(search, method="hill-climbing", restarts=0), few)
 
-    rounds = 0
-    if cases.complete or cases.outside is not None:
+    rounds, reasons = 0, []
+    if search.method == "pc":
+        pattern = pc(IndependenceTest(inner), constraints, level=search.level, expired=expired)
+        value = NetworkScore(inner, search.score, search.equivalent_sample_size).total(
+            pattern.parents
+        )
+        found = Found(pattern.parents, value, (value,))
+        reasons = _of_tests(pattern)
+    elif cases.complete or cases.outside is not None:
         found = find(inner)
     else:
         rng = np.random.default_rng(search.seed)
@@ -112,7 +123,13 @@ def learn(
     for node, own in zip(order, found.parents, strict=True):
         parents[node] = tuple(sorted(order[list(own)].tolist()))
     dag = DAG(cases.names, tuple(parents))
-    return Learnt(dag, found.score, found.trace, found.ties, tuple(_reasons(cases, rounds)))
+    return Learnt(
+        dag,
+        found.score,
+        found.trace,
+        found.ties,
+        (*reasons, *_reasons(cases, search, rounds)),
+    )
 
 
 def constraints_of(cases: Cases, search: Search) -> Constraints:
@@ -155,7 +172,17 @@ def _found(
     )
 
 
-def _reasons(cases: Cases, rounds: int) -> list[str]:
+def _of_tests(pattern: Pattern) -> list[str]:
+    lines = np.triu(pattern.partial & pattern.partial.T).sum()
+    arrows = (pattern.partial & ~pattern.partial.T).sum()
+    said = f"{pattern.tests} tests of independence leave {arrows + lines} edges, {lines} of open "
+    said += "direction"
+    if pattern.conflicts:
+        said += f"; they contradict each other at {pattern.conflicts} colliders"
+    return [said]
+
+
+def _reasons(cases: Cases, search: Search, rounds: int) -> list[str]:
     if cases.complete:
         return []
     share = 1 - cases.known.mean()
@@ -167,7 +194,9 @@ def _reasons(cases: Cases, rounds: int) -> list[str]:
             f"the row under the structure before, in {rounds} rounds; values are taken to be "
             "missing at random"
         ]
+    counts = "each test counts the rows where its nodes are known"
+    if search.method != "pc":
+        counts = "each node's score counts the rows where it and its parents are known"
     return [
-        f"{missing}each node's score counts the rows where it and its parents are known, which is "
-        "unbiased only where values are missing completely at random"
+        f"{missing}{counts}, which is unbiased only where values are missing completely at random"
     ]
