@@ -111,3 +111,18 @@ class LinearGaussian:
         with np.errstate(divide="ignore"):
             logs: Floats = -0.5 * z**2 - np.log(deviation) - _HALF_LOG_2PI
         return np.where(np.isinf(z), -np.inf, logs)
+
+    def draw(self, codes: NDArray[np.integer], x: Floats, rng: np.random.Generator) -> Floats:
+        """(n,) values given those of the parents."""
+        deviation = np.sqrt(self.variance[tuple(codes.T)])
+        drawn: Floats = self.mean(codes, x) + deviation * rng.standard_normal(len(codes))
+        return drawn
+
+    def rescaled(
+        self, shift: float, scale: float, of_parents: Floats, by_parents: Floats
+    ) -> LinearGaussian:
+        """That of shift + scale x, where the continuous parents are changed likewise, by shifts and
+        scales (m,)."""
+        b = self.coefficients * (scale / by_parents)
+        b0 = shift + scale * self.intercept - b @ of_parents
+        return LinearGaussian(b0, b, scale**2 * self.variance)

@@ -56,14 +56,13 @@ def network_of(network: Network, values: Draws) -> Network:
 def sites_of(network: Network, floor: float = 1e-3) -> dict[str, Floats]:
     """The values of the sites that a network has, probabilities kept `floor` inside the simplex."""
     out = {}
-    for name, given in zip(network.names, network.conditionals, strict=True):
-        if isinstance(given, Table):
-            inside = np.maximum(given.probs, floor / given.probs.shape[-1])
-            out[f"theta_{name}"] = inside / inside.sum(axis=-1, keepdims=True)
+    for name, given in zip(network.names, network.numbers(), strict=True):
+        if isinstance(given, tuple):
+            out[f"b_{name}"] = np.concatenate([given[0][..., None], given[1]], axis=-1)
+            out[f"s2_{name}"] = given[2]
         else:
-            parts = [given.intercept[..., None], given.coefficients]
-            out[f"b_{name}"] = np.concatenate(parts, axis=-1)
-            out[f"s2_{name}"] = given.variance
+            inside = np.maximum(given, floor / given.shape[-1])
+            out[f"theta_{name}"] = inside / inside.sum(axis=-1, keepdims=True)
     return out
 
 

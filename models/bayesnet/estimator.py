@@ -24,6 +24,7 @@ from . import verdicts
 from .cases import Cases
 from .draws import mean_network, rescaled
 from .em import Result, fit_em
+from .fit_flows import flow_nodes, with_flows
 from .fitted import FittedNetwork
 from .layout import Layout, NodeRows
 from .parameters import Assumed, estimated
@@ -197,6 +198,12 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
             if self.engine != "em":
                 reasons = reasons + self._draw_parameters(result, nodes, rows, fit)
         total = float(len(rows) if rows.weights is None else rows.weights.sum())
+        if flows := flow_nodes(network, self.conditionals):
+            found, said = with_flows(
+                network, flows, nodes, rows.weights, self.layout_, fit, outside
+            )
+            self._set(found)
+            reasons = reasons + said
         return [
             *reasons,
             *verdicts.of_numbers(network),
@@ -231,6 +238,8 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
 
     def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
         if self.engine != "em" or self.hidden or self.interventions is not None:
+            return None
+        if self.conditionals != "linear":
             return None
         other = copy(self)
         other.max_iter = min(self.max_iter, _REFIT_STEPS)

@@ -19,7 +19,7 @@ import numpy as np
 from ...arrays import Floats
 from ...inference.conditional_gaussian import ConditionalGaussian
 from ...inference.exact import Exact
-from .conditionals import LinearGaussian, Table
+from .conditionals import Table
 from .families import Statistics, families, statistics
 from .layout import NodeRows
 from .network import Network
@@ -107,11 +107,7 @@ def _mixed(network: Network, given: WeightedRows) -> Inference:
     evidence = _evidence(network, given.rows)
 
     def infer(network: Network) -> tuple[Floats, Statistics]:
-        numbers = [
-            (c.intercept, c.coefficients, c.variance) if isinstance(c, LinearGaussian) else c.probs
-            for c in network.conditionals
-        ]
-        found = engine.statistics(numbers, evidence, given.weights)
+        found = engine.statistics(network.numbers(), evidence, given.weights)
         sums: list[Floats] = []
         for node, size in enumerate(network.sizes):
             if size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -124,10 +125,11 @@ class FittedNetwork(Answering, Conditioned):
             states = network.states[number]
             return out | {f"P({s})": p.tolist() for s, p in zip(states, rows.T, strict=True)}
         continuous = [f"x {network.names[parent]}" for parent in network.continuous_parents(number)]
-        slopes = conditional.coefficients.reshape(math.prod(shape), len(continuous))
-        out["intercept"] = conditional.intercept.ravel().tolist()
+        gaussian = network.linear(number)
+        slopes = gaussian.coefficients.reshape(math.prod(shape), len(continuous))
+        out["intercept"] = gaussian.intercept.ravel().tolist()
         out |= {name: b.tolist() for name, b in zip(continuous, slopes.T, strict=True)}
-        return out | {"deviation": np.sqrt(conditional.variance).ravel().tolist()}
+        return out | {"deviation": np.sqrt(gaussian.variance).ravel().tolist()}
 
     def node_log_density(self, X: Any) -> Floats:
         """(n, N) log p(x_i | its parents) of each node, in nats and in the units of the data; NaN
@@ -163,10 +165,15 @@ class FittedNetwork(Answering, Conditioned):
         nodes = self.layout_.spread(rows.data)
         if self.posterior_ is not None:
             return draws.predictive(self.network_, self._parameters(), nodes)
-        values = self._engine.log_prob(nodes)
-        if self.layout_.conditioned:
-            values = values - self._engine.log_prob(self.layout_.evidence)
-        return Density(values)
+        density = self._engine.density(nodes)
+        if not self.layout_.conditioned:
+            return density
+        before = self._engine.density(self.layout_.evidence)
+        values = density.values - before.values
+        if before.stderr is None:
+            return replace(density, values=values)
+        own = 0.0 if density.stderr is None else density.stderr
+        return replace(before, values=values, stderr=np.hypot(own, before.stderr))
 
     def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:
         if self.posterior_ is None:

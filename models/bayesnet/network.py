@@ -19,9 +19,10 @@ from ...arrays import Floats
 from ...errors import InputError
 from ...inference.dag import DAG
 from .conditionals import LinearGaussian, Table
+from .flow_node import FlowConditional
 from .labelled import Labelled
 
-Conditional = Table | LinearGaussian
+Conditional = Table | LinearGaussian | FlowConditional
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,42 @@ class Network(Labelled):
     def discrete(self) -> tuple[int, ...]:
         """The discrete nodes."""
         return tuple(node for node, size in enumerate(self.sizes) if size)
+
+    @cached_property
+    def flows(self) -> tuple[int, ...]:
+        """The continuous nodes that are flows."""
+        each = enumerate(self.conditionals)
+        return tuple(node for node, given in each if isinstance(given, FlowConditional))
+
+    def cut(self, flows: Sequence[int]) -> Self:
+        """The network in which some nodes that are flows have no parents and are standard normal:
+        where they and their parents are known, all else is as in this network."""
+        parents, conditionals = list(self.dag.parents), list(self.conditionals)
+        for node in flows:
+            parents[node] = ()
+            conditionals[node] = LinearGaussian(np.zeros(()), np.zeros(0), np.ones(()))
+        dag = DAG(self.names, tuple(parents))
+        return replace(self, dag=dag, conditionals=tuple(conditionals))
+
+    def linear(self, node: int) -> LinearGaussian:
+        """The Gaussian of a continuous node; InputError if it is a flow, which has none."""
+        conditional = self.conditionals[node]
+        if isinstance(conditional, LinearGaussian):
+            return conditional
+        raise InputError(
+            f"{self.names[node]!r} is a flow given its parents, not a linear Gaussian, which is "
+            'what is asked for here. Use method="sampling", or fit with conditionals="linear".'
+        )
+
+    def numbers(self) -> list[Any]:
+        """What `inference.conditional_gaussian` takes of each node: the table, or the intercept,
+        coefficients and variance."""
+        return [
+            c.probs
+            if isinstance(c, Table)
+            else ((g := self.linear(node)).intercept, g.coefficients, g.variance)
+            for node, c in enumerate(self.conditionals)
+        ]
 
     @cached_property
     def continuous(self) -> tuple[int, ...]:
@@ -96,12 +133,11 @@ class Network(Labelled):
         nodes; those of discrete ones do not matter."""
         conditionals = list(self.conditionals)
         for node, conditional in enumerate(conditionals):
-            if isinstance(conditional, Table):
-                continue
-            parents = list(self.continuous_parents(node))
-            b = conditional.coefficients * (scale[node] / scale[parents])
-            b0 = shift[node] + scale[node] * conditional.intercept - b @ shift[parents]
-            conditionals[node] = LinearGaussian(b0, b, scale[node] ** 2 * conditional.variance)
+            if not isinstance(conditional, Table):
+                parents = list(self.continuous_parents(node))
+                conditionals[node] = conditional.rescaled(
+                    shift[node], scale[node], shift[parents], scale[parents]
+                )
         return replace(self, conditionals=tuple(conditionals))
 
     def _check(self, node: int, name: str, conditional: Conditional) -> None:
@@ -117,7 +153,8 @@ class Network(Labelled):
                     "discrete parents only. Turn the edge."
                 )
         else:
-            expected, found = (*shape, m), conditional.coefficients.shape
+            linear = conditional if isinstance(conditional, LinearGaussian) else conditional.linear
+            expected, found = (*shape, m), linear.coefficients.shape
         if found != expected:
             raise InputError(
                 f"the conditional of {name!r} has shape {found}; its parents and states ask for "

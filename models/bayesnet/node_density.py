@@ -98,8 +98,6 @@ def drawn(network: Network, rows: NodeRows, rng: np.random.Generator) -> NodeRow
             probs = np.broadcast_to(conditional.probs[tuple(u.T)], (n, network.sizes[node]))
             out.codes[gaps, node] = draw_rows(probs, rng)[gaps]
         else:
-            mean = conditional.mean(u, out.x[:, network.continuous_parents(node)])
-            deviation = np.sqrt(conditional.variance[tuple(u.T)])
-            values = mean + deviation * rng.standard_normal(n)
-            out.x[gaps, node] = values[gaps]
+            parents = out.x[:, network.continuous_parents(node)]
+            out.x[gaps, node] = conditional.draw(u, parents, rng)[gaps]
     return out

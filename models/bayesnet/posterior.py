@@ -20,16 +20,20 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats, Ints
 from ...errors import InputError
+from ...family_density import Density
 from ...inference.conditional_gaussian import ConditionalGaussian
 from ...inference.conditional_gaussian_answers import Mixture
 from ...inference.exact import Cost, Exact
 from ...inference.posterior_sampling import sample_posterior
+from . import weighted
 from .conditionals import Table
+from .flow_factors import exact_for, known_flows, log_factor
 from .layout import NodeRows
 from .network import Network
 from .node_density import direct_log_prob, drawn
 
 Evidence = Mapping[int, Any]
+Nodes = tuple[int, ...]
 
 _ALONE = 200  # rows of one pattern of gaps from which on they are worked on by themselves
 
@@ -64,18 +68,30 @@ class Posterior:
 
     def log_prob(self, rows: NodeRows) -> Floats:
         """(n,) log densities of what is known of each row, the rest summed out."""
+        return self.density(rows).values
+
+    def density(self, rows: NodeRows) -> Density:
+        """The same with what it claims: estimates where an unknown value decides on a flow."""
         out = direct_log_prob(self.network, rows)
-        gaps = np.flatnonzero(np.isnan(out))
-        for here in _patterns(rows, gaps):
-            out[here] = self.log_z(_evidence(rows.take(here)))
-        return out
+        stderr = np.zeros(len(rows))
+        for here in self._patterns(rows, np.flatnonzero(np.isnan(out))):
+            evidence = _evidence(rows.take(here))
+            if exact_for(self.network, evidence, evidence):
+                out[here] = self.log_z(evidence)
+            else:
+                out[here], stderr[here] = weighted.log_prob(self.network, evidence)
+        if not stderr.any():
+            return Density(out)
+        method = f"likelihood weighting, {weighted.DRAWS} draws"
+        return Density(out, stderr, kind="estimate", method=method)
 
     def log_z(self, evidence: Evidence) -> Floats:
         """() or (n,) log probability or density of evidence, hard or virtual."""
         if not evidence:
             return np.zeros(())
-        part = self._part(self._needed(evidence))
-        return np.asarray(part.engine.log_z(part.conditionals, part.inside(evidence)))
+        part = self._part(self._needed(evidence), known_flows(self.network, evidence))
+        log_z = np.asarray(part.engine.log_z(part.conditionals, part.inside(evidence)))
+        return np.asarray(log_z + log_factor(self.network, part.nodes, evidence))
 
     def beliefs(self, rows: NodeRows, targets: Collection[int]) -> Beliefs:
         """Posterior marginals of some nodes given what is known of each row."""
@@ -83,8 +99,12 @@ class Posterior:
         probs = {v: np.empty((n, sizes[v])) for v in targets if sizes[v]}
         means, variances = ({v: np.empty(n) for v in targets if not sizes[v]} for _ in range(2))
         log_z = np.empty(n)
-        for here in _patterns(rows, np.arange(n)):
-            found = self.marginals(_evidence(rows.take(here)), targets)
+        for here in self._patterns(rows, np.arange(n)):
+            evidence = _evidence(rows.take(here))
+            if exact_for(self.network, [*evidence, *targets], evidence):
+                found = self.marginals(evidence, targets)
+            else:
+                found = Beliefs(*weighted.marginals(self.network, evidence, targets))
             log_z[here] = found.log_z
             for whole, some in (
                 (probs, found.probs),
@@ -97,7 +117,7 @@ class Posterior:
 
     def marginals(self, evidence: Evidence, targets: Collection[int]) -> Beliefs:
         """The same given evidence, hard or virtual; without the axis of rows where it has none."""
-        part = self._part(self._needed([*evidence, *targets]))
+        part = self._part(self._needed([*evidence, *targets]), known_flows(self.network, evidence))
         inside, number = part.inside(evidence), {v: part.nodes.index(v) for v in targets}
         if isinstance(part.engine, Exact):
             discrete = part.engine.marginals(part.conditionals, inside)
@@ -106,26 +126,28 @@ class Posterior:
         found = part.engine.marginals(part.conditionals, inside, list(number.values()))
         answers = found.probs, found.means, found.variances
         of = [{v: each[i] for v, i in number.items() if i in each} for each in answers]
-        return Beliefs(found.log_z, *of)
+        return Beliefs(found.log_z + log_factor(self.network, part.nodes, evidence), *of)
 
     def joint(self, evidence: Evidence, targets: Sequence[int]) -> tuple[Floats, Floats]:
         """log Z, and the joint posterior of discrete nodes, (k_1, ..., k_m) or (n, k_1, ..., k_m),
         NaN where Z is 0."""
-        part = self._part(self._needed([*evidence, *targets]))
+        part = self._part(self._needed([*evidence, *targets]), known_flows(self.network, evidence))
         inside, places = part.inside(evidence), [part.nodes.index(v) for v in targets]
         if isinstance(part.engine, Exact):
             log_z, probs = part.engine.log_z_and_joint(part.conditionals, places, inside)
             return np.asarray(log_z), np.asarray(probs)
         if len(targets) == 1:
             found = part.engine.marginals(part.conditionals, inside, places)
-            return found.log_z, found.probs[places[0]]
+            return found.log_z + log_factor(self.network, part.nodes, evidence), found.probs[
+                places[0]
+            ]
         mixture = self.mixture(evidence, targets)
         return mixture.log_z, mixture.weights.sum(axis=-1)
 
     def mixture(self, evidence: Evidence, targets: Sequence[int]) -> Mixture:
         """The joint posterior of some nodes of a network with continuous ones: of the discrete
         targets, in order, an axis each, then an axis of the components there are given these."""
-        part = self._part(self._needed([*evidence, *targets]))
+        part = self._part(self._needed([*evidence, *targets]), known_flows(self.network, evidence))
         assert isinstance(part.engine, ConditionalGaussian)
         places = [part.nodes.index(v) for v in targets]
         found = part.engine.mixture(part.conditionals, places, part.inside(evidence))
@@ -142,7 +164,7 @@ class Posterior:
             return array.reshape(*kept, components, *tail)
 
         return Mixture(
-            found.log_z,
+            found.log_z + log_factor(self.network, part.nodes, evidence),
             tuple(part.nodes[p] for p in discrete),
             tuple(part.nodes[p] for p in found.nodes),
             ordered(found.weights, 0),
@@ -152,7 +174,10 @@ class Posterior:
 
     def cost(self, observed: Collection[int], targets: Collection[int]) -> Cost:
         """What one row takes in which some nodes are observed."""
-        part = self._part(self._needed([*observed, *targets]))
+        sizes = self.network.sizes
+        evidence = {v: 0 if sizes[v] else 0.0 for v in observed}
+        cut = known_flows(self.network, evidence)
+        part = self._part(self._needed([*observed, *targets]), cut)
         cost = part.engine.cost([part.nodes.index(v) for v in observed])
         return replace(cost, clique=tuple(part.nodes[v] for v in cost.clique))
 
@@ -160,8 +185,8 @@ class Posterior:
         """The posterior of a network that differs in its numbers only, by the same plans."""
         other = Posterior(network, self.memory)
 
-        def part(nodes: tuple[int, ...]) -> _Part:
-            return _Part.of(network, nodes, self.memory, self._part(nodes).engine)
+        def part(nodes: Nodes, cut: Nodes) -> _Part:
+            return _Part.of(network.cut(cut), nodes, self.memory, self._part(nodes, cut).engine)
 
         other._part = lru_cache(maxsize=64)(part)
         return other
@@ -173,7 +198,7 @@ class Posterior:
             InputError: if what is known of a row is impossible.
         """
         out = NodeRows(rows.codes.copy(), rows.x.copy())
-        for here in _patterns(rows, np.arange(len(rows))):
+        for here in self._patterns(rows, np.arange(len(rows))):
             some = out.take(here)
             above = self.network.dag.ancestors(np.flatnonzero(some.known.any(axis=0)).tolist())
             if (~some.known[:, sorted(above)]).any():
@@ -183,9 +208,13 @@ class Posterior:
         check_possible(direct_log_prob(self.network, out))
         return out
 
-    def _draw_above(self, rows: NodeRows, nodes: tuple[int, ...], rng: np.random.Generator) -> None:
+    def _draw_above(self, rows: NodeRows, nodes: Nodes, rng: np.random.Generator) -> None:
         """Draw the gaps of some nodes, which have all their ancestors, in place."""
-        part, first = self._part(nodes), rows.take(slice(1))
+        known = _evidence(rows)
+        if not exact_for(self.network, nodes, known):
+            check_possible(weighted.fill(self.network, rows, known, nodes, rng))
+            return
+        part, first = self._part(nodes, known_flows(self.network, known)), rows.take(slice(1))
         alike = len(rows) > 1 and rows.agree(first)
         # Rows of which the same is known are draws of one.
         evidence = part.inside(_evidence(first if alike else rows))
@@ -205,11 +234,14 @@ class Posterior:
         rows.codes[:, nodes] = np.where(gaps, codes, rows.codes[:, nodes])
         rows.x[:, nodes] = np.where(gaps, x, rows.x[:, nodes])
 
-    def _needed(self, nodes: Collection[int]) -> tuple[int, ...]:
+    def _needed(self, nodes: Collection[int]) -> Nodes:
         return tuple(sorted(self.network.dag.ancestors(nodes)))
 
-    def _new_part(self, nodes: tuple[int, ...]) -> _Part:
-        return _Part.of(self.network, nodes, self.memory)
+    def _new_part(self, nodes: Nodes, cut: Nodes) -> _Part:
+        return _Part.of(self.network.cut(cut), nodes, self.memory)
+
+    def _patterns(self, rows: NodeRows, among: Ints) -> Iterator[Ints]:
+        return _patterns(rows, among, 1 if self.network.flows else _ALONE)
 
 
 @lru_cache(maxsize=8)
@@ -238,10 +270,7 @@ class _Part:
         network = network.restricted(nodes)
         parents, each = network.dag.parents, network.conditionals
         if network.continuous:
-            numbers = [
-                c.probs if isinstance(c, Table) else (c.intercept, c.coefficients, c.variance)
-                for c in each
-            ]
+            numbers = network.numbers()
             if engine is None:
                 names = network.names
                 engine = ConditionalGaussian(network.sizes, parents, memory=memory, names=names)
@@ -277,14 +306,14 @@ def _evidence(rows: NodeRows) -> dict[int, Any]:
     return out
 
 
-def _patterns(rows: NodeRows, among: Ints) -> Iterator[Ints]:
+def _patterns(rows: NodeRows, among: Ints, alone: int) -> Iterator[Ints]:
     """Numbers of rows to be worked on together: those of patterns of gaps that many rows have,
     each alone, and all others."""
     if not len(among):
         return
     packed = np.packbits(rows.known[among], axis=1)
     _, which, counts = np.unique(packed, axis=0, return_inverse=True, return_counts=True)
-    many = counts >= min(_ALONE, len(among))
+    many = counts >= min(alone, len(among))
     if len(counts) > 1:
         which = np.where(many[which.reshape(-1)], which.reshape(-1), -1)
     for group in np.unique(which):

@@ -29,7 +29,7 @@ https://www.cs.ubc.ca/~murphyk/Papers/bayesGauss.pdf.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -256,7 +256,7 @@ class ConjugatePrior:
             for node in self.nodes
         )
 
-    def log_penalty(self, conditionals: tuple[Table | LinearGaussian, ...]) -> float:
+    def log_penalty(self, conditionals: Sequence[object]) -> float:
         """What it adds to the log likelihood that `centre` maximises."""
         return sum(map(_log_penalty, self.nodes, conditionals))
 
@@ -282,7 +282,7 @@ class ConjugatePrior:
         return out
 
 
-def _log_penalty(node: Dirichlet | NormalInverseGamma, given: Table | LinearGaussian) -> float:
+def _log_penalty(node: Dirichlet | NormalInverseGamma, given: object) -> float:
     if isinstance(node, Dirichlet):
         assert isinstance(given, Table)
         return node.log_penalty(given)

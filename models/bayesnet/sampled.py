@@ -7,25 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...inference.weighting import Estimate, Node, Weighted, gaussian_node, table_node, weigh
-from .conditionals import Table
+from ...inference.weighting import Estimate, Weighted, weigh
 from .discrete import How
 from .network import Network
 from .results import Result, Summary
 from .units import Units, summary_of_draws
-
-
-def nodes_of(network: Network) -> list[Node]:
-    """What likelihood weighting must know of each node."""
-    out = []
-    for node, conditional in enumerate(network.conditionals):
-        discrete, continuous = network.discrete_parents(node), network.continuous_parents(node)
-        if isinstance(conditional, Table):
-            out.append(table_node(discrete, conditional.probs))
-        else:
-            numbers = conditional.intercept, conditional.coefficients, conditional.variance
-            out.append(gaussian_node(discrete, continuous, *numbers))
-    return out
+from .weighted import nodes_of
 
 
 def estimated(

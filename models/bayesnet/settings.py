@@ -33,6 +33,17 @@ TIERS = Kind(
         and all(isinstance(each, Sequence) for each in value)
     ),
 )
+
+
+def _are_conditionals(value: Any) -> bool:
+    each = value.values() if isinstance(value, Mapping) else [value]
+    return all(isinstance(kind, str) and kind in ("linear", "flow") for kind in each)
+
+
+CONDITIONALS = Kind(
+    '"linear", "flow", or one of these for each of some columns, such as {"x": "flow"}',
+    _are_conditionals,
+)
 NAMES = Kind(
     "a list of columns or None, one a row",
     lambda value: isinstance(value, Sequence) and not isinstance(value, str),
@@ -120,6 +131,12 @@ class NetworkSettings:
         "columns are functions of each other.",
         least=0,
     )
+    conditionals: str | Mapping[str, str] = setting(
+        "linear",
+        "of continuous columns: linear Gaussian, or a flow, which is any density given any parents "
+        "(a spline whose parameters a net gives). Columns that a dict leaves out are linear.",
+        CONDITIONALS,
+    )
     tol: float = setting(
         1e-5, "gain a row, in nats, that ends EM (rows with gaps, hidden nodes).", least=0
     )
@@ -143,6 +160,11 @@ class NetworkSettings:
 def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""
     check_engine(given, ENGINE_SETTINGS)
+    if given.conditionals != "linear" and given.engine != "em":
+        raise InputError(
+            f"conditionals are {given.conditionals!r}, and engine={given.engine!r} is for linear "
+            "Gaussians. Take engine='em', or conditionals='linear'."
+        )
     if given.interventions is not None and given.engine != "em":
         raise InputError(
             f"interventions are given, and engine={given.engine!r} does not allow for them. Take "

@@ -41,7 +41,7 @@ def of_parameters(network: Network, total: float, assumed: Assumed) -> list[Reas
         if isinstance(conditional, Table):
             free = configurations * (network.sizes[node] - 1)
         else:
-            free = configurations * (conditional.coefficients.shape[-1] + 2)
+            free = configurations * (network.linear(node).coefficients.shape[-1] + 2)
         if free > total:
             thin.append((free, network.names[node]))
     if not thin:
@@ -57,9 +57,9 @@ def of_parameters(network: Network, total: float, assumed: Assumed) -> list[Reas
 def of_variances(network: Network, floor: float) -> list[Reason]:
     """A warning of continuous nodes that are functions of their parents."""
     thin = [
-        name
-        for name, conditional in zip(network.names, network.conditionals, strict=True)
-        if not isinstance(conditional, Table) and (conditional.variance <= 10 * floor).any()
+        network.names[node]
+        for node in network.continuous
+        if (network.linear(node).variance <= 10 * floor).any()
     ]
     if not thin:
         return []
@@ -71,12 +71,8 @@ def of_variances(network: Network, floor: float) -> list[Reason]:
 
 def of_numbers(network: Network) -> list[Reason]:
     """A failure if a parameter is not finite."""
-    for conditional in network.conditionals:
-        parts = (
-            (conditional.probs,)
-            if isinstance(conditional, Table)
-            else (conditional.intercept, conditional.coefficients, conditional.variance)
-        )
+    for numbers in network.numbers():
+        parts = numbers if isinstance(numbers, tuple) else (numbers,)
         if not all(np.isfinite(part).all() for part in parts):
             what = "the fit ended with parameters that are not finite."
             return [Reason("failed", what, "Rescale the columns.")]

@@ -188,9 +188,10 @@ def _node_text(network: Network, node: int) -> str:
         if isinstance(conditional, Table):
             row["probs"] = conditional.probs[u]
         else:
-            row["intercept"] = conditional.intercept[u]
-            row["coefficients"] = dict(zip(linear, conditional.coefficients[u], strict=True))
-            row["variance"] = conditional.variance[u]
+            gaussian = network.linear(node)
+            row["intercept"] = gaussian.intercept[u]
+            row["coefficients"] = dict(zip(linear, gaussian.coefficients[u], strict=True))
+            row["variance"] = gaussian.variance[u]
         rows.append(f"      {_json(row)}")
     kind = "table" if isinstance(conditional, Table) else "gaussian"
     return f'{_json(entry)[:-1]}, "{kind}": [\n' + ",\n".join(rows) + "\n    ]}"

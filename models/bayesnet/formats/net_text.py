@@ -39,8 +39,9 @@ def text(network: Network) -> str:
             data = _lists(conditional.probs, _row_text)
         else:
             linear = [called[parent] for parent in network.continuous_parents(child)]
-            intercept, variance = conditional.intercept[..., None], conditional.variance[..., None]
-            rows = np.concatenate([intercept, variance, conditional.coefficients], axis=-1)
+            given = network.linear(child)
+            intercept, variance = given.intercept[..., None], given.variance[..., None]
+            rows = np.concatenate([intercept, variance, given.coefficients], axis=-1)
             data = _lists(rows, partial(_normal_text, linear))
             data = data if data.startswith("(") else f"( {data} )"
         lines += ["", f"potential ( {names} )", "{", f"    data = {data};", "}"]
