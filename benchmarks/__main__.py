@@ -23,6 +23,7 @@ QUICK = {
     "factor_vs_sklearn": ["--pairs", "1"],
     "network_em": [],
     "network_files": [],
+    "bayesnet_structure": ["--orders", "3", "--sections", "orders", "sachs"],
     "mixed_networks": [],
     "network_study": ["--tables", "penguins", "--seeds", "1", "--budget", "20s"],
     "flow_vs_zuko": ["--minutes", "1"],
@@ -37,6 +38,7 @@ FULL = {
     "factor_vs_sklearn": [],
     "network_em": [],
     "network_files": [],
+    "bayesnet_structure": ["--pgmpy"],
     "mixed_networks": ["--repeats", "25"],
     "network_study": [],
     "flow_vs_zuko": ["--minutes", "1", "5", "10"],
@@ -49,6 +51,7 @@ FULL = {
 NEED_DATA = (
     "network_em",
     "network_files",
+    "bayesnet_structure",
     "mixed_networks",
     "network_study",
     "flow_vs_zuko",

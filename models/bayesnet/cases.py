@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -10,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Floats, Mask
+from ...arrays import Array, Floats, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +64,23 @@ class Cases:
         by number of states, then by a hash of the values whatever the order of the rows, then by
         one of the rows as they are; columns that are equal, by name."""
 
-        def key(node: int) -> tuple[int, bytes, bytes, str]:
-            column = self.codes[:, node].astype(float) if self.sizes[node] else self.x[:, node]
-            if self.outside is not None:
-                column = np.concatenate([column, self.outside[:, node]])
-            values, rows = (_hash(np.sort(column)), _hash(column))
-            return self.sizes[node], values, rows, str(self.names[node])
+        values = [(size, self._values(node)) for node, size in enumerate(self.sizes)]
+        several = {value for value, count in Counter(values).items() if count > 1}
+
+        def key(node: int) -> tuple[tuple[int, bytes], bytes, str]:
+            column = self._column(node).tobytes() if values[node] in several else b""
+            return values[node], hashlib.sha256(column).digest(), str(self.names[node])
 
         return np.array(sorted(range(len(self.names)), key=key), np.intp)
 
+    def _column(self, node: int) -> Array:
+        column: Array = self.codes[:, node] if self.sizes[node] else self.x[:, node]
+        return column if self.outside is None else np.stack([column, self.outside[:, node]])
 
-def _hash(column: Floats) -> bytes:
-    return hashlib.sha256(column.tobytes()).digest()
+    def _values(self, node: int) -> bytes:
+        """A hash of a column's values, however the rows stand."""
+        if self.sizes[node]:
+            values: Array = np.bincount(self.codes[:, node] + 1, minlength=self.sizes[node] + 1)
+        else:
+            values = np.sort(self.x[:, node])
+        return hashlib.sha256(values.tobytes()).digest()
