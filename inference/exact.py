@@ -102,7 +102,7 @@ class Exact:
         Raises:
             InputError: if the evidence does not fit the variables.
         """
-        return reduce_tables(self.sizes, self.scopes, tables, self._entered(evidence))
+        return reduce_tables(self.sizes, self.scopes, tables, self.entered(evidence))
 
     def plan(self, scopes: Sequence[Scope], keep: Scope = ()) -> Plan:
         """The buckets of tables of these scopes, as `reduced` gives them; `keep` is not summed."""
@@ -124,10 +124,11 @@ class Exact:
         sweep = _marginal_sweep(self.sizes, tuple(scopes), self.order)
         return self.affordable(sweep.program, sweep.peak)
 
-    def affordable(self, program: Program, peak: Peak) -> Cost:
-        """What a row of a program takes; InputError if that is too much."""
+    def affordable(self, program: Program, peak: Peak, n: int = 1) -> Cost:
+        """What n rows of a program take; InputError if that is too much."""
         plan = program.plan
-        cost = Cost(plan.total, 8 * peak.cells, plan.largest, plan.cells(plan.largest))
+        size = 8 * (peak.cells + (n - 1) * peak.row)
+        cost = Cost(plan.total, size, plan.largest, plan.cells(plan.largest))
         budget = self._budget(cost.bytes)
         if cost.bytes > budget:
             shown = ", ".join(self.names[v] for v in cost.clique if v < len(self.names))
@@ -142,10 +143,10 @@ class Exact:
     def log_z(self, tables: Sequence[Array], evidence: Evidence | None = None, xp: Any = np) -> Any:
         """Natural logarithm of Z, () or (n,); with `xp=jax.numpy`, arrays of JAX, differentiable in
         the tables."""
-        entered = self._entered(evidence)
+        entered = self.entered(evidence)
         program = self.program(reduce_scopes(self.sizes, self.scopes, entered))
         parts = [
-            _log_z(program, forward(program, problem.tables, xp), xp)
+            log_of_z(program, forward(program, problem.tables, xp), xp)
             for _, problem in self._chunks(tables, entered, program, program.peak)
         ]
         if entered.n is None:
@@ -156,7 +157,7 @@ class Exact:
 
     def marginals(self, tables: Sequence[Array], evidence: Evidence | None = None) -> Marginals:
         """log Z and the marginal of every variable, in one pass forward and one in reverse."""
-        entered = self._entered(evidence)
+        entered = self.entered(evidence)
         scopes = tuple(reduce_scopes(self.sizes, self.scopes, entered))
         sweep = _marginal_sweep(self.sizes, scopes, self.order)
         n = entered.n if entered.n is not None else 1
@@ -164,9 +165,9 @@ class Exact:
         probs = [np.empty((n, size)) for size in self.sizes]
         for rows, problem in self._chunks(tables, entered, sweep.program, sweep.peak):
             ahead = forward(sweep.program, problem.tables, np, keep=True)
-            log_z[rows] = _log_z(sweep.program, ahead, np)
-            seed = _seed(sweep.program, ahead, 1.0)
-            for factor, A, dA in reverse(sweep, ahead, seed, np):
+            log_z[rows] = log_of_z(sweep.program, ahead, np)
+            start = seed(sweep.program, ahead, 1.0)
+            for factor, A, dA in reverse(sweep, ahead, start, np):
                 for v in sweep.read[factor]:
                     P = sweep.belief(factor, (v,))(A, dA, np)
                     probs[v][rows] = P.reshape(self.sizes[v], -1).T
@@ -185,32 +186,24 @@ class Exact:
     ) -> Array:
         """The joint marginal of some variables, (k_1, ..., k_m) or (n, k_1, ..., k_m), in one pass
         forward; NaN where Z is 0."""
-        return self.log_z_and_joint(tables, variables, evidence)[1]
-
-    def log_z_and_joint(
-        self, tables: Sequence[Array], variables: Sequence[int], evidence: Evidence | None = None
-    ) -> tuple[Array, Array]:
-        """log Z, () or (n,), and the joint marginal of some variables, in one pass forward."""
-        entered = self._entered(evidence)
+        entered = self.entered(evidence)
         free = tuple(v for v in variables if v not in entered.fixed)
         program = self.program(reduce_scopes(self.sizes, self.scopes, entered), free)
         n = entered.n if entered.n is not None else 1
-        log_z, out = np.empty(n), np.zeros((n, *(self.sizes[v] for v in variables)))
+        out = np.zeros((n, *(self.sizes[v] for v in variables)))
         axes = [v for v in program.scopes[program.result] if v != program.batch]
         order = [axes.index(v) for v in free]
         fixed = [i for i, v in enumerate(variables) if v in entered.fixed]
         rest = [i for i, v in enumerate(variables) if v not in entered.fixed]
         view = out.transpose([0, *(1 + i for i in fixed), *(1 + i for i in rest)])
         for rows, problem in self._chunks(tables, entered, program, program.peak):
-            ahead = forward(program, problem.tables, np)
-            log_z[rows] = _log_z(program, ahead, np)
-            last = ahead.factors[program.result]
+            last = forward(program, problem.tables, np).factors[program.result]
             P = last.reshape((*(self.sizes[v] for v in axes), -1)).transpose((len(axes), *order))
             total = P.sum(axis=tuple(range(1, P.ndim)), keepdims=True)
             states = (problem.fixed[variables[i]] for i in fixed)
             view[np.arange(n)[rows], *states] = P / np.where(total > 0, total, 1.0)
             out[rows][np.broadcast_to(total.ravel() <= 0, len(out[rows]))] = np.nan
-        return (log_z, out) if entered.n is not None else (log_z[0], out[0])
+        return out if entered.n is not None else out[0]
 
     def counts(
         self, tables: Sequence[Array], evidence: Evidence, weights: Any = None
@@ -218,7 +211,7 @@ class Exact:
         """log Z of each row (n,), and for each table the sum over rows of weight times the
         probability of its cells given the row's evidence: expected counts. Rows where Z is 0 count
         nothing."""
-        entered = self._entered(evidence)
+        entered = self.entered(evidence)
         scopes = tuple(reduce_scopes(self.sizes, self.scopes, entered))
         sweep = _count_sweep(self.sizes, scopes, len(self.scopes), self.order)
         program = sweep.program
@@ -228,10 +221,10 @@ class Exact:
         totals = tuple(np.zeros([self.sizes[v] for v in scope]) for scope in self.scopes)
         for rows, problem in self._chunks(tables, entered, program, sweep.peak):
             ahead = forward(program, problem.tables, np, keep=True)
-            log_z[rows] = _log_z(program, ahead, np)
+            log_z[rows] = log_of_z(program, ahead, np)
             batched = program.batch in program.scopes[program.result]
-            seed = _seed(program, ahead, w[rows] if batched else w[rows].sum())
-            for t, A, dA in reverse(sweep, ahead, seed, np):
+            start = seed(program, ahead, w[rows] if batched else w[rows].sum())
+            for t, A, dA in reverse(sweep, ahead, start, np):
                 free = tuple(v for v in program.scopes[t] if v != program.batch)
                 P = sweep.belief(t, free)(A, dA, np)
                 self._add(totals[t], self.scopes[t], P, free, problem)
@@ -276,7 +269,8 @@ class Exact:
             rows = slice(start, min(n, start + step))
             yield rows, reduce_tables(self.sizes, self.scopes, tables, entered.rows(rows))
 
-    def _entered(self, evidence: Evidence | None) -> Entered:
+    def entered(self, evidence: Evidence | None) -> Entered:
+        """Evidence by sort; InputError if it does not fit the variables."""
         return enter(evidence or {}, self.sizes, self.names)
 
 
@@ -309,7 +303,7 @@ def _count_sweep(
     return Sweep(program, {t: [] for t in range(n_tables)}, rows=False)
 
 
-def _log_z(program: Program, ahead: Forward, xp: Any) -> Array:
+def log_of_z(program: Program, ahead: Forward, xp: Any) -> Array:
     """log Z, () or (n,): the scales' logarithms and that of the last message's sum."""
     last = ahead.factors[program.result]
     if program.batch in program.scopes[program.result]:
@@ -319,7 +313,7 @@ def _log_z(program: Program, ahead: Forward, xp: Any) -> Array:
     return ahead.log_scale + log(total, xp)
 
 
-def _seed(program: Program, ahead: Forward, weight: Any) -> Array:
+def seed(program: Program, ahead: Forward, weight: Any, xp: Any = np) -> Array:
     """The derivative of weight times log Z with respect to the last message."""
     last = ahead.factors[program.result]
-    return np.where(last > 0, weight / np.where(last > 0, last, 1.0), 0.0)
+    return xp.where(last > 0, weight / xp.where(last > 0, last, 1.0), 0.0)
