@@ -186,24 +186,32 @@ class Exact:
     ) -> Array:
         """The joint marginal of some variables, (k_1, ..., k_m) or (n, k_1, ..., k_m), in one pass
         forward; NaN where Z is 0."""
+        return self.log_z_and_joint(tables, variables, evidence)[1]
+
+    def log_z_and_joint(
+        self, tables: Sequence[Array], variables: Sequence[int], evidence: Evidence | None = None
+    ) -> tuple[Array, Array]:
+        """log Z, () or (n,), and the joint marginal of some variables, as `joint` has it."""
         entered = self.entered(evidence)
         free = tuple(v for v in variables if v not in entered.fixed)
         program = self.program(reduce_scopes(self.sizes, self.scopes, entered), free)
         n = entered.n if entered.n is not None else 1
-        out = np.zeros((n, *(self.sizes[v] for v in variables)))
+        log_z, out = np.empty(n), np.zeros((n, *(self.sizes[v] for v in variables)))
         axes = [v for v in program.scopes[program.result] if v != program.batch]
         order = [axes.index(v) for v in free]
         fixed = [i for i, v in enumerate(variables) if v in entered.fixed]
         rest = [i for i, v in enumerate(variables) if v not in entered.fixed]
         view = out.transpose([0, *(1 + i for i in fixed), *(1 + i for i in rest)])
         for rows, problem in self._chunks(tables, entered, program, program.peak):
-            last = forward(program, problem.tables, np).factors[program.result]
+            ahead = forward(program, problem.tables, np)
+            log_z[rows] = log_of_z(program, ahead, np)
+            last = ahead.factors[program.result]
             P = last.reshape((*(self.sizes[v] for v in axes), -1)).transpose((len(axes), *order))
             total = P.sum(axis=tuple(range(1, P.ndim)), keepdims=True)
             states = (problem.fixed[variables[i]] for i in fixed)
             view[np.arange(n)[rows], *states] = P / np.where(total > 0, total, 1.0)
-            out[rows][np.broadcast_to(total.ravel() <= 0, len(out[rows]))] = np.nan
-        return out if entered.n is not None else out[0]
+        out[np.isneginf(log_z)] = np.nan
+        return (log_z, out) if entered.n is not None else (log_z[0], out[0])
 
     def counts(
         self, tables: Sequence[Array], evidence: Evidence, weights: Any = None
