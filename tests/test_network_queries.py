@@ -151,6 +151,9 @@ def test_estimates_are_within_their_standard_errors(discrete, mixed):
     again = mixed.query(["k", "x"], {"z": 3.0}, method="sampling", draws=40_000)
     np.testing.assert_array_equal(again.probs, found.probs)
     assert discrete.query("a", given, method="loopy").method == "loopy"
+    chains = discrete.query("d", given, method="gibbs")
+    exact = discrete.query("d", given)
+    assert (np.abs(chains.probs - exact.probs) < 5 * chains.stderr + 1e-3).all()
 
 
 def test_the_most_probable_states_are_those_of_the_largest_product(discrete, mixed):
@@ -275,6 +278,9 @@ def test_a_conditioned_fit_keeps_what_it_was_given(discrete, mixed):
     np.testing.assert_allclose(
         given.query("a", {"d": "9+"}).probs, discrete.query("a", {"d": "9+", "e": True}).probs
     )
+    both = float(discrete.query("a", {"d": "9+", "e": True}).log_evidence)
+    first = float(discrete.query("a", {"e": True}).log_evidence)
+    assert given.query("a", {"d": "9+"}).log_evidence == pytest.approx(both - first, rel=1e-10)
     with pytest.raises(InputError, match=r"'e' was conditioned on already"):
         given.query("a", {"e": True})
     part = mixed.condition({"z": 3.0})

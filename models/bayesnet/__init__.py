@@ -6,16 +6,16 @@ from ...lazy import lazily
 
 if TYPE_CHECKING:
     from .estimator import BayesianNetwork as BayesianNetwork
-    from .evidence import Distribution as Distribution
-    from .evidence import Likelihood as Likelihood
     from .factor_graph import FactorGraph as FactorGraph
     from .reading import read_network as read_network
+    from .stated import Distribution as Distribution
+    from .stated import Likelihood as Likelihood
 
 __getattr__ = lazily(
     __name__,
     BayesianNetwork="estimator",
-    Distribution="evidence",
+    Distribution="stated",
     FactorGraph="factor_graph",
-    Likelihood="evidence",
+    Likelihood="stated",
     read_network="reading",
 )

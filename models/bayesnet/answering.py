@@ -15,9 +15,10 @@ from ...data import Codec
 from ...errors import InputError
 from ...inference.exact import Cost
 from . import formats
-from .answers import Answer, MostProbable
+from .answers import Answer
 from .discrete import How
 from .draws import DRAWS, networks
+from .explanation import MostProbable
 from .formats import graphs
 from .layout import Layout
 from .network import Network
@@ -66,8 +67,9 @@ class Answering:
             credible: probability of a band over draws of the parameters, such as 0.9, of a fit that
                 has a posterior.
             how: `method`, which is "exact", "cutset" (exact, in less memory), "sampling"
-                (likelihood weighting, with standard errors) or "loopy" (approximate); `memory` that
-                may be taken, such as "8GB"; `draws` and `random_state` of sampling.
+                (likelihood weighting, with standard errors), "gibbs" (the same by Gibbs sampling of
+                discrete nodes, for rare evidence) or "loopy" (approximate); `memory` that may be
+                taken, such as "8GB"; `draws` and `random_state` of sampling.
 
         Raises:
             InputError: for an unknown node or state, a node that is given twice, evidence that is

@@ -1,8 +1,8 @@
 """What each way of inference answers of a product of tables over discrete nodes.
 
 `exact` sums; `cutset` sums over the states of some nodes one after the other, which takes less
-memory and more time, and is exact too; `sampling` (Gibbs) estimates, with standard errors; `loopy`
-approximates, without a bound.
+memory and more time, and is exact too; `gibbs` estimates by chains, with standard errors, as does
+`sampling` of tables that are no network's; `loopy` approximates, without a bound.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ...inference.most_probable import most_probable
 from ...verdict import Reason
 from .results import Result
 
-Method = Literal["exact", "cutset", "sampling", "loopy"]
-METHODS: tuple[Method, ...] = ("exact", "cutset", "sampling", "loopy")
+Method = Literal["exact", "cutset", "sampling", "gibbs", "loopy"]
+METHODS: tuple[Method, ...] = ("exact", "cutset", "sampling", "gibbs", "loopy")
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ class Discrete:
         """() or (n,) natural log of Z."""
         if how.method == "exact":
             return np.asarray(self.exact.log_z(self.tables, evidence))
-        if how.method == "sampling":
+        if how.method in ("sampling", "gibbs"):
             raise InputError(
-                'method="sampling" tells no log Z of tables; use "exact", "cutset" or "loopy".'
+                f'method="{how.method}" tells no log Z of tables; use "exact", "cutset" or "loopy".'
             )
         return self.marginals(evidence, how).log_z
 
@@ -129,7 +129,7 @@ class Discrete:
         if how.method == "loopy":
             found = loopy(self.sizes, self.scopes, self.tables, evidence)
             return Found(found.log_z, dict(enumerate(found.probs)), None, tuple(found.reasons()))
-        if how.method == "sampling":
+        if how.method in ("sampling", "gibbs"):
             settings = ChainSettings(num_samples=max(10, how.draws // ChainSettings.num_chains))
             drawn = gibbs(self.sizes, self.scopes, self.tables, evidence, settings, seed=how.seed)
             log_z = np.full(drawn.rhat.shape, np.nan)

@@ -4,9 +4,6 @@ What is given of a node is its state or value (hard evidence); how likely what w
 of its states (virtual evidence, a `Likelihood`); or how its states are distributed (soft evidence,
 a `Distribution`, which `soft` turns into likelihoods). Many rows are given as columns, or as a
 frame, with gaps where a row knows nothing of a node.
-
-Reference: Pearl, "Probabilistic reasoning in intelligent systems", 1988,
-https://doi.org/10.1016/C2009-0-27609-4; Jeffrey, "The logic of decision", 1965 (soft evidence).
 """
 
 from __future__ import annotations
@@ -23,57 +20,9 @@ from ...data.warp import Warp
 from ...errors import InputError
 from ...verdict import Reason
 from .labelled import Labelled
+from .stated import Distribution, Likelihood, OverStates
 
 _SHOWN = 6  # entries of evidence that errors and answers show
-
-
-@dataclass(frozen=True)
-class _OverStates:
-    """Numbers for the states of a node: a mapping from their labels, those left out being 0, or a
-    sequence in their order."""
-
-    values: Mapping[Any, float] | Sequence[float]
-
-    def array(self, nodes: Labelled, node: int) -> Floats:
-        """(k,) in the order of the states."""
-        name, k = nodes.names[node], nodes.sizes[node]
-        what = type(self).__name__
-        if not k:
-            raise InputError(f"a {what} is given of {name!r}, which is continuous; give a value.")
-        if isinstance(self.values, Mapping):
-            out = np.zeros(k)
-            for label, value in self.values.items():
-                out[nodes.state(name, label)] = value
-        else:
-            out = np.asarray(self.values, dtype=np.float64)
-        if out.shape != (k,) or not np.isfinite(out).all() or (out < 0).any() or not out.any():
-            raise InputError(
-                f"the {what} of {name!r} is {self.values!r}; expected {k} numbers, none below 0 "
-                "and not all 0."
-            )
-        return out
-
-
-@dataclass(frozen=True)
-class Likelihood(_OverStates):
-    """Virtual evidence: p(what was seen | state), up to a factor, such as
-    `Likelihood({"yes": 0.9, "no": 0.2})` of a test that was positive."""
-
-
-@dataclass(frozen=True)
-class Distribution(_OverStates):
-    """Soft evidence: the node is distributed so, all else considered (Jeffrey's rule), such as
-    `Distribution({"yes": 0.7, "no": 0.3})`."""
-
-    def array(self, nodes: Labelled, node: int) -> Floats:
-        """(k,) probabilities in the order of the states."""
-        out = super().array(nodes, node)
-        if abs(out.sum() - 1) > 1e-6:
-            raise InputError(
-                f"the Distribution of {nodes.names[node]!r} sums to {out.sum():.6g}; expected 1."
-            )
-        normalised: Floats = out / out.sum()
-        return normalised
 
 
 @dataclass(frozen=True)
@@ -88,7 +37,7 @@ class Given:
         hard: the nodes that are given as a state or value.
         shown: what was given, for errors and answers.
         log_det: () or (n,) to be added to the log density of the values given, as they are encoded,
-            to have that in the units of the data.
+            to have that in the units of the data and given what was known beforehand.
         done: what nodes are set to from outside.
     """
 
@@ -152,7 +101,7 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
             value = f"{value:g}" if isinstance(value, float) else value
         else:
             continue
-        value = type(value).__name__ if isinstance(value, _OverStates) else value
+        value = type(value).__name__ if isinstance(value, OverStates) else value
         shown.append(f"{nodes.names[node]} = {value}")
     left = f", and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     n = next(iter(rows), None)
@@ -217,7 +166,7 @@ def impossible(log_z: Any) -> tuple[Reason, ...]:
 
 
 def _is_column(value: Any) -> bool:
-    if isinstance(value, str | bytes | _OverStates):
+    if isinstance(value, str | bytes | OverStates):
         return False
     return isinstance(value, Sequence) or np.ndim(value) == 1 or hasattr(value, "to_numpy")
 

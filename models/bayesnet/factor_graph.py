@@ -16,9 +16,10 @@ from ...errors import InputError
 from ...inference.exact import Cost
 from ...inference.posterior_sampling import sample_posterior
 from . import formats
-from .answers import Answer, MostProbable
+from .answers import Answer
 from .discrete import Discrete, How, Method
 from .evidence import Given, check_possible, read_given, read_targets
+from .explanation import MostProbable
 from .factors import Factors, factors_of
 from .formats import uai
 from .formats.source import decoded, read_bytes

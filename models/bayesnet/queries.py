@@ -16,7 +16,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...inference.exact import Cost
-from .answers import Answer, MostProbable
+from .answers import Answer
 from .discrete import How, States
 from .engines import (
     by_tables,
@@ -27,6 +27,7 @@ from .engines import (
     limited_posterior,
 )
 from .evidence import Given, check_possible, read_do, read_given, read_targets
+from .explanation import MostProbable
 from .network import Network
 from .posterior import Posterior
 from .results import Result
@@ -86,13 +87,18 @@ class Asked:
             if node in done or node in self.beforehand:
                 raise InputError(f"{self.network.names[node]!r} is asked for, and it is set.")
         shown = ", ".join(f"do({name} = {value})" for name, value in (do or {}).items())
+        network = done_of(self.network, tuple(done.items()))
+        log_det = found.log_det
+        if self.beforehand:  # the evidence is given besides
+            log_det = log_det - limited_posterior(network, None).log_z(self.beforehand)
         found = replace(
             found,
             evidence={**found.evidence, **self.beforehand},
             done=done,
             shown=", ".join(filter(None, (found.shown, shown))),
+            log_det=log_det,
         )
-        return found, done_of(self.network, tuple(done.items())), targets
+        return found, network, targets
 
     def marginals(self, given: Any, do: Any, how: How) -> dict[str, Answer]:
         """The answer for each node that is not given, one by one."""

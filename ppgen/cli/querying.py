@@ -15,7 +15,8 @@ from .output import check_output, say, write_table
 
 if TYPE_CHECKING:
     from ..models.bayesnet import BayesianNetwork, FactorGraph
-    from ..models.bayesnet.answers import Answer, MostProbable
+    from ..models.bayesnet.answers import Answer
+    from ..models.bayesnet.explanation import MostProbable
     from ..models.bayesnet.labelled import Labelled
 
     Model = BayesianNetwork | FactorGraph
@@ -55,7 +56,7 @@ def query(
         bool,
         typer.Option("--mpe", help="The most probable states of the targets together (of all)."),
     ] = False,
-    method: Annotated[str, typer.Option(help="exact, cutset, sampling or loopy.")] = "exact",
+    method: Annotated[str, typer.Option(help="exact, cutset, sampling, gibbs or loopy.")] = "exact",
     memory: Annotated[
         str | None, typer.Option(metavar="SIZE", help="What may be taken, such as 8GB.")
     ] = None,

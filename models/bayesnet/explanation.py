@@ -1,0 +1,86 @@
+"""The most probable states of nodes, as an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ...arrays import Floats, Ints
+from .evidence import Given
+from .labelled import Labelled
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MostProbable:
+    """The most probable states of some nodes together.
+
+    Attributes:
+        states: node -> label, or a label for each of n rows of evidence (None where it is
+            impossible).
+        log_prob: () or (n,) natural log of the probability of these states and the evidence.
+        log_evidence: () or (n,) of the evidence.
+        given: the evidence as text.
+    """
+
+    states: Mapping[str, Any]
+    log_prob: Floats
+    log_evidence: Floats
+    given: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        nodes: Labelled,
+        targets: Sequence[int] | None,
+        states: Ints,
+        log_prob: Floats,
+        log_z: Floats,
+        given: Given,
+    ) -> Self:
+        """That of state numbers (k,) or (n, k); targets None are all nodes, of which those that
+        are given are left out unless there are rows."""
+        numbers = range(len(nodes.names)) if targets is None else targets
+        labels: dict[str, Any] = {}
+        for node, column in zip(numbers, np.moveaxis(states, -1, 0), strict=True):
+            if targets is None and node in given.hard:
+                continue
+            of = (*nodes.states[node], None)
+            labels[nodes.names[node]] = (
+                of[int(column)] if column.ndim == 0 else [of[k] for k in column.tolist()]
+            )
+        return cls(labels, np.asarray(log_prob), np.asarray(log_z), given.shown)
+
+    @property
+    def prob(self) -> Any:
+        """The probability of the states given the evidence, a float or (n,)."""
+        with np.errstate(invalid="ignore"):
+            prob = np.exp(self.log_prob - self.log_evidence)
+        return float(prob) if prob.ndim == 0 else prob
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Columns as a frame takes them: the nodes, and "probability" given the evidence."""
+        if self.log_prob.ndim == 0:
+            return {**{name: [s] for name, s in self.states.items()}, "probability": [self.prob]}
+        return {**self.states, "probability": self.prob.tolist()}
+
+    def to_frame(self) -> pandas.DataFrame:
+        """`to_dict` as a frame of pandas."""
+        import pandas
+
+        return pandas.DataFrame(self.to_dict())
+
+    def __str__(self) -> str:
+        given = f" given {self.given}" if self.given else ""
+        if self.log_prob.ndim:
+            return f"the most probable states of {len(self.log_prob):,} rows of evidence{given}"
+        width = max(map(len, self.states), default=0)
+        lines = [f"  {name:{width}}  {state}" for name, state in self.states.items()]
+        return "\n".join([f"most probable{given}  (probability {self.prob:.6g})", *lines])
+
+    __repr__ = __str__
