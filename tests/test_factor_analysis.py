@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from sklearn import decomposition
 
 import ppgen
-from ppgen import FactorAnalysis, InputError
+from ppgen import Autoencoder, FactorAnalysis, InputError
 from ppgen.models.factor import closed_form
 from ppgen.models.factor.em import Gappy, steps
 from ppgen.models.factor.factors import Factors, Patterns, impute, posterior
@@ -104,6 +104,16 @@ def test_the_gradient_of_the_profile_likelihood_is_its_slope() -> None:
     W = closed_form._loadings(S, np.exp(at), K)
     expected = -0.5 * (D * np.log(2 * np.pi) + f)
     assert closed_form.mean_log_density(S, W, np.exp(at)) == pytest.approx(expected)
+
+
+def test_principal_axes_are_the_directions_that_a_linear_autoencoder_keeps() -> None:
+    x = rows()
+    z = (x - x.mean(0)) / x.std(0)
+    fit = FactorAnalysis(2, noise="isotropic").fit(x)
+    kept = Autoencoder(2, kind="linear", random_state=0).fit(x).reconstruct(x)
+    axes = fit.components_ / x.std(0)
+    projected = z @ np.linalg.pinv(axes) @ axes
+    np.testing.assert_allclose((kept - x.mean(0)) / x.std(0), projected, atol=1e-4)
 
 
 def test_units_of_the_columns_do_not_matter() -> None:

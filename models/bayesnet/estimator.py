@@ -232,10 +232,6 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         # Samples are of rows in which nothing was set.
         return [] if self.interventions is not None else super()._goodness(rows, fit, reasons)
 
-    def _uses(self) -> tuple[str, ...]:
-        # The other engines keep no state.
-        return self.capabilities.uses if self.engine == "svi" else ("budget",)
-
     def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
         if self.engine != "em" or self.hidden or self.interventions is not None:
             return None

@@ -18,6 +18,7 @@ from ...family_density import Density
 from ...inference.dag import DAG
 from ...rows import Rows
 from ...verdict import Reason, Verdict
+from ..by_engine import ByEngine
 from ..predictive import diagnostics
 from . import draws, saved
 from .answering import Answering
@@ -28,10 +29,8 @@ from .network import Network
 from .node_density import node_log_prob, node_log_tail
 from .posterior import Posterior, check_possible, posterior_of
 
-_STATS = "sample_stats."
 
-
-class FittedNetwork(Answering, Conditioned):
+class FittedNetwork(Answering, ByEngine, Conditioned):
     """A network with its columns; `BayesianNetwork` fits it.
 
     Attributes:
@@ -43,9 +42,6 @@ class FittedNetwork(Answering, Conditioned):
     network_: Network
     layout_: Layout
     units_: Floats
-    sample_stats_: dict[str, Floats]
-    converged_: bool
-    n_iter_: int
 
     @classmethod
     def of(cls, network: Network, **settings: Any) -> Self:
@@ -251,15 +247,11 @@ class FittedNetwork(Answering, Conditioned):
         evidence = self.layout_.evidence
         arrays |= {"evidence.codes": evidence.codes, "evidence.x": evidence.x}
         arrays["units"] = self.units_
-        arrays |= {_STATS + name: np.asarray(a) for name, a in self.sample_stats_.items()}
-        ended = {"converged": bool(self.converged_), "n_iter": int(self.n_iter_)}
-        return body | ended, arrays
+        ended, stats = self._ended()
+        return body | ended, arrays | stats
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         evidence = NodeRows(arrays["evidence.codes"], arrays["evidence.x"])
         self.network_, self.units_ = saved.read(state, arrays), arrays["units"]
         self.layout_ = Layout.of(self.network_.names, self.codec_, evidence)
-        self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
-        self.sample_stats_ = {
-            name.removeprefix(_STATS): a for name, a in arrays.items() if name.startswith(_STATS)
-        }
+        self._restore_ended(state, arrays)

@@ -23,6 +23,7 @@ from ...rows import Rows
 from ...settings import integer
 from ...verdict import Reason
 from .. import predictive
+from ..by_engine import ByEngine
 from ..gmm.weighted_rows import WeightedRows, check_range
 from ..latent import LatentEstimator
 from . import factors
@@ -35,7 +36,7 @@ _SEEN = 1e-9  # share of rows
 _ROWS_JUDGED = 1000  # of the rows fitted
 
 
-class FactorAnalysis(FactorSettings, LatentEstimator, Conditioned):
+class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
     """Columns that vary together because a few factors move them, each with noise of its own:
     x = mean + W z + noise.
 
@@ -122,7 +123,7 @@ class FactorAnalysis(FactorSettings, LatentEstimator, Conditioned):
         result = fit_ml(weighted, self, names, fit, before)
         self.selection_, self.lower_bound_ = result.table, result.objective
         self.converged_, self.n_iter_ = result.converged, result.n_iter
-        self.sample_stats_: dict[str, Floats] = {}
+        self.sample_stats_ = {}
         if self.engine == "em" or not names:
             self._set(result.factors)
             return result.reasons
@@ -146,10 +147,6 @@ class FactorAnalysis(FactorSettings, LatentEstimator, Conditioned):
         self.mean_ = point.means[0]
         common = np.square(point.loadings[0]).sum(axis=1)
         self.communalities_ = common / (common + self.noise_variance_)
-
-    def _uses(self) -> tuple[str, ...]:
-        # The other engines keep no state.
-        return self.capabilities.uses if self.engine == "svi" else ("budget",)
 
     def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
         if self.engine != "em":
@@ -249,21 +246,12 @@ class FactorAnalysis(FactorSettings, LatentEstimator, Conditioned):
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         p = self.predictive_
         arrays = {"weights": p.weights, "means": p.means, "loadings": p.loadings, "noise": p.noise}
-        arrays |= {f"sample_stats.{name}": np.asarray(a) for name, a in self.sample_stats_.items()}
-        body = {
-            "converged": bool(self.converged_),
-            "n_iter": int(self.n_iter_),
-            "lower_bound": float(self.lower_bound_),
-            "selection": self.selection_,
-        }
-        return body, arrays
+        body = {"lower_bound": float(self.lower_bound_), "selection": self.selection_}
+        ended, stats = self._ended()
+        return body | ended, arrays | stats
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         names = ("weights", "means", "loadings", "noise")
         self._set(Factors(*(arrays[name] for name in names)))
-        stats = "sample_stats."
-        self.sample_stats_ = {
-            name.removeprefix(stats): a for name, a in arrays.items() if name.startswith(stats)
-        }
-        self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
+        self._restore_ended(state, arrays)
         self.lower_bound_, self.selection_ = state["lower_bound"], state["selection"]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...artifact import Arrays
@@ -19,7 +18,7 @@ from ...rows import Rows
 from ...verdict import Reason
 from .fit_em import fit_em, of_parameters
 from .fitted import FittedMixture, columns_of
-from .parameters import Floats, Mixture
+from .parameters import Mixture
 from .settings import SETTINGS, MixtureSettings
 from .weighted_rows import WeightedRows, check_range
 
@@ -66,7 +65,7 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         self.converged_, self.n_iter_ = result.converged, result.n_iter
         self.lower_bound_ = result.objective
         mixture, reasons = result.mixture, result.reasons
-        self.sample_stats_: dict[str, Floats] = {}
+        self.sample_stats_ = {}
         self._draws = 0
         if self.engine != "em":
             from .bayes import fit_bayes
@@ -103,10 +102,6 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         )
         return None
 
-    def _uses(self) -> tuple[str, ...]:
-        # The other engines keep no state.
-        return self.capabilities.uses if self.engine == "svi" else ("budget",)
-
     def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
         if self.engine != "em":
             return None
@@ -123,25 +118,19 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         m = self.mixture_
         arrays = {"weights": m.weights, "means": m.means, "covariances": m.covariances}
         arrays |= {f"probs.{j}": p for j, p in enumerate(m.probs)}
-        arrays |= {f"sample_stats.{name}": np.asarray(a) for name, a in self.sample_stats_.items()}
+        ended, stats = self._ended()
         body = {
             "covariance_type": m.covariance_type,
-            "converged": bool(self.converged_),
-            "n_iter": int(self.n_iter_),
             "lower_bound": float(self.lower_bound_),
             "selection": self.selection_,
             "draws": self._draws,
         }
-        return body, arrays
+        return body | ended, arrays | stats
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         probs = tuple(arrays[f"probs.{j}"] for j in range(len(self.codec_.n_levels)))
         kind = state["covariance_type"]
         self._set(Mixture(arrays["weights"], arrays["means"], arrays["covariances"], kind, probs))
-        stats = "sample_stats."
-        self.sample_stats_ = {
-            name.removeprefix(stats): a for name, a in arrays.items() if name.startswith(stats)
-        }
-        self.converged_, self.n_iter_ = state["converged"], state["n_iter"]
+        self._restore_ended(state, arrays)
         self.lower_bound_, self.selection_ = state["lower_bound"], state["selection"]
         self._draws = int(state.get("draws", 0))

@@ -14,6 +14,7 @@ from ...data import Codec, Encoded
 from ...family_density import Density, cell_average
 from ...rows import Rows
 from ...scoring import placed
+from ..by_engine import ByEngine
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
 from .selection import Criteria, criteria
@@ -22,7 +23,7 @@ from .weighted_rows import WeightedRows, score
 _DRAWS = 200  # of a posterior, that a row's density is averaged over
 
 
-class FittedMixture(Conditioned):
+class FittedMixture(ByEngine, Conditioned):
     """A mixture once it is fitted; `GaussianMixture` fits it."""
 
     codec_: Codec
