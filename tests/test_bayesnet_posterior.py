@@ -22,6 +22,7 @@ from ppgen.models.bayesnet.network import Network
 from ppgen.models.bayesnet.node_density import direct_log_prob
 from ppgen.models.bayesnet.posterior import Posterior
 
+from .mixed_networks import batch, random_net
 from .test_bayesnet import frame
 
 Floats = np.ndarray
@@ -90,6 +91,36 @@ def test_rows_with_gaps_and_marginals_are_those_of_enumeration(seed: int) -> Non
         of_state = whole.codes[:, node, None] == np.arange(network.sizes[node])
         expected = joint @ of_state / joint.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(probs, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_of_mixed_networks_are_those_of_enumeration(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    net = random_net(rng, 3, 3)
+    names = tuple(f"n{v}" for v in range(6))
+    conditionals = tuple(
+        Table(c) if k else LinearGaussian(*map(np.asarray, c))
+        for k, c in zip(net.sizes, net.conditionals, strict=True)
+    )
+    states = tuple(tuple(range(k)) for k in net.sizes)
+    network = Network(DAG(names, tuple(net.parents)), conditionals, states)
+    known = batch(rng, net, 15)
+    rows = NodeRows.unknown(15, 6)
+    for v, k in enumerate(net.sizes):
+        (rows.codes if k else rows.x)[:, v] = known[v]
+    posterior = Posterior(network)
+    log_p, found = posterior.log_prob(rows), posterior.beliefs(rows, range(6))
+    np.testing.assert_allclose(found.log_z, log_p, atol=1e-9)
+    for i in range(15):
+        evidence = {v: each[i] for v, each in known.items() if each[i] >= 0 or each.dtype == float}
+        evidence = {v: e for v, e in evidence.items() if not np.isnan(e)}
+        log_z, probs, mean, covariance, _, _ = net.answers(evidence)
+        assert log_p[i] == pytest.approx(log_z, abs=1e-9)
+        for v in net.discrete:
+            np.testing.assert_allclose(found.probs[v][i], probs[v], atol=1e-9)
+        for j, v in enumerate(net.continuous):
+            assert found.means[v][i] == pytest.approx(mean[j], abs=1e-8)
+            assert found.variances[v][i] == pytest.approx(covariance[j, j], abs=1e-8)
 
 
 def test_draws_given_part_of_a_row_follow_the_posterior() -> None:
