@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from ppgen.errors import InputError
 from ppgen.inference.exact import Exact
 from ppgen.inference.most_probable import most_probable
+from ppgen.models.bayesnet.formats import read
 from tests.enumeration import joint, random_graph, random_network, scopes_of
 
 
@@ -109,3 +113,31 @@ def test_more_memory_than_allowed_and_variables_named_twice_are_refused():
         most_probable(exact, tables)
     with pytest.raises(InputError, match="once"):
         most_probable(exact, tables, variables=[1, 1])
+
+
+@pytest.mark.skipif("PPGEN_DATA" not in os.environ, reason="PPGEN_DATA names no folder of data")
+@pytest.mark.parametrize("name", ["alarm", "insurance", "hailfinder"])
+def test_parts_of_published_networks_have_the_states_of_enumeration(name):
+    network = read(Path(os.environ["PPGEN_DATA"]) / "bayesnets" / "bif" / f"{name}.bif.gz")
+    rng, done = np.random.default_rng(0), 0
+    for node in rng.permutation(len(network.names)).tolist():
+        part = sorted(network.dag.ancestors([node]))
+        sizes = [network.sizes[v] for v in part]
+        if not len(part) >= 4 or np.prod(sizes, dtype=float) > 1e5:
+            continue
+        scopes = [tuple(map(part.index, (*network.dag.parents[v], v))) for v in part]
+        tables = [network.conditionals[v].probs for v in part]
+        exact, product = Exact(sizes, scopes), joint(sizes, scopes, tables)
+        found = most_probable(exact, tables)
+        np.testing.assert_allclose(found.log_prob, np.log(product.max()), rtol=1e-12)
+        np.testing.assert_allclose(product[tuple(found.states)], product.max(), rtol=1e-12)
+        asked = rng.choice(len(part), 3, replace=False).tolist()
+        others = tuple(v for v in range(len(part)) if v not in asked)
+        marginal = product.sum(axis=others).transpose(np.argsort(np.argsort(asked)))
+        found = most_probable(exact, tables, variables=asked)
+        np.testing.assert_allclose(found.log_prob, np.log(marginal.max()), rtol=1e-12)
+        np.testing.assert_allclose(marginal[tuple(found.states)], marginal.max(), rtol=1e-12)
+        done += 1
+        if done == 4:
+            break
+    assert done
