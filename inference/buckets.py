@@ -16,7 +16,7 @@ https://doi.org/10.1016/S0004-3702(99)00059-4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
@@ -28,7 +28,8 @@ from ..arrays import Array, Floats, Ints
 from ..data.memory_limit import memory_budget
 from ..errors import InputError
 from .elimination import Scope
-from .exact import Evidence, Exact, Reduced
+from .evidence import Evidence, Reduced, enter, reduce_tables
+from .exact import Exact
 
 _BLOCK = 1 << 28  # bytes of rows that are done at once
 
@@ -184,8 +185,12 @@ def blocks(
     Raises:
         InputError: if one row takes more memory than may be taken.
     """
-    evidence = {v: _in_all_rows(x, exact.sizes[v]) for v, x in evidence.items()}
-    whole = exact.reduced(tables, evidence)
+    entered = enter(evidence, exact.sizes, exact.names)
+
+    def problem(rows: slice) -> Reduced:
+        return reduce_tables(exact.sizes, exact.scopes, tables, entered.rows(rows))
+
+    whole = problem(slice(None))
     n = 1 if whole.n is None else whole.n
     budget = memory_budget() if exact.memory is None else exact.memory
     if 8 * cells(whole, 1) > budget:
@@ -199,22 +204,7 @@ def blocks(
         step = (step + 1) // 2
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
-        part = whole if step >= n else exact.reduced(tables, rows_of(evidence, rows))
-        yield Block(rows, rows.stop - rows.start, part)
-
-
-def _in_all_rows(value: Any, k: int) -> Array:
-    """Evidence; where it is hard and some rows do not have it, its likelihoods: so that the order
-    of elimination is the same in every block of rows."""
-    given = np.asarray(value)
-    if given.ndim and given.dtype.kind != "f" and given.min() == -1 and given.max() < k:
-        return np.where(given[:, None] == -1, 1.0, np.eye(k)[given])
-    return given
-
-
-def rows_of(evidence: Mapping[int, Array], rows: slice | int) -> dict[int, Array]:
-    """Some rows of evidence, or one; what has no axis of rows stays as it is."""
-    return {v: x[rows] if x.ndim > (x.dtype.kind == "f") else x for v, x in evidence.items()}
+        yield Block(rows, rows.stop - rows.start, whole if step >= n else problem(rows))
 
 
 def _scaled(x: Array, batched: bool) -> tuple[Array, Floats]:

@@ -26,9 +26,9 @@ import numpy as np
 from ..arrays import Array
 from ..data.memory_limit import memory_budget
 from ..errors import InputError
-from .buckets import rows_of
-from .exact import Evidence, Exact, Marginals
-from .likelihoods import is_hard, likelihoods
+from .elimination import Plan
+from .evidence import Entered, Evidence, enter, is_hard, reduce_scopes
+from .exact import Cost, Exact, Marginals
 
 _MOST = 1 << 20  # assignments, beyond which nobody would wait
 _TRIED = 4  # variables of which the one that leaves the least work is chosen
@@ -67,16 +67,17 @@ class Cutset:
 
     def __init__(self, exact: Exact, observed: Sequence[int] = ()) -> None:
         self.exact = exact
-        self._free = Exact(exact.sizes, exact.scopes, order=exact.order, memory=1 << 62)
+        self._solver, self.cost = self._planned(exact.order, observed)
         budget = memory_budget() if exact.memory is None else exact.memory
         held: tuple[int, ...] = tuple(observed)
-        self.cost = self._free.cost(held)
         while self.cost.bytes > budget:
-            tried = [(*held, v) for v in self._heaviest(held)]
-            costs = [self._free.cost(one) for one in tried]
-            work = [c.cells * exact.sizes[one[-1]] for c, one in zip(costs, tried, strict=True)]
-            best = work.index(min(work))
-            held, self.cost = tried[best], costs[best]
+            # Held variables fall out of the order at hand; another may be better for what is left.
+            order = dict.fromkeys([*self._plan(held).order, *range(len(exact.sizes))])
+            plans = {v: self._planned(tuple(order), (*held, v)) for v in self._heaviest(held)}
+            best = min(plans, key=lambda v: plans[v][1].cells * exact.sizes[v])
+            held = (*held, best)
+            both = plans[best], self._planned(exact.order, held)
+            self._solver, self.cost = min(both, key=lambda plan: plan[1].cells)
             if prod(exact.sizes[v] for v in held[len(observed) :]) > _MOST:
                 raise InputError(
                     f"cutset conditioning within {budget / 2**30:,.3g} GiB would take more than "
@@ -86,10 +87,19 @@ class Cutset:
         self.variables = held[len(observed) :]
         self.assignments = prod(exact.sizes[v] for v in self.variables)
 
+    def _planned(self, order: str | Sequence[int], held: Sequence[int]) -> tuple[Exact, Cost]:
+        """An engine that takes any memory, and what it takes where these are held."""
+        exact = self.exact
+        engine = Exact(exact.sizes, exact.scopes, order=order, memory=1 << 62, names=exact.names)
+        return engine, engine.cost(held)
+
+    def _plan(self, held: Sequence[int]) -> Plan:
+        entered = Entered(dict.fromkeys(held, 0), {}, None)
+        return self._solver.plan(reduce_scopes(self.exact.sizes, self.exact.scopes, entered))
+
     def _heaviest(self, held: Sequence[int]) -> list[int]:
         """The variables whose cliques hold the most cells, for each bit that holding them adds."""
-        gone, sizes = set(held), self.exact.sizes
-        plan = self._free.plan([tuple(v for v in s if v not in gone) for s in self.exact.scopes])
+        sizes, plan = self.exact.sizes, self._plan(held)
         weight = dict.fromkeys(plan.order, 0.0)
         for bucket in plan.buckets:
             for v in bucket.clique:
@@ -106,18 +116,19 @@ class Cutset:
         Raises:
             InputError: for evidence of several rows.
         """
-        if rows := [v for v, x in evidence.items() if np.ndim(x) > (not is_hard(x))]:
+        entered = enter(evidence, self.exact.sizes, self.exact.names)
+        if entered.n is not None:
             raise InputError(
-                f"evidence on variable {rows[0]} has rows; cutset conditioning takes one at a time."
+                f"evidence has {entered.n} rows; steps of cutset conditioning take one at a time."
             )
-        lam = {v: x[0] for v, x in likelihoods(self.exact.sizes, evidence)[1].items()}
+        lam = {v: x[0] for v, x in entered.by_row(self.exact.sizes).items()}
         weights = [lam.get(v, np.ones(self.exact.sizes[v])) for v in self.variables]
-        assignments = list(product(*(np.flatnonzero(weight).tolist() for weight in weights)))
-        total = len(assignments)
+        possible = [np.flatnonzero(weight).tolist() for weight in weights]
+        total = prod(map(len, possible))
         log_z, probs = -np.inf, [np.full(k, np.nan) for k in self.exact.sizes]
-        for done, states in enumerate(assignments, start=1):
+        for done, states in enumerate(product(*possible), start=1):
             given = dict(evidence) | dict(zip(self.variables, states, strict=True))
-            found = self._free.marginals(tables, given)
+            found = self._solver.marginals(tables, given)
             weight = float(np.prod([w[state] for w, state in zip(weights, states, strict=True)]))
             log_z_c = float(found.log_z) + log(weight)
             if log_z_c > -np.inf:
@@ -141,11 +152,11 @@ class Cutset:
         """log Z and all marginals, as `Exact.marginals` gives them; rows of evidence one after the
         other, `report` after each assignment of each."""
         given = {v: np.asarray(x) for v, x in (evidence or {}).items()}
-        n = likelihoods(self.exact.sizes, given)[0]
-        rows = [given] if n is None else [rows_of(given, row) for row in range(n)]
+        n = enter(given, self.exact.sizes, self.exact.names).n
         found = []
-        for row in rows:
-            for partial in self.steps(tables, row):
+        for row in range(1 if n is None else n):
+            one = {v: x[row] if x.ndim > (not is_hard(x)) else x for v, x in given.items()}
+            for partial in self.steps(tables, one):
                 if report is not None:
                     report(partial)
             found.append(partial.marginals)

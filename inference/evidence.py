@@ -44,19 +44,31 @@ class Entered:
             len(range(self.n)[rows]),
         )
 
+    def by_row(self, sizes: Sequence[int]) -> dict[int, Array]:
+        """Likelihoods of all that is observed, (n, k), or (1, k) where they are of every row; hard
+        evidence is 1 at its state and 0 elsewhere."""
+        fixed = {v: np.eye(sizes[v])[state] for v, state in self.fixed.items()}
+        both = fixed | {v: x.T for v, x in self.likelihoods.items()}
+        return {v: np.atleast_2d(x) for v, x in both.items()}
+
+
+def is_hard(value: Any) -> bool:
+    """Whether evidence is hard: a state's number, or one a row."""
+    return np.asarray(value).dtype.kind in "iu" and np.ndim(value) < 2
+
 
 def enter(evidence: Evidence, sizes: Sequence[int], names: Sequence[str]) -> Entered:
     """Sort evidence, and check it.
 
     Raises:
-        InputError: for a state that a variable does not have, likelihoods of another length or
-            below 0, or different numbers of rows.
+        InputError: for a state that a variable does not have, likelihoods of another length, below
+            0 or not finite, or different numbers of rows.
     """
     entered = Entered({}, {}, None)
     rows = set()
     for v, given in evidence.items():
         value, k = np.asarray(given), sizes[v]
-        if value.dtype.kind in "iu" and value.ndim < 2:
+        if is_hard(value):
             if value.ndim:
                 rows.add(len(value))
             if not value.ndim:
@@ -73,7 +85,11 @@ def enter(evidence: Evidence, sizes: Sequence[int], names: Sequence[str]) -> Ent
             elif value.ndim:
                 entered.likelihoods[v] = np.where(value < 0, 1.0, np.eye(k)[:, value])
             continue
-        if value.shape[-1:] != (k,) or value.ndim > 2 or not (value >= 0).all():
+        if (
+            value.shape[-1:] != (k,)
+            or value.ndim > 2
+            or not ((value >= 0) & (value < np.inf)).all()
+        ):
             raise InputError(
                 f"the likelihood of {names[v]!r} has shape {value.shape}; expected ({k},) or "
                 f"(n, {k}), and no number below 0."

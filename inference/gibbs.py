@@ -27,9 +27,9 @@ from ..arrays import Array, Floats, Ints
 from ..verdict import Reason
 from .diagnostics import MAX_RHAT, split_rhat
 from .elimination import Scope
+from .evidence import Evidence, enter
 from .gibbs_blocks import make_blocks, tied_tables
 from .gibbs_chains import Block, Chains, ChainSettings
-from .likelihoods import Evidence, likelihoods, split
 
 _LONG = 10  # batches of a chain, of which standard errors are made
 _CELLS = 1 << 22  # of the blocks of rows that run together
@@ -87,41 +87,34 @@ def gibbs(
         sizes: how many states each variable has.
         scopes: the variables of each table, in the order of its axes.
         tables: of entries at least 0.
-        evidence: variable -> hard or virtual evidence, as `likelihoods` takes it. Rows that observe
-            the same variables run side by side.
+        evidence: variable -> hard or virtual evidence, as `Exact` takes it; its rows run side by
+            side.
         settings: of the chains.
-        seed: the only source of randomness; each row has numbers of its own.
+        seed: the only source of randomness.
         report: called after each sweep with (done, total).
 
     Raises:
         InputError: if evidence does not fit.
     """
-    n, lam = likelihoods(sizes, evidence or {})
-    hard, virtual = split(evidence or {})
-    states = np.full((n or 1, len(sizes)), -1)
-    for v, value in hard.items():
-        states[:, v] = value
-    lam = {v: np.broadcast_to(lam[v], (len(states), sizes[v])) for v in virtual}
+    entered = enter(evidence or {}, sizes, [str(v) for v in range(len(sizes))])
+    n = 1 if entered.n is None else entered.n
     model = _Model(sizes, tuple(map(tuple, scopes)), tables, settings or ChainSettings(), seed)
-    whole = np.full((2, len(states), sum(sizes)), np.nan)
-    rhat = np.full(len(states), np.nan)
-    tied: set[int] = set()
-    patterns, pattern_of = np.unique(states >= 0, axis=0, return_inverse=True)
-    for number, seen in enumerate(patterns):
-        rows = np.flatnonzero(pattern_of == number)
-        observed = {int(v): states[rows, v] for v in np.flatnonzero(seen)}
-        blocks = model.blocks(observed, list(lam))
-        sets = [block.variables for block in blocks]
-        tied.update(tied_tables(model.scopes, model.tables, observed, sets))
-        step = max(1, _CELLS // (model.settings.num_chains * model.settings.block_cells))
-        for start in range(0, len(rows), step):
-            some = rows[start : start + step]
-            chosen = {v: x[some] for v, x in lam.items()}
-            whole[:, some], rhat[some] = model.run(blocks, some, states[some], chosen, report)
-    if n is None:
+    observed = {v: np.broadcast_to(x, n) for v, x in entered.fixed.items()}
+    by_row = entered.by_row(sizes)
+    lam = {v: np.broadcast_to(by_row[v], (n, sizes[v])) for v in entered.likelihoods}
+    blocks = model.blocks(observed, list(lam))
+    sets = [block.variables for block in blocks]
+    tied = tied_tables(model.scopes, model.tables, observed, sets)
+    whole, rhat = np.full((2, n, sum(sizes)), np.nan), np.full(n, np.nan)
+    step = max(1, _CELLS // (model.settings.num_chains * model.settings.block_cells))
+    for start in range(0, n, step):
+        rows = np.arange(start, min(start + step, n))
+        states, virtual = ({v: x[rows] for v, x in all_.items()} for all_ in (observed, lam))
+        whole[:, rows], rhat[rows] = model.run(blocks, rows, states, virtual, report)
+    if entered.n is None:
         whole, rhat = whole[:, 0], rhat[0]
     probs, stderr = (np.split(x, np.cumsum(sizes)[:-1], axis=-1) for x in whole)
-    return Gibbs(tuple(probs), tuple(stderr), rhat, tuple(sorted(tied)))
+    return Gibbs(tuple(probs), tuple(stderr), rhat, tuple(tied))
 
 
 @dataclass(frozen=True)
@@ -148,21 +141,24 @@ class _Model:
         self,
         blocks: Sequence[Block],
         rows: Ints,
-        states: Ints,
+        observed: dict[int, Ints],
         lam: dict[int, Floats],
         report: Callable[[int, int], object] | None,
     ) -> tuple[Floats, Floats]:
         """Marginals and their standard errors (2, n, K), and the worst R-hat (n,), of rows."""
         first = np.cumsum([0, *self.sizes]).tolist()
         columns = {v: slice(first[v], first[v + 1]) for v in range(len(self.sizes))}
+        states = np.full((len(rows), len(self.sizes)), -1)
+        for v, state in observed.items():
+            states[:, v] = state
         seeds = [(self.seed, row) for row in rows]
         chains = Chains(blocks, (self.scopes, self.tables), states, lam, self.settings, seeds)
         found = chains.start(self.sizes)
         means = chains.run(columns, report)
         out, rhat = np.full((2, len(rows), first[-1]), np.nan), np.full(len(rows), np.nan)
         out[0, found], out[1, found] = means.mean(axis=(1, 2)), _stderr(means, self.settings)
-        for v in np.flatnonzero((states >= 0).all(axis=0)).tolist():
-            out[0, found, columns[v]] = np.eye(self.sizes[v])[states[found, v]]
+        for v, state in observed.items():
+            out[0, found, columns[v]] = np.eye(self.sizes[v])[state[found]]
             out[1, found, columns[v]] = 0.0
         rhat[found] = split_rhat(means).max(axis=-1, initial=1.0)
         return out, rhat

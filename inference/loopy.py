@@ -32,7 +32,7 @@ import numpy as np
 from ..arrays import Array, Floats, Ints, Mask
 from ..settings import integer, number
 from ..verdict import Reason
-from .likelihoods import Evidence, likelihoods
+from .evidence import Evidence, enter
 
 _CELLS = 1 << 24  # of all tables and messages of the rows that are done at once
 
@@ -84,7 +84,7 @@ def loopy(
         sizes: how many states each variable has.
         scopes: the variables of each table, in the order of its axes.
         tables: of entries at least 0.
-        evidence: variable -> hard or virtual evidence, as `likelihoods` takes it.
+        evidence: variable -> hard or virtual evidence, as `Exact` takes it.
         damping: share of the old message, in [0, 1).
         tol: the largest change of a message, whose entries sum to 1, at which a row has converged.
         max_iter: iterations after which a row is left as it is.
@@ -96,16 +96,17 @@ def loopy(
     number(least=0, below=1).check("damping", damping)
     number(above=0).check("tol", tol)
     integer(1).check("max_iter", max_iter)
-    n, lam = likelihoods(sizes, evidence or {})
+    entered = enter(evidence or {}, sizes, [str(v) for v in range(len(sizes))])
+    n = 1 if entered.n is None else entered.n
     graph = _Graph.of(sizes, scopes, tables)
     step = max(1, _CELLS // graph.cells)
     parts = []
-    for start in range(0, n or 1, step):
-        rows = slice(start, min(start + step, n or 1))
-        here = {v: x[rows] if len(x) > 1 else x for v, x in lam.items()}
-        parts.append(_settle(graph, here, rows.stop - start, (damping, tol, max_iter)))
+    for start in range(0, max(n, 1), step):
+        rows = slice(start, min(start + step, n))
+        lam = entered.rows(rows).by_row(sizes)
+        parts.append(_settle(graph, lam, rows.stop - start, (damping, tol, max_iter)))
     beliefs, log_z, residual, iterations = (np.concatenate(p) for p in zip(*parts, strict=True))
-    if n is None:
+    if entered.n is None:
         beliefs, log_z, residual, iterations = beliefs[0], log_z[0], residual[0], iterations[0]
     probs = tuple(beliefs[..., v, :k] for v, k in enumerate(sizes))
     return Loopy(log_z, probs, residual, np.asarray(residual <= tol), iterations)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Floats, Ints, Mask
 from ..errors import InputError
-from .likelihoods import likelihoods, split
+from .evidence import enter, is_hard
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +58,15 @@ def as_rows(sizes: Sequence[int], names: Sequence[str], evidence: Mapping[int, A
 
     Args:
         sizes: how many states each node has; 0 for a continuous one.
-        evidence: node -> of a discrete one as `likelihoods.likelihoods` takes it; of a continuous
+        evidence: node -> of a discrete one as `evidence.enter` takes it; of a continuous
             one a number or numbers (n,), NaN in a row where it is not observed.
 
     Raises:
         InputError: if numbers of rows differ, a state is out of range, or a value is infinite.
     """
     discrete = {v: value for v, value in evidence.items() if sizes[v]}
-    hard, soft = split(discrete)
-    n, lam = likelihoods(sizes, discrete)
+    entered = enter(discrete, sizes, names)
+    n, lam = entered.n, entered.by_row(sizes)
     numbers = {}
     for v, value in evidence.items():
         if sizes[v]:
@@ -87,10 +87,11 @@ def as_rows(sizes: Sequence[int], names: Sequence[str], evidence: Mapping[int, A
             n = len(x)
     codes = np.full((1 if n is None else n, len(sizes)), -1, np.intp)
     values = np.full(codes.shape, np.nan)
-    for v, states in hard.items():
-        codes[:, v] = states
+    for v, states in discrete.items():
+        if is_hard(states):
+            codes[:, v] = states
     for v, x in numbers.items():
         values[:, v] = x
     with np.errstate(divide="ignore"):
-        virtual = {v: np.log(lam[v]) for v in soft}
+        virtual = {v: np.log(lam[v]) for v, value in discrete.items() if not is_hard(value)}
     return Rows(n is not None, codes, values, virtual)

@@ -26,7 +26,8 @@ from ..arrays import Array, Floats, Ints
 from ..errors import InputError
 from .buckets import Buckets, blocks, log
 from .elimination import min_fill
-from .exact import Evidence, Exact, Reduced
+from .evidence import Evidence, Reduced
+from .exact import Exact
 
 _EQUAL = 1e-12  # of a logarithm, within which states are equally probable
 

@@ -20,7 +20,8 @@ from ..arrays import Array, Floats, Ints
 from ..settings import integer
 from .buckets import Buckets, blocks, log
 from .categorical import drawn
-from .exact import Evidence, Exact, Reduced
+from .evidence import Evidence, Reduced
+from .exact import Exact
 
 _NUMBERS = 1 << 22  # of weights that draws made at once have
 

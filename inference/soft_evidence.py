@@ -25,7 +25,7 @@ import numpy as np
 
 from ..arrays import Array, Floats
 from ..errors import InputError
-from .likelihoods import Evidence, is_hard
+from .evidence import Evidence, is_hard
 
 _SUM = 1e-6  # by which a stated distribution may miss one
 

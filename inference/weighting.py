@@ -34,7 +34,7 @@ from ..settings import integer
 from ..verdict import Reason
 from .categorical import drawn
 from .importance import Weights, good_khat, summarise
-from .likelihoods import is_hard, likelihoods
+from .mixed_evidence import as_rows
 
 MIN_ESS = 400  # effective draws below which a row's answers are said to be few
 _NUMBERS = 1 << 23  # of values of nodes and weights that a block of rows holds
@@ -151,7 +151,7 @@ def weigh(
         nodes: of the network.
         order: those that are to be drawn, parents before children. A node that is neither asked
             for nor an ancestor of evidence or of one that is may be left out.
-        evidence: of a discrete node as `likelihoods` takes it; of a continuous one a number or
+        evidence: of a discrete node as `Exact` takes it; of a continuous one a number or
             numbers (n,), NaN where a row does not observe it.
         n_draws: N, draws a row.
         seed: the only source of randomness.
@@ -163,22 +163,23 @@ def weigh(
     if left_out := set(evidence) - set(order):
         raise InputError(f"evidence is on nodes {sorted(left_out)}, which `order` leaves out.")
     sizes = tuple(node.size for node in nodes)
-    n, seen, lam = _aligned(sizes, evidence)
+    known = as_rows(sizes, [str(v) for v in range(len(sizes))], evidence)
     rngs = dict(zip(order, np.random.default_rng(seed).spawn(len(order)), strict=True))
     step = max(1, _NUMBERS // (n_draws * (len(order) + 1)))
-    for start in range(0, n, step):
-        rows = slice(start, min(start + step, n))
-        log_w = np.zeros((rows.stop - start, n_draws))
+    for start in range(0, len(known), step):
+        block = known.take(np.arange(start, min(start + step, len(known))))
+        log_w = np.zeros((len(block), n_draws))
         values: dict[int, Array] = {}
         for node in order:
             what = nodes[node]
             parents = [values[parent].ravel() for parent in what.parents]
             x = what.draw(parents, log_w.size, rngs[node]).reshape(log_w.shape)
-            if node in seen:
-                x = _observed(what, x, seen[node][rows], parents, log_w)
-            if node in lam:
-                with np.errstate(divide="ignore"):
-                    log_w += np.log(np.take_along_axis(lam[node][rows], x, axis=1))
+            seen = (block.codes if what.size else block.values)[:, node]
+            if node in evidence and node not in block.log_likelihoods:
+                x = _observed(what, x, seen, parents, log_w)
+            if node in block.log_likelihoods:
+                log_lam = block.log_likelihoods[node]
+                log_w += log_lam[np.arange(len(block))[:, None] if len(log_lam) > 1 else 0, x]
             values[node] = x
         yield Weighted(values, log_w, sizes)
 
@@ -196,26 +197,6 @@ def _observed(node: Node, x: Array, seen: Array, parents: Sequence[Array], log_w
         )
     log_w += np.where(is_seen[:, None], log_prob, 0.0)
     return x
-
-
-def _aligned(
-    sizes: Sequence[int], evidence: Mapping[int, Any]
-) -> tuple[int, dict[int, Array], dict[int, Floats]]:
-    """How many rows there are; values that are observed (n,), -1 or NaN where not; and likelihoods
-    (n, k) of virtual evidence."""
-    discrete = {v: value for v, value in evidence.items() if sizes[v]}
-    n, lam = likelihoods(sizes, discrete)
-    seen = {v: np.asarray(value) for v, value in discrete.items() if is_hard(value)}
-    seen |= {v: np.asarray(x, dtype=np.float64) for v, x in evidence.items() if not sizes[v]}
-    rows = {len(x) for x in seen.values() if x.ndim} | ({n} if n else set())
-    if len(rows) > 1:
-        raise InputError(f"evidence has {sorted(rows)} rows; give each node the same number.")
-    shape = (rows.pop() if rows else 1,)
-    return (
-        *shape,
-        {v: np.broadcast_to(x, shape) for v, x in seen.items()},
-        {v: np.broadcast_to(x, (*shape, sizes[v])) for v, x in lam.items() if v not in seen},
-    )
 
 
 def table_node(parents: Sequence[int], table: Array) -> Node:

@@ -109,11 +109,10 @@ def test_variables_and_tables_without_neighbours_count():
 @pytest.mark.parametrize(
     ("evidence", "words"),
     [
-        ({0: 2}, "state 2"),
+        ({0: 2}, "2 given"),
         ({0: np.array([0, 1]), 1: np.array([0, 1, 1])}, "rows"),
-        ({0: np.array([0.5])}, "likelihoods"),
-        ({0: np.array([0.5, -1.0])}, "negative"),
-        ({0: np.empty(0, int)}, "no rows"),
+        ({0: np.array([0.5])}, "shape"),
+        ({0: np.array([0.5, -1.0])}, "below 0"),
     ],
 )
 def test_evidence_that_does_not_fit_is_refused(evidence, words):

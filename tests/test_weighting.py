@@ -146,5 +146,5 @@ def test_an_observed_function_of_continuous_parents_is_refused():
 def test_numbers_of_rows_that_differ_are_refused():
     _, _, _, nodes = network(8, n=3)
     nodes.append(gaussian_node([], [], np.array(1.0), np.empty(0), np.array(1.0)))
-    with pytest.raises(InputError, match=r"\[2, 3\] rows"):
+    with pytest.raises(InputError, match="3 rows"):
         one_block(nodes, range(4), {0: np.zeros(2, int), 3: np.zeros(3)}, 10, seed=0)

@@ -19,10 +19,10 @@ from ...arrays import Floats, Ints
 from ...data.memory_limit import bytes_of
 from ...errors import InputError, unknown
 from ...inference.cutset import Cutset
+from ...inference.evidence import enter
 from ...inference.exact import Exact
 from ...inference.gibbs import gibbs
 from ...inference.gibbs_chains import ChainSettings
-from ...inference.likelihoods import split
 from ...inference.loopy import loopy
 from ...inference.most_probable import most_probable
 from ...verdict import Reason
@@ -135,8 +135,8 @@ class Discrete:
             log_z = np.full(drawn.rhat.shape, np.nan)
             probs, stderr = dict(enumerate(drawn.probs)), dict(enumerate(drawn.stderr))
             return Found(log_z, probs, stderr, tuple(drawn.reasons()))
-        hard, _ = split(evidence)
-        cutset = self._cutset(tuple(v for v, states in hard.items() if (states >= 0).all()))
+        observed = enter(evidence, self.sizes, self.names).fixed
+        cutset = self._cutset(tuple(observed))
         whole = cutset.marginals(self.tables, evidence)
         names = ", ".join(self.names[v] for v in cutset.variables) or "nothing"
         what = f"cutset conditioning on {names}: {cutset.assignments:,} assignments, exact."
