@@ -11,6 +11,7 @@ from ppgen import BayesianNetwork, InputError, Likelihood
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
 from ppgen.models.bayesnet.network import Network
+from ppgen.models.bayesnet.strengths import EdgeStrengths
 from ppgen.plotting import draw_graph, plot_network
 from ppgen.plotting.graph_boxes import Belief
 from ppgen.plotting.layered import _pooled, crossings, layered, layers
@@ -136,6 +137,11 @@ def test_edges_show_their_strength_and_whether_they_are_directed() -> None:
     widths = sorted(arrow.get_linewidth() for arrow in arrows)
     assert widths[0] < widths[1] < widths[2]
     assert sum(type(arrow.get_arrowstyle()).__name__ == "Curve" for arrow in arrows) == 1
+    sure = np.array([[0.0, 0.2, 0.0], [0.3, 0.0, 0.9], [0.0, 0.0, 0.0]])
+    model = BayesianNetwork.of(mixed())
+    made = plot_network(model, strengths=EdgeStrengths(model.dag_.names, sure, "bootstrap"))
+    arrows = [p for p in made.axes[0].patches if type(p).__name__ == "FancyArrowPatch"]
+    assert [arrow.get_alpha() for arrow in arrows] == pytest.approx([0.6, 0.92])
     with pytest.raises(InputError, match="'z' is no node"):
         draw_graph(dag, strengths={("a", "z"): 1.0})
 

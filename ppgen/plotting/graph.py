@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
 from ..inference.dag import DAG
+from ..models.bayesnet.strengths import EdgeStrengths
 from .axis import shortened
 from .graph_boxes import Belief, Box, boxes
 from .layered import Layered, layered
@@ -39,7 +40,7 @@ def plot_network(
     given: Mapping[Any, Any] | None = None,
     *,
     do: Mapping[Any, Any] | None = None,
-    strengths: Strengths | None = None,
+    strengths: EdgeStrengths | Strengths | None = None,
     equivalence: bool = False,
     title: str = "",
 ) -> Figure:
@@ -50,7 +51,8 @@ def plot_network(
         given: node -> state, value or `ppgen.Likelihood`; the others have their distributions
             given these.
         do: node -> state or value that it is set to from outside; edges into it are dotted.
-        strengths: (parent, child) -> how sure an edge is, from 0 to 1; surer ones are stronger.
+        strengths: how sure edges are: what the model's `edge_strengths` gives, or (parent, child)
+            -> from 0 to 1. Surer ones are stronger.
         equivalence: draw without heads those edges whose direction the independences leave open.
         title: above the picture.
 
@@ -63,6 +65,8 @@ def plot_network(
             "BayesianNetwork."
         )
     dag: DAG = model.network_.dag
+    if isinstance(strengths, EdgeStrengths):
+        strengths = strengths.of_edges(dag)
     open_edges = _undirected(dag.cpdag(), dag) if equivalence else set()
     cut = {(a, b) for a, b in dag.edges if b in {str(name) for name in do or {}}}
     return draw_graph(
