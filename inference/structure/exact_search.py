@@ -20,6 +20,7 @@ import numpy as np
 from ...arrays import Floats, Ints
 from ...errors import InputError
 from .constraints import Constraints
+from .families import families_of
 from .local_score import Found, LocalScore
 
 MOST_NODES = 20
@@ -40,7 +41,8 @@ def exact_search(score: LocalScore, constraints: Constraints) -> Found:
     _check(n, constraints)
     best, parents = [], []
     for node in range(n):
-        values, sets = _best_within(_local_scores(score, constraints, node))
+        candidates = np.delete(np.arange(n), node)
+        values, sets = _best_within(families_of(score, constraints, node, candidates).log_local)
         best.append(values)
         parents.append(sets)
     subsets = np.arange(1 << n)
@@ -84,34 +86,13 @@ def _without(sets: Ints, node: int) -> Ints:
     return sets & ((1 << node) - 1) | sets >> (node + 1) << node
 
 
-def _local_scores(score: LocalScore, constraints: Constraints, node: int) -> Floats:
-    """(2^(n - 1),) the score of a node given each set of the others; -inf if not admitted."""
-    others = [other for other in range(score.n_nodes) if other != node]
-    allowed = [k for k, other in enumerate(others) if constraints.allowed[other, node]]
-    required = sum(1 << k for k, other in enumerate(others) if constraints.required[other, node])
-    out = np.full(1 << len(others), -np.inf)
-    out[0] = score.local(node, ())
-    layer = [0]
-    for _ in range(min(constraints.max_parents, len(allowed))):
-        further = []
-        for within in layer:
-            parents = [other for k, other in enumerate(others) if within >> k & 1]
-            changes = score.deltas(node, parents)
-            for k in allowed:
-                if 1 << k > within:  # each set once, by its last node
-                    out[within | 1 << k] = out[within] + changes[others[k]]
-                    further.append(within | 1 << k)
-        layer = further
-    out[np.arange(len(out)) & required != required] = -np.inf
-    return out
-
-
 def _best_within(scores: Floats) -> tuple[Floats, Ints]:
-    """The highest score of any subset of each set, and which; of several, the smallest."""
+    """The highest score of any subset of each set, and which; of those that are equal up to
+    rounding, the smallest."""
     best, which = scores.copy(), np.arange(len(scores))
     for k in range(len(scores).bit_length() - 1):
         value, subset = best.reshape(-1, 2, 1 << k), which.reshape(-1, 2, 1 << k)
-        keep = value[:, 0] >= value[:, 1]
+        keep = value[:, 0] >= value[:, 1] - 1e-12 * np.abs(value[:, 1])
         value[:, 1] = np.where(keep, value[:, 0], value[:, 1])
         subset[:, 1] = np.where(keep, subset[:, 0], subset[:, 1])
     return best, which

@@ -76,7 +76,7 @@ def all_families(
             beside the best parents that are found by adding one at a time.
     """
     return [
-        _families(score, constraints, node, _candidates(score, constraints, node, most))
+        families_of(score, constraints, node, _candidates(score, constraints, node, most))
         for node in range(score.n_nodes)
     ]
 
@@ -101,7 +101,11 @@ def _candidates(score: LocalScore, constraints: Constraints, node: int, most: in
     return np.sort(np.array([*ranked, *rest][:most], np.intp))
 
 
-def _families(score: LocalScore, constraints: Constraints, node: int, candidates: Ints) -> Families:
+def families_of(
+    score: LocalScore, constraints: Constraints, node: int, candidates: Ints
+) -> Families:
+    """The families of one node with parents among the candidates."""
+    allowed = constraints.allowed[candidates, node]
     values = np.full(1 << len(candidates), -np.inf)
     needed = constraints.required[candidates, node]
     required = int((needed * (1 << np.arange(len(candidates)))).sum())
@@ -111,7 +115,7 @@ def _families(score: LocalScore, constraints: Constraints, node: int, candidates
         further = []
         for members in layer:
             parents = [c for k, c in enumerate(candidates.tolist()) if members >> k & 1]
-            changes = score.deltas(node, parents)[candidates]
+            changes = np.where(allowed, score.deltas(node, parents)[candidates], -np.inf)
             for k in range(members.bit_length(), len(candidates)):  # each set once, by its last
                 if changes[k] > -np.inf:
                     values[members | 1 << k] = values[members] + changes[k]

@@ -34,6 +34,7 @@ from .cases import Cases
 from .numbering import DENSE, renumbered, sorting
 
 FEW = 256  # cells among which empty ones do no harm
+WIDE = 128  # states, above which a product with indicators costs more than counting
 INDICATORS = 1 << 26  # entries of the matrix of indicators at most
 BLOCK = 1 << 21  # counts at a time
 
@@ -186,7 +187,8 @@ class TableScore:
     @cached_property
     def _indicators(self) -> Indicators:
         """Of the nodes with the fewest states, as many as there is room for."""
-        nodes = sorted(self.nodes, key=lambda node: (self.sizes[node], node))
+        few = [node for node in self.nodes if self.sizes[node] <= WIDE]  # others: one by one
+        nodes = sorted(few, key=lambda node: (self.sizes[node], node))
         room = np.cumsum([self.sizes[node] for node in nodes]) * len(self.weights) <= INDICATORS
         nodes = sorted(nodes[: int(room.sum())])
         offsets = np.concatenate([[0], np.cumsum([self.sizes[node] for node in nodes], dtype=int)])
