@@ -168,6 +168,7 @@ def test_what_cannot_be_answered_is_refused():
         (lambda: model.query("t"), r"there is no node 't'"),
         (lambda: model.query("s", {"p": "yes"}), r"'p' has no state 'yes'; it has n, y"),
         (lambda: model.query(["s", "s"]), r"each once"),
+        (lambda: model.query("s", do={"p": "n"}), r"a factor graph has none"),
         (lambda: model.query("s", {"p": ["n"], "q": [0, 1]}), r"have \[1, 2\] rows"),
         (lambda: model.query("s", {"p": Likelihood({"n": -1})}), r"expected 2 numbers, none"),
         (lambda: model.query("s", {"p": Distribution([0.5, 0.4])}), r"sums to 0\.9; expected 1"),

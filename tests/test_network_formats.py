@@ -194,7 +194,7 @@ def test_means_in_net_are_linear_in_any_notation(tmp_path):
     network = of_text(
         "node d { states = (a b); } continuous node z {} continuous node w {} continuous node x {}"
         "potential (d | ) { } potential (z) { data = normal (-1, 2); } potential (w) { data = "
-        "( normal (0, 0) ); } potential ( x | z d w ) { data = ( normal ( w - 2 * z + 1e-3 , 4 )"
+        "( normal (0, 0) ); } potential ( x | z d w ) { data = ( normal ( w + -2 * z + 1e-3 , 4 )"
         " normal ( -3 + z * 0.5, 1 ) ); }",
         tmp_path,
         "x.net",

@@ -127,6 +127,7 @@ class FactorGraph(Factors):
         target: Any,
         given: Any = None,
         *,
+        do: Any = None,
         method: Method = "exact",
         memory: str | int | None = None,
         draws: int = 10_000,
@@ -137,6 +138,7 @@ class FactorGraph(Factors):
         Args:
             target: a name, or several.
             given: evidence.
+            do: of networks; a model without directions has no interventions.
             method, memory: see the class.
             draws, random_state: of sampling.
 
@@ -144,6 +146,11 @@ class FactorGraph(Factors):
             InputError: for an unknown variable or state, a target that is given, or evidence that
                 is impossible.
         """
+        if do is not None:
+            raise InputError(
+                "do sets nodes of a directed network from outside; a factor graph has none. "
+                "Give what is known instead."
+            )
         how = How(method, bytes_of(memory), draws, random_state)
         asked = self._given(given)
         targets = read_targets(self, target, asked)

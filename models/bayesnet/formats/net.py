@@ -175,8 +175,10 @@ def _normal(tokens: Tokens, linear: Sequence[str], called: dict[str, str]) -> tu
     """Intercept, variance and coefficients of `normal ( mean, variance )`."""
     tokens.expect("normal", "(")
     intercept, coefficients = 0.0, dict.fromkeys(linear, 0.0)
-    sign = -1.0 if tokens.taken("-") else 1.0
     while True:
+        sign = 1.0
+        while tokens.next in ("+", "-"):
+            sign = -sign if tokens.take("a sign") == "-" else sign
         factor, place = 1.0, tokens.place
         name: str | None = None
         if re.fullmatch(_NUMBER, tokens.next):
@@ -199,7 +201,6 @@ def _normal(tokens: Tokens, linear: Sequence[str], called: dict[str, str]) -> tu
             )
         if tokens.next not in ("+", "-"):
             break
-        sign = -1.0 if tokens.take("a sign") == "-" else 1.0
     tokens.expect(",")
     variance = tokens.number("a variance")
     tokens.expect(")")
