@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import ppgen
+from ppgen import BayesianNetwork
 
 from .zoo import ZOO, mixed, numbers
 
@@ -27,6 +28,10 @@ def case(name: str) -> Any:
     if name == "tables":
         kinds = {k: v for k, v in mixed().items() if k in ("shift", "species")}
         return ZOO["gmm"]().set_params(n_components=3).fit(ppgen.as_dataset(kinds))
+    if name == "network":
+        kinds = {k: v for k, v in mixed().items() if k in ("shift", "species", "ringed")}
+        edges = [("species", "shift"), ("species", "ringed")]
+        return BayesianNetwork(edges, random_state=0).fit(ppgen.as_dataset(kinds))
     if name in ("maf", "spline"):
         made = ZOO["flow-maf" if name == "maf" else "flow-nsf"]()
         return made.set_params(max_epochs=30).fit(numbers())
