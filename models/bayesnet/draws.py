@@ -8,9 +8,8 @@ its density over S draws (`models.predictive`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,13 @@ from ...arrays import Floats
 from ...family_density import Density
 from ..predictive import mean_density
 from .conditionals import LinearGaussian, Table
-from .families import Family, families
 from .layout import NodeRows
 from .network import Network
+from .posterior import posterior_of
 
 Draws = Mapping[str, Floats]
 
 DRAWS = 200  # of a posterior, that a row's density is averaged over
-_BLOCKS = (64, 512, 4096)
 
 
 def flat(draws: Draws, most: int | None = DRAWS) -> dict[str, Floats]:
@@ -101,42 +99,9 @@ def log_prob_draws(
     network: Network, draws: Draws, rows: NodeRows, most: int | None = None
 ) -> Floats:
     """(S, n) log density of what is known of each row under each of S draws."""
-    import jax
-
-    values, n = flat(draws, most), len(rows)
-    gaps = tuple(int(node) for node in np.flatnonzero(~rows.known.all(axis=0)))
-    # Rows in blocks of few sizes, so that few programs are compiled.
-    block = next((size for size in _BLOCKS if n <= size), _BLOCKS[-1])
-    parts = []
-    with jax.enable_x64(True):
-        of = families(network.dag, network.sizes)
-        run = _compiled(of, network.dag.order, network.names, gaps)
-        for start in range(0, n, block):
-            some = np.arange(start, start + block).clip(max=n - 1)
-            out = np.asarray(run(values, rows.x[some], rows.codes[some]))
-            parts.append(out[:, : min(block, n - start)])
-    return np.concatenate(parts, axis=1)
-
-
-@lru_cache
-def _compiled(
-    of: tuple[Family, ...], order: Sequence[int], names: Sequence[str], gaps: tuple[int, ...]
-) -> Any:
-    import jax
-
-    from .numpyro import BACKEND
-    from .row_density import Parameters, RowDensity
-
-    density = RowDensity(of, order, gaps, BACKEND)
-
-    def one(x: Any, codes: Any, values: Mapping[str, Any]) -> Any:
-        def each(site: str) -> dict[int, Any]:
-            found = ((f.node, values.get(f"{site}_{names[f.node]}")) for f in of)
-            return {node: value for node, value in found if value is not None}
-
-        return density(Parameters(each("theta"), each("b"), each("s2")), x, codes)
-
-    return jax.jit(lambda values, x, codes: jax.lax.map(partial(one, x, codes), values))
+    plans = posterior_of(network)
+    each = networks(network, draws, most)
+    return np.stack([plans.like(one).log_prob(rows) for one in each])
 
 
 def predictive(network: Network, draws: Draws, rows: NodeRows) -> Density:
