@@ -81,8 +81,8 @@ def model(
             theta[i] = numpyro.sample(f"theta_{name}", dist.Dirichlet(p.alpha).to_event(q))
         else:
             s2[i] = numpyro.sample(f"s2_{name}", dist.InverseGamma(p.a, p.b).to_event(q))
-            precision = p.Lambda / s2[i][..., None, None]
-            normal = dist.MultivariateNormal(p.m, precision_matrix=precision)
+            tril = jnp.sqrt(s2[i])[..., None, None] * jnp.asarray(p.root())
+            normal = dist.MultivariateNormal(p.m, scale_tril=tril)
             b[i] = numpyro.sample(f"b_{name}", normal.to_event(q))
 
     if x is None or codes is None:  # draw rows

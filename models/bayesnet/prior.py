@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, polygamma, xlogy
 
 from ...arrays import Floats
 from ...covariance import correlations
@@ -66,9 +66,7 @@ class Dirichlet:
 
     def log_penalty(self, table: Table) -> float:
         """sum alpha log theta, what it adds to the log likelihood that `centre` maximises."""
-        with np.errstate(divide="ignore"):
-            logs = np.log(table.probs)
-        return float(np.where(self.alpha > 0, self.alpha * logs, 0.0).sum())
+        return float(xlogy(self.alpha, table.probs).sum())
 
     @property
     def proper(self) -> bool:
@@ -150,12 +148,15 @@ class NormalInverseGamma:
         """The same with arrays made a backend's own."""
         return NormalInverseGamma(*map(array, (self.m, self.Lambda, self.a, self.b)))
 
+    def root(self) -> Floats:
+        """R (..., m + 1, m + 1), lower triangular, with R R' = Lambda^-1."""
+        return np.asarray(np.linalg.cholesky(np.linalg.inv(np.asarray(self.Lambda))))
+
     def numbers(self, name: str) -> Draws:
         """Moments of log s2, and of beta, whose covariance is root root'."""
-        covariance = (self.b / self.a)[..., None, None] * np.linalg.inv(self.Lambda)
         return {
             f"b_{name}_loc": self.m,
-            f"b_{name}_root": np.linalg.cholesky(covariance),
+            f"b_{name}_root": np.sqrt(self.b / self.a)[..., None, None] * self.root(),
             f"s2_{name}_loc": np.log(self.b) - digamma(self.a),
             f"s2_{name}_scale": np.sqrt(polygamma(1, self.a)),
         }
@@ -164,11 +165,8 @@ class NormalInverseGamma:
         """n draws of the sites b and s2."""
         s2 = self.b / rng.standard_gamma(self.a, (n, *self.a.shape))
         noise = rng.standard_normal((n, *self.m.shape))
-        upper = np.swapaxes(np.linalg.cholesky(self.Lambda), -1, -2)
-        beta = self.m + np.sqrt(s2)[..., None] * np.linalg.solve(
-            np.broadcast_to(upper, (n, *upper.shape)), noise[..., None]
-        ).squeeze(-1)
-        return {f"b_{name}": beta, f"s2_{name}": s2}
+        off = np.einsum("...ij,...j->...i", self.root(), noise)
+        return {f"b_{name}": self.m + np.sqrt(s2)[..., None] * off, f"s2_{name}": s2}
 
     def _distance(self, beta: Floats) -> Floats:
         """(beta - m)' Lambda (beta - m)."""

@@ -1,0 +1,166 @@
+"""Posteriors of a network's parameters, from a fit to predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import ppgen
+from ppgen.data import Schema
+from ppgen.errors import InputError
+from ppgen.fitting import Fit
+from ppgen.inference.dag import DAG
+from ppgen.models.bayesnet.bayes import Posterior, fit_bayes
+from ppgen.models.bayesnet.draws import flat, mean_network, networks, predictive, rescaled
+from ppgen.models.bayesnet.em import Result, fit_em
+from ppgen.models.bayesnet.layout import NodeRows
+from ppgen.models.bayesnet.network import Network
+from ppgen.models.bayesnet.node_density import direct_log_prob
+from ppgen.models.bayesnet.parameters import Assumed
+from ppgen.models.bayesnet.settings import ENGINE_SETTINGS
+from ppgen.progress import Clock
+
+GRAPH = DAG.of("abx", map(tuple, ["ab", "ax"]))
+STATES = ((0, 1), (0, 1, 2), ())
+
+
+def rows(n: int = 200, share: float = 0.0, seed: int = 0) -> NodeRows:
+    rng = np.random.default_rng(seed)
+    a = rng.integers(2, size=n)
+    b = np.where(rng.random(n) < 0.7, a, 2)
+    x = rng.normal(2.0 * a, 1 + a)
+    codes = np.column_stack([a, b, np.full(n, -1)]).astype(np.int32)
+    values = np.column_stack([np.full((n, 2), np.nan), x])
+    lost = rng.random(codes.shape) < share
+    return NodeRows(np.where(lost, -1, codes), np.where(lost, np.nan, values))
+
+
+def fitted(data: NodeRows) -> Result:
+    fit = Fit(0, Schema(()), Clock())
+    return fit_em(GRAPH, STATES, data, None, Assumed("laplace"), fit, floor=1e-9)
+
+
+def drawn(data: NodeRows, engine: str, backend: str = "numpyro", **options: Any) -> Posterior:
+    found, fit = fitted(data), Fit(0, Schema(()), Clock())
+    options = ENGINE_SETTINGS[engine].values(options)
+    return fit_bayes(
+        found.prior, found.posterior, found.network, data, None, engine, backend, options, fit
+    )
+
+
+def test_the_mean_over_draws_is_the_posterior_predictive() -> None:
+    # In closed form: the means of the tables, and Student's t.
+    data, test = rows(), rows(50, seed=1)
+    found = fitted(data)
+    draws = drawn(data, "conjugate", num_draws=1000).draws
+    density = predictive(found.network, draws, test)
+    tables = mean_network(found.network, draws)
+    exact = direct_log_prob(found.network, NodeRows(test.codes, np.full_like(test.x, np.nan)))
+    x = found.posterior.nodes[2]
+    a = test.codes[:, 0]
+    scale = np.sqrt(x.b / x.a * (1 + 1 / x.Lambda[:, 0, 0]))[a]  # type: ignore[union-attr]
+    exact += stats.t(2 * x.a[a], x.m[a, 0], scale).logpdf(test.x[:, 2])  # type: ignore[union-attr]
+    assert density.kind == "estimate"
+    assert density.stderr is not None
+    assert (np.abs(density.values - exact) < 4.5 * density.stderr + 1e-4).all()
+    for one, other in zip(tables.numbers()[:2], found.network.numbers()[:2], strict=True):
+        np.testing.assert_allclose(one, other, atol=0.01)
+
+
+def test_draws_in_other_units_are_networks_in_other_units() -> None:
+    data = rows()
+    found = fitted(data)
+    draws = drawn(data, "conjugate", num_draws=3).draws
+    shift, scale = np.array([0, 0, 3.0]), np.array([1, 1, 0.5])
+    moved = rescaled(found.network, draws, shift, scale)
+    for one, other in zip(
+        networks(found.network, draws), networks(found.network, moved), strict=True
+    ):
+        for left, right in zip(one.rescaled(shift, scale).numbers(), other.numbers(), strict=True):
+            for part, same in zip(left, right, strict=True):
+                np.testing.assert_allclose(part, same)
+
+
+def frame(n: int = 300) -> pd.DataFrame:
+    data = rows(n)
+    a, b = np.array(["no", "yes"])[data.codes[:, 0]], np.array(list("pqr"))[data.codes[:, 1]]
+    return pd.DataFrame({"a": a, "b": b, "x": 50 + 10 * data.x[:, 2]})
+
+
+def test_an_estimator_keeps_draws_in_the_units_of_the_data_and_names_them() -> None:
+    data = frame()
+    fit = ppgen.BayesianNetwork(
+        [("a", "b"), ("a", "x")], engine="conjugate", engine_settings={"num_draws": 60},
+        random_state=0,
+    ).fit(data)  # fmt: skip
+    tree = fit.to_datatree(data[:20], num_replicates=2)
+    posterior = tree["posterior"].to_dataset()
+    assert posterior["theta_b"].dims == ("chain", "draw", "a", "b")
+    assert posterior["b_x"].dims == ("chain", "draw", "a", "terms of x")
+    assert posterior["a"].values.tolist() == ["no", "yes"]
+    means = posterior["b_x"].mean(("chain", "draw")).values[:, 0]
+    np.testing.assert_allclose(means, data.groupby("a")["x"].mean(), atol=1.0)
+    joint = tree["log_likelihood"]["joint"].values[0]
+    expected = logsumexp(joint, axis=0) - np.log(len(joint))
+    np.testing.assert_allclose(fit.score_samples(data[:20]), expected, rtol=1e-6)
+    answer = fit.query("a", {"b": "r"}, credible=0.9)
+    assert (answer.low < answer.probs).all()
+    assert (answer.probs < answer.high).all()
+
+
+def test_what_has_no_posterior_is_said() -> None:
+    with pytest.raises(InputError, match="only if nothing is missing, and 'a' has gaps"):
+        drawn(rows(share=0.2), "conjugate")
+    with pytest.raises(InputError, match="needs a prior"):
+        ppgen.BayesianNetwork([("a", "b")], engine="conjugate", prior="none").fit(frame(50))
+
+
+@pytest.mark.parametrize("backend", ["pyro", "numpyro"])
+@pytest.mark.slow
+def test_svi_finds_the_posterior_with_gaps(backend: str) -> None:
+    agrees_with_nuts(drawn(rows(share=0.2), "svi", backend, num_steps=400))
+
+
+def agrees_with_nuts(found: Posterior) -> None:
+    exact = drawn(rows(share=0.2), "nuts", num_samples=300, num_warmup=200, num_chains=2)
+    assert not [reason for reason in exact.reasons if "diverged" in reason.what]
+    one, other = flat(found.draws, None), flat(exact.draws, None)
+    assert one.keys() == other.keys()
+    for site, draws in other.items():
+        spread = draws.std(axis=0)
+        np.testing.assert_allclose(
+            one[site].mean(axis=0), draws.mean(axis=0), atol=0.5 * spread.max()
+        )
+        np.testing.assert_allclose(one[site].std(axis=0), spread, rtol=0.35)
+
+
+@pytest.mark.slow
+def test_svi_in_a_few_steps_says_so() -> None:
+    found = drawn(rows(60, 0.1), "svi", "pyro", num_steps=3, num_draws=30)
+    assert found.draws["theta_b"].shape == (1, 30, 2, 3)
+    assert "steps were taken" in found.reasons[0].what
+
+
+@pytest.mark.slow
+def test_nuts_finds_the_closed_form_without_gaps() -> None:
+    data = rows()
+    exact = flat(drawn(data, "conjugate", num_draws=4000).draws, None)
+    found = flat(drawn(data, "nuts", num_samples=500, num_chains=2).draws, None)
+    for site, draws in exact.items():
+        spread = draws.std(axis=0)
+        np.testing.assert_allclose(
+            found[site].mean(axis=0), draws.mean(axis=0), atol=0.25 * spread.max()
+        )
+        np.testing.assert_allclose(found[site].std(axis=0), spread, rtol=0.2)
+
+
+def test_a_network_of_draws_is_a_network() -> None:
+    found = fitted(rows())
+    each = list(networks(found.network, drawn(rows(), "conjugate", num_draws=20).draws, 5))
+    assert len(each) == 5
+    assert all(isinstance(one, Network) for one in each)
