@@ -68,6 +68,8 @@ def test_a_saved_fit_answers_about_continuous_nodes(run):
     assert float(rows[0]["probability"]) == pytest.approx(0.5)
     _, rows, _ = run("mixed.json", "--target", "k", "--given", "x=2", "--method", "sampling")
     assert 0 < float(rows[0]["stderr"]) < 0.05
+    _, rows, said = run("rain.bif", "--method", "cutset")
+    assert said.count("cutset conditioning on nothing: 1 assignments, exact.") == 1
 
 
 def test_without_a_target_every_node_is_answered(run):

@@ -207,6 +207,22 @@ def test_a_continuous_target_has_the_moments_and_quantiles_of_its_mixture(mixed)
     assert "mean x" in str(answer)
 
 
+def test_targets_have_the_order_in_which_they_are_asked(mixed, discrete):
+    one, two = (mixed.query([*order, "y"], {"z": 3.0}) for order in ("km", "mk"))
+    np.testing.assert_allclose(one.probs, two.probs.T, rtol=1e-12)
+    for (_, a), (_, b) in zip(
+        one.continuous["y"].columns(), two.continuous["y"].columns(), strict=True
+    ):
+        np.testing.assert_allclose(a, b.T, rtol=1e-9)
+    w, _, _ = mixture_given_z(3.0)
+    np.testing.assert_allclose(one.probs, w / w.sum(), rtol=1e-10)
+    for order in itertools.permutations("bde"):
+        found = discrete.query(order, {"c": ["lo", "hi"]}).probs
+        whole = discrete.query(["b", "d", "e"], {"c": ["lo", "hi"]}).probs
+        axes = [0, *(1 + "bde".index(name) for name in order)]
+        np.testing.assert_allclose(found, whole.transpose(axes), rtol=1e-12)
+
+
 def test_rows_of_a_mixed_network_may_know_different_nodes(mixed):
     rows = {"z": [3.0, None, 1.0, None], "k": [None, "on", "off", None]}
     answer = mixed.query(["m", "x"], rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,7 +93,7 @@ def query(
         if credible is not None and not _directed(model):
             raise InputError("--credible is of fits with a posterior; this is a factor graph.")
         answer = model.query(target, known, **more, **how)
-        _tell(answer)
+        _tell([answer])
         columns = answer.to_dict()
     else:
         if credible is not None:
@@ -207,8 +207,8 @@ def _listed(answers: Mapping[str, Answer]) -> dict[str, list[Any]]:
     """Answers one below the other; of rows of evidence side by side."""
     wide: dict[str, list[Any]] = {}
     long: dict[str, list[Any]] = {"node": [], "of": [], "value": []}
+    _tell(answers.values())
     for name, answer in answers.items():
-        _tell(answer)
         columns = answer.to_dict()
         if answer.rows is not None:
             wide |= columns
@@ -233,11 +233,10 @@ def _listed_states(found: MostProbable) -> dict[str, list[Any]]:
     return {"node": list(found.states), "state": list(found.states.values())}
 
 
-def _tell(answer: Answer) -> None:
-    """Say what is to be said of an answer."""
-    for reason in answer.reasons:
-        if reason.status != "ok":
-            say(str(reason))
+def _tell(answers: Iterable[Answer]) -> None:
+    """Say what is to be said of answers, each thing once."""
+    for line in dict.fromkeys(str(reason) for answer in answers for reason in answer.reasons):
+        say(line)
 
 
 def _cost(
