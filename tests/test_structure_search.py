@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 
 from ppgen.errors import InputError
-from ppgen.inference.dag import find_cycle
+from ppgen.inference.dag import DAG, find_cycle
 from ppgen.inference.structure.boss import GrowShrinkTree, order_score, places
 from ppgen.inference.structure.constraints import Constraints
 from ppgen.inference.structure.hill_climbing import hill_climb
 from ppgen.models.bayesnet.cases import Cases
 from ppgen.models.bayesnet.scores import NetworkScore
 from ppgen.models.bayesnet.structure import Search, constraints_of, learn
+from ppgen.models.bayesnet.structure_reasons import of_directions
 
 # a -> c <- b, c -> d, and e alone
 TRUE = ((), (), (0, 1), (2,), ())
@@ -204,3 +205,58 @@ def test_moving_a_node_scores_the_graph_of_each_order():
         for place, value in enumerate(places(trees, order, node)):
             moved = [*rest[:place], node, *rest[place:]]
             assert value == pytest.approx(order_score(trees, moved), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["boss", "hill-climbing", "exact"])
+def test_every_search_stays_among_the_admitted_graphs(method):
+    rng = np.random.default_rng(0)
+    for seed in range(6):
+        cases = draw(80, seed=seed, kinds="ddddd" if seed % 2 else "ddccc")
+        order = [0, 1, *(2 + rng.permutation(3))]
+        edges = [("abcde"[order[i]], "abcde"[order[j]]) for i, j in combinations(range(5), 2)]
+        required = [edge for edge in edges if rng.random() < 0.2]
+        turned = [(v, u) for u, v in edges if rng.random() < 0.3]
+        search = Search(
+            method=method, score="bic", required=required, forbidden=turned, max_parents=3,
+            restarts=2, seed=seed,
+        )  # fmt: skip
+        found = learn(cases, search)
+        assert constraints_of(cases, search).admits(found.dag.parents)
+        total = NetworkScore(cases, "bic").total(found.dag.parents)
+        assert found.score == pytest.approx(total, rel=1e-11)
+
+
+def test_columns_of_one_state_and_few_rows_are_no_trouble():
+    for sizes in ((), (1,), (0,), (1, 1, 2), (0, 1, 2)):
+        for n in (1, 2, 20):
+            rng = np.random.default_rng(n)
+            codes = np.array([rng.integers(0, s, n) if s else [-1] * n for s in sizes], int)
+            x = np.array([[np.nan] * n if s else rng.normal(size=n) for s in sizes])
+            names = tuple("abc"[: len(sizes)])
+            cases = Cases(names, sizes, codes.reshape(-1, n).T, x.reshape(-1, n).T, np.ones(n))
+            for name in ("bic", "mixed"):
+                found = learn(cases, Search(score=name, restarts=1))
+                assert np.isfinite(found.score)
+                assert not any("a" in edge for edge in found.dag.edges if sizes[0] == 1)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "edges", "tiers", "open_ones"),
+    [
+        ("ddd", [("a", "b"), ("b", "c")], [], 2),
+        ("ddd", [("a", "b"), ("c", "b")], [], 0),
+        ("ddd", [("a", "b"), ("b", "c")], [["a"], ["b"]], 0),
+        ("ddd", [("a", "b"), ("b", "c")], [["b"], ["c"]], 1),
+        ("dcc", [("a", "b"), ("b", "c")], [], 0),
+        ("dcc", [("a", "b"), ("b", "c"), ("a", "c")], [], 1),
+    ],
+)
+def test_edges_that_could_as_well_be_turned_are_counted(kinds, edges, tiers, open_ones):
+    """A collider, a tier and a discrete child of a continuous node settle a direction, and with it
+    those that would make another collider."""
+    sizes = tuple(0 if kind == "c" else 2 for kind in kinds)
+    nothing = np.empty((0, 3))
+    cases = Cases(tuple("abc"), sizes, nothing.astype(int), nothing, np.empty(0))
+    said = of_directions(DAG.of("abc", edges), constraints_of(cases, Search(tiers=tiers)))
+    assert bool(said) == bool(open_ones)
+    assert not said or f"which way {open_ones} of the {len(edges)} edges point" in said[0]

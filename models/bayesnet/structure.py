@@ -19,7 +19,8 @@ from ...inference.structure.constraints import Constraints
 from ...inference.structure.exact_search import exact_search
 from ...inference.structure.hill_climbing import climb, hill_climb
 from ...inference.structure.local_score import Found, LocalScore
-from ...inference.structure.pc import Pattern, pc
+from ...inference.structure.pc import pc
+from . import structure_reasons
 from .cases import Cases
 from .independence import IndependenceTest
 from .scores import NetworkScore, ScoreName
@@ -106,14 +107,14 @@ def learn(
         few = replace(constraints, max_parents=min(most, constraints.max_parents))
         return find(rows, replace(search, method="hill-climbing", restarts=0), few)
 
-    rounds, reasons = 0, []
-    if search.method == "pc":
+    rounds, reasons, tests = 0, [], search.method == "pc"
+    if tests:
         pattern = pc(IndependenceTest(inner), constraints, level=search.level, expired=expired)
         value = NetworkScore(inner, search.score, search.equivalent_sample_size).total(
             pattern.parents
         )
         found = Found(pattern.parents, value, (value,))
-        reasons = _of_tests(pattern)
+        reasons = structure_reasons.of_tests(pattern)
     elif cases.complete or cases.outside is not None:
         found = find(inner)
     else:
@@ -123,13 +124,10 @@ def learn(
     for node, own in zip(order, found.parents, strict=True):
         parents[node] = tuple(sorted(order[list(own)].tolist()))
     dag = DAG(cases.names, tuple(parents))
-    return Learnt(
-        dag,
-        found.score,
-        found.trace,
-        found.ties,
-        (*reasons, *_reasons(cases, search, rounds)),
-    )
+    if not tests and cases.outside is None:
+        reasons = structure_reasons.of_directions(dag, constraints_of(cases, search))
+    reasons += structure_reasons.of_gaps(cases, rounds, tests=tests)
+    return Learnt(dag, found.score, found.trace, found.ties, tuple(reasons))
 
 
 def constraints_of(cases: Cases, search: Search) -> Constraints:
@@ -170,33 +168,3 @@ def _found(
     return replace(
         last, trace=start.trace + best.trace + last.trace[1:], ties=start.ties + last.ties
     )
-
-
-def _of_tests(pattern: Pattern) -> list[str]:
-    lines = np.triu(pattern.partial & pattern.partial.T).sum()
-    arrows = (pattern.partial & ~pattern.partial.T).sum()
-    said = f"{pattern.tests} tests of independence leave {arrows + lines} edges, {lines} of open "
-    said += "direction"
-    if pattern.conflicts:
-        said += f"; they contradict each other at {pattern.conflicts} colliders"
-    return [said]
-
-
-def _reasons(cases: Cases, search: Search, rounds: int) -> list[str]:
-    if cases.complete:
-        return []
-    share = 1 - cases.known.mean()
-    whole = int(cases.known.all(axis=1).sum())
-    missing = f"{share:.1%} of values are missing, {whole} of {len(cases)} rows are complete: "
-    if rounds:
-        return [
-            f"{missing}the structure is the best for rows whose gaps are drawn given the rest of "
-            f"the row under the structure before, in {rounds} rounds; values are taken to be "
-            "missing at random"
-        ]
-    counts = "each test counts the rows where its nodes are known"
-    if search.method != "pc":
-        counts = "each node's score counts the rows where it and its parents are known"
-    return [
-        f"{missing}{counts}, which is unbiased only where values are missing completely at random"
-    ]
