@@ -90,6 +90,14 @@ class Buckets:
             self.steps.append(Step(v, tuple(inputs), len(self.scopes) - 1))
             place(len(self.scopes) - 1)
 
+    @property
+    def cliques(self) -> list[Scope]:
+        """The variables of each bucket."""
+        return [
+            (step.variable, *(v for v in self.scopes[step.message] if v != self.batch))
+            for step in self.steps
+        ]
+
     def cells(self, n: int = 1) -> int:
         """Most cells that `sums` or `maxima` of n rows hold, and read, at once."""
         held = sum(self._cells(scope, n) for scope in self.scopes)
@@ -155,7 +163,8 @@ class Buckets:
         for f in sorted(step.inputs, key=lambda f: factors[f].size):
             has = self.scopes[f]
             sizes = dict(zip(has, factors[f].shape, strict=True))
-            inputs.append(factors[f].reshape(-1, *(sizes.get(u, 1) for u in scope)))
+            k = self.sizes[step.variable]
+            inputs.append(factors[f].reshape(k, *(sizes.get(u, 1) for u in scope)))
         out: Array = reduce(product, [x[0] for x in inputs])
         for state in range(1, self.sizes[step.variable]):
             out = total(out, reduce(product, [x[state] for x in inputs]))
@@ -164,15 +173,20 @@ class Buckets:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of evidence that are done at once: which, how many, and the tables they make."""
+    """Rows of evidence that are done at once: which, how many, the tables that they make, and how
+    the variables of these are eliminated, in one stage or several."""
 
     rows: slice
     n: int
     problem: Reduced
+    stages: Sequence[Buckets]
 
 
 def blocks(
-    exact: Exact, tables: Sequence[Array], evidence: Evidence, cells: Callable[[Reduced, int], int]
+    exact: Exact,
+    tables: Sequence[Array],
+    evidence: Evidence,
+    stages: Callable[[Reduced], Sequence[Buckets]],
 ) -> Iterator[Block]:
     """Evidence of as many rows at a time as are done well together. One without rows is one row.
 
@@ -180,10 +194,10 @@ def blocks(
         exact: the model, and the memory that may be taken.
         tables: of the model.
         evidence: as `Exact` takes it.
-        cells: how many are held for a problem of so many rows.
+        stages: how the variables of a problem are eliminated.
 
     Raises:
-        InputError: if one row takes more memory than may be taken.
+        InputError: if one row takes more memory than may be taken; it names the largest clique.
     """
     entered = enter(evidence, exact.sizes, exact.names)
 
@@ -191,20 +205,29 @@ def blocks(
         return reduce_tables(exact.sizes, exact.scopes, tables, entered.rows(rows))
 
     whole = problem(slice(None))
-    n = 1 if whole.n is None else whole.n
+    found = stages(whole)
+
+    def size(n: int) -> int:
+        return 8 * sum(buckets.cells(n) for buckets in found)
+
     budget = memory_budget() if exact.memory is None else exact.memory
-    if 8 * cells(whole, 1) > budget:
+    if size(1) > budget:
+        cliques = [clique for buckets in found for clique in buckets.cliques]
+        largest = max(cliques, key=lambda clique: prod(exact.sizes[v] for v in clique))
+        shown = ", ".join(exact.names[v] for v in largest)
         raise InputError(
-            f"eliminating the variables takes {8 * cells(whole, 1) / 2**30:,.3g} GiB; "
-            f"{budget / 2**30:,.3g} GiB may be used. Give more evidence, ask for fewer variables, "
-            "or allow more memory."
+            f"eliminating the variables takes {size(1) / 2**30:,.3g} GiB; {budget / 2**30:,.3g} "
+            f"GiB may be used. The largest clique has {prod(exact.sizes[v] for v in largest):,} "
+            f"cells: {shown}. Observe some of these, ask for fewer variables, or allow more memory."
         )
+    n = 1 if whole.n is None else whole.n
     step = max(1, n)
-    while step > 1 and 8 * cells(whole, step) > min(budget, _BLOCK):
+    while step > 1 and size(step) > min(budget, _BLOCK):
         step = (step + 1) // 2
-    for start in range(0, n, step):
+    for start in range(0, max(n, 1), step):
         rows = slice(start, min(start + step, n))
-        yield Block(rows, rows.stop - rows.start, whole if step >= n else problem(rows))
+        part = whole if step >= n else problem(rows)
+        yield Block(rows, rows.stop - rows.start, part, found)
 
 
 def _scaled(x: Array, batched: bool) -> tuple[Array, Floats]:

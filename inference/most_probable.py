@@ -25,7 +25,7 @@ import numpy as np
 from ..arrays import Array, Floats, Ints
 from ..errors import InputError
 from .buckets import Buckets, blocks, log
-from .elimination import min_fill
+from .elimination import Scope, min_fill
 from .evidence import Evidence, Reduced
 from .exact import Exact
 
@@ -69,12 +69,12 @@ def most_probable(
         raise InputError(f"variables {list(variables)} asked for; name each once.")
     asked = list(range(len(exact.sizes))) if variables is None else list(variables)
 
-    def cells(problem: Reduced, n: int) -> int:
-        return sum(buckets.cells(n) for buckets in _stages(exact, problem, variables))
+    def stages(problem: Reduced) -> tuple[Buckets, Buckets]:
+        return _stages(exact, problem, variables)
 
     states, log_probs = [], []
-    for block in blocks(exact, tables, evidence or {}, cells):
-        summed, maximised = _stages(exact, block.problem, variables)
+    for block in blocks(exact, tables, evidence or {}, stages):
+        summed, maximised = block.stages
         factors, log_scale = summed.sums(block.problem.tables)
         logs = maximised.maxima([log(factors[f]) for f in summed.rest])
         log_prob = log_scale + sum((logs[f] for f in maximised.rest), np.zeros(block.n))
@@ -97,16 +97,24 @@ def _stages(
     exact: Exact, problem: Reduced, variables: Sequence[int] | None
 ) -> tuple[Buckets, Buckets]:
     """The variables that are summed out, and of what that leaves, those that are maximised."""
-    batch = problem.batch
-    free = [tuple(v for v in scope if v != batch) for scope in problem.scopes]
-    first = [] if variables is None else min_fill(exact.sizes, free, tuple(variables))
-    summed = Buckets(exact.sizes, problem.scopes, first, batch)
-    left = [summed.scopes[f] for f in summed.rest]
+    sizes, batch = exact.sizes, problem.batch
     if variables is None:
         order = [v for v in exact.plan(problem.scopes).order if v != batch]
-    else:
-        order = min_fill(exact.sizes, [tuple(v for v in scope if v != batch) for scope in left])
-    return summed, Buckets(exact.sizes, left, order, batch)
+        nothing = Buckets(sizes, problem.scopes, [], batch)
+        return nothing, Buckets(sizes, nothing.scopes, order, batch)
+    both = []
+    for weighted in (False, True):
+        order = min_fill(sizes, _free(problem.scopes, batch), tuple(variables), weighted)
+        summed = Buckets(sizes, problem.scopes, order, batch)
+        left = [summed.scopes[f] for f in summed.rest]
+        order = min_fill(sizes, _free(left, batch), (), weighted)
+        both.append((summed, Buckets(sizes, left, order, batch)))
+    return min(both, key=lambda stages: sum(buckets.cells() for buckets in stages))
+
+
+def _free(scopes: Sequence[Scope], batch: int) -> list[Scope]:
+    """Scopes without the variable that stands for rows."""
+    return [tuple(v for v in scope if v != batch) for scope in scopes]
 
 
 def _first_largest(x: Floats) -> Ints:

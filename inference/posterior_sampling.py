@@ -63,12 +63,13 @@ def sample_posterior(
     """
     integer(1).check("n_draws", n_draws)
 
-    def cells(problem: Reduced, n: int) -> int:
-        return _buckets(exact, problem).cells(n)
+    def stages(problem: Reduced) -> list[Buckets]:
+        order = [v for v in exact.plan(problem.scopes).order if v != problem.batch]
+        return [Buckets(exact.sizes, problem.scopes, order, problem.batch)]
 
     states, logs = [], []
-    for block in blocks(exact, tables, evidence or {}, cells):
-        buckets = _buckets(exact, block.problem)
+    for block in blocks(exact, tables, evidence or {}, stages):
+        (buckets,) = block.stages
         factors, log_scale = buckets.sums(block.problem.tables)
         log_z = log_scale + sum((log(factors[f]) for f in buckets.rest), np.zeros(block.n))
         drawn_here = np.full((block.n, n_draws, len(exact.sizes)), -1, np.int32)
@@ -85,11 +86,6 @@ def sample_posterior(
     if block.problem.n is None:
         return PosteriorDraws(whole[0], log_z[0])
     return PosteriorDraws(whole, log_z)
-
-
-def _buckets(exact: Exact, problem: Reduced) -> Buckets:
-    order = [v for v in exact.plan(problem.scopes).order if v != problem.batch]
-    return Buckets(exact.sizes, problem.scopes, order, problem.batch)
 
 
 def _draw(

@@ -75,6 +75,11 @@ def test_evidence_of_probability_zero_has_no_draws():
     assert one.log_z == -np.inf
 
 
+def test_no_rows_have_no_draws():
+    found = sample_posterior(Exact([2], [(0,)]), [np.ones(2)], {0: np.empty(0, int)}, 3, seed=0)
+    assert found.states.shape == (0, 3, 1)
+
+
 def test_long_chains_are_drawn():
     n = 500
     scopes, step = [(v, v + 1) for v in range(n - 1)], 1e-200 * np.array([[9.0, 1.0], [1.0, 9.0]])
