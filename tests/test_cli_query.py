@@ -141,3 +141,17 @@ def test_what_is_wrong_is_said_in_a_line(run, tmp_path):
         assert (status, rows) == (2, []), words
         assert said in err
         assert err.count("\n") == 1
+
+
+def test_a_network_is_drawn_with_what_follows(run, tmp_path):
+    words = ("rain.bif", "--target", "rain", "--given", "state of grass=wet", "--figure")
+    status, _, _ = run(*words, "net.svg")
+    assert status == 0
+    drawn = (tmp_path / "net.svg").read_text()
+    assert ">60%<" in drawn
+    assert "state of grass" in drawn
+    assert run(*words, "net.png")[0] == 0
+    assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
+    status, _, said = run("graph.uai", "--figure", "x.png")
+    assert status == 2
+    assert "directed" in said

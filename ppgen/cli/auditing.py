@@ -9,9 +9,7 @@ from typing import Annotated
 import typer
 
 from .options import Groups, Out, Run, Seed, read_data
-from .output import check_output, print_quietly, say, write_table
-
-_FIGURES = (".png", ".svg")
+from .output import FIGURE_ENDINGS, check_output, print_quietly, say, write_figure, write_table
 
 
 def audit(
@@ -43,7 +41,7 @@ def audit(
     where a claim is refuted, which happens by chance to 1 % of faultless models.
     """
     check_output(output)
-    check_output(figure, _FIGURES, "figure")
+    check_output(figure, FIGURE_ENDINGS, "figure")
     from ..analysis.audit import audit as run_audit
     from ..models import registry
 
@@ -56,11 +54,6 @@ def audit(
         write_table(checked.columns(), output)
         say(checked.summary())
     if figure is not None:
-        from ..files import write_bytes
-        from ..plotting.style import png, svg
-
-        drawn = checked.plot()
-        as_png = figure.suffix.lower() == ".png"
-        write_bytes(figure, png(drawn) if as_png else svg(drawn, "audit", "Audit").encode())
+        write_figure(checked.plot(), figure, "Audit")
     if not checked.ok or (strict and checked.of("misfit")):
         raise typer.Exit(1)

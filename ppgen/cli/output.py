@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from ..data import Schema
 
 Columns = Mapping[str, Any]
 ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")
+FIGURE_ENDINGS = (".png", ".svg")
 IMAGE_ENDINGS = (".npy", ".npz", ".png")
 _ACROSS = 32  # images side by side in a picture, at most
 _BLOCK = 1 << 14
@@ -49,6 +51,15 @@ def check_output(out: Path | None, endings: Sequence[str] = ENDINGS, what: str =
         raise InputError(f"the {what}'s folder {out.parent} does not exist; make it first.")
     if out.suffix.lower() == ".parquet":
         _pyarrow()
+
+
+def write_figure(made: Figure, out: Path, title: str) -> None:
+    """Write a figure, whose ending says how; `title` is what it shows."""
+    from ..files import write_bytes
+    from ..plotting.style import png, svg
+
+    as_png = out.suffix.lower() == ".png"
+    write_bytes(out, png(made) if as_png else svg(made, "figure", title).encode())
 
 
 def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = False) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError, did_you_mean
 from .options import Out, Seed, pairs
-from .output import check_output, say, write_table
+from .output import FIGURE_ENDINGS, check_output, say, write_figure, write_table
 
 if TYPE_CHECKING:
     from ..models.bayesnet import BayesianNetwork, FactorGraph
@@ -65,6 +65,12 @@ def query(
         float | None,
         typer.Option(help="Probability of a band over draws of the parameters, such as 0.9."),
     ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw the network with what follows here: a .png or .svg."
+        ),
+    ] = None,
     seed: Seed = 0,
     output: Out = None,
 ) -> None:
@@ -75,8 +81,13 @@ def query(
     node that is not given is answered by itself. What inference takes is said on standard error.
     """
     check_output(output)
+    check_output(figure, FIGURE_ENDINGS, "figure")
     model = _load(run)
+    if figure is not None and not _directed(model):
+        raise InputError("--figure draws directed networks; this is a factor graph.")
     known = {**pairs(given, "--given"), **_evidence(model, evidence, target or [], given)}
+    if figure is not None and any(_is_column(value) for value in known.values()):
+        raise InputError("--figure draws what follows of one row; give it by --given.")
     set_to: dict[str, Any] = dict(pairs(do, "--do"))
     how: dict[str, Any] = {"method": method, "memory": memory, "draws": draws, "random_state": seed}
     more: dict[str, Any] = {"do": set_to} if set_to else {}
@@ -103,6 +114,10 @@ def query(
     if any(_is_column(value) for value in known.values()):
         columns = {"row": list(range(len(next(iter(columns.values()))))), **columns}
     write_table(columns, output, pretty=True)
+    if figure is not None:
+        from ..plotting.graph import plot_network
+
+        write_figure(plot_network(model, known, do=set_to), figure, "The network")
     say(f"plan and answer: {took:.3f} s.{_cost(model, target, known, set_to, method, memory)}")
 
 
