@@ -43,7 +43,8 @@ class Gibbs:
         probs: for each variable its marginal, (k,) or (n, k); NaN where no state of positive
             probability was found.
         stderr: their Monte Carlo standard errors.
-        rhat: () or (n,) the worst R-hat of the marginals.
+        rhat: () or (n,) the worst R-hat of the marginals; 1 where one block has all variables, so
+            that draws are independent.
         tied: numbers of the tables with zeros that tie a block to the rest (`gibbs_blocks`).
     """
 
@@ -160,7 +161,7 @@ class _Model:
         for v, state in observed.items():
             out[0, found, columns[v]] = np.eye(self.sizes[v])[state[found]]
             out[1, found, columns[v]] = 0.0
-        rhat[found] = split_rhat(means).max(axis=-1, initial=1.0)
+        rhat[found] = 1.0 if len(blocks) < 2 else split_rhat(means).max(axis=-1, initial=1.0)
         return out, rhat
 
 
