@@ -12,7 +12,7 @@ node's mean and variance over all rows, so that nothing is gained there. A varia
     BGe    sum_u log p(x_v, x_P) - log p(x_P),   values in u, regressions integrated out,
 
 whose prior for all d continuous nodes is normal-Wishart: mean 0 worth a_m = 1 row, a_w = d + a_m +
-1 degrees of freedom, parameter T = t I, t = a_m (a_w - d - 1) / (a_m + 1). With the posterior
+1 degrees of freedom, parameter T = t I, t = a_m (a_w - d - 1) / (a_m + 1) = 1/2. With the posterior
 parameter R = T + S + N a_m / (N + a_m) mean mean', A = a_w - d and L = m + 1 in the place of m:
 
     log p(x_v | x_P) = - N / 2 log pi + 1/2 log(a_m / (N + a_m))
@@ -30,7 +30,7 @@ Gaussian directed acyclic graphical models", 2014, https://arxiv.org/abs/1402.68
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from scipy.special import gammaln
@@ -38,46 +38,12 @@ from scipy.special import gammaln
 from ...arrays import Floats, Ints, Mask
 from .cases import Cases
 from .numbering import renumbered, sorting
+from .scatters import JITTER, Moments, Schur, moments_of, schur
 
 FLOOR = 1e-10  # of a variance, in units of the node's own
-JITTER = 1e-12  # of the scatter of parents that are functions of each other
 ALPHA_MU = 1.0
-MANY = 500  # rows in a configuration, above which a product of matrices is cheaper
+T_DIAGONAL = ALPHA_MU**2 / (ALPHA_MU + 1)
 KEPT = 1 << 22  # entries of scatters that are kept
-
-
-class Moments(NamedTuple):
-    """Of some continuous nodes in each configuration that there is.
-
-    Attributes:
-        n: (u,) weight of the rows.
-        rows: (u,) how many they are.
-        mean: (u, k).
-        scatter: (u, k, k) weighted products of deviations from the mean.
-        q: how many configurations there could be.
-    """
-
-    n: Floats
-    rows: Ints
-    mean: Floats
-    scatter: Floats
-    q: int
-
-
-class Schur(NamedTuple):
-    """What is left of R when parents P are regressed on, of a node v and the nodes after it.
-
-    Attributes:
-        whole: (u, k) R_cc of each.
-        rest: (u, k) R_cc|P.
-        cross: (u, k) R_vc|P.
-        log_det: (u,) log det R_PP.
-    """
-
-    whole: Floats
-    rest: Floats
-    cross: Floats
-    log_det: Floats
 
 
 class GaussianScore:
@@ -177,32 +143,19 @@ class GaussianScore:
             q, seen = q * size, len(there)
         order = rows[sorting(u, seen)]
         count = np.bincount(u, minlength=seen) if len(rows) else np.empty(0, np.intp)
-        n, mean, scatter = _moments_of(x[order], w[order], count)
-        return Moments(n, count, mean, scatter, q)
+        return moments_of(x[order], w[order], count, q)
 
     def _schur(self, moments: Moments, m: int) -> Schur:
         """What is left of the scatter, or of R of BGe, when the first m nodes are regressed on."""
         matrix, n = moments.scatter, moments.n
-        k = matrix.shape[-1]
         if self.criterion == "bge":
             shrunk = n * ALPHA_MU / (n + ALPHA_MU)
             outer = moments.mean[:, :, None] * moments.mean[:, None, :]
-            matrix = matrix + shrunk[:, None, None] * outer + self._t * np.eye(k)
-        whole = np.diagonal(matrix, axis1=1, axis2=2)
+            matrix = matrix + shrunk[:, None, None] * outer + T_DIAGONAL * np.eye(matrix.shape[-1])
         block = matrix[:, :m, :m].copy()
         if self.criterion == "bic":
             block[moments.rows < m + 2] = np.eye(m)  # scored without it
-        root = _root(block, JITTER * n)
-        half = np.linalg.solve(root, matrix[:, :m, m:])  # L^-1 R_P.
-        rest = whole[:, m:] - (half**2).sum(axis=1)
-        cross = matrix[:, m, m:] - np.einsum("up,upk->uk", half[:, :, 0], half)
-        log_det = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-        return Schur(whole[:, m:], rest, cross, log_det)
-
-    @property
-    def _t(self) -> float:
-        a_w = self.d + ALPHA_MU + 1
-        return ALPHA_MU * (a_w - self.d - 1) / (ALPHA_MU + 1)
+        return schur(matrix, block, JITTER * n)
 
     def _value(self, moments: Moments, own: int, m: int, rest: Floats, log_det: Floats) -> float:
         """The score of the node at place `own` given m continuous parents, from R_vv|P and
@@ -215,7 +168,7 @@ class GaussianScore:
                 + 0.5 * np.log(ALPHA_MU / (n + ALPHA_MU))
                 + gammaln((n + a + l) / 2)
                 - gammaln((a + l) / 2)
-                + (a + 2 * m + 1) / 2 * math.log(self._t)
+                + (a + 2 * m + 1) / 2 * math.log(T_DIAGONAL)
                 - (n + a + l) / 2 * np.log(rest)
                 - 0.5 * log_det
             )
@@ -226,39 +179,3 @@ class GaussianScore:
         alone = -n / 2 * math.log(2 * math.pi) - squares / 2
         penalty = moments.q * (m + 2) / 2 * math.log(max(float(n.sum()), 1.0))
         return float(np.where(moments.rows >= m + 2, fitted, alone).sum()) - penalty
-
-
-def _moments_of(x: Floats, w: Floats, count: Ints) -> tuple[Floats, Floats, Floats]:
-    """Weights, means and scatters of groups of so many rows each, one after the other."""
-    if not len(count):
-        return np.empty(0), np.empty((0, x.shape[1])), np.empty((0, x.shape[1], x.shape[1]))
-    starts = np.cumsum(count) - count
-    n = np.add.reduceat(w, starts)
-    mean = np.add.reduceat(w[:, None] * x, starts) / n[:, None]
-    x = x - np.repeat(mean, count, axis=0)
-    weighted = w[:, None] * x
-    scatter = np.empty((len(n), x.shape[1], x.shape[1]))
-    if len(x) > MANY * len(count):
-        for group, start, size in zip(scatter, starts, count, strict=True):
-            group[:] = x[start : start + size].T @ weighted[start : start + size]
-    else:
-        for k in range(x.shape[1]):
-            scatter[:, k, k:] = np.add.reduceat(x[:, k:] * weighted[:, k : k + 1], starts)
-            scatter[:, k:, k] = scatter[:, k, k:]
-    return n, mean, scatter
-
-
-def _root(block: Floats, least: Floats) -> Floats:
-    """Cholesky factors (u, m, m) of scatters, of which those that are singular are first added a
-    little on their diagonal."""
-    at = np.arange(block.shape[1])
-    diagonal = block[:, at, at]
-    try:
-        root: Floats = np.asarray(np.linalg.cholesky(block), np.float64)
-        pivots = root[:, at, at] ** 2
-        if (pivots > 10 * JITTER * diagonal + least[:, None]).all():
-            return root
-    except np.linalg.LinAlgError:
-        pass
-    block[:, at, at] += JITTER * diagonal + least[:, None]
-    return np.asarray(np.linalg.cholesky(block), np.float64)
