@@ -22,6 +22,7 @@ QUICK = {
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
     "factor_vs_sklearn": ["--pairs", "1"],
     "network_em": [],
+    "network_parameters": [],
     "network_files": [],
     "bayesnet_structure": ["--orders", "3", "--sections", "orders", "sachs"],
     "network_states": [],
@@ -38,6 +39,7 @@ FULL = {
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
     "factor_vs_sklearn": [],
     "network_em": [],
+    "network_parameters": [],
     "network_files": [],
     "bayesnet_structure": ["--pgmpy"],
     "network_states": ["--cutset", "8"],
@@ -52,6 +54,7 @@ FULL = {
 }
 NEED_DATA = (
     "network_em",
+    "network_parameters",
     "network_files",
     "bayesnet_structure",
     "network_states",
