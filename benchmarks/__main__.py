@@ -21,6 +21,8 @@ QUICK = {
     "import_time": [],
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
     "factor_vs_sklearn": ["--pairs", "1"],
+    "uai_problems": [],
+    "bayesnet_queries": ["--queries", "10"],
     "network_em": [],
     "network_parameters": [],
     "network_files": [],
@@ -38,6 +40,8 @@ FULL = {
     "import_time": [],
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
     "factor_vs_sklearn": [],
+    "uai_problems": [],
+    "bayesnet_queries": [],
     "network_em": [],
     "network_parameters": [],
     "network_files": [],
@@ -53,6 +57,8 @@ FULL = {
     "calibration": ["--full"],
 }
 NEED_DATA = (
+    "uai_problems",
+    "bayesnet_queries",
     "network_em",
     "network_parameters",
     "network_files",

@@ -15,7 +15,6 @@ Arrays are NumPy's, or JAX's (`xp`), which can compile and differentiate what is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +27,7 @@ from .elimination import Plan, Scope
 from .product import Product
 
 Array = Any
+TINY = 1e-300  # what a message is divided by at least
 
 
 class Peak(NamedTuple):
@@ -193,11 +193,11 @@ class Program:
 
 @dataclass
 class Forward:
-    """What a forward pass leaves: the factors, the scale of each message, and the sum of the
-    scales' logarithms; the last message is over the variables kept."""
+    """What a forward pass leaves: the factors, one over the scale of each message, and the sum of
+    the scales' logarithms; the last message is over the variables kept."""
 
     factors: list[Array]
-    scales: dict[int, Array]
+    inverses: dict[int, Array]
     log_scale: Array
 
 
@@ -207,26 +207,28 @@ def forward(program: Program, tables: Sequence[Array], xp: Any, keep: bool = Fal
         table if axes is None else table.transpose(axes)
         for table, axes in zip(tables, program.axes, strict=True)
     ]
+    if xp is np:  # or products would inherit the strides of views, and be slow
+        factors = [np.ascontiguousarray(table, dtype=np.float64) for table in factors]
     factors += [None] * len(program.steps)
-    scales: dict[int, Array] = {}
+    inverses: dict[int, Array] = {}
     logs: Array = 0.0
     for step in program.steps:
         out = step.product(factors[step.a], None if step.b is None else factors[step.b], xp)
         if step.message:
-            out, scale, log_scale = rescaled(out, program.batch in program.scopes[step.out], xp)
-            scales[step.out] = scale
+            batched = program.batch in program.scopes[step.out]
+            out, inverses[step.out], log_scale = rescaled(out, batched, xp)
             logs = logs + log_scale
         factors[step.out] = out
         if not keep:
             factors[step.a] = None
             if step.b is not None:
                 factors[step.b] = None
-    return Forward(factors, scales, logs)
+    return Forward(factors, inverses, logs)
 
 
 def rescaled(message: Array, batched: bool, xp: Any) -> tuple[Array, Array, Array]:
-    """A message divided by its largest entry, that entry (1 where it is 0), and its logarithm. They
-    are constants of differentiation (see above)."""
+    """A message divided by its largest entry, one over that entry, and its logarithm. They are
+    constants of differentiation (see above). A message of zeros stays so."""
     if batched:
         rows = message.reshape(-1, message.shape[-1])
         top = rows.max(axis=0) if rows.shape[0] > 1 else rows[0]
@@ -235,14 +237,10 @@ def rescaled(message: Array, batched: bool, xp: Any) -> tuple[Array, Array, Arra
     if xp is not np:
         from jax.lax import stop_gradient
 
-        scale = stop_gradient(xp.where(top > 0, top, 1.0))
-        return message / scale, scale, xp.log(stop_gradient(top))
-    if not batched:
-        scale = float(top) or 1.0
-        return message / scale, scale, math.log(scale) if top > 0 else -np.inf
-    with np.errstate(divide="ignore"):
-        scale = top if top.all() else np.where(top > 0, top, 1.0)
-        return message / scale, scale, np.log(top)
+        top = stop_gradient(top)
+    scale = xp.maximum(top, TINY)
+    inverse = 1.0 / scale
+    return message * inverse, inverse, xp.log(scale)
 
 
 def log(x: Array, xp: Any) -> Array:

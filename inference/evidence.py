@@ -83,7 +83,8 @@ def enter(evidence: Evidence, sizes: Sequence[int], names: Sequence[str]) -> Ent
             if low >= 0:
                 entered.fixed[v] = value if value.ndim else low
             elif value.ndim:
-                entered.likelihoods[v] = np.where(value < 0, 1.0, np.eye(k)[:, value])
+                ones_last = np.hstack([np.eye(k), np.ones((k, 1))])
+                entered.likelihoods[v] = ones_last.take(value, axis=1)
             continue
         if (
             value.shape[-1:] != (k,)
@@ -158,6 +159,8 @@ def _cut(table: Array, scope: Scope, fixed: Mapping[int, Any]) -> Array:
     states = [fixed[v] for v in scope if v in fixed]
     if all(isinstance(state, int) for state in states):
         return table[tuple(fixed.get(v, slice(None)) for v in scope)]
-    axes = sorted(range(len(scope)), key=lambda axis: scope[axis] not in fixed)
-    cut = table.transpose(axes)[tuple(states)]
-    return cut.transpose((*range(1, cut.ndim), 0))
+    axes = sorted(range(len(scope)), key=lambda axis: scope[axis] in fixed)
+    shape = [table.shape[axis] for axis in axes]
+    n_free = len(scope) - len(states)
+    places = np.ravel_multi_index(np.broadcast_arrays(*states), shape[n_free:])
+    return table.transpose(axes).reshape(*shape[:n_free], -1).take(places, axis=-1)

@@ -32,7 +32,7 @@ from .reverse_pass import Sweep, reverse
 
 Array = Any
 
-_LEAST_ROWS, _MOST_ROWS = 32, 1024  # done at once; more gain nothing
+_LEAST_ROWS, _MOST_ROWS = 32, 2048  # done at once; more gain nothing
 _SMALL = 1 << 26  # bytes that are always there
 _CHUNK = 1 << 23  # cells of the rows that are done at once, about: more leave the cache
 
@@ -151,9 +151,9 @@ class Exact:
         ]
         if entered.n is None:
             return parts[0]
-        return xp.concatenate(
-            [xp.broadcast_to(part, (entered.n,)) if not xp.ndim(part) else part for part in parts]
-        )
+        if len(parts) == 1 and not xp.ndim(parts[0]):  # no row differs from another
+            return xp.full(entered.n, parts[0])
+        return xp.concatenate(parts) if parts else xp.zeros(0)
 
     def marginals(self, tables: Sequence[Array], evidence: Evidence | None = None) -> Marginals:
         """log Z and the marginal of every variable, in one pass forward and one in reverse."""
@@ -273,7 +273,7 @@ class Exact:
             most = self._budget(8 * (peak.cells + _MOST_ROWS * peak.row)) // 8
             room = 1 + (most - peak.cells) // peak.row
             step = max(1, min(_MOST_ROWS, room, max(_LEAST_ROWS, _CHUNK // peak.row)))
-        for start in range(0, max(n, 1), max(step, 1)):
+        for start in range(0, n, max(step, 1)):
             rows = slice(start, min(n, start + step))
             yield rows, reduce_tables(self.sizes, self.scopes, tables, entered.rows(rows))
 

@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from .elimination import Plan, Scope, make_plan, min_fill
 
-_SEARCH_FROM = 1 << 16  # cells of all cliques, below which min-fill is good enough
-_RESTARTS_FROM = 1 << 23  # cells for each restart with ties broken by lot
-_MOST_RESTARTS = 16
+_SEARCH_FROM = 1 << 22  # cells of all cliques, below which min-fill is good enough
+_RESTARTS_FROM = 1 << 26  # cells for each restart with ties broken by lot
+_MOST_RESTARTS = 8
 
 
 def find_plan(

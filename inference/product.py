@@ -40,11 +40,17 @@ class Product:
         letters = ["".join(ascii_letters[i] for i in runs) for runs in (a, b or (), c)]
         self.subscripts = f"{letters[0]},{letters[1]}->{letters[2]}"
         self.matrices = self._matrices_pay()
+        whole = range(len(sizes))
+        self.shapes = None  # for a product without a sum
+        if b is not None and len(c) == len(sizes):
+            self.shapes = tuple(tuple(sizes[i] if i in x else 1 for i in whole) for x in (a, b))
 
     def __call__(self, A: Array, B: Array | None, xp: Any) -> Array:
         if B is None:
             A = A.reshape(self.shape_a)
             return A.sum(axis=self.summed) if self.summed else A
+        if self.shapes is not None:
+            return A.reshape(self.shapes[0]) * B.reshape(self.shapes[1])
         A, B = A.reshape(self.shape_a), B.reshape(self.shape_b)
         if self.matrices and xp is np:
             return self._multiply(A, B)

@@ -105,7 +105,7 @@ def reverse(
     for step, todo in sweep.steps:
         given = derivatives.pop(step.out)
         if step.message:
-            given = given / ahead.scales[step.out]
+            given = given * ahead.inverses[step.out]
         for factor, other, product in todo:
             derivatives[factor] = product(
                 given, None if other is None else ahead.factors[other], xp
