@@ -201,7 +201,7 @@ def _edges(
             path += [(x0, middle), (x1, middle), (x1, y1)]
         drawn_path = Path(path, [Path.MOVETO, *[Path.CURVE4] * (len(path) - 1)])
         pair = dag.names[parent], dag.names[child]
-        axes.add_patch(FancyArrowPatch(path=drawn_path, zorder=1, **lines.of(pair)))
+        axes.add_artist(FancyArrowPatch(path=drawn_path, zorder=1, **lines.of(pair)))
 
 
 def _ends(

@@ -69,11 +69,11 @@ class Box:
         box, style = (left, top), "round,pad=0,rounding_size=0.05"
         shape = FancyBboxPatch(box, self.width, self.height, style, fc="none", zorder=2)
         shape.set(ec=ACCENT if known else RULE, lw=1.5 if known else 0.8)
-        axes.add_patch(shape)
+        axes.add_artist(shape)
         if known:
             inside = FancyBboxPatch(box, self.width, self.height, style, fc=ACCENT, ec="none")
             inside.set(alpha=0.1, zorder=2)
-            axes.add_patch(inside)
+            axes.add_artist(inside)
         size, alone = _size(self.words), not (self.lines or self.belief.text)
         middle = top + (self.height / 2 if alone else _NAME / 2 + 0.03)
         _write(axes, x, middle, self.name, size + 0.5, INK, "center")
@@ -92,11 +92,11 @@ class Box:
         if not self.words:
             width = (self.width - 2 * _PAD) * line.share
             bar = Rectangle((left + _PAD, top), width, 0.8 * _SLIM, fc=colour, ec="none", zorder=3)
-            axes.add_patch(bar)
+            axes.add_artist(bar)
             return _SLIM
         start, size = left + _PAD + self.label + 0.05, _size(self.words) - 1
         place = start, top + 0.2 * _LINE
-        axes.add_patch(
+        axes.add_artist(
             Rectangle(place, _BAR * line.share, 0.6 * _LINE, fc=colour, ec="none", zorder=3)
         )
         middle = top + _LINE / 2
@@ -168,6 +168,8 @@ def _size(words: bool) -> float:
 
 def _width(text: str, size: float) -> float:
     """Inches that text takes."""
-    from matplotlib.textpath import TextPath
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
 
-    return float(TextPath((0, 0), text, size=size).get_extents().width) / 72 if text else 0.0
+    font = FontProperties(size=size)
+    return float(text_to_path.get_text_width_height_descent(text, font, False)[0]) / 72
