@@ -146,6 +146,35 @@ def test_edges_show_their_strength_and_whether_they_are_directed() -> None:
         draw_graph(dag, strengths={("a", "z"): 1.0})
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_edges_run_past_the_boxes_between(seed: int) -> None:
+    n = 16
+    dag = DAG(tuple(f"node {i}" for i in range(n)), tuple(map(tuple, graph(n, seed, 0.15))))
+    axes = draw_graph(dag).axes[0]
+    drawn = [p for p in axes.patches if type(p).__name__ == "FancyBboxPatch"]
+    edges = [p for p in axes.patches if type(p).__name__ == "FancyArrowPatch"]
+    assert (len(drawn), len(edges)) == (n, len(dag.edges))
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    t = np.linspace(0, 1, 30)[:, None]
+    for edge in edges:
+        points = edge._path_original.vertices
+        curves = [points[i : i + 4] for i in range(0, len(points) - 1, 3)]
+        at = np.concatenate(
+            [
+                (1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d
+                for a, b, c, d in curves
+            ]
+        )
+        assert (np.diff(at[:, 1]) > -1e-9).all()
+        assert left < at[:, 0].min() < at[:, 0].max() < right
+        assert top < at[:, 1].min() < at[:, 1].max() < bottom
+        for box in drawn:
+            x, y = at.T
+            x0, y0, w, h = box.get_x(), box.get_y(), box.get_width(), box.get_height()
+            inside = (x > x0) & (x < x0 + w) & (y > y0 + 1e-6) & (y < y0 + h - 1e-6)
+            assert not inside.any()
+
+
 def test_pictures_of_few_and_of_many_nodes_are_made() -> None:
     assert png(draw_graph(DAG(("alone",), ((),)))).startswith(b"\x89PNG")
     names = tuple(f"node{i}" for i in range(30))

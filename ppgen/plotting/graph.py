@@ -7,8 +7,6 @@ of them; `draw_graph` any graph with boxes of its own.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,20 +17,17 @@ from ..inference.dag import DAG
 from ..models.bayesnet.strengths import EdgeStrengths
 from .axis import shortened
 from .graph_boxes import Belief, Box, boxes
+from .graph_edges import Lines, Strengths, draw_edges, heights
 from .layered import Layered, layered
 from .network_beliefs import beliefs_of
-from .style import ACCENT, INK, MUTED, bare, figure, styled
+from .style import INK, bare, figure, styled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Strengths = Mapping[tuple[str, str], float]
 
 _GAP = 0.28  # inches between boxes
 _DROP = 0.42  # and between layers, at the least
 _MARGIN = 0.08
-_SPREAD = 0.6  # share of a box's width that edges begin and end on
 
 
 def plot_network(
@@ -120,52 +115,19 @@ def draw_graph(
             axes.text(0, -head, shortened(title, 120), fontsize=9.5, va="top", color=INK)
         for box, x, top in zip(drawn, places.x, tops[places.layer], strict=True):
             box.draw(axes, float(x), float(top))
-        _edges(axes, dag, places, drawn, tops, _Lines(strengths, undirected, cut))
+        draw_edges(axes, dag, places, drawn, tops, Lines(strengths, undirected, cut))
     return made
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """How edges are drawn."""
-
-    strengths: Strengths | None
-    undirected: Collection[tuple[str, str]]
-    cut: Collection[tuple[str, str]]
-
-    def of(self, pair: tuple[str, str]) -> dict[str, Any]:
-        """Of one edge, as matplotlib's arrows take it."""
-        headless = pair in self.undirected
-        how: dict[str, Any] = {
-            "arrowstyle": "-" if headless else "-|>,head_length=4,head_width=2",
-            "fill": not headless,
-            "mutation_scale": 1.0,
-            "joinstyle": "miter",
-            "linestyle": (0, (1, 2)) if pair in self.cut else "solid",
-        }
-        if self.strengths is None:
-            return {**how, "linewidth": 0.9, "color": MUTED}
-        strength = float(np.clip(self.strengths.get(pair, 0.0), 0, 1))
-        width, alpha = 0.5 + 1.7 * strength, 0.2 + 0.8 * strength
-        return {**how, "linewidth": width, "alpha": alpha, "color": ACCENT}
 
 
 def _undirected(cpdag: NDArray[np.bool_], dag: DAG) -> set[tuple[str, str]]:
     return {(dag.names[i], dag.names[j]) for i, j in zip(*np.nonzero(cpdag & cpdag.T), strict=True)}
 
 
-def _tall(places: Layered, drawn: Sequence[Box]) -> list[float]:
-    """The height of each layer."""
-    tall = [0.0] * (int(places.layer.max(initial=-1)) + 1)
-    for layer, box in zip(places.layer.tolist(), drawn, strict=True):
-        tall[layer] = max(tall[layer], box.height)
-    return tall
-
-
 def _tops(
     places: Layered, drawn: Sequence[Box], parents: Sequence[Sequence[int]]
 ) -> tuple[NDArray[np.float64], float]:
     """The top of each layer, which leaves room for the edges that come from above; the height."""
-    tall = _tall(places, drawn)
+    tall = heights(places, drawn)
     depth = len(tall)
     passing = np.zeros(depth, int)
     for child, own in enumerate(parents):
@@ -174,53 +136,3 @@ def _tops(
     drops = np.where(np.arange(depth) > 0, _DROP + 0.012 * passing, 0.0)
     tops = np.cumsum(drops) + np.concatenate([[0.0], np.cumsum(tall)[:-1]])[:depth]
     return tops, float(tops[-1] + tall[-1]) if depth else 0.0
-
-
-def _edges(
-    axes: Axes,
-    dag: DAG,
-    places: Layered,
-    drawn: Sequence[Box],
-    tops: NDArray[np.float64],
-    lines: _Lines,
-) -> None:
-    from matplotlib.patches import FancyArrowPatch
-    from matplotlib.path import Path
-
-    tall = _tall(places, drawn)
-    ends = _ends(dag, places, drawn)
-    for (parent, child), route in places.routes.items():
-        begin, end = ends[parent, child]
-        points = [(begin, tops[places.layer[parent]] + drawn[parent].height)]
-        for x, r in route:
-            points += [(x, tops[r]), (x, tops[r] + tall[r])]
-        points.append((end, tops[places.layer[child]]))
-        path = [points[0]]
-        for (x0, y0), (x1, y1) in pairwise(points):
-            middle = (y0 + y1) / 2
-            path += [(x0, middle), (x1, middle), (x1, y1)]
-        drawn_path = Path(path, [Path.MOVETO, *[Path.CURVE4] * (len(path) - 1)])
-        pair = dag.names[parent], dag.names[child]
-        axes.add_artist(FancyArrowPatch(path=drawn_path, zorder=1, **lines.of(pair)))
-
-
-def _ends(
-    dag: DAG, places: Layered, drawn: Sequence[Box]
-) -> dict[tuple[int, int], tuple[float, float]]:
-    """Where each edge leaves its parent and reaches its child, in the order in which they come."""
-    out: dict[tuple[int, int], list[float]] = {edge: [0.0, 0.0] for edge in places.routes}
-    for node in range(len(dag)):
-        for side in (0, 1):
-            own = [edge for edge in places.routes if edge[side] == node]
-            near = 0 if side == 0 else -1
-
-            def towards(edge: tuple[int, int], side: int = side, near: int = near) -> float:
-                route = places.routes[edge]
-                return route[near][0] if route else float(places.x[edge[1 - side]])
-
-            own.sort(key=towards)
-            room = min(_SPREAD * drawn[node].width, 0.16 * (len(own) - 1))
-            at = places.x[node] + np.linspace(-room / 2, room / 2, len(own)) * (len(own) > 1)
-            for edge, x in zip(own, at, strict=True):
-                out[edge][side] = float(x)
-    return {edge: (begin, end) for edge, (begin, end) in out.items()}
