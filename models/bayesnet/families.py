@@ -9,7 +9,7 @@ where u are the states of a node's discrete parents and z the values of its cont
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,18 +66,32 @@ def statistics(
         x: (n, N) values; NaN where missing, and of discrete nodes.
         weights: (n,), or None where all count alike.
     """
+    return tuple(sums(of, codes, x, weights))
+
+
+def sums(
+    of: Sequence[Family],
+    codes: NDArray[np.integer],
+    x: Floats,
+    weights: Floats | None,
+    outside: Mask | None = None,
+) -> Iterator[Floats]:
+    """The same one after the other, so that not all need be held. `outside` (n, N) are values that
+    were set from outside: such a row does not count for the family of that node."""
     w = np.ones(len(codes)) if weights is None else np.asarray(weights, dtype=np.float64)
     columns = np.ascontiguousarray(codes.T)
     known = np.asarray((columns >= 0).all(axis=1))  # in all rows
-    return tuple((_counts if f.size else _moments)(f, columns, known, x, w) for f in of)
+    for f in of:
+        own = w if outside is None else np.where(outside[:, f.node], 0.0, w)
+        yield (_counts if f.size else _moments)(f, columns, known, x, own)
 
 
 def _counts(f: Family, columns: NDArray[np.integer], known: Mask, x: Floats, w: Floats) -> Floats:
     """N of a discrete node."""
     shape = (*f.shape, f.size)
     cell, there = _cells(columns, known, [*f.discrete, f.node], shape)
-    N = np.bincount(cell, w[there], math.prod(shape)).astype(np.float64)
-    return N.reshape(shape)
+    N = np.bincount(cell, w[there], math.prod(shape))
+    return N.astype(np.float64, copy=False).reshape(shape)
 
 
 def _moments(f: Family, columns: NDArray[np.integer], known: Mask, x: Floats, w: Floats) -> Floats:

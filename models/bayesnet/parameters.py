@@ -24,7 +24,7 @@ import numpy as np
 
 from ...arrays import Floats, Mask
 from ...inference.dag import DAG
-from .families import Family, Statistics, families, statistics
+from .families import Family, Statistics, families, sums
 from .layout import NodeRows
 from .network import Network
 from .prior import ConjugatePrior, Dirichlet, NormalInverseGamma, solve
@@ -47,13 +47,16 @@ class Assumed:
     def prior(self, dag: DAG, sizes: tuple[int, ...], sums: Statistics) -> ConjugatePrior:
         """The prior of the parameters, for rows of which `families.statistics` gives these sums."""
         each = zip(families(dag, sizes), sums, strict=True)
-        nodes = tuple(self._table(f) if f.size else self._regression(f, S) for f, S in each)
-        return ConjugatePrior(dag, sizes, nodes)
+        return ConjugatePrior(dag, sizes, tuple(self.of(f, S) for f, S in each))
+
+    def of(self, f: Family, S: Floats) -> Dirichlet | NormalInverseGamma:
+        """The prior of one family with these sums."""
+        return self._table(f) if f.size else self._regression(f, S)
 
     def _table(self, f: Family) -> Dirichlet:
         shape = (*f.shape, f.size)
         each = {"bdeu": self.s / float(np.prod(shape)), "laplace": 1.0, "none": 0.0}
-        return Dirichlet(np.full(shape, each[self.kind]))
+        return Dirichlet(np.broadcast_to(each[self.kind], shape))
 
     def _regression(self, f: Family, S: Floats) -> NormalInverseGamma:
         n, p = S[..., 0, 0], len(f.continuous) + 1
@@ -109,13 +112,10 @@ def estimated(
         outside: (n, N) which values were set from outside: such a row says nothing of that node.
     """
     sizes = tuple(map(len, states))
-    of = families(dag, sizes)
-    if outside is None:
-        sums = statistics(of, rows.codes, rows.x, weights)
-    else:
-        w = np.ones(len(rows)) if weights is None else weights
-        inside = [np.where(outside[:, f.node], 0.0, w) for f in of]
-        each = (statistics((f,), rows.codes, rows.x, v) for f, v in zip(of, inside, strict=True))
-        sums = tuple(sum_ for (sum_,) in each)
-    posterior = assumed.prior(dag, sizes, sums).updated(sums)
-    return Network(dag, posterior.centre(floor), tuple(map(tuple, states)))
+    of, conditionals = families(dag, sizes), []
+    for f, sum_ in zip(of, sums(of, rows.codes, rows.x, weights, outside), strict=True):
+        posterior = assumed.of(f, sum_).updated(sum_)
+        conditionals.append(
+            posterior.centre() if isinstance(posterior, Dirichlet) else posterior.centre(floor)
+        )
+    return Network(dag, tuple(conditionals), tuple(map(tuple, states)))

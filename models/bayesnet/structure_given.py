@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from ...settings import integer
 
 States = tuple[tuple[Any, ...], ...]
 
-_NUMBERS = 8  # bytes
+_BYTES = 6 * 8  # of a number, as often as fits hold it
 _PARENTS = 3
 
 
@@ -111,29 +112,36 @@ def _name(node: Any, names: tuple[str, ...], schema: Schema) -> str:
 
 
 def check_sizes(dag: DAG, states: States) -> None:
-    """Raise InputError if a discrete node has a continuous parent, or a table is larger than the
-    memory: said before anything is allocated."""
-    budget = memory_budget()
-    for name, own, parents in zip(dag.names, states, dag.parents, strict=True):
-        continuous = [dag.names[parent] for parent in parents if not states[parent]]
-        if own and continuous:
-            raise InputError(
-                f"the discrete column {name!r} has the continuous parent {continuous[0]!r}; a "
-                f"table has discrete parents only. Turn the edge, {name!r} -> {continuous[0]!r}, "
-                f"or cut {continuous[0]!r} into levels first."
-            )
-        cells = len(own) or (len(continuous) + 2) ** 2
-        for parent in parents:
-            cells *= len(states[parent]) or 1
-        if cells * _NUMBERS > budget:
-            shown = ", ".join(
-                f"{dag.names[parent]!r} ({len(states[parent])} levels)"
-                for parent in parents
-                if states[parent]
-            )
-            levels = f", {len(own)} levels," if own else ""
-            raise InputError(
-                f"{name!r}{levels} given {shown} takes {cells:,} numbers, "
-                f"{cells * _NUMBERS / 1e9:,.1f} GB; {budget / 1e9:,.1f} GB may be used. Give it "
-                "fewer parents, or columns of fewer levels: join those that are rare."
-            )
+    """Raise InputError if a discrete node has a continuous parent, or tables and regressions are
+    larger than the memory: said before anything is allocated."""
+    cells = [_cells(dag, states, node) for node in range(len(dag))]
+    budget, asked = memory_budget(), _BYTES * sum(cells)
+    if asked <= budget:
+        return
+    largest = cells.index(max(cells))
+    shown = ", ".join(
+        f"{dag.names[parent]!r} ({len(states[parent])} levels)"
+        for parent in dag.parents[largest]
+        if states[parent]
+    )
+    own = f", {len(states[largest])} levels," if states[largest] else ""
+    given = f" given {shown}" if shown else ""
+    raise InputError(
+        f"{dag.names[largest]!r}{own}{given} takes {cells[largest]:,} numbers, of which a fit "
+        f"holds several copies: {asked / 1e9:,.1f} GB in all; {budget / 1e9:,.1f} GB may be used. "
+        "Give it fewer parents, or columns of fewer levels: join those that are rare."
+    )
+
+
+def _cells(dag: DAG, states: States, node: int) -> int:
+    """How many numbers the conditional of a node has; InputError if there is none of its kind."""
+    own, name, parents = states[node], dag.names[node], dag.parents[node]
+    continuous = [dag.names[parent] for parent in parents if not states[parent]]
+    if own and continuous:
+        raise InputError(
+            f"the discrete column {name!r} has the continuous parent {continuous[0]!r}; a table "
+            f"has discrete parents only. Turn the edge, {name!r} -> {continuous[0]!r}, or cut "
+            f"{continuous[0]!r} into levels first."
+        )
+    sizes = [len(states[parent]) or 1 for parent in parents]
+    return math.prod(sizes) * (len(own) or (len(continuous) + 2) ** 2)
