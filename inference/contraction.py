@@ -15,8 +15,10 @@ Arrays are NumPy's, or JAX's (`xp`), which can compile and differentiate what is
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -27,7 +29,10 @@ from .elimination import Plan, Scope
 from .product import Product
 
 Array = Any
-TINY = 1e-300  # what a message is divided by at least
+_FEW = 12  # factors, of which all pairs are looked at
+_WHOLE = 4  # tables and messages, of which a product is rescaled
+_TINY = 1e-300  # what is divided by at least
+_SAFE = 1e-150, 1e150  # what the largest entry lies between where nothing was lost
 
 
 class Peak(NamedTuple):
@@ -44,14 +49,14 @@ class Peak(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """One product: factor `a` times `b` (None: `a` alone) is factor `out`; `message`: of a bucket,
-    to be rescaled."""
+    """One product: factor `a` times `b` (None: `a` alone) is factor `out`, which is rescaled if it
+    is the message of a bucket or of some factors."""
 
     a: int
     b: int | None
     out: int
     product: Product
-    message: bool
+    rescale: bool
 
 
 class Program:
@@ -68,6 +73,7 @@ class Program:
         self._rank = {v: i for i, v in enumerate(plan.order)}
         self.scopes: list[Scope] = [self.sorted(scope) for scope in plan.scopes]
         self.axes = [self._axes(scope) for scope in plan.scopes]
+        self._weight = [1] * len(self.scopes)  # tables in each factor since it was rescaled
         self.steps: list[Step] = []
         messages: list[int] = []
         for bucket in plan.buckets:
@@ -128,39 +134,37 @@ class Program:
         return most
 
     def _bucket(self, factors: list[int], variables: set[int]) -> int:
-        """The steps of a bucket: always the product with the fewest cells next."""
-        factors = list(factors)
-        while True:
-            for factor in factors:  # what only this factor has is summed out of it first
-                others = set().union(*(self.scopes[f] for f in factors if f != factor))
-                alone = variables & set(self.scopes[factor]) - others
-                if alone:
-                    factors[factors.index(factor)] = self._add(factor, None, alone)
-                    break
-            else:
-                if len(factors) == 1:
-                    break
-                a, b = self._next(factors)
-                factors.remove(a)
-                factors.remove(b)
-                others = set().union(*(self.scopes[f] for f in factors))
-                both = set(self.scopes[a]) | set(self.scopes[b])
-                factors.append(self._add(a, b, (variables & both) - others))
-        if not factors:
-            raise AssertionError("a bucket without factors")
-        last = self.steps[-1] if self.steps else None
-        if last is None or last.out != factors[0]:  # a table that is passed on as it is
-            self._add(factors[0], None, set())
-        self.steps[-1] = Step(**{**self.steps[-1].__dict__, "message": True})
-        return self.steps[-1].out
+        """The steps of a bucket: always the product with the fewest cells next, summed over what no
+        other factor has."""
+        count = Counter(v for f in factors for v in self.scopes[f] if v in variables)
+        for place, factor in enumerate(factors):
+            alone = {v for v in self.scopes[factor] if count[v] == 1}
+            if alone:
+                factors[place] = self._add(factor, None, alone)
+        factors.sort(key=self._cells)
+        while len(factors) > 1:
+            a, b = self._next(factors)
+            factors.remove(a)
+            factors.remove(b)
+            count.subtract(set(self.scopes[a]) & set(self.scopes[b]) & variables)
+            both = {*self.scopes[a], *self.scopes[b]} & variables
+            insort(factors, self._add(a, b, {v for v in both if count[v] == 1}), key=self._cells)
+        (last,) = factors
+        if not self.steps or self.steps[-1].out != last:  # a table that is passed on as it is
+            last = self._add(last, None, set())
+        self.steps[-1] = replace(self.steps[-1], rescale=True)
+        self._weight[last] = 1
+        return last
 
     def _next(self, factors: list[int]) -> tuple[int, int]:
+        """Two of these, from the smallest to the largest, with the smallest product; of many the
+        first two."""
+
         def cells(pair: tuple[int, int]) -> int:
             return self.plan.cells(tuple({*self.scopes[pair[0]], *self.scopes[pair[1]]}))
 
-        if len(factors) > 12:
-            small = sorted(factors, key=self._cells)
-            return small[0], small[1]
+        if len(factors) > _FEW:
+            return factors[0], factors[1]
         return min(combinations(factors, 2), key=cells)
 
     def _add(self, a: int, b: int | None, summed: set[int]) -> int:
@@ -169,7 +173,9 @@ class Program:
         self.scopes.append(out)
         right = None if b is None else self.scopes[b]
         product = self.product(self.scopes[a], right, out)
-        self.steps.append(Step(a, b, len(self.scopes) - 1, product, False))
+        weight = self._weight[a] + (0 if b is None else self._weight[b])
+        self._weight.append(1 if weight >= _WHOLE else weight)
+        self.steps.append(Step(a, b, len(self.scopes) - 1, product, weight >= _WHOLE))
         return len(self.scopes) - 1
 
     def product(self, a: Scope, b: Scope | None, out: Scope) -> Product:
@@ -193,8 +199,8 @@ class Program:
 
 @dataclass
 class Forward:
-    """What a forward pass leaves: the factors, one over the scale of each message, and the sum of
-    the scales' logarithms; the last message is over the variables kept."""
+    """What a forward pass leaves: the factors, one over the scale of those that were rescaled, and
+    the sum of the scales' logarithms; the last message is over the variables kept."""
 
     factors: list[Array]
     inverses: dict[int, Array]
@@ -202,45 +208,74 @@ class Forward:
 
 
 def forward(program: Program, tables: Sequence[Array], xp: Any, keep: bool = False) -> Forward:
-    """Sum out along a program. `keep`: every factor, as `reverse` needs them."""
+    """Sum out along a program. `keep`: every factor, as `reverse` needs them.
+
+    Where an entry is so large or small that something may have been lost between two scalings, all
+    is done again, and every table and product rescaled (on NumPy; JAX cannot look).
+    """
+    ahead, safe = _forward(program, tables, xp, keep, everything=False)
+    if not safe:
+        ahead.factors.clear()
+        ahead, _ = _forward(program, tables, xp, keep, everything=True)
+    return ahead
+
+
+def _forward(
+    program: Program, tables: Sequence[Array], xp: Any, keep: bool, everything: bool
+) -> tuple[Forward, bool]:
+    """The pass, and whether all that was looked at was of a safe size."""
     factors: list[Array] = [
         table if axes is None else table.transpose(axes)
         for table, axes in zip(tables, program.axes, strict=True)
     ]
     if xp is np:  # or products would inherit the strides of views, and be slow
         factors = [np.ascontiguousarray(table, dtype=np.float64) for table in factors]
-    factors += [None] * len(program.steps)
-    inverses: dict[int, Array] = {}
-    logs: Array = 0.0
-    for step in program.steps:
-        out = step.product(factors[step.a], None if step.b is None else factors[step.b], xp)
-        if step.message:
-            batched = program.batch in program.scopes[step.out]
-            out, inverses[step.out], log_scale = rescaled(out, batched, xp)
-            logs = logs + log_scale
-        factors[step.out] = out
-        if not keep:
-            factors[step.a] = None
-            if step.b is not None:
-                factors[step.b] = None
-    return Forward(factors, inverses, logs)
+    ahead = Forward([*factors, *[None] * len(program.steps)], {}, 0.0)
+    safe = True
+
+    def rescale(factor: int, fresh: bool) -> None:
+        nonlocal safe
+        x, batched = ahead.factors[factor], program.batch in program.scopes[factor]
+        top = largest(x, batched, xp)
+        scale = xp.maximum(top, _TINY)
+        ahead.inverses[factor] = 1.0 / scale
+        ahead.log_scale = ahead.log_scale + xp.log(scale)
+        if xp is not np:
+            ahead.factors[factor] = x * ahead.inverses[factor]
+            return
+        out = x if fresh and isinstance(x, np.ndarray) else None  # else it may be the caller's
+        ahead.factors[factor] = np.multiply(x, ahead.inverses[factor], out=out)
+        low, high = (top.min(initial=1.0), top.max(initial=1.0)) if batched else (top, top)
+        safe = safe and bool(_SAFE[0] < low and high < _SAFE[1])
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        if everything:
+            for factor in range(len(factors)):
+                rescale(factor, fresh=False)
+        for step in program.steps:
+            B = None if step.b is None else ahead.factors[step.b]
+            ahead.factors[step.out] = step.product(ahead.factors[step.a], B, xp)
+            if step.rescale or everything:
+                rescale(step.out, fresh=B is not None or bool(step.product.summed))
+            if not keep:
+                ahead.factors[step.a] = None
+                if step.b is not None:
+                    ahead.factors[step.b] = None
+    return ahead, safe
 
 
-def rescaled(message: Array, batched: bool, xp: Any) -> tuple[Array, Array, Array]:
-    """A message divided by its largest entry, one over that entry, and its logarithm. They are
-    constants of differentiation (see above). A message of zeros stays so."""
+def largest(x: Array, batched: bool, xp: Any) -> Array:
+    """The largest entry of a factor, in each row if it has rows; a constant to derivatives."""
     if batched:
-        rows = message.reshape(-1, message.shape[-1])
+        rows = x.reshape(-1, x.shape[-1])
         top = rows.max(axis=0) if rows.shape[0] > 1 else rows[0]
     else:
-        top = message.max()
-    if xp is not np:
-        from jax.lax import stop_gradient
+        top = x.max()
+    if xp is np:
+        return top
+    from jax.lax import stop_gradient
 
-        top = stop_gradient(top)
-    scale = xp.maximum(top, TINY)
-    inverse = 1.0 / scale
-    return message * inverse, inverse, xp.log(scale)
+    return stop_gradient(top)
 
 
 def log(x: Array, xp: Any) -> Array:

@@ -16,6 +16,7 @@ giving small total state space", 1990.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -168,14 +169,19 @@ def min_fill(
         adjacent[v] &= ~(1 << v)
     left = [v for v in range(n) if used >> v & 1 and v not in set(keep)]
     weights = sizes if weighted else [1] * n
-    score = {v: (*_fill(v, adjacent, sizes, weights), next(lot)) for v in left}
+    score = {v: (*_fill(v, adjacent, sizes, weights), next(lot), v) for v in left}
+    queue = list(score.values())  # with scores that have changed since, which are passed over
+    heapq.heapify(queue)
     order = []
     while score:
-        v = min(score, key=score.__getitem__)
+        least = heapq.heappop(queue)
+        v = least[-1]
+        if score.get(v) != least:
+            continue
         del score[v]
         order.append(v)
         around = adjacent[v]
-        changed = around if score else 0
+        changed = around
         for u in _bits(around):
             new = around & ~adjacent[u] & ~(1 << u)
             adjacent[u] = (adjacent[u] | around) & ~(1 << u) & ~(1 << v)
@@ -183,7 +189,8 @@ def min_fill(
                 changed |= adjacent[u]
         for u in _bits(changed):
             if u in score:
-                score[u] = (*_fill(u, adjacent, sizes, weights), next(lot))
+                score[u] = (*_fill(u, adjacent, sizes, weights), next(lot), u)
+                heapq.heappush(queue, score[u])
     return order
 
 

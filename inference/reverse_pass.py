@@ -104,7 +104,7 @@ def reverse(
         yield program.result, ahead.factors[program.result], seed
     for step, todo in sweep.steps:
         given = derivatives.pop(step.out)
-        if step.message:
+        if step.out in ahead.inverses:
             given = given * ahead.inverses[step.out]
         for factor, other, product in todo:
             derivatives[factor] = product(

@@ -195,6 +195,41 @@ def test_a_chain_of_two_thousand_does_not_underflow() -> None:
     assert all(p.sum() == pytest.approx(1) for p in got.probs)
 
 
+def test_a_node_with_two_thousand_children_does_not_underflow() -> None:
+    rng = np.random.default_rng(10)
+    tables = [rng.random(2), *rng.random((2000, 2, 3))]
+    exact = Exact([2] + [3] * 2000, [(0,), *((0, child) for child in range(1, 2001))])
+    evidence = {child: int(rng.integers(3)) for child in range(1, 2001)}
+    logs = np.log(tables[0])
+    for child, state in evidence.items():
+        logs += np.log(tables[child][:, state])
+    got = exact.marginals(tables, evidence)
+    assert got.log_z == pytest.approx(np.logaddexp.reduce(logs), rel=1e-12)
+    np.testing.assert_allclose(got.probs[0], np.exp(logs - got.log_z), rtol=1e-9)
+    rows = exact.marginals(tables, {child: np.full(2, state) for child, state in evidence.items()})
+    np.testing.assert_allclose(rows.log_z, got.log_z, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-300, 1e200, 1e300])
+def test_tables_of_extreme_size_lose_nothing_and_stay_as_they_are(size: float) -> None:
+    rng = np.random.default_rng(11)
+    scopes, sizes = [(0, 1), (1, 2), (2, 0), (0, 1)], (2, 3, 2)
+    tables = [rng.random([sizes[v] for v in scope]) for scope in scopes]
+    exact = Exact(sizes, scopes)
+    plain, large = exact.marginals(tables), [size * table for table in tables]
+    before = [table.copy() for table in large]
+    got = exact.marginals(large)
+    assert got.log_z == pytest.approx(plain.log_z + 4 * np.log(size), rel=1e-12)
+    for p, q in zip(got.probs, plain.probs, strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-12)
+    for count, expected in zip(
+        exact.counts(large, {})[1], exact.counts(tables, {})[1], strict=True
+    ):
+        np.testing.assert_allclose(count, expected, rtol=1e-12)
+    for table, copy in zip(large, before, strict=True):
+        np.testing.assert_array_equal(table, copy)
+
+
 def test_evidence_of_probability_zero_is_said_of_its_rows_alone() -> None:
     tables = [np.array([0.5, 0.5]), np.eye(2)]
     got = Exact((2, 2), [(0,), (0, 1)]).marginals(
