@@ -113,6 +113,20 @@ def test_an_estimator_keeps_draws_in_the_units_of_the_data_and_names_them() -> N
     assert (answer.probs < answer.high).all()
 
 
+def test_rows_in_which_a_column_was_set_say_nothing_of_it() -> None:
+    data = frame()
+    target = [None if row % 3 else "b" for row in range(len(data))]
+    how = {"engine": "conjugate", "engine_settings": {"num_draws": 400}, "random_state": 0}
+    fit = ppgen.BayesianNetwork([("a", "b"), ("a", "x")], interventions=target, **how).fit(data)
+    seen = data[np.arange(len(data)) % 3 > 0]
+    less = ppgen.BayesianNetwork([("a", "b")], **how).fit(seen[["a", "b"]])
+    assert fit.posterior_ is not None
+    assert less.posterior_ is not None
+    for statistic in (np.mean, np.std):
+        one, other = (statistic(of.posterior_["theta_b"], axis=(0, 1)) for of in (fit, less))
+        np.testing.assert_allclose(one, other, atol=0.01)
+
+
 def test_what_has_no_posterior_is_said() -> None:
     with pytest.raises(InputError, match="only if nothing is missing, and 'a' has gaps"):
         drawn(rows(share=0.2), "conjugate")

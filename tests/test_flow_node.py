@@ -160,7 +160,7 @@ def table(n: int, seed: int = 0) -> pd.DataFrame:
 
 
 def test_an_estimator_learns_flows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(fit_flows._UNSET, "max_epochs", 40)
+    monkeypatch.setitem(fit_flows._UNSET, "max_epochs", 100)
     monkeypatch.setitem(fit_flows._UNSET, "batch_size", 200)
     edges = [("group", "y"), ("x", "y")]
     train, test = table(1200), table(400, 1)

@@ -103,6 +103,7 @@ def fit_em(
     max_iter: int = 200,
     tol: float = 1e-5,
     n_init: int = 4,
+    offset: float = 0.0,
 ) -> Result:
     """Fit the parameters of a graph.
 
@@ -114,6 +115,7 @@ def fit_em(
         floor: the least variance.
         max_iter, tol: of EM: most iterations, and the gain a row that is worth another.
         n_init: starts, where nodes are hidden.
+        offset: added to L where it is reported.
     """
     sizes, rng = tuple(map(len, states)), fit.rng()
     of = families(dag, sizes)
@@ -134,7 +136,7 @@ def fit_em(
         ):
             falls += last.change < -1e-9 * max(1.0, abs(last.objective))
             seconds = fit.clock.seconds()
-            fit.report(Progress(step=last.number, loss=-last.objective, seconds=seconds))
+            fit.report(Progress(step=last.number, loss=-(last.objective + offset), seconds=seconds))
         assert last is not None
         ends.append(last.objective)
         if best is None or last.objective > best.objective:

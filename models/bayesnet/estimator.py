@@ -27,7 +27,7 @@ from .em import Result, fit_em
 from .fit_flows import flow_nodes, with_flows
 from .fitted import FittedNetwork
 from .layout import Layout, NodeRows
-from .parameters import Assumed, estimated
+from .parameters import Assumed, Learnt, estimated, learnt
 from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
 from .strengths import EdgeStrengths, Method, edge_strengths
 from .structure import Search, learn
@@ -102,8 +102,8 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         """The structure learnt from rows, and what is to be said of it."""
         cases = self._cases(names, states, rows, outside)
         search = self._search(cases, fit.seed)
-        learnt = learn(cases, search, expired=lambda: fit.deadline() == 0)
-        return learnt.dag, [Reason("ok", f"{what}.") for what in learnt.reasons]
+        searched = learn(cases, search, expired=lambda: fit.deadline() == 0)
+        return searched.dag, [Reason("ok", f"{what}.") for what in searched.reasons]
 
     def _cases(
         self, names: tuple[str, ...], states: States, rows: Rows, outside: Mask | None
@@ -181,28 +181,18 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         if self.engine == "em" and nodes.known.all():
             network = estimated(dag, states, nodes, rows.weights, assumed, self.reg_covar, outside)
             self._set(network)
-        elif outside is not None:
-            raise InputError(
-                "interventions are given, and values are missing or nodes hidden: EM does not "
-                "allow for interventions. Leave out rows with gaps, and hidden."
-            )
         else:
-            result = fit_em(
-                dag, states, nodes, rows.weights, assumed, fit,
-                floor=self.reg_covar, max_iter=self.max_iter, tol=self.tol, n_init=self.n_init,
-            )  # fmt: skip
-            network, reasons = result.network, result.reasons
+            found, reasons = self._with_posterior(dag, states, nodes, rows, assumed, outside, fit)
+            network = found.network
             self._set(network)
-            if not nodes.known.all():
-                self.converged_, self.n_iter_ = result.converged, result.n_iter
             if self.engine != "em":
-                reasons = reasons + self._draw_parameters(result, nodes, rows, fit)
+                reasons = reasons + self._draw_parameters(found, nodes, rows, fit)
         total = float(len(rows) if rows.weights is None else rows.weights.sum())
         if flows := flow_nodes(network, self.conditionals):
-            found, said = with_flows(
+            whole, said = with_flows(
                 network, flows, nodes, rows.weights, self.layout_, fit, outside
             )
-            self._set(found)
+            self._set(whole)
             reasons = reasons + said
         return [
             *reasons,
@@ -212,18 +202,47 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
             *verdicts.of_variances(network, self.reg_covar),
         ]
 
+    def _with_posterior(
+        self,
+        dag: DAG,
+        states: States,
+        nodes: NodeRows,
+        rows: Rows,
+        assumed: Assumed,
+        outside: Mask | None,
+        fit: Fit,
+    ) -> tuple[Learnt | Result, list[Reason]]:
+        """A network with the posterior of its parameters, as expected where values are missing."""
+        complete = nodes.known.all()
+        if complete and self.engine == "conjugate":
+            floor = self.reg_covar
+            return learnt(dag, states, nodes, rows.weights, assumed, floor, outside), []
+        if outside is not None:
+            raise InputError(
+                "interventions are given, and values are missing or nodes hidden: EM does not "
+                "allow for interventions. Leave out rows with gaps, and hidden."
+            )
+        result = fit_em(
+            dag, states, nodes, rows.weights, assumed, fit,
+            floor=self.reg_covar, max_iter=self.max_iter, tol=self.tol, n_init=self.n_init,
+            offset=float(np.average(rows.data.log_det, weights=rows.weights)),
+        )  # fmt: skip
+        if not complete:
+            self.converged_, self.n_iter_ = result.converged, result.n_iter
+        return result, result.reasons
+
     def _draw_parameters(
-        self, result: Result, nodes: NodeRows, rows: Rows, fit: Fit
+        self, found: Learnt | Result, nodes: NodeRows, rows: Rows, fit: Fit
     ) -> list[Reason]:
         """Draw from the posterior of the parameters, and take the network at its means."""
         from .bayes import fit_bayes
 
         options = ENGINE_SETTINGS[self.engine].values(self.engine_settings or {})
         drawn = fit_bayes(
-            result.prior, result.posterior, result.network, nodes, rows.weights,
+            found.prior, found.posterior, found.network, nodes, rows.weights,
             self.engine, self.backend, options, fit,
         )  # fmt: skip
-        self._set(mean_network(result.network, drawn.draws))
+        self._set(mean_network(found.network, drawn.draws))
         self.posterior_ = rescaled(self.network_, drawn.draws, *self.units_)
         self.sample_stats_ = drawn.stats
         return drawn.reasons

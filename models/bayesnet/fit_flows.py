@@ -6,6 +6,7 @@ of the node's regression, by the one training loop that all nets have (`models.n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,7 @@ _UNSET = dict.fromkeys(
     ("batch_size", "n_transforms", "hidden", "bins", "learning_rate", "max_epochs")
 )
 _LAYERS = 1  # one spline is any increasing function
+_EPOCHS = 0.4  # of those that a flow of several columns takes
 
 
 def flow_nodes(network: Network, asked: str | Mapping[str, str]) -> list[int]:
@@ -135,6 +137,7 @@ def _trained(
     data = Rows(residuals(some.x[:, node]), w, context if context.shape[1] else None)
     split = Split(data, part)
     sizes = sizes_for(len(split.numbers), 1, _UNSET, timed=part.deadline() is not None)
+    schedule = replace(sizes.training, max_epochs=math.ceil(_EPOCHS * sizes.training.max_epochs))
     architecture = Architecture(
         "nsf", 1, context.shape[1], _LAYERS, sizes.hidden, sizes.bins, dropout=sizes.dropout
     )
@@ -151,7 +154,7 @@ def _trained(
         redraw=None if fit.redraw is None else renewed,
         seed=fit.seed,
     )
-    trainer = Trainer(part, seen, unseen, sizes.training)
+    trainer = Trainer(part, seen, unseen, schedule)
     training = trainer.train(learner)
     flow.keep(learner)
     reasons = trainer.judge_density(training, flow.log_prob, 'conditionals="linear"')

@@ -119,3 +119,30 @@ def estimated(
             posterior.centre() if isinstance(posterior, Dirichlet) else posterior.centre(floor)
         )
     return Network(dag, tuple(conditionals), tuple(map(tuple, states)))
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A network with the prior and the posterior of its parameters, whose `centre` it has."""
+
+    network: Network
+    prior: ConjugatePrior
+    posterior: ConjugatePrior
+
+
+def learnt(
+    dag: DAG,
+    states: Sequence[tuple[object, ...]],
+    rows: NodeRows,
+    weights: Floats | None,
+    assumed: Assumed,
+    floor: float = 0.0,
+    outside: Mask | None = None,
+) -> Learnt:
+    """What is `estimated`, with all that is known of it."""
+    sizes = tuple(map(len, states))
+    found = tuple(sums(families(dag, sizes), rows.codes, rows.x, weights, outside))
+    prior = assumed.prior(dag, sizes, found)
+    posterior = prior.updated(found)
+    network = Network(dag, posterior.centre(floor), tuple(map(tuple, states)))
+    return Learnt(network, prior, posterior)

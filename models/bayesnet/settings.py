@@ -165,10 +165,10 @@ def check(given: Any) -> None:
             f"conditionals are {given.conditionals!r}, and engine={given.engine!r} is for linear "
             "Gaussians. Take engine='em', or conditionals='linear'."
         )
-    if given.interventions is not None and given.engine != "em":
+    if given.interventions is not None and given.engine in ("svi", "nuts"):
         raise InputError(
             f"interventions are given, and engine={given.engine!r} does not allow for them. Take "
-            "engine='em', or fit rows without interventions."
+            "engine='em' or 'conjugate', or fit rows without interventions."
         )
     if given.edges is None:
         if given.hidden:
