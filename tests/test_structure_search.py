@@ -260,3 +260,10 @@ def test_edges_that_could_as_well_be_turned_are_counted(kinds, edges, tiers, ope
     said = of_directions(DAG.of("abc", edges), constraints_of(cases, Search(tiers=tiers)))
     assert bool(said) == bool(open_ones)
     assert not said or f"which way {open_ones} of the {len(edges)} edges point" in said[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_of_few_nodes_is_found(seed):
+    cases = draw(300, seed=seed)  # one search alone ends on another summit with seed 0
+    best = learn(cases, Search(method="exact", score="bdeu"))
+    assert learn(cases, Search(score="bdeu")).score == pytest.approx(best.score, abs=1e-6)

@@ -113,7 +113,12 @@ class NetworkSettings:
         "None: such a value says nothing of the column given its parents.",
         NAMES,
     )
-    restarts: int = setting(0, "further searches, of which the best structure is taken.", least=0)
+    restarts: int | None = setting(
+        None,
+        "further searches, of which the best structure is taken; None is ten of at most 20 "
+        "columns, whose searches are short and end apart, and none of more.",
+        least=0,
+    )
     prior: Literal["bdeu", "laplace", "none"] = setting(
         "bdeu",
         "of the parameters, whose posterior mean is taken: rows spread evenly over a table, one in "

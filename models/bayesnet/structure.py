@@ -26,6 +26,8 @@ from .independence import IndependenceTest
 from .scores import NetworkScore, ScoreName
 from .structural_em import fill_and_search
 
+RESTARTS, FEW = 10, 20
+
 Method = Literal["boss", "hill-climbing", "exact", "pc"]
 
 
@@ -43,7 +45,8 @@ class Search:
         forbidden: edges that there must not be.
         tiers: groups of nodes from first to last: no edge leads from a later into an earlier one.
         tabu: of climbs, how many graphs seen last are not to be returned to.
-        restarts: further searches from changed graphs or orders; the best of all is taken.
+        restarts: further searches from changed graphs or orders; the best of all is taken. None:
+            ten of at most 20 nodes, whose local maxima lie apart, and none of more.
         level: of the tests of "pc".
         seed: of where these begin.
     """
@@ -56,7 +59,7 @@ class Search:
     forbidden: Iterable[Sequence[str]] = ()
     tiers: Iterable[Iterable[str]] = ()
     tabu: int = 10
-    restarts: int = 0
+    restarts: int | None = None
     level: float = 0.01
     seed: int = 0
 
@@ -153,6 +156,8 @@ def _found(
     if search.method == "exact":
         return exact_search(score, constraints)
     tabu, restarts = search.tabu, search.restarts
+    if restarts is None:
+        restarts = RESTARTS if score.n_nodes <= FEW else 0
     if search.method == "hill-climbing":
         return hill_climb(
             score, constraints, tabu=tabu, restarts=restarts, rng=rng, expired=expired
