@@ -109,23 +109,34 @@ def brute(of: Network, row: NodeRows, n: int = 4001) -> float:
     return float(logsumexp(logs) + step + (0.0 if known[3] else np.log(y[1] - y[0])))
 
 
-@pytest.mark.parametrize(
-    "known", [{"a": 1, "x": 0.4, "y": -0.8}, {"a": 2, "x": 0.1, "y": 0.5, "z": 1}]
-)
+EXACT = [
+    {"a": 1, "x": 0.4, "y": -0.8},
+    {"a": 2, "x": 0.1, "y": 0.5, "z": 1},
+    {"x": 0.4, "y": -0.8},
+    {"x": 0.2, "y": 0.7, "z": -1, "h": 0},
+]
+
+
+@pytest.mark.parametrize("known", EXACT)
 def test_a_known_flow_is_a_factor_of_exact_inference(known: dict[str, float]) -> None:
     of, row = network(), rows(**known)
     engine = Posterior(of)
     found = engine.density(row)
     assert found.stderr is None
     assert found.values[0] == pytest.approx(brute(of, row), rel=1e-9)
-    # Given a, what is below says nothing of h.
-    expected = np.array([0.3, 0.7]) * of.conditionals[1].probs[:, int(known["a"])]  # type: ignore[union-attr]
+    logs = {k: brute(of, rows(**{"h": k} | known)) for k in range(2) if known.get("h", k) == k}
+    expected = np.zeros(2)
+    expected[list(logs)] = np.exp(np.array(list(logs.values())) - logsumexp(list(logs.values())))
     beliefs = engine.beliefs(row, [0])
-    np.testing.assert_allclose(beliefs.probs[0][0], expected / expected.sum(), rtol=1e-9)
+    np.testing.assert_allclose(beliefs.probs[0][0], expected, atol=1e-9)
     assert beliefs.log_z[0] == pytest.approx(found.values[0])
+    two = NodeRows(np.repeat(row.codes, 400, 0), np.repeat(row.x, 400, 0))
+    np.testing.assert_allclose(engine.log_prob(two), found.values.repeat(400), rtol=1e-12)
+    drawn = engine.draw(two, np.random.default_rng(0))
+    assert abs(drawn.codes[:, 0].mean() - expected[1]) < 0.12  # five standard errors
 
 
-@pytest.mark.parametrize("known", [{"y": -0.8, "x": 0.2}, {"a": 1, "z": 0.7}, {"h": 1, "y": 1.0}])
+@pytest.mark.parametrize("known", [{"y": -0.8}, {"a": 1, "z": 0.7}, {"h": 1, "y": 1.0}])
 def test_flows_that_are_not_known_are_summed_out_by_weighting(known: dict[str, float]) -> None:
     of, row = network(), rows(**known)
     engine = Posterior(of)
@@ -178,6 +189,8 @@ def test_an_estimator_learns_flows(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     gaps = test.copy()
     gaps.loc[:5, "y"] = np.nan
     gaps.loc[6:9, "group"] = None
+    assert fit.log_density(gaps).kind == "exact"
+    gaps.loc[10:12, "x"] = np.nan
     assert not fit.impute(gaps).isna().any().any()
     density = fit.log_density(gaps)
     assert density.kind == "estimate"

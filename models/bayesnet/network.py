@@ -75,8 +75,9 @@ class Network(Labelled):
         if isinstance(conditional, LinearGaussian):
             return conditional
         raise InputError(
-            f"{self.names[node]!r} is a flow given its parents, not a linear Gaussian, which is "
-            'what is asked for here. Use method="sampling", or fit with conditionals="linear".'
+            f"{self.names[node]!r} is a flow given its parents, which exact inference does not "
+            'sum out and no table holds: ask with method="sampling", or fit with '
+            'conditionals="linear".'
         )
 
     def numbers(self) -> list[Any]:

@@ -27,7 +27,7 @@ from ...inference.exact import Cost, Exact
 from ...inference.posterior_sampling import sample_posterior
 from . import weighted
 from .conditionals import Table
-from .flow_factors import exact_for, known_flows, log_factor
+from .flow_factors import entered, exact_for, factors
 from .layout import NodeRows
 from .network import Network
 from .node_density import direct_log_prob, drawn
@@ -89,9 +89,8 @@ class Posterior:
         """() or (n,) log probability or density of evidence, hard or virtual."""
         if not evidence:
             return np.zeros(())
-        part = self._part(self._needed(evidence), known_flows(self.network, evidence))
-        log_z = np.asarray(part.engine.log_z(part.conditionals, part.inside(evidence)))
-        return np.asarray(log_z + log_factor(self.network, part.nodes, evidence))
+        part, inside, constant = self._entered(evidence)
+        return np.asarray(part.engine.log_z(part.conditionals, inside) + constant)
 
     def beliefs(self, rows: NodeRows, targets: Collection[int]) -> Beliefs:
         """Posterior marginals of some nodes given what is known of each row."""
@@ -117,8 +116,8 @@ class Posterior:
 
     def marginals(self, evidence: Evidence, targets: Collection[int]) -> Beliefs:
         """The same given evidence, hard or virtual; without the axis of rows where it has none."""
-        part = self._part(self._needed([*evidence, *targets]), known_flows(self.network, evidence))
-        inside, number = part.inside(evidence), {v: part.nodes.index(v) for v in targets}
+        part, inside, constant = self._entered(evidence, targets)
+        number = {v: part.nodes.index(v) for v in targets}
         if isinstance(part.engine, Exact):
             discrete = part.engine.marginals(part.conditionals, inside)
             probs = {v: discrete.probs[i] for v, i in number.items()}
@@ -126,31 +125,29 @@ class Posterior:
         found = part.engine.marginals(part.conditionals, inside, list(number.values()))
         answers = found.probs, found.means, found.variances
         of = [{v: each[i] for v, i in number.items() if i in each} for each in answers]
-        return Beliefs(found.log_z + log_factor(self.network, part.nodes, evidence), *of)
+        return Beliefs(found.log_z + constant, *of)
 
     def joint(self, evidence: Evidence, targets: Sequence[int]) -> tuple[Floats, Floats]:
         """log Z, and the joint posterior of discrete nodes, (k_1, ..., k_m) or (n, k_1, ..., k_m),
         NaN where Z is 0."""
-        part = self._part(self._needed([*evidence, *targets]), known_flows(self.network, evidence))
-        inside, places = part.inside(evidence), [part.nodes.index(v) for v in targets]
+        part, inside, constant = self._entered(evidence, targets)
+        places = [part.nodes.index(v) for v in targets]
         if isinstance(part.engine, Exact):
             log_z, probs = part.engine.log_z_and_joint(part.conditionals, places, inside)
             return np.asarray(log_z), np.asarray(probs)
         if len(targets) == 1:
             found = part.engine.marginals(part.conditionals, inside, places)
-            return found.log_z + log_factor(self.network, part.nodes, evidence), found.probs[
-                places[0]
-            ]
+            return found.log_z + constant, found.probs[places[0]]
         mixture = self.mixture(evidence, targets)
         return mixture.log_z, mixture.weights.sum(axis=-1)
 
     def mixture(self, evidence: Evidence, targets: Sequence[int]) -> Mixture:
         """The joint posterior of some nodes of a network with continuous ones: of the discrete
         targets, in order, an axis each, then an axis of the components there are given these."""
-        part = self._part(self._needed([*evidence, *targets]), known_flows(self.network, evidence))
+        part, inside, constant = self._entered(evidence, targets)
         assert isinstance(part.engine, ConditionalGaussian)
         places = [part.nodes.index(v) for v in targets]
-        found = part.engine.mixture(part.conditionals, places, part.inside(evidence))
+        found = part.engine.mixture(part.conditionals, places, inside)
         discrete = [p for p in places if self.network.sizes[part.nodes[p]]]
         first = [found.scope.index(p) for p in discrete]
         rest = [axis for axis in range(len(found.scope)) if axis not in first]
@@ -164,7 +161,7 @@ class Posterior:
             return array.reshape(*kept, components, *tail)
 
         return Mixture(
-            found.log_z + log_factor(self.network, part.nodes, evidence),
+            found.log_z + constant,
             tuple(part.nodes[p] for p in discrete),
             tuple(part.nodes[p] for p in found.nodes),
             ordered(found.weights, 0),
@@ -176,7 +173,7 @@ class Posterior:
         """What one row takes in which some nodes are observed."""
         sizes = self.network.sizes
         evidence = {v: 0 if sizes[v] else 0.0 for v in observed}
-        cut = known_flows(self.network, evidence)
+        cut = factors(self.network, evidence)
         part = self._part(self._needed([*observed, *targets]), cut)
         cost = part.engine.cost([part.nodes.index(v) for v in observed])
         return replace(cost, clique=tuple(part.nodes[v] for v in cost.clique))
@@ -214,10 +211,10 @@ class Posterior:
         if not exact_for(self.network, nodes, known):
             check_possible(weighted.fill(self.network, rows, known, nodes, rng))
             return
-        part, first = self._part(nodes, known_flows(self.network, known)), rows.take(slice(1))
+        first = rows.take(slice(1))
         alike = len(rows) > 1 and rows.agree(first)
         # Rows of which the same is known are draws of one.
-        evidence = part.inside(_evidence(first if alike else rows))
+        part, evidence, _ = self._entered(_evidence(first) if alike else known, nodes)
         if alike:
             evidence = {node: value[0] for node, value in evidence.items()}
         draws = len(rows) if alike else 1
@@ -233,6 +230,16 @@ class Posterior:
         gaps = ~rows.known[:, nodes]
         rows.codes[:, nodes] = np.where(gaps, codes, rows.codes[:, nodes])
         rows.x[:, nodes] = np.where(gaps, x, rows.x[:, nodes])
+
+    def _entered(
+        self, evidence: Evidence, targets: Collection[int] = ()
+    ) -> tuple[_Part, dict[int, Any], Any]:
+        """The part of the network that matters, evidence by its numbers, and what is to be added to
+        log Z: flows are entered as `flow_factors` says."""
+        cut = factors(self.network, evidence)
+        part = self._part(self._needed([*evidence, *targets]), cut)
+        evidence, constant = entered(self.network, part.nodes, evidence)
+        return part, part.inside(evidence), constant
 
     def _needed(self, nodes: Collection[int]) -> Nodes:
         return tuple(sorted(self.network.dag.ancestors(nodes)))
