@@ -117,6 +117,11 @@ def predictive(network: Network, draws: Draws, rows: NodeRows) -> Density:
     return mean_density(score, np.full(most, 1 / most), n, most)
 
 
+def stored(text: str) -> str:
+    """A name as files of draws and ArviZ take it, which read "/" as a path."""
+    return text.replace("/", "\N{DIVISION SLASH}")
+
+
 def dims(network: Network) -> dict[str, dict[str, list[Any]]]:
     """Names and labels of the draws' dimensions, for ArviZ: {"dims": ..., "coords": ...}; an axis
     is named by its node, and its labels are the node's states."""

@@ -22,7 +22,7 @@ from ...rows import Rows
 from ...verdict import Reason
 from . import verdicts
 from .cases import Cases
-from .draws import mean_network, rescaled
+from .draws import mean_network, rescaled, stored
 from .em import Result, fit_em
 from .fit_flows import flow_nodes, with_flows
 from .fitted import FittedNetwork
@@ -243,7 +243,8 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
             self.engine, self.backend, options, fit,
         )  # fmt: skip
         self._set(mean_network(found.network, drawn.draws))
-        self.posterior_ = rescaled(self.network_, drawn.draws, *self.units_)
+        in_units = rescaled(self.network_, drawn.draws, *self.units_)
+        self.posterior_ = {stored(site): values for site, values in in_units.items()}
         self.sample_stats_ = drawn.stats
         return drawn.reasons
 

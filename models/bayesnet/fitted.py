@@ -180,8 +180,10 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
     def _parameters(self) -> dict[str, Floats]:
         """The draws of the parameters in the coordinates of the codec."""
         assert self.posterior_ is not None
+        sites = draws.dims(self.network_)["dims"]
+        in_units = {site: self.posterior_[draws.stored(site)] for site in sites}
         shift, scale = self.units_
-        return draws.rescaled(self.network_, self.posterior_, -shift / scale, 1 / scale)
+        return draws.rescaled(self.network_, in_units, -shift / scale, 1 / scale)
 
     def _log_prob_draws(self, data: Encoded) -> Floats:
         """(draws, n) log densities under draws of the parameters."""
@@ -189,7 +191,9 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         return draws.log_prob_draws(self.network_, self._parameters(), rows)
 
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
-        return draws.dims(self.network_)
+        names = draws.dims(self.network_)
+        axes = {draws.stored(k): [*map(draws.stored, v)] for k, v in names["dims"].items()}
+        return {"dims": axes, "coords": {draws.stored(k): v for k, v in names["coords"].items()}}
 
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
