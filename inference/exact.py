@@ -33,6 +33,7 @@ from .reverse_pass import Sweep, reverse
 Array = Any
 
 _LEAST_ROWS, _MOST_ROWS = 32, 2048  # done at once; more gain nothing
+_NAMED = 40  # variables of a clique that are listed
 _SMALL = 1 << 26  # bytes that are always there
 _CHUNK = 1 << 23  # cells of the rows that are done at once, about: more leave the cache
 
@@ -131,12 +132,14 @@ class Exact:
         cost = Cost(plan.total, size, plan.largest, plan.cells(plan.largest))
         budget = self._budget(cost.bytes)
         if cost.bytes > budget:
-            shown = ", ".join(self.names[v] for v in cost.clique if v < len(self.names))
+            names = [self.names[v] for v in cost.clique if v < len(self.names)]
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             raise InputError(
                 f"exact inference takes {cost.bytes / 2**30:,.3g} GiB; {budget / 2**30:,.3g} GiB "
-                f"may be used. The largest clique has {cost.n_cells:,} cells: {shown}. Observe or "
-                'cut some of these (cutset conditioning), use method="sampling" or method="loopy" '
-                "(approximate), or allow more memory."
+                f"may be used. The largest clique has {cost.n_cells:,} cells: "
+                f"{', '.join(names[:_NAMED])}{more}. Observe some of these, use "
+                'method="cutset" (exact, in less memory), "sampling" or "loopy" (approximate), or '
+                "allow more memory."
             )
         return cost
 
