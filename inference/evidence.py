@@ -162,5 +162,8 @@ def _cut(table: Array, scope: Scope, fixed: Mapping[int, Any]) -> Array:
     axes = sorted(range(len(scope)), key=lambda axis: scope[axis] in fixed)
     shape = [table.shape[axis] for axis in axes]
     n_free = len(scope) - len(states)
-    places = np.ravel_multi_index(np.broadcast_arrays(*states), shape[n_free:])
-    return table.transpose(axes).reshape(*shape[:n_free], -1).take(places, axis=-1)
+    places = states[0]
+    for state, size in zip(states[1:], shape[n_free + 1 :], strict=True):
+        places = places * size + state
+    flat = table.transpose(axes).reshape(*shape[:n_free], -1)
+    return flat.take(places, axis=-1, mode="clip")  # known to be inside

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from .reverse_pass import Sweep, reverse
 
 Array = Any
 
-_LEAST_ROWS, _MOST_ROWS = 32, 2048  # done at once; more gain nothing
+_LEAST_ROWS, _MOST_ROWS = 32, 1024  # done at once; more gain nothing
 _NAMED = 40  # variables of a clique that are listed
 _SMALL = 1 << 26  # bytes that are always there
 _CHUNK = 1 << 23  # cells of the rows that are done at once, about: more leave the cache
@@ -164,8 +165,9 @@ class Exact:
         scopes = tuple(reduce_scopes(self.sizes, self.scopes, entered))
         sweep = _marginal_sweep(self.sizes, scopes, self.order)
         n = entered.n if entered.n is not None else 1
-        log_z = np.empty(n)
-        probs = [np.empty((n, size)) for size in self.sizes]
+        log_z, states = np.empty(n), np.empty((sum(self.sizes), n))
+        ends = accumulate(self.sizes)
+        probs = [states[end - k : end] for k, end in zip(self.sizes, ends, strict=True)]  # (k, n)
         for rows, problem in self._chunks(tables, entered, sweep.program, sweep.peak):
             ahead = forward(sweep.program, problem.tables, np, keep=True)
             log_z[rows] = log_of_z(sweep.program, ahead, np)
@@ -173,16 +175,13 @@ class Exact:
             for factor, A, dA in reverse(sweep, ahead, start, np):
                 for v in sweep.read[factor]:
                     P = sweep.belief(factor, (v,))(A, dA, np)
-                    probs[v][rows] = P.reshape(self.sizes[v], -1).T
+                    probs[v][:, rows] = P.reshape(self.sizes[v], -1)
         for v, state in entered.fixed.items():
-            probs[v][:] = np.eye(self.sizes[v])[state]
-        dead = np.isneginf(log_z)
-        if dead.any():
-            for p in probs:
-                p[dead] = np.nan
+            probs[v][:] = np.eye(self.sizes[v])[:, np.atleast_1d(state)]
+        states[:, np.isneginf(log_z)] = np.nan
         if entered.n is None:
-            return Marginals(log_z[0], tuple(p[0] for p in probs))
-        return Marginals(log_z, tuple(probs))
+            return Marginals(log_z[0], tuple(p[:, 0] for p in probs))
+        return Marginals(log_z, tuple(p.T for p in probs))
 
     def joint(
         self, tables: Sequence[Array], variables: Sequence[int], evidence: Evidence | None = None
