@@ -339,8 +339,8 @@ MUTATIONS = (
     Mutation(
         "draws of a network that forget what is given",
         "models/bayesnet/posterior.py",
-        "evidence = part.inside(_evidence(first if alike else rows))",
-        "evidence = {}",
+        "self._entered(_evidence(first) if alike else known, nodes)",
+        "self._entered({}, nodes)",
         ("tests/test_bayesnet_posterior.py::test_draws_given_values_are_those_of_the_conditional",),
     ),
     Mutation(
@@ -349,5 +349,28 @@ MUTATIONS = (
         "for node, size in zip(nodes, shape, strict=True):",
         "for node, size in zip(nodes[::-1], shape[::-1], strict=True):",
         ("tests/test_bayesnet.py::test_the_prior_of_tables_is_so_many_rows_spread_evenly",),
+    ),
+    Mutation(
+        "the steepness of a node's flow left out of its density",
+        "models/bayesnet/flow_node.py",
+        "return e, deviation * np.exp(-log_slope)",
+        "return e, deviation",
+        ("tests/test_flow_node.py::test_a_flow_is_a_density_and_draws_invert_it",),
+    ),
+    Mutation(
+        "the expected moments of a family in another order",
+        "models/bayesnet/expected_counts.py",
+        "order = [*range(1, moments.first.shape[-1]), 0]",
+        "order = [*range(moments.first.shape[-1])]",
+        ("tests/test_bayesnet_em.py::test_expected_sums_are_the_derivatives_of_the_log_density",),
+    ),
+    Mutation(
+        "minibatches of a network's pair that count once",
+        "models/bayesnet/numpyro.py",
+        "handlers.scale(scale=(n_total or n) / n)",
+        "handlers.scale(scale=1.0)",
+        (
+            "tests/test_bayesnet_pair.py::test_the_twins_have_one_log_joint_and_the_networks_density",
+        ),
     ),
 )

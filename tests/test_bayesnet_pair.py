@@ -234,7 +234,7 @@ def pyro_joint(theta: Any, data: Any, **given: Any) -> float:
 
 
 @pytest.mark.parametrize("gaps", GAPS)
-def test_the_twins_have_one_log_joint_and_rows_the_density_of_the_network(gaps: Any) -> None:
+def test_the_twins_have_one_log_joint_and_the_networks_density(gaps: Any) -> None:
     codes, x = with_gaps(*rows(12), gaps)
     w, theta = np.random.default_rng(1).uniform(0.5, 2, 12), draw()
     with_rows = pyro_joint(theta, (x, codes, w), gaps=gaps, n_total=30)
