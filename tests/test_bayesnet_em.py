@@ -19,10 +19,11 @@ from ppgen.models.bayesnet.layout import NodeRows
 from ppgen.models.bayesnet.network import Network
 from ppgen.models.bayesnet.node_density import drawn
 from ppgen.models.bayesnet.parameters import Assumed, estimated
-from ppgen.models.bayesnet.prior import ConjugatePrior
 from ppgen.models.bayesnet.pyro import BACKEND
 from ppgen.models.bayesnet.row_density import Parameters, RowDensity
 from ppgen.progress import Clock
+
+from .conjugate_priors import conjugate_prior
 
 DISCRETE = DAG.of("abcde", map(tuple, ["ca", "cb", "ab", "bd", "ae", "de"]))
 MIXED = DAG.of("abcxy", map(tuple, ["ca", "cb", "ab", "ax", "xy", "by"]))
@@ -31,7 +32,7 @@ SIZES = {DISCRETE: (2, 3, 2, 2, 3), MIXED: (2, 3, 2, 0, 0)}
 
 def network(dag: DAG, seed: int = 0) -> Network:
     sizes = SIZES[dag]
-    prior = ConjugatePrior.of(dag, sizes, ess=40.0, precision=1.0, shape=5.0, scale=1.0)
+    prior = conjugate_prior(dag, sizes, ess=40.0, precision=1.0, shape=5.0, scale=1.0)
     values = prior.draw(np.random.default_rng(seed), 1)
     states = tuple(tuple(range(k)) for k in sizes)
     blank = Network(dag, prior.centre(), states)
@@ -149,7 +150,7 @@ def test_a_weight_of_two_is_the_row_twice() -> None:
 def test_a_hidden_class_is_found_up_to_the_names_of_its_states() -> None:
     dag = DAG.of("hpqrs", map(tuple, ["hp", "hq", "hr", "hs"]))
     sizes = (2, 2, 2, 2, 2)
-    blank = Network(dag, ConjugatePrior.of(dag, sizes).centre(), tuple((0, 1) for _ in sizes))
+    blank = Network(dag, conjugate_prior(dag, sizes).centre(), tuple((0, 1) for _ in sizes))
     values = {"theta_h": np.array([0.4, 0.6])}
     values |= {f"theta_{v}": np.array([[0.9, 0.1], [0.2, 0.8]]) for v in "pqrs"}
     of = network_of(blank, values)

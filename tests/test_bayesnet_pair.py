@@ -28,6 +28,8 @@ from ppgen.models.bayesnet.families import families, statistics
 from ppgen.models.bayesnet.network import Network
 from ppgen.models.bayesnet.prior import ConjugatePrior, NormalInverseGamma
 
+from .conjugate_priors import conjugate_prior
+
 # b has two parents in an order that is not that of the nodes; y has parents of both kinds.
 NAMES = ("a", "x", "b", "c", "y", "z")
 EDGES = [("c", "b"), ("a", "b"), ("a", "x"), ("c", "y"), ("x", "y"), ("y", "z"), ("x", "z")]
@@ -45,7 +47,7 @@ def rows(n: int, seed: int = 0) -> tuple[Any, Any]:
 
 
 def prior(**how: float) -> ConjugatePrior:
-    return ConjugatePrior.of(DAG_, SIZES, **(ASSUMED | how))
+    return conjugate_prior(DAG_, SIZES, **(ASSUMED | how))
 
 
 def blank() -> Network:
@@ -91,7 +93,7 @@ def test_a_regression_is_updated_row_by_row() -> None:
 def test_a_prior_of_nothing_gives_least_squares_and_shares() -> None:
     codes, x = rows(200)
     sums = statistics(families(DAG_, SIZES), codes, x)
-    found = ConjugatePrior.nothing(DAG_, SIZES).updated(sums).centre()
+    found = prior(ess=0.0, precision=0.0, shape=0.0, scale=0.0).updated(sums).centre()
     table, gaussian = found[0], found[4]
     assert isinstance(table, Table)
     assert isinstance(gaussian, LinearGaussian)

@@ -19,8 +19,6 @@ maximises in any case
     log p(rows) + sum_uk alpha log theta
         - sum_u [ a log s2 + (b + (beta - m)' Lambda (beta - m) / 2) / s2 ].
 
-BDeu takes alpha = ess / (q k), which is `ess` rows spread evenly over the cells of each table.
-
 References: Heckerman, Geiger and Chickering, "Learning Bayesian networks: the combination of
 knowledge and statistical data", 1995, https://doi.org/10.1007/BF00994016; Murphy, "Conjugate
 Bayesian analysis of the Gaussian distribution", 2007,
@@ -31,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from scipy.special import digamma, polygamma, xlogy
@@ -41,7 +39,7 @@ from ...covariance import correlations
 from ...errors import InputError
 from ...inference.dag import DAG
 from .conditionals import LinearGaussian, Table
-from .families import Family, Statistics, families
+from .families import Statistics
 
 Draws = dict[str, Floats]
 
@@ -196,41 +194,6 @@ class ConjugatePrior:
     dag: DAG
     sizes: tuple[int, ...]
     nodes: tuple[Dirichlet | NormalInverseGamma, ...]
-
-    @classmethod
-    def of(
-        cls,
-        dag: DAG,
-        sizes: tuple[int, ...],
-        *,
-        ess: float = 1.0,
-        precision: float = 0.1,
-        shape: float = 1.0,
-        scale: float = 0.1,
-    ) -> Self:
-        """BDeu tables, and regressions that are weakly informed in standardised columns.
-
-        Args:
-            ess: equivalent sample size, in rows: alpha = ess / (q k).
-            precision: Lambda = precision I, as much as this number of rows say; m = 0.
-            shape, scale: a and b of s2, as much as 2 a rows of residual variance b / a.
-        """
-
-        def node(f: Family) -> Dirichlet | NormalInverseGamma:
-            if f.size:
-                table = (*f.shape, f.size)
-                return Dirichlet(np.full(table, ess / np.prod(table)))
-            width = len(f.continuous) + 1
-            Lambda = np.broadcast_to(precision * np.eye(width), (*f.shape, width, width))
-            a, b = np.full(f.shape, float(shape)), np.full(f.shape, float(scale))
-            return NormalInverseGamma(np.zeros((*f.shape, width)), Lambda, a, b)
-
-        return cls(dag, sizes, tuple(map(node, families(dag, sizes))))
-
-    @classmethod
-    def nothing(cls, dag: DAG, sizes: tuple[int, ...]) -> Self:
-        """Hyperparameters of 0, with which `updated(...).centre()` is maximum likelihood."""
-        return cls.of(dag, sizes, ess=0.0, precision=0.0, shape=0.0, scale=0.0)
 
     def updated(self, sums: Statistics) -> ConjugatePrior:
         """The posterior given the sums of `families.statistics`, which are of rows without gaps."""
