@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .elimination import Plan, Scope
-from .product import Product
+from .product import Product, product_of
 
 Array = Any
 _FEW = 12  # factors, of which all pairs are looked at
@@ -44,7 +44,8 @@ class Peak(NamedTuple):
     @classmethod
     def of(cls, peak: Callable[[int], int]) -> Peak:
         """Of what n rows hold."""
-        return cls(peak(1), peak(2) - peak(1))
+        one = peak(1)
+        return cls(one, peak(2) - one)
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ class Program:
         has = [
             tuple(i for i, run in enumerate(runs) if run[0] in scope) for scope in (a, b or (), out)
         ]
-        return Product(tuple(sizes), has[0], None if b is None else has[1], has[2])
+        return product_of(tuple(sizes), has[0], None if b is None else has[1], has[2])
 
 
 @dataclass

@@ -20,6 +20,7 @@ import heapq
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -69,7 +70,7 @@ class Plan:
         """The clique with the most cells."""
         return max((bucket.clique for bucket in self.buckets), key=self.cells)
 
-    @property
+    @cached_property
     def total(self) -> int:
         """Cells of all cliques together."""
         return sum(self.cells(bucket.clique) for bucket in self.buckets)

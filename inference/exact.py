@@ -36,6 +36,7 @@ Array = Any
 _LEAST_ROWS, _MOST_ROWS = 32, 1024  # done at once; more gain nothing
 _NAMED = 40  # variables of a clique that are listed
 _SMALL = 1 << 26  # bytes that are always there
+_FEW_CELLS = 1 << 16  # of all cliques
 _CHUNK = 1 << 23  # cells of the rows that are done at once, about: more leave the cache
 
 
@@ -151,7 +152,7 @@ class Exact:
         program = self.program(reduce_scopes(self.sizes, self.scopes, entered))
         parts = [
             log_of_z(program, forward(program, problem.tables, xp), xp)
-            for _, problem in self._chunks(tables, entered, program, program.peak)
+            for _, problem in self._chunks(tables, entered, program, program)
         ]
         if entered.n is None:
             return parts[0]
@@ -168,7 +169,7 @@ class Exact:
         log_z, states = np.empty(n), np.empty((sum(self.sizes), n))
         ends = accumulate(self.sizes)
         probs = [states[end - k : end] for k, end in zip(self.sizes, ends, strict=True)]  # (k, n)
-        for rows, problem in self._chunks(tables, entered, sweep.program, sweep.peak):
+        for rows, problem in self._chunks(tables, entered, sweep.program, sweep):
             ahead = forward(sweep.program, problem.tables, np, keep=True)
             log_z[rows] = log_of_z(sweep.program, ahead, np)
             start = seed(sweep.program, ahead, 1.0)
@@ -204,7 +205,7 @@ class Exact:
         fixed = [i for i, v in enumerate(variables) if v in entered.fixed]
         rest = [i for i, v in enumerate(variables) if v not in entered.fixed]
         view = out.transpose([0, *(1 + i for i in fixed), *(1 + i for i in rest)])
-        for rows, problem in self._chunks(tables, entered, program, program.peak):
+        for rows, problem in self._chunks(tables, entered, program, program):
             ahead = forward(program, problem.tables, np)
             log_z[rows] = log_of_z(program, ahead, np)
             last = ahead.factors[program.result]
@@ -229,7 +230,7 @@ class Exact:
         w = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
         log_z = np.empty(n)
         totals = tuple(np.zeros([self.sizes[v] for v in scope]) for scope in self.scopes)
-        for rows, problem in self._chunks(tables, entered, program, sweep.peak):
+        for rows, problem in self._chunks(tables, entered, program, sweep):
             ahead = forward(program, problem.tables, np, keep=True)
             log_z[rows] = log_of_z(program, ahead, np)
             batched = program.batch in program.scopes[program.result]
@@ -265,13 +266,15 @@ class Exact:
         tables: Sequence[Array],
         entered: Entered,
         program: Program,
-        peak: Peak,
+        of: Program | Sweep,
     ) -> Iterator[tuple[slice, Reduced]]:
-        """Problems of as many rows at a time as fit; InputError if not one does."""
-        if 8 * peak.cells > _SMALL:
-            self.affordable(program, peak)
+        """Problems of as many rows at a time as fit; InputError if not one does. What `of` holds is
+        not counted for a row of few cells, unless `memory` was given."""
         step = n = 1 if entered.n is None else entered.n
-        if peak.row:
+        if self.memory is not None or program.plan.total > _FEW_CELLS:
+            self.affordable(program, of.peak)
+        if entered.n is not None and of.peak.row:
+            peak = of.peak
             most = self._budget(8 * (peak.cells + _MOST_ROWS * peak.row)) // 8
             room = 1 + (most - peak.cells) // peak.row
             step = max(1, min(_MOST_ROWS, room, max(_LEAST_ROWS, _CHUNK // peak.row)))

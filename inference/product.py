@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from string import ascii_letters
 from typing import Any
@@ -86,3 +87,11 @@ class Product:
         runs = (*both, *rows, *columns)
         C = (A @ B).reshape(self._shape(runs))
         return np.ascontiguousarray(C.transpose([runs.index(i) for i in self.c]))
+
+
+@lru_cache(maxsize=1 << 12)
+def product_of(
+    sizes: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...] | None, c: tuple[int, ...]
+) -> Product:
+    """A product, of which programs have many alike, made once."""
+    return Product(sizes, a, b, c)
