@@ -210,3 +210,15 @@ def test_an_estimator_learns_flows(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_what_cannot_be_a_flow_is_said(given: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         ppgen.BayesianNetwork([("group", "y")], **given).fit(table(50))
+
+
+def test_a_flow_given_beforehand_leaves_densities_and_queries_of_the_others() -> None:
+    given = ppgen.BayesianNetwork.of(network()).condition({"y": 0.5})
+    some = pd.DataFrame(
+        {"h": [0, 1, 1], "a": [0, 1, 2], "x": [0.1, -0.3, 0.8], "z": [0.0, 1.0, 0.5]}
+    )
+    density = given.log_density(some)
+    assert density.stderr is not None
+    assert density.values.shape == density.stderr.shape == (3,)
+    found = given.query("a", method="sampling", random_state=0)
+    assert float(found.log_evidence) == pytest.approx(0.0, abs=0.2)  # of nothing further

@@ -168,7 +168,7 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         values = density.values - before.values
         if before.stderr is None:
             return replace(density, values=values)
-        own = 0.0 if density.stderr is None else density.stderr
+        own = np.zeros(len(values)) if density.stderr is None else density.stderr
         return replace(before, values=values, stderr=np.hypot(own, before.stderr))
 
     def _diagnosed(self, density: Density, **how: Any) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...inference.exact import Cost
+from . import weighted
 from .answers import Answer
 from .discrete import How, States
 from .engines import (
@@ -28,6 +29,7 @@ from .engines import (
 )
 from .evidence import Given, check_possible, read_do, read_given, read_targets
 from .explanation import MostProbable
+from .flow_factors import exact_for
 from .network import Network
 from .posterior import Posterior
 from .results import Result
@@ -90,7 +92,7 @@ class Asked:
         network = done_of(self.network, tuple(done.items()))
         log_det = found.log_det
         if self.beforehand:  # the evidence is given besides
-            log_det = log_det - limited_posterior(network, None).log_z(self.beforehand)
+            log_det = log_det - self._before(network)
         found = replace(
             found,
             evidence={**found.evidence, **self.beforehand},
@@ -99,6 +101,13 @@ class Asked:
             log_det=log_det,
         )
         return found, network, targets
+
+    def _before(self, network: Network) -> Any:
+        """The log density of what was given beforehand."""
+        if exact_for(network, self.beforehand, self.beforehand):
+            return limited_posterior(network, None).log_z(self.beforehand)
+        row = {node: np.array([value]) for node, value in self.beforehand.items()}
+        return weighted.log_prob(network, row)[0][0]
 
     def marginals(self, given: Any, do: Any, how: How) -> dict[str, Answer]:
         """The answer for each node that is not given, one by one."""

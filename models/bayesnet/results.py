@@ -17,7 +17,8 @@ class Summary:
     """What is known of a continuous node, in the units of the data, arrays shaped as `probs`.
 
     Attributes:
-        mean, sd: expectation and standard deviation.
+        mean, sd: expectation and standard deviation; of a circular column the mean direction and
+            the circular standard deviation.
         quantiles: level -> value.
         stderr: Monte Carlo standard error of the mean, where it is estimated.
         low, high: ends of the credible band of the mean over draws of the parameters, or None.
