@@ -9,16 +9,19 @@ import pytest
 import torch
 
 from ppgen.data import Schema
+from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet.draws import network_of, sites_of
 from ppgen.models.bayesnet.em import Result, fit_em
 from ppgen.models.bayesnet.expected_counts import IncompleteRows
 from ppgen.models.bayesnet.families import families
+from ppgen.models.bayesnet.intervened import IntervenedRows
 from ppgen.models.bayesnet.layout import NodeRows
 from ppgen.models.bayesnet.network import Network
 from ppgen.models.bayesnet.node_density import drawn
 from ppgen.models.bayesnet.parameters import Assumed, estimated
+from ppgen.models.bayesnet.posterior import Posterior
 from ppgen.models.bayesnet.pyro import BACKEND
 from ppgen.models.bayesnet.row_density import Parameters, RowDensity
 from ppgen.progress import Clock
@@ -145,6 +148,41 @@ def test_a_weight_of_two_is_the_row_twice() -> None:
     again, _ = IncompleteRows(of, data, w).expected(of)
     for a, b in zip(sums, again, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dag", [DISCRETE, MIXED])
+def test_what_was_set_from_outside_says_nothing_of_its_node(dag: DAG) -> None:
+    # Expected sums are those of two data sets: rows in which nothing was set, and rows of the
+    # network without edges into the nodes set, but for these nodes.
+    of, rng = network(dag), np.random.default_rng(4)
+    data, done = rows(of, 60, 0.3), [1, 4]
+    data = data.take(data.known[:, done].all(axis=1))
+    n = len(data)
+    outside = np.zeros((n, 5), bool)
+    outside[: n // 2, done] = True
+    w = rng.uniform(0.5, 2.0, n)
+    sums, log_likelihood = IntervenedRows(of, data, w, outside).expected(of)
+    half = [slice(0, n // 2), slice(n // 2, n)]
+    cut = of.cut(done)
+    first, log_first = IncompleteRows(cut, data.take(half[0]), w[half[0]]).expected(cut)
+    rest, log_rest = IncompleteRows(of, data.take(half[1]), w[half[1]]).expected(of)
+    for node in range(5):
+        expected = rest[node] if node in done else rest[node] + first[node]
+        np.testing.assert_allclose(sums[node], expected, atol=1e-12)
+    alone = [rows_of_one(cut, data.take(half[0]), node) for node in done]
+    assert log_likelihood == pytest.approx(log_first + log_rest - w[half[0]] @ sum(alone))
+    found = fitted(of, data, w, outside=outside, max_iter=10)  # `fitted` looks at each step
+    assert found.network.dag == dag
+    data.codes[0, 1] = -1
+    with pytest.raises(InputError, match="'b' was set"):
+        IntervenedRows(of, data, w, outside)
+
+
+def rows_of_one(of: Network, data: NodeRows, node: int) -> Any:
+    """(n,) log densities of one node of rows, the others not known."""
+    one = NodeRows.unknown(len(data), 5)
+    one.codes[:, node], one.x[:, node] = data.codes[:, node], data.x[:, node]
+    return Posterior(of).log_prob(one)
 
 
 def test_a_hidden_class_is_found_up_to_the_names_of_its_states() -> None:

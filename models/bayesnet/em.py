@@ -23,14 +23,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Mask
 from ...fitting import Fit
 from ...inference.dag import DAG
 from ...inference.em import Iteration, em
 from ...progress import Progress
 from ...verdict import Reason
 from .expected_counts import IncompleteRows, WeightedRows
-from .families import families, statistics
+from .families import families, statistics, sums
+from .intervened import IntervenedRows
 from .layout import NodeRows
 from .network import Network
 from .parameters import Assumed
@@ -70,7 +71,7 @@ class Result:
 
 
 def steps(
-    rows: IncompleteRows,
+    rows: IncompleteRows | IntervenedRows,
     start: State,
     prior: ConjugatePrior,
     *,
@@ -82,8 +83,8 @@ def steps(
     """EM from `start`; the objective is L a row. Variances are at least `floor`."""
 
     def step(state: State) -> tuple[State, float]:
-        sums, log_likelihood = rows.expected(state.network)
-        posterior = prior.updated(sums)
+        found, log_likelihood = rows.expected(state.network)
+        posterior = prior.updated(found)
         better = replace(state.network, conditionals=posterior.centre(floor))
         objective = log_likelihood + prior.log_penalty(state.network.conditionals)
         return State(better, posterior), objective / rows.total
@@ -104,6 +105,7 @@ def fit_em(
     tol: float = 1e-5,
     n_init: int = 4,
     offset: float = 0.0,
+    outside: Mask | None = None,
 ) -> Result:
     """Fit the parameters of a graph.
 
@@ -116,14 +118,20 @@ def fit_em(
         max_iter, tol: of EM: most iterations, and the gain a row that is worth another.
         n_init: starts, where nodes are hidden.
         offset: added to L where it is reported.
+        outside: (n, N) which values were set from outside (see `intervened`).
     """
     sizes, rng = tuple(map(len, states)), fit.rng()
     of = families(dag, sizes)
     hidden = [node for node, size in enumerate(sizes) if size and not rows.known[:, node].any()]
     even = _at_random(rows, hidden, sizes, rng)
-    prior = assumed.prior(dag, sizes, statistics(of, even.codes, even.x, weights))
+    seen = tuple(sums(of, even.codes, even.x, weights, outside))
+    prior = assumed.prior(dag, sizes, seen)
     blank = Network(dag, prior.centre(floor), tuple(map(tuple, states)))
-    incomplete = IncompleteRows(blank, rows, weights)
+    incomplete = (
+        IncompleteRows(blank, rows, weights)
+        if outside is None
+        else IntervenedRows(blank, rows, weights, outside)
+    )
 
     best: Iteration[State] | None = None
     ends: list[float] = []
@@ -164,9 +172,9 @@ def _start(
     codes = rows.rows.codes.copy()
     for node in hidden:
         codes[:, node] = _most_like(rows.rows, node, blank, rng)
-    sums = statistics(families(blank.dag, blank.sizes), codes, rows.rows.x, rows.weights)
+    seen = statistics(families(blank.dag, blank.sizes), codes, rows.rows.x, rows.weights)
     kind = assumed if assumed.kind == "bdeu" else Assumed("laplace")
-    posterior = kind.prior(blank.dag, blank.sizes, sums).updated(sums)
+    posterior = kind.prior(blank.dag, blank.sizes, seen).updated(seen)
     return State(replace(blank, conditionals=posterior.centre(floor)), posterior)
 
 

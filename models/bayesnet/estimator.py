@@ -217,15 +217,10 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         if complete and self.engine == "conjugate":
             floor = self.reg_covar
             return learnt(dag, states, nodes, rows.weights, assumed, floor, outside), []
-        if outside is not None:
-            raise InputError(
-                "interventions are given, and values are missing or nodes hidden: EM does not "
-                "allow for interventions. Leave out rows with gaps, and hidden."
-            )
         result = fit_em(
             dag, states, nodes, rows.weights, assumed, fit,
             floor=self.reg_covar, max_iter=self.max_iter, tol=self.tol, n_init=self.n_init,
-            offset=float(np.average(rows.data.log_det, weights=rows.weights)),
+            offset=float(np.average(rows.data.log_det, weights=rows.weights)), outside=outside,
         )  # fmt: skip
         if not complete:
             self.converged_, self.n_iter_ = result.converged, result.n_iter

@@ -59,13 +59,16 @@ class Network(Labelled):
         each = enumerate(self.conditionals)
         return tuple(node for node, given in each if isinstance(given, FlowConditional))
 
-    def cut(self, flows: Sequence[int]) -> Self:
-        """The network in which some nodes that are flows have no parents and are standard normal:
-        where they and their parents are known, all else is as in this network."""
+    def cut(self, nodes: Sequence[int]) -> Self:
+        """The network in which some nodes have no parents and are uniform or standard normal: where
+        they and their parents are known, all else is as in this network."""
         parents, conditionals = list(self.dag.parents), list(self.conditionals)
-        for node in flows:
+        for node in nodes:
             parents[node] = ()
-            conditionals[node] = LinearGaussian(np.zeros(()), np.zeros(0), np.ones(()))
+            if size := self.sizes[node]:
+                conditionals[node] = Table(np.full(size, 1 / size))
+            else:
+                conditionals[node] = LinearGaussian(np.zeros(()), np.zeros(0), np.ones(()))
         dag = DAG(self.names, tuple(parents))
         return replace(self, dag=dag, conditionals=tuple(conditionals))
 
