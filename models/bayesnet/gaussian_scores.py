@@ -79,9 +79,9 @@ class GaussianScore:
         moments = self._moments(node, discrete, [*continuous, self.place[node]], keep)
         m = len(continuous)
         schur = self._schur(moments, m)
-        value = self._value(moments, m, m, schur.rest[:, 0], schur.log_det)
+        value = self._value(moments, m, m, schur.rest[:, :1], schur.log_det[:, None])
         n = float(moments.n.sum())
-        return value - n * math.log(self.scale[self.place[node]]), n
+        return float(value[0]) - n * math.log(self.scale[self.place[node]]), n
 
     def extended(self, node: int, parents: tuple[int, ...]) -> tuple[Ints, Floats]:
         """Further continuous parents, and the score of a node with each besides; rows without
@@ -92,15 +92,14 @@ class GaussianScore:
         moments = self._moments(node, discrete, [*continuous, own, *others], None)
         m = len(continuous)
         schur = self._schur(moments, m)
-        there = []
-        for k in range(1, len(others) + 1):  # R_vv|P+c = R_vv|P - R_vc|P^2 / R_cc|P
-            more = schur.rest[:, k]
-            usable = more > JITTER * (schur.whole[:, k] + moments.n)  # else a function of P
-            gain = np.where(usable, schur.cross[:, k] ** 2 / np.where(usable, more, 1.0), 0.0)
-            log_det = schur.log_det + np.log(np.where(usable, more, 1.0))
-            there.append(self._value(moments, m, m + 1, schur.rest[:, 0] - gain, log_det))
-        constant = float(moments.n.sum()) * math.log(self.scale[own])
-        return self.nodes[others], np.array(there) - constant
+        # R_vv|P+c = R_vv|P - R_vc|P^2 / R_cc|P, with a column for each c
+        more = schur.rest[:, 1:]
+        usable = more > JITTER * (schur.whole[:, 1:] + moments.n[:, None])  # else a function of P
+        more = np.where(usable, more, 1.0)
+        gain = np.where(usable, schur.cross[:, 1:] ** 2 / more, 0.0)
+        log_det = schur.log_det[:, None] + np.log(more)
+        there = self._value(moments, m, m + 1, schur.rest[:, :1] - gain, log_det)
+        return self.nodes[others], there - float(moments.n.sum()) * math.log(self.scale[own])
 
     def _split(self, parents: tuple[int, ...]) -> tuple[tuple[int, ...], list[int]]:
         """Discrete parents, and the places of the continuous ones."""
@@ -157,10 +156,10 @@ class GaussianScore:
             block[moments.rows < m + 2] = np.eye(m)  # scored without it
         return schur(matrix, block, JITTER * n)
 
-    def _value(self, moments: Moments, own: int, m: int, rest: Floats, log_det: Floats) -> float:
-        """The score of the node at place `own` given m continuous parents, from R_vv|P and
-        log det R_PP in each configuration."""
-        n = moments.n
+    def _value(self, moments: Moments, own: int, m: int, rest: Floats, log_det: Floats) -> Floats:
+        """(k,) the score of the node at place `own` given m continuous parents, for k choices of
+        them, from R_vv|P and log det R_PP (u, k) in each configuration."""
+        n = moments.n[:, None]
         if self.criterion == "bge":
             a, l = ALPHA_MU + 1, m + 1
             terms = (
@@ -172,10 +171,10 @@ class GaussianScore:
                 - (n + a + l) / 2 * np.log(rest)
                 - 0.5 * log_det
             )
-            return float(terms.sum())
+            return np.asarray(terms.sum(axis=0))
         variance = np.maximum(rest / n, FLOOR)
         fitted = -n / 2 * (np.log(2 * math.pi * variance) + 1)
-        squares = moments.scatter[:, own, own] + n * moments.mean[:, own] ** 2
-        alone = -n / 2 * math.log(2 * math.pi) - squares / 2
-        penalty = moments.q * (m + 2) / 2 * math.log(max(float(n.sum()), 1.0))
-        return float(np.where(moments.rows >= m + 2, fitted, alone).sum()) - penalty
+        squares = moments.scatter[:, own, own] + moments.n * moments.mean[:, own] ** 2
+        alone = -n / 2 * math.log(2 * math.pi) - squares[:, None] / 2
+        penalty = moments.q * (m + 2) / 2 * math.log(max(float(moments.n.sum()), 1.0))
+        return np.where(moments.rows[:, None] >= m + 2, fitted, alone).sum(axis=0) - penalty
