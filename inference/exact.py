@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.memory_limit import memory_budget
+from ..data.memory_limit import amount, memory_budget
 from ..errors import InputError
 from .contraction import Forward, Peak, Program, forward, log
 from .elimination import Plan, Scope
@@ -137,8 +137,8 @@ class Exact:
             names = [self.names[v] for v in cost.clique if v < len(self.names)]
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             raise InputError(
-                f"exact inference takes {cost.bytes / 2**30:,.3g} GiB; {budget / 2**30:,.3g} GiB "
-                f"may be used. The largest clique has {cost.n_cells:,} cells: "
+                f"exact inference takes {amount(cost.bytes)}; {amount(budget)} may be used. "
+                f"The largest clique has {cost.n_cells:,} cells: "
                 f"{', '.join(names[:_NAMED])}{more}. Observe some of these, use "
                 'method="cutset" (exact, in less memory), "sampling" or "loopy" (approximate), or '
                 "allow more memory."

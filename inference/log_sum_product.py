@@ -99,10 +99,16 @@ class LogSum:
         return states
 
     def _conditional(self, i: int) -> Floats:
-        """(b, *clique) exp(F - m): of the variables of a bucket given those of its separator."""
-        m = self._messages[i]
-        m = np.where(np.isneginf(m), 0.0, m)
-        return np.exp(self._filled[i] - _extended(m, len(self.plan.buckets[i].variables)))
+        """(b, *clique) exp(F - m): of the variables of a bucket given those of its separator.
+
+        They sum to one however far from 0 logarithms are, where exp(F - m) itself does not.
+        """
+        F, axes = self._filled[i], tuple(range(1, len(self.plan.buckets[i].variables) + 1))
+        top = F.max(axis=axes, keepdims=True)
+        p = np.exp(F - np.where(np.isneginf(top), 0.0, top))
+        total = p.sum(axis=axes, keepdims=True)
+        conditional: Floats = p / np.where(total > 0, total, 1.0)
+        return conditional
 
 
 def _log_sum(F: Floats, k: int) -> Floats:

@@ -55,6 +55,7 @@ def test_a_posterior_is_printed_with_what_it_took(run):
     assert [row["rain"] for row in rows] == ["None", "some"]
     assert float(rows[0]["probability"]) == pytest.approx(0.225 / 0.375)
     assert "plan and answer" in said
+    assert f"of the evidence: {np.log(0.375):.6g}." in said
     assert "Largest clique: 2 cells (rain)" in said
     status, rows, _ = run("rain.bif", "--target", "rain", "--do", "state of grass=wet")
     assert float(rows[0]["probability"]) == 0.25
@@ -135,6 +136,9 @@ def test_what_is_wrong_is_said_in_a_line(run, tmp_path):
         (["other"], "is a fit of independent, which answers no queries"),
         (["bad.bif"], "bad.bif, line 2, column 9: found the end of the file"),
         (["mixed.json", "--mpe"], "name discrete targets"),
+        (["none.bif"], "there is no 'none.bif'; give a saved fit of bayesnet or a file"),
+        (["mixed.json", "--given", "k=a", "--do", "x=1"], "none is left to ask"),
+        (["rain.bif", "--memory", "8B"], "8 bytes may be used"),
     ]  # fmt: skip
     for words, said in cases:
         status, rows, err = run(*words)

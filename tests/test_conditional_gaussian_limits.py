@@ -137,6 +137,15 @@ def test_densities_that_contradict_each_other_by_thousands_of_nats_do_not_underf
     np.testing.assert_allclose(found.probs[0], [0.5, 0.5])
 
 
+def test_probabilities_sum_to_one_however_unlikely_the_evidence():
+    engine = ConditionalGaussian([3, 0], [(), (0,)])
+    numbers = [np.full(3, 1 / 3), (np.arange(3.0), np.empty((3, 0)), np.ones(3))]
+    for value in (1e3, 1e9, -1e11):
+        probs = engine.marginals(numbers, {1: value}).probs[0]
+        assert probs.sum() == pytest.approx(1, abs=1e-12)
+        assert probs.argmax() == (2 if value > 0 else 0)
+
+
 def test_evidence_of_probability_0_is_said_in_its_row_alone():
     table = np.array([1.0, 0.0])
     child = (np.array([0.0, 1.0]), np.empty((2, 0)), np.array([1.0, 1.0]))

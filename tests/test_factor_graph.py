@@ -190,7 +190,7 @@ def test_what_cannot_be_answered_is_refused():
     gone = FactorGraph(("a", "b"), ((0, 1), (0, 1)), ((0, 1),), (np.array([[1.0, 0], [1, 0]]),))
     rows = gone.query("a", {"b": [0, 1]})
     assert np.isnan(rows.probs[1]).all()
-    assert "evidence of 1 rows has probability zero: rows 1" in str(rows)
+    assert "probability zero in 1 of 2 rows, and nothing follows there: row 1" in str(rows)
 
 
 def test_evidence_may_be_a_frame():

@@ -226,6 +226,7 @@ MALFORMED = [
         "MARKOV\n1\n2.0",
         "line 3, column 1: found '2.0'; expected the number of states of variable 0",
     ),
+    ("uai", "MARKOW\n1\n2", "line 1, column 1: found 'MARKOW'; expected "),
     ("uai", "MARKOV\n1\n0", "line 3, column 1: variable 0 has no states"),
     (
         "uai",

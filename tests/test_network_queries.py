@@ -338,7 +338,12 @@ def test_what_cannot_be_answered_is_refused(discrete, mixed, fitted):
         (lambda: mixed.query("k", {"x": Likelihood([1])}), r"'x', which is continuous"),
         (lambda: mixed.query("x", quantiles=[1.5]), r"levels lie between 0 and 1"),
         (lambda: mixed.most_probable(), r"name discrete targets"),
-        (lambda: mixed.query("k", {"x": 1.0}, method="loopy"), r"'x' is continuous"),
+        (lambda: mixed.query("k", {"x": 1.0}, method="loopy"), r"'x' is continuous, and method='l"),
+        (lambda: discrete.query("a", {"b": {1: 0.5}}), r"a dict\. Say what it is: ppgen\.Likeli"),
+        (lambda: discrete.query("a", ["b"]), r"evidence is \['b'\]; expected node -> state"),
+        (lambda: discrete.query("a", {"b": [1, 9]}), r"row 1 \(counted from 0\): 'b' has no state"),
+        (lambda: discrete.query("a", memory=8), r"takes .* 8 bytes may be used\. The largest"),
+        (lambda: discrete.marginals(memory=8), r"8 bytes may be used"),
         (lambda: mixed.query("k", credible=0.9), r"this fit has none"),
         (lambda: fitted.query("kind", credible=1.9), r"credible=1\.9 given"),
         (lambda: fitted.query("kind", {"dose": -1.0}), r"'dose' was given as -1, outside"),
@@ -356,6 +361,26 @@ def test_what_cannot_be_answered_is_refused(discrete, mixed, fitted):
         model.query("u", {"v": 0})
     rows = model.query("u", {"v": [1, 0]})
     assert np.isnan(rows.probs[1]).all()
-    assert "rows 1, from 0" in str(rows)
+    assert "in 1 of 2 rows, and nothing follows there: row 1 (counted from 0)" in str(rows)
+    likeliest = str(model.most_probable({"v": [1, 0]}))
+    assert (
+        "1            1\n  None          nan" in likeliest
+    )  # the states of the row that is possible
+    assert "row 1 (counted from 0)" in likeliest
     with pytest.raises(InputError, match=r"gives 0 of 'v' a probability above zero"):
         model.query("u", {"v": Distribution([0.5, 0.5])})
+
+
+def test_answers_bear_the_labels_of_the_rows_of_evidence(discrete):
+    rows = pandas.DataFrame({"b": [1, 2]}, index=["first", "second"])
+    assert discrete.query("a", rows).to_frame().index.tolist() == ["first", "second"]
+    assert discrete.most_probable(rows).to_frame().index.tolist() == ["first", "second"]
+    assert len(discrete.query("a", rows).at(1).to_frame()) == len(discrete.query("a").probs)
+
+
+def test_a_column_that_did_not_vary_is_named_as_such():
+    rows = pandas.DataFrame({"a": list("uvuuvv"), "k": "same"})
+    model = BayesianNetwork(edges=[]).fit(rows)
+    for ask in (lambda: model.query("k"), lambda: model.marginals({"k": "same"})):
+        with pytest.raises(InputError, match=r"'k' did not vary in the rows that were fitted"):
+            ask()

@@ -166,4 +166,5 @@ class Answering:
         for node in np.flatnonzero(rows.known[0]).tolist():
             discrete = rows.codes[0, node] >= 0
             beforehand[node] = int(rows.codes[0, node]) if discrete else float(rows.x[0, node])
-        return Asked(self.network_, warps, beforehand)
+        constants = (*self.codec_.constants, *self.codec_.empties)
+        return Asked(self.network_, warps, beforehand, constants)

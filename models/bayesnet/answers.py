@@ -41,6 +41,7 @@ class Answer:
         low, high: ends of the credible bands of `probs` over draws of the parameters, or None.
         credible: their probability, or None.
         reasons: what is to be said of the answer.
+        index: the labels of the rows of evidence, where a frame of pandas has such.
     """
 
     targets: tuple[str, ...]
@@ -55,6 +56,7 @@ class Answer:
     high: Floats | None = None
     credible: float | None = None
     reasons: tuple[Reason, ...] = field(default=())
+    index: Any = None
 
     @classmethod
     def of(
@@ -77,6 +79,7 @@ class Answer:
             given.shown,
             found.stderr,
             reasons=(*found.reasons, *impossible(found.log_z)),
+            index=given.index,
         )
 
     @property
@@ -126,10 +129,10 @@ class Answer:
         return columns
 
     def to_frame(self) -> pandas.DataFrame:
-        """`to_dict` as a frame of pandas."""
+        """`to_dict` as a frame of pandas, with the labels of the rows of evidence."""
         import pandas
 
-        return pandas.DataFrame(self.to_dict())
+        return pandas.DataFrame(self.to_dict(), index=self.index)
 
     def at(self, row: int) -> Self:
         """The answer for one row of a table of evidence."""
@@ -138,7 +141,7 @@ class Answer:
             array = getattr(self, name)
             some[name] = None if array is None else np.asarray(array[row])
         continuous = {node: summary.at(row) for node, summary in self.continuous.items()}
-        return replace(self, continuous=continuous, **some)
+        return replace(self, continuous=continuous, index=None, **some)
 
     def _probabilities(self) -> Iterator[tuple[str, Floats]]:
         yield "probability", self.probs
@@ -173,24 +176,30 @@ class Answer:
 
     def _table(self) -> list[str]:
         columns = self.to_dict()
-        cells = [[name, *map(_shown, values[:_ROWS])] for name, values in columns.items()]
-        if self.rows is None:
-            cells = [[name, *map(_shown, values)] for name, values in columns.items()]
-            if not self.targets:  # one row: stood on end
-                return [f"  {c[0]:{max(len(x[0]) for x in cells)}}  {c[1]:>10}" for c in cells]
-        widths = [max(map(len, column)) for column in cells]
-        lines = [
-            "  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True))
-            for line in zip(*cells, strict=True)
-        ]
-        left = 0 if self.rows is None else self.rows - _ROWS
-        return [*lines, f"  ... {left:,} more rows"] if left > 0 else lines
+        if self.rows is None and not self.targets:  # one row: stood on end
+            width = max(map(len, columns), default=0)
+            return [f"  {name:{width}}  {_shown(x[0]):>10}" for name, x in columns.items()]
+        return lined(columns, self.rows is not None)
 
     def _said(self) -> list[str]:
         said = [str(reason) for reason in self.reasons if reason.status != "ok"]
         if self.credible is not None:
             said.append(f"low and high: {100 * self.credible:g}% over draws of the parameters.")
         return said
+
+
+def lined(columns: Mapping[str, Sequence[Any]], cut: bool) -> list[str]:
+    """Columns as lines of text; `cut` after some."""
+    n = max(map(len, columns.values()), default=0)
+    cells = [
+        [name, *map(_shown, values[: _ROWS if cut else n])] for name, values in columns.items()
+    ]
+    widths = [max(map(len, column)) for column in cells]
+    lines = [
+        "  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(line, widths, strict=True))
+        for line in zip(*cells, strict=True)
+    ]
+    return [*lines, f"  ... {n - _ROWS:,} more rows"] if cut and n > _ROWS else lines
 
 
 def _shown(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Ints
+from ...errors import InputError
 from .discrete import Discrete, How
 from .factors import factors_of
 from .network import Network
@@ -108,6 +109,12 @@ def by_tables(
     """What a method for tables gives of targets: of the nodes that matter."""
     needed = tuple(sorted(network.dag.ancestors([*evidence, *targets])))
     number = {node: i for i, node in enumerate(needed)}
+    for node in needed:
+        if not network.sizes[node]:
+            raise InputError(
+                f"{network.names[node]!r} is continuous, and method={how.method!r} is for discrete "
+                'nodes. Use method="exact" or "sampling".'
+            )
     engine = discrete_of(network, needed, how.memory)
     inside = {number[v]: value for v, value in evidence.items()}
     return engine.joint([number[v] for v in targets], inside, how)

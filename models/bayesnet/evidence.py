@@ -39,6 +39,7 @@ class Given:
         log_det: () or (n,) to be added to the log density of the values given, as they are encoded,
             to have that in the units of the data and given what was known beforehand.
         done: what nodes are set to from outside.
+        index: the labels of the rows, where a frame of pandas has such.
     """
 
     evidence: dict[int, Any] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Given:
     shown: str = ""
     log_det: Any = 0.0
     done: Mapping[int, Any] = field(default_factory=dict)
+    index: Any = None
 
     @property
     def nodes(self) -> set[int]:
@@ -70,6 +72,7 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
     """
     if given is None:
         return Given()
+    index = getattr(given, "index", None) if hasattr(given, "iloc") else None
     if not isinstance(given, Mapping):
         given = _columns(given)
     evidence: dict[int, Any] = {}
@@ -105,7 +108,8 @@ def read_given(nodes: Labelled, given: Any, warps: Mapping[int, Warp] | None = N
         shown.append(f"{nodes.names[node]} = {value}")
     left = f", and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     n = next(iter(rows), None)
-    return Given(evidence, soft, n, frozenset(hard), ", ".join(shown[:_SHOWN]) + left, log_det)
+    text = ", ".join(shown[:_SHOWN]) + left
+    return Given(evidence, soft, n, frozenset(hard), text, log_det, index=index)
 
 
 def read_do(nodes: Labelled, do: Any, given: Given, warps: Mapping[int, Warp]) -> dict[int, Any]:
@@ -161,7 +165,10 @@ def impossible(log_z: Any) -> tuple[Reason, ...]:
     if not len(rows):
         return ()
     first = ", ".join(map(str, rows[:_SHOWN])) + (", ..." if len(rows) > _SHOWN else "")
-    what = f"the evidence of {len(rows)} rows has probability zero: rows {first}, from 0, have NaN."
+    what = (
+        f"the evidence has probability zero in {len(rows):,} of {len(log_z):,} rows, and nothing "
+        f"follows there: row {first} (counted from 0)."
+    )
     return (Reason("warn", what, "Correct or leave out some of it."),)
 
 
@@ -172,6 +179,11 @@ def _is_column(value: Any) -> bool:
 
 
 def _columns(frame: Any) -> Mapping[str, Any]:
+    if isinstance(frame, str | list | tuple | set):
+        raise InputError(
+            f'evidence is {frame!r}; expected node -> state or value, such as {{"rain": "yes"}}, '
+            "or a frame of rows."
+        )
     data = as_dataset(frame)
     if not data.columns:
         raise InputError("evidence was given that is no table; give node -> state, or a frame.")
@@ -188,8 +200,14 @@ def _is_gap(value: Any) -> bool:
 
 def _value(nodes: Labelled, node: int, value: Any, warp: Warp | None) -> tuple[Any, Any]:
     """A state or encoded value, and the log slope of its map."""
+    name = nodes.names[node]
+    if isinstance(value, Mapping):
+        raise InputError(
+            f"{name!r} is given as {value!r}, a dict. Say what it is: ppgen.Likelihood of what was "
+            "seen in each state, or ppgen.Distribution over the states."
+        )
     if nodes.sizes[node]:
-        return nodes.state(nodes.names[node], value), 0.0
+        return nodes.state(name, value), 0.0
     (x,), (log_slope,) = _encoded(nodes, node, [value], warp)
     return x, log_slope
 
@@ -208,7 +226,13 @@ def _encoded(nodes: Labelled, node: int, values: Any, warp: Warp | None) -> tupl
     if nodes.sizes[node]:
         codes = np.full(len(column), -1)
         labels = column[~gaps].tolist()
-        numbered = {label: nodes.state(name, label) for label in dict.fromkeys(labels)}
+        numbered = {}
+        for label in dict.fromkeys(labels):
+            try:
+                numbered[label] = nodes.state(name, label)
+            except InputError as error:
+                row = np.flatnonzero(~gaps)[labels.index(label)]
+                raise InputError(f"row {row} (counted from 0): {error}") from None
         codes[~gaps] = [numbered[label] for label in labels]
         return codes, np.zeros(len(column))
     numbers = np.full(len(column), np.nan)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ...arrays import Floats, Ints
-from .evidence import Given
+from .answers import lined
+from .evidence import Given, impossible
 from .labelled import Labelled
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class MostProbable:
         log_prob: () or (n,) natural log of the probability of these states and the evidence.
         log_evidence: () or (n,) of the evidence.
         given: the evidence as text.
+        index: the labels of the rows of evidence, where a frame of pandas has such.
     """
 
     states: Mapping[str, Any]
     log_prob: Floats
     log_evidence: Floats
     given: str = ""
+    index: Any = None
 
     @classmethod
     def of(
@@ -54,7 +57,7 @@ class MostProbable:
             labels[nodes.names[node]] = (
                 of[int(column)] if column.ndim == 0 else [of[k] for k in column.tolist()]
             )
-        return cls(labels, np.asarray(log_prob), np.asarray(log_z), given.shown)
+        return cls(labels, np.asarray(log_prob), np.asarray(log_z), given.shown, given.index)
 
     @property
     def prob(self) -> Any:
@@ -70,15 +73,17 @@ class MostProbable:
         return {**self.states, "probability": self.prob.tolist()}
 
     def to_frame(self) -> pandas.DataFrame:
-        """`to_dict` as a frame of pandas."""
+        """`to_dict` as a frame of pandas, with the labels of the rows of evidence."""
         import pandas
 
-        return pandas.DataFrame(self.to_dict())
+        return pandas.DataFrame(self.to_dict(), index=self.index)
 
     def __str__(self) -> str:
         given = f" given {self.given}" if self.given else ""
         if self.log_prob.ndim:
-            return f"the most probable states of {len(self.log_prob):,} rows of evidence{given}"
+            title = f"most probable{given}, {len(self.log_prob):,} rows of evidence"
+            said = [str(reason) for reason in impossible(self.log_evidence)]
+            return "\n".join([title, *lined(self.to_dict(), cut=True), *said])
         width = max(map(len, self.states), default=0)
         lines = [f"  {name:{width}}  {state}" for name, state in self.states.items()]
         return "\n".join([f"most probable{given}  (probability {self.prob:.6g})", *lines])

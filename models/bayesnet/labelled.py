@@ -7,6 +7,8 @@ from typing import Any
 
 from ...errors import InputError, did_you_mean
 
+_SHOWN = 20  # names that an error lists
+
 
 class Labelled:
     """What has named nodes, some with labelled states.
@@ -29,7 +31,9 @@ class Labelled:
         shown = str(name)
         if shown in self.names:
             return self.names.index(shown)
-        raise InputError(f"there is no node {shown!r}." + did_you_mean(shown, self.names))
+        few = ", ".join(self.names[:_SHOWN]) + (", ..." if len(self.names) > _SHOWN else "")
+        near = did_you_mean(shown, self.names) or f" There are {few}."
+        raise InputError(f"there is no node {shown!r}.{near}")
 
     def state(self, name: Any, label: Any) -> int:
         """The number of a node's state; InputError, naming the nearest, if there is none.
@@ -48,7 +52,7 @@ class Labelled:
             if numbers.count(number) == 1:
                 return numbers.index(number)
         raise InputError(
-            f"{name!r} has no state {label!r}; it has {', '.join(shown[:20])}."
+            f"{name!r} has no state {label!r}; it has {', '.join(shown[:_SHOWN])}."
             + did_you_mean(str(label), shown)
         )
 

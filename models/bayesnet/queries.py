@@ -8,7 +8,7 @@ probabilities, and of continuous nodes all of these: their posterior is a mixtur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,11 +48,13 @@ class Asked:
         network: in the coordinates of the model.
         units: how continuous nodes are mapped there.
         beforehand: evidence that goes into every answer.
+        constants: columns that did not vary in the rows that were fitted, and are no nodes.
     """
 
     network: Network
     units: Units
     beforehand: Mapping[int, Any]
+    constants: Collection[str] = ()
 
     def query(
         self,
@@ -77,6 +79,7 @@ class Asked:
 
     def read(self, target: Any, given: Any, do: Any) -> tuple[Given, Network, tuple[int, ...]]:
         """Evidence, the network after interventions, and the numbers of the targets."""
+        self._check_varying(target, given, do)
         found = read_given(self.network, given, self.units)
         for node in self.beforehand:
             if node in found.nodes:
@@ -108,6 +111,17 @@ class Asked:
             return limited_posterior(network, None).log_z(self.beforehand)
         row = {node: np.array([value]) for node, value in self.beforehand.items()}
         return weighted.log_prob(network, row)[0][0]
+
+    def _check_varying(self, target: Any, given: Any, do: Any) -> None:
+        """Raise InputError if a column is named that did not vary."""
+        asked = [target] if isinstance(target, str) else target or ()
+        for names in (asked, *({} if x is None else x for x in (given, do))):
+            for name in self.constants:
+                if name in names:
+                    raise InputError(
+                        f"{name!r} did not vary in the rows that were fitted and is no node; leave "
+                        "it out."
+                    )
 
     def marginals(self, given: Any, do: Any, how: How) -> dict[str, Answer]:
         """The answer for each node that is not given, one by one."""

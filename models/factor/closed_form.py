@@ -60,10 +60,12 @@ def diagonal(S: Floats, k: int, floor: float, max_iter: int) -> Solution:
     """Factor analysis of correlations S; `floor` is the least noise."""
     if k == 0:
         return Solution(np.zeros((len(S), 0)), np.maximum(np.diagonal(S), floor))
+    # At the best, no noise is more than its column's variance; a first step may go far beyond.
+    bounds = [(np.log(floor), np.log(1e10 * most)) for most in np.maximum(np.diagonal(S), floor)]
     found = [
         minimize(
             _objective, np.log(np.clip(start, max(floor, 1e-3), 1.0)), args=(S, k), jac=True,
-            method="L-BFGS-B", bounds=[(np.log(floor), None)] * len(S),
+            method="L-BFGS-B", bounds=bounds,
             options={"maxiter": max_iter, "maxfun": 4 * max_iter, "maxcor": 20, "ftol": 1e-15,
                      "gtol": _GRADIENT},
         )

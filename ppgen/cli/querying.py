@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Model = BayesianNetwork | FactorGraph
 
 _EVIDENCE = ".evid"
+_ANY = 1 << 62  # bytes: what was answered is not refused afterwards
 
 
 def query(
@@ -98,18 +100,24 @@ def query(
         if method != "exact" or credible is not None:
             raise InputError("--mpe is exact; leave --method and --credible out.")
         found = model.most_probable(known, target or None, memory=memory, **more)
-        columns = _listed_states(found)
+        if not found.states:
+            raise InputError("every node is given or set, and none is left to ask; leave one out.")
+        columns, log_evidence = _listed_states(found), found.log_evidence
     elif target:
         more |= {} if credible is None else {"credible": credible}
         if credible is not None and not _directed(model):
             raise InputError("--credible is of fits with a posterior; this is a factor graph.")
         answer = model.query(target, known, **more, **how)
         _tell([answer])
-        columns = answer.to_dict()
+        columns, log_evidence = answer.to_dict(), answer.log_evidence
     else:
         if credible is not None:
             raise InputError("--credible is of targets; give --target.")
-        columns = _listed(model.marginals(known, **more, **how))
+        answers = model.marginals(known, **more, **how)
+        if not answers:
+            raise InputError("every node is given or set, and none is left to ask; leave one out.")
+        log_evidence = next(iter(answers.values())).log_evidence
+        columns = _listed(answers)
     took = time.perf_counter() - start
     if any(_is_column(value) for value in known.values()):
         columns = {"row": list(range(len(next(iter(columns.values()))))), **columns}
@@ -118,13 +126,19 @@ def query(
         from ..plotting.graph import plot_network
 
         write_figure(plot_network(model, known, do=set_to), figure, "The network")
-    say(f"plan and answer: {took:.3f} s.{_cost(model, target, known, set_to, method, memory)}")
+    if known and log_evidence.ndim == 0 and math.isfinite(log_evidence):
+        say(f"natural log of the probability (density) of the evidence: {log_evidence:.6g}.")
+    say(f"plan and answer: {took:.3f} s.{_cost(model, target, known, set_to, method)}")
 
 
 def _load(run: Path) -> Model:
     from ..models import registry
     from ..models.bayesnet import BayesianNetwork, read_network
 
+    if not run.exists():
+        raise InputError(
+            f"there is no {str(run)!r}; give a saved fit of bayesnet or a file of a network."
+        )
     if run.is_file():
         return read_network(run)
     fit = registry.load(run)
@@ -260,7 +274,6 @@ def _cost(
     known: Mapping[str, Any],
     set_to: Mapping[str, Any],
     method: str,
-    memory: str | None,
 ) -> str:
     """What exact inference took for a row."""
     if method != "exact":
@@ -268,8 +281,8 @@ def _cost(
     from ..models.bayesnet import BayesianNetwork
 
     if isinstance(model, BayesianNetwork):
-        cost = model.cost(target, known, do=set_to or None, memory=memory)
+        cost = model.cost(target, known, do=set_to or None, memory=_ANY)
     else:
-        cost = model.cost(known, memory=memory)
+        cost = model.cost(known, memory=_ANY)
     shown = ", ".join(_nodes(model).names[v] for v in cost.clique)
     return f" Largest clique: {cost.n_cells:,} cells ({shown}); {cost.bytes:,} bytes at once."

@@ -46,6 +46,15 @@ def bytes_of(memory: str | int | None) -> int | None:
     return size
 
 
+def amount(size: int) -> str:
+    """Bytes as text, such as "1.5 GiB"."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >= 1 << power:
+            number = size / (1 << power)
+            return f"{number:.3g} {unit}" if number < 100 else f"{number:,.0f} {unit}"
+    return f"{size:,} bytes"
+
+
 def check_memory(what: object, size: int) -> None:
     """Raise InputError if `size` bytes are more than may be allocated."""
     budget = memory_budget()

@@ -37,7 +37,7 @@ _OF_BOTH = {".json": json_format.text, ".uai": uai.text}
 def read(path: str | os.PathLike[str]) -> Network | Factors:
     """The network or factor graph of a file, which may be packed with gzip.
 
-    What the file holds is seen from its contents, so its ending does not matter.
+    What the file holds is seen from its contents, or else from its ending.
 
     Raises:
         InputError: if there is no such file, or something is wrong in it: with line and column.
@@ -52,7 +52,7 @@ def read(path: str | os.PathLike[str]) -> Network | Factors:
     first = source.text.lstrip()
     if first.startswith(("{", "[")):
         return json_format.read(source)
-    if first.startswith(("MARKOV", "BAYES")):
+    if first.startswith(("MARKOV", "BAYES")) or name.removesuffix(".gz").endswith(".uai"):
         return uai.read(source)
     return net.read(source) if net.begins(source) else bif.read(source)
 
