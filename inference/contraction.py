@@ -200,12 +200,20 @@ class Program:
 
 @dataclass
 class Forward:
-    """What a forward pass leaves: the factors, one over the scale of those that were rescaled, and
-    the sum of the scales' logarithms; the last message is over the variables kept."""
+    """What a forward pass leaves.
+
+    Attributes:
+        factors: the last message is over the variables kept.
+        inverses: one over the scale of those that were rescaled.
+        log_scale: the sum of the scales' logarithms.
+        lost: () or (n,) whether entries were so small, though everything was rescaled, that the
+            product may have lost what counts.
+    """
 
     factors: list[Array]
     inverses: dict[int, Array]
     log_scale: Array
+    lost: Array
 
 
 def forward(program: Program, tables: Sequence[Array], xp: Any, keep: bool = False) -> Forward:
@@ -231,7 +239,7 @@ def _forward(
     ]
     if xp is np:  # or products would inherit the strides of views, and be slow
         factors = [np.ascontiguousarray(table, dtype=np.float64) for table in factors]
-    ahead = Forward([*factors, *[None] * len(program.steps)], {}, 0.0)
+    ahead = Forward([*factors, *[None] * len(program.steps)], {}, 0.0, np.False_)
     safe = True
 
     def rescale(factor: int, fresh: bool) -> None:
@@ -248,6 +256,8 @@ def _forward(
         ahead.factors[factor] = np.multiply(x, ahead.inverses[factor], out=out)
         low, high = (top.min(initial=1.0), top.max(initial=1.0)) if batched else (top, top)
         safe = safe and bool(_SAFE[0] < low and high < _SAFE[1])
+        if everything and factor >= len(factors):
+            ahead.lost = ahead.lost | ~(top > _SAFE[0])
 
     with np.errstate(over="ignore", invalid="ignore"):
         if everything:

@@ -34,14 +34,14 @@ class Entered:
     likelihoods: dict[int, Array]
     n: int | None
 
-    def rows(self, rows: slice) -> Entered:
+    def rows(self, rows: slice | Array) -> Entered:
         """Some of the rows."""
         if self.n is None:
             return self
         return Entered(
             {v: state[rows] if np.ndim(state) else state for v, state in self.fixed.items()},
             {v: x[:, rows] if x.ndim == 2 else x for v, x in self.likelihoods.items()},
-            len(range(self.n)[rows]),
+            len(np.arange(self.n)[rows]),
         )
 
     def by_row(self, sizes: Sequence[int]) -> dict[int, Array]:
@@ -167,3 +167,20 @@ def _cut(table: Array, scope: Scope, fixed: Mapping[int, Any]) -> Array:
         places = places * size + state
     flat = table.transpose(axes).reshape(*shape[:n_free], -1)
     return flat.take(places, axis=-1, mode="clip")  # known to be inside
+
+
+def add_to_cells(
+    total: Array, scope: Scope, P: Array, axes: Scope, fixed: Mapping[int, Any]
+) -> None:
+    """Add numbers, with these axes and perhaps rows, to the cells of a table over a scope of which
+    they were cut out."""
+    observed = [v for v in scope if v in fixed]
+    free = [v for v in scope if v not in fixed]
+    states = tuple(fixed[v] for v in observed)
+    view = total.transpose([scope.index(v) for v in (*observed, *free)])
+    P = P.reshape((*(total.shape[scope.index(v)] for v in axes), -1))
+    P = P.transpose((len(axes), *(axes.index(v) for v in free)))
+    if any(np.ndim(state) for state in states):
+        np.add.at(view, states, P)
+    else:
+        view[states] += P.sum(axis=0)

@@ -4,8 +4,8 @@
 
 A plan of elimination (`elimination`) is carried out on NumPy as it stands, which takes no time to
 prepare; `compiled` has the same for many calls alike. Every message is divided by its largest
-entry, so products may be as long as they like; entries 1e-308 times smaller than the largest of
-their message count as zeros.
+entry, so products may be as long as they like; rows in which numbers do not span what is multiplied
+are done again by logarithms (`extreme_rows`).
 
 Reference: Koller and Friedman, "Probabilistic graphical models", 2009, chapters 9 and 10,
 https://mitpress.mit.edu/9780262013192/.
@@ -25,9 +25,10 @@ from ..data.memory_limit import amount, memory_budget
 from ..errors import InputError
 from .contraction import Forward, Peak, Program, forward, log
 from .elimination import Plan, Scope
-from .evidence import Entered, enter, reduce_scopes, reduce_tables
+from .evidence import Entered, add_to_cells, enter, reduce_scopes, reduce_tables
 from .evidence import Evidence as Evidence
 from .evidence import Reduced as Reduced
+from .extreme_rows import ByLogs, by_logs
 from .orders import find_plan
 from .reverse_pass import Sweep, reverse
 
@@ -150,10 +151,16 @@ class Exact:
         the tables."""
         entered = self.entered(evidence)
         program = self.program(reduce_scopes(self.sizes, self.scopes, entered))
-        parts = [
-            log_of_z(program, forward(program, problem.tables, xp), xp)
-            for _, problem in self._chunks(tables, entered, program, program)
-        ]
+        parts = []
+        for rows, problem in self._chunks(tables, entered, program, program):
+            ahead = forward(program, problem.tables, xp)
+            part = log_of_z(program, ahead, xp)
+            if xp is np and ahead.lost.any():
+                part = np.broadcast_to(part, (problem.n or 1,)).copy()
+                for few, again in self._again(tables, entered.rows(rows), ahead.lost):
+                    part[few] = again.log_z
+                part = part if entered.n is not None else part[0]
+            parts.append(part)
         if entered.n is None:
             return parts[0]
         if len(parts) == 1 and not xp.ndim(parts[0]):  # no row differs from another
@@ -177,6 +184,10 @@ class Exact:
                 for v in sweep.read[factor]:
                     P = sweep.belief(factor, (v,))(A, dA, np)
                     probs[v][:, rows] = P.reshape(self.sizes[v], -1)
+            for few, again in self._again(tables, entered.rows(rows), ahead.lost):
+                log_z[rows][few] = again.log_z
+                for v in (v for v in range(len(probs)) if v not in entered.fixed):
+                    probs[v][:, rows][:, few] = again.marginal(v).T
         for v, state in entered.fixed.items():
             probs[v][:] = np.eye(self.sizes[v])[:, np.atleast_1d(state)]
         states[:, np.isneginf(log_z)] = np.nan
@@ -213,6 +224,10 @@ class Exact:
             total = P.sum(axis=tuple(range(1, P.ndim)), keepdims=True)
             states = (problem.fixed[variables[i]] for i in fixed)
             view[np.arange(n)[rows], *states] = P / np.where(total > 0, total, 1.0)
+            for few, again in self._again(tables, entered.rows(rows), ahead.lost, free):
+                log_z[rows][few] = again.log_z
+                states = (again.problem.fixed[variables[i]] for i in fixed)
+                view[np.arange(n)[rows][few], *states] = again.probs[-1]
         out[np.isneginf(log_z)] = np.nan
         return (log_z, out) if entered.n is not None else (log_z[0], out[0])
 
@@ -233,27 +248,34 @@ class Exact:
         for rows, problem in self._chunks(tables, entered, program, sweep):
             ahead = forward(program, problem.tables, np, keep=True)
             log_z[rows] = log_of_z(program, ahead, np)
+            again_of = list(self._again(tables, entered.rows(rows), ahead.lost))
+            here = w[rows].copy()
+            for few, again in again_of:
+                log_z[rows][few] = again.log_z
+                for t, scope in enumerate(self.scopes):
+                    P = np.nan_to_num(np.moveaxis(again.probs[t], 0, -1)) * here[few]
+                    add_to_cells(totals[t], scope, P, again.scopes[t], again.problem.fixed)
+                here[few] = 0.0
             batched = program.batch in program.scopes[program.result]
-            start = seed(program, ahead, w[rows] if batched else w[rows].sum())
+            start = seed(program, ahead, here if batched else here.sum())
             for t, A, dA in reverse(sweep, ahead, start, np):
                 free = tuple(v for v in program.scopes[t] if v != program.batch)
                 P = sweep.belief(t, free)(A, dA, np)
-                self._add(totals[t], self.scopes[t], P, free, problem)
+                add_to_cells(totals[t], self.scopes[t], P, free, problem.fixed)
         return log_z, totals
 
-    def _add(self, total: Array, scope: Scope, P: Array, axes: Scope, problem: Reduced) -> None:
-        """Add probabilities, with these axes and perhaps rows, to the cells of a table of which
-        they were cut out."""
-        fixed = [v for v in scope if v in problem.fixed]
-        free = [v for v in scope if v not in problem.fixed]
-        states = tuple(problem.fixed[v] for v in fixed)
-        view = total.transpose([scope.index(v) for v in (*fixed, *free)])
-        P = P.reshape((*(self.sizes[v] for v in axes), -1))
-        P = P.transpose((len(axes), *(axes.index(v) for v in free)))
-        if any(np.ndim(state) for state in states):
-            np.add.at(view, states, P)
-        else:
-            view[states] += P.sum(axis=0)
+    def _again(
+        self, tables: Sequence[Array], entered: Entered, lost: Array, joint: Scope = ()
+    ) -> Iterator[tuple[Any, ByLogs]]:
+        """Numbers of rows in which something was lost, and their answers, as many at a time as fit;
+        none where not one fits."""
+        where = np.flatnonzero(np.broadcast_to(lost, (entered.n or 1,)))
+        if len(where):
+            size = 24 * self.program(reduce_scopes(self.sizes, self.scopes, entered)).plan.total
+            step = min(_LEAST_ROWS, self._budget(_LEAST_ROWS * size) // size)
+            for few in (where[start : start + step] for start in range(0, len(where), step or 1)):
+                if step:
+                    yield few, by_logs(self.sizes, self.scopes, tables, entered.rows(few), joint)
 
     def _budget(self, size: int) -> int:
         """Bytes that may be taken. What the machine has free is not asked for small sizes."""

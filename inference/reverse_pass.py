@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from .contraction import Forward, Peak, Program, Step
 from .elimination import Scope
 from .product import Product
@@ -104,12 +106,12 @@ def reverse(
         yield program.result, ahead.factors[program.result], seed
     for step, todo in sweep.steps:
         given = derivatives.pop(step.out)
-        if step.out in ahead.inverses:
-            given = given * ahead.inverses[step.out]
-        for factor, other, product in todo:
-            derivatives[factor] = product(
-                given, None if other is None else ahead.factors[other], xp
-            )
+        with np.errstate(over="ignore", invalid="ignore"):  # in rows in which something was lost
+            if step.out in ahead.inverses:
+                given = given * ahead.inverses[step.out]
+            for factor, other, product in todo:
+                B = None if other is None else ahead.factors[other]
+                derivatives[factor] = product(given, B, xp)
         for factor, _, _ in todo:
             if factor in sweep.read:
                 yield factor, ahead.factors[factor], derivatives[factor]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,31 @@ def test_a_node_with_two_thousand_children_does_not_underflow() -> None:
     np.testing.assert_allclose(rows.log_z, got.log_z, rtol=1e-12)
 
 
+def test_children_against_what_is_certain_are_not_taken_for_impossible() -> None:
+    """The children speak for state 0 by 1e400 to 1; the last, a copy, is observed in state 1."""
+    tables = [np.array([0.5, 0.5]), *[np.array([[0.9, 0.1], [0.09, 0.91]])] * 400, np.eye(2)]
+    exact = Exact([2] * 402, [(0,), *((0, child) for child in range(1, 402))])
+    evidence = dict.fromkeys(range(1, 401), 0) | {401: 1}
+    log_z = np.log(0.5) + 400 * np.log(0.09)
+    got = exact.marginals(tables, evidence)
+    assert got.log_z == pytest.approx(log_z, rel=1e-12)
+    np.testing.assert_allclose(got.probs[0], [0, 1])
+    assert exact.log_z(tables, evidence) == pytest.approx(log_z, rel=1e-12)
+    np.testing.assert_allclose(exact.joint(tables, (0, 401), evidence), [[0, 0], [0, 1]])
+    rows = evidence | {401: np.array([0, 1, -1])}
+    weights = np.array([1.0, 2.0, 4.0])
+    logs, counts = exact.counts(tables, rows, weights)
+    together = exact.marginals(tables, rows)
+    for row, state in enumerate((0, 1, -1)):
+        alone = exact.marginals(tables, evidence | {401: state})
+        assert logs[row] == pytest.approx(alone.log_z, rel=1e-12)
+        assert together.log_z[row] == pytest.approx(alone.log_z, rel=1e-12)
+        np.testing.assert_allclose(together.probs[0][row], alone.probs[0], atol=1e-12)
+    np.testing.assert_allclose(counts[0], [5, 2], atol=1e-9)
+    np.testing.assert_allclose(counts[7], [[5, 0], [2, 0]], atol=1e-9)
+    np.testing.assert_allclose(counts[-1], [[5, 0], [0, 2]], atol=1e-9)
+
+
 @pytest.mark.parametrize("size", [1e-200, 1e-300, 1e200, 1e300])
 def test_tables_of_extreme_size_lose_nothing_and_stay_as_they_are(size: float) -> None:
     rng = np.random.default_rng(11)
@@ -354,6 +380,12 @@ def test_an_unknown_order_names_the_nearest() -> None:
         Exact((2, 2), [(0, 1)], order="minfill").cost()
     with pytest.raises(InputError, match=r"lacks the variables \[1\]"):
         Exact((2, 2), [(0, 1)], order=[0]).cost()
+
+
+def test_an_order_of_cotengra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cotengra", None)
+    with pytest.raises(InputError, match=r"pip install ppgen\[cotengra\]"):
+        Exact((2, 2), [(0, 1)], order="cotengra").cost()
 
 
 def test_derivatives_of_log_z_in_jax_are_expected_counts_over_the_table() -> None:
