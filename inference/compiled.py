@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .contraction import forward
+from .contraction import forward, log_of_z
 from .elimination import Scope
 from .evidence import Evidence
-from .exact import Exact, Marginals, log_of_z, seed
-from .reverse_pass import Sweep, reverse
+from .exact import Exact, Marginals
+from .reverse_pass import Sweep, reverse, seed
 
 Array = Any
 ROWS = 256  # at a time

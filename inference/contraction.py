@@ -289,7 +289,17 @@ def largest(x: Array, batched: bool, xp: Any) -> Array:
     return stop_gradient(top)
 
 
-def log(x: Array, xp: Any) -> Array:
+def log_of_z(program: Program, ahead: Forward, xp: Any) -> Array:
+    """log Z, () or (n,): the scales' logarithms and that of the last message's sum."""
+    last = ahead.factors[program.result]
+    if program.batch in program.scopes[program.result]:
+        total = last.reshape(-1, last.shape[-1]).sum(axis=0)
+    else:
+        total = last.sum()
+    return ahead.log_scale + _log(total, xp)
+
+
+def _log(x: Array, xp: Any) -> Array:
     """Logarithms, -inf of 0, with derivatives where they are finite."""
     positive = x > 0
     return xp.where(positive, xp.log(xp.where(positive, x, 1.0)), -xp.inf)

@@ -23,14 +23,14 @@ import numpy as np
 
 from ..data.memory_limit import amount, memory_budget
 from ..errors import InputError
-from .contraction import Forward, Peak, Program, forward, log
+from .contraction import Peak, Program, forward, log_of_z
 from .elimination import Plan, Scope
 from .evidence import Entered, add_to_cells, enter, reduce_scopes, reduce_tables
 from .evidence import Evidence as Evidence
 from .evidence import Reduced as Reduced
 from .extreme_rows import ByLogs, by_logs
 from .orders import find_plan
-from .reverse_pass import Sweep, reverse
+from .reverse_pass import Sweep, reverse, seed
 
 Array = Any
 
@@ -336,19 +336,3 @@ def _count_sweep(
     """The reverse pass for expected counts of the first tables."""
     program = _program(sizes, scopes, (), order)
     return Sweep(program, {t: [] for t in range(n_tables)}, rows=False)
-
-
-def log_of_z(program: Program, ahead: Forward, xp: Any) -> Array:
-    """log Z, () or (n,): the scales' logarithms and that of the last message's sum."""
-    last = ahead.factors[program.result]
-    if program.batch in program.scopes[program.result]:
-        total = last.reshape(-1, last.shape[-1]).sum(axis=0)
-    else:
-        total = last.sum()
-    return ahead.log_scale + log(total, xp)
-
-
-def seed(program: Program, ahead: Forward, weight: Any, xp: Any = np) -> Array:
-    """The derivative of weight times log Z with respect to the last message."""
-    last = ahead.factors[program.result]
-    return xp.where(last > 0, weight / xp.where(last > 0, last, 1.0), 0.0)

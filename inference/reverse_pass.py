@@ -118,3 +118,9 @@ def reverse(
         for used in (step.a, step.b):
             if used is not None:
                 ahead.factors[used] = None
+
+
+def seed(program: Program, ahead: Forward, weight: Any, xp: Any = np) -> Array:
+    """The derivative of weight times log Z with respect to the last message."""
+    last = ahead.factors[program.result]
+    return xp.where(last > 0, weight / xp.where(last > 0, last, 1.0), 0.0)
