@@ -68,7 +68,7 @@ def order_mcmc(
     rng: np.random.Generator,
     *,
     chains: int = 16,
-    steps: int = 10_000,
+    steps: int = 40_000,
     draws: int = 32_000,
     candidates: int = 12,
     report: Callable[[int], object] = lambda steps: None,
