@@ -112,6 +112,15 @@ def test_the_most_probable_states_are_those_of_the_largest_product(seed):
     assert [rows.states[name][0] for name in "prs"] == list(expected.values())
 
 
+def test_the_most_probable_states_are_of_all_that_some_row_does_not_know():
+    model = graph(0)
+    rows = model.most_probable({"q": [2, None], "p": [STATES[0][0]] * 2})
+    assert set(rows.states) == {"q", "r", "s"}
+    assert rows.states["q"][0] == 2
+    alone = model.most_probable({"p": STATES[0][0]})
+    assert {name: labels[1] for name, labels in rows.states.items()} == alone.states
+
+
 def test_draws_have_the_frequencies_of_the_posterior():
     model = graph()
     drawn = model.sample(20_000, {"q": 1}, random_state=1)

@@ -47,11 +47,11 @@ class MostProbable:
         given: Given,
     ) -> Self:
         """That of state numbers (k,) or (n, k); targets None are all nodes, of which those that
-        are given are left out unless there are rows."""
+        are given in every row are left out."""
         numbers = range(len(nodes.names)) if targets is None else targets
         labels: dict[str, Any] = {}
         for node, column in zip(numbers, np.moveaxis(states, -1, 0), strict=True):
-            if targets is None and node in given.hard:
+            if targets is None and _known(given, node):
                 continue
             of = (*nodes.states[node], None)
             labels[nodes.names[node]] = (
@@ -89,3 +89,8 @@ class MostProbable:
         return "\n".join([f"most probable{given}  (probability {self.prob:.6g})", *lines])
 
     __repr__ = __str__
+
+
+def _known(given: Given, node: int) -> bool:
+    """Whether the state of a discrete node is given in every row."""
+    return node in given.hard and bool((np.asarray(given.evidence[node]) >= 0).all())
