@@ -240,21 +240,6 @@ def batch(args: argparse.Namespace, installed: list[str]) -> dict[str, Any]:
         "ppgen": lambda: ours(evidence),
         "ppgen, half observed": lambda: ours(some),
     }
-    if args.compiled:
-        from ppgen.inference.compiled import CompiledMarginals
-        from ppgen.inference.exact import Exact
-
-        scopes = [(*parents, node) for node, parents in enumerate(network.dag.parents)]
-        exact = Exact(network.sizes, scopes)
-        compiled = CompiledMarginals(exact, [c.probs for c in network.conditionals], print)
-        compiled(evidence)
-
-        def by_jax() -> float:
-            began = time.process_time()
-            compiled(evidence)
-            return (time.process_time() - began) / args.rows
-
-        run["ppgen, compiled"] = by_jax
     run |= {"pyagrum": looped} if "pyagrum" in installed else {}
     run |= {"nbn": nbn} if "nbn" in installed else {}
     seconds: dict[str, list[float]] = {name: [] for name in run}
@@ -280,7 +265,6 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--compiled", action="store_true", help="the batch by JAX as well")
     args = parser.parse_args()
     # Before NumPy is loaded.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

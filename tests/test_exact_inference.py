@@ -402,24 +402,3 @@ def test_derivatives_of_log_z_in_jax_are_expected_counts_over_the_table() -> Non
         slope = jax.jit(jax.grad(lambda t: exact.log_z(t, evidence, xp=jnp).sum()))(tables)
     for count, derivative, table in zip(counts, slope, tables, strict=True):
         np.testing.assert_allclose(np.asarray(derivative), count / table, rtol=1e-10)
-
-
-def test_compiled_marginals_are_those_of_numpy_and_compiled_once_a_structure() -> None:
-    from ppgen.inference.compiled import CompiledMarginals
-
-    rng = np.random.default_rng(9)
-    exact = Exact((2, 3, 2), [(0, 1), (2, 1)])
-    told: list[str] = []
-    for _ in range(2):
-        tables = [rng.random((2, 3)), np.array([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5]])]
-        compiled = CompiledMarginals(exact, tables, told.append)
-        for evidence in (
-            {1: np.array([0, 1, 2]), 2: np.array([0, 0, -1])},
-            {0: rng.random((3, 2))},
-        ):
-            fast, plain = compiled(evidence), exact.marginals(tables, evidence)
-            np.testing.assert_allclose(fast.log_z, plain.log_z, rtol=1e-12)
-            for p, q in zip(fast.probs, plain.probs, strict=True):
-                np.testing.assert_allclose(p, q, atol=1e-12)
-    assert len(told) == 1
-    assert told[0].startswith("compiled for 256 rows at a time in ")
