@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, Floats, Ints
-from ..data.memory_limit import memory_budget
+from ..data.memory_limit import amount, memory_budget
 from ..errors import InputError
 from .elimination import Scope
 from .evidence import Evidence, Reduced, enter, reduce_tables
@@ -216,8 +216,8 @@ def blocks(
         largest = max(cliques, key=lambda clique: prod(exact.sizes[v] for v in clique))
         shown = ", ".join(exact.names[v] for v in largest)
         raise InputError(
-            f"eliminating the variables takes {size(1) / 2**30:,.3g} GiB; {budget / 2**30:,.3g} "
-            f"GiB may be used. The largest clique has {prod(exact.sizes[v] for v in largest):,} "
+            f"eliminating the variables takes {amount(size(1))}; {amount(budget)} may be used. "
+            f"The largest clique has {prod(exact.sizes[v] for v in largest):,} "
             f"cells: {shown}. Observe some of these, ask for fewer variables, or allow more memory."
         )
     n = 1 if whole.n is None else whole.n

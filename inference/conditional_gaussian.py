@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats, Ints
-from ..data.memory_limit import memory_budget
+from ..data.memory_limit import amount, memory_budget
 from ..errors import InputError
 from .component_posterior import Conditionals
 from .conditional_gaussian_answers import (
@@ -312,8 +312,8 @@ class ConditionalGaussian:
         if cost.bytes > budget:
             shown = ", ".join(repr(self.structure.dag.names[v]) for v in cost.clique)
             raise _TooLarge(
-                f"exact inference takes {cost.bytes / 2**30:,.3g} GiB; {budget / 2**30:,.3g} GiB "
-                f"may be used. The largest clique has {cost.n_cells:,} cells: {shown}. Observe "
+                f"exact inference takes {amount(cost.bytes)}; {amount(budget)} may be used. "
+                f"The largest clique has {cost.n_cells:,} cells: {shown}. Observe "
                 'some of these, use method="sampling", or allow more memory.'
             )
         return True

@@ -24,7 +24,7 @@ from math import log, prod
 import numpy as np
 
 from ..arrays import Array
-from ..data.memory_limit import memory_budget
+from ..data.memory_limit import amount, memory_budget
 from ..errors import InputError
 from .elimination import Plan
 from .evidence import Entered, Evidence, enter, is_hard, reduce_scopes
@@ -80,7 +80,7 @@ class Cutset:
             self._solver, self.cost = min(both, key=lambda plan: plan[1].cells)
             if prod(exact.sizes[v] for v in held[len(observed) :]) > _MOST:
                 raise InputError(
-                    f"cutset conditioning within {budget / 2**30:,.3g} GiB would take more than "
+                    f"cutset conditioning within {amount(budget)} would take more than "
                     f'{_MOST:,} assignments. Allow more memory, or use method="sampling" or '
                     'method="loopy" (approximate).'
                 )

@@ -83,6 +83,12 @@ class Conditioned(Imputer):
         deviations; None if it is nothing unusual, or not known."""
         return None
 
+    @property
+    def _plugged_in(self) -> bool:
+        """Whether conditionals and marginals are those at the means of the parameters, while the
+        fit's own densities are means over draws of them."""
+        return False
+
     # What users call
 
     def condition(self, given: Mapping[Any, Any]) -> Self:

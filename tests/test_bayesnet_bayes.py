@@ -178,3 +178,12 @@ def test_a_network_of_draws_is_a_network() -> None:
     each = list(networks(found.network, drawn(rows(), "conjugate", num_draws=20).draws, 5))
     assert len(each) == 5
     assert all(isinstance(one, Network) for one in each)
+
+
+def test_conditionals_at_the_means_of_the_parameters_are_not_held_against_densities() -> None:
+    data = pd.DataFrame(np.random.default_rng(0).choice(list("uv"), size=(30, 3)), columns=[*"abc"])
+    model = ppgen.BayesianNetwork([("a", "b")], engine="conjugate", random_state=0).fit(data)
+    checks = {check.name: check for check in ppgen.audit(model, budget="20s").checks}
+    assert checks["conditional"].status == "not checked"
+    assert "conditionals those at the parameters' means" in checks["conditional"].why
+    assert checks["given"].status == checks["conditional integral"].status == "holds"

@@ -23,6 +23,7 @@ from ppgen.models.bayesnet.node_density import direct_log_prob, node_log_tail
 from ppgen.models.bayesnet.posterior import Posterior
 from ppgen.models.flow.architecture import Architecture
 from ppgen.models.flow.pyro import build
+from ppgen.plotting.network_beliefs import beliefs_of
 
 
 def flow(levels: tuple[int, ...], parents: int, seed: int = 0) -> FlowConditional:
@@ -222,3 +223,14 @@ def test_a_flow_given_beforehand_leaves_densities_and_queries_of_the_others() ->
     assert density.values.shape == density.stderr.shape == (3,)
     found = given.query("a", method="sampling", random_state=0)
     assert float(found.log_evidence) == pytest.approx(0.0, abs=0.2)  # of nothing further
+
+
+def test_a_network_of_flows_is_drawn_with_what_is_estimated() -> None:
+    model = ppgen.BayesianNetwork.of(network())
+    for known in ({}, {"a": 1}):
+        shown = beliefs_of(model, known, None)
+        assert "±" in shown["y"].text
+        draws = model.sample(4000, given=known, random_state=0)
+        assert dict(shown["h"].states)["0"] == pytest.approx((draws["h"] == 0).mean(), abs=0.04)
+    with pytest.raises(InputError, match="takes no Likelihood"):
+        beliefs_of(model, {"a": ppgen.Likelihood([1, 2, 3])}, None)

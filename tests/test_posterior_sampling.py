@@ -97,5 +97,5 @@ def test_a_state_of_weight_zero_is_never_drawn():
 def test_more_memory_than_allowed_is_refused():
     scopes = [(i, j) for i in range(12) for j in range(i)]
     exact, tables = Exact([2] * 12, scopes, memory=10_000), [np.ones((2, 2))] * len(scopes)
-    with pytest.raises(InputError, match="GiB"):
+    with pytest.raises(InputError, match=r"KiB; 9.77 KiB may be used"):
         sample_posterior(exact, tables, seed=0)

@@ -195,6 +195,10 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         axes = {draws.stored(k): [*map(draws.stored, v)] for k, v in names["dims"].items()}
         return {"dims": axes, "coords": {draws.stored(k): v for k, v in names["coords"].items()}}
 
+    @property
+    def _plugged_in(self) -> bool:
+        return self.posterior_ is not None
+
     def _sample(
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:

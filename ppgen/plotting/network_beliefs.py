@@ -9,8 +9,11 @@ import numpy as np
 
 from ..analysis.finding import plus_minus
 from ..errors import InputError
-from ..models.bayesnet.evidence import check_possible
-from ..models.bayesnet.posterior import posterior_of
+from ..models.bayesnet import weighted
+from ..models.bayesnet.evidence import Given, check_possible
+from ..models.bayesnet.flow_factors import exact_for
+from ..models.bayesnet.network import Network
+from ..models.bayesnet.posterior import Beliefs, posterior_of
 from ..models.bayesnet.units import in_units
 from .graph_boxes import Belief
 
@@ -36,7 +39,7 @@ def beliefs_of(
     known = {v: evidence.evidence[v] for v in (*evidence.hard, *asked.beforehand)}
     known |= evidence.done
     free = [node for node in range(len(network.names)) if node not in known]
-    found = posterior_of(network).marginals(evidence.evidence, free)
+    found = _marginals(network, evidence, free)
     check_possible(found.log_z, evidence)
     out = {}
     for node, name in enumerate(network.names):
@@ -50,6 +53,18 @@ def beliefs_of(
         deviation = 0.0 if fixed else float(np.sqrt(found.variances[node]))
         out[name] = Belief(text=_number(asked.units.get(node), mean, deviation), known=fixed)
     return out
+
+
+def _marginals(network: Network, evidence: Given, free: list[int]) -> Beliefs:
+    """The marginals of nodes: exact ones, or estimates where flows are to be summed out."""
+    seen = evidence.evidence
+    if exact_for(network, [*seen, *free], seen):
+        return posterior_of(network).marginals(seen, free)
+    if any(np.ndim(value) for value in seen.values()):
+        raise InputError("a picture of a network of flows takes no Likelihood; give states.")
+    rows = {node: np.array([value]) for node, value in seen.items()}
+    log_z, *answers = weighted.marginals(network, rows, free)
+    return Beliefs(log_z[0], *({v: x[0] for v, x in each.items()} for each in answers))
 
 
 def _number(warp: Any, mean: float, deviation: float) -> str:
