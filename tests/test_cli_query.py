@@ -116,6 +116,7 @@ def test_the_most_probable_states_are_printed(run):
 def test_what_is_wrong_is_said_in_a_line(run, tmp_path):
     (tmp_path / "rows.csv").write_text("rein\nsome\n")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "cut.parquet").write_text("x")
     (tmp_path / "bad.bif").write_text("network x {}\nvariable")
     ppgen.IndependentColumns().fit(np.random.default_rng(0).normal(size=(30, 2))).save("other")
     cases = [
@@ -126,6 +127,7 @@ def test_what_is_wrong_is_said_in_a_line(run, tmp_path):
         (["rain.bif", "--given", "rain=some", "--do", "rain=some"], "both given and set by do"),
         (["rain.bif", "--evidence", "rows.csv"], "column 'rein' of rows.csv is no node. Did you"),
         (["rain.bif", "--evidence", "empty.csv"], "empty.csv cannot be read as a table"),
+        (["rain.bif", "--evidence", "cut.parquet"], "cut.parquet cannot be read as a table"),
         (["rain.bif", "--evidence", "none.csv"], "there is no file 'none.csv'"),
         (["rain.bif", "--evidence", "rain.bif"], "expected csv, tsv, parquet"),
         (["rain.bif", "--method", "exakt"], "Did you mean 'exact'?"),

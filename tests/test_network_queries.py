@@ -340,6 +340,10 @@ def test_what_cannot_be_answered_is_refused(discrete, mixed, fitted):
         (lambda: mixed.most_probable(), r"name discrete targets"),
         (lambda: mixed.query("k", {"x": 1.0}, method="loopy"), r"'x' is continuous, and method='l"),
         (lambda: discrete.query("a", {"b": {1: 0.5}}), r"a dict\. Say what it is: ppgen\.Likeli"),
+        (
+            lambda: discrete.query("a", {"b": Likelihood(np.eye(2))}),
+            r"array.*\], \[.*; expected",
+        ),
         (lambda: discrete.query("a", ["b"]), r"evidence is \['b'\]; expected node -> state"),
         (lambda: discrete.query("a", {"b": [1, 9]}), r"row 1 \(counted from 0\): 'b' has no state"),
         (lambda: discrete.query("a", memory=8), r"takes .* 8 bytes may be used\. The largest"),

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from ppgen import BayesianNetwork, InputError, Likelihood
 from ppgen.inference.dag import DAG
@@ -188,5 +189,7 @@ def test_pictures_of_few_and_of_many_nodes_are_made() -> None:
 
 
 def test_what_has_no_graph_is_refused() -> None:
+    with pytest.raises(NotFittedError):
+        plot_network(BayesianNetwork([("a", "b")]))
     with pytest.raises(InputError, match="has no graph"):
         plot_network(object())

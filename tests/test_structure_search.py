@@ -182,7 +182,7 @@ def test_exact_search_over_many_nodes_is_refused():
         tuple(f"v{k}" for k in range(n)), (2,) * n, np.zeros((9, n), int), np.full((9, n), np.nan),
         np.ones(9),
     )  # fmt: skip
-    with pytest.raises(InputError, match="take the method 'boss'"):
+    with pytest.raises(InputError, match='take structure="boss"'):
         learn(cases, Search(method="exact"))
 
 

@@ -75,9 +75,9 @@ def _check(n: int, constraints: Constraints) -> None:
     families = n * sum(math.comb(n - 1, k) for k in range(most + 1))
     if n > MOST_NODES or families > MOST_FAMILIES:
         raise InputError(
-            f"an exact search over {n} nodes with at most {most} parents each looks at {families} "
-            f"families; {MOST_FAMILIES} and {MOST_NODES} nodes are the most. Set max_parents lower "
-            "or take the method 'boss'."
+            f"an exact search over {n} nodes with at most {most} parents each looks at "
+            f"{families:,} families; {MOST_FAMILIES:,} and {MOST_NODES} nodes are the most. Set "
+            'max_parents lower, or take structure="boss".'
         )
 
 

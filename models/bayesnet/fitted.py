@@ -78,12 +78,13 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
     @property
     def dag_(self) -> DAG:
         """The graph."""
+        check_is_fitted(self)
         return self.network_.dag
 
     @property
     def edges_(self) -> list[tuple[str, str]]:
         """The edges (parent, child)."""
-        return self.network_.dag.edges
+        return self.dag_.edges
 
     def in_units(self) -> Network:
         """The network in the units of the data: of real columns as they are, of positive ones of

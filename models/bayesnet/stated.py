@@ -38,8 +38,9 @@ class OverStates:
         else:
             out = np.asarray(self.values, dtype=np.float64)
         if out.shape != (k,) or not np.isfinite(out).all() or (out < 0).any() or not out.any():
+            shown = " ".join(repr(self.values).split())
             raise InputError(
-                f"the {what} of {name!r} is {self.values!r}; expected {k} numbers, none below 0 "
+                f"the {what} of {name!r} is {shown}; expected {k} numbers, none below 0 "
                 "and not all 0."
             )
         return out

@@ -209,15 +209,23 @@ def _table(file: Path) -> Iterator[tuple[str, list[Any]]]:
                 file, sep=separator, dtype=str, keep_default_na=False, skip_blank_lines=False
             )
         except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as e:
-            raise InputError(f"{file.name} cannot be read as a table: {e}.") from None
+            raise _unreadable(file, e) from None
     elif ending == ".parquet":
-        frame = pandas.read_parquet(file)
+        try:
+            frame = pandas.read_parquet(file)
+        except (ValueError, OSError, ImportError) as e:
+            raise _unreadable(file, e) from None
     else:
         raise InputError(f"{file.name} ends in {ending or 'nothing'}; expected csv, tsv, parquet.")
     if not len(frame):
         raise InputError(f"{file.name} has no rows; expected one or more.")
     for name in frame.columns:
         yield str(name), frame[name].tolist()
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    why = " ".join(str(error).split()).rstrip(".")
+    return InputError(f"{file.name} cannot be read as a table: {why}.")
 
 
 def _gapped(values: list[Any], states: tuple[Any, ...]) -> list[Any]:

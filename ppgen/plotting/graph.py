@@ -59,7 +59,7 @@ def plot_network(
             f"a {type(model).__name__} was given, which has no graph; give a fitted "
             "BayesianNetwork."
         )
-    dag: DAG = model.network_.dag
+    dag: DAG = model.dag_
     if isinstance(strengths, EdgeStrengths):
         strengths = strengths.of_edges(dag)
     open_edges = _undirected(dag.cpdag(), dag) if equivalence else set()
