@@ -267,3 +267,16 @@ def test_columns_of_many_levels_and_tables_larger_than_the_data_are_said() -> No
 def test_a_hidden_node_is_no_column() -> None:
     with pytest.raises(InputError, match="hidden node 'kind' has the name of a column"):
         ppgen.BayesianNetwork(EDGES, hidden={"kind": 2}).fit(frame())
+
+
+def test_draws_given_a_sum_without_noise_add_up_to_it() -> None:
+    dag = DAG.of("xzy", [("x", "y"), ("z", "y")])
+    normal = LinearGaussian(np.array(0.3), np.zeros(0), np.array(2.0))
+    total = LinearGaussian(np.array(0.0), np.array([1.0, 0.7]), np.array(0.0))
+    model = ppgen.BayesianNetwork.of(Network(dag, (normal, normal, total), ((), (), ())))
+    drawn = model.sample(200, given={"y": 2.0}, random_state=0)
+    np.testing.assert_allclose(drawn["x"] + 0.7 * drawn["z"], 2.0, atol=1e-12)
+    # The mean of x given the sum: 0.3 + 2 / (2 + 0.98) (2 - 0.51).
+    assert drawn["x"].mean() == pytest.approx(0.3 + 2 / 2.98 * 1.49, abs=0.25)
+    off = drawn.assign(y=3.0)
+    assert np.isneginf(model.score_samples(off)).all()

@@ -194,6 +194,8 @@ class Posterior:
         Raises:
             InputError: if what is known of a row is impossible.
         """
+        # Not of the draws: rounding takes them off the functions that nodes without noise are.
+        check_possible(direct_log_prob(self.network, rows))
         out = NodeRows(rows.codes.copy(), rows.x.copy())
         for here in self._patterns(rows, np.arange(len(rows))):
             some = out.take(here)
@@ -202,7 +204,6 @@ class Posterior:
                 self._draw_above(some, tuple(sorted(above)), rng)
             some = drawn(self.network, some, rng)
             out.codes[here], out.x[here] = some.codes, some.x
-        check_possible(direct_log_prob(self.network, out))
         return out
 
     def _draw_above(self, rows: NodeRows, nodes: Nodes, rng: np.random.Generator) -> None:
