@@ -9,8 +9,7 @@ by the same score, pyAgrum on one thread, its reading of the file not counted. G
 values lost at random, the columns as they are. Sachs: flow cytometry under nine conditions, the
 graph learnt with and without allowing for which node was set, beside the accepted one. Values are
 their logarithms, or cut into three levels; the rows under LY294002, whose target is no column, are
-left out. Edges: posterior probabilities by chains of orders beside the exact ones, of asia and of
-eight nodes of Sachs, from few and from many rows. Writes one JSON line at the end.
+left out. Writes one JSON line at the end.
 
 Reference: Sachs, Perez, Pe'er, Lauffenburger and Nolan, "Causal protein-signaling networks derived
 from multiparameter single-cell data", 2005, https://doi.org/10.1126/science.1105809.
@@ -36,7 +35,6 @@ import numpy as np  # noqa: E402
 
 from ppgen.models.bayesnet.cases import Cases  # noqa: E402
 from ppgen.models.bayesnet.formats import read  # noqa: E402
-from ppgen.models.bayesnet.strengths import edge_strengths  # noqa: E402
 from ppgen.models.bayesnet.structure import Search, learn  # noqa: E402
 
 DATA = Path(os.environ.get("PPGEN_DATA", "."))
@@ -204,35 +202,9 @@ def sachs(args: argparse.Namespace) -> list[dict[str, Any]]:
     return out
 
 
-def edges(args: argparse.Namespace) -> list[dict[str, Any]]:
-    file = DATA / "sachs" / "sachs.2005.continuous.txt"
-    names = tuple(file.read_text().split(maxsplit=11)[:8])
-    x = np.log(np.loadtxt(file, skiprows=1))[:, :8]
-    no_codes = np.full(x.shape, -1)
-    asia, _ = sampled("asia")
-    tables = {
-        "asia": (asia, "bdeu"),
-        "sachs": (Cases(names, (0,) * 8, no_codes, x, np.ones(len(x))), "bge"),
-    }
-    out = []
-    for name, (cases, score) in tables.items():
-        for n in (200, 1000):
-            some = np.random.default_rng(0).permutation(len(cases))[:n]
-            rows = Cases(cases.names, cases.sizes, cases.codes[some], cases.x[some], np.ones(n))
-            found, seconds = {}, {}
-            for method, steps in (("exact", 0), ("order-mcmc", 40_000)):
-                start = time.perf_counter()
-                found[method] = edge_strengths(rows, Search(score=score), method, steps)
-                seconds[method] = time.perf_counter() - start
-            off = abs(found["exact"].probabilities - found["order-mcmc"].probabilities).max()
-            out.append({"network": name, "rows": n, "largest_error": float(off)} | seconds)
-            print(f"edges of {name}, {n} rows: off by {off:.4f} at most, {seconds}", flush=True)
-    return out
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    sections = {"orders": orders, "gaps": gaps, "sachs": sachs, "edges": edges}
+    sections = {"orders": orders, "gaps": gaps, "sachs": sachs}
     parser.add_argument("--sections", nargs="+", choices=sections, default=list(sections))
     parser.add_argument("--networks", nargs="+", default=["asia", "alarm"])
     parser.add_argument("--orders", type=int, default=20, help="of columns")

@@ -51,17 +51,19 @@ def compared(name: str, rows: int, columns: list[int] | None, steps: int) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=10_000, help="of each chain of orders")
+    parser.add_argument("--steps", type=int, default=40_000, help="of each chain of orders")
     steps = parser.parse_args().steps
     sets = [list(range(8)), list(range(3, 11))]
-    cases = [("asia", n, None) for n in (500, 10_000)]
+    cases = [("asia", n, None) for n in (500, 1000, 10_000)]
     cases += [("sachs", n, some) for n in (500, 2000) for some in sets]
-    results = [compared(*case, steps) for case in cases]
-    for found in results:
+    results = []
+    for case in cases:
+        results.append(found := compared(*case, steps))
         print(
             f"{found['data']:6} {found['rows']:6} rows x {found['columns']:2}: largest error "
             f"{found['error']:.4f} ({found['error_unweighted']:.3f} unweighted), "
-            f"{found['seconds']:.1f} s beside {found['exact_seconds']:.1f} s exact"
+            f"{found['seconds']:.1f} s beside {found['exact_seconds']:.1f} s exact",
+            flush=True,
         )
     print(json.dumps({"benchmark": "edge_posterior", "steps": steps, "results": results}))
 
