@@ -50,13 +50,15 @@ class Cost:
         cells: of all cliques together.
         bytes: held at once at most.
         clique: the largest, its variables.
-        n_cells: how many cells it has.
+        n_cells: how many cells it has; they need not all be held at once.
+        names: of its variables, where these have some.
     """
 
     cells: int
     bytes: int
     clique: Scope
     n_cells: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 import ppgen
-from ppgen import BayesianNetwork, Distribution, InputError, Likelihood
+from ppgen import BayesianNetwork, Distribution, FactorGraph, InputError, Likelihood
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
 from ppgen.models.bayesnet.draws import network_of
@@ -380,6 +380,14 @@ def test_answers_bear_the_labels_of_the_rows_of_evidence(discrete):
     assert discrete.query("a", rows).to_frame().index.tolist() == ["first", "second"]
     assert discrete.most_probable(rows).to_frame().index.tolist() == ["first", "second"]
     assert len(discrete.query("a", rows).at(1).to_frame()) == len(discrete.query("a").probs)
+
+
+def test_the_largest_clique_is_told_by_name(discrete, mixed):
+    for model in (discrete, mixed, FactorGraph.of(discrete.network_)):
+        cost = model.cost()
+        assert cost.names
+        own = getattr(model, "network_", model).names
+        assert cost.names == tuple(own[v] for v in cost.clique)
 
 
 def test_a_column_that_did_not_vary_is_named_as_such():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -212,7 +212,8 @@ class FactorGraph(Factors):
         """What exact marginals take, known before anything is allocated: cells, bytes and the
         largest clique. InputError, naming it, if that is more than `memory`."""
         how = How(memory=bytes_of(memory))
-        return self._engine(how).exact.cost(sorted(self._given(given).hard))
+        cost = self._engine(how).exact.cost(sorted(self._given(given).hard))
+        return replace(cost, names=tuple(self.names[v] for v in cost.clique))
 
     def _given(self, given: Any, *, soft: bool = True) -> Given:
         """What is given, and what is observed beforehand."""

@@ -177,4 +177,5 @@ class GaussianScore:
         squares = moments.scatter[:, own, own] + moments.n * moments.mean[:, own] ** 2
         alone = -n / 2 * math.log(2 * math.pi) - squares[:, None] / 2
         penalty = moments.q * (m + 2) / 2 * math.log(max(float(moments.n.sum()), 1.0))
-        return np.where(moments.rows[:, None] >= m + 2, fitted, alone).sum(axis=0) - penalty
+        scores = np.where(moments.rows[:, None] >= m + 2, fitted, alone)
+        return np.asarray(scores.sum(axis=0) - penalty)

@@ -178,7 +178,8 @@ class Asked:
         """What one row of exact inference takes."""
         evidence, network, targets = self.read(target, given, do)
         asked = targets or tuple(v for v in range(len(network.names)) if v not in evidence.hard)
-        return limited_posterior(network, how.memory).cost(evidence.hard, asked)
+        cost = limited_posterior(network, how.memory).cost(evidence.hard, asked)
+        return replace(cost, names=tuple(network.names[v] for v in cost.clique))
 
     def _found(
         self,

@@ -292,5 +292,5 @@ def _cost(
         cost = model.cost(target, known, do=set_to or None, memory=_ANY)
     else:
         cost = model.cost(known, memory=_ANY)
-    shown = ", ".join(_nodes(model).names[v] for v in cost.clique)
+    shown = ", ".join(cost.names)
     return f" Largest clique: {cost.n_cells:,} cells ({shown}); {cost.bytes:,} bytes at once."
