@@ -280,3 +280,11 @@ def test_draws_given_a_sum_without_noise_add_up_to_it() -> None:
     assert drawn["x"].mean() == pytest.approx(0.3 + 2 / 2.98 * 1.49, abs=0.25)
     off = drawn.assign(y=3.0)
     assert np.isneginf(model.score_samples(off)).all()
+
+
+def test_a_budget_that_ends_the_search_is_said() -> None:
+    rows = pd.DataFrame(np.random.default_rng(0).integers(2, size=(200, 4)).astype(str))
+    short = ppgen.BayesianNetwork(random_state=0).fit(rows, budget="1ms")
+    assert any("the budget ended the search" in reason.what for reason in short.verdict_.reasons)
+    free = ppgen.BayesianNetwork(random_state=0).fit(rows, budget="1h")
+    assert not any("budget" in reason.what for reason in free.verdict_.reasons)

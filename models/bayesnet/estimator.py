@@ -103,7 +103,11 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         cases = self._cases(names, states, rows, outside)
         search = self._search(cases, fit.seed)
         searched = learn(cases, search, expired=lambda: fit.deadline() == 0)
-        return searched.dag, [Reason("ok", f"{what}.") for what in searched.reasons]
+        reasons = [Reason("ok", f"{what}.") for what in searched.reasons]
+        if self.structure != "exact" and fit.deadline() == 0:
+            what = "the budget ended the search for a structure; the best so far was taken."
+            reasons.append(Reason("warn", what, "Raise the budget, or lower max_parents."))
+        return searched.dag, reasons
 
     def _cases(
         self, names: tuple[str, ...], states: States, rows: Rows, outside: Mask | None
