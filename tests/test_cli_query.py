@@ -10,6 +10,7 @@ import pytest
 
 import ppgen
 from ppgen.__main__ import main
+from ppgen.cli.options import pairs
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet import FactorGraph, formats
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
@@ -161,3 +162,10 @@ def test_a_network_is_drawn_with_what_follows(run, tmp_path):
     status, _, said = run("graph.uai", "--figure", "x.png")
     assert status == 2
     assert "directed" in said
+
+
+def test_a_name_with_an_equals_sign_is_told_from_its_value():
+    words = ["x=1=0.5", "x=2", "x=1 b=w=z"]
+    names = ("x", "x=1", "x=1 b")
+    assert pairs(words, "--given", names) == {"x=1": "0.5", "x": "2", "x=1 b": "w=z"}
+    assert pairs(["a=b=c"], "--given") == {"a": "b=c"}

@@ -67,11 +67,13 @@ def spread(command: Callable[..., T]) -> Callable[..., T]:
     return run
 
 
-def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
-    """`NAME=VALUE` words as a dict; InputError for what is not such a word or stands twice."""
+def pairs(given: Sequence[str] | None, option: str, names: Sequence[str] = ()) -> dict[str, str]:
+    """`NAME=VALUE` words as a dict; InputError for what is not such a word or stands twice. A name
+    has no "=", but for those in `names`."""
     values: dict[str, str] = {}
     for word in given or ():
-        name, equals, value = word.partition("=")
+        known = max((name for name in names if word.startswith(f"{name}=")), key=len, default="")
+        name, equals, value = (known, "=", word[len(known) + 1 :]) if known else word.partition("=")
         if not (equals and name.strip()):
             raise InputError(f"{option} {word!r} was given; expected NAME=VALUE.")
         if name.strip() in values:
@@ -148,7 +150,7 @@ def given_values(given: Sequence[str] | None, schema: Schema) -> Mapping[str, An
     values: dict[str, Any] = {}
     if given and not schema.columns:
         raise InputError("--given holds columns fixed, and the fit is of images. Leave it out.")
-    for name, text in pairs(given, "--given").items():
+    for name, text in pairs(given, "--given", schema.names).items():
         column = schema[name]
         levels = {str(v): v for v in column.levels}
         if text in levels or not column.numeric:

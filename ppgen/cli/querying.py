@@ -87,10 +87,11 @@ def query(
     model = _load(run)
     if figure is not None and not _directed(model):
         raise InputError("--figure draws directed networks; this is a factor graph.")
-    known = {**pairs(given, "--given"), **_evidence(model, evidence, target or [], given)}
+    names = _nodes(model).names
+    known = {**pairs(given, "--given", names), **_evidence(model, evidence, target or [], given)}
     if figure is not None and any(_is_column(value) for value in known.values()):
         raise InputError("--figure draws what follows of one row; give it by --given.")
-    set_to: dict[str, Any] = dict(pairs(do, "--do"))
+    set_to: dict[str, Any] = dict(pairs(do, "--do", names))
     how: dict[str, Any] = {"method": method, "memory": memory, "draws": draws, "random_state": seed}
     more: dict[str, Any] = {"do": set_to} if set_to else {}
     if set_to and not _directed(model):
@@ -176,7 +177,7 @@ def _evidence(
     if file.suffix == _EVIDENCE:
         observed = uai.read_evidence(decoded(file.name, read_bytes(file)), nodes.sizes)
         return {nodes.names[node]: nodes.states[node][state] for node, state in observed.items()}
-    known = pairs(given, "--given")
+    known = pairs(given, "--given", nodes.names)
     columns: dict[str, Any] = {}
     for name, values in _table(file):
         if name in target:
