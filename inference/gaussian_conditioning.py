@@ -146,7 +146,9 @@ def posterior(
     log_det, singular = solved.log_det, solved.singular
     if config is not None:
         log_det, singular = log_det[config], singular[config]
-    log_density = -0.5 * (w**2).sum(axis=-1) - log_det - 0.5 * o * np.log(2 * np.pi)
+    with np.errstate(over="ignore"):  # so far out that the density is 0
+        squares = (w**2).sum(axis=-1)
+    log_density = -0.5 * squares - log_det - 0.5 * o * np.log(2 * np.pi)
     log_density = np.where(singular, INFINITE, log_density)
     free = mean[..., o:]
     return Posterior(log_density, free + _times(solved.gain, w, config) if free.size else free)

@@ -239,7 +239,7 @@ def gaussian_node(
 
     def log_prob(x: Array, values: Sequence[Array]) -> Floats:
         mean, var = parts(values)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             out: Floats = -0.5 * (np.log(2 * np.pi * var) + (x - mean) ** 2 / var)
         return np.where(var > 0, out, np.where(x == mean, np.inf, -np.inf))
 

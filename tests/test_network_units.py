@@ -53,3 +53,13 @@ def test_moments_of_a_smooth_function_are_exact() -> None:
     mean, sd = moments(np.ones(1), np.array([0.5]), np.array([4.0]), np.exp)
     assert float(mean) == pytest.approx(np.exp(2.5), rel=1e-12)
     assert float(sd) == pytest.approx(np.exp(2.5) * np.sqrt(np.expm1(4.0)), rel=1e-9)
+
+
+def test_a_value_so_far_out_that_its_density_is_0_is_impossible(network) -> None:
+    far = {"x": 1e200}
+    with pytest.raises(ppgen.InputError, match="probability zero"):
+        network.query("count", far)
+    drawn = network.query("count", far, method="sampling", random_state=0)
+    assert np.isnan(drawn.continuous["count"].mean)
+    row = pd.DataFrame({"x": [1e200], "angle": [1.0], "count": [2]})
+    assert np.isneginf(network.score_samples(row)).all()

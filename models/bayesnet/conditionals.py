@@ -108,7 +108,7 @@ class LinearGaussian:
         """(n,) log densities of the node's own values (n,) given codes (n, q) and values (n, m) of
         the parents; infinite where it is a function of them and this its value."""
         z, deviation = self.standardised(codes, x, own)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             logs: Floats = -0.5 * z**2 - np.log(deviation) - _HALF_LOG_2PI
         return np.where(np.isinf(z), -np.inf, logs)
 
