@@ -116,23 +116,25 @@ class Weighted:
         stderr = np.sqrt(np.maximum(variance, 0.0) + total**2)
         return Estimate(w.reshape(n, *shape), stderr.reshape(n, *shape))
 
-    def reasons(self) -> list[Reason]:
-        """That the answers are estimates, and the rows for which they are poor."""
-        ess, khat = self.summary.ess, self.summary.khat
-        what = "likelihood weighting: answers are estimates with standard errors."
-        reasons = [Reason("ok", what)]
-        if none := int((ess == 0).sum()):
-            what = f"no draw agrees with the evidence of {none} of {len(ess)} rows."
-            advice = "It is rare or impossible: use exact inference or Gibbs sampling."
-            reasons.append(Reason("warn", what, advice))
-        few = (ess > 0) & ((ess < MIN_ESS) | (khat > good_khat(self.log_weights.shape[1])))
-        if few.any():
-            what = (
-                f"{int(few.sum())} of {len(ess)} rows have few effective draws (the fewest: "
-                f"{ess[few].min():.0f}) or a few weights that dominate."
-            )
-            reasons.append(Reason("warn", what, "Draw more, or use exact inference."))
-        return reasons
+
+def reasons_of(summaries: Sequence[Weights], n_draws: int) -> list[Reason]:
+    """That answers are estimates, and for how many of the rows of all blocks they are poor."""
+    ess = np.concatenate([summary.ess for summary in summaries])
+    khat = np.concatenate([summary.khat for summary in summaries])
+    what = "likelihood weighting: answers are estimates with standard errors."
+    reasons = [Reason("ok", what)]
+    if none := int((ess == 0).sum()):
+        what = f"no draw agrees with the evidence of {none:,} of {len(ess):,} rows."
+        advice = "It is rare or impossible: use exact inference or Gibbs sampling."
+        reasons.append(Reason("warn", what, advice))
+    few = (ess > 0) & ((ess < MIN_ESS) | (khat > good_khat(n_draws)))
+    if few.any():
+        what = (
+            f"{int(few.sum()):,} of {len(ess):,} rows have few effective draws (the fewest: "
+            f"{ess[few].min():.0f}) or a few weights that dominate."
+        )
+        reasons.append(Reason("warn", what, "Draw more, or use exact inference."))
+    return reasons
 
 
 def weigh(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ppgen.errors import InputError
-from ppgen.inference.weighting import Node, Weighted, gaussian_node, table_node, weigh
+from ppgen.inference.weighting import Node, Weighted, gaussian_node, reasons_of, table_node, weigh
 from tests.enumeration import joint, marginals, random_network, scopes_of
 
 ROWS = 400  # of the same evidence: so many independent runs
@@ -120,14 +120,16 @@ def test_evidence_that_no_draw_agrees_with_is_said():
     assert found.summary.log_mean[0] == -np.inf
     assert np.isnan(found.probs([0]).value[0]).all()
     np.testing.assert_allclose(found.probs([0]).value[1], [1, 0])
-    assert "no draw agrees with the evidence of 1 of 2 rows" in str(found.reasons()[1])
+    assert "no draw agrees with the evidence of 1 of 2 rows" in str(
+        reasons_of([found.summary], 1000)[1]
+    )
 
 
 def test_few_effective_draws_are_said():
     nodes = [table_node((), np.array([0.01, 0.99])), table_node((0,), np.eye(2))]
-    assert len(one_block(nodes, [0, 1], {}, 2000, seed=0).reasons()) == 1
-    reasons = one_block(nodes, [0, 1], {1: 0}, 2000, seed=0).reasons()
-    assert "few effective draws" in str(reasons[1])
+    good, poor = (one_block(nodes, [0, 1], known, 2000, seed=0).summary for known in ({}, {1: 0}))
+    assert len(reasons_of([good], 2000)) == 1
+    assert "1 of 2 rows have few effective draws" in str(reasons_of([good, poor], 2000)[1])
 
 
 def test_barren_nodes_can_be_left_out_and_evidence_on_them_is_refused():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...inference.weighting import Estimate, Weighted, weigh
+from ...inference.weighting import Estimate, Weighted, reasons_of, weigh
 from .discrete import How
 from .network import Network
 from .results import Result, Summary
@@ -27,12 +28,16 @@ def estimated(
     needed = network.dag.ancestors([*evidence, *targets])
     order = [node for node in network.dag.order if node in needed]
     blocks = weigh(nodes_of(network), order, evidence, how.draws, seed=how.seed)
-    parts = [_of_block(network, block, targets, units, levels) for block in blocks]
+    parts, summaries = [], []
+    for block in blocks:
+        parts.append(_of_block(network, block, targets, units, levels))
+        summaries.append(block.summary)
     rows = any(
         np.ndim(x) == 2 or (np.ndim(x) == 1 and not is_likelihood(network, v, x))
         for v, x in evidence.items()
     )
-    return Result.joined(parts) if rows else Result.joined(parts).at(0)
+    whole = replace(Result.joined(parts), reasons=tuple(reasons_of(summaries, how.draws)))
+    return whole if rows else whole.at(0)
 
 
 def is_likelihood(network: Network, node: int, value: Any) -> bool:
@@ -67,4 +72,4 @@ def _of_block(
         continuous[node] = Summary.stacked(each, shape)
     log_z = np.where(block.summary.ess > 0, block.summary.log_mean, np.nan)
     stderr = probs.stderr if discrete else None
-    return Result(log_z, probs.value, continuous, stderr, tuple(block.reasons()))
+    return Result(log_z, probs.value, continuous, stderr)
