@@ -51,7 +51,7 @@ def compared(name: str, rows: int, columns: list[int] | None, steps: int) -> dic
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=40_000, help="of each chain of orders")
+    parser.add_argument("--steps", type=int, default=20_000, help="of each chain of orders")
     steps = parser.parse_args().steps
     sets = [list(range(8)), list(range(3, 11))]
     cases = [("asia", n, None) for n in (500, 1000, 10_000)]

@@ -12,9 +12,6 @@ from pathlib import Path
 import numpy as np
 
 import ppgen
-from ppgen.inference.dag import DAG
-from ppgen.models.bayesnet.conditionals import Table
-from ppgen.models.bayesnet.network import Network
 from ppgen.plotting import plot_network
 
 PROBABILITY_OF_YES = {  # by the states of the parents, "yes" before "no"
@@ -30,12 +27,12 @@ PROBABILITY_OF_YES = {  # by the states of the parents, "yes" before "no"
 
 
 def clinic() -> ppgen.BayesianNetwork:
-    names = list(PROBABILITY_OF_YES)
-    edges = [(a, b) for b, (parents, _) in PROBABILITY_OF_YES.items() for a in parents]
-    yes = [np.asarray(p) for _, p in PROBABILITY_OF_YES.values()]
-    tables = tuple(Table(np.stack([p, 1 - p], axis=-1)) for p in yes)
-    network = Network(DAG.of(names, edges), tables, (("yes", "no"),) * len(names))
-    return ppgen.BayesianNetwork.of(network)
+    nodes = {}
+    for name, (parents, p) in PROBABILITY_OF_YES.items():
+        yes = np.asarray(p)
+        table = np.stack([yes, 1 - yes], axis=-1)
+        nodes[name] = {"states": ["yes", "no"], "parents": parents, "table": table}
+    return ppgen.BayesianNetwork.of(nodes)
 
 
 def main(out: str = "out/11") -> float:

@@ -10,30 +10,28 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import ppgen
-from ppgen.inference.dag import DAG
-from ppgen.models.bayesnet.conditionals import Table
-from ppgen.models.bayesnet.network import Network
 from ppgen.plotting import plot_network
 
-
-def garden() -> ppgen.BayesianNetwork:
-    edges = [("rain", "sprinkler"), ("rain", "grass"), ("sprinkler", "grass")]
-    rain = Table(np.array([0.2, 0.8]))
-    sprinkler = Table(np.array([[0.01, 0.99], [0.4, 0.6]]))  # a row for each state of rain
-    wet = np.array([[0.99, 0.8], [0.9, 0.02]])  # by rain and sprinkler
-    grass = Table(np.stack([wet, 1 - wet], axis=-1))
-    states = (("yes", "no"), ("on", "off"), ("wet", "dry"))
-    dag = DAG.of(["rain", "sprinkler", "grass"], edges)
-    return ppgen.BayesianNetwork.of(Network(dag, (rain, sprinkler, grass), states))
+GARDEN = {  # a table has an axis for each parent, and last the node's own states
+    "rain": {"states": ["yes", "no"], "table": [0.2, 0.8]},
+    "sprinkler": {
+        "states": ["on", "off"],
+        "parents": ["rain"],
+        "table": [[0.01, 0.99], [0.4, 0.6]],
+    },
+    "grass": {
+        "states": ["wet", "dry"],
+        "parents": ["rain", "sprinkler"],
+        "table": [[[0.99, 0.01], [0.8, 0.2]], [[0.9, 0.1], [0.02, 0.98]]],
+    },
+}
 
 
 def main(out: str = "out/15") -> float:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    model = garden()
+    model = ppgen.BayesianNetwork.of(GARDEN)
     print("how likely is rain,")
     for what, given, do in (
         ("before anything is known", {}, {}),

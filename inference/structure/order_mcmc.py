@@ -30,6 +30,7 @@ from .constraints import Constraints
 from .families import Families, all_families
 from .local_score import LocalScore
 
+CELLS = 1 << 24  # of the graphs that are kept
 MOST_COUNTED = 13  # nodes, of which linear extensions are counted
 _BLOCK = 2_000  # graphs whose are counted at once
 
@@ -68,8 +69,8 @@ def order_mcmc(
     rng: np.random.Generator,
     *,
     chains: int = 16,
-    steps: int = 40_000,
-    draws: int = 32_000,
+    steps: int = 20_000,
+    draws: int | None = None,
     candidates: int = 12,
     report: Callable[[int], object] = lambda steps: None,
 ) -> GraphDraws:
@@ -81,12 +82,13 @@ def order_mcmc(
         rng: of what is drawn.
         chains: chains of orders, side by side.
         steps: of each chain; the first fifth is thrown away.
-        draws: graphs that are kept.
+        draws: graphs that are kept; None is 2^24 / n^2, as many as memory and time allow to weigh.
         candidates: possible parents of a node that are looked at.
         report: told how many more steps are done.
     """
     families = all_families(score, constraints, candidates)
     n = score.n_nodes
+    draws = CELLS // n**2 if draws is None else draws
     bits = np.zeros((n, n), np.intp)
     for family in families:
         bits[family.node, family.candidates] = 1 << np.arange(len(family.candidates))

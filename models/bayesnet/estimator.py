@@ -151,7 +151,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
             method: "bootstrap" learns structures from resampled rows; "exact" gives posterior
                 probabilities over all graphs of at most 13 columns, "order-mcmc" of more by
                 drawing.
-            number: of resampled sets of rows (default 100), or steps of each of 16 chains (40,000).
+            number: of resampled sets of rows (default 100), or steps of each of 16 chains (20,000).
             random_state: seed; None takes the estimator's own.
             progress: show a bar on a terminal.
 
@@ -169,7 +169,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         if self.interventions is not None:
             outside = outside_of(self.interventions, len(rows), names, self.schema_)
         cases = self._cases(names, states, rows, outside)
-        steps = number or (100 if method == "bootstrap" else 40_000)
+        steps = number or (100 if method == "bootstrap" else 20_000)
         with rows_bar("edge strengths", steps, show=progress) as report:
             search = self._search(cases, self._seed(random_state))
             return edge_strengths(cases, search, method, steps, report=report)

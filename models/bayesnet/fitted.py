@@ -28,6 +28,7 @@ from .layout import Layout, NodeRows
 from .network import Network
 from .node_density import node_log_prob, node_log_tail
 from .posterior import Posterior, check_possible, posterior_of
+from .written_down import network_of
 
 
 class FittedNetwork(Answering, ByEngine, Conditioned):
@@ -44,14 +45,20 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
     units_: Floats
 
     @classmethod
-    def of(cls, network: Network, **settings: Any) -> Self:
+    def of(cls, network: Network | Mapping[str, Mapping[str, Any]], **settings: Any) -> Self:
         """An estimator of a network that is given, as if it had been fitted.
 
         Args:
-            network: discrete nodes become columns whose levels are the states; continuous ones real
+            network: node -> {"states": [...], "parents": [...], "table": [...]}, a table with an
+                axis for each parent and last the node's own states; of a continuous node
+                {"parents": [...], "intercept": ..., "coefficients": [...], "variance": ...}; see
+                `written_down`. Or a `Network`.
+                Discrete nodes become columns whose levels are the states; continuous ones real
                 columns in the units of their conditionals.
             settings: of the estimator.
         """
+        if not isinstance(network, Network):
+            network = network_of(network)
         out = cls(**({"edges": network.dag.edges} | settings))
         out.schema_ = schema_of(network)
         out.codec_ = codec_of(out.schema_)
