@@ -180,6 +180,30 @@ def test_a_network_of_draws_is_a_network() -> None:
     assert all(isinstance(one, Network) for one in each)
 
 
+def test_samples_are_of_the_mean_over_draws_of_the_density() -> None:
+    # Of eight rows; the mean of the densities has longer tails than the density at the means.
+    a = np.repeat(["u", "v"], [5, 3])
+    x = np.random.default_rng(0).normal(np.where(a == "u", -1.0, 1.0))
+    model = ppgen.BayesianNetwork([("a", "x")], engine="conjugate", random_state=0)
+    model.fit(pd.DataFrame({"a": a, "x": x}))
+    n, bounds = 20_000, np.array([-20, -6, -3, -1, 0, 1, 3, 6, 20])
+    drawn = model.sample(n, random_state=1)
+    grid = np.linspace(-20, 20, 4001)
+    middle, width = (grid[1:] + grid[:-1]) / 2, grid[1] - grid[0]
+    for level in "uv":
+        cells = pd.DataFrame({"a": level, "x": middle})
+        mass = width * np.exp(model.score_samples(cells))
+        expected = np.histogram(middle, bounds, weights=mass)[0]
+        found = np.histogram(drawn["x"][drawn["a"] == level], bounds)[0] / n
+        assert (np.abs(found - expected) < 4.5 * np.sqrt(expected / n) + 3 / n).all()
+    for value in (-4.0, 0.0, 4.0):
+        cells = pd.DataFrame({"a": [*"uv"], "x": value})
+        expected = np.exp(model.score_samples(cells))
+        p = expected[0] / expected.sum()
+        found = (model.sample(n, {"x": value}, random_state=2)["a"] == "u").mean()
+        assert abs(found - p) < 4.5 * np.sqrt(p * (1 - p) / n)
+
+
 def test_conditionals_at_the_means_of_the_parameters_are_not_held_against_densities() -> None:
     data = pd.DataFrame(np.random.default_rng(0).choice(list("uv"), size=(30, 3)), columns=[*"abc"])
     model = ppgen.BayesianNetwork([("a", "b")], engine="conjugate", random_state=0).fit(data)

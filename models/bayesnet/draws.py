@@ -3,7 +3,7 @@
 Draws are named as the sites of the pair: theta_<node> of discrete nodes, (chain, draw, r_1, ...,
 r_q, k), b_<node> of continuous ones, (chain, draw, r_1, ..., r_q, m + 1) with the intercept first,
 and s2_<node>, (chain, draw, r_1, ..., r_q). A row's density given the rows fitted is the mean of
-its density over S draws (`models.predictive`).
+its density over S draws (`models.predictive`), and samples are of that density.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..predictive import mean_density
 from .conditionals import LinearGaussian, Table
 from .layout import NodeRows
 from .network import Network
-from .posterior import posterior_of
+from .posterior import check_possible, posterior_of
 
 Draws = Mapping[str, Floats]
 
@@ -115,6 +115,28 @@ def predictive(network: Network, draws: Draws, rows: NodeRows) -> Density:
         return np.exp(logs[:, some] - finite).T, total[some] - np.log(most)
 
     return mean_density(score, np.full(most, 1 / most), n, most)
+
+
+def sample(
+    network: Network, draws: Draws, known: NodeRows, n: int, rng: np.random.Generator
+) -> NodeRows:
+    """n rows of the mean over `DRAWS` draws of the density, given what is known of a single one:
+    each of the network of a draw that is chosen in proportion to the density of what is known.
+
+    Raises:
+        InputError: if what is known is impossible under all draws.
+    """
+    logs = log_prob_draws(network, draws, known, DRAWS)[:, 0]
+    check_possible(logs.max(keepdims=True))
+    shares = np.exp(logs - logs.max())
+    which = rng.choice(len(shares), n, p=shares / shares.sum())
+    out, plans = known.repeated(n), posterior_of(network)
+    for s, one in enumerate(networks(network, draws, DRAWS)):
+        here = np.flatnonzero(which == s)
+        if len(here):
+            some = plans.like(one).draw(known.repeated(len(here)), rng)
+            out.codes[here], out.x[here] = some.codes, some.x
+    return out
 
 
 def stored(text: str) -> str:

@@ -52,8 +52,8 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
     Probabilities are posterior means under the prior, so that no combination of levels that the
     rows lack has probability 0; rows with gaps and hidden nodes are fitted by EM. Densities are
     exact. Those of a posterior ("conjugate", "svi", "nuts") are means over 200 of its draws, with a
-    standard error; samples, gaps, conditionals and marginals are then those of the network at the
-    means of the parameters.
+    standard error, and samples, with columns held fixed too, are of these; gaps (filled or drawn),
+    conditionals and marginals are then those of the network at the means of the parameters.
 
     A budget ends the search for a structure, which goes on with the best so far. `of` makes an
     estimator of a network that is given.

@@ -211,7 +211,10 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
     ) -> Encoded:
         known = self.layout_.evidence if given is None else self.layout_.spread(given)
-        return self.layout_.gathered(self._engine.draw(known.repeated(n), rng))
+        if self.posterior_ is None:
+            return self.layout_.gathered(self._engine.draw(known.repeated(n), rng))
+        parameters = self._parameters()
+        return self.layout_.gathered(draws.sample(self.network_, parameters, known, n, rng))
 
     def _conditioned(self, row: Encoded, free: Sequence[str]) -> Self:
         return self._over(self.layout_.spread(row), free)
@@ -234,6 +237,7 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         return out
 
     def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded:
+        # Of fits with a posterior too, gaps are those of the network at the means.
         data, known = rows.data, self.layout_.spread(rows.data)
         if rng is not None:
             filled = self.layout_.gathered(self._engine.draw(known, rng))

@@ -5,7 +5,8 @@ For rows that the model draws, split into a and b both ways,
     log p(a | b) + log p(b) = log p(a, b),        integral of p(a | b) da = 1,
 
 with p(a | b) from `condition` and p(b) from `marginal`; `sample(given=b)` has the means of
-`condition(b).sample()`; and `impute` fills all gaps, leaves what is known as it was, and is the
+`condition(b).sample()`, weighted by p(a, b) / p(a | b) where only the joint density averages over
+draws of the parameters; and `impute` fills all gaps, leaves what is known as it was, and is the
 mean of what `condition` draws. Rounded columns are marginalised first: their cells are filled with
 noise.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from ...data import Dataset, as_dataset
 from ...data.column import CONTINUOUS, DISCRETE
@@ -105,7 +107,15 @@ def _given(subject: Subject, model: Any, rows: Dataset, names: list[str]) -> Ite
     f, g = features(by_rest), features(by_given)
     how = f"{len(g)} rows with {len(known)} columns held against {len(f)} of the conditional"
     shares = np.full(len(f), 1 / len(f))
-    yield same_means("given", _GIVEN, (f, shares, f.var(axis=0, ddof=1) / len(f)), g, how)
+    if model._plugged_in:
+        drawn = coordinates.sampled
+        held_fixed = {name: np.repeat(row.columns[name], len(drawn)) for name in known}
+        whole = as_dataset({**drawn.columns, **held_fixed}, model.schema_)
+        log_w = model.log_density(whole).values - rest.log_density(drawn).values
+        shares = softmax(log_w)
+        how += ", weighted"
+    variance = (shares**2) @ (f - shares @ f) ** 2
+    yield same_means("given", _GIVEN, (f, shares, variance), g, how)
 
 
 @step(("impute", _GAPS))
