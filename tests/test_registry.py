@@ -18,7 +18,8 @@ def table() -> str:
         density = row["density"].replace("_", " ")
         drawn = row["engines"].split()[1:] if registry.get(row["model"]).capabilities.draws else []
         if drawn:
-            density += f"; estimate by {', '.join(drawn).upper()}"
+            names = (name.upper() if len(name) < 5 else f"{name} draws" for name in drawn)
+            density += f"; estimate by {', '.join(names)}"
         cells = (f"`{row['model']}`", f"`{row['class']}`", row["what"])
         lines.append("| " + " | ".join((*cells, density, row["missing"], row["written as"])) + " |")
     return "\n".join(lines)
