@@ -93,3 +93,17 @@ def test_a_network_is_learnt_by_tests_of_independence():
     again = BayesianNetwork(structure="pc", level=0.001).fit(rows)
     assert set(again.edges_) == {("a", "c"), ("b", "c"), ("c", "d")}
     assert "each test counts the rows" in str(again.verdict_.reasons)
+
+
+def test_strengths_print_as_their_table_and_what_is_to_be_said():
+    probabilities = np.array([[0, 0.75, 0], [0.25, 0, 0.5], [0, 0, 0]])
+    found = EdgeStrengths(tuple("abc"), probabilities, "exact", ("BIC approximates.",))
+    lines = str(found).splitlines()
+    assert lines[0].startswith("edge strengths, exact")
+    assert [line.split() for line in lines[1:]] == [
+        ["from", "to", "strength", "direction"],
+        ["a", "b", "1", "0.75"],
+        ["b", "c", "0.5", "1"],
+        ["BIC", "approximates."],
+    ]
+    assert repr(found) == str(found)

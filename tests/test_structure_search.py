@@ -8,6 +8,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
+from ppgen import BayesianNetwork
 from ppgen.errors import InputError
 from ppgen.inference.dag import DAG, find_cycle
 from ppgen.inference.structure.boss import GrowShrinkTree, order_score, places
@@ -15,6 +16,7 @@ from ppgen.inference.structure.constraints import Constraints
 from ppgen.inference.structure.hill_climbing import hill_climb
 from ppgen.models.bayesnet.cases import Cases
 from ppgen.models.bayesnet.scores import NetworkScore
+from ppgen.models.bayesnet.settings import WIDE
 from ppgen.models.bayesnet.structure import Search, constraints_of, learn
 from ppgen.models.bayesnet.structure_reasons import of_directions
 
@@ -283,3 +285,16 @@ def test_further_searches_find_the_best_of_few_nodes_where_one_does_not(seed):
     best = learn(cases, Search(method="exact")).score
     assert learn(cases, Search(restarts=0)).score < best - 5
     assert learn(cases, Search()).score == pytest.approx(best, abs=1e-6)
+
+
+def test_wide_tables_are_searched_by_hill_climbing_and_said_to_be():
+    def search(n_columns, **given):
+        x = np.random.default_rng(0).normal(size=(40, n_columns))
+        rows = {f"x{k}": x[:, k] for k in range(n_columns)}
+        net = BayesianNetwork(max_parents=0, **given).fit(rows)
+        return str(net.verdict_.reasons)
+
+    assert 'structure="boss" is the slower, better search' in search(WIDE + 1)
+    assert "hill climbing" not in search(WIDE)
+    assert "hill climbing" not in search(WIDE + 1, structure="boss")
+    assert "hill climbing" not in search(WIDE + 1, structure="hill-climbing")

@@ -48,6 +48,7 @@ NAMES = Kind(
     "a list of columns or None, one a row",
     lambda value: isinstance(value, Sequence) and not isinstance(value, str),
 )
+WIDE = 80  # columns, above which a search over orders may take minutes: where most are related
 SEARCH = (
     "structure",
     "criterion",
@@ -83,10 +84,12 @@ class NetworkSettings:
     hidden: Mapping[str, int] | None = setting(
         None, 'nodes that are no columns, and how many states each has, such as {"H": 3}.', mapping
     )
-    structure: Literal["boss", "hill-climbing", "exact", "pc"] = setting(
-        "boss",
+    structure: Literal["boss", "hill-climbing", "exact", "pc"] | None = setting(
+        None,
         "how a structure is looked for: over orders of columns, over graphs, among all of few "
-        "columns, or by tests of independence.",
+        f'columns, or by tests of independence. None is "boss" of at most {WIDE} columns, '
+        '"hill-climbing" of more, which takes seconds where the other may take minutes, and '
+        "finds a lower score.",
     )
     level: float = setting(
         0.01, 'level of the tests of "pc": lower leaves fewer edges.', above=0, below=1

@@ -27,6 +27,7 @@ from ...errors import unknown
 from ...inference.dag import DAG, find_cycle
 from ...inference.structure.exact_posterior import exact_edge_probabilities
 from ...inference.structure.order_mcmc import order_mcmc
+from .answers import lined
 from .cases import Cases
 from .scores import NetworkScore
 from .structure import Search, constraints_of, learn
@@ -36,7 +37,7 @@ Method = Literal["bootstrap", "exact", "order-mcmc"]
 _RHAT = 1.05
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EdgeStrengths:
     """How sure each edge is.
 
@@ -52,6 +53,12 @@ class EdgeStrengths:
     method: Method
     notes: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        title = f"edge strengths, {self.method}"
+        return "\n".join([title, *lined(self.table(), True), *self.notes])
+
+    __repr__ = __str__
+
     @property
     def strengths(self) -> Floats:
         """(n, n) of an edge between i and j, either way."""
@@ -65,13 +72,13 @@ class EdgeStrengths:
         Args:
             least: strength of the edges that are listed; those of strength 0 never are.
         """
+        strengths = self.strengths
+        listed = np.argwhere(np.tril((strengths > 0) & (strengths >= least), -1)).tolist()
         found = sorted(
-            (-float(self.strengths[i, j]), i, j)
+            (-float(strengths[i, j]), i, j)
             if self.probabilities[i, j] >= self.probabilities[j, i]
-            else (-float(self.strengths[i, j]), j, i)
-            for i in range(len(self.names))
-            for j in range(i)
-            if self.strengths[i, j] > 0 and self.strengths[i, j] >= least
+            else (-float(strengths[i, j]), j, i)
+            for i, j in listed
         )
         return {
             "from": [self.names[i] for _, i, _ in found],

@@ -24,6 +24,7 @@ from . import structure_reasons
 from .cases import Cases
 from .independence import IndependenceTest
 from .scores import NetworkScore, ScoreName
+from .settings import WIDE
 from .structural_em import fill_and_search
 
 RESTARTS, FEW = 10, 20
@@ -38,6 +39,7 @@ class Search:
     Attributes:
         method: "hill-climbing" over graphs with a tabu list; "boss", a search over orders from
             what that finds, and a last climb; "exact" for few nodes; "pc" by tests of independence.
+            None: "boss", or "hill-climbing" of more than `settings.WIDE` nodes.
         score: what it maximises; see `scores`.
         equivalent_sample_size: of BDeu's prior, in rows.
         max_parents: the most parents of a node, or None for any number.
@@ -51,7 +53,7 @@ class Search:
         seed: of where these begin.
     """
 
-    method: Method = "boss"
+    method: Method | None = None
     score: ScoreName = "bic"
     equivalent_sample_size: float = 1.0
     max_parents: int | None = None
@@ -97,6 +99,9 @@ def learn(
         InputError: if the score is not one for such nodes, or no graph is admitted.
     """
     search = Search() if search is None else search
+    wide = search.method is None and len(cases.names) > WIDE
+    if search.method is None:
+        search = replace(search, method="hill-climbing" if wide else "boss")
     order = cases.content_order()
     inner = cases.permuted(order)
     constraints = constraints_of(cases, search).permuted(order)
@@ -129,6 +134,8 @@ def learn(
     dag = DAG(cases.names, tuple(parents))
     if not tests and cases.outside is None:
         reasons = structure_reasons.of_directions(dag, constraints_of(cases, search))
+    if wide:
+        reasons.append(structure_reasons.of_width(len(cases.names)))
     reasons += structure_reasons.of_gaps(cases, rounds, tests=tests)
     return Learnt(dag, found.score, found.trace, found.ties, tuple(reasons))
 
@@ -152,7 +159,7 @@ def _found(
     """What the search finds."""
     rng = np.random.default_rng(search.seed)
     if search.method not in get_args(Method):
-        raise unknown("method", search.method, get_args(Method))
+        raise unknown("method", str(search.method), get_args(Method))
     if search.method == "exact":
         return exact_search(score, constraints)
     tabu, restarts = search.tabu, search.restarts

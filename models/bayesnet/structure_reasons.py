@@ -8,6 +8,7 @@ from ...inference.dag import DAG, oriented
 from ...inference.structure.constraints import Constraints
 from ...inference.structure.pc import Pattern
 from .cases import Cases
+from .settings import WIDE
 
 
 def of_directions(dag: DAG, constraints: Constraints) -> list[str]:
@@ -36,6 +37,14 @@ def of_tests(pattern: Pattern) -> list[str]:
     if pattern.conflicts:
         said += f"; they contradict each other at {pattern.conflicts} colliders"
     return [said]
+
+
+def of_width(columns: int) -> str:
+    """That so many columns were searched by hill climbing."""
+    return (
+        f"the structure of {columns} columns was looked for by hill climbing, as above {WIDE}; "
+        'structure="boss" is the slower, better search'
+    )
 
 
 def of_gaps(cases: Cases, rounds: int, *, tests: bool) -> list[str]:
