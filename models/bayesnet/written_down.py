@@ -40,7 +40,7 @@ def network_of(nodes: Mapping[str, Mapping[str, Any]]) -> Network:
     edges = [(parent, name) for name, node in nodes.items() for parent in node.get("parents", ())]
     dag = DAG.of(nodes, edges)
     sizes = {name: len(node.get("states", ())) for name, node in nodes.items()}
-    conditionals = []
+    conditionals: list[Table | LinearGaussian] = []
     for name, node in nodes.items():
         parents = list(node.get("parents", ()))
         shape = tuple(sizes[parent] for parent in parents if sizes[parent])
