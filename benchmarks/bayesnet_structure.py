@@ -33,9 +33,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from ppgen.models.bayesnet.cases import Cases  # noqa: E402
 from ppgen.models.bayesnet.formats import read  # noqa: E402
-from ppgen.models.bayesnet.structure import Search, learn  # noqa: E402
+from ppgen.models.bayesnet.structure.cases import Cases  # noqa: E402
+from ppgen.models.bayesnet.structure.search import Search, learn  # noqa: E402
 
 DATA = Path(os.environ.get("PPGEN_DATA", "."))
 Skeleton = set[frozenset[str]]

@@ -23,8 +23,8 @@ def compared(name: str, rows: int, columns: list[int] | None, steps: int) -> dic
     from ppgen.inference.structure.constraints import Constraints
     from ppgen.inference.structure.exact_posterior import exact_edge_probabilities
     from ppgen.inference.structure.order_mcmc import order_mcmc
-    from ppgen.models.bayesnet.cases import Cases
-    from ppgen.models.bayesnet.scores import NetworkScore
+    from ppgen.models.bayesnet.structure.cases import Cases
+    from ppgen.models.bayesnet.structure.scores import NetworkScore
 
     table = Path(os.environ["PPGEN_DATA"]) / "bayesnets" / "samples10k" / f"{name}.txt.gz"
     codes = np.loadtxt(table, np.int32, skiprows=1)[:rows] - 1

@@ -7,8 +7,8 @@ import pytest
 
 from ppgen import BayesianNetwork
 from ppgen.errors import InputError
-from ppgen.models.bayesnet.strengths import EdgeStrengths, edge_strengths
-from ppgen.models.bayesnet.structure import Search
+from ppgen.models.bayesnet.structure.search import Search
+from ppgen.models.bayesnet.structure.strengths import EdgeStrengths, edge_strengths
 
 from .test_structure_search import draw
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import ppgen
-from ppgen.models.bayesnet.mixtures import moments
+from ppgen.models.bayesnet.queries.mixtures import moments
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from ppgen import BayesianNetwork, InputError, Likelihood
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
 from ppgen.models.bayesnet.network import Network
-from ppgen.models.bayesnet.strengths import EdgeStrengths
+from ppgen.models.bayesnet.structure.strengths import EdgeStrengths
 from ppgen.plotting import draw_graph, plot_network
 from ppgen.plotting.graph_boxes import Belief
 from ppgen.plotting.layered import _pooled, crossings, layered, layers

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppgen.models.bayesnet.cases import Cases
 from ppgen.models.bayesnet.formats import read
-from ppgen.models.bayesnet.structure import Search, learn
+from ppgen.models.bayesnet.structure.cases import Cases
+from ppgen.models.bayesnet.structure.search import Search, learn
 
 pytestmark = [
     pytest.mark.slow,

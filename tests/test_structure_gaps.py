@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ppgen.inference.dag import DAG
-from ppgen.models.bayesnet.cases import Cases
 from ppgen.models.bayesnet.conditionals import LinearGaussian, Table
 from ppgen.models.bayesnet.layout import NodeRows
 from ppgen.models.bayesnet.network import Network
-from ppgen.models.bayesnet.structural_em import sweep
-from ppgen.models.bayesnet.structure import Search, learn
+from ppgen.models.bayesnet.structure.cases import Cases
+from ppgen.models.bayesnet.structure.search import Search, learn
+from ppgen.models.bayesnet.structure.structural_em import sweep
 
 from .test_structure_search import draw, skeleton
 

@@ -8,8 +8,8 @@ import pytest
 from ppgen.inference.dag import DAG, extended, find_cycle
 from ppgen.inference.structure.constraints import Constraints
 from ppgen.inference.structure.pc import pc
-from ppgen.models.bayesnet.cases import Cases
-from ppgen.models.bayesnet.independence import IndependenceTest
+from ppgen.models.bayesnet.structure.cases import Cases
+from ppgen.models.bayesnet.structure.independence import IndependenceTest
 
 from .test_dag import random_dag
 from .test_structure_search import draw

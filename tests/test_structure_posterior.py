@@ -11,8 +11,8 @@ from ppgen.inference.structure.constraints import Constraints
 from ppgen.inference.structure.exact_posterior import exact_edge_probabilities
 from ppgen.inference.structure.families import all_families
 from ppgen.inference.structure.order_mcmc import linear_extensions, order_mcmc
-from ppgen.models.bayesnet.cases import Cases
-from ppgen.models.bayesnet.scores import NetworkScore
+from ppgen.models.bayesnet.structure.cases import Cases
+from ppgen.models.bayesnet.structure.scores import NetworkScore
 
 from .test_dag import of_four
 from .test_structure_search import draw

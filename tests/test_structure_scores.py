@@ -11,8 +11,8 @@ from scipy.special import gammaln, multigammaln
 from scipy.stats import norm
 
 from ppgen.errors import InputError
-from ppgen.models.bayesnet.cases import Cases
-from ppgen.models.bayesnet.scores import NetworkScore
+from ppgen.models.bayesnet.structure.cases import Cases
+from ppgen.models.bayesnet.structure.scores import NetworkScore
 
 GAP = np.nan
 

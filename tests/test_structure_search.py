@@ -14,11 +14,11 @@ from ppgen.inference.dag import DAG, find_cycle
 from ppgen.inference.structure.boss import GrowShrinkTree, order_score, places
 from ppgen.inference.structure.constraints import Constraints
 from ppgen.inference.structure.hill_climbing import hill_climb
-from ppgen.models.bayesnet.cases import Cases
-from ppgen.models.bayesnet.scores import NetworkScore
 from ppgen.models.bayesnet.settings import WIDE
-from ppgen.models.bayesnet.structure import Search, constraints_of, learn
-from ppgen.models.bayesnet.structure_reasons import of_directions
+from ppgen.models.bayesnet.structure.cases import Cases
+from ppgen.models.bayesnet.structure.scores import NetworkScore
+from ppgen.models.bayesnet.structure.search import Search, constraints_of, learn
+from ppgen.models.bayesnet.structure.structure_reasons import of_directions
 
 from .test_dag import random_dag
 

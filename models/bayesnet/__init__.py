@@ -7,9 +7,9 @@ from ...lazy import lazily
 if TYPE_CHECKING:
     from .estimator import BayesianNetwork as BayesianNetwork
     from .factor_graph import FactorGraph as FactorGraph
+    from .queries.stated import Distribution as Distribution
+    from .queries.stated import Likelihood as Likelihood
     from .reading import read_network as read_network
-    from .stated import Distribution as Distribution
-    from .stated import Likelihood as Likelihood
 
 __getattr__ = lazily(
     __name__,

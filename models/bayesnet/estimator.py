@@ -21,7 +21,6 @@ from ...progress import rows_bar
 from ...rows import Rows
 from ...verdict import Reason
 from . import verdicts
-from .cases import Cases
 from .draws import mean_network, rescaled, stored
 from .em import Result, fit_em
 from .fit_flows import flow_nodes, with_flows
@@ -29,8 +28,9 @@ from .fitted import FittedNetwork
 from .layout import Layout, NodeRows
 from .parameters import Assumed, Learnt, estimated, learnt
 from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
-from .strengths import EdgeStrengths, Method, edge_strengths
-from .structure import Search, learn
+from .structure.cases import Cases
+from .structure.search import Search, learn
+from .structure.strengths import EdgeStrengths, Method, edge_strengths
 from .structure_given import (
     States,
     check_sizes,

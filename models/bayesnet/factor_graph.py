@@ -16,16 +16,16 @@ from ...errors import InputError
 from ...inference.exact import Cost
 from ...inference.posterior_sampling import sample_posterior
 from . import formats
-from .answers import Answer
-from .discrete import Discrete, How, Method
-from .evidence import Given, check_possible, read_given, read_targets
-from .explanation import MostProbable
 from .factors import Factors, factors_of
 from .formats import uai
 from .formats.source import decoded, read_bytes
 from .network import Network
-from .results import Result
-from .soft import with_soft
+from .queries.answers import Answer
+from .queries.discrete import Discrete, How, Method
+from .queries.evidence import Given, check_possible, read_given, read_targets
+from .queries.explanation import MostProbable
+from .queries.results import Result
+from .queries.soft import with_soft
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -21,13 +21,13 @@ from ...verdict import Reason, Verdict
 from ..by_engine import ByEngine
 from ..predictive import diagnostics
 from . import draws, saved
-from .answering import Answering
 from .conditionals import Table
 from .given import codec_of, schema_of
 from .layout import Layout, NodeRows
 from .network import Network
 from .node_density import node_log_prob, node_log_tail
 from .posterior import Posterior, check_possible, posterior_of
+from .queries.answering import Answering
 from .written_down import network_of
 
 

@@ -16,9 +16,9 @@ from .output import FIGURE_ENDINGS, check_output, say, write_figure, write_table
 
 if TYPE_CHECKING:
     from ..models.bayesnet import BayesianNetwork, FactorGraph
-    from ..models.bayesnet.answers import Answer
-    from ..models.bayesnet.explanation import MostProbable
     from ..models.bayesnet.labelled import Labelled
+    from ..models.bayesnet.queries.answers import Answer
+    from ..models.bayesnet.queries.explanation import MostProbable
 
     Model = BayesianNetwork | FactorGraph
 

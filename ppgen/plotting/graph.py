@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
 from ..inference.dag import DAG
-from ..models.bayesnet.strengths import EdgeStrengths
+from ..models.bayesnet.structure.strengths import EdgeStrengths
 from .axis import shortened
 from .graph_boxes import Belief, Box, boxes
 from .graph_edges import Lines, Strengths, draw_edges, heights

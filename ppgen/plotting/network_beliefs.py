@@ -10,11 +10,11 @@ import numpy as np
 from ..analysis.finding import plus_minus
 from ..errors import InputError
 from ..models.bayesnet import weighted
-from ..models.bayesnet.evidence import Given, check_possible
 from ..models.bayesnet.flow_factors import exact_for
 from ..models.bayesnet.network import Network
 from ..models.bayesnet.posterior import Beliefs, posterior_of
-from ..models.bayesnet.units import in_units
+from ..models.bayesnet.queries.evidence import Given, check_possible
+from ..models.bayesnet.queries.units import in_units
 from .graph_boxes import Belief
 
 _SMALL = 1e-3  # deviations that are not written with decimals

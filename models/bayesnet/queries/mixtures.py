@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import ndtr
 
-from ...arrays import Array, Floats
+from ....arrays import Array, Floats
 
 _REACH = 12.0  # standard deviations that the nodes of the quadrature go out
 _STEP, _CLOSE = 1 / 4, 1 / 100  # standard deviations between nodes, the second where f has steps

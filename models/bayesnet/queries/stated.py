@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Floats
-from ...errors import InputError
-from .labelled import Labelled
+from ....arrays import Floats
+from ....errors import InputError
+from ..labelled import Labelled
 
 
 @dataclass(frozen=True)

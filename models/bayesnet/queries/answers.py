@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ...arrays import Floats
-from ...errors import InputError, did_you_mean
-from ...verdict import Reason
+from ....arrays import Floats
+from ....errors import InputError, did_you_mean
+from ....verdict import Reason
+from ..labelled import Labelled
 from .evidence import Given, check_possible, impossible
-from .labelled import Labelled
 from .results import Result, Summary
 
 if TYPE_CHECKING:

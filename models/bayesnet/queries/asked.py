@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
-from ...inference.exact import Cost
-from . import weighted
+from ....errors import InputError
+from ....inference.exact import Cost
+from .. import weighted
+from ..flow_factors import exact_for
+from ..network import Network
+from ..posterior import Posterior
 from .answers import Answer
 from .discrete import How, States
 from .engines import (
@@ -29,9 +32,6 @@ from .engines import (
 )
 from .evidence import Given, check_possible, read_do, read_given, read_targets
 from .explanation import MostProbable
-from .flow_factors import exact_for
-from .network import Network
-from .posterior import Posterior
 from .results import Result
 from .sampled import estimated
 from .soft import with_soft

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...arrays import Floats
-from ...inference import soft_evidence
+from ....arrays import Floats
+from ....inference import soft_evidence
+from ..labelled import Labelled
 from .evidence import Given
-from .labelled import Labelled
 
 
 def with_soft(

@@ -12,19 +12,19 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ...errors import unknown
-from ...inference.dag import DAG
-from ...inference.structure.boss import boss
-from ...inference.structure.constraints import Constraints
-from ...inference.structure.exact_search import exact_search
-from ...inference.structure.hill_climbing import climb, hill_climb
-from ...inference.structure.local_score import Found, LocalScore
-from ...inference.structure.pc import pc
+from ....errors import unknown
+from ....inference.dag import DAG
+from ....inference.structure.boss import boss
+from ....inference.structure.constraints import Constraints
+from ....inference.structure.exact_search import exact_search
+from ....inference.structure.hill_climbing import climb, hill_climb
+from ....inference.structure.local_score import Found, LocalScore
+from ....inference.structure.pc import pc
+from ..settings import WIDE
 from . import structure_reasons
 from .cases import Cases
 from .independence import IndependenceTest
 from .scores import NetworkScore, ScoreName
-from .settings import WIDE
 from .structural_em import fill_and_search
 
 RESTARTS, FEW = 10, 20

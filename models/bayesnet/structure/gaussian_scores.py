@@ -35,9 +35,9 @@ from typing import Literal
 import numpy as np
 from scipy.special import gammaln
 
-from ...arrays import Floats, Ints, Mask
+from ....arrays import Floats, Ints, Mask
+from ..numbering import renumbered, sorting
 from .cases import Cases
-from .numbering import renumbered, sorting
 from .scatters import JITTER, Moments, Schur, moments_of, schur
 
 FLOOR = 1e-10  # of a variance, in units of the node's own

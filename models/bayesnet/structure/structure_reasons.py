@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...inference.dag import DAG, oriented
-from ...inference.structure.constraints import Constraints
-from ...inference.structure.pc import Pattern
+from ....inference.dag import DAG, oriented
+from ....inference.structure.constraints import Constraints
+from ....inference.structure.pc import Pattern
+from ..settings import WIDE
 from .cases import Cases
-from .settings import WIDE
 
 
 def of_directions(dag: DAG, constraints: Constraints) -> list[str]:

@@ -15,17 +15,17 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from ...arrays import Floats, Ints
-from ...data.memory_limit import bytes_of
-from ...errors import InputError, unknown
-from ...inference.cutset import Cutset
-from ...inference.evidence import enter
-from ...inference.exact import Exact
-from ...inference.gibbs import gibbs
-from ...inference.gibbs_chains import ChainSettings
-from ...inference.loopy import loopy
-from ...inference.most_probable import most_probable
-from ...verdict import Reason
+from ....arrays import Floats, Ints
+from ....data.memory_limit import bytes_of
+from ....errors import InputError, unknown
+from ....inference.cutset import Cutset
+from ....inference.evidence import enter
+from ....inference.exact import Exact
+from ....inference.gibbs import gibbs
+from ....inference.gibbs_chains import ChainSettings
+from ....inference.loopy import loopy
+from ....inference.most_probable import most_probable
+from ....verdict import Reason
 from .results import Result
 
 Method = Literal["exact", "cutset", "sampling", "gibbs", "loopy"]

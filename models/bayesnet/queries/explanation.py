@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ...arrays import Floats, Ints
+from ....arrays import Floats, Ints
+from ..labelled import Labelled
 from .answers import lined
 from .evidence import Given, impossible
-from .labelled import Labelled
 
 if TYPE_CHECKING:
     import pandas

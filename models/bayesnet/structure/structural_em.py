@@ -21,15 +21,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...arrays import Floats, Ints, Mask
-from ...inference.dag import DAG
-from ...inference.structure.local_score import Found
+from ....arrays import Floats, Ints, Mask
+from ....inference.dag import DAG
+from ....inference.structure.local_score import Found
+from ..conditionals import LinearGaussian
+from ..layout import NodeRows
+from ..network import Network
+from ..node_density import drawn, log_prob_of
+from ..parameters import Assumed, estimated
 from .cases import Cases
-from .conditionals import LinearGaussian
-from .layout import NodeRows
-from .network import Network
-from .node_density import drawn, log_prob_of
-from .parameters import Assumed, estimated
 
 ROUNDS = 8  # at most
 KEPT = 3  # draws of each gap that a search sees

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ...inference.weighting import Estimate, Weighted, reasons_of, weigh
+from ....inference.weighting import Estimate, Weighted, reasons_of, weigh
+from ..network import Network
+from ..weighted import nodes_of
 from .discrete import How
-from .network import Network
 from .results import Result, Summary
 from .units import Units, summary_of_draws
-from .weighted import nodes_of
 
 
 def estimated(

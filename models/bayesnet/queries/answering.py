@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ...arrays import Floats
-from ...data import Codec
-from ...errors import InputError
-from ...inference.exact import Cost
-from . import formats
+from ....arrays import Floats
+from ....data import Codec
+from ....errors import InputError
+from ....inference.exact import Cost
+from .. import formats
+from ..draws import DRAWS, networks
+from ..formats import graphs
+from ..layout import Layout
+from ..network import Network
 from .answers import Answer
+from .asked import LEVELS, Asked
 from .discrete import How
-from .draws import DRAWS, networks
 from .explanation import MostProbable
-from .formats import graphs
-from .layout import Layout
-from .network import Network
-from .queries import LEVELS, Asked
 
 if TYPE_CHECKING:
     import networkx

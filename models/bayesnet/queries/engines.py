@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Ints
-from ...errors import InputError
+from ....arrays import Ints
+from ....errors import InputError
+from ..factors import factors_of
+from ..network import Network
+from ..posterior import Posterior, posterior_of
 from .discrete import Discrete, How
-from .factors import factors_of
-from .network import Network
-from .posterior import Posterior, posterior_of
 from .results import Result, Summary
 from .sampled import is_likelihood
 from .units import Units, summary_of_mixture

@@ -28,9 +28,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ...arrays import Floats
-from ...errors import InputError, unknown
-from ...inference.structure.local_score import LocalScore
+from ....arrays import Floats
+from ....errors import InputError, unknown
+from ....inference.structure.local_score import LocalScore
 from .cases import Cases
 from .gaussian_scores import GaussianScore
 from .table_scores import TableScore

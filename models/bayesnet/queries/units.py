@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...arrays import Array, Floats
-from ...data.warp import Warp
+from ....arrays import Array, Floats
+from ....data.warp import Warp
 from . import mixtures
 from .results import Summary
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import Floats, Ints
+from ....arrays import Floats, Ints
 
 JITTER = 1e-12  # of the scatter of parents that are functions of each other
 MANY = 500  # rows in a configuration, above which a product of matrices is cheaper

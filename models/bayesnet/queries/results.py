@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...arrays import Floats
-from ...verdict import Reason
+from ....arrays import Floats
+from ....verdict import Reason
 
 
 @dataclass(frozen=True, eq=False)

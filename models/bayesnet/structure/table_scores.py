@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import gammaln
 
-from ...arrays import Array, Floats, Ints, Mask
+from ....arrays import Array, Floats, Ints, Mask
+from ..numbering import DENSE, renumbered, sorting
 from .cases import Cases
-from .numbering import DENSE, renumbered, sorting
 
 FEW = 256  # cells among which empty ones do no harm
 WIDE = 128  # states, above which a product with indicators costs more than counting

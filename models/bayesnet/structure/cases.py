@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Array, Floats, Mask
+from ....arrays import Array, Floats, Mask
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Floats, Mask
-from ...data import as_dataset
-from ...data.warp import Warp
-from ...errors import InputError
-from ...verdict import Reason
-from .labelled import Labelled
+from ....arrays import Floats, Mask
+from ....data import as_dataset
+from ....data.warp import Warp
+from ....errors import InputError
+from ....verdict import Reason
+from ..labelled import Labelled
 from .stated import Distribution, Likelihood, OverStates
 
 _SHOWN = 6  # entries of evidence that errors and answers show

@@ -22,9 +22,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from ...arrays import Floats, Ints
+from ....arrays import Floats, Ints
+from ..numbering import renumbered
 from .cases import Cases
-from .numbering import renumbered
 
 _LEAST = 1e-12  # of a residual variance, as a share of the node's own
 

@@ -22,15 +22,15 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ...arrays import Floats
-from ...errors import unknown
-from ...inference.dag import DAG, find_cycle
-from ...inference.structure.exact_posterior import exact_edge_probabilities
-from ...inference.structure.order_mcmc import order_mcmc
-from .answers import lined
+from ....arrays import Floats
+from ....errors import unknown
+from ....inference.dag import DAG, find_cycle
+from ....inference.structure.exact_posterior import exact_edge_probabilities
+from ....inference.structure.order_mcmc import order_mcmc
+from ..queries.answers import lined
 from .cases import Cases
 from .scores import NetworkScore
-from .structure import Search, constraints_of, learn
+from .search import Search, constraints_of, learn
 
 Method = Literal["bootstrap", "exact", "order-mcmc"]
 

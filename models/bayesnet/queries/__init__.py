@@ -1,0 +1,1 @@
+"""What is asked of networks: evidence, engines, answers."""

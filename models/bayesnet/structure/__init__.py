@@ -1,0 +1,1 @@
+"""Structures of networks from rows: scores, searches, tests, how sure edges are."""
