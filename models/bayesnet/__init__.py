@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __getattr__ = lazily(
     __name__,
     BayesianNetwork="estimator",
-    Distribution="stated",
+    Distribution="queries.stated",
     FactorGraph="factor_graph",
-    Likelihood="stated",
+    Likelihood="queries.stated",
     read_network="reading",
 )
