@@ -119,3 +119,13 @@ def test_a_weight_of_two_is_the_row_twice_and_rows_set_from_outside_do_not_count
 
 def test_two_discrete_nodes_have_no_test_given_a_continuous_one():
     assert np.isnan(IndependenceTest(draw(100, kinds="ddccc"))(0, 1, (2,)))
+
+
+def test_where_values_are_missing_a_test_does_not_depend_on_where_zero_lies():
+    cases = draw(60, kinds="ddccc")
+    x = np.where(np.arange(60)[:, None] % 5 == 0, np.nan, cases.x)
+    from_far = Cases(cases.names, cases.sizes, cases.codes, x + 1000.0, cases.weights)
+    near = Cases(cases.names, cases.sizes, cases.codes, x, cases.weights)
+    for question in ((2, 3, (0, 1)), (0, 2, (1, 3)), (1, 4, (0,))):
+        far = IndependenceTest(from_far)(*question)
+        assert far == pytest.approx(IndependenceTest(near)(*question), rel=1e-6)

@@ -39,9 +39,11 @@ class IndependenceTest:
 
     def __init__(self, cases: Cases) -> None:
         self.cases = cases
-        known = np.where(np.isnan(cases.x), 0.0, cases.x)
-        spread = known.std(axis=0)
-        self.x = (cases.x - known.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        known = ~np.isnan(cases.x)
+        count = np.maximum(known.sum(axis=0), 1)
+        off = cases.x - np.where(known, cases.x, 0.0).sum(axis=0) / count
+        spread = np.sqrt((np.where(known, off, 0.0) ** 2).sum(axis=0) / count)
+        self.x = off / np.where(spread > 0, spread, 1.0)
 
     def __call__(self, a: int, b: int, given: tuple[int, ...]) -> float:
         """The p-value of independence of a and b given others; NaN where there is no test."""
