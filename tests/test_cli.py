@@ -268,3 +268,39 @@ def test_rows_of_a_labelled_parquet_file_are_written_under_their_labels(
         assert float(row["log_density"]) == pytest.approx(float(whole["log_density"]), abs=1e-6)
     outlying = run("outliers", penguins[1], "rows.parquet", "--top", 3).table
     assert [row["bird"] for row in outlying] == [labels[int(row["row"])] for row in outlying]
+
+
+# Rows given their labels --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Rows far apart by their label, and a conditional fit of them."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rng, y = np.random.default_rng(0), np.arange(200) % 2
+    np.savez(folder / "rows.npz", X=rng.normal(20.0 * y[:, None], 1.0, (200, 2)), y=y)
+    words = ["fit", folder / "rows.npz", "vae", "--conditional", "--out", folder / "run"]
+    small = ("hidden=[8]", "latent_dim=1", "max_epochs=15", "learning_rate=0.02", "batch_size=20")
+    assert main([str(w) for w in [*words, *(w for s in small for w in ("--set", s))]]) == 0
+    return folder / "rows.npz", folder / "run"
+
+
+def test_rows_are_sampled_given_their_label(run: Run, labelled: tuple[Path, Path]) -> None:
+    done = run("sample", labelled[1], "-n", 50, "--given", "y=1")
+    assert done.status == 0
+    assert np.median([float(row["x0"]) for row in done.table]) > 10
+    assert ppgen.load(labelled[1]).get_params()["conditional"] is True
+
+
+def test_a_label_that_no_row_has_is_refused(run: Run, labelled: tuple[Path, Path]) -> None:
+    done = run("sample", labelled[1], "--given", "y=7")
+    assert done.status == 2
+    assert "a class that the fit never saw" in done.err
+
+
+def test_a_model_that_knows_no_labels_refuses_to_be_conditional(
+    run: Run, labelled: tuple[Path, Path]
+) -> None:
+    done = run("fit", labelled[0], "gaussian", "--conditional")
+    assert done.status == 2
+    assert "gaussian models no rows given labels; flow, vae" in done.err

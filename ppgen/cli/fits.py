@@ -15,6 +15,7 @@ from .tables import summarised, tell_khat
 
 if TYPE_CHECKING:
     from ..data import Dataset
+    from ..estimator import Estimator
 
 
 def models(
@@ -48,6 +49,12 @@ class FitOptions:
     budget: Annotated[
         str | None, typer.Option(help="A duration such as 60s that the fit ends within.")
     ] = None
+    conditional: Annotated[
+        bool,
+        typer.Option(
+            "--conditional", help="Model rows given the label that comes with each, as y."
+        ),
+    ] = False
     groups: Groups = None
     seed: Seed = 0
     all_rows: Annotated[
@@ -81,6 +88,9 @@ def fit(
     from ..models import registry
 
     chosen, seed = registry.get(model), options.seed
+    conditional = options.conditional or bool(own.get("conditional"))
+    if conditional:
+        own |= _conditional(chosen)
     name = Path(data).stem.replace(":", "-") or "data"  # of toy:rings as of rings.csv
     target = options.out or Path("runs") / f"{name}-{model}"
     check_free(target)
@@ -89,7 +99,7 @@ def fit(
     say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
     estimator: Any = chosen(**own, random_state=seed)
     y, validation = None, valid if "validation" in estimator._uses() else None
-    if chosen.capabilities.supervised:
+    if chosen.capabilities.supervised or conditional:
         y, validation = _labelled(model, train, validation)
     estimator.fit(
         train,
@@ -141,6 +151,19 @@ def _scored(test: Dataset, seed: int) -> Dataset:
     if len(chosen) < len(test):
         say(f"{len(chosen)} of {len(test)} held-out images are scored.")
     return test.take(chosen)
+
+
+def _conditional(chosen: type[Estimator]) -> dict[str, bool]:
+    """The setting that makes fits conditional, where there is one."""
+    from ..models import registry
+
+    if not chosen.capabilities.conditional:
+        able = (m for m in registry.names() if registry.get(m).capabilities.conditional)
+        raise InputError(
+            f"{chosen.name} models no rows given labels; {', '.join(able)} do. Take one of them, "
+            "or leave --conditional out."
+        )
+    return {"conditional": True} if "conditional" in chosen.settings.names else {}
 
 
 def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, unknown
 
 if TYPE_CHECKING:
     from ..data import Dataset, Schema
@@ -145,24 +145,43 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def given_values(given: Sequence[str] | None, schema: Schema) -> Mapping[str, Any] | None:
-    """Column values from `species=Adelie`, typed as the columns of the fit are."""
-    values: dict[str, Any] = {}
-    if given and not schema.columns:
+def given_values(
+    given: Sequence[str] | None, schema: Schema, context: Schema | None = None
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """What is held fixed, from `species=Adelie`, typed as in the fit: values of columns, and the
+    `y` of a conditional fit, whose columns `context` has."""
+    of_y = () if context is None else context.names
+    if given and not schema.columns and not of_y:
         raise InputError("--given holds columns fixed, and the fit is of images. Leave it out.")
-    for name, text in pairs(given, "--given", schema.names).items():
-        column = schema[name]
-        levels = {str(v): v for v in column.levels}
-        if text in levels or not column.numeric:
-            values[name] = levels.get(text, text)
-            continue
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise InputError(
-                f"--given {name}={text}: column {name!r} holds numbers; give one."
-            ) from None
-    return values or None
+    columns: dict[str, Any] = {}
+    y: dict[str, Any] = {}
+    for name, text in pairs(given, "--given", (*of_y, *schema.names)).items():
+        if context is not None and name in of_y:
+            y[name] = [_typed(name, text, context)]
+        elif schema.columns:
+            columns[name] = _typed(name, text, schema)
+        else:
+            raise unknown("column of y", name, of_y)
+    if missing := [name for name in of_y if y and name not in y]:
+        raise InputError(
+            f"--given names {', '.join(y)} and not {', '.join(missing)}; the fit is conditional on "
+            "them all. Give each, or none."
+        )
+    return columns or None, y or None
+
+
+def _typed(name: str, text: str, schema: Schema) -> Any:
+    """A value as text in the type of its column."""
+    column = schema[name]
+    levels = {str(v): v for v in column.levels}
+    if text in levels or not column.numeric:
+        return levels.get(text, text)
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"--given {name}={text}: column {name!r} holds numbers; give one."
+        ) from None
 
 
 def read_data(

@@ -73,7 +73,10 @@ def sample(
     n: Annotated[int, typer.Option("-n", min=1, help="How many rows.")] = 100,
     given: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Hold a column fixed; repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Hold a column fixed, or the label (y=3) of a conditional fit; repeatable.",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Another seed than that of the fit.")
@@ -101,7 +104,9 @@ def sample(
             )
         rows = estimator.decode(estimator.sample_latents(n, random_state=seed))
     else:
-        rows = estimator.sample(n, given_values(given, estimator.schema_), random_state=seed)
+        context = None if estimator.context_ is None else estimator.context_.schema
+        fixed, y = given_values(given, estimator.schema_, context)
+        rows = estimator.sample(n, fixed, y=y, random_state=seed)
     write_rows(rows, estimator.schema_, output)
 
 
