@@ -37,6 +37,9 @@ class Capabilities:
         imputes: whether `impute` fills gaps though `conditions` is not answered.
         samples: whether `sample` gives rows like those fitted; by default what has a density does.
         supervised: whether `fit` needs labels y.
+        translates: whether `fit(X, y)` takes rows of two domains, which `translate` and
+            `translate_back` bring to each other.
+        paired: whether the rows of two domains belong together one by one.
         draws: whether a posterior over parameters can be drawn.
         latents: whether rows have latent variables to look at.
         prior: whether latents have a prior and rows a posterior of them: `sample_latents` and
@@ -46,6 +49,7 @@ class Capabilities:
         surprises: whether `surprises` says of each value how unlikely it is given those that its
             column depends on.
         graph: whether a fit has a directed graph of its columns (`dag_`, `edges_`).
+        tables: whether tables are modelled.
         images: whether images are modelled as such.
         engines: names of the inference engines, the default first.
         backends: where the model is written as a pair, the default first.
@@ -67,6 +71,8 @@ class Capabilities:
     imputes: bool = False
     samples: bool | None = None
     supervised: bool = False
+    translates: bool = False
+    paired: bool = False
     draws: bool = False
     latents: bool = False
     prior: bool = False
@@ -74,6 +80,7 @@ class Capabilities:
     errors: bool = False
     surprises: bool = False
     graph: bool = False
+    tables: bool = True
     images: bool = False
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()

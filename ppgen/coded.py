@@ -52,19 +52,28 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
         named = named or (not reset and self.schema_.image_shape is not None)
         named = named or mixed_labels(X)  # which scikit-learn refuses
+        who = self._called()
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
         schema = None if reset else self.schema_
-        data = as_dataset(X, schema, estimator=type(self).__name__)
+        data = as_dataset(X, schema, estimator=who)
         if reset and (named or data.images is not None):
             self._remember_names(data)
         if data.schema.sequence or (data.images is not None and not self.capabilities.images):
             what = "images" if data.schema.image_shape else "sequences"
             raise InputError(
-                f"{type(self).__name__} models tables; {what} were given. Give a table, one row a "
-                "case."
+                f"{who} models tables; {what} were given. Give a table, one row a case."
+            )
+        if data.schema.columns and not self.capabilities.tables:
+            raise InputError(
+                f"{who} models images; a table was given. Give images, (n, height, width) or "
+                "(n, channels, height, width)."
             )
         return data
+
+    def _called(self) -> str:
+        """Who reads the rows, for messages."""
+        return type(self).__name__
 
     def _remember_names(self, data: Dataset) -> None:
         """What scikit-learn keeps of the columns, where it has not seen the rows itself."""

@@ -117,8 +117,9 @@ class Estimator(Saved):
 
         Args:
             X: rows: array (n, d), frame of pandas, Polars or Arrow, images, or a `Dataset`.
-            y: what to condition on, where the family can (`capabilities.conditional`), or the
-                labels of a family that needs them (`capabilities.supervised`); otherwise ignored.
+            y: what to condition on, where the family can (`capabilities.conditional`), the labels
+                of a family that needs them (`capabilities.supervised`), or the rows of the second
+                domain of a translation (`capabilities.translates`); otherwise ignored.
             sample_weight: (n,) weights; a weight of 2 counts as the row given twice.
             validation: held-out rows, or a pair (rows, y), for early stopping; never trained on.
             checkpoint_dir: where a long fit keeps its state; the same fit started again goes on
@@ -225,8 +226,10 @@ class Estimator(Saved):
 
     def _fingerprint_of(self, fit: Fit, rows: Rows) -> str:
         arrays = [rows.weights, rows.context, rows.labels]
+        arrays += [] if rows.target is None else [rows.target.data.x]
         if (held := fit.validation) is not None:
             arrays += [held.data.x, held.data.codes, held.context, held.labels]
+            arrays += [] if held.target is None else [held.target.data.x]
         return self._fingerprint(fit.seed, fit.clock.budget, *map(digest, arrays))
 
     def _fingerprint(self, *parts: Any) -> str:

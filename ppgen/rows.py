@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -9,6 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import Encoded
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The rows of the second domain of a translation.
+
+    Attributes:
+        data: as the model sees them: as many as there are of the first where the two are paired,
+            else any number.
+        units: gives a hash of each row's unit, as `Fit.units` does of the first domain.
+    """
+
+    data: Encoded
+    units: Callable[[], NDArray[np.uint64]]
+
+    def __len__(self) -> int:
+        return len(self.data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +40,7 @@ class Rows:
         labels: (n,) the class of each row, for a fit that is supervised, or None.
         seeds: (n,) of what is drawn for each row where scores are estimates, which depend on the
             row alone; else None.
+        target: the rows of the second domain of a translation, or None.
     """
 
     data: Encoded
@@ -29,6 +48,7 @@ class Rows:
     context: NDArray[np.float64] | None = None
     labels: NDArray[Any] | None = None
     seeds: NDArray[np.uint64] | None = None
+    target: Target | None = None
 
     def __len__(self) -> int:
         return len(self.data)

@@ -95,8 +95,12 @@ def not_applicable(capabilities: Capabilities, data: Dataset, n_train: int) -> s
     schema = data.schema
     if capabilities.supervised:
         return "it needs labels, and a study fits rows alone"
+    if capabilities.translates:
+        return "it translates between two domains, and a study fits rows of one"
     if schema.image_shape is not None and not capabilities.images:
         return "it models tables, and these are images"
+    if schema.columns and not capabilities.tables:
+        return "it models images, and these are a table"
     if schema.sequence:
         return "it models tables, and these are sequences"
     gaps = [column.name for column in schema.columns if column.missing]

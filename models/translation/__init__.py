@@ -1,0 +1,1 @@
+"""Translation between two domains: of pairs (pix2pix), and without pairs (CycleGAN)."""
