@@ -1,12 +1,7 @@
-"""The report of a study: one HTML file that stands alone, made from the stored cells.
-
-Nothing in it refers to anything outside it. Whatever came with the data (names of columns and
-levels) is escaped.
-"""
+"""The report of a study: one HTML file that stands alone, made from the stored cells."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -15,29 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.compare import Comparison
-from ..analysis.finding import plus_minus
 from ..data import Schema
-from ..density import KIND_WORDS
 from ..files import write_bytes
 from ..verdict import ORDER, Reason
 from .cell_results import CellResult, finding_of
 from .figures import draw_figures
 from .latent_looks import WALKED
 from .network_figures import MOST_EDGES
+from .page import render
 from .result import StudyResult
 from .store import Store
 from .table import (
-    beside,
     columns_of,
     mean_scores,
-    number_text,
     rendered,
-    rounded,
     table_of,
     worst,
 )
 
-_TEMPLATES = Path(__file__).with_name("templates")
 _MAX_COLUMNS = 60
 _MAX_TITLED = 3
 
@@ -80,31 +70,9 @@ def report(study: str | os.PathLike[str]) -> Path:
         "walked": WALKED,
         "max_columns": _MAX_COLUMNS,
         "max_edges": MOST_EDGES,
-        "css": (_TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
-    write_bytes(result.report_path, _render(page).encode())
+    write_bytes(result.report_path, render("report.html.j2", page))
     return result.report_path
-
-
-def _render(page: Mapping[str, Any]) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": number_text,
-        "rounded": rounded,
-        "beside": beside,
-        "plus_minus": plus_minus,
-        "kind": KIND_WORDS.__getitem__,
-        "json": json.dumps,
-    }
-    return environment.get_template("report.html.j2").render(page)
 
 
 def _section(

@@ -1,0 +1,38 @@
+"""A page of HTML that stands alone, from a template: nothing in it refers to anything outside it,
+and whatever came with the data (names of columns and levels) is escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..analysis.finding import plus_minus
+from ..density import KIND_WORDS
+from .table import beside, number_text, rounded
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render(template: str, page: Mapping[str, Any]) -> bytes:
+    """The page that a template makes of these names."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": number_text,
+        "rounded": rounded,
+        "beside": beside,
+        "plus_minus": plus_minus,
+        "kind": KIND_WORDS.__getitem__,
+        "json": json.dumps,
+    }
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return environment.get_template(template).render({"css": css, **page}).encode()
