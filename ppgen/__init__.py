@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .data.dataset import as_dataset as as_dataset
     from .data.readers import read as read
     from .data.schema import Schema as Schema
+    from .data.sequences import sequences as sequences
     from .data.sprites import sprites as sprites
     from .datatree import to_datatree as to_datatree
     from .density import LogDensity as LogDensity
@@ -94,6 +95,7 @@ _HOME = {
     "read_network": "models.bayesnet",
     "reconstruction_error": "analysis.reconstruction",
     "run_study": "study",
+    "sequences": "data.sequences",
     "sprites": "data.sprites",
     "to_datatree": "datatree",
     "traverse": "analysis.latents",

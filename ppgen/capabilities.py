@@ -51,6 +51,7 @@ class Capabilities:
         graph: whether a fit has a directed graph of its columns (`dag_`, `edges_`).
         tables: whether tables are modelled.
         images: whether images are modelled as such.
+        sequences: whether sequences of one length are modelled as such.
         engines: names of the inference engines, the default first.
         backends: where the model is written as a pair, the default first.
         uses: which of `validation`, `budget` and `checkpoint_dir` play a part in `fit`.
@@ -82,6 +83,7 @@ class Capabilities:
     graph: bool = False
     tables: bool = True
     images: bool = False
+    sequences: bool = False
     engines: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()

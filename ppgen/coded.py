@@ -15,9 +15,11 @@ from sklearn.utils.validation import validate_data
 from .capabilities import Capabilities
 from .checks import check_no_gaps
 from .conditioning import Context
-from .data import Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
+from .data import AnyCodec, Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
 from .data.rebuild import mixed_labels
+from .data.sequence_codec import SequenceCodec
+from .data.sequences import in_container, sequences
 from .data.stacking import dimensions, in_layout, in_shape
 from .data.values import is_gap
 from .errors import InputError
@@ -27,7 +29,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
     """A model whose rows are encoded before it sees them, and decoded after it makes them.
 
     Attributes:
-        schema_: the columns, or what the images are, as fitted.
+        schema_: the columns, or what images or sequences are, as fitted.
         codec_: how rows become what the model works in.
         container_: what the rows fitted came in.
         context_: what the fit is conditional on, or None.
@@ -36,7 +38,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     schema_: Schema
-    codec_: Codec | ImageCodec
+    codec_: AnyCodec
     container_: str
     context_: Context | None
 
@@ -50,21 +52,27 @@ class Coded(BaseEstimator):  # type: ignore[misc]
     def _dataset(self, X: Any, *, reset: bool) -> Dataset:
         # What is no table of two dimensions is for `as_dataset` to read or to refuse.
         named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
-        named = named or (not reset and self.schema_.image_shape is not None)
+        named = named or (not reset and not self.schema_.columns)
         named = named or mixed_labels(X)  # which scikit-learn refuses
         who = self._called()
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
         schema = None if reset else self.schema_
+        if schema is not None and schema.sequence:
+            X = sequences(X)
         data = as_dataset(X, schema, estimator=who)
         if reset and (named or data.images is not None):
             self._remember_names(data)
-        if data.schema.sequence or (data.images is not None and not self.capabilities.images):
-            what = "images" if data.schema.image_shape else "sequences"
+        can, what = self.capabilities, ""
+        if data.images is not None and not can.images:
+            what = "images"
+        elif data.schema.sequence and not can.sequences:
+            what = "sequences"
+        if what:
             raise InputError(
                 f"{who} models tables; {what} were given. Give a table, one row a case."
             )
-        if data.schema.columns and not self.capabilities.tables:
+        if data.schema.columns and not can.tables:
             raise InputError(
                 f"{who} models images; a table was given. Give images, (n, height, width) or "
                 "(n, channels, height, width)."
@@ -79,7 +87,13 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         """What scikit-learn keeps of the columns, where it has not seen the rows itself."""
         shape = data.schema.image_shape
         self.n_features_in_ = len(data.schema.columns) if shape is None else math.prod(shape)
-        if data.like.startswith("numpy") or any(c.written for c in data.schema.columns):
+        if data.schema.sequence:
+            self.n_features_in_ = data.sequences[0].size
+        if (
+            not data.schema.columns
+            or data.like.startswith("numpy")
+            or any(c.written for c in data.schema.columns)
+        ):
             self.__dict__.pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = np.array(data.schema.names, dtype=object)
@@ -87,7 +101,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
     def _encode(self, data: Dataset, **noise: Any) -> Encoded:
         """Rows encoded, their cells filled in; `noise` says with which draw (see `offsets`), and
         draw=None leaves each at the middle of its cell."""
-        if isinstance(self.codec_, ImageCodec):
+        if not isinstance(self.codec_, Codec):
             return self.codec_.encode(data)
         noisy = self.codec_.dequantised and noise.get("draw") is not None
         cells = len(self.codec_.continuous_names) if noisy else 0
@@ -108,6 +122,8 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         """
         if isinstance(self.codec_, ImageCodec):
             return in_layout(self.codec_.decode(encoded), self.schema_.layout)
+        if isinstance(self.codec_, SequenceCodec):
+            return in_container(self.codec_.decode(encoded), self.container_)
         columns = self.codec_.decode(encoded)
         if given is not None:
             held = Dataset.one_row(self.schema_, given).columns
@@ -119,6 +135,8 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         """Encoded rows in place of rows given: in their container, under their labels."""
         if isinstance(self.codec_, ImageCodec):
             return in_layout(self.codec_.decode(encoded), data.layout)
+        if isinstance(self.codec_, SequenceCodec):
+            return in_container(self.codec_.decode(encoded), data.like)
         return data.replaced(self.codec_.decode(encoded))
 
     def _encoded_y(self, y: Any, n: int) -> NDArray[np.float64] | None:
@@ -155,7 +173,7 @@ def made_rows(model: Coded, rows: Any) -> Dataset:
     """Rows that a model made, as a `Dataset`."""
     schema = model.schema_
     if schema.image_shape is None:
-        return as_dataset(rows, schema)
+        return as_dataset(sequences(rows) if schema.sequence else rows, schema)
     # Expected pixels lie between the levels that were fitted, which `as_dataset` would refuse.
     images = in_shape(np.asarray(rows, np.float64), schema.image_shape, schema.layout)
     return Dataset(schema, like="numpy:float64", images=images)

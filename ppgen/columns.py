@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Codec, Dataset, Encoded, ImageCodec, Schema
+from .data import AnyCodec, Codec, Dataset, Encoded, Schema
 from .extremes import extreme_reasons
 from .verdict import Reason
 
@@ -24,7 +24,7 @@ _NOTED = (
 def column_reasons(
     schema: Schema,
     data: Dataset,
-    codec: Codec | ImageCodec,
+    codec: AnyCodec,
     encoded: Encoded,
     weights: NDArray[np.float64] | None = None,
 ) -> list[Reason]:

@@ -27,6 +27,8 @@ from .rows import Rows
 class Imputer(DensityEstimator):
     """A model that fills gaps."""
 
+    codec_: Codec | ImageCodec
+
     def impute(self, X: Any, *, draw: bool = False, random_state: Any = None, **how: Any) -> Any:
         """Rows with their gaps filled and all else as it was, in the container they came in.
 

@@ -21,7 +21,8 @@ from .checkpoint import Checkpoints
 from .checks import check_weights, seed_of, unused_reasons
 from .columns import column_reasons
 from .conditioning import Context
-from .data import Codec, Dataset, Encoded, ImageCodec
+from .data import AnyCodec, Dataset, Encoded
+from .data.codecs import fit_codec
 from .data.units import unit_hashes
 from .datatree import to_datatree
 from .errors import FitError, InputError
@@ -195,11 +196,9 @@ class Estimator(Saved):
         self.data_fingerprint_ = data.fingerprint()
         self.context_ = self.posterior_ = None
 
-    def _fit_codec(self, data: Dataset, weights: NDArray[np.float64] | None) -> Codec | ImageCodec:
-        if data.images is not None:
-            return ImageCodec(data.schema)
+    def _fit_codec(self, data: Dataset, weights: NDArray[np.float64] | None) -> AnyCodec:
         can = self.capabilities
-        return Codec.fit(data, scaling=can.scaling, discrete=can.discrete, weights=weights)
+        return fit_codec(data, weights, scaling=can.scaling, discrete=can.discrete)
 
     def _prepare(
         self, fit: Fit, data: Dataset, y: Any, weights: NDArray[np.float64] | None

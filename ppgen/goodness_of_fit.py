@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, Hashes, Mask
-from .data import Codec, Encoded, ImageCodec
+from .data import AnyCodec, Codec, Encoded
 from .extremes import HUGE
 from .family_density import Density
 from .fitting import Fit
@@ -54,7 +54,7 @@ _ADVICE = (
 class Judged(Protocol):
     """What is asked of the model."""
 
-    codec_: Codec | ImageCodec
+    codec_: AnyCodec
 
     def _log_prob(self, rows: Rows) -> Density: ...
 
@@ -79,7 +79,7 @@ class _Held:
 
 def goodness_reasons(model: Judged, rows: Rows, fit: Fit) -> list[Reason]:
     """One reason: how like held-out rows the samples of a fit are, or why that was not checked."""
-    if isinstance(model.codec_, ImageCodec):
+    if not isinstance(model.codec_, Codec):
         return [_unchecked("images are compared by ppgen.run_study")]
     columns = rows.data.x.shape[1] + rows.data.codes.shape[1]
     if not columns:
@@ -193,7 +193,7 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
     drawn = Rows(model._sample(m, rng, None, y), context=y)
     real, made = _matrix(rows), _matrix(drawn.data)
     discrete = [False] * rows.x.shape[1] + [True] * rows.codes.shape[1]
-    assert not isinstance(model.codec_, ImageCodec)
+    assert isinstance(model.codec_, Codec)
     names = [*model.codec_.continuous_names, *model.codec_.discrete_names]
     columns = pit_by_column(real, made, seed, levels=discrete, fitted=held.fitted)
     worst = int(np.argmin([c.p_value for c in columns]))

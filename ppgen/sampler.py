@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
+from .coded import made_rows
+from .data import Codec, Dataset, Encoded, as_dataset
 from .data.rebuild import row_labels
 from .errors import InputError
 from .estimator import Estimator
@@ -72,8 +73,8 @@ class Sampler(Estimator):
     ) -> Dataset:
         """n rows as the density has them: whole numbers may go beyond those seen."""
         rows = self._draw(n, given, y, random_state, within=False)
-        if isinstance(self.codec_, ImageCodec):
-            return as_dataset(self._decoded(rows), self.schema_)
+        if not isinstance(self.codec_, Codec):
+            return made_rows(self, self._decoded(rows))
         columns = self.codec_.decode(rows, within=False)
         return as_dataset({name: columns[name] for name in self.schema_.names}, self.schema_)
 
@@ -94,7 +95,7 @@ class Sampler(Estimator):
         self._refuse_unused(y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
         rows = self._sample(int(n), rng, fixed, context)
-        if isinstance(self.codec_, ImageCodec) or not within:
+        if not isinstance(self.codec_, Codec) or not within:
             return rows
         held = () if given is None else tuple(self.schema_.named(given))
         for _ in range(_REDRAWS):

@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from .artifact import Arrays, Run, write_run
 from .coded import Coded
 from .conditioning import Context
-from .data import Codec, ImageCodec, Schema
+from .data import Schema
+from .data.codecs import codec_from_json
 from .errors import InputError
 from .plain_json import plain
 from .verdict import Verdict
@@ -98,8 +99,7 @@ class Saved(Coded, ABC):
             )
         fit = cls(**params)
         fit.schema_ = Schema.from_json(body["schema"])
-        codec = body["codec"]
-        fit.codec_ = ImageCodec.from_json(codec) if "images" in codec else Codec.from_json(codec)
+        fit.codec_ = codec_from_json(body["codec"])
         fit.container_ = body["container"]
         fit.context_ = None if body["context"] is None else Context.from_json(body["context"])
         fit.n_features_in_ = body["n_features_in"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .arrays import Floats
 from .capabilities import Capabilities
 from .conditioning import Context
-from .data import Codec, Dataset, Encoded, ImageCodec
+from .data import AnyCodec, Dataset, Encoded, ImageCodec
 from .data.hashing import mix, row_hashes
 from .density import LogDensity
 from .family_density import Density, joined, mixed
@@ -32,7 +32,7 @@ class Scored(Protocol):
     """What scoring asks of a fit."""
 
     capabilities: Any
-    codec_: Codec | ImageCodec
+    codec_: AnyCodec
     context_: Context | None
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded: ...
@@ -152,7 +152,7 @@ def _stand_in(data: Encoded, never: NDArray[np.bool_]) -> Encoded:
     return data.put(np.flatnonzero(never), Encoded(*zeros, np.zeros(n)))
 
 
-def _warn_unseen(codec: Codec | ImageCodec, data: Dataset, values: Floats) -> None:
+def _warn_unseen(codec: AnyCodec, data: Dataset, values: Floats) -> None:
     """Name the levels that the fit never saw, where rows have probability zero."""
     if not np.isneginf(values).any():
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...arrays import Floats
 from ...artifact import Arrays
-from ...data import Dataset, Encoded, ImageCodec
+from ...data import Codec, Dataset, Encoded, ImageCodec
 from ..latent import LatentEstimator
 from .reconstruction import Reconstruction
 from .trainer import Trained, Training
@@ -26,6 +26,7 @@ class CodedEstimator(Trained, LatentEstimator):
         architecture_, reconstruction_: what they are made of, and how rows are compared.
     """
 
+    codec_: Codec | ImageCodec
     nets_: Any
     architecture_: Architecture
     reconstruction_: Reconstruction

@@ -14,7 +14,7 @@ from ...arrays import Floats
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...conditioned import Imputer
-from ...data import Encoded, ImageCodec
+from ...data import Codec, Encoded, ImageCodec
 from ...errors import InputError
 from ...family_density import Density
 from ...fitting import Fit
@@ -44,6 +44,7 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
     bound is then that of what is there (MIWAE).
     """
 
+    codec_: Codec | ImageCodec
     name: ClassVar[str] = "vae"
     settings = SETTINGS["vae"]
     capabilities: ClassVar[Capabilities] = Capabilities(

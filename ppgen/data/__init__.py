@@ -4,6 +4,7 @@ from .builtin import BUILTIN as BUILTIN
 from .builtin import load_builtin as load_builtin
 from .codec import Codec as Codec
 from .codec import Encoded as Encoded
+from .codecs import AnyCodec as AnyCodec
 from .column import Column as Column
 from .dataset import Dataset as Dataset
 from .dataset import as_dataset as as_dataset
@@ -16,4 +17,6 @@ from .pixels import Pixels as Pixels
 from .readers import read as read
 from .rebuild import rebuild as rebuild
 from .schema import Schema as Schema
+from .sequence_codec import SequenceCodec as SequenceCodec
+from .sequences import sequences as sequences
 from .toys import TOYS as TOYS

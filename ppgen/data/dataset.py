@@ -116,7 +116,10 @@ class Dataset(Contents):
             return nw.from_native(self.native)[self.native_rows].to_native()
         if self.images is not None:
             return in_layout(self.images, self.layout)
-        return list(self.sequences) if self.schema.sequence else self.rebuild(self.columns)
+        if self.schema.sequence:
+            dtype = np.float32 if self.like.endswith(":float32") else np.float64
+            return [row.astype(dtype, copy=False) for row in self.sequences]
+        return self.rebuild(self.columns)
 
     def rebuild(self, columns: Mapping[str, NDArray[Any]]) -> Any:
         """Other rows of these columns, in the same kind of container."""
