@@ -7,7 +7,17 @@ import math
 import pytest
 import torch
 
-from ppgen.data.augment import Augment, brightness, contrast, crop, flip, noise, rotate, shift
+from ppgen.data.augment import (
+    Augment,
+    brightness,
+    contrast,
+    crop,
+    cut_out,
+    flip,
+    noise,
+    rotate,
+    shift,
+)
 from ppgen.errors import InputError
 
 
@@ -73,6 +83,26 @@ def test_crop_cuts_a_part_out():
     assert torch.equal(crop(images, (5, 4), seeded()), images)
     with pytest.raises(InputError, match="parts of 6 x 2 pixels"):
         crop(images, (6, 2), seeded())
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32])
+def test_a_rectangle_is_cut_out_about_any_pixel(kind):
+    images = distinct(400).to(kind)
+    out = cut_out(images, (3, 2), seeded(), fill=0)
+    assert out.dtype == kind
+    places = set()
+    for image in out:
+        filled = image == 0
+        assert torch.equal(filled[0], filled[1])  # in each channel
+        rows, columns = (filled[0].any(d).nonzero().flatten().tolist() for d in (1, 0))
+        rectangle = torch.zeros_like(filled[0])
+        rectangle[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+        assert torch.equal(filled[0], rectangle)
+        assert torch.equal(image[~filled], images[0][~filled])
+        places.add((rows[0], rows[-1], columns[0], columns[-1]))
+    height = {(max(i - 1, 0), min(i + 1, 4)) for i in range(5)}
+    width = {(max(j - 1, 0), j) for j in range(4)}
+    assert places == {(*h, *w) for h in height for w in width}
 
 
 def test_rotate():

@@ -118,6 +118,22 @@ def crop(images: Tensor, size: tuple[int, int], generator: Generator) -> Tensor:
     return out.gather(3, columns[:, None, None, :].expand(n, channels, h, w))
 
 
+def cut_out(
+    images: Tensor, size: tuple[int, int], generator: Generator, fill: float = 0.0
+) -> Tensor:
+    """Fill a rectangle of `size` (height, width) in each image (n, c, h, w), its middle at a random
+    pixel; what of it lies outside the image is not there."""
+    _check(images)
+    n, _, *sides = images.shape
+    within = []
+    for side, part in zip(sides, size, strict=True):
+        first = _whole(n, side, generator, images.device) - part // 2
+        at = torch.arange(side, device=images.device) - first[:, None]
+        within.append((at >= 0) & (at < part))
+    rows, columns = within
+    return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], fill)
+
+
 def rotate(images: Tensor, degrees: float, generator: Generator, fill: float = 0.0) -> Tensor:
     """Turn each image (n, c, h, w) of floats about its middle by at most `degrees`, either way.
 
