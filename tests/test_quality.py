@@ -7,8 +7,9 @@ import pytest
 
 from ppgen.analysis.association import associations, column_pairs, correlation_ratio, cramers_v
 from ppgen.analysis.features import Features
-from ppgen.analysis.quality import copies, energy_distance, neighbour_scores, sample_quality
+from ppgen.analysis.quality import sample_quality
 from ppgen.data import as_dataset
+from ppgen.energy import energy_distance
 from ppgen.errors import InputError
 
 
@@ -108,13 +109,6 @@ def test_images_go_through_principal_components():
     assert "dependence" in found
 
 
-def test_neighbour_scores_of_identical_rows():
-    rows = normal(100, 0)
-    assert neighbour_scores(rows, rows)[2] == 1.0
-    far = neighbour_scores(rows, rows + 100)
-    assert far == (0.0, 0.0, 0.0)
-
-
 def test_energy_distance_of_shifted_points():
     # Two point clouds far apart: 2 E|X - Y| dominates, the distance of the means twice.
     a, b = normal(500, 0), normal(500, 1, shift=100.0)
@@ -126,11 +120,6 @@ def test_energy_distance_is_unbiased():
     # The mean of 200 differences of equal laws, against its own error: beyond 5, 1 in a million.
     found = [energy_distance(normal(30, s), normal(30, 1000 + s)) for s in range(200)]
     assert abs(np.mean(found)) < 5 * np.std(found) / np.sqrt(200)
-
-
-def test_copies_with_ties_count_half():
-    train = np.zeros((20, 1))
-    assert copies(train, np.zeros((10, 1)), np.zeros((10, 1))) == (0.5, 0.5)
 
 
 def test_associations_against_closed_forms():

@@ -34,17 +34,16 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import Floats
 from ..data import Dataset
+from ..energy import energy_distance
 from ..errors import InputError
+from ..neighbours import Neighbours, copies
 from ..plain_json import PlainFields
-from ..two_sample import below, two_sample
+from ..two_sample import two_sample
 from .association import associations
 from .features import MAX_TRAIN, Features
 
 MAX_ROWS = 2000
-NEIGHBOURS = 5
-_NEAREST = 0.05
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,11 @@ def sample_quality(
         "c2st": Score(apart.auc, control.auc, "low"),
         "c2st_acc": Score(apart.accuracy, control.accuracy, "low"),
     }
-    near = zip(*(neighbour_scores(spaces[0], other) for other in spaces[1:]), strict=True)
-    for name, (value, real_value) in zip(("precision", "density", "coverage"), near, strict=True):
-        scores[name] = Score(value, real_value, "control" if name == "density" else "high")
+    neighbours = Neighbours(spaces[0])
+    near, usual = (neighbours.of(other) for other in spaces[1:])
+    scores["precision"] = Score(near.precision, usual.precision, "high")
+    scores["density"] = Score(near.density, usual.density, "control")
+    scores["coverage"] = Score(near.coverage, usual.coverage, "high")
     energies = [energy_distance(spaces[0], other) for other in spaces[1:]]
     scores["energy"] = Score(energies[0], energies[1], "low")
     if len(features.columns) > 1:
@@ -110,43 +111,6 @@ def sample_quality(
     pool = features.space(train.thinned(MAX_TRAIN, rng))
     scores["copies"] = Score(*copies(pool, spaces[1], spaces[0]), "control")
     return scores
-
-
-def neighbour_scores(real: Floats, fake: Floats, k: int = NEIGHBOURS) -> tuple[float, float, float]:
-    """Precision, density and coverage of `fake` against `real`."""
-    k = min(k, len(real) - 1)
-    among = _distances(real, real)
-    np.fill_diagonal(among, np.inf)
-    radius = np.partition(among, k - 1, axis=1)[:, k - 1]
-    inside = _distances(real, fake) <= radius[:, None]
-    precision = inside.any(axis=0).mean()
-    density = inside.sum() / (k * len(fake))
-    return float(precision), float(density), float(inside.any(axis=1).mean())
-
-
-def energy_distance(a: Floats, b: Floats) -> float:
-    """Unbiased estimate of the energy distance; it may fall below 0 where the two are alike."""
-    within_a = _distances(a, a).sum() / (len(a) * (len(a) - 1))
-    within_b = _distances(b, b).sum() / (len(b) * (len(b) - 1))
-    return float(2 * _distances(a, b).mean() - within_a - within_b)
-
-
-def copies(train: Floats, generated: Floats, held_out: Floats) -> tuple[float, float]:
-    """Share of generated and of held-out rows unusually near to a training row; ties count half."""
-    near_fake, near_real = (_nearest(train, rows) for rows in (generated, held_out))
-    usual = float(np.quantile(near_real, _NEAREST))
-    return below(near_fake, usual), below(near_real, usual)
-
-
-def _nearest(pool: Floats, rows: Floats) -> Floats:
-    blocks = [_distances(rows[i : i + 512], pool).min(axis=1) for i in range(0, len(rows), 512)]
-    return np.concatenate(blocks)
-
-
-def _distances(a: Floats, b: Floats) -> Floats:
-    from scipy.spatial.distance import cdist
-
-    return np.asarray(cdist(a, b), np.float64)
 
 
 def _draws(data: Dataset, rng: np.random.Generator) -> Dataset:

@@ -1,0 +1,128 @@
+"""How generated rows lie among real ones, by nearest neighbours.
+
+The ball of a row is centred there and reaches its k-th nearest row of the same kind. With real rows
+x_i (n), generated rows y_j (m), and B(.) their balls,
+
+    precision   share of the y_j in any B(x_i):           what is generated looks real,
+    recall      share of the x_i in any B(y_j):           what is real can be generated,
+    density     sum_ij 1[y_j in B(x_i)] / (k m):          1 for equal distributions; unlike
+                precision, one real row far out with a large ball counts little,
+    coverage    share of the x_i whose ball holds a y_j:  unlike recall, generated rows far out
+                cannot raise it.
+
+Distances between rows are Euclidean in whatever space they are given in. Of rows unusually near to
+others two things are told: `copies`, generated rows nearer to training rows than unseen real rows
+are, and `duplicates`, generated rows nearer to each other than real rows are.
+
+References:
+    Improved precision and recall metric for assessing generative models (Kynkäänniemi, Karras,
+    Laine, Lehtinen, Aila, 2019) https://arxiv.org/abs/1904.06991
+    Reliable fidelity and diversity metrics for generative models (Naeem, Oh, Uh, Choi, Yoo, 2020)
+    https://arxiv.org/abs/2002.09797
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import Floats
+from .distances import blocks, distances
+from .plain_json import PlainFields
+from .two_sample import below
+
+NEIGHBOURS = 5
+NEAREST = 0.05
+"""The share of real rows that lie nearer to others than what is called unusually near."""
+
+
+@dataclass(frozen=True)
+class Near(PlainFields):
+    """How generated rows lie among real ones; see the module."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+class Neighbours:
+    """Real rows with their balls, for any number of sets of generated rows.
+
+    Args:
+        real: (n, d) rows, at least 2.
+        k: which nearest row a ball reaches; n - 1 where that is less.
+    """
+
+    def __init__(self, real: Floats, k: int = NEIGHBOURS) -> None:
+        self.real = np.asarray(real, np.float64)
+        self.k = min(k, len(self.real) - 1)
+        self.radius = _radius(self.real, self.k)
+
+    def of(self, generated: Floats) -> Near:
+        """The scores of (m, d) generated rows, at least 2."""
+        fake = np.asarray(generated, np.float64)
+        reach = _radius(fake, min(self.k, len(fake) - 1))
+        precise = np.zeros(len(fake), bool)
+        recalled, covered = (np.zeros(len(self.real), bool) for _ in range(2))
+        within = 0
+        for part in blocks(len(self.real), len(fake)):
+            between = distances(self.real[part], fake)
+            inside = between <= self.radius[part, None]
+            precise |= inside.any(axis=0)
+            covered[part] = inside.any(axis=1)
+            recalled[part] = (between <= reach).any(axis=1)
+            within += int(inside.sum())
+        return Near(
+            float(precise.mean()),
+            float(recalled.mean()),
+            within / (self.k * len(fake)),
+            float(covered.mean()),
+        )
+
+
+def copies(train: Floats, generated: Floats, held_out: Floats) -> tuple[float, float]:
+    """Share of generated and of held-out rows unusually near to a training row; ties count half.
+
+    Unusually near is nearer than 95 % of held-out rows are. Held-out rows stand at about 5 %, and
+    so do rows of a model that memorised nothing; far above, training rows come back.
+
+    Args:
+        train, generated, held_out: (n, d) rows, each in its number.
+    """
+    near_fake, near_real = (nearest(rows, train) for rows in (generated, held_out))
+    usual = float(np.quantile(near_real, NEAREST))
+    return below(near_fake, usual), below(near_real, usual)
+
+
+def duplicates(generated: Floats, real: Floats) -> tuple[float, float]:
+    """Share of generated and of real rows unusually near to another of their own; ties count half.
+
+    Unusually near is nearer than 95 % of real rows are to theirs. Distances to the nearest of fewer
+    rows are longer, so as many rows of both are looked at: the first of the longer one, which is
+    expected in random order.
+
+    Args:
+        generated, real: (n, d) rows, at least 2 of each.
+    """
+    n = min(len(generated), len(real))
+    near_fake, near_real = (_radius(np.asarray(r[:n], np.float64), 1) for r in (generated, real))
+    usual = float(np.quantile(near_real, NEAREST))
+    return below(near_fake, usual), below(near_real, usual)
+
+
+def nearest(rows: Floats, among: Floats) -> Floats:
+    """(n,) distance of each row to the nearest of others."""
+    parts = blocks(len(rows), len(among))
+    return np.concatenate([distances(rows[part], among).min(axis=1) for part in parts])
+
+
+def _radius(rows: Floats, k: int) -> Floats:
+    """(n,) distance of each row to the k-th nearest of the others."""
+    radius = np.empty(len(rows))
+    for part in blocks(len(rows), len(rows)):
+        between = distances(rows[part], rows)
+        between[np.arange(len(between)), np.arange(part.start, part.stop)] = np.inf
+        radius[part] = np.partition(between, k - 1, axis=1)[:, k - 1]
+    return radius
