@@ -50,6 +50,8 @@ class Capabilities:
             column depends on.
         graph: whether a fit has a directed graph of its columns (`dag_`, `edges_`).
         tables: whether tables are modelled.
+        sheets: whether a fit keeps rows as they were made at some points of its training
+            (`sheets`).
         images: whether images are modelled as such.
         sequences: whether sequences of one length are modelled as such.
         engines: names of the inference engines, the default first.
@@ -81,6 +83,7 @@ class Capabilities:
     errors: bool = False
     surprises: bool = False
     graph: bool = False
+    sheets: bool = False
     tables: bool = True
     images: bool = False
     sequences: bool = False

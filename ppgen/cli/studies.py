@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Groups, Out, Settings, settings, spread
+from ..errors import InputError
+from .options import Groups, Out, Settings, read_data, settings, spread
 from .output import check_output, print_quietly, say, write_table
 
 if TYPE_CHECKING:
     from ..study import Event, StudyResult
 
 _DEMO = ("toy:8gaussians", "wine")
-Study = Annotated[Path, typer.Argument(help="A folder that study wrote.", show_default=False)]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,6 @@ def study(
     The same command again does what is missing.
     """
     check_output(options.output)
-    from ..errors import InputError
-
     named = {_name(source): source for source in data}
     if len(named) < len(data):
         raise InputError(f"two of {', '.join(data)} have the same name; give each file its own.")
@@ -77,16 +75,47 @@ def study(
     return _status(result)
 
 
-def report(study: Study, output: Out = None) -> int:
-    """Write the report of a study anew, as far as it is done, and print its table."""
+def report(
+    study: Annotated[
+        Path, typer.Argument(help="A folder that study or fit wrote.", show_default=False)
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA", help="Of a fit: rows to set its samples beside, such as those fitted."
+        ),
+    ] = None,
+    output: Out = None,
+) -> int:
+    """Write the report of a study anew, as far as it is done, and print its table.
+
+    Of one fit, a page: its verdict, its training, what it makes, also at points of its training.
+    """
     check_output(output)
+    from ..artifact import MANIFEST
     from ..study import StudyResult
     from ..study import report as write_report
 
+    if (study / MANIFEST).exists():
+        return _page(study, data)
+    if data is not None:
+        raise InputError(
+            f"--data {data} goes with the report of one fit; a study has its own rows. Leave it "
+            "out, or give the folder of a fit."
+        )
     write_report(study)
     result = StudyResult.load(study)
     _show(result, output)
     return _status(result)
+
+
+def _page(run: Path, data: str | None) -> int:
+    from ..models import registry
+    from ..study.run_page import run_page
+
+    schema = registry.load(run).schema_
+    say(f"report: {run_page(run, None if data is None else read_data(data, schema))}")
+    return 0
 
 
 def _run(data: Mapping[str, str], out: Path, options: StudyOptions) -> StudyResult:

@@ -1,0 +1,72 @@
+"""The page of one fit: what it shows of a saved run, and that it stands alone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ppgen
+from ppgen.__main__ import main
+from ppgen.analysis.nearest import nearest_rows
+from ppgen.data import as_dataset
+from ppgen.plotting.measures import measure_figures, measured
+from ppgen.study.run_page import run_page
+
+from .zoo import fitted, mixed, numbers
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("runs") / "gaussian"
+    return Path(fitted("gaussian").save(folder))
+
+
+def test_the_page_of_a_fit_stands_alone(run: Path) -> None:
+    text = run_page(run, as_dataset(numbers())).read_text()
+    assert "Gaussian of 2 columns" in text
+    assert "Grey: real rows; blue: samples." in text
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)", text)
+    assert ppgen.load(run).score_samples(numbers()).shape == (200,)  # the run is as it was
+
+
+def test_names_of_columns_are_escaped(tmp_path: Path) -> None:
+    rows = mixed(60)
+    rows["<b>x"] = rows.pop("length")
+    ppgen.Gaussian().fit(rows).save(tmp_path / "run")
+    text = run_page(tmp_path / "run").read_text()
+    assert "&lt;b&gt;x" in text
+    assert "<b>x" not in text
+
+
+def test_a_page_is_written_from_the_command_line(
+    run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "rows.npz", X=numbers())
+    assert main(["report", str(run), "--data", str(tmp_path / "rows.npz")]) == 0
+    assert f"report: {run / 'report.html'}" in capsys.readouterr().err
+
+
+def test_rows_go_with_the_page_of_a_fit_only(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["report", str(tmp_path), "--data", "wine"]) == 2
+    assert "--data wine goes with the report of one fit" in capsys.readouterr().err
+
+
+def test_the_nearest_real_row_of_a_copy_is_the_row_itself() -> None:
+    real = as_dataset(numbers(50))
+    assert nearest_rows(real, real.take([7, 3, 21])).tolist() == [7, 3, 21]
+
+
+def test_measures_are_drawn_by_what_they_are() -> None:
+    trace = [
+        {"step": s, "measures": {"real": 0.9, "fake": 0.1, "generator gradient norm": 1.0 + s}}
+        for s in (10, 20)
+    ]
+    assert measured([{"step": 0}, *trace])["generator gradient norm"][1].tolist() == [11.0, 21.0]
+    titles = list(measure_figures(trace))
+    assert titles == ["Outputs of the discriminator", "Norms of the gradients"]
+    assert measure_figures([{"step": 0, "measures": {}}]) == {}
