@@ -34,6 +34,8 @@ class Capabilities:
             scikit-learn's densities.
         conditions: whether `condition`, `impute` and `sample(given=...)` answer p(rest | some
             columns).
+        told: whether a setting `condition_on` names columns that the model is told and does not
+            make, which `sample(given=...)` then holds.
         imputes: whether `impute` fills gaps though `conditions` is not answered.
         samples: whether `sample` gives rows like those fitted; by default what has a density does.
         supervised: whether `fit` needs labels y.
@@ -71,6 +73,7 @@ class Capabilities:
     weights: bool = True
     conditional: bool = False
     conditions: bool = False
+    told: bool = False
     imputes: bool = False
     samples: bool | None = None
     supervised: bool = False

@@ -57,7 +57,9 @@ class Sampler(Estimator):
 
         Args:
             n: how many.
-            given: column values to hold fixed, where the family can (`capabilities.conditions`).
+            given: column values to hold fixed, where the family can (`capabilities.conditions`),
+                or where the fit is conditional on these columns (`capabilities.told`): those of
+                them that are not given are then drawn from the rows fitted.
             y: for a conditional fit, what to condition on: one row for all, or n; None draws from
                 the fitted `y`. Samples for the n rows of a pandas frame or series bear its labels.
             random_state: seed; None takes the estimator's own.
@@ -67,6 +69,10 @@ class Sampler(Estimator):
         return self._decoded(encoded, given, row_labels(y, len(encoded)))
 
     # Shared plumbing
+
+    def _told(self) -> tuple[str, ...]:
+        """Names of the columns that the fit is conditional on (`capabilities.told`)."""
+        return ()
 
     def _unbounded(
         self, n: int, given: Mapping[Any, Any] | None, y: Any, random_state: Any
@@ -110,11 +116,22 @@ class Sampler(Estimator):
         """One encoded row that holds the given values, NaN and -1 elsewhere.
 
         Raises:
-            InputError: for a column that the fit lacks, or a value that it never saw.
+            InputError: for a column that the fit lacks or cannot hold, or a value that it never
+                saw.
         """
-        if not self.capabilities.conditions:
+        told = self._told()
+        if not self.capabilities.conditions and not told:
+            name, way = type(self).__name__, ""
+            if self.capabilities.told:
+                way = f", and so can {name}(condition_on=[...]) that was fitted to be told of them"
             raise InputError(
-                f"{type(self).__name__} cannot hold columns fixed; ppgen.GaussianMixture can."
+                f"this {name} cannot hold columns fixed; ppgen.GaussianMixture can{way}."
+            )
+        others = [n for n in self.schema_.named(given) if told and n not in told]
+        if others:
+            raise InputError(
+                f"given {', '.join(others)}, and this fit is conditional on {', '.join(told)} "
+                f"alone. Give no other, or fit with condition_on={[*told, *others]}."
             )
         assert isinstance(self.codec_, Codec)  # nothing that conditions models images
         encoded = self.codec_.encode(Dataset.one_row(self.schema_, given))

@@ -1,0 +1,187 @@
+"""What the nets of a GAN see of the rows of a table, and back.
+
+An encoded row (see `data.codec`) is numbers, whose cells are filled in where they are rounded or
+counted, and numbers of levels. Nets see
+
+- a number as the normal score of its rank (see `margins`), or as it is encoded;
+- a number of few distinct values, such as years of schooling, as levels, one for each value;
+- a discrete column as its levels,
+
+the numbers first. Of these columns the generator makes some; the others it is told, with the
+discriminator: those that are conditioned on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from ...arrays import Array, Floats, Mask
+from ...data import Codec, Encoded
+from ..nets.values import Values
+from .margins import Margins
+
+FEW = 20  # distinct values of a number up to which they are levels
+_EACH = 10  # rows a value, on average, from which few values are no accident
+
+
+@dataclass(frozen=True, eq=False)
+class Few:
+    """A number of few distinct values: where one ends and the next begins, (L - 1,), and a place
+    inside each, (L,), in encoded numbers."""
+
+    edges: Floats
+    places: Floats
+
+    @classmethod
+    def fit(cls, x: Floats, values: Floats) -> Self | None:
+        """That of (n,) encoded numbers of these values; None where there are too many of them."""
+        distinct, group = np.unique(values, return_inverse=True)
+        if not 2 <= len(distinct) <= min(FEW, len(x) // _EACH):
+            return None
+        order = np.argsort(x, kind="stable")
+        first = np.flatnonzero(np.diff(group[order], prepend=-1))
+        if len(first) != len(distinct):  # a circle, whose cut divides a value
+            return None
+        last = np.append(first[1:], len(x)) - 1
+        ends = x[order[first]], x[order[last]]
+        places = np.array([np.median(x[group == k]) for k in group[order[first]]])
+        return cls((ends[1][:-1] + ends[0][1:]) / 2, places)
+
+    def codes(self, x: Floats) -> Floats:
+        """(n,) numbers of the levels, NaN where x is."""
+        return np.where(np.isnan(x), np.nan, np.searchsorted(self.edges, x).astype(np.float64))
+
+    def numbers(self, codes: Floats) -> Floats:
+        """(n,) encoded numbers of levels."""
+        return self.places[codes.astype(np.intp)]
+
+
+@dataclass(frozen=True, eq=False)
+class TableMap:
+    """The map of encoded rows to the values that nets see, and back.
+
+    Attributes:
+        plain: which of the encoded numbers stay numbers.
+        margins: of these; None where they are seen as they are encoded.
+        few: of the others, in order.
+        levels: how many each of the discrete columns has.
+        told: which of all values (numbers, numbers as levels, levels) the generator is told.
+    """
+
+    plain: Mask
+    margins: Margins | None
+    few: tuple[Few, ...]
+    levels: tuple[int, ...]
+    told: Mask
+
+    @classmethod
+    def fit(
+        cls,
+        codec: Codec,
+        data: Encoded,
+        weights: Floats | None = None,
+        *,
+        ranks: bool = True,
+        told: Collection[str] = (),
+    ) -> Self:
+        """The map for encoded rows, weighted if so given.
+
+        Args:
+            ranks: whether numbers are seen as the scores of their ranks, and few values as levels.
+            told: names of the columns that the generator is told.
+        """
+        names = codec.continuous_names
+        few: dict[str, Few] = {}
+        if ranks:
+            written = codec.decode(data)
+            found = (Few.fit(data.x[:, j], written[name]) for j, name in enumerate(names))
+            few = {name: one for name, one in zip(names, found, strict=True) if one is not None}
+        plain = np.array([name not in few for name in names], bool)
+        order = [*(name for name in names if name not in few), *few, *codec.discrete_names]
+        return cls(
+            plain,
+            Margins.fit(data.x[:, plain], weights) if ranks else None,
+            tuple(few.values()),
+            codec.n_levels,
+            np.array([name in told for name in order], bool),
+        )
+
+    @property
+    def made(self) -> Values:
+        """The values that the generator makes."""
+        return self._values(~self.told)
+
+    @property
+    def context(self) -> Values:
+        """The values that it is told."""
+        return self._values(self.told)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether rows have places within ties that `split` draws."""
+        return self.margins is not None and self.margins.tied
+
+    def split(self, data: Encoded, rng: np.random.Generator | None = None) -> tuple[Floats, Floats]:
+        """(n, D) values to be made and (n, k) values told of encoded rows; NaN is no value, -2 a
+        level that the fit never saw. `rng` draws places within ties; None takes the middles."""
+        x = data.x[:, self.plain]
+        numbers = x if self.margins is None else self.margins.scores(x, rng)
+        rest = data.x[:, ~self.plain]
+        few = [one.codes(rest[:, j]) for j, one in enumerate(self.few)]
+        codes = np.where(data.codes == -1, np.nan, data.codes.astype(np.float64))
+        every = np.column_stack([numbers, *few, codes])
+        return every[:, ~self.told], every[:, self.told]
+
+    def joined(self, made: Floats, told: Floats) -> Encoded:
+        """Values (n, D) and (n, k), without gaps, as encoded rows."""
+        every = np.empty((len(made), len(self.told)))
+        every[:, ~self.told], every[:, self.told] = made, told
+        plain, few = int(self.plain.sum()), len(self.few)
+        x = np.empty((len(every), len(self.plain)))
+        numbers = every[:, :plain]
+        x[:, self.plain] = numbers if self.margins is None else self.margins.numbers(numbers)
+        codes = np.rint(every[:, plain:])
+        each = [one.numbers(codes[:, j]) for j, one in enumerate(self.few)]
+        x[:, ~self.plain] = np.column_stack([np.empty((len(x), 0)), *each])
+        return Encoded(x, codes[:, few:].astype(np.int32), np.zeros(len(x)))
+
+    def _values(self, which: Mask) -> Values:
+        plain = int(self.plain.sum())
+        sizes = (*(len(one.places) for one in self.few), *self.levels)
+        kept = zip(sizes, which[plain:], strict=True)
+        return Values(int(which[:plain].sum()), tuple(size for size, is_so in kept if is_so))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What a saved run keeps: plain values and arrays."""
+        arrays: dict[str, Array] = {"plain": self.plain, "told": self.told}
+        for j, one in enumerate(self.few):
+            arrays |= {f"few/{j}/edges": one.edges, f"few/{j}/places": one.places}
+        if self.margins is not None:
+            arrays |= {f"margins/{name}": a for name, a in self.margins.arrays().items()}
+        return {"levels": list(self.levels), "few": len(self.few)}, arrays
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """The map that `state` gave."""
+        ranked = {k.removeprefix("margins/"): a for k, a in arrays.items() if "margins/" in k}
+        few = (
+            Few(arrays[f"few/{j}/edges"], arrays[f"few/{j}/places"]) for j in range(state["few"])
+        )
+        return cls(
+            arrays["plain"].astype(bool),
+            Margins.of(ranked) if ranked else None,
+            tuple(few),
+            tuple(state["levels"]),
+            arrays["told"].astype(bool),
+        )
+
+
+def features(values: Values, x: Floats) -> Floats:
+    """(n, F) what nets see of values (n, D): numbers, and an indicator of each level."""
+    blocks = enumerate(values.levels, values.numbers)
+    each = [x[:, j, None] == np.arange(count) for j, count in blocks]
+    return np.column_stack([x[:, : values.numbers], *each])
