@@ -62,6 +62,18 @@ def test_images_that_cannot_be_halved_so_often_are_refused_with_the_sizes_that_c
     ImageDiscriminator((1, 16, 16), 0, (2, 2, 2), hidden=4)
 
 
+@pytest.mark.parametrize("steps", [16, 45])
+def test_sequences_of_any_length_are_generated_and_scored(steps):
+    generator = ImageGenerator(5, 3, (2, steps), CHANNELS, bounded=False)
+    discriminator = ImageDiscriminator((2, steps), 3, CHANNELS, hidden=8, packed=2)
+    z, context = torch.randn(4, 5), torch.randn(4, 3)
+    rows = generator(z, context)
+    assert rows.shape == (4, 2 * steps)
+    assert discriminator(rows, context).shape == (2,)
+    with pytest.raises(InputError, match=r"sequences are halved 2 times, and 7 steps.*8 steps"):
+        ImageGenerator(5, 0, (2, 7), CHANNELS, bounded=False)
+
+
 def test_features_lie_between_the_ends_where_they_are_bounded():
     z = 50 * torch.randn(8, 5)
     bounded, free = (pair((1, 9, 8), bounded=b)[0] for b in (True, False))
@@ -104,7 +116,8 @@ def test_signals_keep_their_size_through_the_nets():
     generator = ImageGenerator(16, 4, shape, channels, bounded=False)
     discriminator = ImageDiscriminator(shape, 4, channels, hidden=64)
     images, context = torch.randn(64, 1024), torch.eye(4).repeat(16, 1)
-    assert 0.2 < discriminator.net(images.view(-1, *shape)).square().mean() < 2
+    h = discriminator.hidden(discriminator.layers(images.view(-1, *shape)))
+    assert 0.2 < h.square().mean() < 2
     assert 0.1 < generator(torch.randn(64, 16), context).square().mean() < 1
     assert 0.1 < discriminator(images, context).square().mean() < 2
 

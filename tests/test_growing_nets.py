@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ppgen.errors import InputError
 from ppgen.models.gan.growing import GrowingDiscriminator, GrowingGenerator
+from ppgen.models.gan.image_nets import ImageDiscriminator, ImageGenerator
 from ppgen.models.gan.stages import Place, Stages, doubled, reduced
 
 C = 3
 
 
-class FromCodes(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(5, 4 * 2 * 3)
-
-    def forward(self, z: Tensor, context: Tensor | None) -> Tensor:
-        h: Tensor = self.linear(z)
-        return h.view(-1, 4, 2, 3)
-
-
-class ToScores(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(4 * 2 * 3, 1)
-
-    def forward(self, h: Tensor, context: Tensor | None) -> Tensor:
-        scores: Tensor = self.linear(h.flatten(1))
-        return scores[:, 0]
-
-
 def pair(doublings: int = 2) -> tuple[GrowingGenerator, GrowingDiscriminator]:
-    """Nets of images of 2 x 3 pixels, doubled so often; of a fixed seed."""
-    stages = Stages(2 * 2**doublings, 3 * 2**doublings, doublings)
+    """Nets of images of 4 x 6 pixels, doubled so often; of a fixed seed."""
+    stages = Stages(4 * 2**doublings, 6 * 2**doublings, doublings)
+    shape, channels = (C, stages.height, stages.width), (4, 3, 5)[: doublings + 1]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        every = range(doublings + 1)
-        up = [nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3, 1, 1)) for _ in every]
-        down = [nn.Sequential(nn.Conv2d(4, 4, 3, 2, 1), nn.SiLU()) for _ in every]
-        pixels = [nn.Sequential(nn.Conv2d(4, C, 1), nn.Tanh()) for _ in every]
-        reads = [nn.Sequential(nn.Conv2d(C, 4, 1), nn.SiLU()) for _ in every]
         return (
-            GrowingGenerator(stages, FromCodes(), up[1:], pixels),
-            GrowingDiscriminator(stages, reads, down[1:], ToScores()),
+            GrowingGenerator(stages, ImageGenerator(5, 0, shape, channels, bounded=True)),
+            GrowingDiscriminator(stages, ImageDiscriminator(shape, 0, channels, hidden=6)),
         )
 
 
@@ -70,8 +47,11 @@ def test_at_alpha_0_a_generator_gives_the_doubled_image_of_the_stage_before() ->
 def test_at_alpha_1_a_generator_gives_the_image_of_its_stage_alone() -> None:
     generator, _ = pair()
     generator.place = Place(2, 1.0)
-    h = generator.doubles[1](generator.doubles[0](generator.trunk(codes(), None)))
-    assert torch.equal(generator(codes()), generator.pixels[2](h).flatten(1))
+    assert torch.equal(generator(codes()), generator.full(codes()))
+    generator.place = Place(1, 1.0)
+    h = generator.full.layers[0](generator.full.start(codes(), None))
+    wanted = doubled(generator.earlier[1](h).tanh()).flatten(1)
+    assert torch.equal(generator(codes()), wanted)
 
 
 def test_half_faded_a_generator_is_halfway_between_both_stages() -> None:
@@ -93,15 +73,13 @@ def test_a_discriminator_fades_between_the_stages_too() -> None:
         discriminator.place = Place(stage - 1)
         torch.testing.assert_close(faded, discriminator(x), rtol=0, atol=1e-6)
     discriminator.place = Place(2)
-    small = x.view(4, C, 8, 12)
-    h = discriminator.halves[0](discriminator.halves[1](discriminator.reads[2](small)))
-    assert torch.equal(discriminator(x), discriminator.trunk(h, None))
+    assert torch.equal(discriminator(x), discriminator.full(x))
 
 
 def test_real_images_are_faded_as_those_of_the_generator_are() -> None:
     _, discriminator = pair()
     x = images(3, discriminator.stages)
-    full = x.view(3, C, 8, 12)
+    full = x.view(3, C, 16, 24)
     discriminator.place = Place(0)
     assert torch.equal(discriminator.shown(x), doubled(reduced(full, 2), 2).flatten(1))
     discriminator.place = Place(2, 0.25)
@@ -112,7 +90,7 @@ def test_real_images_are_faded_as_those_of_the_generator_are() -> None:
 
 
 def test_the_mean_of_doubled_pixels_is_the_pixels() -> None:
-    x = images(2, Stages(8, 12, 2)).view(2, C, 8, 12)
+    x = images(2, Stages(16, 24, 2)).view(2, C, 16, 24)
     torch.testing.assert_close(reduced(doubled(x, 3), 3), x, rtol=0, atol=1e-6)
 
 
@@ -120,10 +98,10 @@ def test_a_squared_gradient_norm_falls_with_the_pixels_that_a_stage_lacks() -> N
     _, discriminator = pair(1)
     discriminator.place = Place(0)
     x = images(2, discriminator.stages).requires_grad_()
-    small = reduced(x.detach().view(2, C, 4, 6)).requires_grad_()
+    small = reduced(x.detach().view(2, C, 8, 12)).requires_grad_()
     (whole,) = torch.autograd.grad(discriminator(x).sum(), x)
-    h = discriminator.reads[0](small)
-    (alone,) = torch.autograd.grad(discriminator.trunk(h, None).sum(), small)
+    h = discriminator.earlier[0](small)
+    (alone,) = torch.autograd.grad(discriminator.full.scores(h, None).sum(), small)
     torch.testing.assert_close(whole.square().sum(), alone.square().sum() / 4)
 
 
@@ -169,8 +147,9 @@ def test_every_layer_is_trained_somewhere_and_none_beyond_its_stage() -> None:
             for name, p in net.named_parameters()
             if p.grad is not None and bool(p.grad.any())
         }
-        beyond = [f"g.pixels.{k}." for k in range(place.stage + 1, 3)]
-        assert not [name for name in now if name.startswith(tuple(beyond or ["none"]))]
+        beyond = [f"{net}.earlier.{k}." for net in "gd" for k in range(place.stage + 1, 2)]
+        assert not [name for name in now if name.startswith((*beyond, "none"))]
+        assert ("g.full.pixels.bias" in now) == (place.stage == 2)
         reached |= now
     every = {f"{kind}.{name}" for kind, net in nets.items() for name, _ in net.named_parameters()}
     assert reached == every

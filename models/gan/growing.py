@@ -1,16 +1,18 @@
-"""A generator and a discriminator of images that grow while they are trained.
+"""Generators and discriminators of images that grow while they are trained.
 
-With stages k = 0, ..., S (see `stages`), a generator makes of a code z
+Of the layers of `image_nets` those nearest to the image grow. With h_k the maps of half the size of
+stage k = 0, ..., S (see `stages`), a generator makes of a code z
 
-    h_0 = trunk(z),   h_k = double_k(h_{k-1}),   image of stage k = pixels_k(h_k),
+    h_0 = first layers(z),   h_k = double_k(h_{k-1}),   image of stage k = pixels_k(h_k),
 
 and a discriminator reads an image x of stage k as
 
-    h_k = read_k(x),   h_{k-1} = halve_k(h_k),   score = trunk(h_0).
+    h_k = read_k(x),   h_{k-1} = halve_k(h_k),   score = last layers(h_0).
 
 While stage k fades in with the weight alpha, the image is (1 - alpha) U(pixels_{k-1}(h_{k-1}))
 + alpha pixels_k(h_k), and h_{k-1} of the discriminator (1 - alpha) read_{k-1}(D(x))
-+ alpha halve_k(h_k). All layers exist from the start; those beyond the stage take no part.
++ alpha halve_k(h_k). All layers exist from the start; those beyond the stage take no part, and at
+stage S the nets are those of `image_nets`.
 
 Images come and go at full size, whatever the stage, each pixel of a smaller one as often as it
 takes. So what is done to images (augmentation, penalties, scores) need not know of stages: with U
@@ -21,10 +23,9 @@ proportion to the pixels keeps that proportion.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
+from .image_nets import ImageDiscriminator, ImageGenerator
 from .stages import Place, Stages, blended, doubled, reduced
 
 
@@ -44,73 +45,65 @@ class Growing(nn.Module):
         """Go to where a training stands at a share of its schedule."""
         self.place = self.stages.at(share)
 
+    @property
+    def beyond(self) -> int:
+        """How many layers take no part."""
+        return self.stages.doublings - self.place.stage
+
 
 class GrowingGenerator(Growing):
-    """Codes (n, k) and context (n, c) or None -> images (n, C H W) in [-1, 1].
+    """Codes (n, k) and context (n, c) or None -> images (n, C H W).
 
     Args:
-        trunk: makes h_0 of codes and context.
-        doubles: double_k, k = 1, ..., S.
-        pixels: pixels_k, k = 0, ..., S.
+        full: the generator of full size.
     """
 
-    def __init__(
-        self,
-        stages: Stages,
-        trunk: nn.Module,
-        doubles: Sequence[nn.Module],
-        pixels: Sequence[nn.Module],
-    ) -> None:
+    def __init__(self, stages: Stages, full: ImageGenerator) -> None:
         super().__init__(stages)
-        self.trunk = trunk
-        self.doubles, self.pixels = nn.ModuleList(doubles), nn.ModuleList(pixels)
+        self.full = full
+        skipped = reversed(range(1, stages.doublings + 1))
+        self.earlier = nn.ModuleList([full.to_pixels(beyond) for beyond in skipped])
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         k, alpha = self.place.stage, self.place.alpha
-        h = before = self.trunk(z, context)
-        for double in list(self.doubles)[:k]:
-            before, h = h, double(h)
-        images = self.pixels[k](h)
+        h = before = self.full.start(z, context)
+        for layer in self.full.layers[: len(self.full.layers) - self.beyond]:
+            before, h = h, layer(h)
+        images = self._images(h, k)
         if alpha < 1:
-            images = blended(doubled(self.pixels[k - 1](before)), images, alpha)
+            images = blended(doubled(self._images(before, k - 1)), images, alpha)
         return self.stages.whole(images, self.place).flatten(1)
+
+    def _images(self, h: Tensor, stage: int) -> Tensor:
+        last = self.full.pixels if stage == self.stages.doublings else self.earlier[stage]
+        return self.full.bound(last(h))
 
 
 class GrowingDiscriminator(Growing):
-    """Images (n, C H W) of full size and context -> scores (n,).
+    """Images (n, C H W) of full size and context -> scores (n / packed,).
 
     Args:
-        reads: read_k, k = 0, ..., S.
-        halves: halve_k, k = 1, ..., S.
-        trunk: scores h_0, given the context.
+        full: the discriminator of full size.
     """
 
-    def __init__(
-        self,
-        stages: Stages,
-        reads: Sequence[nn.Module],
-        halves: Sequence[nn.Module],
-        trunk: nn.Module,
-    ) -> None:
+    def __init__(self, stages: Stages, full: ImageDiscriminator) -> None:
         super().__init__(stages)
-        self.reads, self.halves, self.trunk = nn.ModuleList(reads), nn.ModuleList(halves), trunk
+        self.full = full
+        skipped = reversed(range(1, stages.doublings + 1))
+        self.earlier = nn.ModuleList([full.from_pixels(beyond) for beyond in skipped])
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         k, alpha = self.place.stage, self.place.alpha
-        images = x.reshape(len(x), -1, self.stages.height, self.stages.width)
-        images = reduced(images, self.stages.doublings - k)
-        h = self.reads[k](images)
-        if k:
-            h = self.halves[k - 1](h)
+        images = reduced(self.full.images(x), self.beyond)
+        first, *rest = list(self.full.layers)[self.beyond :]
+        h = (first if k == self.stages.doublings else self.earlier[k])(images)
         if alpha < 1:
-            h = blended(self.reads[k - 1](reduced(images)), h, alpha)
-        for halve in reversed(list(self.halves)[: max(k - 1, 0)]):
-            h = halve(h)
-        scores: Tensor = self.trunk(h, context)
-        return scores
+            h = blended(self.earlier[k - 1](reduced(images)), rest.pop(0)(h), alpha)
+        return self.full.scores(nn.Sequential(*rest)(h), context)
 
     def shown(self, x: Tensor) -> Tensor:
-        """Rows (n, C H W) as nets of this place are shown them: reduced and faded, at full size."""
-        images = x.reshape(len(x), -1, self.stages.height, self.stages.width)
-        small = self.stages.faded(images, self.place)
-        return self.stages.whole(small, self.place).flatten(1)
+        """Real rows (n, C H W) as nets of this place are shown them: halved and faded."""
+        if self.place == Place(self.stages.doublings):
+            return x
+        small = self.stages.faded(self.full.images(x), self.place)
+        return self.stages.whole(small, self.place).reshape(x.shape)
