@@ -43,7 +43,7 @@ from .learner import Learner as Learner
 from .learner import Outcome as Outcome
 from .schedule import Schedule as Schedule
 from .schedule import batches as batches
-from .schedule import ema_decay, rate, stderr, worth_going_on
+from .schedule import ema_decay, rate, share_used, stderr, worth_going_on
 
 _LOOK = 0.02  # of the time allowed, between two looks at the clock
 
@@ -145,6 +145,7 @@ class _Loop:
             used, started = self.used(), self.now()
             block = rows[done : done + self.chunk()]
             rates = [rate(settings, place.step + i, total, used) for i in range(len(block))]
+            self.learner.share = share_used(place.step, total, used)
             losses.append(np.asarray(self.learner.run(block, place.scale * np.asarray(rates))))
             place.step, done = place.step + len(block), done + len(block)
             took = self.now() - started
@@ -199,6 +200,11 @@ class _Loop:
             self.pace = 3 * took / max(len(rows), 1) * size
         return mean, better, on
 
+    def record(self, loss: float, value: float | None, better: bool) -> Progress:
+        place, measures = self.place, self.learner.measured()
+        epochs = place.outcome.epochs
+        return Progress(place.step, loss, epochs, value, self.seconds(), better, measures=measures)
+
 
 def train(
     learner: Learner,
@@ -230,7 +236,7 @@ def train(
     try:
         if place.step == 0:
             value, better, _ = loop.evaluate(math.nan)
-            yield Progress(0, math.nan, 0.0, value, loop.seconds(), better)
+            yield loop.record(math.nan, value, better)
         ended, on = False, out.why != "stopped"
         while on and not ended and place.epoch < settings.max_epochs:
             start, value, better = (place.step, place.epoch), None, False
@@ -247,11 +253,13 @@ def train(
                 (place.step, place.epoch), ended = start, False
                 place.scale, out.rollbacks = place.scale / 2, out.rollbacks + 1
                 learner.load(loop.good)
+                learner.measured()
                 continue
             out.why = "budget" if ended else "max_epochs" if on else "stopped"
             out.steps, out.epochs = place.step, place.step / loop.steps
+            record = loop.record(loss, value, better)
             loop.save()
-            yield Progress(place.step, loss, out.epochs, value, loop.seconds(), better)
+            yield record
     finally:
         learner.load(loop.best)
     return out

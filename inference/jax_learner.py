@@ -17,13 +17,13 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from .learner import Array, Data, HeldOut, take
+from .learner import Array, Data, HeldOut, Learner, take
 
 Loss = Callable[[Any, jax.Array, list[Any], jax.Array], jax.Array]
 _CARRIED = ("weight", "optimiser", "rng", "step")
 
 
-class JaxLearner:
+class JaxLearner(Learner):
     """Gradient steps on `loss(params, key, batch, step)`, in nats a row.
 
     Args:

@@ -44,10 +44,21 @@ class HeldOut:
 
 
 class Learner(Protocol):
-    """What is trained: any loss over batches (`torch_learner`, `jax_learner`) or the ELBO of a pair
-    (`svi_pyro`, `svi_numpyro`)."""
+    """What is trained: any loss over batches (`torch_learner`, `jax_learner`), players against each
+    other (`adversarial`) or the ELBO of a pair (`svi_pyro`, `svi_numpyro`).
 
-    compiled: bool  # whether each number of steps in `run` is compiled for itself
+    Attributes:
+        compiled: whether each number of steps in `run` is compiled for itself.
+        share: of the schedule that is used, of the steps or of the time, whichever is further; set
+            before each `run`. Only what a learner draws or weighs may depend on it.
+    """
+
+    compiled: bool
+    share: float = 0.0
+
+    def measured(self) -> dict[str, float]:
+        """Means of what was measured in training since this was last asked, by name."""
+        return {}
 
     def begin_epoch(self, epoch: int) -> None:
         """Before the first batch of each epoch, and again when resumed there: redraw data here."""

@@ -55,9 +55,15 @@ def batches(seed: int, epoch: int, n_rows: int, batch_size: int) -> NDArray[np.i
     return order[: n_rows // size * size].reshape(-1, size).astype(np.int64, copy=False)
 
 
+def share_used(step: int, total: int, used: float) -> float:
+    """Share of the schedule used at `step` of `total` planned steps, with the share `used` of the
+    time: the further of both."""
+    return min(1.0, max(step / max(total, 1), used))
+
+
 def rate(settings: Schedule, step: int, total: int, used: float) -> float:
     """Learning rate at `step` of `total` planned steps, with the share `used` of the time."""
-    share = min(1.0, max(step / max(total, 1), used))
+    share = share_used(step, total, used)
     ramp = max(1.0, min(settings.warm_up * total, 1000 * settings.warm_up))
     fall = 0.5 * (1 + math.cos(math.pi * share)) if settings.decay == "cosine" else 1.0
     return settings.learning_rate * min(1.0, (step + 1) / ramp) * fall

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .learner import Array
+from .learner import Array, Learner
 from .torch_state import from_state, random_state, seeded, within_cores
 
 Loss = Callable[[Tensor, int], Tensor]
@@ -35,7 +35,7 @@ class Processes(Protocol):
         """Sum the gradients of all processes, and give the sum of their losses."""
 
 
-class TorchLearner:
+class TorchLearner(Learner):
     """Gradient steps on `loss(rows, step)`, in nats a row.
 
     Args:
@@ -111,41 +111,56 @@ class TorchLearner:
         losses: list[float] = []
         with self.inside(), self._mode(training=True):
             for rows, rate in zip(torch.from_numpy(batches), rates.tolist(), strict=True):
-                for group in self.optimiser.param_groups:
-                    group["lr"] = rate
-                for p in self._list:
-                    p.grad = None
-                losses.append(self._backward(rows))
+                losses.append(self._take_step(rows, rate))
                 if not np.isfinite(losses[-1]):
                     break
-                self._clip()
-                self.optimiser.step()
                 self.step += 1
         return np.asarray(losses)
 
-    def _backward(self, rows: Tensor) -> float:
-        """Give the parameters the gradient of the loss of these rows; return the loss."""
+    def _take_step(self, rows: Tensor, rate: float) -> float:
+        return self._descend(self._list, self.loss, rows, rate)[0]
+
+    def _descend(
+        self, parameters: list[Tensor], loss: Loss, rows: Tensor, rate: float
+    ) -> tuple[float, Tensor | None]:
+        """Move these parameters, and no others, down the gradient of a loss: its value, and the
+        norm of its gradient; where it is not finite, nothing moves."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        for p in self._list:
+            p.grad = None
+        value = self._backward(parameters, loss, rows)
+        if not np.isfinite(value):
+            return value, None
+        norm = self._clip(parameters)
+        self.optimiser.step()
+        return value, norm
+
+    def _backward(self, parameters: list[Tensor], loss: Loss, rows: Tensor) -> float:
+        """Give these parameters the gradient of the loss of these rows; return the loss."""
         if self.processes is None:
-            loss = self.loss(rows, self.step)
-            value = loss.item()
+            mean = loss(rows, self.step)
+            value = mean.item()
             if np.isfinite(value):
-                loss.backward()
+                mean.backward(inputs=parameters)
             return value
         part = self.processes.part(rows)
-        loss = torch.zeros((), device=self.device)
+        mean = torch.zeros((), device=self.device)
         seed = int(torch.randint(2**62, ()))  # the same in each process
         if len(part):
             with seeded(seed + self.processes.rank, self.device):
-                loss = len(part) / len(rows) * self.loss(part, self.step)
-                loss.backward()
-        return self.processes.sum_gradients(self._list, loss)
+                mean = len(part) / len(rows) * loss(part, self.step)
+                mean.backward(inputs=parameters)
+        return self.processes.sum_gradients(parameters, mean)
 
-    def _clip(self) -> None:
-        """Scale gradients down to the norm `clip`; unlike torch's own, only those above it."""
-        grads = [p.grad for p in self._list if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+    def _clip(self, parameters: list[Tensor]) -> Tensor:
+        """Scale gradients down to the norm `clip`, and give the norm that they had; unlike torch's
+        own, only those above it."""
+        grads = [p.grad for p in parameters if p.grad is not None]
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
         if norm > self.clip:
             torch._foreach_mul_(grads, self.clip / (norm + 1e-6))
+        return norm
 
     def probe(self, rows: NDArray[np.int64]) -> None:
         """One step forward and back that changes nothing: whether it fits in memory."""
@@ -153,12 +168,14 @@ class TorchLearner:
         try:
             with self.inside(), self._mode(training=True):
                 own = torch.from_numpy(rows)
-                own = own if self.processes is None else self.processes.part(own)
-                if len(own):
-                    self.loss(own, self.step).backward()
+                self._try_step(own if self.processes is None else self.processes.part(own))
         finally:
             self._rng = saved
             self.optimiser.zero_grad(set_to_none=True)
+
+    def _try_step(self, rows: Tensor) -> None:
+        if len(rows):
+            self.loss(rows, self.step).backward()
 
     def average(self, decay: float) -> None:
         with torch.no_grad():

@@ -23,7 +23,7 @@ class Capabilities:
     Attributes:
         density: how its log density is known, or None where it has none.
         method: how it is computed, in words.
-        scoring, imputing: the options of `log_density` and of `impute`.
+        scoring, imputing, sampling: the options of `log_density`, of `impute` and of `sample`.
         discrete: "native" where discrete columns are modelled as such, "dequantised" where they are
             filled with noise.
         scaling: "standard" where columns are standardised before the model sees them, "none" where
@@ -67,6 +67,7 @@ class Capabilities:
     method: str = "closed form"
     scoring: Settings = field(default_factory=Settings)
     imputing: Settings = field(default_factory=Settings)
+    sampling: Settings = field(default_factory=Settings)
     discrete: Literal["native", "dequantised"] = "dequantised"
     scaling: Literal["standard", "none"] = "standard"
     missing: bool = False
@@ -99,6 +100,15 @@ class Capabilities:
     def __post_init__(self) -> None:
         if self.samples is None:
             object.__setattr__(self, "samples", self.density is not None)
+
+    @property
+    def options(self) -> dict[str, Settings]:
+        """The options that methods take, by the method's name."""
+        return {
+            "log_density": self.scoring,
+            "impute": self.imputing,
+            "sample": self.sampling,
+        }
 
     @property
     def fills_gaps(self) -> bool:

@@ -194,7 +194,11 @@ def _values(data: Dataset) -> dict[str, Array] | Array:
 def _record(estimator: Saved) -> dict[str, tuple[str, Array]]:
     """The training record as variables over `record`."""
     names = ("step", "loss", "validation", "bound", "seconds")
-    columns = {n: [row.get(n) for row in estimator.trace_] for n in names}
+    trace = [row.get("measures", {}) | row for row in estimator.trace_]
+    names += tuple(
+        dict.fromkeys(name for row in estimator.trace_ for name in row.get("measures", {}))
+    )
+    columns = {n: [row.get(n) for row in trace] for n in names}
     known = {n: v for n, v in columns.items() if any(value is not None for value in v)}
     return {n: ("record", np.array(v, float)) for n, v in known.items()}
 

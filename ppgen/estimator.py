@@ -54,9 +54,8 @@ class Estimator(Saved):
                 # Errors of calls name the class that was called, not where its settings stand.
                 cls.__init__.__qualname__ = f"{cls.__qualname__}.__init__"
         if "capabilities" in cls.__dict__:
-            scoring, imputing = cls.capabilities.scoring, cls.capabilities.imputing
-            cls.__doc__ = scoring.document_options(cls.__doc__, "log_density")
-            cls.__doc__ = imputing.document_options(cls.__doc__, "impute")
+            for method, options in cls.capabilities.options.items():
+                cls.__doc__ = options.document_options(cls.__doc__, method)
 
     # What a family writes
     # --------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InputError
@@ -30,6 +30,7 @@ class Progress:
         best: True where `validation` is the best so far.
         bound: the mean bound on the log density of the held-out rows, where the objective is one or
             comes from one.
+        measures: what else is measured in training, by name: means since the record before.
     """
 
     step: int
@@ -39,6 +40,7 @@ class Progress:
     seconds: float = 0.0
     best: bool = False
     bound: float | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 def duration(budget: str | float | None) -> float | None:

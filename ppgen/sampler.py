@@ -35,8 +35,10 @@ class Sampler(Estimator):
         rng: np.random.Generator,
         given: Encoded | None,
         context: NDArray[np.float64] | None,
+        **how: Any,
     ) -> Encoded:
-        """n encoded rows; `given` is one row with NaN and -1 where it is free."""
+        """n encoded rows; `given` is one row with NaN and -1 where it is free, and `how` what was
+        asked of the options that `capabilities.sampling` declares."""
 
     # What users call
 
@@ -47,6 +49,7 @@ class Sampler(Estimator):
         *,
         y: Any = None,
         random_state: Any = None,
+        **how: Any,
     ) -> Any:
         """Rows like those fitted: in the container that was fitted, its columns written as they
         were, images in their layout.
@@ -63,9 +66,17 @@ class Sampler(Estimator):
             y: for a conditional fit, what to condition on: one row for all, or n; None draws from
                 the fitted `y`. Samples for the n rows of a pandas frame or series bear its labels.
             random_state: seed; None takes the estimator's own.
+            how: options of how rows are drawn, named in the family's docstring, where it has any.
+
+        Raises:
+            InputError: if what is asked for is not what the fit can give, or an option is not one
+                of the family's.
         """
         check_is_fitted(self)
-        encoded = self._draw(n, given, y, random_state)
+        sampling = self.capabilities.sampling
+        sampling.check_names(f"{type(self).__name__}.sample", how, "option")
+        sampling.check(how)
+        encoded = self._draw(n, given, y, random_state, **how)
         return self._decoded(encoded, given, row_labels(y, len(encoded)))
 
     # Shared plumbing
@@ -92,6 +103,7 @@ class Sampler(Estimator):
         random_state: Any,
         *,
         within: bool = True,
+        **how: Any,
     ) -> Encoded:
         """n encoded rows; if `within`, with whole numbers that are, but for few, among those
         seen."""
@@ -100,7 +112,7 @@ class Sampler(Estimator):
         fixed = None if given is None else self._fixed(given)
         self._refuse_unused(y)
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
-        rows = self._sample(int(n), rng, fixed, context)
+        rows = self._sample(int(n), rng, fixed, context, **how)
         if not isinstance(self.codec_, Codec) or not within:
             return rows
         held = () if given is None else tuple(self.schema_.named(given))
@@ -109,7 +121,8 @@ class Sampler(Estimator):
             if not len(beyond):
                 break
             y_beyond = None if context is None else context[beyond]
-            rows = rows.put(beyond, self._sample(len(beyond), rng, fixed, y_beyond))
+            again = self._sample(len(beyond), rng, fixed, y_beyond, **how)
+            rows = rows.put(beyond, again)
         return rows
 
     def _fixed(self, given: Mapping[str, Any]) -> Encoded:

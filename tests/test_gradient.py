@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from ppgen.checkpoint import Checkpoints
-from ppgen.inference.gradient import Schedule, batches, finish, train
+from ppgen.inference.gradient import Learner, Schedule, batches, finish, train
 from ppgen.inference.schedule import rate, worth_going_on
 from ppgen.progress import Clock
 
 
-class MeanLearner:
+class MeanLearner(Learner):
     """Gradient steps with momentum on the mean of a unit normal: small enough to check by hand."""
 
     compiled = False

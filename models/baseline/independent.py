@@ -106,7 +106,12 @@ class IndependentColumns(IndependentSettings, Imputer):
         return Density(total)
 
     def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
     ) -> Encoded:
         x = np.empty((n, len(self.columns_)))
         for j, column in enumerate(self.columns_):

@@ -61,7 +61,12 @@ class KernelDensity(KernelSettings, DensityEstimator):
         return Density(self.kernels_.log_prob(rows.data.x))
 
     def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
     ) -> Encoded:
         return Encoded(self.kernels_.sample(n, rng), np.empty((n, 0), np.int32), np.zeros(n))
 

@@ -208,7 +208,12 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         return self.posterior_ is not None
 
     def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
     ) -> Encoded:
         known = self.layout_.evidence if given is None else self.layout_.spread(given)
         if self.posterior_ is None:

@@ -202,7 +202,12 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         return {"dims": {name: names[name] for name in self.posterior_ or {}}, "coords": coords}
 
     def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
     ) -> Encoded:
         fixed = None if given is None else given.x[0].astype(np.float64)
         return self._encoded(factors.sample(self.predictive_, n, rng, fixed))

@@ -100,7 +100,12 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         return Density(self.flow_.log_prob(x, rows.context) if x.shape[1] else np.zeros(len(x)))
 
     def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
     ) -> Encoded:
         d = len(self.codec_.continuous_names)
         seed = int(rng.integers(2**31 - 1))

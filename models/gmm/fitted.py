@@ -77,7 +77,12 @@ class FittedMixture(ByEngine, Conditioned):
         return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes)
 
     def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
     ) -> Encoded:
         fixed = None if given is None else (given.x[0].astype(np.float64), given.codes[0])
         x, codes = conditional.sample(self._predictive(), n, rng, fixed)

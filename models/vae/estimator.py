@@ -208,7 +208,12 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _sample(
-        self, n: int, rng: np.random.Generator, given: Encoded | None, context: Floats | None
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
     ) -> Encoded:
         return self.values_.encoded(self.net_.sample(n, context, int(rng.integers(2**31 - 1))))
 

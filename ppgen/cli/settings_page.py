@@ -18,8 +18,7 @@ def page() -> str:
     parts = [_HEAD]
     for name, entry in registry.MODELS.items():
         parts.append(f"## `{name}`: `{entry.class_name}`\n\n{_table(registry.settings(name))}")
-        able = registry.get(name).capabilities
-        for method, options in (("log_density", able.scoring), ("impute", able.imputing)):
+        for method, options in registry.get(name).capabilities.options.items():
             if options.names:
                 parts.append(f"Options of `{entry.class_name}.{method}`:\n\n{_table(options)}")
     return "\n\n".join(parts)
