@@ -18,6 +18,7 @@ from .conditioning import Context
 from .data import AnyCodec, Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
 from .data.rebuild import mixed_labels
+from .data.recording_codec import RecordingCodec
 from .data.sequence_codec import SequenceCodec
 from .data.sequences import in_container, sequences
 from .data.stacking import dimensions, in_layout, in_shape
@@ -122,7 +123,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         """
         if isinstance(self.codec_, ImageCodec):
             return in_layout(self.codec_.decode(encoded), self.schema_.layout)
-        if isinstance(self.codec_, SequenceCodec):
+        if isinstance(self.codec_, SequenceCodec | RecordingCodec):
             return in_container(self.codec_.decode(encoded), self.container_)
         columns = self.codec_.decode(encoded)
         if given is not None:
@@ -135,7 +136,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         """Encoded rows in place of rows given: in their container, under their labels."""
         if isinstance(self.codec_, ImageCodec):
             return in_layout(self.codec_.decode(encoded), data.layout)
-        if isinstance(self.codec_, SequenceCodec):
+        if isinstance(self.codec_, SequenceCodec | RecordingCodec):
             return in_container(self.codec_.decode(encoded), data.like)
         return data.replaced(self.codec_.decode(encoded))
 

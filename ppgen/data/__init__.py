@@ -16,6 +16,7 @@ from .memory_limit import memory_budget as memory_budget
 from .pixels import Pixels as Pixels
 from .readers import read as read
 from .rebuild import rebuild as rebuild
+from .recording_codec import RecordingCodec as RecordingCodec
 from .schema import Schema as Schema
 from .sequence_codec import SequenceCodec as SequenceCodec
 from .sequences import sequences as sequences

@@ -1,4 +1,4 @@
-"""Which codec rows have: that of a table, of images or of sequences."""
+"""Which codec rows have: that of a table, of images, of sequences or of recordings."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from .codec import Codec
 from .dataset import Dataset
 from .image_codec import ImageCodec
+from .recording_codec import RecordingCodec
 from .sequence_codec import SequenceCodec
 
-AnyCodec: TypeAlias = Codec | ImageCodec | SequenceCodec
+AnyCodec: TypeAlias = Codec | ImageCodec | SequenceCodec | RecordingCodec
 
 
 def fit_codec(
@@ -31,4 +32,6 @@ def codec_from_json(body: Mapping[str, Any]) -> AnyCodec:
     """The codec that its `to_json` wrote."""
     if "images" in body:
         return ImageCodec.from_json(body)
+    if "recordings" in body:
+        return RecordingCodec.from_json(body)
     return SequenceCodec.from_json(body) if "sequences" in body else Codec.from_json(body)

@@ -56,7 +56,7 @@ def _recordings(files: list[Path], target: NDArray[Any] | None) -> Dataset:
     """Sequences in [-1, 1): (t,) for one channel, (t, channels) for more."""
     from scipy.io import wavfile
 
-    sequences, rates = [], []
+    sequences, rates, floats = [], [], True
     check_memory(files[0].parent, 8 * sum(f.stat().st_size for f in files))
     for file in files:
         _check_wav(file)
@@ -69,10 +69,11 @@ def _recordings(files: list[Path], target: NDArray[Any] | None) -> Dataset:
         if not len(samples):
             raise InputError(f"{file} holds no sound. Remove it.")
         sequences.append(_unit(samples))
+        floats &= samples.dtype == np.float32
         rates.append(int(rate))
     return Dataset(
         Schema(sequence=True),
-        like="sequences",
+        like="sequences:float32" if floats else "sequences",
         sequences=tuple(sequences),
         rates=tuple(rates),
         target=target,

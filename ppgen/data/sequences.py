@@ -56,9 +56,12 @@ def sequences(arrays: Any, rate: int | None = None) -> Dataset:
     )
 
 
-def in_container(values: NDArray[Any], like: str) -> Any:
-    """Sequences (n, T) or (n, T, C) as an array, or as a list of them where they came as one."""
-    return values if like.startswith("numpy") else list(values)
+def in_container(rows: Any, like: str) -> Any:
+    """Sequences (t,) or (t, C) as an array, where they came as one and have one length, else as a
+    list."""
+    if like.startswith("numpy") and len({row.shape for row in rows}) == 1:
+        return np.asarray(rows)
+    return list(rows)
 
 
 def _check(i: int, row: NDArray[Any]) -> None:
