@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .analysis.latents import interpolate as interpolate
     from .analysis.latents import traverse as traverse
     from .analysis.loo import loo as loo
+    from .analysis.modes import ModeCounts as ModeCounts
+    from .analysis.modes import mode_counts as mode_counts
+    from .analysis.quality import sample_quality as sample_quality
     from .analysis.reconstruction import reconstruction_error as reconstruction_error
     from .data.augment import Augment as Augment
     from .data.column import Column as Column
@@ -75,6 +78,7 @@ _HOME = {
     "InputError": "errors",
     "Likelihood": "models.bayesnet",
     "LogDensity": "density",
+    "ModeCounts": "analysis.modes",
     "Schema": "data.schema",
     "StudyResult": "study",
     "Verdict": "verdict",
@@ -91,10 +95,12 @@ _HOME = {
     "load": "models.registry",
     "loo": "analysis.loo",
     "manifold": "analysis.latent_map",
+    "mode_counts": "analysis.modes",
     "read": "data.readers",
     "read_network": "models.bayesnet",
     "reconstruction_error": "analysis.reconstruction",
     "run_study": "study",
+    "sample_quality": "analysis.quality",
     "sequences": "data.sequences",
     "sprites": "data.sprites",
     "to_datatree": "datatree",
