@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ppgen.errors import InputError
-from ppgen.models.gan.growing import GrowingDiscriminator, GrowingGenerator
+from ppgen.models.gan.growing import Growing, GrowingDiscriminator, GrowingGenerator
 from ppgen.models.gan.image_nets import ImageDiscriminator, ImageGenerator
 from ppgen.models.gan.stages import Place, Stages, doubled, reduced
 
@@ -26,6 +26,14 @@ def pair(doublings: int = 2) -> tuple[GrowingGenerator, GrowingDiscriminator]:
         )
 
 
+def put(net: Growing, place: Place) -> None:
+    """Bring a net to a place."""
+    stages, (k, alpha) = net.stages, place
+    done = k if alpha == 1 else k - stages.fading * (1 - alpha)
+    net.grow(stages.growing * done / stages.doublings)
+    assert net.place == place
+
+
 def codes(n: int = 4) -> Tensor:
     return torch.randn(n, 5, generator=torch.Generator().manual_seed(1))
 
@@ -38,17 +46,17 @@ def images(n: int, stages: Stages) -> Tensor:
 def test_at_alpha_0_a_generator_gives_the_doubled_image_of_the_stage_before() -> None:
     generator, _ = pair()
     for stage in (1, 2):
-        generator.place = Place(stage, 0.0)
+        put(generator, Place(stage, 0.0))
         faded = generator(codes())
-        generator.place = Place(stage - 1)
+        put(generator, Place(stage - 1))
         assert torch.equal(faded, generator(codes()))
 
 
 def test_at_alpha_1_a_generator_gives_the_image_of_its_stage_alone() -> None:
     generator, _ = pair()
-    generator.place = Place(2, 1.0)
+    put(generator, Place(2, 1.0))
     assert torch.equal(generator(codes()), generator.full(codes()))
-    generator.place = Place(1, 1.0)
+    put(generator, Place(1, 1.0))
     h = generator.full.layers[0](generator.full.start(codes(), None))
     wanted = doubled(generator.earlier[1](h).tanh()).flatten(1)
     assert torch.equal(generator(codes()), wanted)
@@ -58,7 +66,7 @@ def test_half_faded_a_generator_is_halfway_between_both_stages() -> None:
     generator, _ = pair()
     found = {}
     for place in (Place(1), Place(2, 0.5), Place(2)):
-        generator.place = place
+        put(generator, place)
         found[place] = generator(codes())
     between = (found[Place(1)] + found[Place(2)]) / 2
     torch.testing.assert_close(found[Place(2, 0.5)], between)
@@ -68,11 +76,11 @@ def test_a_discriminator_fades_between_the_stages_too() -> None:
     _, discriminator = pair()
     x = images(4, discriminator.stages)
     for stage in (1, 2):
-        discriminator.place = Place(stage, 0.0)
+        put(discriminator, Place(stage, 0.0))
         faded = discriminator(x)
-        discriminator.place = Place(stage - 1)
+        put(discriminator, Place(stage - 1))
         torch.testing.assert_close(faded, discriminator(x), rtol=0, atol=1e-6)
-    discriminator.place = Place(2)
+    put(discriminator, Place(2))
     assert torch.equal(discriminator(x), discriminator.full(x))
 
 
@@ -80,12 +88,12 @@ def test_real_images_are_faded_as_those_of_the_generator_are() -> None:
     _, discriminator = pair()
     x = images(3, discriminator.stages)
     full = x.view(3, C, 16, 24)
-    discriminator.place = Place(0)
+    put(discriminator, Place(0))
     assert torch.equal(discriminator.shown(x), doubled(reduced(full, 2), 2).flatten(1))
-    discriminator.place = Place(2, 0.25)
+    put(discriminator, Place(2, 0.25))
     wanted = 0.75 * doubled(reduced(full)) + 0.25 * full
     torch.testing.assert_close(discriminator.shown(x), wanted.flatten(1))
-    discriminator.place = Place(2)
+    put(discriminator, Place(2))
     assert torch.equal(discriminator.shown(x), x)
 
 
@@ -96,7 +104,7 @@ def test_the_mean_of_doubled_pixels_is_the_pixels() -> None:
 
 def test_a_squared_gradient_norm_falls_with_the_pixels_that_a_stage_lacks() -> None:
     _, discriminator = pair(1)
-    discriminator.place = Place(0)
+    put(discriminator, Place(0))
     x = images(2, discriminator.stages).requires_grad_()
     small = reduced(x.detach().view(2, C, 8, 12)).requires_grad_()
     (whole,) = torch.autograd.grad(discriminator(x).sum(), x)
@@ -124,6 +132,14 @@ def test_growth_never_goes_back() -> None:
     heights = [place.stage + (place.alpha - 1) for place in places]
     assert heights == sorted(heights)
     assert {place.stage for place in places} == {0, 1, 2, 3}
+
+
+def test_the_share_of_the_schedule_is_kept_with_the_weights() -> None:
+    half, other = pair()[0], pair()[0]
+    half.grow(0.3)
+    other.load_state_dict(half.state_dict())
+    assert other.place == half.place != pair()[0].place
+    assert torch.equal(other(codes()), half(codes()))
 
 
 def test_images_of_one_stage_never_grow() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from ppgen.data import Encoded
+from ppgen.data import Encoded, sequences
+from ppgen.data.codecs import fit_codec
 from ppgen.fitting import Fit
 from ppgen.inference.schedule import Schedule
 from ppgen.models.nets.features import Features, features
@@ -129,3 +130,9 @@ def test_validation_rows_stand_for_held_out_ones():
     some = seen.thinned(10, np.random.default_rng(0))
     assert len(some) == 10
     assert (np.diff(some.numbers) > 0).all()
+
+
+def test_a_sequence_is_its_numbers_and_their_shape() -> None:
+    data = sequences(np.arange(24.0).reshape(2, 4, 3))
+    values = Values.of(fit_codec(data))
+    assert (values.numbers, values.shape, values.features) == (12, (3, 4), 12)

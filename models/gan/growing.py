@@ -23,6 +23,7 @@ proportion to the pixels keeps that proportion.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from .image_nets import ImageDiscriminator, ImageGenerator
@@ -33,22 +34,24 @@ class Growing(nn.Module):
     """Nets at a place of their growth; full grown unless told otherwise.
 
     Attributes:
-        place: the stage, and how far it has faded in.
+        share: () of the schedule that is used, from which the place follows; kept with the weights.
     """
+
+    share: Tensor
 
     def __init__(self, stages: Stages) -> None:
         super().__init__()
         self.stages = stages
-        self.place = Place(stages.doublings)
+        self.register_buffer("share", torch.ones((), dtype=torch.float64))
 
     def grow(self, share: float) -> None:
         """Go to where a training stands at a share of its schedule."""
-        self.place = self.stages.at(share)
+        self.share.fill_(share)
 
     @property
-    def beyond(self) -> int:
-        """How many layers take no part."""
-        return self.stages.doublings - self.place.stage
+    def place(self) -> Place:
+        """The stage, and how far it has faded in."""
+        return self.stages.at(float(self.share))
 
 
 class GrowingGenerator(Growing):
@@ -65,14 +68,14 @@ class GrowingGenerator(Growing):
         self.earlier = nn.ModuleList([full.to_pixels(beyond) for beyond in skipped])
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        k, alpha = self.place.stage, self.place.alpha
+        k, alpha = place = self.place
         h = before = self.full.start(z, context)
-        for layer in self.full.layers[: len(self.full.layers) - self.beyond]:
+        for layer in self.full.layers[: len(self.full.layers) - self.stages.doublings + k]:
             before, h = h, layer(h)
         images = self._images(h, k)
         if alpha < 1:
             images = blended(doubled(self._images(before, k - 1)), images, alpha)
-        return self.stages.whole(images, self.place).flatten(1)
+        return self.stages.whole(images, place).flatten(1)
 
     def _images(self, h: Tensor, stage: int) -> Tensor:
         last = self.full.pixels if stage == self.stages.doublings else self.earlier[stage]
@@ -93,17 +96,19 @@ class GrowingDiscriminator(Growing):
         self.earlier = nn.ModuleList([full.from_pixels(beyond) for beyond in skipped])
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        k, alpha = self.place.stage, self.place.alpha
-        images = reduced(self.full.images(x), self.beyond)
-        first, *rest = list(self.full.layers)[self.beyond :]
-        h = (first if k == self.stages.doublings else self.earlier[k])(images)
+        k, alpha = self.place
+        beyond = self.stages.doublings - k
+        images = reduced(self.full.images(x), beyond)
+        first, *rest = list(self.full.layers)[beyond:]
+        h = (self.earlier[k] if beyond else first)(images)
         if alpha < 1:
             h = blended(self.earlier[k - 1](reduced(images)), rest.pop(0)(h), alpha)
         return self.full.scores(nn.Sequential(*rest)(h), context)
 
     def shown(self, x: Tensor) -> Tensor:
         """Real rows (n, C H W) as nets of this place are shown them: halved and faded."""
-        if self.place == Place(self.stages.doublings):
+        place = self.place
+        if place == Place(self.stages.doublings):
             return x
-        small = self.stages.faded(self.full.images(x), self.place)
-        return self.stages.whole(small, self.place).reshape(x.shape)
+        small = self.stages.faded(self.full.images(x), place)
+        return self.stages.whole(small, place).reshape(x.shape)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -27,8 +27,7 @@ from ...errors import InputError
 _LEAST = 8  # pixels on the shorter side that training begins with at least, where it is left open
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a training stands.
 
     Attributes:

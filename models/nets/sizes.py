@@ -14,7 +14,8 @@ Shape = tuple[int, ...]
 
 
 def net_for(shape: Shape) -> str:
-    """ "conv" for pictures (C, H, W) of 12 pixels or more on each side, else "mlp"."""
+    """ "conv" for pictures (C, H, W) of 12 pixels or more on each side and sequences (C, T) of 12
+    steps or more, else "mlp"."""
     return "conv" if shape and min(shape[1:]) >= 12 else "mlp"
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Array
-from ...data import Codec, Encoded, ImageCodec
+from ...data import AnyCodec, Codec, Encoded
 from ...plain_json import PlainFields
 
 _UNSEEN = -2
@@ -35,7 +35,7 @@ class Values(PlainFields):
     Attributes:
         numbers: how many are numbers; they come first.
         levels: how many levels each other value has.
-        shape: (C, H, W) of images, else ().
+        shape: (C, H, W) of images, (C, T) of sequences, else ().
         shift, scale: of the numbers.
         filled: whether u is drawn.
         log_det: what is added to log p(y) of a row.
@@ -50,11 +50,11 @@ class Values(PlainFields):
     log_det: float = 0.0
 
     @classmethod
-    def of(cls, codec: Codec | ImageCodec) -> Self:
+    def of(cls, codec: AnyCodec) -> Self:
         """The values of a codec's rows, neither shifted nor scaled."""
-        if isinstance(codec, ImageCodec):
-            return cls(codec.dimension, shape=codec.shape)
-        return cls(len(codec.continuous_names), tuple(codec.n_levels))
+        if isinstance(codec, Codec):
+            return cls(len(codec.continuous_names), tuple(codec.n_levels))
+        return cls(codec.dimension, shape=codec.shape)
 
     @property
     def size(self) -> int:
