@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from .arrays import Floats
 from .capabilities import Capabilities
 from .coded import Coded
-from .data import Codec, Encoded, ImageCodec, Schema
+from .data import Encoded, Schema
+from .data.codecs import codec_from_json
 from .data.rebuild import row_labels
 from .data.units import unit_hashes
 from .errors import InputError
@@ -58,8 +59,8 @@ class Side(Coded):
     def from_json(cls, body: Mapping[str, Any], who: str, capabilities: Capabilities) -> Self:
         """What `to_json` wrote."""
         side = cls(who, capabilities)
-        side.schema_, codec = Schema.from_json(body["schema"]), body["codec"]
-        side.codec_ = ImageCodec.from_json(codec) if "images" in codec else Codec.from_json(codec)
+        side.schema_ = Schema.from_json(body["schema"])
+        side.codec_ = codec_from_json(body["codec"])
         side.container_, side.data_fingerprint_ = body["container"], body["data"]
         return side
 

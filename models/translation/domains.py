@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...arrays import Array, Floats
-from ...data import Codec, Encoded, ImageCodec
+from ...data import AnyCodec, Encoded, ImageCodec
 from ...errors import InputError
 from ...plain_json import PlainFields
 
@@ -184,7 +184,7 @@ def _resized(pictures: Array, shape: Shape) -> Array:
     return made
 
 
-def domain_of(codec: Codec | ImageCodec, size: int = 0) -> Domain:
+def domain_of(codec: AnyCodec, size: int = 0) -> Domain:
     """The domain of rows with this codec, not fitted yet.
 
     Raises:
@@ -195,7 +195,7 @@ def domain_of(codec: Codec | ImageCodec, size: int = 0) -> Domain:
     raise InputError("only images can be translated; give images, (n, height, width).")
 
 
-def domain_from_json(body: Mapping[str, Any], codec: Codec | ImageCodec) -> Domain:
+def domain_from_json(body: Mapping[str, Any], codec: AnyCodec) -> Domain:
     """The domain of rows with this codec that `to_json` wrote."""
     standard = None if body["standard"] is None else Standard.from_json(body["standard"])
     return replace(domain_of(codec, int(body.get("size", 0))), standard=standard)

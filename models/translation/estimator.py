@@ -1,0 +1,154 @@
+"""`PairedTranslation` and `CycleGAN`: the classes users meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...arrays import Array
+from ...artifact import Arrays
+from ...capabilities import TRAINED, Capabilities
+from ...data import Encoded
+from ...errors import InputError
+from ...fitting import Fit
+from ...rows import Rows
+from ...translator import Side, Translator
+from ...verdict import Reason
+from ..nets.trainer import Trained
+from .settings import SETTINGS, PairedSettings, UnpairedSettings
+
+if TYPE_CHECKING:
+    from .trained import TorchTranslation
+
+
+class _Translation(Trained, Translator):
+    """What both kinds of translation do alike.
+
+    Attributes:
+        nets_: the trained nets.
+    """
+
+    nets_: TorchTranslation
+
+    @property
+    def _both(self) -> bool:
+        """Whether there is a way back."""
+        return True
+
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
+        from .fitting import fit_translation
+
+        fitted = fit_translation(
+            self._chosen(),
+            (self.codec_, self.target_.codec_),
+            rows,
+            fit,
+            self._machine(),
+            paired=self.capabilities.paired,
+        )
+        self.nets_ = fitted.nets
+        self._keep(fitted.training)
+        return fitted.reasons
+
+    def _translated(self, rows: Encoded, *, back: bool) -> Encoded:
+        source, target = self.nets_.domains[:: -1 if back else 1]
+        made = self.nets_.translated(source.encode(rows), back=back)
+        return target.decode(made, rows)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        nets = self.nets_
+        state = {
+            "target": self.target_.to_json(),
+            "domains": [domain.to_json() for domain in nets.domains],
+            "architecture": nets.architecture.to_json(),
+            **self._training_state(),
+        }
+        return state, nets.arrays()
+
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from .domains import domain_from_json
+        from .nets import Architecture
+        from .trained import TorchTranslation
+
+        side = Side.from_json(state["target"], type(self).__name__, self.capabilities)
+        self.target_ = side
+        codecs = self.codec_, side.codec_
+        self.nets_ = TorchTranslation(
+            Architecture.from_json(state["architecture"]),
+            tuple(map(domain_from_json, state["domains"], codecs)),
+            pairs=self.capabilities.paired,
+            both=self._both,
+            device=self._device(),
+        )
+        self.nets_.load(arrays)
+        self._restore_training(state)
+
+
+class PairedTranslation(PairedSettings, _Translation):
+    """Pictures of one kind to pictures of another, learnt from pairs (pix2pix).
+
+    A U-Net translates; a discriminator sees pairs, patch by patch; and the absolute error against
+    the pair is lowered. Channels may differ between the domains, such as grey edges and colour
+    photographs. A tenth of the pairs is held out, unless `fit` is given `validation=(X, y)`: by
+    their absolute error the best weights are kept and the training is stopped. Each domain is
+    standardised by its own statistics.
+
+    Attributes:
+        target_: the second domain: its schema, codec and container.
+        batch_size_, n_steps_, n_epochs_: of the training.
+    """
+
+    name: ClassVar[str] = "pix2pix"
+    settings = SETTINGS["pix2pix"]
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density=None,
+        translates=True,
+        paired=True,
+        weights=False,
+        tables=False,
+        images=True,
+        engines=("adversarial",),
+        uses=TRAINED,
+        min_rows=4,
+    )
+
+    @property
+    def _both(self) -> bool:
+        return self.both_ways
+
+    def _translated(self, rows: Encoded, *, back: bool) -> Encoded:
+        if back and not self.both_ways:
+            raise InputError(
+                "the fit is of one way; for translate_back fit PairedTranslation(both_ways=True), "
+                "or fit(y, X) and translate."
+            )
+        return super()._translated(rows, back=back)
+
+
+class CycleGAN(UnpairedSettings, _Translation):
+    """Pictures of one kind to pictures of another and back, learnt without pairs.
+
+    Two generators translate, one each way; two discriminators say which pictures are of their
+    domain, patch by patch; and what goes there and back is to be what it was. An epoch is the rows
+    of the longer domain. A tenth of each domain is held out, unless `fit` is given
+    `validation=(X, y)`: the weights are kept under which translations of held-out rows are
+    distributed most like held-out rows of the other domain, and come back best. Each domain is
+    standardised by its own statistics.
+
+    Attributes:
+        target_: the second domain: its schema, codec and container.
+        batch_size_, n_steps_, n_epochs_: of the training.
+    """
+
+    name: ClassVar[str] = "cyclegan"
+    settings = SETTINGS["cyclegan"]
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density=None,
+        translates=True,
+        weights=False,
+        tables=False,
+        images=True,
+        engines=("adversarial",),
+        uses=TRAINED,
+        min_rows=4,
+    )

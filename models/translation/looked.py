@@ -1,0 +1,98 @@
+"""A look at trained nets: held-out rows there and back, for the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...verdict import Reason
+from . import verdicts
+from .game import absolute
+from .trained import Sides, TorchTranslation
+
+_MOST = 200  # rows of each domain
+_NAMES = "X", "y"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Standardised pictures of both domains, and translations.
+
+    Attributes:
+        nets: that were trained.
+        seen: rows trained on.
+        own: of X and of y: held-out rows, or rows trained on where there are none.
+        made: of the ways, what they make of the rows that they start from.
+    """
+
+    nets: TorchTranslation
+    seen: tuple[Tensor, ...]
+    own: tuple[Tensor, ...]
+    made: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, nets: TorchTranslation, seen: Sides, held: Sides | None) -> Looked:
+        """At most 200 rows of each domain."""
+        known = tuple(side.take(slice(0, _MOST)).cpu() for side in seen)
+        own = known
+        if held is not None:
+            own = tuple(side.take(slice(0, _MOST)).cpu() for side in held)
+        made = tuple(nets.translated(own[i], back=bool(i)).float() for i in range(len(nets.ways)))
+        return cls(nets, known, own, made)
+
+    def of_pairs(self) -> list[Reason]:
+        """What a translation learnt from pairs does."""
+        reasons = []
+        for i, made in enumerate(self.made):
+            wanted, known = self.own[1 - i], self.seen[1 - i]
+            again = self.nets.translated(self.seen[i], back=bool(i)).float()
+            error, seen = _mean(made, wanted), _mean(again, known)
+            constant = _mean(known.mean(0, keepdim=True), wanted)
+            reasons += verdicts.pairs(error, constant, seen, _NAMES[1 - i])
+            if made.shape == self.own[i].shape:
+                advice = "Raise l1_weight, or check that the domains differ."
+                far = _mean(self.own[i], wanted)
+                moved = _mean(made, self.own[i])
+                reasons += verdicts.unchanged(moved, far, _NAMES[1 - i], advice)
+        return [*reasons, *self._varied()]
+
+    def of_domains(self) -> list[Reason]:
+        """What a translation learnt without pairs does."""
+        reasons = verdicts.cycle(*self._cycles())
+        for i, made in enumerate(self.made):
+            own, other = self.own[i], self.own[1 - i]
+            if made.shape[1:] == own.shape[1:]:
+                far = torch.cdist(own.flatten(1), other.flatten(1), p=1).min(1).values.mean()
+                far = float(far) / own[0].numel()
+                advice = "Lower identity_weight, or train longer."
+                moved = _mean(made, own)
+                reasons += verdicts.unchanged(moved, far, _NAMES[1 - i], advice)
+        return [*reasons, *self._varied()]
+
+    def _cycles(self) -> Iterator[float]:
+        """Errors after going there and back, over those of the mean picture, of X and of y."""
+        for i, made in enumerate(self.made):
+            own = self.own[i]
+            back = self.nets.translated(made, back=not i).float()
+            yield _mean(back, own) / max(_mean(own, own.mean(0, keepdim=True)), 1e-12)
+
+    def _varied(self) -> list[Reason]:
+        return [
+            reason
+            for i, made in enumerate(self.made)
+            for reason in verdicts.varied(_between(made), _between(self.own[1 - i]), _NAMES[1 - i])
+        ]
+
+
+def _mean(a: Tensor, b: Tensor) -> float:
+    return float(absolute(a, b).mean())
+
+
+def _between(pictures: Tensor) -> float:
+    """The mean distance of two pictures, root of the mean square over values."""
+    n = len(pictures)
+    total = float(torch.cdist(pictures.flatten(1), pictures.flatten(1)).sum())
+    return total / max(n * (n - 1), 1) / pictures[0].numel() ** 0.5

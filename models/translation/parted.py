@@ -1,0 +1,112 @@
+"""Which rows of two domains are trained on, and which are held out.
+
+Pairs are held out together, and with all pairs that either of their rows is also in: no row that is
+translated to be judged was seen beside another one. Of domains without pairs the rows of each are
+held out by their own units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from ...arrays import Array, Hashes
+from ...fitting import Fit
+from ...rows import Rows
+from ..nets.held_out import Indices, Split, Subset
+
+_MOST = 500  # held-out rows of each domain that are looked at
+Both = tuple[Indices, Indices]
+
+
+@dataclass(frozen=True)
+class Parted:
+    """Rows of both domains by number.
+
+    Attributes:
+        seen: of those trained on, in X and in Y.
+        held: of those held out, or None; numbers of the validation rows if those were given.
+        units: (m,) of the held-out rows of X and then of Y; of pairs, one each.
+        given: whether the held-out rows are validation rows.
+    """
+
+    seen: Both
+    held: Both | None
+    units: Hashes
+    given: bool
+
+    @classmethod
+    def of(cls, rows: Rows, fit: Fit, *, paired: bool) -> Self:
+        """The rows of a fit."""
+        target, validation = rows.target, fit.validation
+        assert target is not None
+        rng, given = fit.rng(), validation is not None
+        if paired:
+            both = replace(fit, units=lambda: joined(fit.units(), target.units()))
+            split = Split(rows, both)
+            seen = (split.numbers, split.numbers)
+            held, units = split.held, both.units
+            if validation is not None:
+                beside = validation.target
+                assert beside is not None
+                held = np.arange(len(validation))
+                units = lambda: joined(fit.validation_units(), beside.units())  # noqa: E731
+            held = _thinned(held, rng)
+            return cls(seen, (held, held) if len(held) else None, units()[held], given)
+        first = Split(rows, fit)
+        other = replace(fit, units=target.units, validation=_target(validation))
+        second = Split(Rows(target.data), other)
+        seen = (first.numbers, second.numbers)
+        each, hashes = [first.held, second.held], [fit.units, target.units]
+        if validation is not None:
+            beside = validation.target
+            assert beside is not None
+            each = [np.arange(len(validation)), np.arange(len(beside))]
+            hashes = [fit.validation_units, beside.units]
+        x, y = (_thinned(numbers, rng) for numbers in each)
+        if not len(x) or not len(y):
+            return cls(seen, None, np.empty(0, np.uint64), given)
+        return cls(seen, (x, y), np.concatenate([hashes[0]()[x], hashes[1]()[y]]), given)
+
+    @cached_property
+    def longer(self) -> int:
+        """Rows of the longer domain that are trained on."""
+        return max(map(len, self.seen))
+
+    def subsets(self) -> tuple[Subset, Subset | None]:
+        """What the trainer is told: how many rows an epoch has, and the units of held-out ones."""
+        unseen = None if self.held is None else _numbered(self.units)
+        return _numbered(np.arange(self.longer, dtype=np.uint64)), unseen
+
+
+def joined(first: Hashes, second: Hashes) -> Hashes:
+    """(n,) units of pairs: those that share a unit of either side, directly or by turns."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    a, b = (np.unique(units, return_inverse=True)[1] for units in (first, second))
+    size = int(max(a.max(), b.max())) + 1
+    edges = (np.ones(len(a), dtype=bool), (a, b + size))
+    _, part = connected_components(coo_array(edges, shape=(2 * size, 2 * size)), directed=False)
+    return np.asarray(part[a], dtype=np.uint64)
+
+
+def _target(validation: Rows | None) -> Rows | None:
+    if validation is None or validation.target is None:
+        return None
+    return Rows(validation.target.data)
+
+
+def _thinned(numbers: Indices, rng: np.random.Generator) -> Indices:
+    if len(numbers) <= _MOST:
+        return numbers
+    return np.sort(rng.choice(numbers, _MOST, replace=False))
+
+
+def _numbered(units: Hashes) -> Subset:
+    n = len(units)
+    x: Array = np.empty((n, 0))
+    return Subset(x, np.arange(n), np.zeros(n), None, None, None, lambda: units)

@@ -1,0 +1,141 @@
+"""What is said of a translation: errors, what it leaves as it is, how varied it is, and who won.
+
+All differences are of standardised pictures, means over their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+from ...errors import InputError
+from ...inference.learner import Outcome
+from ...verdict import Reason, warning
+
+_SAME = 0.5  # share of rows that are in both domains from which these are the same
+_SOME = 0.01  # and from which it is said
+_ERROR = 0.9  # of a constant picture's error, from which a translation says little
+_CYCLE = 0.5  # the same of going there and back
+_MOVED = 0.1  # of the distance to the nearest row of the target, below which nothing was changed
+_VARIED = 0.25  # of the distance between two rows of the target, below which translations are alike
+_APART = 0.99  # how surely a discriminator that has won tells translations from rows
+_EARLY = 0.1  # share of the steps after which nothing got better
+
+
+def same(x: Set[bytes], y: Set[bytes]) -> list[Reason]:
+    """Whether the domains hold the same rows.
+
+    Args:
+        x, y: what the rows of each say.
+
+    Raises:
+        InputError: if at least half of the rows of either are in the other too.
+    """
+    each = [len(x & y) / max(len(rows), 1) for rows in (x, y)]
+    share = max(each)
+    if share >= _SAME:
+        raise InputError(
+            f"{share:.0%} of the different rows of {'X' if share == each[0] else 'y'} are in "
+            f"{'y' if share == each[0] else 'X'} too: the domains are the same, and there is "
+            "nothing to translate. Give two domains, such as the folders of two kinds of pictures."
+        )
+    if share < _SOME:
+        return []
+    return warning(
+        f"{share:.1%} of the rows of a domain are in the other too.",
+        "Leave them out of one: a translation is to leave them as they are.",
+    )
+
+
+def pairs(error: float, constant: float, seen: float, name: str) -> list[Reason]:
+    """What the error against held-out pairs says.
+
+    Args:
+        error, seen: mean absolute errors of held-out pairs, and of pairs trained on.
+        constant: of the mean picture, on held-out pairs.
+    """
+    what = f"held-out pairs: absolute error {error:.3g} deviations of {name}"
+    what += f" (the mean picture: {constant:.3g}; pairs trained on: {seen:.3g})"
+    if error >= _ERROR * constant:
+        return warning(
+            f"{what}: little of it is learnt.",
+            "Check that X and y are in one order; give more pairs, train longer, or raise "
+            "l1_weight.",
+        )
+    if seen < 0.5 * error:
+        return warning(f"overfitting: {what}.", "Give more pairs, or set dropout=0.5.")
+    return [Reason("ok", f"{what}.")]
+
+
+def cycle(x: float, y: float) -> list[Reason]:
+    """What going there and back says.
+
+    Args:
+        x, y: mean absolute errors after it of held-out rows of each domain, over those of their
+            mean picture.
+    """
+    what = f"there and back leaves {x:.2f} of the spread of X and {y:.2f} of that of y"
+    if max(x, y) < _CYCLE:
+        return [Reason("ok", f"{what}.")]
+    return warning(f"{what}: what pictures are of is lost.", "Raise cycle_weight, or train longer.")
+
+
+def unchanged(moved: float, wanted: float, name: str, advice: str) -> list[Reason]:
+    """Whether a translation gives back what it is given.
+
+    Args:
+        moved: mean absolute change of held-out rows.
+        wanted: how far these are from their pairs, or from the nearest rows of the other domain.
+        name: of the domain that it goes to.
+    """
+    if moved >= _MOVED * wanted:
+        return []
+    return warning(
+        f"identity collapse: translations to {name} change pictures by {moved:.2g}, and they are "
+        f"{wanted:.2g} from what they should be like.",
+        advice,
+    )
+
+
+def varied(made: float, real: float, name: str) -> list[Reason]:
+    """Whether translations differ from each other.
+
+    Args:
+        made: mean distance of two translations of held-out rows.
+        real: of two rows of the domain that they go to.
+        name: of that domain.
+    """
+    if made >= _VARIED * real:
+        return []
+    return warning(
+        f"mode collapse: two translations to {name} are {made:.2g} apart on average, two rows of "
+        f"{name} {real:.2g}.",
+        "Lower learning_rate, or set r1=1.0 or another objective.",
+    )
+
+
+def won(outcome: Outcome, trace: Sequence[Mapping[str, Any]], rate: float) -> list[Reason]:
+    """Whether a discriminator has won for good: it tells held-out rows from translations with
+    certainty for the last half of the training, and these get no better.
+
+    Args:
+        trace: the records, with what was measured (see `game`).
+        rate: the learning rate, for the advice.
+    """
+    records = [r["measures"] for r in trace if r.get("measures") and r["step"]]
+    last = records[len(records) // 2 :]
+    sure = [
+        name.removeprefix("told apart ")
+        for name in (last[-1] if len(last) > 1 else ())
+        if name.startswith("told apart") and all(r.get(name, 0.0) >= _APART for r in last)
+    ]
+    if not sure:
+        return []
+    early = outcome.best_step <= _EARLY * outcome.steps
+    what = f"the discriminator of {' and of '.join(sure)} tells translations from rows with "
+    what += "certainty since half of the training"
+    advice = f"Set r1=1.0, lower learning_rate ({rate:g}), or objective='relativistic'."
+    if early:
+        what = f"{what}, and they were best at step {outcome.best_step}: it has won for good."
+        return [Reason("failed", what, advice)]
+    return warning(f"{what}.", f"{advice} Or train longer.")
