@@ -74,6 +74,20 @@ MODELS: dict[str, Entry] = {
         "a classifier whose latents find rare rows and draw them more often",
         "torch",
     ),
+    "pix2pix": Entry(
+        "translation",
+        "PairedTranslation",
+        "pictures of one kind to pictures of another, learnt from pairs: U-Net, patch "
+        "discriminator, absolute error",
+        "torch",
+    ),
+    "cyclegan": Entry(
+        "translation",
+        "CycleGAN",
+        "pictures of one kind to pictures of another and back, learnt without pairs: cycle and "
+        "identity losses, image pool",
+        "torch",
+    ),
 }
 
 

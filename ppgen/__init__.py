@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gmm import GaussianMixture as GaussianMixture
     from .models.registry import load as load
+    from .models.translation import CycleGAN as CycleGAN
+    from .models.translation import PairedTranslation as PairedTranslation
     from .models.vae import VAE as VAE
     from .study import StudyResult as StudyResult
     from .study import compare as compare

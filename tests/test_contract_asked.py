@@ -17,7 +17,7 @@ import ppgen
 from ppgen.capabilities import TRAINED
 from ppgen.errors import InputError
 
-from .zoo import ZOO, each, fit, fitted, labels, numbers
+from .zoo import ZOO, beside, each, fit, fitted, given, numbers
 
 ROWS = numbers(60, seed=3)
 Y = np.where(ROWS[:, 0] > 10, "right", "left")
@@ -97,10 +97,11 @@ def test_what_plays_no_part_in_a_fit_is_named(name: str, tmp_path: Path) -> None
     made = ZOO[name]()
     if made._uses() == TRAINED:
         made.set_params(max_epochs=2)
-    asked: dict[str, Any] = {"validation": ROWS, "budget": "20s", "checkpoint_dir": tmp_path}
-    if made.capabilities.supervised:
-        asked["validation"] = ROWS, labels(len(ROWS))
-    model = fit(made, numbers(), **asked)
+    held: Any = given(name, len(ROWS), seed=1)
+    if more := beside(made, held):
+        held = held, more["y"]
+    asked: dict[str, Any] = {"validation": held, "budget": "20s", "checkpoint_dir": tmp_path}
+    model = fit(made, given(name), **asked)
     said = " ".join(reason.what for reason in model.verdict_.reasons)
     for argument in asked:
         assert (f"{argument} plays no part" in said) == (argument not in made._uses())

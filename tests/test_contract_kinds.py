@@ -14,14 +14,14 @@ import pytest
 import ppgen
 from ppgen import InputError
 
-from .zoo import ZOO, answer, declares, each, fit, fitted, mixed, numbers, rough
+from .zoo import ZOO, answer, declares, each, fit, fitted, given, mixed, numbers, rough
 
 # Containers and kinds of columns ------------------------------------------------------------------
 
 CONTAINERS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 
 
-@each(per="class")
+@each("tables", per="class")
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_samples_come_in_the_container_that_was_fitted(name: str, container: str) -> None:
     x = numbers()
@@ -108,7 +108,7 @@ def _with_gaps(rows: Any) -> Any:
     return rows
 
 
-@each(refits=True)
+@each("tables", refits=True)
 def test_gaps_are_modelled_or_refused(name: str) -> None:
     model, rows = fitted(name), _with_gaps(numbers(40, seed=1))
     if not model.capabilities.missing:
@@ -208,6 +208,7 @@ def test_what_is_declared_is_there(name: str) -> None:
         "surprises": ("surprises",),
         "graph": ("dag_.cpdag", "edges_.copy"),
         "supervised": ("predict",),
+        "translates": ("translate", "translate_back"),
     }
     for need, answers in methods.items():
         assert not declares(can, need) or all(callable(attrgetter(a)(model)) for a in answers)
@@ -217,18 +218,18 @@ def test_what_is_declared_is_there(name: str) -> None:
 def test_too_few_rows_are_refused(name: str) -> None:
     least = ZOO[name]().capabilities.min_rows
     with pytest.raises(InputError, match=r"row|sample"):
-        fit(ZOO[name](), numbers()[: least - 1] if least > 1 else numbers()[:0])
+        fit(ZOO[name](), given(name)[: least - 1] if least > 1 else given(name)[:0])
 
 
 @each()
 @pytest.mark.parametrize("bad", [np.inf, -np.inf])
 def test_infinities_are_refused(name: str, bad: float) -> None:
-    rows = numbers()
+    rows = given(name).astype(np.float64)
     rows[5, 1] = bad
     with pytest.raises(InputError, match="inf"):
         fit(ZOO[name](), rows)
     can = fitted(name).capabilities
-    if can.density or can.latents:
+    if can.density or can.latents or can.translates:
         with pytest.raises(InputError, match="inf"):
             answer(fitted(name), rows)
 

@@ -54,7 +54,7 @@ def quick(name: str) -> Any:
     return made.set_params(max_epochs=3) if "max_epochs" in made.get_params() else made
 
 
-@with_checks(quick(name) for name in named(per="class") if name != "debias")
+@with_checks(quick(name) for name in named("tables", per="class") if name != "debias")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
     _without_its_draws(check, estimator)

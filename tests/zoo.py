@@ -15,6 +15,7 @@ from ppgen import (
     VAE,
     Autoencoder,
     BayesianNetwork,
+    CycleGAN,
     DebiasingVAE,
     FactorAnalysis,
     Gaussian,
@@ -22,6 +23,7 @@ from ppgen import (
     IndependentColumns,
     KernelDensity,
     NormalizingFlow,
+    PairedTranslation,
 )
 from ppgen.capabilities import Capabilities
 
@@ -46,6 +48,8 @@ def _vae(**settings: Any) -> Make:
         **{"random_state": 0, "batch_size": 20, "learning_rate": 1e-2} | small | settings
     )
 
+
+_PLAY: dict[str, Any] = {"max_epochs": 3, "batch_size": 20, "random_state": 0}
 
 ZOO: dict[str, Make] = {
     "gaussian": lambda: Gaussian(random_state=0),
@@ -84,6 +88,8 @@ ZOO: dict[str, Make] = {
     "autoencoder": lambda: Autoencoder(1, hidden=(8,), max_epochs=10, random_state=0),
     "autoencoder-linear": lambda: Autoencoder(1, kind="linear", random_state=0),
     "debias": lambda: DebiasingVAE(1, hidden=(8,), max_epochs=10, batch_size=50, random_state=0),
+    "pix2pix": lambda: PairedTranslation(width=4, both_ways=True, **_PLAY),
+    "cyclegan": lambda: CycleGAN(width=2, blocks=1, pool=10, **_PLAY),
 }
 
 # Fits that take seconds, mostly to compile: what needs fits of its own is marked slow for them.
@@ -162,22 +168,50 @@ def mixed(n: int = 200, seed: int = 0) -> dict[str, Any]:
     }
 
 
+def pictures(n: int = 60, seed: int = 0) -> NDArray[np.uint8]:
+    """(n, 8, 8) discs of different sizes at different places, bright on black."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:8, :8]
+    at, radius = rng.uniform(2, 5, (2, n, 1, 1)), rng.uniform(1.2, 2.5, (n, 1, 1))
+    away = np.hypot(y - at[0], x - at[1])
+    return (255 * np.clip(radius + 0.5 - away, 0, 1)).astype(np.uint8)
+
+
+def negatives(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, 8, 8) the same pictures in grey on white: another domain."""
+    return 255 - np.clip(rows, 0, 255).astype(np.uint8) // 2
+
+
+def given(name: str, n: int | None = None, seed: int = 0) -> Any:
+    """n rows that the model of this name is for: `numbers`, or `pictures`."""
+    make = numbers if ZOO[name]().capabilities.tables else pictures
+    return make(seed=seed) if n is None else make(n, seed=seed)
+
+
 def labels(n: int = 200) -> NDArray[np.str_]:
     """(n,) which of its two clusters each row of `numbers` is from; of other tables, any labels."""
     return np.where(np.arange(n) % 2, "right", "left")
 
 
 def fit(model: Any, rows: Any, **how: Any) -> Any:
-    """The model fitted to rows, with labels where it needs them."""
+    """The model fitted to rows, with labels, or rows of a second domain, where it needs them."""
+    return model.fit(rows, **how | beside(model, rows))
+
+
+def beside(model: Any, rows: Any) -> dict[str, Any]:
+    """What a model is fitted to beside rows."""
     if model.capabilities.supervised:
-        how["y"] = labels(getattr(rows, "num_rows", None) or len(rows))
-    return model.fit(rows, **how)
+        return {"y": labels(getattr(rows, "num_rows", None) or len(rows))}
+    return {"y": negatives(rows)} if model.capabilities.translates else {}
 
 
 def answer(model: Any, rows: Any) -> Floats:
-    """What a model says of each row, its log density or its code; else as many rows as it draws."""
+    """What a model says of each row, its log density or its code, or what it translates it to; else
+    as many rows as it draws."""
     if model.capabilities.density:
         return model.score_samples(rows)
+    if model.capabilities.translates:
+        return model.translate(rows)
     return model.encode(rows) if model.capabilities.latents else model.sample(len(rows))
 
 
@@ -194,8 +228,8 @@ def of_one_column(name: str) -> Any:
 
 @cache
 def fitted(name: str) -> Any:
-    """The model of this name, fitted to `numbers()`; shared, so not to be changed."""
-    return fit(ZOO[name](), numbers())
+    """The model of this name, fitted to what is `given`; shared, so not to be changed."""
+    return fit(ZOO[name](), given(name))
 
 
 @cache
