@@ -20,6 +20,7 @@ from .cell_results import CellResult
 from .cells import parts
 from .drawn import Drawn, Gallery
 from .latent_figures import Arrays, LatentFigures, black_and_white, draw_latents
+from .made_figures import Part, draw_made
 from .network_figures import NetworkFound, draw_networks
 from .run_cell import read_looks, read_samples
 from .store import Store
@@ -41,6 +42,7 @@ class Figures:
     images: Drawn | None = None
     latents: LatentFigures | None = None
     networks: Sequence[NetworkFound] = ()
+    made: Sequence[tuple[str, Sequence[Part]]] = ()
     curves: Sequence[Drawn] = ()
 
 
@@ -77,6 +79,7 @@ def draw_figures(
         figures.marginals = _marginals(gallery, real, figures.best, drawn[figures.best])
     figures.latents = draw_latents(data, first, looks, gallery)
     figures.networks = draw_networks(store, models, gallery)
+    figures.made = draw_made(store, models, real, drawn, gallery)
     figures.curves = _curves(gallery, store, models)
     return figures
 
