@@ -55,6 +55,13 @@ MODELS: dict[str, Entry] = {
         "RealNVP, MAF, neural splines (coupling, autoregressive); conditional on y",
         "Pyro pair over zuko, NumPyro pair over FlowJAX",
     ),
+    "gan": Entry(
+        "gan",
+        "GAN",
+        "generator against discriminator: relativistic with R1 and R2, minimax, Wasserstein, "
+        "hinge; vectors, tables, images; conditional on y",
+        "torch",
+    ),
     "autoencoder": Entry(
         "autoencoder",
         "Autoencoder",

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .models.debias import DebiasingVAE as DebiasingVAE
     from .models.factor import FactorAnalysis as FactorAnalysis
     from .models.flow import NormalizingFlow as NormalizingFlow
+    from .models.gan import GAN as GAN
     from .models.gmm import GaussianMixture as GaussianMixture
     from .models.registry import load as load
     from .models.translation import CycleGAN as CycleGAN

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ppgen import (
+    GAN,
     VAE,
     Autoencoder,
     BayesianNetwork,
@@ -87,6 +88,7 @@ ZOO: dict[str, Make] = {
     "vae-iwae": _vae(objective="iwae", noise="row"),
     "autoencoder": lambda: Autoencoder(1, hidden=(8,), max_epochs=10, random_state=0),
     "autoencoder-linear": lambda: Autoencoder(1, kind="linear", random_state=0),
+    "gan": lambda: GAN(1, hidden=(16,), max_epochs=10, batch_size=20, random_state=0),
     "debias": lambda: DebiasingVAE(1, hidden=(8,), max_epochs=10, batch_size=50, random_state=0),
     "pix2pix": lambda: PairedTranslation(width=4, both_ways=True, **_PLAY),
     "cyclegan": lambda: CycleGAN(width=2, blocks=1, pool=10, **_PLAY),

@@ -65,11 +65,20 @@ class Objective:
     Attributes:
         discriminator, generator: what each lowers.
         paired: whether the generator's loss depends on the scores of real rows.
+        free: whether a constant may be added to all scores, which then say something in pairs only.
     """
 
     discriminator: Losses
     generator: Losses
     paired: bool = False
+    free: bool = False
+
+    def outputs(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """(n,) sigma of the scores of real rows and of generated ones; where scores are free, of
+        each less the other's of its pair. At the equilibrium both are 1/2."""
+        if self.free:
+            return torch.sigmoid(real - fake), torch.sigmoid(fake - real)
+        return torch.sigmoid(real), torch.sigmoid(fake)
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -79,7 +88,7 @@ def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
 OBJECTIVES: dict[str, Objective] = {
     "minimax": Objective(_cross_entropy, lambda real, fake: -softplus(fake)),
     "non_saturating": Objective(_cross_entropy, lambda real, fake: softplus(-fake)),
-    "wasserstein": Objective(lambda real, fake: fake - real, lambda real, fake: -fake),
+    "wasserstein": Objective(lambda real, fake: fake - real, lambda real, fake: -fake, free=True),
     "hinge": Objective(
         lambda real, fake: relu(1 - real) + relu(1 + fake), lambda real, fake: -fake
     ),
@@ -91,6 +100,7 @@ OBJECTIVES: dict[str, Objective] = {
         lambda real, fake: softplus(-(real - fake)),
         lambda real, fake: softplus(-(fake - real)),
         paired=True,
+        free=True,
     ),
 }
 

@@ -1,0 +1,126 @@
+"""`GAN`: the class users meet, which binds nets, the training loop and a codec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ...arrays import Array, Floats
+from ...artifact import Arrays
+from ...capabilities import REACH, TRAINED, Capabilities
+from ...data import Encoded, ImageCodec
+from ...errors import InputError
+from ...fitting import Fit
+from ...rows import Rows
+from ...sampler import Sampler
+from ...settings import integer
+from ...verdict import Reason
+from ..latent import Decoder
+from ..nets.trainer import Trained
+from .settings import SETTINGS, GANSettings
+
+if TYPE_CHECKING:
+    from .nets import Architecture
+    from .trained import TrainedGAN
+
+
+class GAN(GANSettings, Trained, Decoder, Sampler):
+    """A generative adversarial network: a generator makes rows of noise, and a discriminator, which
+    learns to tell them from real ones, teaches it.
+
+    It has no density. Of the rows a tenth is held out, unless `fit` is given `validation`: a proper
+    score of these by generated rows chooses the weights that are kept. What is None is chosen by
+    the numbers of rows and values. In the trace, validation is that score, loss the generator's,
+    and measures has the mean output of the discriminator on held-out real rows and on generated
+    ones (see `Objective.outputs`; both 0.5 at the equilibrium) and the norms of both gradients.
+
+    Attributes:
+        nets_: the trained nets, whose `generate` and `discriminate` work on features.
+        architecture_: what they are made of.
+        latent_dim_: numbers of noise that a row is made of.
+        batch_size_, n_steps_, n_epochs_: of the training; the batch of all turns of a step.
+    """
+
+    name: ClassVar[str] = "gan"
+    settings = SETTINGS["gan"]
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density=None,
+        discrete="native",
+        conditional=True,
+        samples=True,
+        images=True,
+        uses=TRAINED,
+        reach=REACH,
+    )
+
+    nets_: TrainedGAN
+    architecture_: Architecture
+
+    def sample_latents(self, n: int, *, random_state: Any = None) -> Floats:
+        """(n, k) noise: codes that `decode` makes rows of."""
+        check_is_fitted(self)
+        integer(1).check("n", n)
+        return self.nets_.noise(n, self._seed(random_state))
+
+    # What the contract asks for
+
+    def _conditions_on(self, y: Any) -> bool:
+        if self.conditional and y is None:
+            raise InputError(
+                "conditional is True, and no y was given; give fit(X, y) one a row, or leave "
+                "conditional out."
+            )
+        return bool(self.conditional)
+
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
+        from .fitting import fit_nets
+
+        if self.context_ is not None and len(self.context_.values) == 1:
+            raise InputError(
+                "conditional is True, and y is the same for all rows, so that there is nothing to "
+                "condition on. Give y of at least two values, or leave conditional out."
+            )
+        found = fit_nets(self._chosen(), self.codec_, rows, fit, self._machine())
+        self._take(found.nets)
+        self._keep(found.training)
+        return found.reasons
+
+    def _take(self, nets: TrainedGAN) -> None:
+        self.nets_, self.architecture_ = nets, nets.architecture
+        self.latent_dim_ = nets.architecture.latent
+
+    def _rows(self, z: Floats, context: Floats | None) -> Encoded:
+        rows = self.nets_.view.encoded(self.nets_.generate(z, context))
+        return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
+
+    def _sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
+    ) -> Encoded:
+        seed = int(rng.integers(2**31 - 1))
+        return self.nets_.view.encoded(self.nets_.generate(n, context, seed))
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        view, arrays = self.nets_.view.state()
+        state = {"architecture": self.architecture_.to_json(), "view": view}
+        named = {f"view.{name}": array for name, array in arrays.items()}
+        return state | self._training_state(), named | self.nets_.arrays()
+
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from .nets import Architecture
+        from .trained import TrainedGAN
+        from .views import View
+
+        of_view = {k.removeprefix("view."): v for k, v in arrays.items() if k.startswith("view.")}
+        view = View.restored(state["view"], of_view)
+        architecture = Architecture.from_json(state["architecture"])
+        self._take(TrainedGAN(architecture, view, 0, self._device()))
+        self.nets_.load(arrays)
+        self._restore_training(state)

@@ -1,0 +1,151 @@
+"""How a GAN is fitted: what its nets are, which rows they see, what is said of the training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from ...arrays import Array
+from ...data import AnyCodec
+from ...errors import InputError
+from ...fitting import Fit
+from ...inference.schedule import Schedule
+from ...rows import Rows
+from ...verdict import Reason
+from ..nets.device import Machine
+from ..nets.held_out import Split, Subset
+from ..nets.sizes import channels_for, epochs_for, net_for, steps_of
+from ..nets.trainer import Trainer, Training
+from ..nets.values import Values
+from ..nets.verdicts import too_few
+from .game import Penalty
+from .held_out_score import most_scored
+from .nets import Architecture
+from .settings import check_rows
+from .trained import TrainedGAN
+from .views import View
+
+_BETWEEN = 200  # steps between two evaluations at least
+_LAMBDA = 1.0  # of the gradient penalty
+_GAMMA, _PER_PIXEL = 0.1, 1e-3  # of R1 and R2: of vectors, and for each pixel
+_LAZY = 8  # steps between penalties of images
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives: the nets, their training, and what is said of it."""
+
+    nets: TrainedGAN
+    training: Training
+    reasons: list[Reason]
+
+
+def fit_nets(
+    settings: Mapping[str, Any], codec: AnyCodec, rows: Rows, fit: Fit, machine: Machine
+) -> Fitted:
+    """Fit a GAN of these settings."""
+    asked = SimpleNamespace(**settings)
+    view = View.of(codec)
+    if not view.values.features:
+        raise InputError("every column is constant or empty; there is nothing to model.")
+    seen, unseen = Split(rows, fit).subsets(view.stored)
+    net = net_for(view.values.shape) if asked.net == "auto" else asked.net
+    check_rows(asked, net, view.values.shape)
+    steps = asked.discriminator_steps or (5 if asked.objective == "wasserstein" else 1)
+    _check_enough(len(seen), steps, asked.pack)
+    if unseen is not None:
+        unseen = unseen.thinned(most_scored(view.values), fit.rng())
+        unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
+    architecture = _architecture(asked, net, view.values, seen)
+    nets = TrainedGAN(architecture, view, fit.seed, machine.device)
+    score = None
+    if unseen is not None:
+        score = nets.score_of(seen.thinned(most_scored(view.values), fit.rng()), unseen)
+    again = fit.redraw
+
+    def redrawn(epoch: int) -> Array:
+        assert again is not None
+        return view.stored(again(epoch))[seen.numbers]
+
+    learner = nets.learner(
+        seen,
+        unseen,
+        score,
+        objective=asked.objective,
+        steps=steps,
+        penalty=_penalty(asked, view.values),
+        redraw=None if again is None else redrawn,
+        seed=fit.seed,
+    )
+    schedule = _schedule(asked, net, len(seen), steps, timed=fit.deadline() is not None)
+    training = Trainer(fit, seen, unseen, schedule, machine=machine).train(learner)
+    nets.keep(learner)
+    reasons = list(training.reasons)
+    if unseen is None:
+        reasons += too_few(len(seen), "Give validation rows.")
+    return Fitted(nets, training, reasons)
+
+
+def _check_enough(n: int, steps: int, pack: int) -> None:
+    """Raise InputError if there are fewer rows than one step takes."""
+    if n < steps * pack:
+        raise InputError(
+            f"{n} rows to train on, and a step takes at least discriminator_steps times pack = "
+            f"{steps * pack}. Give more rows, or lower these settings."
+        )
+
+
+def _architecture(asked: Any, net: str, values: Values, seen: Subset) -> Architecture:
+    conv = net == "conv"
+    width = 64 if len(seen) < 1000 else 128
+    hidden = asked.hidden or ((128,) if conv else (width,) * 3)
+    latent = asked.latent_dim or (64 if conv else max(8, min(64, 2 * values.free)))
+    return Architecture(
+        net=net,
+        latent=int(latent),
+        context=0 if seen.context is None else seen.context.shape[1],
+        hidden=tuple(int(size) for size in hidden),
+        channels=tuple(map(int, asked.channels or channels_for(values.shape))) if conv else (),
+        pack=int(asked.pack),
+    )
+
+
+def _penalty(asked: Any, values: Values) -> Penalty | None:
+    kind = asked.penalty
+    if kind == "auto":
+        kind = "gradient" if asked.objective == "wasserstein" else "r1r2"
+    if kind == "none":
+        return None
+    images = len(values.shape) == 3
+    weight = _LAMBDA
+    if kind == "r1r2":
+        weight = _PER_PIXEL * math.prod(values.shape[1:]) if images else _GAMMA
+    return Penalty(
+        kind,
+        float(asked.penalty_weight or weight),
+        asked.penalty_every or (_LAZY if images else 1),
+    )
+
+
+def _schedule(asked: Any, net: str, n: int, steps: int, *, timed: bool) -> Schedule:
+    """The schedule of n rows, of which each of `steps` steps of the discriminator takes a batch."""
+    batch = int(asked.batch_size or batch_for(n)) * steps
+    each = steps_of(n, batch)
+    wanted, rate = (10_000, 2e-4) if net == "conv" else (20_000, 1e-3)
+    wanted = min(wanted, 4000) if n < 2000 else wanted
+    return Schedule(
+        batch_size=batch,
+        learning_rate=asked.learning_rate or rate,
+        max_epochs=asked.max_epochs or epochs_for(wanted, each, timed=timed),
+        ema=float(asked.ema),
+        evaluate_every=max(1, math.ceil(_BETWEEN / each)),
+        patience=0,  # no game is lost for good because its score stands still
+    )
+
+
+def batch_for(n: int) -> int:
+    """Rows a turn of n rows."""
+    return min(256, max(32, int(2 ** round(math.log2(max(n, 1) / 4)))))

@@ -1,0 +1,217 @@
+"""The nets of a GAN on a device: rows of noise, scores of rows, and their training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...arrays import Array, Floats
+from ...inference.adversarial import AdversarialLearner, Player
+from ...inference.torch_learner import TorchLearner
+from ...inference.torch_state import seeded
+from ..nets.batches import Batches, blockwise, slices
+from ..nets.features import features
+from ..nets.held_out import Subset
+from .game import Change, Game, Penalty
+from .held_out_score import HeldOutScore, Side
+from .nets import Architecture, build
+from .objectives import OBJECTIVES
+from .views import View
+
+BETAS = (0.0, 0.99)  # of Adam: with momentum, players that turn around each other turn outwards
+REAL, GENERATED = "output on real rows", "output on generated rows"
+_BLOCK = 1024
+
+Score = Callable[[Floats, Floats], Floats]
+
+
+class TrainedGAN:
+    """A generator and a discriminator, in single precision.
+
+    Args:
+        architecture: what they are made of.
+        view: what they see of a row.
+        seed: of the weights; torch's own random state stays as it is.
+        device: where they are.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        view: View,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.architecture, self.view = architecture, view
+        self.device = torch.device(device)
+        with seeded(seed):
+            nets = build(architecture, view.values, bounded=view.bounded)
+        self.generator, self.discriminator = (net.to(self.device).eval() for net in nets)
+        if architecture.net == "conv" and len(view.values.shape) == 3:
+            for net in nets:
+                net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    # Once they are trained
+
+    def noise(self, n: int, seed: int) -> Floats:
+        """(n, k) noise: the codes that rows are made of."""
+        rng = np.random.default_rng(seed)
+        return rng.standard_normal((n, self.architecture.latent))
+
+    def generate(self, given: int | Floats, context: Floats | None = None, seed: int = 0) -> Floats:
+        """(n, F) features of generated rows.
+
+        Args:
+            given: how many, or (n, k) noise.
+            context: (n, c) what each is conditioned on.
+            seed: of the noise, and of levels that are drawn.
+        """
+        z = self.noise(given, seed) if isinstance(given, int) else given
+
+        def made(at: slice) -> Tensor:
+            c = None if context is None else self._tensor(context[at])
+            out: Tensor = self.generator(self._tensor(z[at]), c)
+            return out
+
+        with seeded(seed, self.device):
+            return blockwise(made, len(z))
+
+    def discriminate(self, rows: Floats, context: Floats | None = None) -> Floats:
+        """(n / pack,) scores of features (n, F), under the objective they were trained by."""
+        block = _BLOCK // self.architecture.pack * self.architecture.pack or self.architecture.pack
+        with torch.no_grad():
+            found = [
+                self.discriminator(
+                    self._tensor(rows[at]), None if context is None else self._tensor(context[at])
+                )
+                for at in slices(len(rows), block)
+            ]
+        return np.asarray(torch.cat(found).double().cpu().numpy())
+
+    def features(self, x: Array) -> Floats:
+        """(n, F) features of stored rows."""
+        values = self.view.values
+        seen = features(values, values.enter(self._tensor(x)))
+        return np.asarray(seen.double().cpu().numpy())
+
+    # Training
+
+    def score_of(self, seen: Subset, unseen: Subset) -> HeldOutScore:
+        """What scores generated rows by held-out ones."""
+        return HeldOutScore(self.view.values, self._side(unseen), self._side(seen))
+
+    def _side(self, rows: Subset) -> Side:
+        x, context = rows.values()
+        shares = None if rows.shares is None else self._tensor(rows.shares)
+        c = None if context is None else self._tensor(context)
+        return Side(self._tensor(self.features(x)), c, shares)
+
+    def learner(
+        self,
+        seen: Subset,
+        unseen: Subset | None,
+        score: HeldOutScore | None,
+        *,
+        objective: str = "relativistic",
+        steps: int = 1,
+        penalty: Penalty | None = None,
+        change: Change | None = None,
+        redraw: Callable[[int], Array] | None = None,
+        seed: int = 0,
+    ) -> AdversarialLearner:
+        """The learner of both nets; `keep` takes its averaged weights afterwards.
+
+        Args:
+            score: of the held-out rows (see `score_of`), or None.
+            objective: a name of `OBJECTIVES`.
+            steps: of the discriminator to one of the generator.
+            penalty: of the discriminator.
+            change: of features of real and generated rows alike, before they are scored.
+            redraw: gives the stored rows trained on anew for an epoch.
+        """
+        rows = Batches(seen.x, seen.context, seen.weights, self.device, seen.numbers)
+        game = Game(
+            self.generator,
+            self.discriminator,
+            rows,
+            self.view.values,
+            OBJECTIVES[objective],
+            penalty,
+            self.architecture.latent,
+            self.architecture.pack,
+            change,
+        )
+        learner: AdversarialLearner
+
+        def again(epoch: int) -> None:
+            if redraw is not None:
+                rows.x = rows.source(redraw(epoch))
+
+        def evaluate() -> Floats:
+            assert unseen is not None
+            assert score is not None
+            contexts = None if score.contexts is None else score.contexts.cpu().numpy()
+            made = self.generate(score.n_samples, contexts, seed)
+            x, context = unseen.values()
+            n = min(len(x), len(made)) // game.pack * game.pack
+            both = (self.features(x[:n]), context), (made[:n], contexts)
+            scores = (
+                torch.from_numpy(self.discriminate(rows, None if c is None else c[:n]))
+                for rows, c in both
+            )
+            outputs = game.objective.outputs(*scores)
+            for name, output in zip((REAL, GENERATED), outputs, strict=True):
+                learner.measure(name, output.mean())
+            return np.asarray(score(self._tensor(made)).double().cpu().numpy())
+
+        learner = AdversarialLearner(
+            [
+                Player(
+                    "discriminator",
+                    dict(self.discriminator.named_parameters()),
+                    game.of_discriminator,
+                    turns=steps,
+                ),
+                Player("generator", dict(self.generator.named_parameters()), game.of_generator),
+            ],
+            modules=[self.generator, self.discriminator],
+            log_density=None if unseen is None or score is None else evaluate,
+            optimiser=partial(torch.optim.Adam, betas=BETAS, fused=True),
+            redraw=again,
+            seed=seed,
+        )
+        return learner
+
+    def keep(self, learner: TorchLearner) -> None:
+        """Take the averaged weights of a trained learner."""
+        learner.keep_average()
+        self.generator.eval()
+        self.discriminator.eval()
+
+    # Saved runs
+
+    def arrays(self) -> dict[str, Array]:
+        """The weights."""
+        nets = {"generator": self.generator, "discriminator": self.discriminator}
+        return {
+            f"{name}.{key}": value.detach().cpu().contiguous().numpy()
+            for name, net in nets.items()
+            for key, value in net.state_dict().items()
+        }
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Take weights that `arrays` gave."""
+        nets: dict[str, Any] = {"generator": self.generator, "discriminator": self.discriminator}
+        for name, net in nets.items():
+            own = {
+                k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")
+            }
+            net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
+
+    def _tensor(self, x: Array) -> Tensor:
+        return torch.as_tensor(np.asarray(x, np.float32), device=self.device)

@@ -1,0 +1,57 @@
+"""What the nets of a GAN see of encoded rows, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from ...arrays import Array
+from ...capabilities import REACH
+from ...data import AnyCodec, Encoded, ImageCodec
+from ..nets.values import Values
+
+
+@dataclass(frozen=True)
+class View:
+    """Rows as they are encoded: standardised numbers and levels of a table, standardised steps of a
+    sequence, and pixels between -1 and 1.
+
+    Attributes:
+        values: what is stored of a row, (n, D), and what of it nets see, (n, F).
+        bounded: whether all numbers lie between -1 and 1.
+    """
+
+    values: Values
+    bounded: bool = False
+
+    @classmethod
+    def of(cls, codec: AnyCodec) -> Self:
+        """The view of a codec's rows."""
+        if isinstance(codec, ImageCodec):
+            low, high = codec.pixels.ends
+            middle, half = (low + high) / 2, max((high - low) / 2, 1e-12)
+            values = Values(codec.dimension, shape=codec.shape, shift=middle, scale=half)
+            return cls(values, bounded=True)
+        return cls(Values.of(codec))
+
+    def stored(self, data: Encoded) -> Array:
+        """(n, D) encoded rows as they are kept while nets are trained."""
+        if self.values.shape:
+            return data.x
+        return self.values.stored(replace(data, x=np.clip(data.x, -REACH, REACH)), unseen=0)
+
+    def encoded(self, features: Array) -> Encoded:
+        """Features (n, F) as encoded rows: of each level the largest indicator."""
+        x = self.values.leave(self.values.gathered(features))
+        return self.values.encoded(np.asarray(x))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What a saved run keeps: plain values and arrays."""
+        return {"values": self.values.to_json(), "bounded": self.bounded}, {}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any], arrays: dict[str, Array]) -> Self:
+        """The view that `state` gave."""
+        return cls(Values.from_json(state["values"]), bool(state["bounded"]))
