@@ -20,6 +20,7 @@ from .version import __version__ as __version__
 if TYPE_CHECKING:
     from .analysis.audit import Audit as Audit
     from .analysis.audit import audit as audit
+    from .analysis.codes import codes_by as codes_by
     from .analysis.completeness import completeness as completeness
     from .analysis.continuity import continuity as continuity
     from .analysis.crossval import cross_validate as cross_validate
@@ -86,6 +87,7 @@ _HOME = {
     "StudyResult": "study",
     "Verdict": "verdict",
     "arithmetic": "analysis.latents",
+    "codes_by": "analysis.codes",
     "as_dataset": "data.dataset",
     "audit": "analysis.audit",
     "compare": "study",

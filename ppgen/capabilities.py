@@ -43,6 +43,8 @@ class Capabilities:
             `translate_back` bring to each other.
         paired: whether the rows of two domains belong together one by one.
         draws: whether a posterior over parameters can be drawn.
+        decodes: whether `decode` makes rows of codes, (n, k) numbers; what has latents does. Where
+            rows have no codes, `sample_latents` draws them.
         latents: whether rows have latent variables to look at.
         prior: whether latents have a prior and rows a posterior of them: `sample_latents` and
             `sample_posterior` draw from these.
@@ -81,6 +83,7 @@ class Capabilities:
     translates: bool = False
     paired: bool = False
     draws: bool = False
+    decodes: bool | None = None
     latents: bool = False
     prior: bool = False
     bounds: bool = False
@@ -100,6 +103,8 @@ class Capabilities:
     def __post_init__(self) -> None:
         if self.samples is None:
             object.__setattr__(self, "samples", self.density is not None)
+        if self.decodes is None:
+            object.__setattr__(self, "decodes", self.latents)
 
     @property
     def options(self) -> dict[str, Settings]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ppgen.capabilities import Capabilities
 from ppgen.data import as_dataset, rebuild
-from ppgen.models.latent import LatentEstimator
+from ppgen.models.latent import Decoder, LatentEstimator
 from ppgen.verdict import Verdict
 
 
@@ -64,6 +64,30 @@ class WithPrior(Linear):
 
     def sample(self, n=1, given=None, y=None, random_state=None):
         return self.decode(self.sample_latents(n, random_state))
+
+
+class Generator(Decoder):
+    """Rows = noise @ axes + mean: decodes, and gives rows no codes."""
+
+    name: ClassVar[str] = "generator"
+    capabilities: ClassVar[Capabilities] = Capabilities(density=None, decodes=True)
+    verdict_ = Verdict()
+    context_ = None
+
+    def __init__(self, X, k=2):
+        self._like = WithPrior(X, k)
+        self.schema_, self.axes, self.mean = self._like.schema_, self._like.axes, self._like.mean
+
+    def sample_latents(self, n, random_state=None):
+        return self._like.sample_latents(n, random_state)
+
+    def decode(self, Z, y=None):
+        return self._like.decode(Z, y)
+
+    def _never(self, *given):
+        raise AssertionError("a stub answers by decode alone")
+
+    _fit = _state = _restore = _rows = _never
 
 
 class Factor(Stub):

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ppgen.analysis.codes import codes_by
 from ppgen.analysis.completeness import Acceptance, completeness
 from ppgen.analysis.continuity import continuity, jump_ratios, nearer_than_random
 from ppgen.analysis.latent_map import latent_map, manifold
 from ppgen.analysis.latents import arithmetic, interpolate, path, traverse
 from ppgen.errors import InputError
 
-from .linear_latents import Linear, WithPrior
+from .linear_latents import Generator, Linear, WithPrior
 
 
 def table(n=300, seed=0, d=4, k=3):
@@ -139,6 +140,37 @@ def test_arithmetic_adds_the_difference_of_group_means():
     assert arithmetic(model, X, X + direction, to).rows == pytest.approx(to - direction)
 
 
+def test_what_only_decodes_walks_among_codes():
+    model = Generator(table(), k=3)
+    a, b = model.sample_latents(2, 0)
+    found = interpolate(model, a, b, steps=5, how="spherical", codes=True)
+    assert found.codes == pytest.approx(path(a, b, steps=5, how="spherical"))
+    assert found.rows == pytest.approx(found.codes @ model.axes + model.mean)
+    several = model.sample_latents(6, 1)
+    mean = interpolate(model, several[:3], several[3:], steps=2, codes=True)
+    assert mean.codes == pytest.approx(np.stack([several[:3].mean(0), several[3:].mean(0)]))
+    moved = arithmetic(model, several[:3], several[3], several[4:], scale=2.0, codes=True)
+    expected = several[4:] + 2 * (several[:3].mean(0) - several[3])
+    assert moved.codes == pytest.approx(expected)
+    walk = traverse(model, a, dims=[1], span=(-1, 1), steps=3, codes=True)
+    assert walk.codes[0].tolist() == [[a[0], v, a[2]] for v in (-1.0, 0.0, 1.0)]
+    assert traverse(model, steps=3).codes[0, :, 1:].tolist() == [[0, 0]] * 3
+    ordered = traverse(model, X=several * [1, 3, 2], steps=2, dims=1, codes=True)
+    assert ordered.dims == (int(np.argmax(np.var(several * [1, 3, 2], axis=0))),)
+
+
+def test_codes_are_drawn_in_groups_by_what_is_said_of_their_rows():
+    model = Generator(table(), k=3)
+    groups = codes_by(model, lambda rows: np.where(rows[:, 0] > 10, "high", "low"), n=40)
+    assert list(groups) == ["high", "low"]
+    assert sum(map(len, groups.values())) == 40
+    assert (model.decode(groups["high"])[:, 0] > 10).all()
+    again = codes_by(model, lambda rows: rows[:, 0] > 10, n=40)
+    assert again[True].tolist() == groups["high"].tolist()
+    moved = arithmetic(model, groups["high"], groups["low"], groups["low"], codes=True)
+    assert moved.rows[:, 0].mean() == pytest.approx(model.decode(groups["high"])[:, 0].mean())
+
+
 def test_a_map_of_two_latents_is_the_codes():
     X = table()
     model = Linear(X, k=2)
@@ -189,6 +221,7 @@ def test_labels_are_repeated_for_every_row():
 
 X = table()
 MODEL = WithPrior(X, k=3)
+GENERATOR = Generator(X, k=3)
 WRONG = {
     "dims": (lambda: traverse(MODEL, dims=[0, 3]), "among 0 to 2"),
     "negative dims": (lambda: traverse(MODEL, dims=[-1]), "among 0 to 2"),
@@ -202,6 +235,19 @@ WRONG = {
     "no latents": (lambda: latent_map(object(), X), "no latent space"),
     "how": (lambda: interpolate(MODEL, X[0], X[1], how="round"), "one of linear, spherical"),
     "short code": (lambda: interpolate(MODEL, [1.0], [2.0], codes=True), "the model has 3"),
+    "rows of what only decodes": (lambda: interpolate(GENERATOR, X[0], X[1]), "codes=True"),
+    "map of what only decodes": (lambda: latent_map(GENERATOR, X), "gives rows no codes"),
+    "no codes": (lambda: interpolate(object(), [1.0], [2.0], codes=True), "no latent space"),
+    "codes of others": (
+        lambda: arithmetic(GENERATOR, [1.0], [1.0], [2.0], codes=True),
+        "plus is codes of 1 latents; the model has 3",
+    ),
+    "codes of two": (
+        lambda: arithmetic(Linear(X), [1.0], [1.0, 2.0], [2.0], codes=True),
+        "codes of 1 and 2 latents",
+    ),
+    "no prior to group": (lambda: codes_by(Linear(X), len), "no prior to draw codes from"),
+    "no labels": (lambda: codes_by(GENERATOR, len), r"shape \(\) for 500 rows"),
     "codes apart": (lambda: path([1.0], [1.0, 2.0], steps=3), "a has 1 latents, b has 2"),
     "nan": (lambda: path([np.nan], [1.0], steps=3), "finite"),
     "no group": (lambda: arithmetic(MODEL, X[:0], X, X), "plus has no rows"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..data.schema_matching import is_one_image
 from ..data.stacking import nested_shape
 from ..errors import InputError
 from ..estimator import Estimator
-from ..settings import choice
+from ..settings import choice, integer
 
 Draws = Literal["prior", "gaussian", "codes"]
 
@@ -27,12 +27,26 @@ N_DRAWS = 500  # of codes, by default
 def latent_model(model: Any) -> Capabilities:
     """What a fitted model can do; InputError if it has no latents."""
     if not (isinstance(model, Estimator) and model.capabilities.latents):
+        name = type(model).__name__
+        if isinstance(model, Estimator) and model.capabilities.decodes:
+            raise InputError(
+                f"{name} makes rows of codes and gives rows no codes; interpolate, arithmetic and "
+                "traverse take codes with codes=True, such as sample_latents(2) draws them."
+            )
         raise InputError(
-            f"{type(model).__name__} has no latent space to look into; use an autoencoder or a "
-            "variational one, which have `encode` and `decode`."
+            f"{name} has no latent space to look into; use an autoencoder or a variational one, "
+            "which have `encode` and `decode`."
         )
     check_is_fitted(model)
     return model.capabilities
+
+
+def decoding_model(model: Any) -> Capabilities:
+    """What a fitted model can do; InputError if it makes no rows of codes."""
+    if isinstance(model, Estimator) and model.capabilities.decodes:
+        check_is_fitted(model)
+        return model.capabilities
+    return latent_model(model)
 
 
 def as_rows(model: Any, X: Any) -> Any:
@@ -77,8 +91,65 @@ def code_of_row(model: Any, row: Any, y: Any = None, name: str = "row") -> Float
     return np.asarray(codes[0])
 
 
+def given_codes(codes: Any, name: str) -> Floats:
+    """(n, k) codes as they were given; one code (k,) is one of them."""
+    values = np.asarray(codes, np.float64)
+    values = values[None] if values.ndim == 1 else values
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
+        raise InputError(
+            f"{name} is codes of shape {values.shape}; expected (k,) finite numbers, one a latent, "
+            "or (n, k) of several codes."
+        )
+    return values
+
+
+def codes_by(
+    model: Any,
+    label: Callable[[Any], Any],
+    *,
+    n: int = N_DRAWS,
+    y: Any = None,
+    random_state: int = 0,
+) -> dict[Any, Floats]:
+    """Codes drawn from the prior, in groups by what is said of the rows that they decode to.
+
+    The means of such groups are what `interpolate` and `arithmetic` take with codes=True, where
+    rows have no codes of their own.
+
+    Args:
+        model: fitted, with `sample_latents` and `decode`.
+        label: gives (n,) labels of n rows as `model.decode` gives them: a classifier's `predict`,
+            or what a person says of them.
+        n: how many codes are drawn.
+        y: what to condition on, where the fit is conditional: one value.
+        random_state: seed of the codes.
+
+    Returns:
+        (n_label, k) codes of each label, in the labels' order.
+
+    Raises:
+        InputError: if the model draws no codes, or there is not one label a row.
+    """
+    integer(1).check("n", n)
+    if not drawn_codes(decoding_model(model)):
+        raise InputError(
+            f"{type(model).__name__} has no prior to draw codes from; use the codes that `encode` "
+            "gives of rows."
+        )
+    codes = np.asarray(model.sample_latents(n, random_state=random_state), np.float64)
+    found = np.asarray(label(model.decode(codes, None if y is None else labels(y, n))))
+    if found.shape != (n,):
+        raise InputError(f"label gave shape {found.shape} for {n} rows; expected one label a row.")
+    return {value.item(): codes[found == value] for value in np.unique(found)}
+
+
+def drawn_codes(can: Capabilities) -> bool:
+    """Whether codes are drawn by `sample_latents`."""
+    return can.prior or bool(can.decodes and not can.latents)
+
+
 def n_latents(model: Any) -> int:
-    """The number of latents of a model that has a prior."""
+    """The number of latents of a model that draws codes."""
     return int(np.asarray(model.sample_latents(1, random_state=0)).shape[1])
 
 

@@ -6,10 +6,16 @@ With e(x) the code of a row (the mean of q(z | x)) and g(z) the expected row tha
     interpolate    g of a path from code a to code b, straight or along the sphere
     arithmetic     g(e(x) + scale * (mean of e over one group - mean of e over another))
 
+A model that makes rows of noise, such as a generator, has g and no e: with codes=True all three
+take codes in the place of rows, and the mean of several where one is expected. `codes_by` draws
+them in groups.
+
 References:
     Importance weighted autoencoders (Burda, Grosse, Salakhutdinov, 2016)
     https://arxiv.org/abs/1509.00519 (activity: the variance of e(x)_j over rows)
     Sampling generative networks (White, 2016) https://arxiv.org/abs/1609.04468 (the sphere)
+    Unsupervised representation learning with deep convolutional generative adversarial networks
+    (Radford, Metz, Chintala, 2016) https://arxiv.org/abs/1511.06434 (arithmetic of noise)
 """
 
 from __future__ import annotations
@@ -24,7 +30,15 @@ from numpy.typing import ArrayLike
 from ..arrays import Floats, Ints
 from ..errors import InputError
 from ..settings import choice, integer, number
-from .codes import as_rows, code_of_row, codes_of, latent_model, n_latents
+from .codes import (
+    as_rows,
+    code_of_row,
+    codes_of,
+    decoding_model,
+    drawn_codes,
+    given_codes,
+    n_latents,
+)
 from .decoded import Decoded, decode_codes
 
 _PARALLEL = 1e-6
@@ -60,11 +74,12 @@ def traverse(
     span: tuple[float, float] = (-3.0, 3.0),
     steps: int = 9,
     unit: Literal["latent", "std"] = "latent",
+    codes: bool = False,
 ) -> Traversal:
     """Set one latent after the other to values over a span, the rest held, and decode.
 
     Args:
-        model: fitted, with `encode` and `decode`.
+        model: fitted, with `decode`, and `encode` where rows are given.
         at: the row, such as an image (C, H, W) or (H, W), whose code is held; None holds zeros,
             or the mean code of X for a model that has no prior.
         X: rows whose codes say which latents are active, and their standard deviations.
@@ -75,6 +90,7 @@ def traverse(
         steps: how many values.
         unit: "latent" for a span in the latents' own units, "std" for one in standard deviations
             of X's codes around their mean.
+        codes: whether `at` and X are codes, (k,) and (n, k).
 
     Raises:
         InputError: for a latent that is not there, a span without width, fewer than 2 steps, more
@@ -83,20 +99,21 @@ def traverse(
     integer(2).check("steps", steps)
     choice("latent", "std").check("unit", unit)
     low, high = _span(span)
-    codes = None if X is None else codes_of(model, X, y)
-    if unit == "std" and codes is None:
+    decoding_model(model)
+    known = None if X is None else _coded(model, X, y, "X", codes)
+    if unit == "std" and known is None:
         raise InputError("a span in standard deviations needs rows to take them from; give X.")
-    base = _base(model, at, codes, y)
+    base = _base(model, at, known, y, codes)
     k = len(base)
-    spread = np.full(k, np.nan) if codes is None else activity(codes)
-    order = np.arange(k) if codes is None else np.argsort(-spread, kind="stable")
+    spread = np.full(k, np.nan) if known is None else activity(known)
+    order = np.arange(k) if known is None else np.argsort(-spread, kind="stable")
     if isinstance(dims, int):
         integer(1).check("dims", dims)
         order, dims = order[:dims], None
     chosen = _dims(order if dims is None else dims, k)
     values = np.repeat(np.linspace(low, high, steps)[None], len(chosen), axis=0)
-    if unit == "std" and codes is not None:
-        values = codes.mean(axis=0)[chosen, None] + np.sqrt(spread)[chosen, None] * values
+    if unit == "std" and known is not None:
+        values = known.mean(axis=0)[chosen, None] + np.sqrt(spread)[chosen, None] * values
     grid = np.tile(base, (len(chosen), steps, 1))
     for line, j in enumerate(chosen):
         grid[line, :, j] = values[line]
@@ -118,8 +135,9 @@ def interpolate(
     """Rows decoded along a path from one code to another; shape (steps,).
 
     Args:
-        model: fitted, with `encode` and `decode`.
-        a, b: one row each, such as images (C, H, W) or (H, W); or (k,) codes with `codes=True`.
+        model: fitted, with `decode`, and `encode` where rows are given.
+        a, b: one row each, such as images (C, H, W) or (H, W); or with `codes=True` (k,) codes, or
+            (n, k), whose mean is taken.
         steps: how many, both ends included.
         how: see `path`.
         codes: whether a and b are codes.
@@ -129,10 +147,7 @@ def interpolate(
         InputError: for fewer than 2 steps, more than one row, codes of another length, or an
             unknown way.
     """
-    ends = [_code(end, name) if codes else code_of_row(model, end, y, name)
-            for end, name in ((a, "a"), (b, "b"))]  # fmt: skip
-    if codes and latent_model(model).prior and len(ends[0]) != (k := n_latents(model)):
-        raise InputError(f"a code of {len(ends[0])} latents was given; the model has {k}.")
+    ends = [_one(model, end, y, name, codes) for end, name in ((a, "a"), (b, "b"))]
     return decode_codes(model, path(*ends, steps=steps, how=how), y)
 
 
@@ -171,31 +186,62 @@ def path(
 
 
 def arithmetic(
-    model: Any, plus: Any, minus: Any, to: Any, *, scale: float = 1.0, y: Any = None
+    model: Any,
+    plus: Any,
+    minus: Any,
+    to: Any,
+    *,
+    scale: float = 1.0,
+    codes: bool = False,
+    y: Any = None,
 ) -> Decoded:
     """Add the difference of two groups' mean codes to the codes of rows, and decode; shape (n,).
 
     Args:
-        model: fitted, with `encode` and `decode`.
+        model: fitted, with `decode`, and `encode` where rows are given.
         plus, minus: rows with and without what is to be added, or one row.
         to: the rows it is added to, or one row.
         scale: how much of it; negative takes it away.
+        codes: whether plus, minus and to are codes, (k,) or (n, k).
         y: what to condition on, where the fit is conditional: one value.
 
     Raises:
         InputError: if a group has no rows, or scale is not a finite number.
     """
     number().check("scale", scale)
+    decoding_model(model)
     given = {"plus": plus, "minus": minus, "to": to}
-    ends = {name: codes_of(model, as_rows(model, rows), y, name) for name, rows in given.items()}
+    ends = {name: _coded(model, rows, y, name, codes) for name, rows in given.items()}
+    if len(sizes := {end.shape[1] for end in ends.values()}) > 1:
+        raise InputError(
+            f"codes of {' and '.join(map(str, sorted(sizes)))} latents were given; expected those "
+            "of one model."
+        )
     step = ends["plus"].mean(axis=0) - ends["minus"].mean(axis=0)
     return decode_codes(model, ends["to"] + scale * step, y)
 
 
-def _base(model: Any, at: Any, codes: Floats | None, y: Any) -> Floats:
+def _coded(model: Any, rows: Any, y: Any, name: str, codes: bool) -> Floats:
+    """(n, k) codes of rows, or those given."""
+    if not codes:
+        return codes_of(model, as_rows(model, rows), y, name)
+    given = given_codes(rows, name)
+    if drawn_codes(decoding_model(model)) and given.shape[1] != (k := n_latents(model)):
+        raise InputError(f"{name} is codes of {given.shape[1]} latents; the model has {k}.")
+    return given
+
+
+def _one(model: Any, row: Any, y: Any, name: str, codes: bool) -> Floats:
+    """(k,) the code of one row, or the mean of the codes given."""
+    if codes:
+        return np.asarray(_coded(model, row, y, name, codes).mean(axis=0))
+    return code_of_row(model, row, y, name)
+
+
+def _base(model: Any, at: Any, codes: Floats | None, y: Any, given: bool) -> Floats:
     if at is not None:
-        return code_of_row(model, at, y, "at")
-    if latent_model(model).prior:
+        return _one(model, at, y, "at", given)
+    if drawn_codes(decoding_model(model)):
         return np.zeros(n_latents(model) if codes is None else codes.shape[1])
     if codes is None:
         raise InputError(
