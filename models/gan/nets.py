@@ -112,8 +112,8 @@ class Discriminator(nn.Module):
         score: Tensor = self.score(h)[:, 0]
         if self.projection is None or context is None:
             return score
-        u: Tensor = self.projection(context.reshape(len(h), -1))
-        return score + (u * h).sum(1)
+        u: Tensor = self.projection(context.reshape(len(h), -1)) * h
+        return score + u.sum(1)
 
 
 def _hidden(inputs: int, hidden: Sequence[int]) -> list[nn.Module]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ...errors import InputError
 from ...settings import Settings, setting, sizes
@@ -76,7 +76,7 @@ class GANSettings(TrainingSettings):
     conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
 
 
-def check(given: GANSettings) -> None:
+def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""
     if given.penalty == "none" and (given.penalty_weight or given.penalty_every):
         raise InputError(
@@ -85,7 +85,7 @@ def check(given: GANSettings) -> None:
         )
 
 
-def check_rows(given: GANSettings, net: str, shape: tuple[int, ...]) -> None:
+def check_rows(given: Any, net: str, shape: tuple[int, ...]) -> None:
     """Raise InputError if settings do not suit the rows.
 
     Args:
