@@ -13,9 +13,9 @@ score never depends on its neighbours.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,9 @@ from sklearn.utils.validation import check_is_fitted
 from .data import Encoded
 from .density import LogDensity
 from .family_density import Density, cell_average
-from .fitting import Fit
-from .goodness_of_fit import goodness_reasons
 from .rows import Rows
 from .sampler import Sampler
 from .scoring import log_density
-from .verdict import Reason
 
 
 class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
@@ -67,16 +64,6 @@ class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
         """The seed of what scoring draws for each row; None where it draws nothing."""
         return None
 
-    def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
-        """The same model fitted cheaply to these rows, fewer than those of the fit, which is left
-        as it is; None where that is not cheap. The verdict judges it by the rows left out."""
-        return None
-
-    def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded | None:
-        """Encoded rows with their gaps filled by draws given the rest of the row, or without `rng`
-        by what is expected of them; None where the family cannot."""
-        return None
-
     # What users call
 
     def log_density(self, X: Any, y: Any = None, **how: Any) -> LogDensity:
@@ -111,10 +98,3 @@ class DensityEstimator(DensityMixin, Sampler):  # type: ignore[misc]
         """
         check_is_fitted(self)
         return float(np.mean(self.score_samples(X, None if self.context_ is None else y)))
-
-    # Shared plumbing
-
-    def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:
-        if any(reason.status == "failed" for reason in reasons):
-            return []
-        return goodness_reasons(self, rows, fit)

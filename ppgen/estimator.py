@@ -93,7 +93,7 @@ class Estimator(Saved):
         return self.capabilities.uses
 
     def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:
-        """What held-out rows say of the fit; nothing where there is no density or no fit."""
+        """What held-out rows say of the fit; nothing where there are no samples or no fit."""
         return []
 
     def _chosen(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Estimator(Saved):
             if checkpoint_dir is not None:
                 fit.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint_of(fit, rows))
             reasons = list(self._fit(rows, fit))
-            if self.capabilities.density is not None:
+            if self.capabilities.samples:
                 of_columns = column_reasons(self.schema_, data, self.codec_, rows.data, weights)
                 reasons = [*of_columns, *reasons]
                 reasons += self._goodness(rows, fit, reasons)
@@ -203,7 +203,7 @@ class Estimator(Saved):
         self, fit: Fit, data: Dataset, y: Any, weights: NDArray[np.float64] | None
     ) -> Rows:
         """The rows fitted; sets how `fit` fills their cells in anew, and their units."""
-        if fit.clock.budget is not None and self.capabilities.density is not None:
+        if fit.clock.budget is not None and self.capabilities.samples:
             fit.judging = min(_JUDGING, fit.clock.budget / 10)
         fit.units = cache(lambda: unit_hashes(data, fit.seed))
         if self.codec_.dequantised:

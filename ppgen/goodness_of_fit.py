@@ -2,7 +2,7 @@
 
 Three tests of `goodness`, each at a third of 1% by Holm's steps: trees that tell rows from samples,
 the worst column (Bonferroni over columns), and the places of the rows' log densities among those of
-samples. The rows are, in this order,
+samples. A model without density has the first two, each at a half. The rows are, in this order,
 
 - `validation`, where it was given;
 - the rows that the family held out itself (`Fit.held_out`);
@@ -52,8 +52,9 @@ _ADVICE = (
 
 
 class Judged(Protocol):
-    """What is asked of the model."""
+    """What is asked of the model; log densities, where it has them."""
 
+    capabilities: Any
     codec_: AnyCodec
 
     def _log_prob(self, rows: Rows) -> Density: ...
@@ -197,15 +198,26 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
     names = [*model.codec_.continuous_names, *model.codec_.discrete_names]
     columns = pit_by_column(real, made, seed, levels=discrete, fitted=held.fitted)
     worst = int(np.argmin([c.p_value for c in columns]))
-    log_probs = model._log_prob(held.rows).values, model._log_prob(drawn).values
-    joint = pit_joint(*log_probs, seed, fitted=held.fitted)
+    joint = _joint(held, drawn, seed)
     if context is not None and y is not None:
         real, made = np.c_[real, context], np.c_[made, y]
         discrete += [False] * y.shape[1]
-    trees = two_sample(real, made, seed, levels=discrete, level=LEVEL / 3, fitted=held.fitted)
-    p = holm([trees.p_value, min(1.0, columns[worst].p_value * len(columns)), joint.p_value])
-    large = (trees.auc >= _AUC, *(u.statistic >= _DISTANCE for u in (columns[worst], joint)))
+    apart = [columns[worst]] if joint is None else [columns[worst], joint]
+    level = LEVEL / (1 + len(apart))
+    trees = two_sample(real, made, seed, levels=discrete, level=level, fitted=held.fitted)
+    of_column = min(1.0, columns[worst].p_value * len(columns))
+    p = holm([trees.p_value, of_column, *(u.p_value for u in apart[1:])])
+    large = np.array([trees.auc >= _AUC, *(u.statistic >= _DISTANCE for u in apart)])
     return _line(held, trees, names[worst], columns[worst], joint, (p <= LEVEL) & large)
+
+
+def _joint(held: _Held, drawn: Rows, seed: int) -> Uniformity | None:
+    """The places of the rows' log densities among those of samples, where there are any."""
+    model = held.model
+    if model.capabilities.density is None:
+        return None
+    log_probs = model._log_prob(held.rows).values, model._log_prob(drawn).values
+    return pit_joint(*log_probs, seed, fitted=held.fitted)
 
 
 def _matrix(rows: Encoded) -> Floats:
@@ -214,23 +226,32 @@ def _matrix(rows: Encoded) -> Floats:
 
 
 def _line(
-    held: _Held, trees: TwoSample, name: str, column: Uniformity, joint: Uniformity, warned: Mask
+    held: _Held,
+    trees: TwoSample,
+    name: str,
+    column: Uniformity,
+    joint: Uniformity | None,
+    warned: Mask,
 ) -> Reason:
     rows = f"{len(held.rows)} {held.what} rows"
     area = f"AUC {trees.auc:.2f} ± {trees.stderr:.2f} ({trees.detectable_auc:.2f} {_SEEN})"
     if not warned.any():
         also = " (in-sample: what was learnt by heart is missed)" if held.what == "fitted" else ""
+        last = column if joint is None else joint
+        densities = "" if joint is None else f" and the log densities by {joint.statistic:.2f}"
         return Reason(
             "ok",
             f"goodness of fit: samples are told from {rows} with {area}; the worst column, "
-            f"{name!r}, is off by {column.statistic:.2f} and the log densities by "
-            f"{joint.statistic:.2f} ({joint.detectable:.2f} {_SEEN}){also}.",
+            f"{name!r}, is off by {column.statistic:.2f}{densities} "
+            f"({last.detectable:.2f} {_SEEN}){also}.",
         )
-    found = (
+    found = [
         f"samples are told from {rows} with {area}",
         f"column {name!r} of samples is not distributed as that of {rows} {_distance(column)}",
-        f"log densities of {rows} are not distributed as those of samples {_distance(joint)}",
-    )
+    ]
+    if joint is not None:
+        what = f"log densities of {rows} are not distributed as those of samples"
+        found.append(f"{what} {_distance(joint)}")
     said = "; ".join(text for text, warns in zip(found, warned, strict=True) if warns)
     return Reason("warn", f"goodness of fit: {said}.", _ADVICE)
 

@@ -6,8 +6,8 @@ A family writes `_sample` on encoded arrays.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,11 @@ from .data import Codec, Dataset, Encoded, as_dataset
 from .data.rebuild import row_labels
 from .errors import InputError
 from .estimator import Estimator
+from .fitting import Fit
+from .goodness_of_fit import goodness_reasons
+from .rows import Rows
 from .settings import integer
+from .verdict import Reason
 
 _REDRAWS = 4  # times that samples beyond the whole numbers seen are drawn again
 
@@ -39,6 +43,16 @@ class Sampler(Estimator):
     ) -> Encoded:
         """n encoded rows; `given` is one row with NaN and -1 where it is free, and `how` what was
         asked of the options that `capabilities.sampling` declares."""
+
+    def _refitted(self, rows: Rows, fit: Fit) -> Self | None:
+        """The same model fitted cheaply to these rows, fewer than those of the fit, which is left
+        as it is; None where that is not cheap. The verdict judges it by the rows left out."""
+        return None
+
+    def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded | None:
+        """Encoded rows with their gaps filled by draws given the rest of the row, or without `rng`
+        by what is expected of them; None where the family cannot."""
+        return None
 
     # What users call
 
@@ -80,6 +94,11 @@ class Sampler(Estimator):
         return self._decoded(encoded, given, row_labels(y, len(encoded)))
 
     # Shared plumbing
+
+    def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:
+        if any(reason.status == "failed" for reason in reasons):
+            return []
+        return goodness_reasons(self, rows, fit)
 
     def _told(self) -> tuple[str, ...]:
         """Names of the columns that the fit is conditional on (`capabilities.told`)."""

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import ppgen
-from ppgen.data import as_dataset
+from ppgen.capabilities import Capabilities
+from ppgen.data import Encoded, as_dataset
 from ppgen.goodness_of_fit import _effective, _independent, _part
+from ppgen.sampler import Sampler
 
 from .zoo import fitted
 
@@ -43,6 +45,37 @@ def test_a_model_that_can_bend_round_the_ring_is_ok_and_says_what_would_be_seen(
     found = line(model.fit(ring()))
     assert found.status == "ok"
     assert "is detected 4 times in 5" in found.what
+
+
+class Drawn(Sampler):
+    """Rows drawn anew from those fitted, moved by some noise and a shift; no density."""
+
+    name = "drawn"
+    capabilities = Capabilities(density=None, samples=True)
+    random_state = 0
+    _state = _restore = None
+
+    def __init__(self, shift=0.0):
+        self.shift = shift
+
+    def _fit(self, rows, fit):
+        self.x_ = rows.data.x
+        fit.held_out = np.arange(len(self.x_)) % 3 == 0
+        return []
+
+    def _sample(self, n, rng, given, context, **how):
+        x = self.x_[rng.integers(0, len(self.x_), n)]
+        x = x + 0.1 * rng.normal(size=x.shape) + self.shift
+        return Encoded(x, np.empty((n, 0), np.int32), np.zeros(n))
+
+
+def test_what_has_no_density_is_judged_by_its_samples():
+    well, off = (line(Drawn(shift).fit(ring())) for shift in (0.0, 1.0))
+    assert (well.status, off.status) == ("ok", "warn")
+    assert "from 200 held-out rows with AUC" in well.what
+    assert "densities" not in well.what + off.what
+    assert "is off by 0.0" in well.what
+    assert "is not distributed as that of 200 held-out rows" in off.what
 
 
 def test_one_component_on_two_clusters_warns_and_two_do_not():
