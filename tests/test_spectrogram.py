@@ -142,6 +142,7 @@ def test_stretching_keeps_a_line():
 @pytest.mark.parametrize("samples", [1, 100, 3000, 9000])
 def test_an_unchanged_picture_gives_the_recording_back_bit_for_bit(samples):
     v = RNG.normal(size=(samples, 2)) * 0.1
+    v[: samples // 2] = 0
     for some in (v, v[:, 0]):
         np.testing.assert_array_equal(SPEECH.recording(SPEECH.picture(some), some), some)
 
@@ -151,7 +152,7 @@ def test_gain_amplifies_each_channel_alike():
     louder = SPEECH.recording(SPEECH.picture(v) + math.log(2), v)
     np.testing.assert_allclose(louder, 2 * v, atol=1e-12)
     most = SPEECH.recording(SPEECH.picture(v) + 100, v)
-    np.testing.assert_allclose(most, 10**1.5 * v, atol=1e-10)  # 30 dB
+    np.testing.assert_allclose(most, 100 * v, atol=1e-9)  # 40 dB
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -13,7 +13,7 @@ A picture P becomes a recording beside the one, v, whose picture P0 was changed 
 v, with as many channels. Pictures are stretched to K frames, linearly between their own. By
 `phase`,
 
-- "gain": v's own spectrogram, amplified: G = exp(P - P0), within 30 dB, spread over frequencies,
+- "gain": v's own spectrogram, amplified: G = exp(P - P0), within 40 dB, spread over frequencies,
   and S G is the transform of what comes out, for each channel. An unchanged picture gives v back.
 - "input": the magnitudes of P with the phases of v, mixed down; every channel has the same.
 - "griffin_lim": the magnitudes of P with phases found for them (`griffin_lim`); likewise.
@@ -36,7 +36,7 @@ from .stft import Stft
 
 Phase = Literal["gain", "input", "griffin_lim"]
 PHASES: tuple[Phase, ...] = ("gain", "input", "griffin_lim")
-_MOST_GAIN = 30 * math.log(10) / 20  # 30 dB
+_MOST_GAIN = 40 * math.log(10) / 20  # 40 dB
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Spectrogram(PlainFields):
     hop: int = 64
     low: float = 0.0
     high: float = 0.0
-    floor: float = 1e-4
+    floor: float = 1e-5
 
     def __post_init__(self) -> None:
         if min(self.rate, self.bands, self.frames) < 1 or self.floor <= 0:
@@ -95,7 +95,9 @@ class Spectrogram(PlainFields):
             )
         stft, t = self.stft, len(v)
         if phase == "gain":
-            change = (picture - self.picture(v)).clip(-_MOST_GAIN, _MOST_GAIN)
+            own = self.picture(v)
+            least = np.minimum(own, math.log(self.floor))
+            change = (np.maximum(picture, least) - own).clip(-_MOST_GAIN, _MOST_GAIN)
             more = np.expm1(self.mel().spread(_stretched(change, stft.frames(t))))
             channels = [v] if v.ndim == 1 else list(v.T)
             # By linearity the transform of what is added is S (G - 1).
