@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from . import auditing, fits, querying, studies, tables
+from . import auditing, fits, querying, studies, tables, translating
 
 app = typer.Typer(
     name="ppgen",
@@ -47,6 +47,7 @@ for _command in (
     tables.score,
     tables.sample,
     tables.impute,
+    translating.translate,
     tables.outliers,
     querying.query,
     auditing.audit,

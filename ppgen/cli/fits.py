@@ -12,6 +12,7 @@ from ..errors import InputError
 from .options import Data, Groups, Out, Seed, Settings, read_data, settings, spread
 from .output import check_output, say, write_table
 from .tables import summarised, tell_khat
+from .translating import Parts, check_domains, parted_pairs
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -55,6 +56,14 @@ class FitOptions:
             "--conditional", help="Model rows given the label that comes with each, as y."
         ),
     ] = False
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OTHER",
+            help="The second domain of a model that translates: what DATA is translated to. Of "
+            "pairs, as many in the same order.",
+        ),
+    ] = None
     groups: Groups = None
     seed: Seed = 0
     all_rows: Annotated[
@@ -91,16 +100,27 @@ def fit(
     conditional = options.conditional or bool(own.get("conditional"))
     if conditional:
         own |= _conditional(chosen)
+    check_domains(chosen, options.to)
     name = Path(data).stem.replace(":", "-") or "data"  # of toy:rings as of rings.csv
     target = options.out or Path("runs") / f"{name}-{model}"
     check_free(target)
     rows = read_data(data, split_seed=seed, groups=options.groups)
-    train, valid, test = _parts(rows, options.all_rows)
+    parts, others = _parts(rows, options.all_rows), None
+    if options.to is not None:
+        other = read_data(options.to, split_seed=seed)
+        say(f"{len(other)} rows of the second domain: {other.schema}")
+        if chosen.capabilities.paired and not options.all_rows:
+            parts, others = parted_pairs(rows, other, seed)
+        else:
+            others = _parts(other, options.all_rows)
+    train, valid, test = parts
     say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
     estimator: Any = chosen(**own, random_state=seed)
     y, validation = None, valid if "validation" in estimator._uses() else None
     if chosen.capabilities.supervised or conditional:
         y, validation = _labelled(model, train, validation)
+    if others is not None:
+        y, validation = others[0], None if valid is None else (valid, others[1])
     estimator.fit(
         train,
         y,
@@ -184,7 +204,7 @@ def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, A
     return labels(train), None if valid is None else (valid, labels(valid))
 
 
-def _parts(rows: Dataset, all_rows: bool) -> tuple[Dataset, Dataset | None, Dataset | None]:
+def _parts(rows: Dataset, all_rows: bool) -> Parts:
     if all_rows:
         return rows, None, None
     try:

@@ -42,7 +42,7 @@ def score(
     Of a model without density, how far each row is from its reconstruction.
     """
     check_output(output)
-    estimator = _load(run)
+    estimator = load_run(run)
     rows = read_data(data, estimator.schema_, groups=groups)
     columns: dict[str, Any]
     line: dict[str, Any] = {"rows": len(rows)}
@@ -93,8 +93,8 @@ def sample(
 ) -> None:
     """Print rows like those fitted; images are written to a file."""
     check_output(output, (*ENDINGS, ".png"))
-    estimator = _load(run)
-    _check_able(run, estimator, "samples", "draws no samples")
+    estimator = load_run(run)
+    check_able(run, estimator, "samples", "draws no samples")
     check_rows(output, estimator.schema_)
     if expected:
         if given or not estimator.capabilities.prior:
@@ -113,8 +113,8 @@ def sample(
 def impute(run: Run, data: Data, groups: Groups = None, output: Out = None) -> None:
     """Print the table with its gaps filled."""
     check_output(output)
-    estimator: Any = _load(run)
-    _check_able(run, estimator, "fills_gaps", "cannot fill gaps")
+    estimator: Any = load_run(run)
+    check_able(run, estimator, "fills_gaps", "cannot fill gaps")
     if estimator.schema_.image_shape is not None:
         raise InputError(f"{run} is a fit of images, which have no gaps; give a fit of a table.")
     rows = read_data(data, estimator.schema_, groups=groups)
@@ -147,7 +147,7 @@ def outliers(
 
     from .outlying import fraction_below, midranks, surprising
 
-    estimator = _load(run)
+    estimator = load_run(run)
     rows = read_data(data, estimator.schema_, groups=groups)
     against = None if reference is None else read_data(reference, estimator.schema_, groups=groups)
     if estimator.capabilities.density is None:
@@ -215,12 +215,12 @@ def tell_khat(density: LogDensity) -> None:
 
 def _errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[Any]:
     if not estimator.capabilities.errors:
-        _check_able(run, estimator, "density", "has no density")
+        check_able(run, estimator, "density", "has no density")
     errors: NDArray[Any] = estimator.reconstruction_error(rows)
     return errors
 
 
-def _check_able(run: Path, estimator: Estimator, what: str, lacks: str) -> None:
+def check_able(run: Path, estimator: Estimator, what: str, lacks: str) -> None:
     """Raise InputError, naming the models that are able, unless the fit's model declares it."""
     from ..models import registry
 
@@ -231,7 +231,8 @@ def _check_able(run: Path, estimator: Estimator, what: str, lacks: str) -> None:
         )
 
 
-def _load(run: Path) -> Estimator:
+def load_run(run: Path) -> Estimator:
+    """A saved run; says its verdict where that is not ok."""
     from ..models import registry
 
     estimator = registry.load(run)

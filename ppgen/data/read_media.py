@@ -26,20 +26,30 @@ def read_folder(path: Path) -> Dataset:
         InputError: if there are no such files, images differ in size, or a file cannot be read
             (naming it).
     """
-    files = _files(path)
+    files = media_files(path)
     target = None
+    if files[0].parent != path:
+        target = np.array([f.parent.name for f in files])
+    return _recordings(files, target) if _is_wav(files[0]) else read_images(files, target)
+
+
+def media_files(path: Path) -> list[Path]:
+    """The files that `read_folder` reads, in its order; InputError as it says."""
+    files = _files(path)
     if not files:
         files = [f for sub in sorted(path.iterdir()) if sub.is_dir() for f in _files(sub)]
-        target = np.array([f.parent.name for f in files])
-    sounds = [f for f in files if f.suffix.lower() == ".wav"]
     if not files:
         raise InputError(
             f"the folder {path} holds no images or WAV files, and no folders of them. "
             "Give a file, or a folder of such files."
         )
-    if sounds and len(sounds) < len(files):
+    if len({_is_wav(file) for file in files}) > 1:
         raise InputError(f"the folder {path} holds images and recordings; expected one kind.")
-    return _recordings(sounds, target) if sounds else read_images(files, target)
+    return files
+
+
+def _is_wav(file: Path) -> bool:
+    return file.suffix.lower() == ".wav"
 
 
 def read_wav(path: Path) -> Dataset:

@@ -14,7 +14,7 @@ from .builtin import BUILTIN, load_builtin
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
 from .read_arrays import read_idx, read_npy, read_npz
-from .read_images import read_tar
+from .read_images import ENDINGS, read_images, read_tar
 from .read_media import read_folder, read_wav
 from .read_text import GZIP, read_text
 from .schema import Schema
@@ -84,7 +84,7 @@ def _reader(path: Path) -> Callable[[Path], Dataset]:
         return read_text
     raise InputError(
         f"{path} is of no known format; read are CSV, TSV and TXT (also .gz), Parquet, NPY, NPZ, "
-        "IDX, WAV, TAR files of images, and folders of images or WAV files."
+        "IDX, WAV, images and TAR files of them, and folders of images or WAV files."
     )
 
 
@@ -118,6 +118,7 @@ _BY_NAME: tuple[tuple[str, Callable[[Path], Dataset]], ...] = (
     (r"\.npz$", read_npz),
     (r"\.(parquet|pq)(\.gz)?$", _read_parquet),
     (r"\.wav(\.gz)?$", read_wav),
+    (rf"({'|'.join(map(re.escape, ENDINGS))})$", lambda path: read_images([path])),
     (r"(idx\d[.-]ubyte|[.-]idx\d?)(\.gz)?$", read_idx),
 )
 _BY_START: tuple[tuple[int, bytes, Callable[[Path], Dataset]], ...] = (
