@@ -59,7 +59,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
         schema = None if reset else self.schema_
-        if schema is not None and schema.sequence:
+        if schema is not None and schema.sequence and not isinstance(X, Dataset):
             X = sequences(X)
         data = as_dataset(X, schema, estimator=who)
         if reset and (named or data.images is not None):

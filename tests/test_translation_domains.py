@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 
 from ppgen import InputError, as_dataset
 from ppgen.data import Encoded, ImageCodec
-from ppgen.models.translation.domains import (
-    Domain,
-    Images,
-    Standard,
-    check_sides,
-    domain_from_json,
-    domain_of,
-)
+from ppgen.models.translation.domains import Domain, Images, Standard
+from ppgen.models.translation.kinds import check_sides, domain_from_json, domain_of
 
 
 def pictures(n: int = 30, shape: tuple[int, ...] = (3, 8, 6)) -> NDArray[Any]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Array
-from ...data import AnyCodec, Codec, Encoded
+from ...data import AnyCodec, Codec, Encoded, RecordingCodec
 from ...plain_json import PlainFields
 
 _UNSEEN = -2
@@ -54,6 +54,7 @@ class Values(PlainFields):
         """The values of a codec's rows, neither shifted nor scaled."""
         if isinstance(codec, Codec):
             return cls(len(codec.continuous_names), tuple(codec.n_levels))
+        assert not isinstance(codec, RecordingCodec)  # their lengths differ
         return cls(codec.dimension, shape=codec.shape)
 
     @property

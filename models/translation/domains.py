@@ -13,7 +13,7 @@ images (here), and spectrograms of sequences (`speech`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -23,8 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...arrays import Array, Floats
-from ...data import AnyCodec, Encoded, ImageCodec
-from ...errors import InputError
+from ...data import Encoded, ImageCodec
 from ...plain_json import PlainFields
 
 Shape = tuple[int, int, int]
@@ -182,31 +181,3 @@ def _resized(pictures: Array, shape: Shape) -> Array:
         how: dict[str, Any] = {"mode": "bilinear", "antialias": True}
         made[at] = functional.interpolate(block, shape[1:], **how).numpy()
     return made
-
-
-def domain_of(codec: AnyCodec, size: int = 0) -> Domain:
-    """The domain of rows with this codec, not fitted yet.
-
-    Raises:
-        InputError: if it is not one that can be translated.
-    """
-    if isinstance(codec, ImageCodec):
-        return Images(codec=codec, size=size)
-    raise InputError("only images can be translated; give images, (n, height, width).")
-
-
-def domain_from_json(body: Mapping[str, Any], codec: AnyCodec) -> Domain:
-    """The domain of rows with this codec that `to_json` wrote."""
-    standard = None if body["standard"] is None else Standard.from_json(body["standard"])
-    return replace(domain_of(codec, int(body.get("size", 0))), standard=standard)
-
-
-def check_sides(first: Domain, second: Domain) -> None:
-    """Raise InputError unless the pictures of two domains have one height and width."""
-    (_, *a), (_, *b) = first.shape, second.shape
-    if a != b:
-        raise InputError(
-            f"X holds images of {a[0]} x {a[1]} pixels, y of {b[0]} x {b[1]}; a translation keeps "
-            f"height and width. Resize one, or set size={min(*a, *b)}, to which both are brought "
-            "and from which they come back."
-        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...arrays import Array
+from ...arrays import Array, Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
-from ...data import Encoded
+from ...data import AnyCodec, Dataset, Encoded, RecordingCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
@@ -29,11 +29,17 @@ class _Translation(Trained, Translator):
     """
 
     nets_: TorchTranslation
+    rate: int
 
     @property
     def _both(self) -> bool:
         """Whether there is a way back."""
         return True
+
+    def _fit_codec(self, data: Dataset, weights: Floats | None) -> AnyCodec:
+        if data.schema.sequence:
+            return RecordingCodec.fit(data, self.rate)
+        return super()._fit_codec(data, weights)
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_translation
@@ -66,7 +72,7 @@ class _Translation(Trained, Translator):
         return state, nets.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        from .domains import domain_from_json
+        from .kinds import domain_from_json
         from .nets import Architecture
         from .trained import TorchTranslation
 
@@ -85,13 +91,14 @@ class _Translation(Trained, Translator):
 
 
 class PairedTranslation(PairedSettings, _Translation):
-    """Pictures of one kind to pictures of another, learnt from pairs (pix2pix).
+    """Pictures or recordings of one kind to those of another, learnt from pairs (pix2pix).
 
     A U-Net translates; a discriminator sees pairs, patch by patch; and the absolute error against
     the pair is lowered. Channels may differ between the domains, such as grey edges and colour
     photographs. A tenth of the pairs is held out, unless `fit` is given `validation=(X, y)`: by
     their absolute error the best weights are kept and the training is stopped. Each domain is
-    standardised by its own statistics.
+    standardised by its own statistics. Recordings are translated as log-mel spectrograms (see
+    `ppgen.data.spectrogram`), and come out as long as they went in.
 
     Attributes:
         target_: the second domain: its schema, codec and container.
@@ -107,6 +114,7 @@ class PairedTranslation(PairedSettings, _Translation):
         weights=False,
         tables=False,
         images=True,
+        sequences=True,
         engines=("adversarial",),
         uses=TRAINED,
         min_rows=4,
@@ -126,14 +134,15 @@ class PairedTranslation(PairedSettings, _Translation):
 
 
 class CycleGAN(UnpairedSettings, _Translation):
-    """Pictures of one kind to pictures of another and back, learnt without pairs.
+    """Pictures or recordings of one kind to those of another and back, learnt without pairs.
 
     Two generators translate, one each way; two discriminators say which pictures are of their
     domain, patch by patch; and what goes there and back is to be what it was. An epoch is the rows
     of the longer domain. A tenth of each domain is held out, unless `fit` is given
     `validation=(X, y)`: the weights are kept under which translations of held-out rows are
     distributed most like held-out rows of the other domain, and come back best. Each domain is
-    standardised by its own statistics.
+    standardised by its own statistics. Recordings are translated as log-mel spectrograms (see
+    `ppgen.data.spectrogram`), and come out as long as they went in.
 
     Attributes:
         target_: the second domain: its schema, codec and container.
@@ -148,6 +157,7 @@ class CycleGAN(UnpairedSettings, _Translation):
         weights=False,
         tables=False,
         images=True,
+        sequences=True,
         engines=("adversarial",),
         uses=TRAINED,
         min_rows=4,

@@ -21,8 +21,9 @@ from ..nets.sizes import epochs_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import too_few
 from . import verdicts
-from .domains import Domain, Shape, check_sides, domain_of
+from .domains import Domain, Shape
 from .game import Game
+from .kinds import check_sides, domain_of
 from .looked import Looked
 from .nets import Architecture, check_halvings, halvings_of
 from .paired import PairedGame
@@ -35,6 +36,7 @@ _RATE = 5e-4
 _STEPS, _FEW_STEPS, _FEW = 4000, 2000, 5000  # steps on many rows, on few, and how many are few
 _EVALUATED = 100  # steps between evaluations, at least
 _HALVINGS = 2  # of a residual generator
+_HEARD = 64  # channels of generators of recordings: a picture has 40, and is one frame high
 _JUDGING, _HALVED = 32, 3  # channels of a discriminator, and its halvings at most
 _LOOKED = 100  # pictures whose translation is timed
 _LOOKS = 2000  # translations, about, that are looked at once the nets are trained
@@ -60,7 +62,8 @@ def fit_translation(
 ) -> Fitted:
     """Fit a translation of these settings."""
     asked = SimpleNamespace(**settings)
-    sides = tuple(domain_of(codec, asked.size or 0) for codec in codecs)
+    heard = {name: settings[name] for name in ("bands", "frames", "phase")}
+    sides = tuple(domain_of(codec, asked.size or 0, **heard) for codec in codecs)
     check_sides(*sides)
     architecture = architecture_for(asked, sides[0].shape, paired=paired)
     parted = Parted.of(rows, fit, paired=paired)
@@ -109,11 +112,12 @@ def architecture_for(asked: Any, shape: Shape, *, paired: bool) -> Architecture:
         InputError: if these cannot be halved as often as asked, or at all.
     """
     able = halvings_of(*shape[1:])
-    halvings = asked.halvings or max(1, able if paired else min(able, _HALVINGS))
+    flat = shape[1] == 1  # of recordings, whose channels are bands
+    halvings = asked.halvings or max(1, able if paired else min(able, 1 if flat else _HALVINGS))
     check_halvings(shape, halvings)
     return Architecture(
         net="unet" if paired else "residual",
-        width=asked.width or (32 if paired else 16),
+        width=asked.width or (_HEARD if flat else 32 if paired else 16),
         halvings=halvings,
         blocks=0 if paired else asked.blocks,
         judging=_JUDGING,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ...data.spectrogram import Phase
 from ...settings import Settings, setting
 from ..nets.settings import TrainingSettings
 
@@ -23,10 +24,32 @@ class TranslationSettings(TrainingSettings):
         "back in the size of the domain that they go to. None takes both as they are.",
         least=4,
     )
+    rate: int = setting(
+        8000,
+        "of recordings, samples per second: others are resampled to it. Speech is understood at "
+        "8000.",
+        least=1,
+    )
+    bands: int = setting(
+        40,
+        "of recordings, how many mel bands their pictures have; nets see them as channels.",
+        least=1,
+    )
+    frames: int = setting(
+        32,
+        "of recordings, to how many frames each is brought, whatever its length: about as many "
+        "as a spoken digit has sounds to tell apart.",
+        least=4,
+    )
+    phase: Phase = setting(
+        "gain",
+        "of recordings, how a translated picture becomes one: 'gain' amplifies the spectrogram of "
+        "what is translated, 'input' takes its phases, 'griffin_lim' finds phases.",
+    )
     width: int | None = setting(
         None,
         "channels of the generators at full size (of a U-Net after the first halving), doubled at "
-        "each further halving; None is 16, of a U-Net 32.",
+        "each further halving; None is 16, of a U-Net 32, of recordings 64.",
         least=1,
     )
     halvings: int | None = setting(

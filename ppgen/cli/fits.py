@@ -116,7 +116,8 @@ def fit(
     train, valid, test = parts
     say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
     estimator: Any = chosen(**own, random_state=seed)
-    y, validation = None, valid if "validation" in estimator._uses() else None
+    y: Any = None
+    validation: Any = valid if "validation" in estimator._uses() else None
     if chosen.capabilities.supervised or conditional:
         y, validation = _labelled(model, train, validation)
     if others is not None:

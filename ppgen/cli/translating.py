@@ -176,8 +176,10 @@ def _write_arrays(rows: Any, labels: Any, output: Path) -> None:
     stream, images = io.BytesIO(), np.asarray(rows)
     if output.suffix.lower() == ".npy":
         np.save(stream, images, allow_pickle=False)
+    elif labels is None:
+        np.savez(stream, X=images)
     else:
-        np.savez(stream, X=images, **({} if labels is None else {"y": np.asarray(labels)}))
+        np.savez(stream, X=images, y=np.asarray(labels))
     write_bytes(output, stream.getvalue())
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -61,6 +61,12 @@ class Spectrogram(PlainFields):
     low: float = 0.0
     high: float = 0.0
     floor: float = 1e-5
+
+    @classmethod
+    def at(cls, rate: int, **more: Any) -> Self:
+        """With a window of about 32 ms, a power of two of samples, and four hops to a window."""
+        window = 2 ** max(3, round(math.log2(0.032 * rate)))
+        return cls(rate=rate, window=window, hop=window // 4, **more)
 
     def __post_init__(self) -> None:
         if min(self.rate, self.bands, self.frames) < 1 or self.floor <= 0:
@@ -131,4 +137,5 @@ def _stretched(picture: Floats, k: int) -> Floats:
     at = ((np.arange(k) + 0.5) * frames / k - 0.5).clip(0, frames - 1)
     left = np.floor(at).astype(int).clip(max=max(frames - 2, 0))
     share = at - left
-    return picture[:, left] * (1 - share) + picture[:, (left + 1).clip(max=frames - 1)] * share
+    right = (left + 1).clip(max=frames - 1)
+    return np.asarray(picture[:, left] * (1 - share) + picture[:, right] * share)
