@@ -32,7 +32,7 @@ from .trained import Sides, TorchTranslation
 from .unpaired import UnpairedGame
 
 _BATCH = 16
-_RATE = 5e-4
+_RATE, _PAIRED_RATE = 5e-4, 1e-3
 _STEPS, _FEW_STEPS, _FEW = 4000, 2000, 5000  # steps on many rows, on few, and how many are few
 _EVALUATED = 100  # steps between evaluations, at least
 _HALVINGS = 2  # of a residual generator
@@ -99,7 +99,8 @@ def fit_translation(
         return Fitted(nets, training, reasons)
     if held is None:
         reasons += too_few(parted.longer, "Give more rows, or validation=(X, y).")
-    reasons += verdicts.won(training.outcome, fit.trace, schedule.learning_rate)
+    rate = schedule.learning_rate
+    reasons += verdicts.won(training.outcome, fit.trace, rate, paired=paired)
     looked = Looked.of(nets, seen, held)
     reasons += looked.of_pairs() if paired else looked.of_domains()
     return Fitted(nets, training, reasons)
@@ -133,7 +134,7 @@ def schedule_for(asked: Any, n: int, *, timed: bool, paired: bool) -> Schedule:
     wanted = _FEW_STEPS if n < _FEW else _STEPS
     return Schedule(
         batch_size=size,
-        learning_rate=asked.learning_rate or _RATE,
+        learning_rate=asked.learning_rate or (_PAIRED_RATE if paired else _RATE),
         max_epochs=asked.max_epochs or epochs_for(wanted, steps, timed=timed),
         evaluate_every=max(1, math.ceil(_EVALUATED / steps)),
         patience=8 if paired else 0,  # a game's score goes up and down

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -65,8 +66,8 @@ class Looked:
         for i, made in enumerate(self.made):
             own, other = self.own[i], self.own[1 - i]
             if made.shape[1:] == own.shape[1:]:
-                far = torch.cdist(own.flatten(1), other.flatten(1), p=1).min(1).values.mean()
-                far = float(far) / own[0].numel()
+                away = torch.cdist(own.flatten(1), other.flatten(1), p=1).min(1).values
+                far = float(away.mean()) / own[0].numel()
                 advice = "Lower identity_weight, or train longer."
                 moved = _mean(made, own)
                 reasons += verdicts.unchanged(moved, far, _NAMES[1 - i], advice)
@@ -95,4 +96,4 @@ def _between(pictures: Tensor) -> float:
     """The mean distance of two pictures, root of the mean square over values."""
     n = len(pictures)
     total = float(torch.cdist(pictures.flatten(1), pictures.flatten(1)).sum())
-    return total / max(n * (n - 1), 1) / pictures[0].numel() ** 0.5
+    return total / max(n * (n - 1), 1) / math.sqrt(pictures[0].numel())

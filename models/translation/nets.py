@@ -9,7 +9,9 @@
 
 A generator's output lies between the ends of the domain that it goes to (standardised units),
 
-    y = (high + low) / 2 + (high - low) / 2 tanh(h),          y = h where there are none.
+    y = (high + low) / 2 + (high - low) / 2 tanh(h + c),          y = h where there are none,
+
+where c makes h = 0 the mean of the domain, y = 0: nets begin near it.
 
 Pictures of height 1 are sequences: kernels are then 1 wide in height, and only widths are halved.
 
@@ -35,7 +37,7 @@ from ...plain_json import PlainFields
 from .domains import Shape, Standard
 
 _LEAST = 4  # pixels, or frames, that halvings leave
-_MOST = 3  # halvings of a discriminator
+_INSIDE = 0.95  # of the way to an end, up to which a mean is begun at
 
 
 @dataclass(frozen=True)
@@ -194,20 +196,23 @@ class _Block(nn.Module):
 
 
 class _Bounded(nn.Module):
-    """What lies between the ends of a domain; the middle and half of what lies between."""
+    """What lies between the ends of a domain: their middle, half of their distance, and c."""
 
     middle: Tensor
     reach: Tensor
+    start: Tensor
 
     def __init__(self, ends: Standard) -> None:
         super().__init__()
         low, high = torch.tensor(ends.low), torch.tensor(ends.high)
         self.open = not len(low)
-        self.register_buffer("middle", ((low + high) / 2)[:, None, None])
-        self.register_buffer("reach", ((high - low) / 2)[:, None, None])
+        middle, reach = (low + high) / 2, (high - low) / 2
+        start = torch.atanh((-middle / reach).clamp(-_INSIDE, _INSIDE))
+        for name, values in (("middle", middle), ("reach", reach), ("start", start)):
+            self.register_buffer(name, values[:, None, None])
 
     def forward(self, h: Tensor) -> Tensor:
-        return h if self.open else self.middle + self.reach * torch.tanh(h)
+        return h if self.open else self.middle + self.reach * torch.tanh(h + self.start)
 
 
 def _conv(before: int, after: int, size: int, flat: bool, stride: int = 1) -> Any:

@@ -7,15 +7,16 @@ held out by their own units.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
 
 from ...arrays import Array, Hashes
 from ...fitting import Fit
-from ...rows import Rows
+from ...rows import Rows, Target
 from ..nets.held_out import Indices, Split, Subset
 
 _MOST = 500  # held-out rows of each domain that are looked at
@@ -41,29 +42,24 @@ class Parted:
     @classmethod
     def of(cls, rows: Rows, fit: Fit, *, paired: bool) -> Self:
         """The rows of a fit."""
-        target, validation = rows.target, fit.validation
-        assert target is not None
+        target, validation = _target(rows), fit.validation
         rng, given = fit.rng(), validation is not None
         if paired:
-            both = replace(fit, units=lambda: joined(fit.units(), target.units()))
-            split = Split(rows, both)
-            seen = (split.numbers, split.numbers)
-            held, units = split.held, both.units
+            units = partial(_joined, fit.units, target.units)
+            split = Split(rows, replace(fit, units=units))
+            seen, held = (split.numbers, split.numbers), split.held
             if validation is not None:
-                beside = validation.target
-                assert beside is not None
-                held = np.arange(len(validation))
-                units = lambda: joined(fit.validation_units(), beside.units())  # noqa: E731
+                held, beside = np.arange(len(validation)), _target(validation)
+                units = partial(_joined, fit.validation_units, beside.units)
             held = _thinned(held, rng)
             return cls(seen, (held, held) if len(held) else None, units()[held], given)
         first = Split(rows, fit)
-        other = replace(fit, units=target.units, validation=_target(validation))
-        second = Split(Rows(target.data), other)
+        others = None if validation is None else Rows(_target(validation).data)
+        second = Split(Rows(target.data), replace(fit, units=target.units, validation=others))
         seen = (first.numbers, second.numbers)
         each, hashes = [first.held, second.held], [fit.units, target.units]
         if validation is not None:
-            beside = validation.target
-            assert beside is not None
+            beside = _target(validation)
             each = [np.arange(len(validation)), np.arange(len(beside))]
             hashes = [fit.validation_units, beside.units]
         x, y = (_thinned(numbers, rng) for numbers in each)
@@ -94,10 +90,13 @@ def joined(first: Hashes, second: Hashes) -> Hashes:
     return np.asarray(part[a], dtype=np.uint64)
 
 
-def _target(validation: Rows | None) -> Rows | None:
-    if validation is None or validation.target is None:
-        return None
-    return Rows(validation.target.data)
+def _joined(first: Callable[[], Hashes], second: Callable[[], Hashes]) -> Hashes:
+    return joined(first(), second())
+
+
+def _target(rows: Rows) -> Target:
+    assert rows.target is not None
+    return rows.target
 
 
 def _thinned(numbers: Indices, rng: np.random.Generator) -> Indices:

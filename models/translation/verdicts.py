@@ -114,13 +114,17 @@ def varied(made: float, real: float, name: str) -> list[Reason]:
     )
 
 
-def won(outcome: Outcome, trace: Sequence[Mapping[str, Any]], rate: float) -> list[Reason]:
+def won(
+    outcome: Outcome, trace: Sequence[Mapping[str, Any]], rate: float, *, paired: bool = False
+) -> list[Reason]:
     """Whether a discriminator has won for good: it tells held-out rows from translations with
     certainty for the last half of the training, and these get no better.
 
     Args:
         trace: the records, with what was measured (see `game`).
         rate: the learning rate, for the advice.
+        paired: whether the error against pairs was lowered besides, so that a discriminator that is
+            sure does no harm as long as this falls.
     """
     records = [r["measures"] for r in trace if r.get("measures") and r["step"]]
     last = records[len(records) // 2 :]
@@ -138,4 +142,6 @@ def won(outcome: Outcome, trace: Sequence[Mapping[str, Any]], rate: float) -> li
     if early:
         what = f"{what}, and they were best at step {outcome.best_step}: it has won for good."
         return [Reason("failed", what, advice)]
+    if paired:
+        return [Reason("ok", f"{what}.")]
     return warning(f"{what}.", f"{advice} Or train longer.")
