@@ -233,3 +233,15 @@ def test_labels_that_are_not_there_are_refused(conditional):
 def test_samples_have_no_options_that_are_not_declared(conditional):
     with pytest.raises(InputError, match=r"GAN\.sample has no option 'refnie'"):
         conditional.sample(2, y="low", refnie=True)
+
+
+def test_samples_by_checkpoint_are_kept_and_saved(conditional, tmp_path):
+    fit = conditional
+    first, last = fit.sheets()[0], fit.sheets()[-1]
+    assert first[0] == 0
+    assert last[0] <= fit.n_steps_
+    fit.save(tmp_path / "run")
+    again = ppgen.load(tmp_path / "run").sheets()
+    for (step, rows), (other, others) in zip(fit.sheets(), again, strict=True):
+        assert step == other
+        assert np.array_equal(rows["samples"].matrix(), others["samples"].matrix())

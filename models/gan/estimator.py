@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from ...arrays import Array, Floats
 from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
-from ...data import Encoded, ImageCodec
+from ...coded import made_rows
+from ...data import Dataset, Encoded, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
@@ -19,6 +20,8 @@ from ...sampler import Sampler
 from ...settings import integer
 from ...verdict import Reason
 from ..latent import Decoder
+from ..nets.sheeted import Sheeted
+from ..nets.sheets import Sheets
 from ..nets.trainer import Trained
 from .settings import SETTINGS, GANSettings
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from .trained import TrainedGAN
 
 
-class GAN(GANSettings, Trained, Decoder, Sampler):
+class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
     """A generative adversarial network: a generator makes rows of noise, and a discriminator, which
     learns to tell them from real ones, teaches it.
 
@@ -52,10 +55,12 @@ class GAN(GANSettings, Trained, Decoder, Sampler):
         conditional=True,
         samples=True,
         images=True,
+        sheets=True,
         uses=TRAINED,
         reach=REACH,
     )
 
+    shown = "Rows of the same noise, as the averaged weights made them."
     nets_: TrainedGAN
     architecture_: Architecture
 
@@ -86,6 +91,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler):
         found = fit_nets(self._chosen(), self.codec_, rows, fit, self._machine())
         self._take(found.nets)
         self._keep(found.training)
+        self.sheets_ = found.sheets
         return found.reasons
 
     def _take(self, nets: TrainedGAN) -> None:
@@ -107,10 +113,14 @@ class GAN(GANSettings, Trained, Decoder, Sampler):
         seed = int(rng.integers(2**31 - 1))
         return self.nets_.view.encoded(self.nets_.generate(n, context, seed))
 
+    def _sheet(self, name: str, rows: Array) -> Dataset:
+        return made_rows(self, self._decoded(self.nets_.view.encoded(rows)))
+
     def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         view, arrays = self.nets_.view.state()
         state = {"architecture": self.architecture_.to_json(), "view": view}
         named = {f"view.{name}": array for name, array in arrays.items()}
+        named |= self.sheets_.arrays()
         return state | self._training_state(), named | self.nets_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
@@ -124,3 +134,4 @@ class GAN(GANSettings, Trained, Decoder, Sampler):
         self._take(TrainedGAN(architecture, view, 0, self._device()))
         self.nets_.load(arrays)
         self._restore_training(state)
+        self.sheets_ = Sheets.of(arrays)

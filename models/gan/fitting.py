@@ -17,6 +17,8 @@ from ...rows import Rows
 from ...verdict import Reason
 from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
+from ..nets.sheet_keeper import SheetKeeper
+from ..nets.sheets import Sheets
 from ..nets.sizes import channels_for, epochs_for, net_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.values import Values
@@ -25,12 +27,13 @@ from .game import Penalty
 from .held_out_score import most_scored
 from .nets import Architecture
 from .settings import check_rows
-from .trained import TrainedGAN
+from .trained import SHEET, TrainedGAN
 from .views import View
 
 _BETWEEN = 200  # steps between two evaluations at least
 _LAMBDA = 1.0  # of the gradient penalty
 _GAMMA, _PER_PIXEL = 0.1, 1e-3  # of R1 and R2: of vectors, and for each pixel
+_SHOWN, _POINTS = 24, 500  # generated images, and rows, that are kept of an evaluation
 _LAZY = 8  # steps between penalties of images
 
 
@@ -40,6 +43,7 @@ class Fitted:
 
     nets: TrainedGAN
     training: Training
+    sheets: Sheets
     reasons: list[Reason]
 
 
@@ -61,9 +65,11 @@ def fit_nets(
         unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
     architecture = _architecture(asked, net, view.values, seen)
     nets = TrainedGAN(architecture, view, fit.seed, machine.device)
-    score = None
+    score, sheets = None, None
     if unseen is not None:
         score = nets.score_of(seen.thinned(most_scored(view.values), fit.rng()), unseen)
+        some = min(score.n_samples, _SHOWN if view.values.shape else _POINTS)
+        sheets = SheetKeeper({SHEET: (some, view.values.features)})
     again = fit.redraw
 
     def redrawn(epoch: int) -> Array:
@@ -78,6 +84,7 @@ def fit_nets(
         steps=steps,
         penalty=_penalty(asked, view.values),
         redraw=None if again is None else redrawn,
+        sheets=sheets,
         seed=fit.seed,
     )
     schedule = _schedule(asked, net, len(seen), steps, timed=fit.deadline() is not None)
@@ -86,7 +93,8 @@ def fit_nets(
     reasons = list(training.reasons)
     if unseen is None:
         reasons += too_few(len(seen), "Give validation rows.")
-    return Fitted(nets, training, reasons)
+    kept = Sheets.of({}) if sheets is None else sheets.sheets()
+    return Fitted(nets, training, kept, reasons)
 
 
 def _check_enough(n: int, steps: int, pack: int) -> None:

@@ -17,6 +17,7 @@ from ...inference.torch_state import seeded
 from ..nets.batches import Batches, blockwise, slices
 from ..nets.features import features
 from ..nets.held_out import Subset
+from ..nets.sheet_keeper import SheetKeeper
 from .game import Change, Game, Penalty
 from .held_out_score import HeldOutScore, Side
 from .nets import Architecture, build
@@ -25,6 +26,7 @@ from .views import View
 
 BETAS = (0.0, 0.99)  # of Adam: with momentum, players that turn around each other turn outwards
 REAL, GENERATED = "output on real rows", "output on generated rows"
+SHEET = "samples"
 _BLOCK = 1024
 
 Score = Callable[[Floats, Floats], Floats]
@@ -122,6 +124,7 @@ class TrainedGAN:
         penalty: Penalty | None = None,
         change: Change | None = None,
         redraw: Callable[[int], Array] | None = None,
+        sheets: SheetKeeper | None = None,
         seed: int = 0,
     ) -> AdversarialLearner:
         """The learner of both nets; `keep` takes its averaged weights afterwards.
@@ -133,6 +136,7 @@ class TrainedGAN:
             penalty: of the discriminator.
             change: of features of real and generated rows alike, before they are scored.
             redraw: gives the stored rows trained on anew for an epoch.
+            sheets: keeps generated rows of some evaluations.
         """
         rows = Batches(seen.x, seen.context, seen.weights, self.device, seen.numbers)
         game = Game(
@@ -157,6 +161,8 @@ class TrainedGAN:
             assert score is not None
             contexts = None if score.contexts is None else score.contexts.cpu().numpy()
             made = self.generate(score.n_samples, contexts, seed)
+            if sheets is not None:
+                sheets.add(learner.step, {SHEET: self._tensor(made[: sheets.size(SHEET)])})
             x, context = unseen.values()
             n = min(len(x), len(made)) // game.pack * game.pack
             both = (self.features(x[:n]), context), (made[:n], contexts)
@@ -183,6 +189,7 @@ class TrainedGAN:
             log_density=None if unseen is None or score is None else evaluate,
             optimiser=partial(torch.optim.Adam, betas=BETAS, fused=True),
             redraw=again,
+            kept=None if sheets is None else sheets.tensors,
             seed=seed,
         )
         return learner

@@ -33,11 +33,16 @@ class SheetKeeper:
         self._steps = torch.full((MOST + 1,), -1)
         self._counts = torch.tensor([0, 0, 1])  # evaluations kept, evaluations seen, s
         self._rows = rows
+        self._latest: Sheets | None = None
         self.tensors: dict[str, Tensor] = {
             "sheets/steps": self._steps,
             "sheets/counts": self._counts,
             **{f"sheets/{name}": kept for name, kept in rows.items()},
         }
+
+    def size(self, name: str) -> int:
+        """How many rows are kept at each evaluation."""
+        return len(self._rows[name][0])
 
     def add(self, step: int, rows: Mapping[str, Tensor]) -> None:
         """Keep the rows of an evaluation."""
@@ -54,9 +59,14 @@ class SheetKeeper:
             for tensor in (self._steps, *self._rows.values()):
                 tensor[:kept] = tensor[::2].clone()
         self._counts.copy_(torch.tensor([kept, seen + 1, stride]))
+        self._latest = self._kept()
 
     def sheets(self) -> Sheets:
-        """What is kept."""
+        """What was kept at the last evaluation, even where the learner has gone back to the state
+        of an earlier one."""
+        return self._latest or self._kept()
+
+    def _kept(self) -> Sheets:
         kept = int(self._counts[0])
         rows = {name: values[:kept].numpy().copy() for name, values in self._rows.items()}
         return Sheets(self._steps[:kept].numpy().copy(), rows)

@@ -51,6 +51,8 @@ def measure_figures(trace: Trace) -> dict[str, Figure]:
         figures["Norms of the gradients"] = made = _lines(short, "norm")
         if all(np.all(values > 0) for _, values in norms.values()):
             made.axes[0].set_yscale("log")
+            made.axes[0].yaxis.set_major_formatter("{x:g}")
+            made.axes[0].yaxis.set_minor_formatter("")
     return figures
 
 
