@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import Codec, Dataset, Schema, as_dataset
-from .errors import InputError
+from .errors import InputError, did_you_mean
 
 _MOST_ROWS = 1000  # distinct fitted values kept; more are thinned
+_SHOWN = 20  # classes that an error names
 _MOST_SUMMED = 64  # distinct values up to which p(x) is summed
 
 
@@ -149,11 +150,16 @@ def _as_columns(y: Any, schema: Schema | None) -> Any:
 
 def _numbers(codec: Codec, data: Dataset) -> NDArray[np.float64]:
     encoded = codec.encode(data)
-    if np.isnan(encoded.x).any() or (encoded.codes < 0).any():
+    if (encoded.codes == -2).any():
+        name, (value, *_) = next(iter(codec.unseen(data).items()))
+        known = codec.schema[name].levels
+        shown = ", ".join(map(repr, known[:_SHOWN])) + ", ..." * (len(known) > _SHOWN)
         raise InputError(
-            "y has missing values or a class that the fit never saw; give a known value for each "
-            "row."
+            f"y has {value!r}, a class that the fit never saw; it saw {shown}."
+            + did_you_mean(str(value), [str(level) for level in known])
         )
+    if np.isnan(encoded.x).any() or (encoded.codes < 0).any():
+        raise InputError("y has missing values; give a known value for each row.")
     blocks = [encoded.x.astype(np.float64)]
     for column, levels in enumerate(codec.n_levels):
         blocks.append(np.eye(levels)[encoded.codes[:, column]])

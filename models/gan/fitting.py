@@ -59,7 +59,7 @@ def fit_nets(
     net = net_for(view.values.shape) if asked.net == "auto" else asked.net
     check_rows(asked, net, view.values.shape)
     steps = asked.discriminator_steps or (5 if asked.objective == "wasserstein" else 1)
-    _check_enough(len(seen), steps, asked.pack)
+    _check_enough(asked, len(seen), steps, machine)
     if unseen is not None:
         unseen = unseen.thinned(most_scored(view.values), fit.rng())
         unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
@@ -97,12 +97,22 @@ def fit_nets(
     return Fitted(nets, training, kept, reasons)
 
 
-def _check_enough(n: int, steps: int, pack: int) -> None:
-    """Raise InputError if there are fewer rows than one step takes."""
-    if n < steps * pack:
+def _check_enough(asked: Any, n: int, steps: int, machine: Machine) -> None:
+    """Raise InputError if a step takes more rows than there are, or a pack than a batch has."""
+    pack, each = asked.pack, 1 if machine.processes is None else machine.processes.size
+    if asked.batch_size is not None and asked.batch_size < pack * each:
         raise InputError(
-            f"{n} rows to train on, and a step takes at least discriminator_steps times pack = "
-            f"{steps * pack}. Give more rows, or lower these settings."
+            f"batch_size is {asked.batch_size}, and pack {pack}: the discriminator judges {pack} "
+            "rows together"
+            + (f" on each of {each} devices" if each > 1 else "")
+            + f". Take a batch_size of at least {pack * each}, or a smaller pack."
+        )
+    if n < steps * pack * each:
+        raise InputError(
+            f"{n} rows to train on, and a step takes at least {steps * pack * each}, "
+            f"discriminator_steps ({steps}) times pack ({pack})"
+            + (f" on each of {each} devices" if each > 1 else "")
+            + ". Give more rows, or lower these settings."
         )
 
 
