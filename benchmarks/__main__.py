@@ -34,6 +34,8 @@ QUICK = {
     "flow_vs_zuko": ["--minutes", "1"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "--pairs", "3"],
+    "gan_step": ["--pairs", "5"],
+    "gan_grid": ["--seeds", "0"],
     "debiasing": [],
     "calibration": [],
 }
@@ -54,6 +56,8 @@ FULL = {
     "flow_vs_zuko": ["--minutes", "1", "5", "10"],
     "vae_ppca": [],
     "vae_mnist": ["--sections", "speed", "scoring", "bound", "--minutes", "10", "20"],
+    "gan_step": [],
+    "gan_grid": ["--refine"],
     "embeddings": [],
     "debiasing": [],
     "calibration": ["--full"],
