@@ -19,15 +19,14 @@ https://arxiv.org/abs/2006.06676.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Generator, Tensor
 
 from ...data.augment import brightness, contrast, cut_out, shift
+from .game import Change
 
 Shape = tuple[int, ...]
-Change = Callable[[Tensor], Tensor]
+
 
 OFTEN = 0.5
 SHIFT, CUT = 1 / 8, 1 / 4

@@ -19,12 +19,14 @@ from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
 from ..nets.sheet_keeper import SheetKeeper
 from ..nets.sheets import Sheets
-from ..nets.sizes import channels_for, epochs_for, net_for, steps_of
+from ..nets.sizes import epochs_for, net_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.values import Values
 from ..nets.verdicts import too_few
-from .game import Penalty
+from .augmenting import augmentation
+from .game import Change, Penalty
 from .held_out_score import most_scored
+from .image_nets import channels_for
 from .nets import Architecture
 from .settings import check_rows
 from .trained import SHEET, TrainedGAN
@@ -34,6 +36,7 @@ _BETWEEN = 200  # steps between two evaluations at least
 _LAMBDA = 1.0  # of the gradient penalty
 _GAMMA, _PER_PIXEL = 0.1, 1e-3  # of R1 and R2: of vectors, and for each pixel
 _SHOWN, _POINTS = 24, 500  # generated images, and rows, that are kept of an evaluation
+_CONV_BATCH = 32  # rows a turn of convolutions: more steps gain more than more rows
 _LAZY = 8  # steps between penalties of images
 
 
@@ -83,6 +86,7 @@ def fit_nets(
         objective=asked.objective,
         steps=steps,
         penalty=_penalty(asked, view.values),
+        change=_change(asked, view.values, len(seen)),
         redraw=None if again is None else redrawn,
         sheets=sheets,
         seed=fit.seed,
@@ -120,7 +124,7 @@ def _architecture(asked: Any, net: str, values: Values, seen: Subset) -> Archite
     conv = net == "conv"
     width = 64 if len(seen) < 1000 else 128
     hidden = asked.hidden or ((128,) if conv else (width,) * 3)
-    latent = asked.latent_dim or (64 if conv else max(8, min(64, 2 * values.free)))
+    latent = asked.latent_dim or (32 if conv else max(8, min(64, 2 * values.free)))
     return Architecture(
         net=net,
         latent=int(latent),
@@ -148,11 +152,18 @@ def _penalty(asked: Any, values: Values) -> Penalty | None:
     )
 
 
+def _change(asked: Any, values: Values, n: int) -> Change | None:
+    """The augmentation of few images."""
+    images = len(values.shape) == 3
+    return augmentation(values.shape) if images and n < asked.augment_below else None
+
+
 def _schedule(asked: Any, net: str, n: int, steps: int, *, timed: bool) -> Schedule:
     """The schedule of n rows, of which each of `steps` steps of the discriminator takes a batch."""
-    batch = int(asked.batch_size or batch_for(n)) * steps
+    conv = net == "conv"
+    batch = int(asked.batch_size or (_CONV_BATCH if conv else batch_for(n))) * steps
     each = steps_of(n, batch)
-    wanted, rate = (10_000, 2e-4) if net == "conv" else (20_000, 1e-3)
+    wanted, rate = (10_000, 2e-3) if conv else (20_000, 1e-3)
     wanted = min(wanted, 4000) if n < 2000 else wanted
     return Schedule(
         batch_size=batch,

@@ -47,11 +47,20 @@ _HALVE: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
 _DOUBLE: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
 _SLOPE = 0.2
 _LEAST = 2  # pixels a side of the smallest map
+_WIDTH, _LARGE = 32, 40 * 40  # channels of the first halving, up to so many pixels
 
 
 def halved(sides: Sequence[int], times: int) -> list[tuple[int, ...]]:
     """The sides from the image down, rounded down."""
     return [tuple(side >> i for side in sides) for i in range(times + 1)]
+
+
+def channels_for(shape: Shape) -> tuple[int, ...]:
+    """Channels of each halving: down to less than 8 a side, as convolutions alone make the depth
+    here; from `_WIDTH` on, half of it for large images."""
+    side = min(shape[1:])
+    width = _WIDTH if math.prod(shape[1:]) <= _LARGE else _WIDTH // 2
+    return tuple(width * 2**i for i in range(max(1, int(math.log2(side / 4)))))
 
 
 def check_halvings(shape: Shape, channels: Sequence[int]) -> None:

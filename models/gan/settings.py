@@ -73,6 +73,12 @@ class GANSettings(TrainingSettings):
         least=0,
         below=1,
     )
+    augment_below: int = setting(
+        10_000,
+        "images below which real and generated ones are shifted, cut out and, in colour, lightened "
+        "and darkened alike before they are judged, so that few are not learnt by heart; 0 never.",
+        least=0,
+    )
     conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
 
 
