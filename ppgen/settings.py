@@ -111,6 +111,12 @@ def sizes(example: str, *, empty: bool = False) -> Kind:
     return Kind(f"sizes such as {example}", accepts)
 
 
+columns = Kind(
+    'names of columns such as ("species",)',
+    lambda v: isinstance(v, list | tuple) and len(v) > 0 and len(set(map(str, v))) == len(v),
+)
+
+
 def matching(pattern: str, words: str) -> Kind:
     """A text of a form."""
     return Kind(words, lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None)

@@ -54,6 +54,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         discrete="native",
         conditional=True,
         samples=True,
+        told=True,
         images=True,
         sheets=True,
         uses=TRAINED,
@@ -80,6 +81,9 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
             )
         return bool(self.conditional)
 
+    def _told(self) -> tuple[str, ...]:
+        return tuple(self.schema_[name].name for name in self.condition_on or ())
+
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets
 
@@ -99,7 +103,9 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         self.latent_dim_ = nets.architecture.latent
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
-        rows = self.nets_.view.encoded(self.nets_.generate(z, context))
+        view = self.nets_.view
+        told = view.draw(len(z), None, np.random.default_rng(0))
+        rows = view.encoded(self.nets_.generate(z, view.context(told, context)), told)
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _sample(
@@ -110,11 +116,13 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         context: Floats | None,
         **how: Any,
     ) -> Encoded:
-        seed = int(rng.integers(2**31 - 1))
-        return self.nets_.view.encoded(self.nets_.generate(n, context, seed))
+        seed, view = int(rng.integers(2**31 - 1)), self.nets_.view
+        told = view.draw(n, given, rng)
+        made = self.nets_.generate(n, view.context(told, context), seed)
+        return view.encoded(made, told)
 
     def _sheet(self, name: str, rows: Array) -> Dataset:
-        return made_rows(self, self._decoded(self.nets_.view.encoded(rows)))
+        return made_rows(self, self._decoded(self.nets_.view.sheet(rows)))
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         view, arrays = self.nets_.view.state()
@@ -125,11 +133,13 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         from .nets import Architecture
+        from .table_view import TableView
         from .trained import TrainedGAN
         from .views import View
 
         of_view = {k.removeprefix("view."): v for k, v in arrays.items() if k.startswith("view.")}
-        view = View.restored(state["view"], of_view)
+        kind = TableView if "table" in state["view"] else View
+        view = kind.restored(state["view"], of_view)
         architecture = Architecture.from_json(state["architecture"])
         self._take(TrainedGAN(architecture, view, 0, self._device()))
         self.nets_.load(arrays)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from ...arrays import Array
-from ...data import AnyCodec
+from ...data import AnyCodec, Codec
 from ...errors import InputError
 from ...fitting import Fit
 from ...inference.schedule import Schedule
@@ -24,11 +26,13 @@ from ..nets.trainer import Trainer, Training
 from ..nets.values import Values
 from ..nets.verdicts import too_few
 from .augmenting import augmentation
+from .calibration import calibrated
 from .game import Change, Penalty
 from .held_out_score import most_scored
 from .image_nets import channels_for
 from .nets import Architecture
 from .settings import check_rows
+from .table_view import TableView, check_told
 from .trained import SHEET, TrainedGAN
 from .views import View
 
@@ -55,10 +59,14 @@ def fit_nets(
 ) -> Fitted:
     """Fit a GAN of these settings."""
     asked = SimpleNamespace(**settings)
-    view = View.of(codec)
+    split = Split(rows, fit)
+    view = _view(asked, codec, rows.take(split.numbers), fit)
     if not view.values.features:
         raise InputError("every column is constant or empty; there is nothing to model.")
-    seen, unseen = Split(rows, fit).subsets(view.stored)
+    split.rows = view.with_context(rows)
+    if fit.validation is not None:
+        fit.validation = view.with_context(fit.validation)
+    seen, unseen = split.subsets(view.stored)
     net = net_for(view.values.shape) if asked.net == "auto" else asked.net
     check_rows(asked, net, view.values.shape)
     steps = asked.discriminator_steps or (5 if asked.objective == "wasserstein" else 1)
@@ -72,12 +80,12 @@ def fit_nets(
     if unseen is not None:
         score = nets.score_of(seen.thinned(most_scored(view.values), fit.rng()), unseen)
         some = min(score.n_samples, _SHOWN if view.values.shape else _POINTS)
-        sheets = SheetKeeper({SHEET: (some, view.values.features)})
+        sheets = SheetKeeper({SHEET: (some, view.values.features + architecture.context)})
     again = fit.redraw
 
     def redrawn(epoch: int) -> Array:
-        assert again is not None
-        return view.stored(again(epoch))[seen.numbers]
+        data = rows.data if again is None else again(epoch)
+        return view.stored(data, np.random.default_rng([fit.seed, epoch]))[seen.numbers]
 
     learner = nets.learner(
         seen,
@@ -87,18 +95,35 @@ def fit_nets(
         steps=steps,
         penalty=_penalty(asked, view.values),
         change=_change(asked, view.values, len(seen)),
-        redraw=None if again is None else redrawn,
+        redraw=redrawn if again is not None or view.drawn_anew else None,
+        often=view.often(rows.take(seen.numbers)),
         sheets=sheets,
         seed=fit.seed,
     )
     schedule = _schedule(asked, net, len(seen), steps, timed=fit.deadline() is not None)
     training = Trainer(fit, seen, unseen, schedule, machine=machine).train(learner)
     nets.keep(learner)
+    if isinstance(view, TableView):
+        nets.view = calibrated(nets, view, seen, fit.seed)
     reasons = list(training.reasons)
     if unseen is None:
         reasons += too_few(len(seen), "Give validation rows.")
     kept = Sheets.of({}) if sheets is None else sheets.sheets()
     return Fitted(nets, training, kept, reasons)
+
+
+def _view(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
+    """What the nets see of the rows of a codec."""
+    if not isinstance(codec, Codec):
+        if asked.condition_on is not None:
+            raise InputError(
+                "condition_on names columns of a table, and images or sequences were given. "
+                "Condition on labels: GAN(conditional=True).fit(X, y)."
+            )
+        return View.of(codec)
+    told = [fit.schema[name].name for name in asked.condition_on or ()]
+    check_told(codec, told)
+    return TableView.fit(codec, rows, ranks=asked.margins == "ranks", told=told, rng=fit.rng())
 
 
 def _check_enough(asked: Any, n: int, steps: int, machine: Machine) -> None:

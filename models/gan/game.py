@@ -40,7 +40,7 @@ class Penalty:
     every: int = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Game:
     """The losses of a generator and a discriminator.
 
@@ -53,6 +53,7 @@ class Game:
         latent: numbers of noise.
         pack: rows to a score.
         change: of features of real and of generated rows alike, before they are scored.
+        drawn: (n,) which row stands for each in this epoch, or None for itself.
     """
 
     generator: nn.Module
@@ -64,6 +65,7 @@ class Game:
     latent: int
     pack: int = 1
     change: Change | None = None
+    drawn: Tensor | None = None
 
     def of_discriminator(self, numbers: Tensor, step: int) -> Tensor:
         """The discriminator's mean loss of the rows numbered."""
@@ -99,7 +101,8 @@ class Game:
 
     def real(self, numbers: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Features, context and weights of the rows numbered, as many as fill packs."""
-        x, context, weights = self.rows.take(numbers[: len(numbers) // self.pack * self.pack])
+        numbers = numbers[: len(numbers) // self.pack * self.pack]
+        x, context, weights = self.rows.take(numbers if self.drawn is None else self.drawn[numbers])
         return features(self.values, self.values.enter(x)), context, weights
 
     def noise(self, n: int) -> Tensor:

@@ -83,8 +83,13 @@ class Generator(nn.Module):
         )
         self.levels = Levels(values) if values.levels else None
 
-    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+    def outputs(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """(n, F) numbers, and what levels are drawn by."""
         outputs: Tensor = self.layers(z if context is None else torch.cat([z, context], 1))
+        return outputs
+
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        outputs = self.outputs(z, context)
         if self.levels is not None:
             outputs = self.levels(outputs)
         return outputs.tanh() if self.bounded else outputs

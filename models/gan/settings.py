@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Settings, setting, sizes
+from ...settings import Settings, columns, setting, sizes
 from ..nets.settings import NET, Net, TrainingSettings
 
 Objectives = Literal[
@@ -78,6 +78,19 @@ class GANSettings(TrainingSettings):
         "images below which real and generated ones are shifted, cut out and, in colour, lightened "
         "and darkened alike before they are judged, so that few are not learnt by heart; 0 never.",
         least=0,
+    )
+    margins: Literal["ranks", "none"] = setting(
+        "ranks",
+        'how the nets see the numbers of a table: "ranks" is by normal scores of their ranks, and '
+        "as levels where they have few distinct values, so that samples have the margins of the "
+        'rows fitted and stay between their least and greatest value; "none" standardises only.',
+    )
+    condition_on: Sequence[Any] | None = setting(
+        None,
+        "columns of a table that the generator is told and does not make, such as "
+        '("species",): `sample(given=...)` holds some of them, and the others are those of rows '
+        "fitted. What is rare among them is drawn more often in training.",
+        columns,
     )
     conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
 

@@ -25,6 +25,7 @@ from ..nets.values import Values
 
 TEMPERATURE = 0.5
 _ROUNDS = 50
+_CLOSE = 1e-3  # relative error of a share at which the iteration ends
 _LEAST = 1e-6  # share that a level has at least
 
 
@@ -52,13 +53,14 @@ class Levels(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, outputs: Tensor, shares: Tensor) -> None:
-        """Take the shifts that give levels their shares (F,) over outputs (n, F)."""
-        self.shift.zero_()
+        """Take the shifts that give levels their shares (F,) over outputs (n, F) without any."""
         for at in self.blocks:
             logits, target = outputs[:, at].double(), shares[at].double().clamp(min=_LEAST)
             shift = torch.zeros_like(target)
             for _ in range(_ROUNDS):
                 mean = torch.softmax(logits + shift, 1).mean(0)
-                shift += torch.log(target / mean.clamp(min=_LEAST))
-                shift -= shift.mean()
+                change = torch.log(target / mean.clamp(min=_LEAST))
+                shift += change
+                if change.abs().max() < _CLOSE:
+                    break
             self.shift[at] = shift.to(self.shift.dtype)

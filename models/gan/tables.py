@@ -69,13 +69,15 @@ class TableMap:
         margins: of these; None where they are seen as they are encoded.
         few: of the others, in order.
         levels: how many each of the discrete columns has.
-        told: which of all values (numbers, numbers as levels, levels) the generator is told.
+        names: of all values: numbers, numbers as levels, levels.
+        told: which of them the generator is told.
     """
 
     plain: Mask
     margins: Margins | None
     few: tuple[Few, ...]
     levels: tuple[int, ...]
+    names: tuple[str, ...]
     told: Mask
 
     @classmethod
@@ -94,6 +96,9 @@ class TableMap:
             ranks: whether numbers are seen as the scores of their ranks, and few values as levels.
             told: names of the columns that the generator is told.
         """
+        if weights is not None and (weights == 0).any():
+            kept = np.flatnonzero(weights > 0)
+            data, weights = data.take(kept), weights[kept]
         names = codec.continuous_names
         few: dict[str, Few] = {}
         if ranks:
@@ -107,6 +112,7 @@ class TableMap:
             Margins.fit(data.x[:, plain], weights) if ranks else None,
             tuple(few.values()),
             codec.n_levels,
+            tuple(order),
             np.array([name in told for name in order], bool),
         )
 
@@ -121,7 +127,12 @@ class TableMap:
         return self._values(self.told)
 
     @property
-    def drawn(self) -> bool:
+    def told_names(self) -> tuple[str, ...]:
+        """Names of the values that it is told."""
+        return tuple(name for name, is_so in zip(self.names, self.told, strict=True) if is_so)
+
+    @property
+    def tied(self) -> bool:
         """Whether rows have places within ties that `split` draws."""
         return self.margins is not None and self.margins.tied
 
@@ -162,7 +173,8 @@ class TableMap:
             arrays |= {f"few/{j}/edges": one.edges, f"few/{j}/places": one.places}
         if self.margins is not None:
             arrays |= {f"margins/{name}": a for name, a in self.margins.arrays().items()}
-        return {"levels": list(self.levels), "few": len(self.few)}, arrays
+        state = {"levels": list(self.levels), "few": len(self.few), "names": list(self.names)}
+        return state, arrays
 
     @classmethod
     def of(cls, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -176,6 +188,7 @@ class TableMap:
             Margins.of(ranked) if ranked else None,
             tuple(few),
             tuple(state["levels"]),
+            tuple(state["names"]),
             arrays["told"].astype(bool),
         )
 

@@ -125,6 +125,7 @@ class TrainedGAN:
         change: Change | None = None,
         redraw: Callable[[int], Array] | None = None,
         sheets: SheetKeeper | None = None,
+        often: Floats | None = None,
         seed: int = 0,
     ) -> AdversarialLearner:
         """The learner of both nets; `keep` takes its averaged weights afterwards.
@@ -137,6 +138,8 @@ class TrainedGAN:
             change: of features of real and generated rows alike, before they are scored.
             redraw: gives the stored rows trained on anew for an epoch.
             sheets: keeps generated rows of some evaluations.
+            often: (n,) of the rows trained on, how often each is drawn, up to a factor; None takes
+                each once an epoch.
         """
         rows = Batches(seen.x, seen.context, seen.weights, self.device, seen.numbers)
         game = Game(
@@ -155,6 +158,10 @@ class TrainedGAN:
         def again(epoch: int) -> None:
             if redraw is not None:
                 rows.x = rows.source(redraw(epoch))
+            if often is not None:
+                rng = np.random.default_rng([seed, epoch, 0x0F])
+                drawn = rng.choice(len(often), size=len(often), p=often / often.sum())
+                game.drawn = torch.from_numpy(drawn)
 
         def evaluate() -> Floats:
             assert unseen is not None
@@ -162,7 +169,8 @@ class TrainedGAN:
             contexts = None if score.contexts is None else score.contexts.cpu().numpy()
             made = self.generate(score.n_samples, contexts, seed)
             if sheets is not None:
-                sheets.add(learner.step, {SHEET: self._tensor(made[: sheets.size(SHEET)])})
+                some = made if contexts is None else np.column_stack([made, contexts])
+                sheets.add(learner.step, {SHEET: self._tensor(some[: sheets.size(SHEET)])})
             x, context = unseen.values()
             n = min(len(x), len(made)) // game.pack * game.pack
             both = (self.features(x[:n]), context), (made[:n], contexts)

@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays import Array, Floats
 from ...capabilities import REACH
 from ...data import AnyCodec, Encoded, ImageCodec
+from ...rows import Rows
 from ..nets.values import Values
 
 
@@ -36,13 +37,40 @@ class View:
             return cls(values, bounded=True)
         return cls(Values.of(codec))
 
-    def stored(self, data: Encoded) -> Array:
-        """(n, D) encoded rows as they are kept while nets are trained."""
+    def stored(self, data: Encoded, rng: np.random.Generator | None = None) -> Array:
+        """(n, D) encoded rows as they are kept while nets are trained; `rng` draws what is drawn
+        anew for each epoch."""
         if self.values.shape:
             return data.x
         return self.values.stored(replace(data, x=np.clip(data.x, -REACH, REACH)), unseen=0)
 
-    def encoded(self, features: Array) -> Encoded:
+    @property
+    def drawn_anew(self) -> bool:
+        """Whether `stored` draws."""
+        return False
+
+    def with_context(self, rows: Rows) -> Rows:
+        """Rows whose context holds, after their own, what the nets are told of the row itself."""
+        return rows
+
+    def often(self, rows: Rows) -> Floats | None:
+        """(n,) how often each row is to be drawn in training, up to a factor; None for alike."""
+        return None
+
+    def draw(self, n: int, given: Encoded | None, rng: np.random.Generator) -> Floats | None:
+        """(n, k) values told of a row, those given and others drawn; None where none are."""
+        return None
+
+    def context(self, told: Floats | None, context: Floats | None) -> Floats | None:
+        """(n, c) the context of values told (n, k), after a context (n, b) of other things."""
+        return context
+
+    def sheet(self, rows: Array) -> Encoded:
+        """Features of generated rows, after which stands the context that they were told, as
+        encoded rows."""
+        return self.encoded(rows[:, : self.values.features])
+
+    def encoded(self, features: Array, told: Floats | None = None) -> Encoded:
         """Features (n, F) as encoded rows: of each level the largest indicator."""
         x = self.values.leave(self.values.gathered(features))
         return self.values.encoded(np.asarray(x))
