@@ -12,7 +12,8 @@ x_i (n), generated rows y_j (m), and B(.) their balls,
 
 Distances between rows are Euclidean in whatever space they are given in. Of rows unusually near to
 others two things are told: `copies`, generated rows nearer to training rows than unseen real rows
-are, and `duplicates`, generated rows nearer to each other than real rows are.
+are, and `duplicates`, generated rows nearer to each other than real rows are. `memorised` tests
+for copies among rows that may be blurred or narrow.
 
 References:
     Improved precision and recall metric for assessing generative models (Kynkäänniemi, Karras,
@@ -23,6 +24,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +112,62 @@ def duplicates(generated: Floats, real: Floats) -> tuple[float, float]:
     near_fake, near_real = (_radius(np.asarray(r[:n], np.float64), 1) for r in (generated, real))
     usual = float(np.quantile(near_real, NEAREST))
     return below(near_fake, usual), below(near_real, usual)
+
+
+@dataclass(frozen=True)
+class Memorised(PlainFields):
+    """How much more often generated rows are nearest to a training row than chance has it.
+
+    Attributes:
+        share: of generated rows that are copies, as an estimate: 1 - `to_held_out` / `expected`.
+        to_held_out: share of generated rows whose nearest real row is a held-out one.
+        expected: the share of held-out rows among the real ones.
+        p_value: of so few by chance, one-sided.
+    """
+
+    share: float
+    to_held_out: float
+    expected: float
+    p_value: float
+
+
+def memorised(train: Floats, generated: Floats, held_out: Floats) -> Memorised:
+    """Whether generated rows repeat training rows: by which real row is nearest to each.
+
+    With c_i the number of generated rows whose nearest real row is i, of N = n + m training and
+    held-out rows (of equally near ones, each has a part), a model that knows of training rows no
+    more than their distribution has held-out rows as often the nearest as their number says: they
+    are then a random choice of m among N, so that
+
+        sum_{i held out} c_i    has mean m c,  variance m (1 - m / N) sum_i (c_i - c)^2 / (N - 1),
+
+    c the mean of c_i. Rows that are smoother or closer together than real ones are nearer to both
+    alike, and are not taken for copies. The level of the test holds as far as the sum is normal.
+
+    Args:
+        train, generated, held_out: (n, d), (k, d) and (m, d) rows, each a draw of its own.
+
+    Reference: A non-parametric test to detect data-copying in generative models (Meehan, Chaudhuri,
+    Dasgupta, 2020) https://arxiv.org/abs/2004.05675 (three samples).
+    """
+    real = np.concatenate([held_out, train])
+    m, total = len(held_out), len(real)
+    counts = np.zeros(total)
+    for part in blocks(len(generated), total):
+        between = distances(generated[part], real)
+        least = between <= between.min(axis=1, keepdims=True)
+        counts += (least / least.sum(axis=1, keepdims=True)).sum(axis=0)
+    expected = m / total
+    found = float(counts[:m].sum())
+    spread = math.sqrt(m * (1 - expected) * float(counts.var(ddof=1)))
+    z = (m * float(counts.mean()) - found) / spread if spread > 0 else 0.0
+    to_held_out = found / len(generated)
+    return Memorised(
+        max(0.0, 1 - to_held_out / expected),
+        to_held_out,
+        expected,
+        0.5 * math.erfc(z / math.sqrt(2)),
+    )
 
 
 def nearest(rows: Floats, among: Floats) -> Floats:

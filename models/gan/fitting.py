@@ -25,6 +25,7 @@ from ..nets.sizes import epochs_for, net_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.values import Values
 from ..nets.verdicts import too_few
+from . import verdicts
 from .augmenting import augmentation
 from .calibration import calibrated
 from .game import Change, Penalty
@@ -41,6 +42,7 @@ _LAMBDA = 1.0  # of the gradient penalty
 _GAMMA, _PER_PIXEL = 0.1, 1e-3  # of R1 and R2: of vectors, and for each pixel
 _SHOWN, _POINTS = 24, 500  # generated images, and rows, that are kept of an evaluation
 _CONV_BATCH = 32  # rows a turn of convolutions: more steps gain more than more rows
+_LOOKED = 20_000  # rows trained on among which copies are looked for
 _LAZY = 8  # steps between penalties of images
 
 
@@ -106,8 +108,12 @@ def fit_nets(
     if isinstance(view, TableView):
         nets.view = calibrated(nets, view, seen, fit.seed)
     reasons = list(training.reasons)
-    if unseen is None:
+    if unseen is None or score is None:
         reasons += too_few(len(seen), "Give validation rows.")
+    elif not training.failed:
+        reasons += verdicts.course(training.outcome, fit.trace, schedule.learning_rate)
+        looked = nets.looked_at(score, seen.thinned(_LOOKED, fit.rng()), unseen, fit.seed)
+        reasons += verdicts.of_samples(*looked, fit.rng())
     kept = Sheets.of({}) if sheets is None else sheets.sheets()
     return Fitted(nets, training, kept, reasons)
 

@@ -34,9 +34,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ...arrays import Floats
 from ..nets.values import Values
 
 _MOST, _FEWEST = 1000, 250  # rows and samples: 2 million distances, fewer of longer rows
@@ -154,6 +156,11 @@ class HeldOutScore:
         if side.context is not None:
             x = torch.cat([x, self._far * side.context.float()], 1)
         return x / self._scale
+
+    def space(self, features: Tensor) -> Floats:
+        """(n, F) features as distances are taken among them, without contexts."""
+        scaled = self._scaled(Side(features))
+        return np.asarray(scaled.double().cpu().numpy())
 
 
 def _gain(values: Values, real: Tensor) -> Tensor:

@@ -107,6 +107,16 @@ class TrainedGAN:
         """What scores generated rows by held-out ones."""
         return HeldOutScore(self.view.values, self._side(unseen), self._side(seen))
 
+    def looked_at(
+        self, score: HeldOutScore, seen: Subset, unseen: Subset, seed: int
+    ) -> tuple[Floats, Floats, Floats]:
+        """Generated rows, rows trained on and held-out ones, in the space of their score."""
+        contexts = None if score.contexts is None else score.contexts.cpu().numpy()
+        made = self.generate(score.n_samples, contexts, seed)
+        real = (self.features(rows.values()[0]) for rows in (seen, unseen))
+        fake, trained, held = (score.space(self._tensor(x)) for x in (made, *real))
+        return fake, trained, held
+
     def _side(self, rows: Subset) -> Side:
         x, context = rows.values()
         shares = None if rows.shares is None else self._tensor(rows.shares)

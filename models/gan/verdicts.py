@@ -1,0 +1,157 @@
+"""What is said of a GAN: how the game went, and what became of its samples.
+
+Losses of players against each other say nothing of how good samples are; what does are the held-out
+score (see `held_out_score`), the discriminator's outputs on held-out real rows and on generated
+ones (both 0.5 where it cannot tell them), and where samples lie among real rows:
+
+- lost modes: coverage of held-out rows, beside that by as many training rows;
+- memorised rows: whose nearest real row is a held-out one less often than chance has it, with a
+  false-alarm rate of 1 % (see `neighbours.memorised`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Floats
+from ...inference.learner import Outcome
+from ...neighbours import Neighbours, memorised, nearest
+from ...thinning import thinned
+from ...verdict import Reason, warning
+from .trained import GENERATED, REAL
+
+Trace = Sequence[Mapping[str, Any]]
+
+_WON = 0.9  # mean output on real rows, and 1 less that on generated ones, of who tells them all
+_BLIND = 0.02  # of 0.5, within which a discriminator says nothing
+_HALF = 0.5  # share of the way from the untrained generator to training rows: less is a bad fit
+_RISE = 0.1  # of that way, which is worth more training
+_LEAST = 6  # evaluations from which on the course is judged
+_COVERED = 0.5  # of the coverage that training rows reach
+_USUAL = 0.95  # of held-out rows are nearer to training rows than what is called far
+_FAR = 0.25  # share of held-out rows that are far from every sample
+_COPIES, _LEVEL = 0.25, 0.01  # share of memorised samples that is warned of, and the level
+_FEW = 50  # rows below which samples are not judged
+_CELLS = 500_000_000  # differences that a look takes at most: about a second
+_MOST = 1000  # rows on either side that modes are looked for among
+
+
+def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
+    """What the course of a training says.
+
+    Args:
+        trace: its records, the first of the untrained nets.
+        rate: the highest learning rate.
+    """
+    scores = np.array([row["validation"] for row in trace if row["validation"] is not None])
+    if len(scores) < 2 or not np.isfinite(scores[0]):
+        return []
+    way = max(-float(scores[0]), 1e-12)  # training rows are at 0
+    if not outcome.best_step:
+        return warning(
+            "nothing was learnt: held-out rows were never better than at the start.",
+            f"Lower learning_rate ({rate:g}), train longer, or give more rows.",
+        )
+    third = len(scores) // 3
+    lost = len(scores) >= _LEAST and scores[-third:].mean() < -(1 - _HALF) * way
+    if lost:
+        better = scores[-third:].mean() - scores[:third].mean() > _RISE * way
+        found = _players(trace[-third:], better=better, rate=rate)
+        if found:
+            return found
+    gain, stderr = outcome.improvement, outcome.improvement_stderr
+    if outcome.why == "stopped" or not gain - 2 * stderr > max(
+        _RISE * (gain - outcome.best), 1e-3 * way
+    ):
+        return []
+    limit = "the budget" if outcome.why == "budget" else "max_epochs"
+    share = gain / max(gain - outcome.best, gain)
+    return warning(
+        f"still improving when {limit} ended: in the last quarter the held-out score rose by "
+        f"{share:.0%} of what then separated it from that of training rows.",
+        f"Raise {limit.removeprefix('the ')}.",
+    )
+
+
+def _players(trace: Trace, *, better: bool, rate: float) -> list[Reason]:
+    """What the outputs of the discriminator say where samples stayed bad."""
+    outputs = [
+        np.mean([row["measures"][name] for row in trace if name in row["measures"]] or [np.nan])
+        for name in (REAL, GENERATED)
+    ]
+    real, fake = map(float, outputs)
+    said = f"{real:.2f} on held-out real rows, {fake:.2f} on generated ones"
+    if real > _WON and fake < 1 - _WON and not better:
+        return [
+            Reason(
+                "failed",
+                f"the discriminator has won for good: its output is {said}, and the held-out score "
+                "is no better than early on.",
+                f"Lower learning_rate ({rate:g}), raise penalty_weight or set pack=2; with "
+                'objective="minimax" take "relativistic", the default. Columns with values far '
+                "out may be the reason too.",
+            )
+        ]
+    if abs(real - 0.5) < _BLIND and abs(fake - 0.5) < _BLIND:
+        return warning(
+            f"the discriminator has learnt nothing: its output is {said}, and samples are bad.",
+            f"Raise learning_rate ({rate:g}) or discriminator_steps, lower penalty_weight, or "
+            "train longer.",
+        )
+    return []
+
+
+def of_samples(
+    generated: Floats, seen: Floats, unseen: Floats, rng: np.random.Generator
+) -> list[Reason]:
+    """Whether samples leave out what held-out rows show, or repeat training rows.
+
+    Args:
+        generated, seen, unseen: (n, d) samples, rows trained on and held-out rows, in the space of
+            the held-out score.
+        rng: chooses rows, so that the cost is bounded.
+    """
+    if min(map(len, (generated, seen, unseen))) < _FEW:
+        return []
+    return [*_lost_modes(generated, seen, unseen, rng), *_memory(generated, seen, unseen, rng)]
+
+
+def _lost_modes(
+    generated: Floats, seen: Floats, unseen: Floats, rng: np.random.Generator
+) -> list[Reason]:
+    most = max(_FEW, min(_MOST, int((_CELLS / generated.shape[1]) ** 0.5)))
+    n = min(len(generated), len(seen), most)
+    fake, real = (rows[thinned(len(rows), n, rng)] for rows in (generated, seen))
+    unseen = unseen[thinned(len(unseen), most, rng)]
+    of = Neighbours(unseen)
+    covered, floor = of.of(fake).coverage, of.of(real).coverage
+    usual = np.quantile(nearest(unseen, real), _USUAL)
+    far = float((nearest(unseen, fake) > usual).mean())
+    if covered >= _COVERED * floor and far < _FAR:
+        return []
+    return warning(
+        f"samples leave out part of the rows (mode collapse): they cover {covered:.0%} of held-out "
+        f"rows, as many training rows {floor:.0%}; {far:.0%} of held-out rows are farther from "
+        f"every sample than {_USUAL:.0%} are from training rows.",
+        "Set pack=2, train longer, or raise penalty_weight.",
+    )
+
+
+def _memory(
+    generated: Floats, seen: Floats, unseen: Floats, rng: np.random.Generator
+) -> list[Reason]:
+    most = max(_FEW, _CELLS // generated.size)
+    some = seen[thinned(len(seen), most, rng)]
+    held = unseen[thinned(len(unseen), max(_FEW, most // 2), rng)]
+    found = memorised(some, generated, held)
+    share = min(1.0, found.share * len(seen) / len(some))
+    if found.p_value > _LEVEL or share < _COPIES:
+        return []
+    return warning(
+        f"rows trained on were memorised, about {share:.0%} of samples: the nearest real row is a "
+        f"held-out one for {found.to_held_out:.1%} of samples, by chance for {found.expected:.1%}.",
+        "Give more rows, train for less time, or take a smaller hidden.",
+    )

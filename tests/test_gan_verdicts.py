@@ -1,0 +1,143 @@
+"""What a GAN's verdict says: of planted faults, and nothing of what is well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppgen.inference.learner import Outcome
+from ppgen.models.gan.trained import GENERATED, REAL
+from ppgen.models.gan.verdicts import course, of_samples
+from ppgen.neighbours import memorised
+
+
+def normal(n, seed, d=2):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def groups(n, seed):
+    """Four groups far apart."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 2)) + 20.0 * rng.integers(0, 2, (n, 2))
+
+
+def said(generated, seen=None, unseen=None):
+    seen = groups(900, 1) if seen is None else seen
+    unseen = groups(100, 2) if unseen is None else unseen
+    return [r.what for r in of_samples(generated, seen, unseen, np.random.default_rng(0))]
+
+
+# Samples
+
+
+def test_samples_of_the_right_law_are_well():
+    # Memory is tested at 1 %: of 12 sets of samples two or more are alleged once in 160 series.
+    found = [
+        said(groups(400, 10 + s), groups(400, 100 + s), groups(60, 200 + s)) for s in range(12)
+    ]
+    assert sum(map(bool, found)) < 2
+
+
+def test_narrow_and_wide_samples_are_no_copies():
+    for scale in (0.7, 1.3):
+        found = said(scale * normal(1000, 5), normal(900, 6), normal(100, 7))
+        assert not any("memorised" in what for what in found)
+
+
+def test_one_mode_of_four_is_a_collapse():
+    rows = groups(4000, 3)
+    one = rows[(rows < 10).all(axis=1)][:900]
+    (found,) = said(one)
+    assert "samples leave out part of the rows (mode collapse)" in found
+    two = rows[rows[:, 0] < 10][:1000]
+    assert "mode collapse" in said(two)[0]
+
+
+def test_one_row_alone_is_a_collapse():
+    found = said(np.tile(groups(1, 3), (500, 1)))
+    assert "they cover" in found[0]
+
+
+def test_rows_that_return_training_rows_are_memorised():
+    seen, rng = groups(900, 1), np.random.default_rng(4)
+    copies = seen[rng.integers(0, 900, 1000)] + 0.01 * rng.normal(size=(1000, 2))
+    found = said(copies, seen)
+    assert any("about 100% of samples" in what for what in found)
+    half = np.concatenate([copies[:500], groups(500, 8)])
+    assert any("memorised" in what for what in said(half, seen))
+
+
+def test_few_rows_are_not_judged():
+    assert not said(np.zeros((1000, 2)), unseen=groups(20, 0))
+
+
+def test_the_nearest_rows_are_counted_by_hand():
+    train, held = np.array([[0.0], [1.0], [2.0]]), np.array([[10.0]])
+    made = np.array([[0.1], [1.2], [9.0], [2.1], [6.0]])  # the last is as near to both
+    found = memorised(train, made, held)
+    assert found.to_held_out == pytest.approx(1.5 / 5)
+    assert found.expected == 0.25
+    assert found.share == 0.0  # more often than by chance
+    counts = np.array([1.5, 1, 1, 1.5])
+    z = (counts.mean() - 1.5) / np.sqrt(0.75 * counts.var(ddof=1))
+    from scipy.stats import norm
+
+    assert found.p_value == pytest.approx(norm.sf(z))
+
+
+@pytest.mark.parametrize("d", [1, 5])
+def test_memory_is_alleged_as_seldom_as_stated(d):
+    # At a level of 5 %, 120 tests alarm 6 times on average and 14 times or more once in 500.
+    p = [
+        memorised(normal(180, s, d), normal(150, 500 + s, d), normal(40, 1000 + s, d)).p_value
+        for s in range(120)
+    ]
+    assert sum(v < 0.05 for v in p) < 14
+    assert 0.35 < np.mean(p) < 0.65
+
+
+# The course
+
+
+def trace(scores, real=0.5, fake=0.5):
+    measures = {REAL: real, GENERATED: fake}
+    return [
+        {"step": 100 * i, "validation": s, "measures": {} if i == 0 else measures}
+        for i, s in enumerate(scores)
+    ]
+
+
+ENDED = Outcome(why="max_epochs", best=-0.01, best_step=900, improvement=0.0001,
+                improvement_stderr=0.001)  # fmt: skip
+FALLS = np.linspace(-1, -0.9, 12)
+
+
+def test_a_course_that_came_near_to_the_rows_is_well():
+    assert course(ENDED, trace(-np.geomspace(1, 0.01, 12)), 1e-3) == []
+    assert course(ENDED, trace(-np.geomspace(1, 0.01, 12), 0.99, 0.01), 1e-3) == []
+
+
+def test_a_discriminator_that_has_won_for_good_is_a_failure():
+    (found,) = course(ENDED, trace(FALLS, 0.98, 0.03), 1e-3)
+    assert found.status == "failed"
+    assert "0.98 on held-out real rows, 0.03 on generated ones" in found.what
+    assert "learning_rate (0.001)" in found.advice
+    # It may tell all rows and still teach.
+    assert not course(ENDED, trace(np.linspace(-1, -0.6, 12), 0.98, 0.03), 1e-3)
+
+
+def test_a_discriminator_that_says_nothing_warns_where_samples_are_bad():
+    (found,) = course(ENDED, trace(FALLS, 0.505, 0.495), 1e-3)
+    assert found.status == "warn"
+    assert "has learnt nothing" in found.what
+
+
+def test_what_still_improved_or_never_did_is_said():
+    rising = Outcome(why="budget", best=-0.1, best_step=900, improvement=0.1,
+                     improvement_stderr=0.01)  # fmt: skip
+    (found,) = course(rising, trace(-np.geomspace(1, 0.1, 12)), 1e-3)
+    assert "still improving when the budget ended" in found.what
+    assert "rose by 50%" in found.what
+    assert found.advice == "Raise budget."
+    (found,) = course(Outcome(best=-1.0, best_step=0), trace(FALLS), 1e-3)
+    assert "nothing was learnt" in found.what
