@@ -25,6 +25,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/13_sachs_interventions.py": {"n": 600},
     "examples/14_penguins_gaps.py": {"n": 200},
     "examples/15_explaining_away.py": {},
+    "examples/22_speaker_to_speaker.py": {"n": 60, "budget": "3s"},
 }
 
 
