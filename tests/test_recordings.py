@@ -72,6 +72,14 @@ def test_silence_is_refused():
         codec.encode(sequences([np.column_stack([np.ones(5), -np.ones(5)])]))
 
 
+def test_samples_that_are_no_shares_of_full_scale_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"recording 1 .* reaches 2000; .* 32768"):
+        RecordingCodec(8000, 8000).encode(sequences([np.ones(5), 2000 * np.ones(5)]))
+    wavfile.write(tmp_path / "a.wav", 8000, np.array([0.0, np.nan], np.float32))
+    with pytest.raises(InputError, match=r"a.wav holds NaN"):
+        read(tmp_path / "a.wav")
+
+
 @pytest.mark.parametrize("channels", [0, 2])
 def test_whole_numbers_of_16_bits_survive_reading_and_writing(tmp_path, channels):
     levels = RNG.integers(-32768, 32768, (100, channels) if channels else 100).astype(np.int16)

@@ -127,3 +127,5 @@ def test_stereo_comes_out_as_stereo_and_other_rates_are_resampled(fit: CycleGAN)
     assert len(short) == math.ceil(len(v) / 2)
     with pytest.raises(InputError, match="silent"):
         fit.translate([np.zeros(2000)])
+    with pytest.warns(UserWarning, match=r"of 1.0 s is brought to 8 frames .* raise frames"):
+        fit.translate([np.resize(v, 8000)])

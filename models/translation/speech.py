@@ -7,6 +7,7 @@ the one that it was made of, whose length and channels it keeps.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from ...data import Encoded, RecordingCodec
 from ...data.recording_codec import like_encoded, waveforms
 from ...data.spectrogram import Phase, Spectrogram
 from .domains import Domain, Shape
+
+_LONG = 0.1  # seconds of a frame, from which a picture says little of what was spoken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,16 @@ class Recordings(Domain):
         return (self.transform.bands, 1, self.transform.frames)
 
     def pictures(self, rows: Encoded) -> Array:
+        frames, rate = self.transform.frames, self.transform.rate
+        seconds = rows.codes[:, 0].max() / rate
+        if seconds > _LONG * frames:
+            warnings.warn(
+                f"a recording of {seconds:.1f} s is brought to {frames} frames of "
+                f"{seconds / frames:.2f} s each, in which syllables are lost. Cut recordings into "
+                "words, or raise frames.",
+                UserWarning,
+                stacklevel=2,
+            )
         made = [self.transform.picture(v) for v in waveforms(rows)]
         return np.stack(made).astype(np.float32)[:, :, None]
 

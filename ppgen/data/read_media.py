@@ -78,6 +78,8 @@ def _recordings(files: list[Path], target: NDArray[Any] | None) -> Dataset:
             raise InputError(f"{file} is no readable WAV file: {error}") from None
         if not len(samples):
             raise InputError(f"{file} holds no sound. Remove it.")
+        if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+            raise InputError(f"{file} holds NaN or infinite samples. Mend or remove it.")
         sequences.append(_unit(samples))
         floats &= samples.dtype == np.float32
         rates.append(int(rate))

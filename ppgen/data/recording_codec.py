@@ -28,6 +28,7 @@ from .resampling import resampled
 from .spectrogram import mono
 
 SILENT = 1e-4  # of full scale; what is never louder is silent
+LOUD = 10.0  # what is louder is no share of full scale
 _WHO = 5  # frames above this one in a warning's traceback
 
 
@@ -70,7 +71,7 @@ class RecordingCodec(PlainFields):
         channels. Warns where they are resampled.
 
         Raises:
-            InputError: if one is silent.
+            InputError: if one is silent, or far beyond full scale.
         """
         rates = data.rates or (self.own,) * len(data)
         others = sorted(set(rates) - {self.rate})
@@ -83,6 +84,12 @@ class RecordingCodec(PlainFields):
             )
         rows = []
         for i, (row, rate) in enumerate(zip(data.sequences, rates, strict=True)):
+            peak = float(np.abs(row).max())
+            if peak > LOUD:
+                raise InputError(
+                    f"recording {i} (counted from 0) reaches {peak:g}; expected samples in about "
+                    "[-1, 1]. Divide them by full scale, 32768 for whole numbers of 16 bits."
+                )
             if np.abs(mono(row)).max() < SILENT:
                 mixed = " once its channels are mixed down" if row.ndim == 2 else ""
                 raise InputError(
