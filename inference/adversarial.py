@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .learner import Array
@@ -68,7 +69,12 @@ class AdversarialLearner(TorchLearner):
         kept: name -> tensor that steps change in place and that is no parameter, such as a pool of
             images: it belongs to the state, and is not averaged.
         seed: of all that the losses draw.
+
+    Attributes:
+        follow: called with `share` before each run of steps; None where nothing follows it.
     """
+
+    follow: Callable[[float], None] | None = None
 
     def __init__(
         self,
@@ -114,6 +120,11 @@ class AdversarialLearner(TorchLearner):
         return means
 
     # Steps
+
+    def run(self, batches: NDArray[np.int64], rates: NDArray[np.float64]) -> Array:
+        if self.follow is not None:
+            self.follow(self.share)
+        return super().run(batches, rates)
 
     def _take_step(self, rows: Tensor, rate: float) -> float:
         parts, value = rows.tensor_split(self._parts), math.nan

@@ -59,7 +59,13 @@ MODELS: dict[str, Entry] = {
         "gan",
         "GAN",
         "generator against discriminator: relativistic with R1 and R2, minimax, Wasserstein, "
-        "hinge; vectors, tables, images; conditional on y",
+        "hinge; vectors, tables, images, sequences; conditional on y",
+        "torch",
+    ),
+    "progressive-gan": Entry(
+        "gan",
+        "ProgressiveGAN",
+        "a GAN of images that are learnt from coarse to fine, by layers that fade in",
         "torch",
     ),
     "autoencoder": Entry(

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .models.factor import FactorAnalysis as FactorAnalysis
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gan import GAN as GAN
+    from .models.gan import ProgressiveGAN as ProgressiveGAN
     from .models.gmm import GaussianMixture as GaussianMixture
     from .models.registry import load as load
     from .models.translation import CycleGAN as CycleGAN

@@ -47,7 +47,7 @@ def test_samples_come_in_the_container_that_was_fitted(name: str, container: str
         answer(model, make({"a": x[:, 0]}))
 
 
-@each("samples", per="class")
+@each("samples", "tables", per="class")
 def test_float32_comes_back_as_float32(name: str) -> None:
     drawn = ZOO[name]().fit(numbers().astype(np.float32)).sample(5)
     assert drawn.dtype == np.float32
@@ -74,7 +74,7 @@ def test_a_table_of_all_kinds_is_modelled_and_sampled(name: str) -> None:
     assert np.isfinite(model.score(ppgen.as_dataset(drawn)))
 
 
-@each("samples", per="class")
+@each("samples", "tables", per="class")
 def test_constant_and_empty_columns_are_named_and_come_back(name: str) -> None:
     x = numbers()
     frame = pd.DataFrame({"a": x[:, 0], "one": 1.0, "none": np.nan, "b": x[:, 1]})
@@ -151,7 +151,7 @@ def test_given_columns_are_held_or_refused(name: str) -> None:
         np.testing.assert_allclose(rest.score_samples(point[:, 1:]), chain, atol=1e-8)
 
 
-@each("weights", refits=True)
+@each("weights", "tables", refits=True)
 def test_weights_count(name: str) -> None:
     model, rows = ZOO[name](), numbers()
     if model.capabilities.samples:

@@ -6,5 +6,6 @@ from ...lazy import lazily
 
 if TYPE_CHECKING:
     from .estimator import GAN as GAN
+    from .progressive import ProgressiveGAN as ProgressiveGAN
 
-__getattr__ = lazily(__name__, GAN="estimator")
+__getattr__ = lazily(__name__, GAN="estimator", ProgressiveGAN="progressive")

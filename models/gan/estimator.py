@@ -57,6 +57,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         told=True,
         images=True,
         sheets=True,
+        sequences=True,
         uses=TRAINED,
         reach=REACH,
     )

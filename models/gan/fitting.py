@@ -33,6 +33,7 @@ from .held_out_score import most_scored
 from .image_nets import channels_for
 from .nets import Architecture
 from .settings import check_rows
+from .stages import Stages
 from .table_view import TableView, check_told
 from .trained import SHEET, TrainedGAN
 from .views import View
@@ -41,6 +42,7 @@ _BETWEEN = 200  # steps between two evaluations at least
 _LAMBDA = 1.0  # of the gradient penalty
 _GAMMA, _PER_PIXEL = 0.1, 1e-3  # of R1 and R2: of vectors, and for each pixel
 _SHOWN, _POINTS = 24, 500  # generated images, and rows, that are kept of an evaluation
+_AT_ONCE = {"start": None, "growing": 0.0}  # what a GAN that does not grow leaves out
 _CONV_BATCH = 32  # rows a turn of convolutions: more steps gain more than more rows
 _LOOKED = 20_000  # rows trained on among which copies are looked for
 _LAZY = 8  # steps between penalties of images
@@ -59,8 +61,8 @@ class Fitted:
 def fit_nets(
     settings: Mapping[str, Any], codec: AnyCodec, rows: Rows, fit: Fit, machine: Machine
 ) -> Fitted:
-    """Fit a GAN of these settings."""
-    asked = SimpleNamespace(**settings)
+    """Fit a GAN of these settings, or of those of one that grows."""
+    asked = SimpleNamespace(**(_AT_ONCE | settings))
     split = Split(rows, fit)
     view = _view(asked, codec, rows.take(split.numbers), fit)
     if not view.values.features:
@@ -70,13 +72,15 @@ def fit_nets(
         fit.validation = view.with_context(fit.validation)
     seen, unseen = split.subsets(view.stored)
     net = net_for(view.values.shape) if asked.net == "auto" else asked.net
+    stages = _stages(asked, view.values.shape)
+    net = net if stages is None else "conv"
     check_rows(asked, net, view.values.shape)
     steps = asked.discriminator_steps or (5 if asked.objective == "wasserstein" else 1)
     _check_enough(asked, len(seen), steps, machine)
     if unseen is not None:
         unseen = unseen.thinned(most_scored(view.values), fit.rng())
         unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
-    architecture = _architecture(asked, net, view.values, seen)
+    architecture = _architecture(asked, net, view.values, seen, stages)
     nets = TrainedGAN(architecture, view, fit.seed, machine.device)
     score, sheets = None, None
     if unseen is not None:
@@ -108,6 +112,8 @@ def fit_nets(
     if isinstance(view, TableView):
         nets.view = calibrated(nets, view, seen, fit.seed)
     reasons = list(training.reasons)
+    if nets.growth is not None:
+        reasons += nets.growth.reasons()
     if unseen is None or score is None:
         reasons += too_few(len(seen), "Give validation rows.")
     elif not training.failed:
@@ -151,7 +157,23 @@ def _check_enough(asked: Any, n: int, steps: int, machine: Machine) -> None:
         )
 
 
-def _architecture(asked: Any, net: str, values: Values, seen: Subset) -> Architecture:
+def _stages(asked: Any, shape: tuple[int, ...]) -> Stages | None:
+    """The stages that images (C, H, W) grow through, None where they do not grow."""
+    if not asked.growing:
+        return None
+    stages = Stages.of(shape[1], shape[2], asked.start, float(asked.growing))
+    if asked.channels is not None and len(asked.channels) <= stages.doublings:
+        raise InputError(
+            f"channels are {tuple(asked.channels)}, and images that are doubled "
+            f"{stages.doublings} times take an entry for each and one for the first stage. Give "
+            f"{stages.doublings + 1} or more, or a larger start."
+        )
+    return stages
+
+
+def _architecture(
+    asked: Any, net: str, values: Values, seen: Subset, stages: Stages | None
+) -> Architecture:
     conv = net == "conv"
     width = 64 if len(seen) < 1000 else 128
     hidden = asked.hidden or ((128,) if conv else (width,) * 3)
@@ -163,6 +185,8 @@ def _architecture(asked: Any, net: str, values: Values, seen: Subset) -> Archite
         hidden=tuple(int(size) for size in hidden),
         channels=tuple(map(int, asked.channels or channels_for(values.shape))) if conv else (),
         pack=int(asked.pack),
+        doublings=0 if stages is None else stages.doublings,
+        growing=0.0 if stages is None else stages.growing,
     )
 
 

@@ -52,6 +52,7 @@ class Game:
         penalty: of the discriminator, or None.
         latent: numbers of noise.
         pack: rows to a score.
+        shown: of features of real rows: how nets that grow are shown them.
         change: of features of real and of generated rows alike, before they are scored.
         drawn: (n,) which row stands for each in this epoch, or None for itself.
     """
@@ -64,6 +65,7 @@ class Game:
     penalty: Penalty | None
     latent: int
     pack: int = 1
+    shown: Change | None = None
     change: Change | None = None
     drawn: Tensor | None = None
 
@@ -103,7 +105,8 @@ class Game:
         """Features, context and weights of the rows numbered, as many as fill packs."""
         numbers = numbers[: len(numbers) // self.pack * self.pack]
         x, context, weights = self.rows.take(numbers if self.drawn is None else self.drawn[numbers])
-        return features(self.values, self.values.enter(x)), context, weights
+        seen = features(self.values, self.values.enter(x))
+        return seen if self.shown is None else self.shown(seen), context, weights
 
     def noise(self, n: int) -> Tensor:
         """(n, k) noise."""

@@ -23,9 +23,12 @@ proportion to the pixels keeps that proportion.
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
+from ...verdict import Reason, warning
 from .image_nets import ImageDiscriminator, ImageGenerator
 from .stages import Place, Stages, blended, doubled, reduced
 
@@ -112,3 +115,53 @@ class GrowingDiscriminator(Growing):
             return x
         small = self.stages.faded(self.full.images(x), place)
         return self.stages.whole(small, place).reshape(x.shape)
+
+
+class Growth:
+    """A generator and a discriminator that grow together.
+
+    Attributes:
+        nets: the generator, then the discriminator.
+    """
+
+    def __init__(self, generator: GrowingGenerator, discriminator: GrowingDiscriminator) -> None:
+        self.nets = generator, discriminator
+
+    @classmethod
+    def of(cls, generator: nn.Module, discriminator: nn.Module) -> Self | None:
+        """The growth of two nets; None of nets that do not grow."""
+        grow = isinstance(generator, GrowingGenerator)
+        if not grow or not isinstance(discriminator, GrowingDiscriminator):
+            return None
+        return cls(generator, discriminator)
+
+    def follow(self, share: float) -> None:
+        """Bring both nets to where a training stands at a share of its schedule."""
+        for net in self.nets:
+            net.grow(share)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the stage, that which fades in if one does."""
+        net = self.nets[0]
+        return net.stages.size(net.place.stage)
+
+    def reasons(self) -> list[Reason]:
+        """What is to be said if the weights that are kept are not of the last stage."""
+        (height, width), stages = self.size, self.nets[0].stages
+        if self.nets[0].place == Place(stages.doublings):
+            return []
+        return warning(
+            f"the best weights are of a stage of {height} x {width} pixels, before images of "
+            f"{stages.height} x {stages.width} were trained in full.",
+            "Raise the budget or max_epochs, lower growing, or raise start.",
+        )
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """What a training keeps besides weights."""
+        return {f"share {i}": net.share for i, net in enumerate(self.nets)}
+
+    def shown(self, x: Tensor) -> Tensor:
+        """Real rows (n, C H W) as nets of this place are shown them: halved and faded."""
+        return self.nets[1].shown(x)

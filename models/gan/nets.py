@@ -7,7 +7,8 @@ is conditioned on,
     D(x, c)    = v' h(x) + u(c)' h(x),    h a perceptron, u one of c
 
 where v and the last layer of u start at 0, so that D starts by telling nothing. Packed, x and c are
-those of m rows side by side, and have one score. Images and sequences have `image_nets`.
+those of m rows side by side, and have one score. Images and sequences have `image_nets`, images
+that grow in training `growing`.
 
 References: Miyato and Koyama, "cGANs with projection discriminator", 2018,
 https://arxiv.org/abs/1802.05637; Lin, Khetan, Fanti and Oh, "PacGAN", 2018,
@@ -26,7 +27,9 @@ from torch import Tensor, nn
 
 from ...plain_json import PlainFields
 from ..nets.values import Values
+from .growing import GrowingDiscriminator, GrowingGenerator
 from .image_nets import ImageDiscriminator, ImageGenerator
+from .stages import Stages
 from .table_nets import Levels
 
 _SLOPE = 0.2
@@ -44,6 +47,7 @@ class Architecture(PlainFields):
             with.
         channels: of each halving of an image.
         pack: rows to a score.
+        doublings, growing: of images that grow in training, see `Stages`; 0 for none.
     """
 
     net: str
@@ -52,6 +56,8 @@ class Architecture(PlainFields):
     hidden: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
     pack: int = 1
+    doublings: int = 0
+    growing: float = 0.0
 
 
 def build(a: Architecture, values: Values, *, bounded: bool) -> tuple[nn.Module, nn.Module]:
@@ -63,12 +69,15 @@ def build(a: Architecture, values: Values, *, bounded: bool) -> tuple[nn.Module,
         bounded: whether features lie between -1 and 1.
     """
     if a.net == "conv":
-        return (
-            ImageGenerator(a.latent, a.context, values.shape, a.channels, bounded=bounded),
-            ImageDiscriminator(
-                values.shape, a.context, a.channels, hidden=a.hidden[0], packed=a.pack
-            ),
+        shape, size = values.shape, a.hidden[0]
+        nets = (
+            ImageGenerator(a.latent, a.context, shape, a.channels, bounded=bounded),
+            ImageDiscriminator(shape, a.context, a.channels, hidden=size, packed=a.pack),
         )
+        if not a.growing:
+            return nets
+        stages = Stages(shape[1], shape[2], a.doublings, a.growing)
+        return GrowingGenerator(stages, nets[0]), GrowingDiscriminator(stages, nets[1])
     return Generator(a, values, bounded=bounded), Discriminator(a, values.features)
 
 

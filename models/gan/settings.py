@@ -128,4 +128,36 @@ def check_rows(given: Any, net: str, shape: tuple[int, ...]) -> None:
         )
 
 
-SETTINGS = {"gan": Settings(GANSettings, together=check)}
+@dataclass(eq=False, repr=False)
+class ProgressiveSettings(GANSettings):
+    """What can be set of a generator and a discriminator that grow."""
+
+    _: KW_ONLY
+    start: int | None = setting(
+        None,
+        "pixels on the shorter side of images that training starts from, which halving leads to; "
+        "None is the fewest, but at least 8.",
+        least=2,
+    )
+    growing: float = setting(
+        0.5,
+        "share of the schedule after which all is trained at full size. Before, each stage has an "
+        "equal part, in whose second half the next one fades in.",
+        above=0,
+        most=1,
+    )
+
+
+def check_growing(given: ProgressiveSettings) -> None:
+    """Raise InputError if settings of nets that grow do not go together."""
+    check(given)
+    if given.net == "mlp":
+        raise InputError(
+            'net is "mlp"; what grows are layers of convolutions. Leave net out, or take ppgen.GAN.'
+        )
+
+
+SETTINGS = {
+    "gan": Settings(GANSettings, together=check),
+    "progressive-gan": Settings(ProgressiveSettings, together=check_growing),
+}

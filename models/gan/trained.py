@@ -19,12 +19,14 @@ from ..nets.features import features
 from ..nets.held_out import Subset
 from ..nets.sheet_keeper import SheetKeeper
 from .game import Change, Game, Penalty
+from .growing import Growth
 from .held_out_score import HeldOutScore, Side
 from .nets import Architecture, build
 from .objectives import OBJECTIVES
 from .views import View
 
 BETAS = (0.0, 0.99)  # of Adam: with momentum, players that turn around each other turn outwards
+STAGE = "height of the stage"
 REAL, GENERATED = "output on real rows", "output on generated rows"
 SHEET = "samples"
 _BLOCK = 1024
@@ -40,6 +42,9 @@ class TrainedGAN:
         view: what they see of a row.
         seed: of the weights; torch's own random state stays as it is.
         device: where they are.
+
+    Attributes:
+        growth: of nets that grow in training, else None.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class TrainedGAN:
         if architecture.net == "conv" and len(view.values.shape) == 3:
             for net in nets:
                 net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.growth = Growth.of(self.generator, self.discriminator)
 
     # Once they are trained
 
@@ -100,6 +106,12 @@ class TrainedGAN:
         values = self.view.values
         seen = features(values, values.enter(self._tensor(x)))
         return np.asarray(seen.double().cpu().numpy())
+
+    def _shown(self, rows: Floats) -> Floats:
+        """Features (n, F) of real rows as nets that grow are shown them at their place."""
+        if self.growth is None:
+            return rows
+        return np.asarray(self.growth.shown(self._tensor(rows)).double().cpu().numpy())
 
     # Training
 
@@ -161,6 +173,7 @@ class TrainedGAN:
             penalty,
             self.architecture.latent,
             self.architecture.pack,
+            None if self.growth is None else self.growth.shown,
             change,
         )
         learner: AdversarialLearner
@@ -183,7 +196,7 @@ class TrainedGAN:
                 sheets.add(learner.step, {SHEET: self._tensor(some[: sheets.size(SHEET)])})
             x, context = unseen.values()
             n = min(len(x), len(made)) // game.pack * game.pack
-            both = (self.features(x[:n]), context), (made[:n], contexts)
+            both = (self._shown(self.features(x[:n])), context), (made[:n], contexts)
             scores = (
                 torch.from_numpy(self.discriminate(rows, None if c is None else c[:n]))
                 for rows, c in both
@@ -193,6 +206,8 @@ class TrainedGAN:
                 learner.measure(name, output.mean())
             return np.asarray(score(self._tensor(made)).double().cpu().numpy())
 
+        kept = {} if sheets is None else dict(sheets.tensors)
+        kept |= {} if self.growth is None else self.growth.kept
         learner = AdversarialLearner(
             [
                 Player(
@@ -207,10 +222,17 @@ class TrainedGAN:
             log_density=None if unseen is None or score is None else evaluate,
             optimiser=partial(torch.optim.Adam, betas=BETAS, fused=True),
             redraw=again,
-            kept=None if sheets is None else sheets.tensors,
+            kept=kept,
             seed=seed,
         )
+        learner.follow = None if self.growth is None else partial(self._grow, learner)
         return learner
+
+    def _grow(self, learner: AdversarialLearner, share: float) -> None:
+        """Bring nets that grow to where a training stands at a share of its schedule."""
+        assert self.growth is not None
+        self.growth.follow(share)
+        learner.measure(STAGE, self.growth.size[0])
 
     def keep(self, learner: TorchLearner) -> None:
         """Take the averaged weights of a trained learner."""
