@@ -47,7 +47,7 @@ def test_stages_follow_the_share_of_the_schedule(often):
     # An epoch is one step, from the shares 0, 1/8, ... on.
     assert heights(model) == [4, 4, 8, 8, 8, 8, 8, 8]
     assert model.sample(3).shape == (3, 8, 8)
-    assert model.verdict_.status == "ok"
+    assert "stage" not in str(model.verdict_)
 
 
 def test_a_killed_fit_goes_on_bit_for_bit(often, tmp_path, monkeypatch):
