@@ -36,6 +36,7 @@ QUICK = {
     "vae_mnist": ["--sections", "speed", "--pairs", "3"],
     "gan_step": ["--pairs", "5"],
     "gan_grid": ["--seeds", "0"],
+    "gan_mnist": ["--minutes", "1"],
     "debiasing": [],
     "calibration": [],
 }
@@ -58,6 +59,7 @@ FULL = {
     "vae_mnist": ["--sections", "speed", "scoring", "bound", "--minutes", "10", "20"],
     "gan_step": [],
     "gan_grid": ["--refine"],
+    "gan_mnist": [],
     "embeddings": [],
     "debiasing": [],
     "calibration": ["--full"],
@@ -75,6 +77,7 @@ NEED_DATA = (
     "network_study",
     "flow_vs_zuko",
     "vae_mnist",
+    "gan_mnist",
     "embeddings",
 )
 
