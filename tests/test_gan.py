@@ -171,16 +171,16 @@ def test_every_objective_trains(objective, two):
 
 def test_a_killed_fit_goes_on_bit_for_bit(two, tmp_path, monkeypatch):
     from ppgen.fitting import Fit
-    from ppgen.models.gan import fitting
+    from ppgen.models.gan import plan
 
-    made = fitting._schedule
+    made = plan._schedule
 
     def often(*args, **how):
         from dataclasses import replace
 
         return replace(made(*args, **how), checkpoint_every=0.0, evaluate_every=1)
 
-    monkeypatch.setattr(fitting, "_schedule", often)
+    monkeypatch.setattr(plan, "_schedule", often)
     how = {**SMALL, "discriminator_steps": 2, "max_epochs": 6}
     whole = ppgen.GAN(**how).fit(two[0], checkpoint_dir=tmp_path / "whole")
     report, seen = Fit.report, itertools.count()
