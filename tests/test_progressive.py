@@ -12,7 +12,7 @@ import torch
 import ppgen
 from ppgen.errors import InputError
 from ppgen.fitting import Fit
-from ppgen.models.gan import fitting
+from ppgen.models.gan import plan
 
 from .zoo import numbers, pictures
 
@@ -30,12 +30,12 @@ STAGE = "height of the stage"
 @pytest.fixture
 def often(monkeypatch):
     """An evaluation, and a checkpoint, after each epoch."""
-    made = fitting._schedule
+    made = plan._schedule
 
     def schedule(*args, **how):
         return replace(made(*args, **how), checkpoint_every=0.0, evaluate_every=1)
 
-    monkeypatch.setattr(fitting, "_schedule", schedule)
+    monkeypatch.setattr(plan, "_schedule", schedule)
 
 
 def heights(model):

@@ -152,7 +152,7 @@ def _schedule(asked: Any, net: str, n: int, steps: int, *, timed: bool) -> Sched
     conv = net == "conv"
     batch = int(asked.batch_size or (_CONV_BATCH if conv else batch_for(n))) * steps
     each = steps_of(n, batch)
-    wanted, rate = (10_000, 2e-3) if conv else (20_000, 1e-3)
+    wanted, rate = (10_000, 2e-3) if conv else (10_000, 1e-3)
     wanted = min(wanted, 4000) if n < 2000 else wanted
     return Schedule(
         batch_size=batch,
