@@ -39,6 +39,8 @@ class LogDensity:
             ones, discrete ones, atoms. There the value bounds the log of the density averaged over
             the cell (for discrete columns and atoms, the log mass) from below.
         gap: what a bound leaves out: "dequantisation", "variational".
+        noise: standard deviation of what was added to the rows, in coordinates that `method` names;
+            0 where the density is that of the rows. Of another noise it is one of another variable.
         stderr: (n,) Monte Carlo standard errors, or None where nothing is random.
         diagnostics: further per-row arrays or numbers (Pareto k-hat, effective sample size,
             evaluations).
@@ -50,6 +52,7 @@ class LogDensity:
     measure: Measure = "density"
     dequantised: tuple[str, ...] = ()
     gap: tuple[str, ...] = ()
+    noise: float = 0.0
     stderr: NDArray[np.floating[Any]] | None = None
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -70,6 +73,11 @@ class LogDensity:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def variable(self) -> str:
+        """What it is a density or mass of: only where these words are equal are two compared."""
+        return f"{self.measure} with noise {self.noise:g}" if self.noise else self.measure
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.values, dtype=dtype, copy=copy)
@@ -92,7 +100,7 @@ class LogDensity:
 
     def describe(self) -> str:
         """One line in words: what these numbers are."""
-        words = f"{KIND_WORDS[self.kind]}, {self.measure}, {self.method}"
+        words = f"{KIND_WORDS[self.kind]}, {self.variable}, {self.method}"
         if self.dequantised:
             names = ", ".join(self.dequantised[:4]) + (" ..." if len(self.dequantised) > 4 else "")
             words += f"; cells filled in for {names}"

@@ -202,6 +202,7 @@ def test_what_is_declared_is_there(name: str) -> None:
         "samples": ("sample",),
         "conditions": ("condition", "impute"),
         "imputes": ("impute",),
+        "decodes": ("decode",),
         "latents": ("encode", "decode", "reconstruct", "transform"),
         "prior": ("sample_latents", "sample_posterior"),
         "bounds": ("bound",),

@@ -13,11 +13,13 @@ from ...artifact import Arrays
 from ...capabilities import REACH, TRAINED, Capabilities
 from ...coded import made_rows
 from ...data import Dataset, Encoded, ImageCodec
+from ...data.hashing import mix, row_hashes
+from ...density import LogDensity
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ...sampler import Sampler
-from ...settings import integer
+from ...settings import integer, number
 from ...verdict import Reason
 from ..latent import Decoder
 from ..nets.sheeted import Sheeted
@@ -30,12 +32,16 @@ if TYPE_CHECKING:
     from .trained import TrainedGAN
 
 
+_DENSITIES = ("log_density", "score_samples", "score")  # which a generator has not
+
+
 class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
     """A generative adversarial network: a generator makes rows of noise, and a discriminator, which
     learns to tell them from real ones, teaches it.
 
-    It has no density. Of the rows a tenth is held out, unless `fit` is given `validation`: a proper
-    score of these by generated rows chooses the weights that are kept. What is None is chosen by
+    It has no density; `annealed_log_density` estimates that of rows with noise added. Of the rows
+    a tenth is held out, unless `fit` is given `validation`: a proper score of these by generated
+    rows chooses the weights that are kept. What is None is chosen by
     the numbers of rows and values. In the trace, validation is that score, loss the generator's,
     and measures has the mean output of the discriminator on held-out real rows and on generated
     ones (see `Objective.outputs`; both 0.5 at the equilibrium) and the norms of both gradients.
@@ -55,6 +61,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         conditional=True,
         samples=True,
         told=True,
+        decodes=True,
         images=True,
         sheets=True,
         sequences=True,
@@ -71,6 +78,65 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         check_is_fitted(self)
         integer(1).check("n", n)
         return self.nets_.noise(n, self._seed(random_state))
+
+    def annealed_log_density(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sigma: float,
+        n_chains: int = 16,
+        n_temperatures: int = 500,
+        random_state: Any = None,
+    ) -> LogDensity:
+        """(n,) an estimate of log p_sigma(x) of each row: the density of generated rows to which
+        N(0, sigma^2) is added, by annealed importance sampling (see `models/gan/annealed.py`).
+
+        It is no log density of rows, and is compared with nothing but estimates of the same sigma.
+        It is per unit of the coordinates in which the nets see rows, as sigma is: pixels from -1
+        to 1, columns in standard deviations, or as normal scores of their ranks where
+        `margins="ranks"`. `diagnostics` has the effective number of chains, "ess", and "khat": near
+        1 chain, take more temperatures or a larger sigma.
+
+        Args:
+            X: rows as in `fit`, of numbers only.
+            y: for a conditional fit, what to condition on, one a row.
+            sigma: standard deviation of the noise.
+            n_chains: for each row.
+            n_temperatures: steps from the noise to its posterior, each of ten passes of the
+                generator and back.
+            random_state: seed; None takes the estimator's own.
+
+        Raises:
+            InputError: if the rows have discrete columns.
+        """
+        from .annealed import annealed, annealing
+
+        check_is_fitted(self)
+        number(above=0).check("sigma", sigma)
+        data, settings = self._dataset(X, reset=False), annealing(n_temperatures, n_chains)
+        rows = Rows(self._encode(data, draw=None), context=self._context(y, len(data)))
+        rows = self.nets_.view.with_context(rows)
+        features = self.nets_.features(self.nets_.view.stored(rows.data))
+        seeds = mix(row_hashes(data, self._seed(random_state)))
+        found = annealed(self.nets_, features, rows.context, seeds, float(sigma), settings)
+        return LogDensity(
+            values=found.log_mean,
+            kind="estimate",
+            method=f"AIS-{n_temperatures}, {n_chains} chains, in the coordinates of the nets",
+            noise=float(sigma),
+            stderr=found.stderr,
+            diagnostics={"ess": found.ess, "khat": found.khat},
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _DENSITIES:
+            raise AttributeError(
+                f"{type(self).__name__} has no {name}: its rows have no density. Compare samples "
+                "(ppgen.sample_quality, or ppgen.run_study, which ranks by them), or take "
+                "annealed_log_density(X, sigma=...), an estimate for rows with that noise."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # What the contract asks for
 

@@ -2,8 +2,8 @@
 
 Models are ranked by their mean log density a row, and each is set against the best by paired
 differences on identical rows (`paired`), which know bounds, decided at once for all pairs of models
-of a measure (`limits`). Different measures are never ranked together. NaN never ranks; rows of
-probability zero are counted.
+of a measure (`limits`). Different measures are never ranked together, nor are densities of rows
+with noise added and without. NaN never ranks; rows of probability zero are counted.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:
     """
     groups: dict[str, list[list[Scored]]] = {}
     for model in _by_model([_scored(s) for s in scored]).values():
-        groups.setdefault(claim(model).measure, []).append(model)
+        groups.setdefault(claim(model).variable, []).append(model)
     ordered = sorted(groups.values(), key=len, reverse=True)
     lines = [line for group in ordered for line in _rank(group)]
     return Comparison(tuple(lines), finding(lines), scope(lines))
@@ -228,7 +228,7 @@ def _line(model: list[Scored], rank: int | None, against: Difference | None) -> 
         spread=spread,
         kind=claimed.kind,
         method=claimed.method,
-        measure=claimed.measure,
+        measure=claimed.variable,
         dequantised=tuple(claimed.dequantised),
         n_seeds=len(model),
         n_rows=sum(len(v) for v in values),

@@ -128,8 +128,8 @@ def names_of(model: Sequence[Scored]) -> list[NDArray[Any]]:
 def decide(a: LogDensity, b: LogDensity, mean: float, margin: float) -> tuple[Outcome, str]:
     """What a mean difference a - b shows about a, given the margin; and the reason, where it shows
     nothing."""
-    if a.measure != b.measure:
-        return "incomparable", f"{a.measure} and {b.measure} are different measures"
+    if a.variable != b.variable:
+        return "incomparable", f"{a.variable} and {b.variable} are different measures"
     if math.isnan(mean):
         return "incomparable", "the difference is not a number"
     if math.isinf(mean):
