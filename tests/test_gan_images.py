@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ppgen.errors import InputError
 from ppgen.models.gan.augmenting import CUT, OFTEN, SHIFT, augmentation
-from ppgen.models.gan.image_nets import ImageDiscriminator, ImageGenerator
+from ppgen.models.gan.image_nets import ImageDiscriminator, ImageGenerator, channels_for
 
 SHAPES = [(1, 16, 16), (3, 17, 20), (1, 28, 28), (2, 31, 13), (1, 45, 64)]
 CHANNELS = (4, 6)
@@ -72,6 +72,13 @@ def test_sequences_of_any_length_are_generated_and_scored(steps):
     assert discriminator(rows, context).shape == (2,)
     with pytest.raises(InputError, match=r"sequences are halved 2 times, and 7 steps.*8 steps"):
         ImageGenerator(5, 0, (2, 7), CHANNELS, bounded=False)
+
+
+def test_long_sequences_are_halved_often_and_have_no_more_channels_each_time():
+    assert channels_for((1, 16)) == (32, 64)
+    assert channels_for((2, 128)) == (32, 64, 128, 128, 128)
+    assert channels_for((1, 8000)) == (16, 32, 64, *[128] * 7)
+    assert channels_for((3, 64, 64)) == (16, 32, 64, 128)
 
 
 def test_features_lie_between_the_ends_where_they_are_bounded():

@@ -62,10 +62,10 @@ def test_sequences_are_made_given_labels():
     assert gan.sample(20, y="high").mean() > gan.sample(20, y="low").mean() + 10
 
 
-def test_sequences_of_other_lengths_are_refused_with_both(fitted):
+def test_sequences_of_other_lengths_are_refused_with_both():
     rows = waves(30)
     with pytest.raises(InputError, match=r"sequence 1 has 12 steps, .* 16 steps.*Cut or pad"):
         ppgen.GAN(max_epochs=1).fit(ppgen.sequences([rows[0], rows[1][:12], *rows[2:]]))
+    gan = ppgen.GAN(channels=(2, 2, 2, 2), max_epochs=1)
     with pytest.raises(InputError, match=r"16 steps cannot be: that takes 32 steps"):
-        gan = ppgen.GAN(channels=(2, 2, 2, 2), max_epochs=1)
         gan.fit(ppgen.sequences(rows))

@@ -47,7 +47,8 @@ _HALVE: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
 _DOUBLE: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
 _SLOPE = 0.2
 _LEAST = 2  # pixels a side of the smallest map
-_WIDTH, _LARGE = 32, 40 * 40  # channels of the first halving, up to so many pixels
+_WIDTH, _LARGE = 32, 40 * 40  # channels of the first halving, up to so many pixels or steps
+_MOST = 128  # channels of sequences
 
 
 def halved(sides: Sequence[int], times: int) -> list[tuple[int, ...]]:
@@ -57,10 +58,12 @@ def halved(sides: Sequence[int], times: int) -> list[tuple[int, ...]]:
 
 def channels_for(shape: Shape) -> tuple[int, ...]:
     """Channels of each halving: down to less than 8 a side, as convolutions alone make the depth
-    here; from `_WIDTH` on, half of it for large images."""
+    here; from `_WIDTH` on, half of it for large images or long sequences, each time twice as many.
+    Of sequences, whose maps only halve each time, at most `_MOST`."""
     side = min(shape[1:])
     width = _WIDTH if math.prod(shape[1:]) <= _LARGE else _WIDTH // 2
-    return tuple(width * 2**i for i in range(max(1, int(math.log2(side / 4)))))
+    channels = [width * 2**i for i in range(max(1, int(math.log2(side / 4))))]
+    return tuple(channels if len(shape) == 3 else [min(c, _MOST) for c in channels])
 
 
 def check_halvings(shape: Shape, channels: Sequence[int]) -> None:
