@@ -40,12 +40,16 @@ def nets(given: argparse.Namespace) -> Any:
 
 def ours(x: Any, given: argparse.Namespace) -> Iterator[None]:
     """Steps of ppgen's learner."""
+    from ppgen.inference.schedule import Schedule
     from ppgen.models.gan.game import Penalty
+    from ppgen.models.gan.plan import Plan
     from ppgen.models.nets.held_out import Subset
 
     every = np.arange(len(x))
     rows = Subset(x, every, np.zeros(len(x)), None, None, None, lambda: every.astype(np.uint64))
-    learner = nets(given).learner(rows, None, None, penalty=Penalty("r1r2", GAMMA), seed=0)
+    made, penalty = nets(given), Penalty("r1r2", GAMMA)
+    plan = Plan("relativistic", made.architecture, 1, penalty, None, Schedule())
+    learner = made.learner(rows, None, None, plan)
     rng = np.random.default_rng(0)
     while True:
         for _ in range(given.steps // CHUNK):

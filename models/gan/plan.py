@@ -31,6 +31,7 @@ class Plan:
     """The plan of a fit.
 
     Attributes:
+        objective: a name of `OBJECTIVES`.
         architecture: of the nets.
         steps: of the discriminator to one of the generator.
         penalty: of the discriminator, or None.
@@ -38,6 +39,7 @@ class Plan:
         schedule: of the loop, whose batch holds the rows of all turns.
     """
 
+    objective: str
     architecture: Architecture
     steps: int
     penalty: Penalty | None
@@ -64,6 +66,7 @@ def planned(asked: Any, values: Values, seen: Subset, machine: Machine, *, timed
     steps = asked.discriminator_steps or (5 if asked.objective == "wasserstein" else 1)
     _check_enough(asked, len(seen), steps, machine)
     return Plan(
+        asked.objective,
         _architecture(asked, net, values, seen, stages),
         steps,
         _penalty(asked, values),

@@ -18,11 +18,12 @@ from ..nets.batches import Batches, blockwise, slices
 from ..nets.features import features
 from ..nets.held_out import Subset
 from ..nets.sheet_keeper import SheetKeeper
-from .game import Change, Game, Penalty
+from .game import Game
 from .growing import Growth
 from .held_out_score import HeldOutScore, Side
 from .nets import Architecture, build
 from .objectives import OBJECTIVES
+from .plan import Plan
 from .views import View
 
 BETAS = (0.0, 0.99)  # of Adam: with momentum, players that turn around each other turn outwards
@@ -140,11 +141,8 @@ class TrainedGAN:
         seen: Subset,
         unseen: Subset | None,
         score: HeldOutScore | None,
+        plan: Plan,
         *,
-        objective: str = "relativistic",
-        steps: int = 1,
-        penalty: Penalty | None = None,
-        change: Change | None = None,
         redraw: Callable[[int], Array] | None = None,
         sheets: SheetKeeper | None = None,
         often: Floats | None = None,
@@ -154,10 +152,7 @@ class TrainedGAN:
 
         Args:
             score: of the held-out rows (see `score_of`), or None.
-            objective: a name of `OBJECTIVES`.
-            steps: of the discriminator to one of the generator.
-            penalty: of the discriminator.
-            change: of features of real and generated rows alike, before they are scored.
+            plan: of the fit.
             redraw: gives the stored rows trained on anew for an epoch.
             sheets: keeps generated rows of some evaluations.
             often: (n,) of the rows trained on, how often each is drawn, up to a factor; None takes
@@ -169,12 +164,12 @@ class TrainedGAN:
             self.discriminator,
             rows,
             self.view.values,
-            OBJECTIVES[objective],
-            penalty,
+            OBJECTIVES[plan.objective],
+            plan.penalty,
             self.architecture.latent,
             self.architecture.pack,
             None if self.growth is None else self.growth.shown,
-            change,
+            plan.change,
         )
         learner: AdversarialLearner
 
@@ -214,7 +209,7 @@ class TrainedGAN:
                     "discriminator",
                     dict(self.discriminator.named_parameters()),
                     game.of_discriminator,
-                    turns=steps,
+                    turns=plan.steps,
                 ),
                 Player("generator", dict(self.generator.named_parameters()), game.of_generator),
             ],
