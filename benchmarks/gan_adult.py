@@ -86,7 +86,7 @@ def compare(
 
     made = getattr(ppgen, CLASSES[model])(random_state=seed, **settings)
     began = time.process_time()
-    made.fit(train, budget=60 * minutes)
+    made.fit(train, budget=60 * minutes if minutes else None)
     cpu = time.process_time() - began
     drawn = as_dataset(made.sample(len(test), random_state=seed + 1), train.schema)
     return {
@@ -114,7 +114,7 @@ def curve(minutes: float, seed: int, settings: dict[str, Any]) -> dict[str, Any]
 
     x = np.random.default_rng(seed).normal(size=5000)
     model = ppgen.GAN(random_state=seed, **settings)
-    model.fit({"x": x, "y": f(x)}, budget=60 * minutes)
+    model.fit({"x": x, "y": f(x)}, budget=60 * minutes if minutes else None)
     drawn = model.sample(5000, random_state=seed + 1)
     off = drawn["y"] - f(drawn["x"])
     return {
@@ -131,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sections", nargs="+", default=["adult", "curve"])
     parser.add_argument("--models", nargs="+", default=list(CLASSES), choices=list(CLASSES))
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=10, help="0: without a budget")
     parser.add_argument("--rows", type=int, default=0, help="rows fitted; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: as torch chooses")

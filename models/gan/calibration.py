@@ -42,8 +42,7 @@ def calibrated(nets: TrainedGAN, view: TableView, seen: Subset, seed: int) -> Ta
         return torch.as_tensor(part, dtype=torch.float32, device=nets.device)
 
     def made(at: slice) -> Tensor:
-        some = (None if part is None else single(part[at]) for part in (z, c))
-        return generator.outputs(*some)
+        return generator.outputs(single(z[at]), None if c is None else single(c[at]))
 
     outputs = blockwise(made, ROWS)
     if generator.levels is not None:

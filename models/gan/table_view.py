@@ -99,8 +99,8 @@ class TableView(View):
         """Features of generated rows, after which stands the context that they were told, as
         encoded rows."""
         size = rows.shape[1] - self.map.context.features
-        told = self.map.context.gathered(rows[:, size:])
-        return self.encoded(rows[:, : self.values.features], np.asarray(told))
+        told = np.nan_to_num(self.map.context.gathered(rows[:, size:]), nan=-1.0)  # a gap
+        return self.encoded(rows[:, : self.values.features], told)
 
     def encoded(self, features: Array, told: Floats | None = None) -> Encoded:
         """Features (n, F) made, with the values (n, k) told, as encoded rows."""

@@ -56,8 +56,8 @@ class Few:
         return np.where(np.isnan(x), np.nan, np.searchsorted(self.edges, x).astype(np.float64))
 
     def numbers(self, codes: Floats) -> Floats:
-        """(n,) encoded numbers of levels."""
-        return self.places[codes.astype(np.intp)]
+        """(n,) encoded numbers of levels, NaN of -1."""
+        return np.where(codes < 0, np.nan, self.places[codes.astype(np.intp)])
 
 
 @dataclass(frozen=True, eq=False)
