@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import ndtr
-from scipy.stats import kstest
+from scipy.stats import ks_2samp, kstest
 
 from ppgen import InputError
 from ppgen.data import Codec, as_dataset
@@ -54,13 +54,16 @@ def test_rows_come_back_exactly(ranks: bool, told: tuple[str, ...]) -> None:
     state, arrays = table_map.state()
     seen = features(table_map.made, made)
     again = table_map.made.gathered(seen)  # through what the nets see
-    back = codec.decode(TableMap.of(state, arrays).joined(again, context))
+    joined = TableMap.of(state, arrays).joined(again, context, np.random.default_rng(3))
+    back = codec.decode(joined)
     before = codec.decode(encoded)
     for name in codec.schema.names:
         if before[name].dtype == object:
             assert (back[name] == before[name]).all()
         else:
             np.testing.assert_allclose(back[name], before[name], rtol=1e-6, atol=1e-9)
+    # Cells are filled in as those of the rows are.
+    assert ks_2samp(joined.x[:, 2], encoded.x[:, 2]).pvalue > 0.01
     assert table_map.made.numbers + table_map.context.numbers == (6 if ranks else 7)
 
 

@@ -186,7 +186,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         seed, view = int(rng.integers(2**31 - 1)), self.nets_.view
         told = view.draw(n, given, rng)
         made = self.nets_.generate(n, view.context(told, context), seed)
-        return view.encoded(made, told)
+        return view.encoded(made, told, rng)
 
     def _sheet(self, name: str, rows: Array) -> Dataset:
         return made_rows(self, self._decoded(self.nets_.view.sheet(rows)))

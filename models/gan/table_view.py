@@ -102,13 +102,19 @@ class TableView(View):
         told = np.nan_to_num(self.map.context.gathered(rows[:, size:]), nan=-1.0)  # a gap
         return self.encoded(rows[:, : self.values.features], told)
 
-    def encoded(self, features: Array, told: Floats | None = None) -> Encoded:
-        """Features (n, F) made, with the values (n, k) told, as encoded rows."""
+    def encoded(
+        self,
+        features: Array,
+        told: Floats | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> Encoded:
+        """Features (n, F), with values (n, k) told, as encoded rows: of each level the largest
+        indicator. `rng` draws places within cells; None takes the middles."""
         made = np.asarray(self.values.gathered(features), np.float64)
         numbers = self.values.numbers
         if self.drawn is not None:
             made[:, :numbers] = self.drawn.scores(made[:, :numbers])
-        return self.map.joined(made, np.empty((len(made), 0)) if told is None else told)
+        return self.map.joined(made, np.empty((len(made), 0)) if told is None else told, rng)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What a saved run keeps: plain values and arrays."""

@@ -25,13 +25,18 @@ from ..nets.values import Values
 from .margins import Margins
 
 FEW = 20  # distinct values of a number up to which they are levels
+_PLACES = 33  # quantiles within each
 _EACH = 10  # rows a value, on average, from which few values are no accident
 
 
 @dataclass(frozen=True, eq=False)
 class Few:
-    """A number of few distinct values: where one ends and the next begins, (L - 1,), and a place
-    inside each, (L,), in encoded numbers."""
+    """A number of few distinct values, each filled in within its cell.
+
+    Attributes:
+        edges: (L - 1,) encoded numbers where one ends and the next begins.
+        places: (L, q) quantiles of the encoded numbers within each, from the least to the greatest.
+    """
 
     edges: Floats
     places: Floats
@@ -48,16 +53,20 @@ class Few:
             return None
         last = np.append(first[1:], len(x)) - 1
         ends = x[order[first]], x[order[last]]
-        places = np.array([np.median(x[group == k]) for k in group[order[first]]])
+        shares = np.linspace(0.0, 1.0, _PLACES)
+        places = np.array([np.quantile(x[group == k], shares) for k in group[order[first]]])
         return cls((ends[1][:-1] + ends[0][1:]) / 2, places)
 
     def codes(self, x: Floats) -> Floats:
         """(n,) numbers of the levels, NaN where x is."""
         return np.where(np.isnan(x), np.nan, np.searchsorted(self.edges, x).astype(np.float64))
 
-    def numbers(self, codes: Floats) -> Floats:
-        """(n,) encoded numbers of levels, NaN of -1."""
-        return np.where(codes < 0, np.nan, self.places[codes.astype(np.intp)])
+    def numbers(self, codes: Floats, u: Floats) -> Floats:
+        """(n,) encoded numbers of levels, NaN of -1, at places (n,) in [0, 1) within each."""
+        level, at = codes.astype(np.intp), u * (_PLACES - 1)
+        left = at.astype(np.intp)
+        low, high = self.places[level, left], self.places[level, left + 1]
+        return np.where(codes < 0, np.nan, low + (at - left) * (high - low))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +156,9 @@ class TableMap:
         every = np.column_stack([numbers, *few, codes])
         return every[:, ~self.told], every[:, self.told]
 
-    def joined(self, made: Floats, told: Floats) -> Encoded:
-        """Values (n, D) and (n, k), without gaps, as encoded rows."""
+    def joined(self, made: Floats, told: Floats, rng: np.random.Generator | None = None) -> Encoded:
+        """Values (n, D) and (n, k), without gaps, as encoded rows; `rng` draws places within the
+        values that are few, None takes the middles."""
         every = np.empty((len(made), len(self.told)))
         every[:, ~self.told], every[:, self.told] = made, told
         plain, few = int(self.plain.sum()), len(self.few)
@@ -156,7 +166,8 @@ class TableMap:
         numbers = every[:, :plain]
         x[:, self.plain] = numbers if self.margins is None else self.margins.numbers(numbers)
         codes = np.rint(every[:, plain:])
-        each = [one.numbers(codes[:, j]) for j, one in enumerate(self.few)]
+        u = np.full((len(x), few), 0.5) if rng is None else rng.random((len(x), few))
+        each = [one.numbers(codes[:, j], u[:, j]) for j, one in enumerate(self.few)]
         x[:, ~self.plain] = np.column_stack([np.empty((len(x), 0)), *each])
         return Encoded(x, codes[:, few:].astype(np.int32), np.zeros(len(x)))
 

@@ -70,8 +70,14 @@ class View:
         encoded rows."""
         return self.encoded(rows[:, : self.values.features])
 
-    def encoded(self, features: Array, told: Floats | None = None) -> Encoded:
-        """Features (n, F) as encoded rows: of each level the largest indicator."""
+    def encoded(
+        self,
+        features: Array,
+        told: Floats | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> Encoded:
+        """Features (n, F), with values (n, k) told, as encoded rows: of each level the largest
+        indicator. `rng` draws places within cells; None takes the middles."""
         x = self.values.leave(self.values.gathered(features))
         return self.values.encoded(np.asarray(x))
 
