@@ -79,6 +79,7 @@ def test_long_sequences_are_halved_often_and_have_no_more_channels_each_time():
     assert channels_for((2, 128)) == (32, 64, 128, 128, 128)
     assert channels_for((1, 8000)) == (16, 32, 64, *[128] * 7)
     assert channels_for((3, 64, 64)) == (16, 32, 64, 128)
+    assert channels_for((3, 32, 32), 4) == (32, 64, 128, 256)  # growing from 4 pixels
 
 
 def test_features_lie_between_the_ends_where_they_are_bounded():

@@ -99,7 +99,8 @@ def test_real_and_generated_images_meet_at_the_same_stage(often):
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"start": 3}, "cannot be halved to it, but to 8, 4, 2, 1"),
+        ({"start": 5}, "cannot be halved to it, but to 8, 4, 2, 1"),
+        ({"start": 2}, "start"),
         ({"start": None}, "nothing to grow from"),
         ({"channels": (4,)}, "Give 2 or more"),
         ({"net": "mlp"}, "Leave net out, or take ppgen.GAN"),

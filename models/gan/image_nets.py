@@ -56,13 +56,17 @@ def halved(sides: Sequence[int], times: int) -> list[tuple[int, ...]]:
     return [tuple(side >> i for side in sides) for i in range(times + 1)]
 
 
-def channels_for(shape: Shape) -> tuple[int, ...]:
+def channels_for(shape: Shape, halvings: int = 1) -> tuple[int, ...]:
     """Channels of each halving: down to less than 8 a side, as convolutions alone make the depth
     here; from `_WIDTH` on, half of it for large images or long sequences, each time twice as many.
-    Of sequences, whose maps only halve each time, at most `_MOST`."""
+    Of sequences, whose maps only halve each time, at most `_MOST`.
+
+    Args:
+        halvings: how many there are at least.
+    """
     side = min(shape[1:])
     width = _WIDTH if math.prod(shape[1:]) <= _LARGE else _WIDTH // 2
-    channels = [width * 2**i for i in range(max(1, int(math.log2(side / 4))))]
+    channels = [width * 2**i for i in range(max(halvings, int(math.log2(side / 4))))]
     return tuple(channels if len(shape) == 3 else [min(c, _MOST) for c in channels])
 
 

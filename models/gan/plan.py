@@ -115,14 +115,16 @@ def _architecture(
     width = 64 if len(seen) < 1000 else 128
     hidden = asked.hidden or ((128,) if conv else (width,) * 3)
     latent = asked.latent_dim or (32 if conv else max(8, min(64, 2 * values.free)))
+    doublings = 0 if stages is None else stages.doublings
+    channels = asked.channels or (channels_for(values.shape, doublings + 1) if conv else ())
     return Architecture(
         net=net,
         latent=int(latent),
         context=0 if seen.context is None else seen.context.shape[1],
         hidden=tuple(int(size) for size in hidden),
-        channels=tuple(map(int, asked.channels or channels_for(values.shape))) if conv else (),
+        channels=tuple(map(int, channels)),
         pack=int(asked.pack),
-        doublings=0 if stages is None else stages.doublings,
+        doublings=doublings,
         growing=0.0 if stages is None else stages.growing,
     )
 

@@ -137,7 +137,7 @@ class ProgressiveSettings(GANSettings):
         None,
         "pixels on the shorter side of images that training starts from, which halving leads to; "
         "None is the fewest, but at least 8.",
-        least=2,
+        least=4,
     )
     growing: float = setting(
         0.5,
