@@ -25,6 +25,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/13_sachs_interventions.py": {"n": 600},
     "examples/14_penguins_gaps.py": {"n": 200},
     "examples/15_explaining_away.py": {},
+    "examples/20_mnist_usps.py": {"n": 200, "budget": "3s"},
+    "examples/21_edges_to_faces.py": {"n": 100, "size": 32, "budget": "3s"},
     "examples/22_speaker_to_speaker.py": {"n": 60, "budget": "3s"},
 }
 

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from ppgen import as_dataset
 from ppgen.data import ImageCodec
+from ppgen.models.gan.held_out_score import HeldOutScore
+from ppgen.models.gan.held_out_score import Side as Rows
 from ppgen.models.gan.objectives import OBJECTIVES
-from ppgen.models.translation.domains import domain_of
+from ppgen.models.nets.values import Values
 from ppgen.models.translation.game import Side, Way, absolute, apart, parameters
+from ppgen.models.translation.kinds import domain_of
 from ppgen.models.translation.paired import PairedGame
-from ppgen.models.translation.unpaired import UnpairedGame, energy, partners
+from ppgen.models.translation.unpaired import UnpairedGame, partners
 
 CPU = torch.device("cpu")
 
@@ -184,7 +187,7 @@ def test_held_out_pairs_are_scored_by_their_absolute_error() -> None:
     )
 
 
-def test_held_out_rows_are_scored_by_energy_and_cycle() -> None:
+def test_held_out_rows_are_scored_by_their_likeness_and_cycle() -> None:
     game, seen = unpaired(), {}
     game.measure = seen.__setitem__
     held = side(5, 2), side(7, 3)
@@ -192,14 +195,14 @@ def test_held_out_rows_are_scored_by_energy_and_cycle() -> None:
     values = game.held_out(held)
     assert values.shape == (12,)
     left = abs(0.7 * -0.3 - 1)
-    for rows, fake, found in ((x, -0.3 * y, values[:5]), (y, 0.7 * x, values[5:])):
-        a, b = (v.flatten(1).double() for v in (rows, fake))
-        n, m = len(a), len(b)
-        to = torch.cdist(a, b).mean(1) - torch.cdist(b, b).sum() / (2 * m * (m - 1))
-        scale = torch.cdist(a, a).sum() / (n * (n - 1))
+    for rows, fake, known, found in (
+        (x, -0.3 * y, game.sides[0], values[:5]),
+        (y, 0.7 * x, game.sides[1], values[5:]),
+    ):
+        others = known.take(slice(None)).flatten(1)
+        score = HeldOutScore(Values(16), Rows(rows.flatten(1)), Rows(others))
         cycle = left * rows.abs().flatten(1).mean(1) / absolute(rows, rows.mean(0)).mean()
-        np.testing.assert_allclose(found, -(to / scale + cycle), rtol=1e-4)
-        np.testing.assert_allclose(energy(rows, fake), to / scale, rtol=1e-4)
+        np.testing.assert_allclose(found, score(fake.flatten(1)) - cycle, rtol=1e-4, atol=1e-5)
     assert 0 <= seen["told apart x"] <= 1
 
 

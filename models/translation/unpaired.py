@@ -14,19 +14,17 @@ are of standardised pictures, the mean over values. Identity needs domains of as
 An epoch is the rows of the longer domain. To each goes a row of the shorter, in the order of
 permutations that are a function of seed and epoch alone.
 
-The score of a held-out row y of Y is minus the energy score of the translations of held-out rows
-of X, with pictures' distances over what two rows of Y are apart on average, and minus its cycle
-error as a share of the spread, |y - mean|:
+The score of a held-out row y of Y is that of `gan.held_out_score`, by the translations of held-out
+rows of X (0 is what rows of Y that are trained on reach), less its cycle error as a share of the
+spread:
 
-    s(y) = -(E |G(x) - y| - 1/2 E |G(x) - G(x')|) / E |y' - y''|  -  |G(F(y)) - y| / E |y' - mean|
+    s(y) = S(y; G(x_1), ..., G(x_m))  -  |G(F(y)) - y| / E |y' - mean|
 
-and of a row of X likewise. The energy score is proper: on average it is highest where translations
-are distributed as Y is.
+and of a row of X likewise. S is proper: on average it is highest where translations are distributed
+as Y is.
 
 References: Zhu, Park, Isola and Efros, "Unpaired image-to-image translation using cycle-consistent
-adversarial networks", 2017, https://arxiv.org/abs/1703.10593; Gneiting and Raftery, "Strictly
-proper scoring rules, prediction, and estimation", 2007,
-https://doi.org/10.1198/016214506000001437.
+adversarial networks", 2017, https://arxiv.org/abs/1703.10593.
 """
 
 from __future__ import annotations
@@ -38,10 +36,13 @@ import torch
 from torch import Tensor
 
 from ...arrays import Floats
-from ...distances import distances
-from ...energy import energy_scores
+from ..gan import held_out_score
+from ..gan.held_out_score import HeldOutScore
+from ..nets.values import Values
 from .game import Game, Indices, Pair, Side, Way, absolute, by_blocks
 from .pool import Pool
+
+_KNOWN = 1000  # rows trained on that translations are set beside, at most
 
 
 class UnpairedGame(Game):
@@ -79,6 +80,7 @@ class UnpairedGame(Game):
             for i, one in self.pools.items()
             for name, value in one.kept.items()
         }
+        self._scores: dict[int, HeldOutScore] = {}
         self.redraw(0)
 
     def redraw(self, epoch: int) -> None:
@@ -115,9 +117,20 @@ class UnpairedGame(Game):
             real, fake = own[way.target], made[way.target]
             spread = absolute(real, real.mean(0, keepdim=True)).mean().clamp(min=1e-6)
             cycle = absolute(_through(way, made[way.source]), real) / spread
-            values.append(-energy(real, fake) - cycle.double().cpu().numpy())
+            score = self._score(way.target, real)
+            values.append((score(fake.flatten(1)) - cycle).double().cpu().numpy())
             self.outputs(_scores(way, real), _scores(way, fake), name)
         return np.concatenate(values)
+
+    def _score(self, which: int, real: Tensor) -> HeldOutScore:
+        """What scores translations to a domain by its held-out rows."""
+        if which not in self._scores:
+            side = self.sides[which]
+            some = np.unique(np.linspace(0, len(side) - 1, _KNOWN).round().astype(np.int64))
+            known = side.take(torch.from_numpy(some))
+            parts = (held_out_score.Side(rows.flatten(1)) for rows in (real, known))
+            self._scores[which] = HeldOutScore(Values(known[0].numel()), *parts)
+        return self._scores[which]
 
 
 def _through(way: Way, pictures: Tensor) -> Tensor:
@@ -136,11 +149,3 @@ def partners(seed: int, epoch: int, which: int, sides: tuple[Side, Side]) -> Ind
     rng = np.random.default_rng([seed, epoch, 1])
     each = [rng.permutation(n) for _ in range(-(-longer // n))]
     return np.concatenate(each)[:longer]
-
-
-def energy(real: Tensor, fake: Tensor) -> Floats:
-    """(n,) energy score of fake rows at each real one, over the mean distance of real rows."""
-    own, made = (rows.flatten(1).double().cpu().numpy() for rows in (real, fake))
-    n = len(own)
-    apart = distances(own, own).sum() / max(n * (n - 1), 1)
-    return np.asarray(energy_scores(own, made) / max(apart, 1e-6))
