@@ -81,7 +81,7 @@ def main() -> None:
     from ppgen.models.image_features import ImageFeatures
 
     images, classes = faces(given.size)
-    net = ImageFeatures.train(images, classes, 0)
+    net = ImageFeatures.train(images, classes, seed=0)
     half = len(images) // 2
     settings = {k: json.loads(v) for k, v in (pair.split("=", 1) for pair in given.set)}
     about = {

@@ -73,7 +73,8 @@ class GrowingGenerator(Growing):
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         k, alpha = place = self.place
         h = before = self.full.start(z, context)
-        for layer in self.full.layers[: len(self.full.layers) - self.stages.doublings + k]:
+        layers = list(self.full.layers)
+        for layer in layers[: len(layers) - self.stages.doublings + k]:
             before, h = h, layer(h)
         images = self._images(h, k)
         if alpha < 1:
@@ -130,10 +131,10 @@ class Growth:
     @classmethod
     def of(cls, generator: nn.Module, discriminator: nn.Module) -> Self | None:
         """The growth of two nets; None of nets that do not grow."""
-        grow = isinstance(generator, GrowingGenerator)
-        if not grow or not isinstance(discriminator, GrowingDiscriminator):
-            return None
-        return cls(generator, discriminator)
+        if isinstance(generator, GrowingGenerator):
+            assert isinstance(discriminator, GrowingDiscriminator)
+            return cls(generator, discriminator)
+        return None
 
     def follow(self, share: float) -> None:
         """Bring both nets to where a training stands at a share of its schedule."""
