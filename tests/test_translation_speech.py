@@ -15,7 +15,7 @@ from ppgen import CycleGAN, InputError, sequences
 from ppgen.data import RecordingCodec
 from ppgen.data.recording_codec import waveforms
 from ppgen.models.translation.kinds import check_sides, domain_from_json, domain_of
-from ppgen.models.translation.nets import check_halvings
+from ppgen.models.translation.nets import _Normed, check_halvings
 
 SETTINGS: dict[str, Any] = {
     "width": 2,
@@ -88,6 +88,14 @@ def test_kinds_are_not_mixed_and_frames_can_be_halved() -> None:
     check_sides(domain, domain)
     with pytest.raises(InputError, match="set frames=32"):
         check_halvings((40, 1, 30), 2)
+
+
+def test_what_bands_are_on_average_over_time_is_kept_by_nets() -> None:
+    steady = torch.tensor([[3.0, 1.0, -1.0, -3.0]])[:, :, None, None].expand(-1, -1, 1, 8)
+    of_sequences, of_images = (_Normed(4, flat)(steady) for flat in (True, False))
+    expected = torch.relu(steady / 5**0.5)
+    torch.testing.assert_close(of_sequences, expected, atol=1e-4, rtol=0)
+    assert float(of_images.detach().max()) < 1e-3
 
 
 @pytest.fixture(scope="module")

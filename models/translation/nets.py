@@ -100,13 +100,13 @@ class Residual(nn.Module):
     def __init__(self, before: Shape, after: Shape, a: Architecture, ends: Standard) -> None:
         super().__init__()
         flat, w = before[1] == 1, a.width
-        layers: list[nn.Module] = [_conv(before[0], w, 7, flat), _Normed(w)]
+        layers: list[nn.Module] = [_conv(before[0], w, 7, flat), _Normed(w, flat)]
         for _ in range(a.halvings):
-            layers += [_conv(w, 2 * w, 3, flat, 2), _Normed(2 * w)]
+            layers += [_conv(w, 2 * w, 3, flat, 2), _Normed(2 * w, flat)]
             w *= 2
         layers += [_Block(w, flat) for _ in range(a.blocks)]
         for _ in range(a.halvings):
-            layers += [_up(w, w // 2, flat), _Normed(w // 2)]
+            layers += [_up(w, w // 2, flat), _Normed(w // 2, flat)]
             w //= 2
         self.net = nn.Sequential(*layers, _conv(w, after[0], 7, flat), _Bounded(ends))
 
@@ -123,11 +123,11 @@ class UNet(nn.Module):
         widths = [a.width * 2**i for i in range(a.halvings)]
         self.down = nn.ModuleList([_conv(before[0], widths[0], 4, flat, 2)])
         for large, small in pairwise(widths):
-            self.down.append(nn.Sequential(_Normed(large), _conv(large, small, 4, flat, 2)))
+            self.down.append(nn.Sequential(_Normed(large, flat), _conv(large, small, 4, flat, 2)))
         self.up = nn.ModuleList()
         for i, (width, out) in enumerate(zip(widths, [after[0], *widths], strict=False)):
             wide = width if i == a.halvings - 1 else 2 * width
-            layers: list[nn.Module] = [_Normed(wide), _up(wide, out, flat)]
+            layers: list[nn.Module] = [_Normed(wide, flat), _up(wide, out, flat)]
             if a.dropout and i:
                 layers.append(nn.Dropout(a.dropout))
             self.up.append(nn.Sequential(*layers))
@@ -168,16 +168,22 @@ class Patches(nn.Module):
 
 
 class _Normed(nn.Module):
-    """ReLU of what is brought to mean 0 and variance 1 over each picture and channel."""
+    """ReLU of what is brought to mean 0 and variance 1 over each picture and channel.
 
-    def __init__(self, channels: int) -> None:
+    Of sequences over each picture: what a channel is on average over time, such as the band of a
+    vowel, says what they are of.
+    """
+
+    def __init__(self, channels: int, flat: bool) -> None:
         super().__init__()
+        self.flat = flat
         self.gain = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, h: Tensor) -> Tensor:
-        normed = functional.instance_norm(h, weight=self.gain, bias=self.bias)
-        return torch.relu(normed)
+        if self.flat:
+            return torch.relu(functional.group_norm(h, 1, self.gain, self.bias))
+        return torch.relu(functional.instance_norm(h, weight=self.gain, bias=self.bias))
 
 
 class _Block(nn.Module):
@@ -189,7 +195,7 @@ class _Block(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         first = _conv(channels, channels, 3, flat)
-        self.net = nn.Sequential(_Normed(channels), first, _Normed(channels), last)
+        self.net = nn.Sequential(_Normed(channels, flat), first, _Normed(channels, flat), last)
 
     def forward(self, h: Tensor) -> Tensor:
         return h + self.net(h)  # type: ignore[no-any-return]

@@ -49,7 +49,7 @@ class TranslationSettings(TrainingSettings):
     width: int | None = setting(
         None,
         "channels of the generators at full size (of a U-Net after the first halving), doubled at "
-        "each further halving; None is 16, of a U-Net 32, of recordings 64.",
+        "each further halving; None is 16, of a U-Net and of recordings 32.",
         least=1,
     )
     halvings: int | None = setting(
