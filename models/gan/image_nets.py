@@ -19,7 +19,7 @@ those of the last layers with half that deviation. A context counts as one input
 is then learnt from the first step on.
 
 Forward, an image of 28 x 28 with channels (32, 64) costs 3.7 million floating-point operations in
-the generator and 4.4 million in the discriminator.
+the generator and 4.2 million in the discriminator.
 
 References: Radford, Metz and Chintala, "Unsupervised representation learning with deep
 convolutional generative adversarial networks", 2016, https://arxiv.org/abs/1511.06434; Miyato and
