@@ -8,7 +8,7 @@ import torch
 
 import ppgen
 from ppgen.errors import InputError
-from ppgen.models.gan import augmenting, fitting
+from ppgen.models.gan import augmenting, plan
 from ppgen.models.gan.image_nets import channels_for
 
 RNG = np.random.default_rng(0)
@@ -81,7 +81,7 @@ def test_few_images_are_augmented_and_many_are_not(monkeypatch):
         change = augmenting.augmentation(shape)
         return lambda x: seen.append(len(x)) or change(x)
 
-    monkeypatch.setattr(fitting, "augmentation", spied)
+    monkeypatch.setattr(plan, "augmentation", spied)
     few = ppgen.GAN(**SMALL, augment_below=N).fit(LEVELS)
     # A step judges real and generated images, then generated ones, and real ones to compare; the
     # first only tries whether memory lasts.
@@ -97,6 +97,8 @@ def test_few_images_are_augmented_and_many_are_not(monkeypatch):
 def test_packed_images_train():
     gan = ppgen.GAN(**SMALL, pack=2, conditional=True).fit(KINDS["colour first"], np.arange(N) % 3)
     assert gan.sample(3, y=2).shape == (3, 3, 12, 12)
+    large = ppgen.GAN(**{**SMALL, "batch_size": None}, pack=40).fit(LEVELS)
+    assert large.batch_size_ == 40
 
 
 def test_a_saved_fit_makes_the_same_images(tmp_path):

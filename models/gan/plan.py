@@ -155,7 +155,8 @@ def _change(asked: Any, values: Values, n: int) -> Change | None:
 def _schedule(asked: Any, net: str, n: int, steps: int, *, timed: bool) -> Schedule:
     """The schedule of n rows, of which each of `steps` steps of the discriminator takes a batch."""
     conv = net == "conv"
-    batch = int(asked.batch_size or (_CONV_BATCH if conv else batch_for(n))) * steps
+    own = max(asked.pack, _CONV_BATCH if conv else batch_for(n))
+    batch = int(asked.batch_size or own) * steps
     each = steps_of(n, batch)
     wanted, rate = (10_000, 2e-3) if conv else (10_000, 1e-3)
     wanted = min(wanted, 4000) if n < 2000 else wanted
