@@ -25,6 +25,7 @@ from ..latent import Decoder
 from ..nets.sheeted import Sheeted
 from ..nets.sheets import Sheets
 from ..nets.trainer import Trained
+from .refine import SAMPLING, Refining
 from .settings import SETTINGS, GANSettings
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         conditional=True,
         samples=True,
         told=True,
+        sampling=SAMPLING,
         decodes=True,
         images=True,
         sheets=True,
@@ -184,9 +186,13 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         **how: Any,
     ) -> Encoded:
         seed, view = int(rng.integers(2**31 - 1)), self.nets_.view
-        told = view.draw(n, given, rng)
-        made = self.nets_.generate(n, view.context(told, context), seed)
-        return view.encoded(made, told, rng)
+        told, asked = view.draw(n, given, rng), Refining(**how)
+        context = view.context(told, context)
+        if not asked.refine:
+            asked.check(how)
+            return view.encoded(self.nets_.generate(n, context, seed), told, rng)
+        made = self.nets_.refine(n, context, seed, asked.refine_steps)
+        return view.settled.encoded(made, told, rng)
 
     def _sheet(self, name: str, rows: Array) -> Dataset:
         return made_rows(self, self._decoded(self.nets_.view.sheet(rows)))

@@ -94,6 +94,7 @@ def fit_nets(
         reasons += too_few(len(seen), "Give validation rows.")
     elif not training.failed:
         reasons += verdicts.course(training.outcome, fit.trace, plan.schedule.learning_rate)
+        nets.calibrate(unseen, score, fit.seed)
         looked = nets.looked_at(score, seen.thinned(_LOOKED, fit.rng()), unseen, fit.seed)
         reasons += verdicts.of_samples(*looked, fit.rng())
     kept = Sheets.of({}) if sheets is None else sheets.sheets()

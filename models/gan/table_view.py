@@ -95,6 +95,18 @@ class TableView(View):
             return None
         return self.told.draw(n, None if given is None else self.map.split(given)[1][0], rng)
 
+    def finished(self, features: Array) -> Array:
+        """Features (n, F) that a generator made, with the margins of the rows trained on."""
+        if self.drawn is None:
+            return features
+        numbers = self.values.numbers
+        return np.column_stack([self.drawn.scores(features[:, :numbers]), features[:, numbers:]])
+
+    @property
+    def settled(self) -> Self:
+        """The view of features that are `finished`."""
+        return replace(self, drawn=None)
+
     def sheet(self, rows: Array) -> Encoded:
         """Features of generated rows, after which stands the context that they were told, as
         encoded rows."""
@@ -110,10 +122,7 @@ class TableView(View):
     ) -> Encoded:
         """Features (n, F), with values (n, k) told, as encoded rows: of each level the largest
         indicator. `rng` draws places within cells; None takes the middles."""
-        made = np.asarray(self.values.gathered(features), np.float64)
-        numbers = self.values.numbers
-        if self.drawn is not None:
-            made[:, :numbers] = self.drawn.scores(made[:, :numbers])
+        made = np.asarray(self.values.gathered(self.finished(features)), np.float64)
         return self.map.joined(made, np.empty((len(made), 0)) if told is None else told, rng)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...arrays import Array, Floats
+from ...errors import InputError
 from ...inference.adversarial import AdversarialLearner, Player
 from ...inference.torch_learner import TorchLearner
 from ...inference.torch_state import seeded
@@ -24,6 +25,7 @@ from .held_out_score import HeldOutScore, Side
 from .nets import Architecture, build
 from .objectives import OBJECTIVES
 from .plan import Plan
+from .refine import LEAST, Ratio, refined
 from .views import View
 
 BETAS = (0.0, 0.99)  # of Adam: with momentum, players that turn around each other turn outwards
@@ -31,6 +33,7 @@ STAGE = "height of the stage"
 REAL, GENERATED = "output on real rows", "output on generated rows"
 SHEET = "samples"
 _BLOCK = 1024
+_CALIBRATED = 5  # sets of generated rows that scores are calibrated by
 
 Score = Callable[[Floats, Floats], Floats]
 
@@ -64,6 +67,7 @@ class TrainedGAN:
             for net in nets:
                 net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.growth = Growth.of(self.generator, self.discriminator)
+        self.ratio: Ratio | None = None
 
     # Once they are trained
 
@@ -102,6 +106,42 @@ class TrainedGAN:
             ]
         return np.asarray(torch.cat(found).double().cpu().numpy())
 
+    def refine(self, n: int, context: Floats | None, seed: int, steps: int) -> Floats:
+        """(n, F) finished features of rows that the discriminator has refined (see `refine`)."""
+        ratio, pack = self.ratio, self.architecture.pack
+        if ratio is None:
+            raise InputError(
+                "the discriminator was not calibrated, as too few rows were held out, and cannot "
+                f"refine samples. Fit to more rows, or give at least {LEAST * pack} validation "
+                "rows."
+            )
+        total = -(-n // pack) * pack
+        c = None if context is None else np.resize(context, (total, context.shape[1]))
+
+        def generate(seed: int) -> Floats:
+            return self.view.finished(self.generate(total, c, seed))
+
+        def log_ratio(rows: Floats) -> Floats:
+            return ratio(self.discriminate(rows, c))
+
+        return refined(generate, log_ratio, steps, seed, pack)[:n]
+
+    def calibrate(self, unseen: Subset, score: HeldOutScore, seed: int) -> None:
+        """Take what the discriminator's score says of held-out and of generated rows."""
+        pack, rng = self.architecture.pack, np.random.default_rng([seed, 0x0D])
+        x, context = unseen.values()
+        order = rng.permutation(len(x))[: len(x) // pack * pack]
+        c = None if context is None else context[order]
+        real = self.discriminate(self._shown(self.features(x[order])), c)
+        n = score.n_samples // pack * pack
+        c = None if score.contexts is None else score.contexts[:n].cpu().numpy()
+        fake = [
+            self.discriminate(self.view.finished(self.generate(n, c, int(again))), c)
+            for again in rng.integers(2**31 - 1, size=_CALIBRATED)
+        ]
+        shares = None if pack > 1 or unseen.shares is None else unseen.shares[order]
+        self.ratio = Ratio.fit(real, np.concatenate(fake), shares)
+
     def features(self, x: Array) -> Floats:
         """(n, F) features of stored rows."""
         values = self.view.values
@@ -125,7 +165,7 @@ class TrainedGAN:
     ) -> tuple[Floats, Floats, Floats]:
         """Generated rows, rows trained on and held-out ones, in the space of their score."""
         contexts = None if score.contexts is None else score.contexts.cpu().numpy()
-        made = self.generate(score.n_samples, contexts, seed)
+        made = self.view.finished(self.generate(score.n_samples, contexts, seed))
         real = (self.features(rows.values()[0]) for rows in (seen, unseen))
         fake, trained, held = (score.space(self._tensor(x)) for x in (made, *real))
         return fake, trained, held
@@ -238,16 +278,20 @@ class TrainedGAN:
     # Saved runs
 
     def arrays(self) -> dict[str, Array]:
-        """The weights."""
+        """The weights, and what the discriminator's score says."""
         nets = {"generator": self.generator, "discriminator": self.discriminator}
-        return {
+        ratio = {} if self.ratio is None else self.ratio.arrays()
+        return {f"ratio.{name}": array for name, array in ratio.items()} | {
             f"{name}.{key}": value.detach().cpu().contiguous().numpy()
             for name, net in nets.items()
             for key, value in net.state_dict().items()
         }
 
     def load(self, arrays: Mapping[str, Array]) -> None:
-        """Take weights that `arrays` gave."""
+        """Take what `arrays` gave."""
+        self.ratio = Ratio.of(
+            {k.removeprefix("ratio."): v for k, v in arrays.items() if k.startswith("ratio.")}
+        )
         nets: dict[str, Any] = {"generator": self.generator, "discriminator": self.discriminator}
         for name, net in nets.items():
             own = {

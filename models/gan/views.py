@@ -65,6 +65,15 @@ class View:
         """(n, c) the context of values told (n, k), after a context (n, b) of other things."""
         return context
 
+    def finished(self, features: Array) -> Array:
+        """Features (n, F) that a generator made, as those of the rows that are given for them."""
+        return features
+
+    @property
+    def settled(self) -> Self:
+        """The view of features that are `finished`."""
+        return self
+
     def sheet(self, rows: Array) -> Encoded:
         """Features of generated rows, after which stands the context that they were told, as
         encoded rows."""
