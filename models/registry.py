@@ -179,7 +179,7 @@ def described() -> list[dict[str, str]]:
             "missing": can.missing,
             "weights": can.weights,
             "given y": can.conditional,
-            "given columns": can.conditions,
+            "given columns": "named" if can.told else can.conditions,
             "fills gaps": can.fills_gaps,
             "images": can.images,
             "latents": can.latents,

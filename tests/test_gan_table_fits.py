@@ -103,6 +103,8 @@ def test_what_cannot_be_given_says_what_can(told: GAN, plain: GAN) -> None:
         told.sample(1, {"spices": "Adelie"})
     with pytest.raises(InputError, match="never saw"):
         told.sample(1, {"species": "Emperor"})
+    with pytest.raises(InputError, match="value given of visits lies far beyond"):
+        told.sample(1, {"visits": 400})
     with pytest.raises(InputError, match=r"hold columns fixed.*condition_on"):
         plain.sample(1, {"species": "Adelie"})
 

@@ -90,9 +90,18 @@ class TableView(View):
         return rarity(self.map.context, self.map.split(rows.data)[1])
 
     def draw(self, n: int, given: Encoded | None, rng: np.random.Generator) -> Floats | None:
-        """(n, k) values told: those given, the others drawn; None where nothing is told."""
+        """(n, k) values told: those given, the others drawn; None where nothing is told.
+
+        Raises:
+            InputError: if no row fitted matches, or a number is far beyond those fitted.
+        """
         if self.told is None:
             return None
+        if given is not None and (far := self.map.far(given)):
+            raise InputError(
+                f"the value given of {', '.join(far)} lies far beyond the rows fitted, where "
+                "nothing was learnt. Give one between those that occur."
+            )
         return self.told.draw(n, None if given is None else self.map.split(given)[1][0], rng)
 
     def finished(self, features: Array) -> Array:
