@@ -1,7 +1,7 @@
 """What one speaker says in another's voice: CycleGAN between recordings, without pairs.
 
 Digits of two speakers where PPGEN_DATA names the folder of the data, else five vowels, made here of
-a pitch and three formants, in a low and in a high voice. Writes, of a recording of each kind that
+a pitch and two formants, in a low and in a high voice. Writes, of a recording of each kind that
 was held out, what was said and what it became.
 """
 
@@ -23,13 +23,8 @@ from ppgen.data.spectrogram import Spectrogram
 from ppgen.data.write_wav import write_wav
 
 RATE = 8000
-FORMANTS = {  # Hz, of a man's voice
-    "a": (730, 1090, 2440),
-    "e": (530, 1840, 2480),
-    "i": (270, 2290, 3010),
-    "o": (570, 840, 2410),
-    "u": (300, 870, 2240),
-}
+VOWELS = {"a": (730, 1090), "e": (530, 1840), "i": (270, 2290), "o": (570, 840), "u": (300, 870)}
+# Hz of the two formants, of a man's voice
 
 
 def spoken(file: Path) -> list[tuple[list[Any], Any]]:
@@ -38,24 +33,22 @@ def spoken(file: Path) -> list[tuple[list[Any], Any]]:
         names = sorted(name for name in archive.namelist() if name.endswith(".wav"))
         sounds = [wavfile.read(io.BytesIO(archive.read(name)))[1] / 2**15 for name in names]
     digit, who, _ = zip(*(Path(name).stem.split("_") for name in names), strict=True)
-    digits, whose = np.array(digit), np.array(who)
-    rows = [np.flatnonzero(whose == name) for name in sorted(set(who))]
-    return [([sounds[i] for i in some], digits[some]) for some in rows]
+    rows = [np.flatnonzero(np.array(who) == name) for name in sorted(set(who))]
+    return [([sounds[i] for i in some], np.array(digit)[some]) for some in rows]
 
 
 def vowels(n: int, pitch: float, scale: float, seed: int) -> tuple[list[Any], Any]:
-    """Recordings of a voice: harmonics of a gliding pitch, louder near the formants."""
-    rng, sounds, said = np.random.default_rng(seed), [], []
-    for i in range(n):
-        vowel = list(FORMANTS)[i % len(FORMANTS)]
+    """Recordings of a voice: harmonics of a rising pitch, louder near the formants."""
+    rng, sounds = np.random.default_rng(seed), []
+    said = np.array(list(VOWELS))[np.arange(n) % len(VOWELS)]
+    for vowel in said:
         t = np.arange(rng.integers(2000, 4000)) / RATE
         f0 = pitch * rng.uniform(0.9, 1.1) * (1 + 0.1 * t / t[-1])
         k = np.arange(1, int(0.48 * RATE / f0.max()))[:, None]
-        near = [1 / (1 + ((k * f0 - scale * f) / 90) ** 2) for f in FORMANTS[vowel]]
-        sound = (sum(near) / k * np.sin(2 * np.pi * k * np.cumsum(f0) / RATE)).sum(0)
+        near = sum(1 / (1 + ((k * f0 - scale * f) / 90) ** 2) for f in VOWELS[vowel])
+        sound = (near / k * np.sin(2 * np.pi * k * np.cumsum(f0) / RATE)).sum(0)
         sounds.append(0.2 * np.sin(np.pi * t / t[-1]) * sound + 1e-4 * rng.normal(size=len(t)))
-        said.append(vowel)
-    return sounds, np.array(said)
+    return sounds, said
 
 
 def main(out: str = "out/22", n: int = 400, budget: str = "5min") -> float:
@@ -82,8 +75,7 @@ def main(out: str = "out/22", n: int = 400, budget: str = "5min") -> float:
     print(f"understood: {before:.0%} as they were said, {after:.0%} in the other voice")
     for name in np.unique(said):
         i = int(np.argmax(said == name))
-        pause = np.zeros(RATE // 4)
-        write_wav(folder / f"{name}.wav", np.concatenate([given[i], pause, made[i]]), RATE)
+        write_wav(folder / f"{name}.wav", np.concatenate([given[i], 0.0 * given[i], made[i]]), RATE)
     return after
 
 

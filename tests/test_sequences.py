@@ -11,6 +11,7 @@ from scipy import stats
 import ppgen
 from ppgen.artifact import read_run
 from ppgen.capabilities import Capabilities
+from ppgen.cli.output import check_rows, write_rows
 from ppgen.data import Encoded, SequenceCodec, sequences
 from ppgen.data.codecs import codec_from_json, fit_codec
 from ppgen.errors import InputError
@@ -164,3 +165,15 @@ def test_splits_and_single_rows_are_sequences_still():
     assert parts[0].to_native().shape == (len(parts[0]), 9)
     assert set(parts[0].rates) == {10}
     assert data.fingerprint() == sequences(data.to_native(), rate=10).fingerprint()
+
+
+def test_sequences_are_written_to_arrays_from_the_command_line(tmp_path):
+    data = sequences(list(ARRAY))
+    check_rows(tmp_path / "a.npy", data.schema)
+    for name in ("a.npy", "a.npz"):
+        write_rows(data.to_native(), data.schema, tmp_path / name)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), ARRAY)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npz")["X"], ARRAY)
+    for out in (None, tmp_path / "a.csv", tmp_path / "a.png"):
+        with pytest.raises(InputError, match=r"the rows are sequences.*\.npy or \.npz"):
+            check_rows(out, data.schema)

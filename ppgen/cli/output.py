@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 Columns = Mapping[str, Any]
 ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")
 FIGURE_ENDINGS = (".png", ".svg")
-IMAGE_ENDINGS = (".npy", ".npz", ".png")
+ARRAY_ENDINGS = (".npy", ".npz")
+IMAGE_ENDINGS = (*ARRAY_ENDINGS, ".png")
 _ACROSS = 32  # images side by side in a picture, at most
 _BLOCK = 1 << 14
 _LAST = 40  # characters of the last column of a table, at least
@@ -84,9 +85,14 @@ def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = Fal
 def check_rows(out: Path | None, schema: Schema) -> None:
     """Raise InputError where rows of this schema cannot be written to `out`.
 
-    Images need a file: a table cannot hold them. A picture holds nothing but images.
+    Images and sequences need a file: a table cannot hold them. A picture holds nothing but images.
     """
     ending = None if out is None else out.suffix.lower()
+    if schema.sequence and ending not in ARRAY_ENDINGS:
+        raise InputError(
+            "the rows are sequences, which no table holds; write them to a file: -o FILE, which "
+            f"ends in {' or '.join(ARRAY_ENDINGS)}."
+        )
     if schema.image_shape is None:
         if ending == ".png":
             raise InputError(f"{out} is a picture, and the rows are a table; write a .csv.")
@@ -99,7 +105,7 @@ def check_rows(out: Path | None, schema: Schema) -> None:
 
 def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
     """Write what `sample` or `impute` returned, images in their layout or as one picture."""
-    if schema.image_shape is None:
+    if schema.columns:
         write_table(native_columns(rows, schema.names), out)
         return
     import numpy as np
@@ -114,6 +120,7 @@ def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
         from ..data.stacking import in_shape
         from ..plotting.images import image_pixels, shown_limits
 
+        assert schema.image_shape is not None
         pixels, images = schema.pixels, in_shape(images, schema.image_shape, schema.layout)
         across = min(_ACROSS, math.ceil(math.sqrt(len(images))))
         limits = None if pixels is None else shown_limits(images, pixels.low, pixels.high)

@@ -13,7 +13,7 @@ import typer
 
 from ..errors import InputError
 from .options import Run, read_data
-from .output import say
+from .output import ARRAY_ENDINGS, say
 from .tables import check_able, load_run
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..data import Dataset, Schema
     from ..estimator import Estimator
 
-ARRAYS = (".npy", ".npz")
 Parts = tuple["Dataset", "Dataset | None", "Dataset | None"]
 
 
@@ -97,14 +96,14 @@ class Given:
         if source.is_dir():
             files = media_files(source)
             names = tuple(file.relative_to(source) for file in files)
-            if output.suffix.lower() in (*ENDINGS, *ARRAYS, ".wav"):
+            if output.suffix.lower() in (*ENDINGS, *ARRAY_ENDINGS, ".wav"):
                 raise InputError(
                     f"{source} is a folder, and {output} would be a file; give the name of a "
                     "folder."
                 )
             return cls(names, folder=True)
         ending = source.suffix.lower()
-        able = next((kind for kind in (ENDINGS, ARRAYS, (".wav",)) if ending in kind), None)
+        able = next((kind for kind in (ENDINGS, ARRAY_ENDINGS, (".wav",)) if ending in kind), None)
         if able is None:
             raise InputError(
                 f"{source} ends in {ending or 'nothing'}; expected an image ({', '.join(ENDINGS)}),"
@@ -117,7 +116,7 @@ class Given:
             )
         if not output.parent.is_dir():
             raise InputError(f"the output's folder {output.parent} does not exist; make it first.")
-        return cls(() if able is ARRAYS else (Path(output.name),), folder=False)
+        return cls(() if able is ARRAY_ENDINGS else (Path(output.name),), folder=False)
 
     def write(self, contents: Sequence[tuple[bytes, int]], output: Path) -> None:
         """Write files, and say how many samples of recordings were clipped."""
