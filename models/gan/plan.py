@@ -172,4 +172,4 @@ def _schedule(asked: Any, net: str, n: int, steps: int, *, timed: bool) -> Sched
 
 def batch_for(n: int) -> int:
     """Rows a turn of n rows."""
-    return min(256, max(32, int(2 ** round(math.log2(max(n, 1) / 4)))))
+    return min(256, max(32, int(2 ** round(math.log2(max(n, 1) / 32)))))
