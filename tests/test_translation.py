@@ -252,3 +252,18 @@ def test_what_is_constant_is_a_mode_collapse_and_no_change_an_identity_collapse(
     assert said.count("mode collapse") == 2
     said = " ".join(r.what for r in Looked(nets, own, own, own).of_domains())
     assert said.count("identity collapse") == 2
+
+
+@pytest.mark.parametrize(("name", "last"), [("pix2pix", "pair"), ("cyclegan", "and back")])
+def test_held_out_pictures_are_kept_as_they_were_translated(
+    name: str, last: str, tmp_path: Path
+) -> None:
+    model = fitted(name)
+    loaded = ppgen.load(model.save(tmp_path / "run"))
+    step, rows = loaded.sheets()[-1]
+    assert step == model.n_steps_
+    assert list(rows) == ["given", "translated", last]
+    given, made = (rows[name].images for name in ("given", "translated"))
+    assert given.shape == made.shape == (12, 1, 8, 8)
+    assert model.trace_[-1]["best"]
+    np.testing.assert_allclose(made[:, 0], model.translate(np.rint(given[:, 0])), atol=2)

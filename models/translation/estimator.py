@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from ...arrays import Array, Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
+from ...coded import Coded, made_rows
 from ...data import AnyCodec, Dataset, Encoded, RecordingCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ...translator import Side, Translator
 from ...verdict import Reason
+from ..nets.sheeted import Sheeted
+from ..nets.sheets import Sheets
 from ..nets.trainer import Trained
 from .settings import SETTINGS, PairedSettings, UnpairedSettings
 
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from .trained import TorchTranslation
 
 
-class _Translation(Trained, Translator):
+class _Translation(Trained, Sheeted, Translator):
     """What both kinds of translation do alike.
 
     Attributes:
@@ -30,6 +35,9 @@ class _Translation(Trained, Translator):
 
     nets_: TorchTranslation
     rate: int
+    shown: ClassVar[str] = (
+        "Held-out pictures and what they were translated to, at some evaluations."
+    )
 
     @property
     def _both(self) -> bool:
@@ -53,8 +61,20 @@ class _Translation(Trained, Translator):
             paired=self.capabilities.paired,
         )
         self.nets_ = fitted.nets
+        self.sheets_ = fitted.sheets
         self._keep(fitted.training)
         return fitted.reasons
+
+    def _sheet(self, name: str, rows: Array) -> Dataset:
+        import torch
+
+        from .trained import MADE, PAIR
+
+        there = name in (MADE, PAIR)
+        side: Coded = self.target_ if there else self
+        empty = Encoded(rows[:, :0], np.empty((len(rows), 0), np.int32), np.zeros(len(rows)))
+        encoded = self.nets_.domains[int(there)].decode(torch.from_numpy(rows), empty)
+        return made_rows(side, side._decoded(encoded))
 
     def _translated(self, rows: Encoded, *, back: bool) -> Encoded:
         source, target = self.nets_.domains[:: -1 if back else 1]
@@ -69,12 +89,13 @@ class _Translation(Trained, Translator):
             "architecture": nets.architecture.to_json(),
             **self._training_state(),
         }
-        return state, nets.arrays()
+        arrays = {f"nets.{name}": value for name, value in nets.arrays().items()}
+        return state, arrays | self.sheets_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         from .kinds import domain_from_json
         from .nets import Architecture
-        from .trained import TorchTranslation
+        from .trained import SHOWN, TorchTranslation
 
         side = Side.from_json(state["target"], type(self).__name__, self.capabilities)
         self.target_ = side
@@ -86,7 +107,12 @@ class _Translation(Trained, Translator):
             both=self._both,
             device=self._device(),
         )
-        self.nets_.load(arrays)
+        self.nets_.load(
+            {k.removeprefix("nets."): v for k, v in arrays.items() if k.startswith("nets.")}
+        )
+        kept = Sheets.of(arrays)  # by name, in no order
+        rows = {name: kept.rows[name] for name in SHOWN if name in kept.rows}
+        self.sheets_ = Sheets(kept.steps, rows)
         self._restore_training(state)
 
 
@@ -115,6 +141,7 @@ class PairedTranslation(PairedSettings, _Translation):
         tables=False,
         images=True,
         sequences=True,
+        sheets=True,
         engines=("adversarial",),
         uses=TRAINED,
         min_rows=4,
@@ -158,6 +185,7 @@ class CycleGAN(UnpairedSettings, _Translation):
         tables=False,
         images=True,
         sequences=True,
+        sheets=True,
         engines=("adversarial",),
         uses=TRAINED,
         min_rows=4,

@@ -17,11 +17,13 @@ from ...inference.schedule import Schedule
 from ...rows import Rows
 from ...verdict import Reason
 from ..nets.device import Machine
+from ..nets.sheet_keeper import SheetKeeper
+from ..nets.sheets import Sheets
 from ..nets.sizes import epochs_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import too_few
 from . import verdicts
-from .domains import Domain, Shape
+from .domains import Domain, Images, Shape
 from .game import Game
 from .kinds import check_sides, domain_of
 from .looked import Looked
@@ -48,6 +50,7 @@ class Fitted:
 
     nets: TorchTranslation
     training: Training
+    sheets: Sheets
     reasons: list[Reason]
 
 
@@ -91,19 +94,23 @@ def fit_translation(
     look = seen[0].take(slice(0, _LOOKED))
     trainer.after = trainer.looking(lambda some: nets.translated(look[: len(some)]), _LOOKS)[1]
     game, redraw = _game(asked, nets, seen, fit.seed, paired=paired)
-    learner = nets.learner(game, held, redraw=redraw, seed=fit.seed)
+    keeper = None
+    if held is not None and isinstance(sides[0], Images):
+        keeper = SheetKeeper({name: tuple(v.shape) for name, v in nets.shown(held).items()})
+    learner = nets.learner(game, held, redraw=redraw, sheets=keeper, seed=fit.seed)
     training = trainer.train(learner)
     nets.keep(learner)
+    sheets = Sheets.of({}) if keeper is None else keeper.sheets()
     reasons += training.reasons
     if training.failed:
-        return Fitted(nets, training, reasons)
+        return Fitted(nets, training, sheets, reasons)
     if held is None:
         reasons += too_few(parted.longer, "Give more rows, or validation=(X, y).")
     rate = schedule.learning_rate
     reasons += verdicts.won(training.outcome, fit.trace, rate, paired=paired)
     looked = Looked.of(nets, seen, held)
     reasons += looked.of_pairs() if paired else looked.of_domains()
-    return Fitted(nets, training, reasons)
+    return Fitted(nets, training, sheets, reasons)
 
 
 def architecture_for(asked: Any, shape: Shape, *, paired: bool) -> Architecture:

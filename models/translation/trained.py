@@ -10,15 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...arrays import Array
+from ...arrays import Array, Floats
 from ...inference.adversarial import AdversarialLearner, Player
 from ...inference.torch_state import seeded
 from ..nets.batches import blockwise
-from .domains import Domain
+from ..nets.sheet_keeper import SheetKeeper
+from .domains import Domain, Images
 from .game import Game, Indices, Side, Way, parameters
 from .nets import Architecture, Patches, Residual, UNet
 
 _BETAS = (0.5, 0.999)  # of Adam
+_SHOWN = 12  # rows that sheets have
+SHOWN = GIVEN, MADE, PAIR, BACK = "given", "translated", "pair", "and back"
 Sides = tuple[Side, Side]
 
 
@@ -78,6 +81,7 @@ class TorchTranslation:
         held: Sides | None,
         *,
         redraw: Callable[[int], Any] | None = None,
+        sheets: SheetKeeper | None = None,
         seed: int = 0,
     ) -> AdversarialLearner:
         """The learner of all players.
@@ -86,22 +90,49 @@ class TorchTranslation:
             game: their losses.
             held: held-out rows of both domains, or None.
             redraw: called with the number of each epoch before its first step.
+            sheets: keeps what is `shown` of some evaluations.
         """
         ways: Any = list(self.ways)
+
+        def evaluate() -> Floats:
+            assert held is not None
+            if sheets is not None:
+                sheets.add(learner.step, self.shown(held))
+            return game.held_out(held)
+
         learner = AdversarialLearner(
             [
                 Player(name, parameters(ways, name), getattr(game, name))
                 for name in ("discriminator", "generator")
             ],
             modules=[self.ways],
-            log_density=None if held is None else partial(game.held_out, held),
+            log_density=None if held is None else evaluate,
             optimiser=partial(torch.optim.Adam, betas=_BETAS, fused=True),
             redraw=redraw,
-            kept=game.kept,
+            kept=game.kept | ({} if sheets is None else sheets.tensors),
             seed=seed,
         )
         game.measure = learner.measure
         return learner
+
+    @torch.no_grad()
+    def shown(self, held: Sides) -> dict[str, Tensor]:
+        """A few held-out rows of X, their translations, and their pairs or what comes back: those
+        of them that are as large as what is translated to."""
+        x, y = (side.take(slice(0, _SHOWN)).cpu() for side in held)
+        made = self.ways[0](x.to(self.device)).cpu()
+        shown = {GIVEN: x, MADE: made}
+        if self.ways[0].pairs:
+            shown[PAIR] = y
+        else:
+            shown[BACK] = self.ways[1](made.to(self.device)).cpu()
+        return {name: rows for name, rows in shown.items() if self._alike or name in (MADE, PAIR)}
+
+    @property
+    def _alike(self) -> bool:
+        """Whether pictures of both domains leave in one shape."""
+        x, y = self.domains
+        return isinstance(x, Images) and isinstance(y, Images) and x.codec.shape == y.codec.shape
 
     def keep(self, learner: AdversarialLearner) -> None:
         """Take the averaged weights of a trained learner."""
