@@ -60,6 +60,7 @@ FULL = {
     "gan_step": [],
     "gan_grid": ["--refine"],
     "gan_mnist": [],
+    "gan_progressive": [],
     "embeddings": [],
     "debiasing": [],
     "calibration": ["--full"],
@@ -78,6 +79,7 @@ NEED_DATA = (
     "flow_vs_zuko",
     "vae_mnist",
     "gan_mnist",
+    "gan_progressive",
     "embeddings",
 )
 
