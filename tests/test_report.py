@@ -90,6 +90,7 @@ def test_it_says_what_was_found_and_how(written):
     assert headings == [
         "Ranking",
         "How each density is known",
+        "Ranking by samples",
         "Samples beside real rows",
         "Training",
         "Verdicts",
@@ -106,7 +107,7 @@ def test_it_says_what_was_found_and_how(written):
 
 def test_every_table_scrolls_in_its_own_box(written):
     text = written.report_path.read_text()
-    assert text.count("<table") == text.count('<div class="scroll"') == 5
+    assert text.count("<table") == text.count('<div class="scroll"') == 6
 
 
 def test_it_is_rebuilt_from_stored_cells_alone(written, tmp_path):

@@ -160,7 +160,7 @@ def test_a_failed_cell_is_tried_again(tmp_path, monkeypatch):
     assert list(fits(tmp_path / "s").values()) == [1]  # the fit itself was kept
 
 
-STAGES = ("_fitted", "scored", "_sampled", "_judged", "write_json")
+STAGES = ("_fitted", "scored", "_sampled", "judged_samples", "write_json")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -189,7 +189,7 @@ def test_a_damaged_fit_is_done_again(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(work, "_judged", stopped)
+        patch.setattr(work, "judged_samples", stopped)
         with pytest.raises(KeyboardInterrupt):
             study(tmp_path / "s", models=["toy"], seeds=1)
     (weights,) = (tmp_path / "s" / "cells").glob("*/run/weights.safetensors")

@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 
 from ..density import LogDensity
 from ..errors import InputError
-from .finding import Ranked, finding, headline, scope
+from .finding import VERDICTS, Ranked, finding, headline, scope
 from .limits import Family
 from .paired import Difference, Scored, claim, difference, mean_of, monte_carlo, names_of
 from .scatter import Scatter
-
-_WORDS = {"better": "ahead", "worse": "behind", "close": "too close to call"}
 
 
 @dataclass(frozen=True)
@@ -189,16 +187,12 @@ def _rank(group: list[list[Scored]]) -> list[Ranked]:
 def _family(models: Sequence[list[Scored]], common: set[int]) -> Family:
     """What the limits of these models' differences hold for at once."""
     finite = [m for m in models if all(np.isfinite(s.density.values).all() for s in m)]
-    if not common or len(finite) < 3:
-        return Family.of(len(models))
     held = [sorted((s for s in m if s.seed in common), key=lambda s: s.seed) for m in finite]
     values = [
         np.stack([np.asarray(s.density.values, np.float64) for s in of_seed], axis=1)
         for of_seed in zip(*held, strict=True)
     ]
-    # What most models have in common is taken off first: it would drown the differences.
-    values = [v - np.median(v, axis=1, keepdims=True) for v in values]
-    return Family.of(len(models), Scatter.of(values, names_of(held[0])))
+    return Family.over(len(models), values, names_of(held[0]) if held else [])
 
 
 def _rankable(s: Scored) -> bool:
@@ -218,7 +212,7 @@ def _line(model: list[Scored], rank: int | None, against: Difference | None) -> 
     verdict = "best" if rank else "not ranked: not a finite density"
     if against is not None:
         undecided = "bound" if against.outcome == "bound" else against.note
-        verdict = _WORDS.get(against.outcome, f"undecided: {undecided}")
+        verdict = VERDICTS.get(against.outcome, f"undecided: {undecided}")
     claimed = claim(model)
     return Ranked(
         name=model[0].name,

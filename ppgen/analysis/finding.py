@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from .limits import LEVEL
 from .paired import Difference
 
-_LEVEL = f" (level {LEVEL:.0%} for all models at once)"
+LEVEL_WORDS = f" (level {LEVEL:.0%} for all models at once)"
+VERDICTS = {"better": "ahead", "worse": "behind", "close": "too close to call"}
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,14 @@ def finding(lines: Sequence[Ranked]) -> str:
         if close:
             are = "is" if len(close) == 1 else "are"
             but.append(f"{join([m.name for m in close])} {are} too close to call")
-        level = _LEVEL if len(but) > 1 else ""
+        level = LEVEL_WORDS if len(but) > 1 else ""
         return f"{best.name} stands highest{ahead}, but {join(but)}{level}."
     if few and not close:
-        but_few = f"but {_too_few(few)}{_LEVEL}"
+        but_few = f"but {_too_few(few)}{LEVEL_WORDS}"
         return f"On the held-out rows {best.name} stands highest{ahead}, {but_few}."
     if close:
         tied = join([best.name, *(m.name for m in [*close, *few])])
-        return f"On the held-out rows {tied} are too close to call{ahead}{_LEVEL}."
+        return f"On the held-out rows {tied} are too close to call{ahead}{LEVEL_WORDS}."
     if not behind:
         return f"{best.name} reaches {best.mean:.2f} nats a row and stands alone."
     second = behind[0]
@@ -91,7 +92,7 @@ def finding(lines: Sequence[Ranked]) -> str:
     least = "at least " if best.kind == "lower_bound" != second.kind else ""
     gap = plus_minus(-second.difference.mean, second.difference.stderr)
     above = f"{least}{gap} nats a row above {second.name}"
-    return f"On the held-out rows {best.name} is best, {above}{_LEVEL}."
+    return f"On the held-out rows {best.name} is best, {above}{LEVEL_WORDS}."
 
 
 def _too_few(few: Sequence[Ranked]) -> str:
@@ -101,22 +102,28 @@ def _too_few(few: Sequence[Ranked]) -> str:
 
 def scope(lines: Sequence[Ranked]) -> str:
     """At what level the table's decisions hold, and of what."""
-    seeds = min((m.n_seeds for m in lines if m.difference is not None), default=0)
+    seeds = [m.n_seeds for m in lines if m.difference is not None]
+    return scope_words(min(seeds)) if seeds else ""
+
+
+def scope_words(seeds: int) -> str:
+    """The same of a table of so many seeds."""
     if seeds == 1:
-        return _scope(lines, "these fits, on new rows; one seed tells nothing of other starts")
-    return _scope(lines, f"fits of these settings, of which {seeds} seeds are a sample")
+        return _scope("these fits, on new rows; one seed tells nothing of other starts")
+    return _scope(f"fits of these settings, of which {seeds} seeds are a sample")
 
 
 def scope_of_folds(lines: Sequence[Ranked], folds: int) -> str:
     """The same where every row was held out once."""
-    shared = f"the {folds} folds share rows that are fitted to"
-    of = f"fits to {1 - 1 / folds:.0%} of such rows; {shared}, so the chance may be a little larger"
-    return _scope(lines, of)
-
-
-def _scope(lines: Sequence[Ranked], of: str) -> str:
     if all(m.difference is None for m in lines):
         return ""
+    shared = f"the {folds} folds share rows that are fitted to"
+    return _scope(
+        f"fits to {1 - 1 / folds:.0%} of such rows; {shared}, so the chance may be a little larger"
+    )
+
+
+def _scope(of: str) -> str:
     return (
         f"Decided at a level of {LEVEL:.0%} for the whole table, all pairs of models at once: of "
         f"equal models any is called behind with that chance at most. Said of {of}."

@@ -35,11 +35,13 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from ..arrays import Floats
@@ -113,6 +115,18 @@ class Family:
         """The differences of so many models that have these shares of rows in common."""
         even = LEVEL / max(1, n_models * (n_models - 1) // 2)
         return cls(n_models, even if rows is None else max(even, _pair_level(rows.clustered)))
+
+    @classmethod
+    def over(
+        cls, n_models: int, values: Sequence[Floats], names: Sequence[NDArray[np.generic]]
+    ) -> Family:
+        """The differences of so many models, of which K have these (n_s, K) values of each seed's
+        rows with (n_s,) names."""
+        if n_models < 3 or not values or values[0].shape[1] < 3:
+            return cls.of(n_models)
+        # What most models have in common is taken off first: it would drown the differences.
+        apart = [v - np.median(v, axis=1, keepdims=True) for v in values]
+        return cls.of(n_models, Scatter.of(apart, names))
 
     def margin(self, rows: Scatter, noise: float = 0.0) -> Margin:
         """The margin of one difference, whose values have a Monte Carlo standard error of `noise`;

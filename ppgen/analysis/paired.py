@@ -23,14 +23,16 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ..arrays import Floats
 from ..density import KIND_WORDS, LogDensity
 from .limits import LEVEL, PAIR, POWER, Family
 from .scatter import Scatter
@@ -100,23 +102,43 @@ def difference(a: Sequence[Scored], b: Sequence[Scored], family: Family = PAIR) 
     """
     of_b = {s.seed: s for s in b}
     pairs = [(s, of_b[s.seed]) for s in a if s.seed in of_b]
-    nan = math.nan
     if not pairs:
+        nan = math.nan
         return Difference(nan, nan, nan, nan, "incomparable", "no held-out rows in common")
     with np.errstate(invalid="ignore"):
         values = [np.asarray(x.density.values - y.density.values, np.float64) for x, y in pairs]
+    noise = math.hypot(*(monte_carlo(s.density) / len(pairs) for pair in pairs for s in pair))
+    names = names_of([x for x, _ in pairs])
+    return judged(values, names, noise, family, partial(decide, claim(a), claim(b)))
+
+
+def judged(
+    values: Sequence[Floats],
+    names: Sequence[NDArray[Any]],
+    noise: float,
+    family: Family,
+    decided: Callable[[float, float], tuple[Outcome, str]],
+) -> Difference:
+    """What paired differences show.
+
+    Args:
+        values: (n_s,) differences of the rows of each seed.
+        names: (n_s,) of these rows.
+        noise: Monte Carlo standard error of their mean.
+        family: what the margin holds for at once.
+        decided: a mean difference and its margin -> what follows, and what limits it.
+    """
+    nan = math.nan
     mean = mean_of(np.array([mean_of(d) for d in values]))
     if not math.isfinite(mean):
-        outcome, note = decide(claim(a), claim(b), mean, nan)
-        return Difference(mean, nan, nan, nan, outcome, note)
-    scatter = Scatter.of([d[:, None] for d in values], names_of([x for x, _ in pairs]))
-    noise = math.hypot(*(monte_carlo(s.density) / len(pairs) for pair in pairs for s in pair))
+        return Difference(mean, nan, nan, nan, *decided(mean, nan))
+    scatter = Scatter.of([d[:, None] for d in values], names)
     margin = family.margin(scatter, noise)
-    outcome, note = decide(claim(a), claim(b), mean, margin.value)
+    outcome, note = decided(mean, margin.value)
     if outcome == "close" and margin.of_fits < abs(mean) <= margin.value:
-        outcome, note = "seeds", f"these fits differ, {len(pairs)} seeds are too few"
+        outcome, note = "seeds", f"these fits differ, {len(values)} seeds are too few"
     within, between = float(scatter.within[0]), float(scatter.between[0])
-    df = (float(scatter.df_within[0]), len(pairs) - 1.0)
+    df = (float(scatter.df_within[0]), len(values) - 1.0)
     return Difference(mean, margin.stderr, within, between, outcome, note, margin.value, df)
 
 

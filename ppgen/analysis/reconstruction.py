@@ -22,7 +22,7 @@ from ..coded import made_rows
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from .features import Features
-from .quality import Score
+from .score import Score
 
 _MAX_TRAIN = 5000
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from ..analysis.compare import Comparison, compare
 from ..analysis.paired import Scored
-from ..analysis.quality import Score
+from ..analysis.quality_ranking import QualityRanking, Sampled, rank_samples
+from ..analysis.score import Score
 from ..density import LogDensity
 from ..verdict import Verdict
 from .cells import Cell
 from .held_out_scores import read_density
+from .judged_samples import read_judged
 from .store import Store
 
 
@@ -47,6 +49,8 @@ class CellResult:
         units: what each of them belongs to, the same in every seed: copies of a row and rows of a
             named group are one draw.
         quality: sample scores by name.
+        sampled: what the samples are ranked by; None of a family that draws none, and of studies
+            of earlier versions.
         latents: what was seen of the latents, None for a family without.
         body: all that was recorded.
     """
@@ -61,6 +65,7 @@ class CellResult:
     rows: NDArray[np.int64] | None = None
     units: NDArray[np.int64] | None = None
     quality: Mapping[str, Score] = field(default_factory=dict)
+    sampled: Sampled | None = None
     latents: Mapping[str, Any] | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,6 +94,7 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
         return CellResult(cell, "missing", "it was not finished")
     if body["state"] != "done":
         return CellResult(cell, body["state"], body["reason"], body=body)
+    quality = {name: Score.from_json(score) for name, score in (body.get("quality") or {}).items()}
     density, rows, units = read_density(store.cell(cell)) or (None, None, None)
     return CellResult(
         cell,
@@ -99,21 +105,31 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
         density=density,
         rows=rows,
         units=units,
-        quality={name: Score(**score) for name, score in (body.get("quality") or {}).items()},
+        quality=quality,
+        sampled=read_judged(store.cell(cell), cell, quality),
         latents=body.get("latents"),
         body=body,
     )
 
 
-def finding_of(data: str, comparison: Comparison, cells: Sequence[CellResult]) -> str:
-    """What was found on a data set, in a sentence: the comparison's, or what models without density
-    lose of rows."""
+def finding_of(
+    data: str,
+    comparison: Comparison,
+    ranking: QualityRanking | None,
+    cells: Sequence[CellResult],
+) -> str:
+    """What was found on a data set, in a sentence: the comparison's; where no model has a density,
+    how near samples come to real rows, or what models lose of rows."""
+    if len(comparison):
+        return comparison.finding
+    if ranking is not None:
+        return f"No model here has a density. {ranking.finding}"
     lost: dict[str, list[tuple[float, float]]] = {}
     for c in cells:
         score = (c.latents or {}).get("reconstruction")
         if c.cell.data == data and score:
             lost.setdefault(c.cell.label, []).append((score["value"], score["control"]))
-    if len(comparison) or not lost:
+    if not lost:
         return comparison.finding
     means = {label: np.mean(scores, axis=0) for label, scores in lost.items()}
     best, (value, control) = min(means.items(), key=lambda item: float(item[1][0]))
@@ -122,6 +138,21 @@ def finding_of(data: str, comparison: Comparison, cells: Sequence[CellResult]) -
         f"No model here has a density. {best} loses{least}: {value:.1%} of the variance of "
         f"held-out rows, where as many principal components lose {control:.1%}."
     )
+
+
+def headline_of(comparison: Comparison, ranking: QualityRanking | None) -> str:
+    """What was found in a few words."""
+    return ranking.headline if ranking and not len(comparison) else comparison.headline
+
+
+def rankings_of(cells: Sequence[CellResult]) -> dict[str, QualityRanking]:
+    """The models of each data set that sample, by the quality of their samples."""
+    sampled: dict[str, list[Sampled]] = {c.cell.data: [] for c in cells}
+    for c in cells:
+        if c.sampled is not None:
+            sampled[c.cell.data].append(c.sampled)
+    ranked = {data: rank_samples(of_data) for data, of_data in sampled.items()}
+    return {data: ranking for data, ranking in ranked.items() if ranking is not None}
 
 
 def comparisons_of(cells: Sequence[CellResult]) -> dict[str, Comparison]:

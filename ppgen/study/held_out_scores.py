@@ -78,7 +78,7 @@ def read_density(place: Path) -> tuple[LogDensity, Numbers, Numbers] | None:
         claim["measure"],
         tuple(claim["dequantised"]),
         tuple(claim["gap"]),
-        arrays.get("stderr"),
-        khat,
+        stderr=arrays.get("stderr"),
+        diagnostics=khat,
     )
     return density, arrays["rows"].astype(np.int64), arrays["units"].astype(np.int64)

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis.compare import Comparison
+from ..analysis.quality_ranking import QualityRanking
 from ..data import Schema
 from ..files import write_bytes
 from ..verdict import ORDER, Reason
-from .cell_results import CellResult, finding_of
+from .cell_results import CellResult, finding_of, headline_of
 from .figures import draw_figures
 from .latent_looks import WALKED
 from .network_figures import MOST_EDGES
 from .page import render
+from .quality_table import BETTER_WORDS, SCORE_WORDS, ranking_cells
 from .result import StudyResult
 from .store import Store
 from .table import (
@@ -45,21 +47,23 @@ def report(study: str | os.PathLike[str]) -> Path:
         InputError: if there is no study.
     """
     result = StudyResult.load(study)
-    cells, comparisons = result.cells, result.comparisons
+    cells, comparisons, rankings = result.cells, result.comparisons, result.rankings
     store = Store(result.folder)
     body = store.study()
     sections = [
-        _section(store, name, body["data"][name], [c for c in cells if c.cell.data == name], c)
-        for name, c in comparisons.items()
+        _section(store, name, body["data"][name], [c for c in cells if c.cell.data == name], found)
+        for name, found in ((n, (c, rankings.get(n))) for n, c in comparisons.items())
     ]
     if len(sections) == 1:
         title = sections[0]["finding"]
     elif len(sections) <= _MAX_TITLED:
-        title = "; ".join(f"{c.headline} on {name}" for name, c in comparisons.items())
+        headlines = {name: headline_of(c, rankings.get(name)) for name, c in comparisons.items()}
+        title = "; ".join(f"{headline} on {name}" for name, headline in headlines.items())
     else:
         title = f"A study of {len(sections)} data sets"
     page = {
         "title": title,
+        "kicker": "Density study" if any(map(len, comparisons.values())) else "Study of samples",
         "sections": sections,
         "several": len(sections) > 1,
         "seeds": sorted({c.cell.seed for c in cells}),
@@ -68,6 +72,8 @@ def report(study: str | os.PathLike[str]) -> Path:
         "hardware": body["hardware"],
         "across": _across,
         "walked": WALKED,
+        "score_words": SCORE_WORDS,
+        "better_words": BETTER_WORDS,
         "max_columns": _MAX_COLUMNS,
         "max_edges": MOST_EDGES,
     }
@@ -80,15 +86,16 @@ def _section(
     name: str,
     data: Mapping[str, Any],
     cells: Sequence[CellResult],
-    comparison: Comparison,
+    found: tuple[Comparison, QualityRanking | None],
 ) -> dict[str, Any]:
-    rows = table_of(cells, {name: comparison})
+    comparison, ranking = found
+    rows = table_of(cells, {name: comparison}, {} if ranking is None else {name: ranking})
     models = {row["model"]: [c for c in cells if c.cell.label == row["model"]] for row in rows}
     done = {label: [c for c in own if c.state == "done"] for label, own in models.items()}
     fits = [c for own in done.values() for c in own]
     shared = _shared([own for own in done.values() if own])
     # A minus before a number that stands by itself.
-    finding = re.sub(r"(?<= )-(?=\d)", "−", finding_of(name, comparison, cells))
+    finding = re.sub(r"(?<= )-(?=\d)", "−", finding_of(name, comparison, ranking, cells))
     scores = {label: mean_scores(own) for label, own in done.items()}
     # How many held-out rows were scored, where these are not all.
     few = [len(c.rows) for c in fits if c.rows is not None and len(c.rows) < c.body["n_rows"][2]]
@@ -98,6 +105,8 @@ def _section(
         "name": name,
         "data": data,
         "comparison": comparison,
+        "ranking": ranking,
+        "ranked": [(m, ranking_cells(m)) for m in ranking.models] if ranking else [],
         "finding": finding,
         "heads": {k: c for k, c in columns_of(rows).items() if c.head is not None},
         "rows": [(row, rendered(row)) for row in rows],

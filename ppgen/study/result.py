@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..analysis.compare import Comparison
+from ..analysis.quality_ranking import QualityRanking
 from ..data import Dataset
 from ..datatree import to_datatree
 from ..errors import InputError, did_you_mean
 from ..estimator import Estimator
 from ..models import registry
-from .cell_results import CellResult, comparisons_of, finding_of, read_cell
+from .cell_results import CellResult, comparisons_of, finding_of, rankings_of, read_cell
 from .cells import parts
+from .quality_table import ranking_text
 from .run_cell import read_samples
 from .store import REPORT, Store
 from .stored_rows import load_dataset
@@ -30,13 +32,15 @@ class StudyResult:
         folder: where it is kept.
         table: a line for each data set and model, best first; `print(result)` shows it.
         cells: every cell: its state, verdict, held-out log densities and sample scores.
-        comparisons: the comparison of each data set's models.
+        comparisons: the comparison of each data set's models by density.
+        rankings: that of its models by their samples, where any were judged.
     """
 
     folder: Path
     table: Table
     cells: tuple[CellResult, ...]
     comparisons: Mapping[str, Comparison]
+    rankings: Mapping[str, QualityRanking] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> StudyResult:
@@ -47,8 +51,9 @@ class StudyResult:
         """
         store = Store(folder)
         cells = tuple(read_cell(store, cell) for cell in store.cells())
-        comparisons = comparisons_of(cells)
-        return cls(store.folder, table_of(cells, comparisons), cells, comparisons)
+        comparisons, rankings = comparisons_of(cells), rankings_of(cells)
+        table = table_of(cells, comparisons, rankings)
+        return cls(store.folder, table, cells, comparisons, rankings)
 
     @property
     def report_path(self) -> Path:
@@ -63,7 +68,10 @@ class StudyResult:
     @property
     def finding(self) -> str:
         """What was found, a sentence for each data set."""
-        findings = {name: finding_of(name, c, self.cells) for name, c in self.comparisons.items()}
+        findings = {
+            name: finding_of(name, c, self.rankings.get(name), self.cells)
+            for name, c in self.comparisons.items()
+        }
         if len(findings) == 1:
             return next(iter(findings.values()))
         return " ".join(f"{name}: {finding}" for name, finding in findings.items())
@@ -108,7 +116,12 @@ class StudyResult:
         return to_datatree(self.model(done), data.take(rows))
 
     def __str__(self) -> str:
-        return f"{self.table}\n\n{self.finding}"
+        several = len(self.comparisons) > 1
+        ranked = [
+            (f"{name}, by samples" if several else "By samples") + f": {ranking_text(ranking)}"
+            for name, ranking in self.rankings.items()
+        ]
+        return "\n\n".join([str(self.table), *ranked, self.finding])
 
     @property
     def _store(self) -> Store:

@@ -19,23 +19,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.quality import MAX_ROWS, sample_quality
+from ..analysis.quality import MAX_ROWS
 from ..artifact import versions
 from ..data import Dataset, as_dataset
 from ..errors import InputError
 from ..estimator import Estimator
 from ..files import remove
 from ..models import registry
-from .cells import FORMAT, Cell, Parts, not_applicable, parts, unseen
+from .cells import FORMAT, Cell, Parts, not_applicable, parts
 from .executors import cores
 from .held_out_scores import CLAIM, TEST, scored, scored_rows
+from .judged_samples import QUALITY, RANKED, judged_samples
 from .latent_looks import LATENTS, LOOKS, look
 from .peak_memory import Peak
 from .store import RESULT, Store, read_json, write_json
 from .stored_rows import load_arrays, load_dataset, pack, save_arrays, unpack
 
-FIT, SAMPLES, QUALITY = "fit.json", "samples.npz", "quality.json"
-STAGES = (FIT, CLAIM, TEST, SAMPLES, QUALITY, LATENTS, LOOKS)
+FIT, SAMPLES = "fit.json", "samples.npz"
+STAGES = (FIT, CLAIM, TEST, SAMPLES, RANKED, QUALITY, LATENTS, LOOKS)
 
 
 def run_cell(study: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +105,8 @@ def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
     judged = None
     if declared.samples:
         _sampled(model, cell, place, data, len(rows[2]))
-        judged = _judged(cell, place, data, rows)
+        drawn, net = read_samples(place, data), store.features(cell)
+        judged = judged_samples(cell, place, data, drawn, rows, net)
     seen = _looked(model, cell, place, data, rows) if declared.latents else None
     remove(place / "checkpoints")
     return {
@@ -153,19 +155,6 @@ def read_samples(place: Path, data: Dataset) -> Dataset | None:
     """The samples of a finished cell, None of a family that draws none."""
     held = place / SAMPLES
     return unpack(data.schema, load_arrays(held)) if held.exists() else None
-
-
-def _judged(cell: Cell, place: Path, data: Dataset, rows: Parts) -> dict[str, Any] | None:
-    held, drawn = read_json(place / QUALITY), read_samples(place, data)
-    if held is not None or drawn is None:
-        return held
-    train, judged = rows[0], unseen(rows)
-    if min(len(np.unique(data.units[part])) for part in (judged, train)) < 10:
-        return None
-    scores = sample_quality(data.take(train), data.take(judged), drawn, seed=cell.seed)
-    body = {name: score.to_json() for name, score in scores.items()}
-    write_json(place / QUALITY, body)
-    return body
 
 
 def _looked(

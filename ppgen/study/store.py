@@ -1,8 +1,10 @@
 """The folder a study lives in.
 
     study.json      what was asked for, and of which data
-    data/HASH/      the rows, so that workers and reports need nothing else
-    cells/HASH/     run/ (the fit), test.npz, samples.npz, quality.json; result.json is written last
+    data/HASH/      the rows, so that workers and reports need nothing else; of images a net of each
+                    seed, which samples are looked at through
+    cells/HASH/     run/ (the fit), test.npz, samples.npz, quality.json, quality.npz; result.json is
+                    written last
     log.jsonl       what was begun and finished, and when
     figures/        and report.html
 
@@ -96,6 +98,10 @@ class Store:
     def data(self, fingerprint: str) -> Path:
         """The folder of a data set."""
         return self.folder / "data" / fingerprint[:20]
+
+    def features(self, cell: Cell) -> Path:
+        """The net that samples of a data set's images are looked at through, one a seed."""
+        return self.data(cell.fingerprint) / f"features-{cell.split}{cell.seed}.safetensors"
 
     def cell(self, cell: Cell) -> Path:
         """The cell's folder."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..analysis.compare import Comparison
 from ..analysis.finding import Ranked, plus_minus
-from ..analysis.quality import Score
+from ..analysis.quality_ranking import QualityRanking
+from ..analysis.score import Score
 from ..density import KIND_WORDS
 from ..text_table import aligned
 from ..verdict import ORDER, Verdict
@@ -34,14 +35,14 @@ class Column(NamedTuple):
 COLUMNS = {
     "rank": Column("", ""),
     "model": Column("model", "Model"),
-    "density": Column("log density", "Log density", "nats a row", number=True),
+    "density": Column("log density", "Log density", "nats a row", True, "log_density"),
     "bits": Column("bits/dim", needs="bits_per_dim"),
     "known": Column("known as", "Known as"),
     "khat": Column("bad k-hat", needs="bad_khat"),
     "difference": Column("to the best", "To the best", "paired, ± se", True, "difference"),
     "margin": Column("margin (80 % from)", needs="difference"),
     "decided": Column("decided", "Decided"),
-    "c2st": Column("C2ST (real)", "C2ST", "(real rows)", True, "c2st"),
+    "c2st": Column("C2ST AUC (real)", "C2ST, AUC", "(real rows)", True, "c2st"),
     "coverage": Column("coverage (real)", "Coverage", "(real rows)", True, "coverage"),
     "lost": Column("lost (PCA)", "Lost", "(PCA)", True, "reconstruction"),
     "seconds": Column("fit", "Fit", number=True),
@@ -85,8 +86,13 @@ class Table(list[Row]):
         return "\n\n".join(blocks)
 
 
-def table_of(cells: Sequence[CellResult], comparisons: Mapping[str, Comparison]) -> Table:
-    """The lines: ranked models, then models without density, then what could not be done."""
+def table_of(
+    cells: Sequence[CellResult],
+    comparisons: Mapping[str, Comparison],
+    rankings: Mapping[str, QualityRanking],
+) -> Table:
+    """The lines: models ranked by density, then models without, by their samples, then what could
+    not be done."""
     rows = Table()
     for data, comparison in comparisons.items():
         models: dict[str, list[CellResult]] = {m.name: [] for m in comparison}
@@ -94,20 +100,23 @@ def table_of(cells: Sequence[CellResult], comparisons: Mapping[str, Comparison])
             if c.cell.data == data:
                 models.setdefault(c.cell.label, []).append(c)
         ranked = list(models)[: len(comparison)]
-        others = sorted(list(models)[len(comparison) :], key=lambda label: _place(models[label]))
+        by_samples = [m.name for m in rankings[data].models] if data in rankings else []
+        others = sorted(
+            list(models)[len(comparison) :], key=lambda label: _place(models[label], by_samples)
+        )
         rows += [_row(data, label, models[label], comparison[label]) for label in ranked]
         rows += [_row(data, label, models[label], None) for label in others]
     return rows
 
 
-def _place(cells: Sequence[CellResult]) -> tuple[float, ...]:
-    """The order of models without density: done before failed, then by C2ST, then by the variance
-    lost in reconstructions."""
+def _place(cells: Sequence[CellResult], by_samples: Sequence[str]) -> tuple[float, ...]:
+    """The order of models without density: done before failed, then by samples, then by the
+    variance lost in reconstructions."""
     states = ("done", "failed", "not applicable", "missing")
     best = min(states.index(c.state) for c in cells)
-    scores = _scores(cells)
-    keys = [scores["c2st"], scores["reconstruction"]]
-    return best, *(math.inf if score is None else score for score in keys)
+    label, lost = cells[0].cell.label, _scores(cells)["reconstruction"]
+    place = by_samples.index(label) if label in by_samples else math.inf
+    return best, place, math.inf if lost is None else lost
 
 
 def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None) -> Row:
@@ -170,8 +179,18 @@ def mean_scores(cells: Sequence[CellResult]) -> dict[str, Score]:
     for name in dict.fromkeys(name for c in cells for name in c.quality):
         scores = [c.quality[name] for c in cells if name in c.quality]
         value, control = np.mean([(s.value, s.control) for s in scores], axis=0)
-        means[name] = Score(float(value), float(control), scores[0].better)
+        means[name] = Score(float(value), float(control), scores[0].better, *_interval(scores))
     return means
+
+
+def _interval(scores: Sequence[Score]) -> tuple[float | None, float | None]:
+    """The interval of a mean over seeds: as wide as that of one seed on average, as seeds may hold
+    out the same rows."""
+    ends = [(s.low, s.high) for s in scores if s.low is not None and s.high is not None]
+    if len(ends) < len(scores):
+        return None, None
+    low, high = np.mean(ends, axis=0)
+    return float(low), float(high)
 
 
 def worst(cells: Sequence[CellResult]) -> Verdict:
@@ -212,7 +231,7 @@ def rendered(row: Mapping[str, Any]) -> dict[str, str]:
         "known": f"{known} ({row['measure']})" if known else "no density",
         "khat": "" if khat is None else f"{khat:.0%} of rows",
         "difference": plus_minus(row["difference"], row["difference_stderr"], sign="+"),
-        "margin": _margin(row["margin"], row["detectable"]),
+        "margin": margin_text(row["margin"], row["detectable"]),
         "decided": row["decided"] or "",
         "c2st": beside(row["c2st"], row["c2st_control"]),
         "coverage": beside(row["coverage"], row["coverage_control"]),
@@ -223,7 +242,7 @@ def rendered(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _margin(margin: float | None, detectable: float | None) -> str:
+def margin_text(margin: float | None, detectable: float | None) -> str:
     """Beyond what a difference is decided, and from where on it is so 80 % of the time."""
     if margin is None or not math.isfinite(margin):
         return ""

@@ -1,0 +1,81 @@
+"""The samples of a cell, judged: their scores, and what they are ranked by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..analysis.quality import judge
+from ..analysis.quality_ranking import Sampled
+from ..analysis.score import Score
+from ..arrays import Array
+from ..data import Dataset
+from ..files import locked
+from .cells import Cell, Parts, unseen
+from .store import read_json, write_json
+from .stored_rows import load_arrays, save_arrays
+
+if TYPE_CHECKING:
+    from ..models.image_features import ImageFeatures
+
+QUALITY, RANKED = "quality.json", "quality.npz"
+_FEW = 10
+
+
+def judged_samples(
+    cell: Cell, place: Path, data: Dataset, drawn: Dataset | None, rows: Parts, features: Path
+) -> dict[str, Any] | None:
+    """The scores of a cell's samples as JSON, computed where that was not done; None where there
+    are no samples, or too few rows to judge them by.
+
+    Args:
+        place: the cell's folder.
+        features: the file of the net that images are looked at through; made where it is not.
+    """
+    held = read_json(place / QUALITY)
+    if held is not None or drawn is None:
+        return held
+    train, looked = rows[0], unseen(rows)
+    if min(len(np.unique(data.units[part])) for part in (looked, train)) < _FEW:
+        return None
+    real = data.take(train)
+    net = None if real.images is None else image_features(features, real.images, cell.seed)
+    found = judge(real, data.take(looked), drawn, seed=cell.seed, features=net)
+    # Numbers of the whole data set, which seeds share.
+    names = data.units[looked[found.rows]]
+    ranked = {"values": found.values, "rows": names, "noise": np.array(found.noise)}
+    save_arrays(place / RANKED, {"lead": np.array(found.lead), **ranked})
+    body = {name: score.to_json() for name, score in found.scores.items()}
+    write_json(place / QUALITY, body)
+    return body
+
+
+def image_features(file: Path, real: Array, seed: int) -> ImageFeatures:
+    """The net that all cells of a data set and a seed look at images through, trained by the first
+    of them."""
+    from ..models.image_features import ImageFeatures
+
+    with locked(file.with_suffix(".lock"), wait=True):
+        if not file.exists():
+            ImageFeatures.train(real, seed=seed).save(file)
+    return ImageFeatures.load(file)
+
+
+def read_judged(place: Path, cell: Cell, scores: Mapping[str, Score]) -> Sampled | None:
+    """What a cell's samples are ranked by; None where they were not judged."""
+    if not (place / RANKED).exists():
+        return None
+    arrays = load_arrays(place / RANKED)
+    lead = str(arrays["lead"])
+    return Sampled(
+        cell.label,
+        cell.seed,
+        lead,
+        arrays["values"],
+        arrays["rows"],
+        float(arrays["noise"]),
+        scores[lead].control,
+    )
