@@ -37,6 +37,7 @@ QUICK = {
     "gan_step": ["--pairs", "5"],
     "gan_grid": ["--seeds", "0"],
     "gan_mnist": ["--minutes", "1"],
+    "gan_adult": ["--minutes", "1"],
     "debiasing": [],
     "calibration": [],
 }
@@ -60,6 +61,7 @@ FULL = {
     "gan_step": [],
     "gan_grid": ["--refine"],
     "gan_mnist": [],
+    "gan_adult": [],
     "gan_progressive": [],
     "embeddings": [],
     "debiasing": [],
@@ -79,6 +81,7 @@ NEED_DATA = (
     "flow_vs_zuko",
     "vae_mnist",
     "gan_mnist",
+    "gan_adult",
     "gan_progressive",
     "embeddings",
 )

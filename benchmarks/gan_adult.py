@@ -6,8 +6,9 @@
 - `adult`: each model is fitted to most rows, for at most so many minutes; samples are set against
   rows held out. C2ST = 1 - (2 max(AUC, 1/2) - 1), by `ppgen.two_sample`: 1 where the trees cannot
   tell them apart, 0 where they always can. Other trees on other numbers of rows give other figures.
-  "?" is a level of its own. Beside it: rows trained on in the place of samples (the control), and
-  rows of levels that exclude each other.
+  "?" is a level of its own. Beside it: rows trained on in the place of samples (the control), rows
+  of levels that exclude each other, and coverage and copies of rows trained on, each with its value
+  for real rows (see `ppgen.analysis.quality`).
 - `curve`: y = f(x) of two columns: the spread of y - f(x), beside that of y, in samples.
 
 Writes a JSON line for each model. Data: `tabular/adult-train.csv.gz` below PPGEN_DATA.
@@ -70,6 +71,7 @@ def compare(
     """Fit a model and set its samples against rows held out."""
     import ppgen
     from ppgen.analysis.features import Features
+    from ppgen.analysis.quality import sample_quality
     from ppgen.data import as_dataset
     from ppgen.two_sample import two_sample
 
@@ -89,6 +91,7 @@ def compare(
     made.fit(train, budget=60 * minutes if minutes else None)
     cpu = time.process_time() - began
     drawn = as_dataset(made.sample(len(test), random_state=seed + 1), train.schema)
+    quality = sample_quality(train, test, drawn, seed=seed)
     return {
         "model": model,
         "settings": settings,
@@ -99,6 +102,8 @@ def compare(
         "steps": getattr(made, "n_steps_", None),
         "c2st": scale(drawn),
         "control": scale(train.take(np.arange(min(len(train), len(test))))),
+        "copies": [quality["copies"].value, quality["copies"].control],
+        "coverage": [quality["coverage"].value, quality["coverage"].control],
         "impossible": impossible(drawn, years),
         "impossible_real": impossible(test, years),
         "verdict": str(made.verdict_),
