@@ -113,6 +113,10 @@ class Domain(ABC):
     def _ends(self) -> tuple[float, float] | None:
         """The least and the greatest value of pictures; None where there are none."""
 
+    @abstractmethod
+    def shown(self, pictures: Tensor) -> Floats:
+        """Standardised pictures as one looks at them: (n, 1 or 3, h, w) values from 0 to 1."""
+
     def fitted(self, pictures: Array) -> Self:
         """This domain with the statistics of these of its pictures."""
         return replace(self, standard=Standard.of(pictures, self._ends()))
@@ -165,6 +169,11 @@ class Images(Domain):
 
     def _ends(self) -> tuple[float, float]:
         return self.codec.pixels.ends
+
+    def shown(self, pictures: Tensor) -> Floats:
+        low, high = self._ends()
+        values = self.statistics.leave(pictures.double()).cpu().numpy()
+        return np.clip((values - low) / max(high - low, 1e-12), 0, 1)
 
     def to_json(self) -> dict[str, Any]:
         return super().to_json() | {"size": self.size}

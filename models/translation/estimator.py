@@ -10,8 +10,7 @@ import numpy as np
 from ...arrays import Array, Floats
 from ...artifact import Arrays
 from ...capabilities import TRAINED, Capabilities
-from ...coded import Coded, made_rows
-from ...data import AnyCodec, Dataset, Encoded, RecordingCodec
+from ...data import AnyCodec, Dataset, Encoded, RecordingCodec, as_dataset
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
@@ -35,9 +34,7 @@ class _Translation(Trained, Sheeted, Translator):
 
     nets_: TorchTranslation
     rate: int
-    shown: ClassVar[str] = (
-        "Held-out pictures and what they were translated to, at some evaluations."
-    )
+    shown = "Held-out rows, their translations by the averaged weights, and the way back or pairs."
 
     @property
     def _both(self) -> bool:
@@ -66,15 +63,36 @@ class _Translation(Trained, Sheeted, Translator):
         return fitted.reasons
 
     def _sheet(self, name: str, rows: Array) -> Dataset:
+        return as_dataset(self._looked_at(name, rows))
+
+    def _looked_at(self, name: str, rows: Array) -> Floats:
         import torch
 
-        from .trained import MADE, PAIR
+        from .trained import OWN
 
-        there = name in (MADE, PAIR)
-        side: Coded = self.target_ if there else self
-        empty = Encoded(rows[:, :0], np.empty((len(rows), 0), np.int32), np.zeros(len(rows)))
-        encoded = self.nets_.domains[int(there)].decode(torch.from_numpy(rows), empty)
-        return made_rows(side, side._decoded(encoded))
+        _, _, target = name.partition(" to ")
+        domain = self.nets_.domains[OWN.index(target or name[0])]
+        return domain.shown(torch.from_numpy(np.asarray(rows)))
+
+    def strips(self) -> dict[str, Floats]:
+        """Rows of a domain, their translations at each step, and at the end the way back, or the
+        pairs that were wanted."""
+        from .trained import AGAIN, MADE, OWN
+
+        kept, strips = self.sheets_, {}
+        for own, made, again in zip(OWN, MADE, AGAIN, strict=True):
+            if made not in kept.rows:
+                continue
+            strips[own] = self._looked_at(own, kept.rows[own][-1])
+            for step, rows in kept:
+                strips[f"{made}, step {step}"] = self._looked_at(made, rows[made])
+            if again in kept.rows:
+                strips[again] = self._looked_at(again, kept.rows[again][-1])
+            if self.capabilities.paired:
+                pair = OWN[1 - OWN.index(own)]
+                strips[f"wanted of {own}"] = self._looked_at(pair, kept.rows[pair][-1])
+        most = max((images.shape[1] for images in strips.values()), default=1)
+        return {name: np.repeat(x, most // x.shape[1], 1) for name, x in strips.items()}
 
     def _translated(self, rows: Encoded, *, back: bool) -> Encoded:
         source, target = self.nets_.domains[:: -1 if back else 1]
@@ -95,7 +113,7 @@ class _Translation(Trained, Sheeted, Translator):
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         from .kinds import domain_from_json
         from .nets import Architecture
-        from .trained import SHOWN, TorchTranslation
+        from .trained import TorchTranslation
 
         side = Side.from_json(state["target"], type(self).__name__, self.capabilities)
         self.target_ = side
@@ -110,9 +128,7 @@ class _Translation(Trained, Sheeted, Translator):
         self.nets_.load(
             {k.removeprefix("nets."): v for k, v in arrays.items() if k.startswith("nets.")}
         )
-        kept = Sheets.of(arrays)  # by name, in no order
-        rows = {name: kept.rows[name] for name in SHOWN if name in kept.rows}
-        self.sheets_ = Sheets(kept.steps, rows)
+        self.sheets_ = Sheets.of(arrays)
         self._restore_training(state)
 
 

@@ -23,7 +23,7 @@ from ..nets.sizes import epochs_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import too_few
 from . import verdicts
-from .domains import Domain, Images, Shape
+from .domains import Domain, Shape
 from .game import Game
 from .kinds import check_sides, domain_of
 from .looked import Looked
@@ -95,7 +95,7 @@ def fit_translation(
     trainer.after = trainer.looking(lambda some: nets.translated(look[: len(some)]), _LOOKS)[1]
     game, redraw = _game(asked, nets, seen, fit.seed, paired=paired)
     keeper = None
-    if held is not None and isinstance(sides[0], Images):
+    if held is not None:
         keeper = SheetKeeper({name: tuple(v.shape) for name, v in nets.shown(held).items()})
     learner = nets.learner(game, held, redraw=redraw, sheets=keeper, seed=fit.seed)
     training = trainer.train(learner)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from torch import Tensor
 
 from ...arrays import Array, Floats
 from ...data import Encoded, RecordingCodec
@@ -62,6 +63,12 @@ class Recordings(Domain):
 
     def _ends(self) -> None:
         """None: a picture of silence is the least, and nothing comes near the greatest."""
+
+    def shown(self, pictures: Tensor) -> Floats:
+        """Low bands at the bottom; from the least of all values to the greatest."""
+        values = self.statistics.leave(pictures.double()).cpu().numpy()[:, ::-1, 0][:, None]
+        low, high = values.min(), values.max()
+        return np.asarray((values - low) / max(high - low, 1e-12))
 
     def to_json(self) -> dict[str, Any]:
         return super().to_json() | {"transform": self.transform.to_json(), "phase": self.phase}

@@ -15,13 +15,13 @@ from ...inference.adversarial import AdversarialLearner, Player
 from ...inference.torch_state import seeded
 from ..nets.batches import blockwise
 from ..nets.sheet_keeper import SheetKeeper
-from .domains import Domain, Images
+from .domains import Domain
 from .game import Game, Indices, Side, Way, parameters
 from .nets import Architecture, Patches, Residual, UNet
 
 _BETAS = (0.5, 0.999)  # of Adam
-_SHOWN = 12  # rows that sheets have
-SHOWN = GIVEN, MADE, PAIR, BACK = "given", "translated", "pair", "and back"
+SHOWN = 12  # rows of each domain that are kept of an evaluation
+OWN, MADE, AGAIN = ("X", "y"), ("X to y", "y to X"), ("X and back", "y and back")
 Sides = tuple[Side, Side]
 
 
@@ -115,24 +115,17 @@ class TorchTranslation:
         game.measure = learner.measure
         return learner
 
-    @torch.no_grad()
     def shown(self, held: Sides) -> dict[str, Tensor]:
-        """A few held-out rows of X, their translations, and their pairs or what comes back: those
-        of them that are as large as what is translated to."""
-        x, y = (side.take(slice(0, _SHOWN)).cpu() for side in held)
-        made = self.ways[0](x.to(self.device)).cpu()
-        shown = {GIVEN: x, MADE: made}
-        if self.ways[0].pairs:
-            shown[PAIR] = y
-        else:
-            shown[BACK] = self.ways[1](made.to(self.device)).cpu()
-        return {name: rows for name, rows in shown.items() if self._alike or name in (MADE, PAIR)}
-
-    @property
-    def _alike(self) -> bool:
-        """Whether pictures of both domains leave in one shape."""
-        x, y = self.domains
-        return isinstance(x, Images) and isinstance(y, Images) and x.codec.shape == y.codec.shape
+        """A few held-out rows of each domain, and what is made of them there and back."""
+        n = min(SHOWN, *map(len, held))
+        rows: dict[str, Tensor] = {}
+        for i, side in enumerate(held):
+            rows[OWN[i]] = own = side.take(slice(0, n)).cpu()
+            if i < len(self.ways):
+                rows[MADE[i]] = made = self.translated(own, back=bool(i)).float()
+                if len(self.ways) > 1:
+                    rows[AGAIN[i]] = self.translated(made, back=not i)
+        return {name: values.float() for name, values in rows.items()}
 
     def keep(self, learner: AdversarialLearner) -> None:
         """Take the averaged weights of a trained learner."""

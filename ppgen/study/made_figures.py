@@ -21,7 +21,7 @@ from .drawn import Drawn, Gallery
 from .store import Store
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 SAMPLES = 24
 """Images that are shown of a fit."""
@@ -105,11 +105,12 @@ def pairs(drawn: Dataset, data: Dataset | None, gallery: Gallery) -> Part:
 
 def _sheets(model: Any, gallery: Gallery, prefix: str, real: Dataset | None) -> Part:
     """Rows as they were made at some points of the training."""
+    strips = model.strips()
+    if strips:
+        made = image_rows(strips, down=1, limits=(0.0, 1.0))
+        return Part("By checkpoint", [gallery.keep(f"{prefix}sheets", made, "Sheets")], model.shown)
     sheets: list[tuple[int, Mapping[str, Dataset]]] = list(model.sheets())
     last = sheets[-1][1]
-    if all(rows.images is not None for rows in last.values()):
-        made = _image_sheets(sheets)
-        return Part("By checkpoint", [gallery.keep(f"{prefix}sheets", made, "Sheets")], model.shown)
     figures = []
     for name, rows in last.items():
         grey = rows if real is None else real
@@ -119,17 +120,6 @@ def _sheets(model: Any, gallery: Gallery, prefix: str, real: Dataset | None) -> 
                 figures.append(gallery.keep(f"{prefix}{name}-{step}", made, f"{name}, step {step}"))
     beneath = "the last of them" if real is None else "real rows"
     return Part("By checkpoint", figures, f"{model.shown} Grey: {beneath}.")
-
-
-def _image_sheets(sheets: Sequence[tuple[int, Mapping[str, Dataset]]]) -> Figure:
-    """A line for each step and each sort of images."""
-    last = sheets[-1][1]
-    lines: dict[str, Any] = {
-        f"step {step}" if len(last) == 1 else f"step {step}: {name}": of.images
-        for step, rows in sheets
-        for name, of in rows.items()
-    }
-    return image_rows(lines, down=1, limits=_limits(next(iter(last.values()))))
 
 
 def _paths(model: Any, gallery: Gallery, prefix: str) -> Iterator[Part]:
