@@ -38,6 +38,7 @@ class Capabilities:
             make, which `sample(given=...)` then holds.
         imputes: whether `impute` fills gaps though `conditions` is not answered.
         samples: whether `sample` gives rows like those fitted; by default what has a density does.
+        objective: what `validation` in the trace is, in words, where it has not the loss's unit.
         supervised: whether `fit` needs labels y.
         translates: whether `fit(X, y)` takes rows of two domains, which `translate` and
             `translate_back` bring to each other.
@@ -79,6 +80,7 @@ class Capabilities:
     told: bool = False
     imputes: bool = False
     samples: bool | None = None
+    objective: str = ""
     supervised: bool = False
     translates: bool = False
     paired: bool = False
@@ -105,6 +107,11 @@ class Capabilities:
             object.__setattr__(self, "samples", self.density is not None)
         if self.decodes is None:
             object.__setattr__(self, "decodes", self.latents)
+
+    @property
+    def unit(self) -> str:
+        """The unit of `validation` in the trace."""
+        return self.objective or ("minus the loss" if self.density is None else "nats a row")
 
     @property
     def options(self) -> dict[str, Settings]:

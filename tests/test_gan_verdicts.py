@@ -122,6 +122,9 @@ def test_a_discriminator_that_has_won_for_good_is_a_failure():
     assert found.status == "failed"
     assert "0.98 on held-out real rows, 0.03 on generated ones" in found.what
     assert "learning_rate (0.001)" in found.advice
+    # Also where samples were never better than at the start.
+    at_start = Outcome(best=-1.0, best_step=0)
+    assert course(at_start, trace(-np.linspace(1, 2, 12), 1.0, 0.0), 1e-3)[0].status == "failed"
     # It may tell all rows and still teach.
     assert not course(ENDED, trace(np.linspace(-1, -0.6, 12), 0.98, 0.03), 1e-3)
 
@@ -137,7 +140,9 @@ def test_what_still_improved_or_never_did_is_said():
                      improvement_stderr=0.01)  # fmt: skip
     (found,) = course(rising, trace(-np.geomspace(1, 0.1, 12)), 1e-3)
     assert "still improving when the budget ended" in found.what
-    assert "rose by 50%" in found.what
+    assert "made 50% of the way" in found.what
     assert found.advice == "Raise budget."
-    (found,) = course(Outcome(best=-1.0, best_step=0), trace(FALLS), 1e-3)
+    # What came back from a fall is no better than it was.
+    assert course(rising, trace([-1, -0.5, -0.1, -0.6, -0.4, -0.3]), 1e-3) == []
+    (found,) = course(Outcome(best=-1.0, best_step=0), trace(FALLS, 0.7, 0.3), 1e-3)
     assert "nothing was learnt" in found.what

@@ -48,28 +48,26 @@ def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
     if len(scores) < 2 or not np.isfinite(scores[0]):
         return []
     way = max(-float(scores[0]), 1e-12)  # training rows are at 0
+    third = len(scores) // 3
+    if len(scores) >= _LEAST and scores[-third:].mean() < -(1 - _HALF) * way:
+        better = scores[-third:].mean() - scores[:third].mean() > _RISE * way
+        found = _players(trace[-third:], better=better, rate=rate)
+        if found:
+            return found
     if not outcome.best_step:
         return warning(
             "nothing was learnt: held-out rows were never better than at the start.",
             f"Lower learning_rate ({rate:g}), train longer, or give more rows.",
         )
-    third = len(scores) // 3
-    lost = len(scores) >= _LEAST and scores[-third:].mean() < -(1 - _HALF) * way
-    if lost:
-        better = scores[-third:].mean() - scores[:third].mean() > _RISE * way
-        found = _players(trace[-third:], better=better, rate=rate)
-        if found:
-            return found
-    gain, stderr = outcome.improvement, outcome.improvement_stderr
-    if outcome.why == "stopped" or not gain - 2 * stderr > max(
-        _RISE * (gain - outcome.best), 1e-3 * way
-    ):
+    gain, stderr, left = outcome.improvement, outcome.improvement_stderr, -float(scores[-1])
+    rising = gain - 2 * stderr > max(_RISE * (gain + max(left, 0.0)), 1e-3 * way)
+    if outcome.why == "stopped" or not rising or scores[-1] < outcome.best - 2 * stderr:
         return []
     limit = "the budget" if outcome.why == "budget" else "max_epochs"
-    share = gain / max(gain - outcome.best, gain)
     return warning(
-        f"still improving when {limit} ended: in the last quarter the held-out score rose by "
-        f"{share:.0%} of what then separated it from that of training rows.",
+        f"still improving when {limit} ended: in the last quarter the held-out score made "
+        f"{gain / (gain + max(left, 0.0)):.0%} of the way that then lay between it and that of "
+        "training rows.",
         f"Raise {limit.removeprefix('the ')}.",
     )
 

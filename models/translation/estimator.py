@@ -153,6 +153,7 @@ class PairedTranslation(PairedSettings, _Translation):
         density=None,
         translates=True,
         paired=True,
+        objective="minus the held-out error",
         weights=False,
         tables=False,
         images=True,
@@ -197,6 +198,7 @@ class CycleGAN(UnpairedSettings, _Translation):
     capabilities: ClassVar[Capabilities] = Capabilities(
         density=None,
         translates=True,
+        objective="held-out score (training rows: 0)",
         weights=False,
         tables=False,
         images=True,

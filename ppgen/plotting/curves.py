@@ -19,20 +19,21 @@ Trace = Sequence[Mapping[str, Any]]
 
 
 def training_curves(
-    traces: Sequence[Trace], *, title: str = "", unit: str = "nats a row"
+    traces: Sequence[Trace], *, title: str = "", unit: str = "nats a row", losses: bool = True
 ) -> Figure:
     """The training records of one model's fits (a line a seed), in nats a row over seconds.
 
     Grey: minus the loss on the rows trained on. Accent: mean log density of validation rows, a dot
     where the best of a fit was. Both are objectives in training, in the units of the data. A model
-    without density has another `unit`.
+    without density has another `unit`; without `losses`, the loss, of yet another, is left out.
     """
     with panel(3.5, 2.3) as (made, axes):
         ends: dict[str, tuple[float, float, str]] = {}
         levels: list[Floats] = []
         for trace in traces:
             x, loss, validation = _series(trace)
-            for name, y, colour in (("training", -loss, RULE), ("validation", validation, ACCENT)):
+            lines = [("training", -loss, RULE)] if losses else []
+            for name, y, colour in (*lines, ("validation", validation, ACCENT)):
                 seen = np.isfinite(y)
                 if not seen.any():
                     continue

@@ -11,6 +11,7 @@ import numpy as np
 from ..analysis.compare import Comparison
 from ..artifact import read_run
 from ..data import Dataset
+from ..models import registry
 from ..plotting import samples
 from ..plotting.axis import column_axes
 from ..plotting.curves import training_curves
@@ -152,7 +153,11 @@ def _curves(
         traces = [read_run(store.cell(c.cell) / "run").trace for c in cells]
         traces = [t for t in traces if len(t) >= _MANY_POINTS]
         if traces:
-            unit = "minus the loss" if cells[0].density is None else "nats a row"
-            made = training_curves(traces, title=label, unit=unit)
+            known = cells[0].cell.model in registry.names()
+            can = registry.get(cells[0].cell.model).capabilities if known else None
+            unit = "nats a row" if can is None else can.unit
+            made = training_curves(
+                traces, title=label, unit=unit, losses=can is None or not can.objective
+            )
             curves.append(gallery.keep(f"training-{label}", made, f"Training of {label}"))
     return curves

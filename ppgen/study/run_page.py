@@ -61,8 +61,10 @@ def _training(model: Any, gallery: Gallery) -> Iterator[Drawn]:
     """The objective over time, and what else was measured."""
     if len(model.trace_) < _MANY_POINTS:
         return
-    unit = "minus the loss" if model.capabilities.density is None else "nats a row"
-    made = training_curves([model.trace_], title="Objective", unit=unit)
+    can = model.capabilities
+    made = training_curves(
+        [model.trace_], title="Objective", unit=can.unit, losses=not can.objective
+    )
     yield gallery.keep("training", made, "The objective in training")
     for title, made in measure_figures(model.trace_).items():
         yield gallery.keep(title, made, title)
