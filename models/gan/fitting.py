@@ -48,7 +48,7 @@ def fit_nets(
     settings: Mapping[str, Any], codec: AnyCodec, rows: Rows, fit: Fit, machine: Machine
 ) -> Fitted:
     """Fit a GAN of these settings, or of those of one that grows."""
-    asked = SimpleNamespace(**(_AT_ONCE | settings))
+    asked = SimpleNamespace(**{**_AT_ONCE, **settings})
     split = Split(rows, fit)
     view = _view(asked, codec, rows.take(split.numbers), fit)
     if not view.values.features:
