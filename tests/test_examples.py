@@ -28,9 +28,9 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/16_grid.py": {"budget": "5s", "n": 500},
     "examples/17_digits_by_label.py": {"budget": "8s", "each": 5, "channels": (8, 8)},
     "examples/18_faces_grown.py": {"budget": "6s", "n": 120, "channels": (8, 8)},
-    "examples/20_mnist_usps.py": {"n": 200, "budget": "3s"},
-    "examples/21_edges_to_faces.py": {"n": 100, "size": 32, "budget": "3s"},
-    "examples/22_speaker_to_speaker.py": {"n": 60, "budget": "3s"},
+    "examples/19_mnist_usps.py": {"n": 200, "budget": "3s"},
+    "examples/20_edges_to_faces.py": {"n": 100, "size": 32, "budget": "3s"},
+    "examples/21_speaker_to_speaker.py": {"n": 60, "budget": "3s"},
 }
 
 

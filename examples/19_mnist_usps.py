@@ -46,7 +46,7 @@ def halves(n: int) -> tuple[Digits, Digits]:
     return (x[first], y[first]), (thick, y[second])
 
 
-def main(out: str = "out/20", n: int = 8000, budget: str = "10min") -> float:
+def main(out: str = "out/19", n: int = 8000, budget: str = "10min") -> float:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     usps = Path(os.environ.get("PPGEN_DATA", "")) / "usps" / "usps_train.npz"

@@ -40,7 +40,7 @@ def edges(photographs: Any, share: float = 0.15) -> Any:
     return np.where(steep > least, 255, 0).astype(np.uint8)
 
 
-def main(out: str = "out/21", n: int = 1200, size: int = 64, budget: str = "10min") -> float:
+def main(out: str = "out/20", n: int = 1200, size: int = 64, budget: str = "10min") -> float:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     file = Path(os.environ.get("PPGEN_DATA", "")) / "utkface" / "utkface_dev1200.tar"

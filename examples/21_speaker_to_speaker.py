@@ -51,7 +51,7 @@ def vowels(n: int, pitch: float, scale: float, seed: int) -> tuple[list[Any], An
     return sounds, said
 
 
-def main(out: str = "out/22", n: int = 400, budget: str = "5min") -> float:
+def main(out: str = "out/21", n: int = 400, budget: str = "5min") -> float:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     file = Path(os.environ.get("PPGEN_DATA", "")) / "fsdd" / "fsdd_jackson_theo.zip"
