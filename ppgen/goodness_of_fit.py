@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, Hashes, Mask
-from .data import AnyCodec, Codec, Encoded
+from .data import AnyCodec, Codec, Encoded, ImageCodec
 from .extremes import HUGE
 from .family_density import Density
 from .fitting import Fit
@@ -80,8 +80,10 @@ class _Held:
 
 def goodness_reasons(model: Judged, rows: Rows, fit: Fit) -> list[Reason]:
     """One reason: how like held-out rows the samples of a fit are, or why that was not checked."""
-    if not isinstance(model.codec_, Codec):
+    if isinstance(model.codec_, ImageCodec):
         return [_unchecked("images are compared by ppgen.run_study")]
+    if not isinstance(model.codec_, Codec):
+        return [_unchecked("sequences are not compared column by column")]
     columns = rows.data.x.shape[1] + rows.data.codes.shape[1]
     if not columns:
         return []

@@ -61,6 +61,7 @@ def test_sequences_come_out_as_they_went_in(given, tmp_path):
     np.testing.assert_array_equal(data.to_native(), given)
     fit = Steps().fit(data)
     fit.save(tmp_path / "run")
+    assert "sequences are not compared" in str(fit.verdict_.reasons)
     assert fit.n_features_in_ == np.asarray(given[0]).size
     for made in (fit.sample(3), Steps._of_run(read_run(tmp_path / "run")).sample(3)):
         assert isinstance(made, list) == isinstance(given, list)

@@ -67,7 +67,8 @@ def translate(
         given.write(_pictures(made, side.schema_, given.names), output)
     else:
         _write_arrays(made, rows.target, output)
-    say(f"{len(rows)} {'recordings' if rows.schema.sequence else 'images'} translated: {output}")
+    what = "recording" if rows.schema.sequence else "image"
+    say(f"{len(rows)} {what}{'s' * (len(rows) != 1)} translated: {output}")
 
 
 @dataclass(frozen=True)
