@@ -158,7 +158,7 @@ def judged_at_once(train, held_out, generated, *, seed, features=None):
     apart = abs(float(np.mean(generated.matrix()) - np.mean(held_out.matrix())))
     scores = {"c2st_score": Score(1 - apart, 1.0, "high"), "c2st": Score(0.5 + seed, 0.5, "low")}
     n = len(held_out)
-    return Judged(scores, "c2st_score", np.arange(n), np.full(n, 1 - apart), 0.01)
+    return Judged(scores, "c2st_score", np.arange(n), np.full(n, 1 - apart), 0.01, 1.0)
 
 
 def plain(table):

@@ -82,6 +82,7 @@ class Judged:
         values: (n,) what each of them gives to that score, higher is better: 2 (1 - its share of
             the AUC), or minus its part of the kernel distance.
         noise: standard error of their mean by the samples alone.
+        control: their mean with other real rows in the place of the samples.
     """
 
     scores: Mapping[str, Score]
@@ -89,6 +90,7 @@ class Judged:
     rows: Ints
     values: Floats
     noise: float
+    control: float
 
 
 def sample_quality(
@@ -157,9 +159,11 @@ def judge(
         **memory_scores(real, fake, seen, pool),
     }
     if train.images is None:
-        return Judged(scores, "c2st_score", looked, *_of_trees(apart))
+        floor = 2 * (1 - control.auc)
+        return Judged(scores, "c2st_score", looked, *_of_trees(apart), floor)
     distance = SquaredDistance.of(real, fake, polynomial_kernel)
-    return Judged(scores, "kernel", looked, -distance.parts, distance.noise)
+    floor = -scores["kernel"].control
+    return Judged(scores, "kernel", looked, -distance.parts, distance.noise, floor)
 
 
 def _space(images: Array, net: ImageFeatures | None, seed: int) -> Callable[[Dataset], Floats]:

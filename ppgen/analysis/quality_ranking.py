@@ -50,7 +50,7 @@ class Sampled:
         values: (n,) what each held-out row gives to it; higher is better.
         rows: (n,) names of the rows: those of one name are one draw, in a seed and over seeds.
         noise: standard error of the mean by the samples.
-        control: the score of other real rows.
+        control: what other real rows give in the place of the samples; higher is better.
     """
 
     name: str
@@ -209,17 +209,19 @@ def _line(model: Sequence[Sampled], rank: int, against: Difference | None, lead:
     means = np.array([s.values.mean() for s in model])
     scatter = Scatter.of([s.values[:, None] for s in model], [s.rows for s in model])
     noise = (s.noise / len(model) for s in model)
-    mean = lead.sign * float(means.mean())
+    mean, control = (lead.sign * float(np.mean(v)) for v in (means, [s.control for s in model]))
+    if lead.sign > 0:  # an AUC below 0.5 is by chance
+        mean, control = min(mean, 1.0), min(control, 1.0)
     verdict = "best"
     if against is not None:
         verdict = VERDICTS.get(against.outcome, f"undecided: {against.note}")
     return Standing(
         name=model[0].name,
         rank=rank,
-        mean=min(mean, 1.0) if lead.sign > 0 else mean,
+        mean=mean,
         stderr=math.hypot(float(scatter.within[0]), *noise),
         spread=float(np.std(means, ddof=1)) if len(means) > 1 else math.nan,
-        control=float(np.mean([s.control for s in model])),
+        control=control,
         n_seeds=len(model),
         difference=against,
         verdict=verdict,

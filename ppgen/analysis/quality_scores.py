@@ -23,14 +23,19 @@ def c2st_score(auc: float) -> float:
     return 2 * (1 - max(auc, 0.5))
 
 
+def on_scale(area: Score) -> Score:
+    """An AUC with its floor and its interval on that scale."""
+    low, high = (None if end is None else c2st_score(end) for end in (area.high, area.low))
+    return Score(c2st_score(area.value), c2st_score(area.control), "high", low, high)
+
+
 def classifier_scores(apart: TwoSample, control: TwoSample) -> dict[str, Score]:
     """How well trees tell rows apart, on both scales."""
-    area = Estimate.of(apart.auc, apart.stderr)
-    low, high = max(area.low, 0.0), min(area.high, 1.0)
-    value, floor = (c2st_score(t.auc) for t in (apart, control))
+    found = Estimate.of(apart.auc, apart.stderr)
+    area = Score(found.value, control.auc, "low", max(found.low, 0.0), min(found.high, 1.0))
     return {
-        "c2st_score": Score(value, floor, "high", c2st_score(high), c2st_score(low)),
-        "c2st": Score(area.value, control.auc, "low", low, high),
+        "c2st_score": on_scale(area),
+        "c2st": area,
         "c2st_acc": Score(apart.accuracy, control.accuracy, "low"),
     }
 

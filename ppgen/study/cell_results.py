@@ -106,7 +106,7 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
         rows=rows,
         units=units,
         quality=quality,
-        sampled=read_judged(store.cell(cell), cell, quality),
+        sampled=read_judged(store.cell(cell), cell),
         latents=body.get("latents"),
         body=body,
     )

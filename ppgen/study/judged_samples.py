@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from ..analysis.quality import judge
 from ..analysis.quality_ranking import Sampled
-from ..analysis.score import Score
 from ..arrays import Array
 from ..data import Dataset
 from ..files import locked
@@ -46,8 +44,9 @@ def judged_samples(
     found = judge(real, data.take(looked), drawn, seed=cell.seed, features=net)
     # Numbers of the whole data set, which seeds share.
     names = data.units[looked[found.rows]]
-    ranked = {"values": found.values, "rows": names, "noise": np.array(found.noise)}
-    save_arrays(place / RANKED, {"lead": np.array(found.lead), **ranked})
+    numbers = {"noise": np.array(found.noise), "control": np.array(found.control)}
+    ranked = {"lead": np.array(found.lead), "values": found.values, "rows": names}
+    save_arrays(place / RANKED, {**ranked, **numbers})
     body = {name: score.to_json() for name, score in found.scores.items()}
     write_json(place / QUALITY, body)
     return body
@@ -64,18 +63,17 @@ def image_features(file: Path, real: Array, seed: int) -> ImageFeatures:
     return ImageFeatures.load(file)
 
 
-def read_judged(place: Path, cell: Cell, scores: Mapping[str, Score]) -> Sampled | None:
+def read_judged(place: Path, cell: Cell) -> Sampled | None:
     """What a cell's samples are ranked by; None where they were not judged."""
     if not (place / RANKED).exists():
         return None
     arrays = load_arrays(place / RANKED)
-    lead = str(arrays["lead"])
     return Sampled(
         cell.label,
         cell.seed,
-        lead,
+        str(arrays["lead"]),
         arrays["values"],
         arrays["rows"],
         float(arrays["noise"]),
-        scores[lead].control,
+        float(arrays["control"]),
     )

@@ -35,7 +35,7 @@ SCORE_WORDS = {
     "duplicates": Words("duplicates", "share of samples nearer to each other than real rows are"),
 }
 """The scores, in the order in which they are shown."""
-BETTER_WORDS = {"low": "lower", "high": "higher", "control": "as real rows"}
+BETTER_WORDS = {"low": "lower", "high": "higher", "control": "nearer to real rows"}
 
 
 def ranking_text(ranking: QualityRanking) -> str:

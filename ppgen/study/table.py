@@ -11,6 +11,7 @@ import numpy as np
 from ..analysis.compare import Comparison
 from ..analysis.finding import Ranked, plus_minus
 from ..analysis.quality_ranking import QualityRanking
+from ..analysis.quality_scores import on_scale
 from ..analysis.score import Score
 from ..density import KIND_WORDS
 from ..text_table import aligned
@@ -180,6 +181,9 @@ def mean_scores(cells: Sequence[CellResult]) -> dict[str, Score]:
         scores = [c.quality[name] for c in cells if name in c.quality]
         value, control = np.mean([(s.value, s.control) for s in scores], axis=0)
         means[name] = Score(float(value), float(control), scores[0].better, *_interval(scores))
+    if {"c2st", "c2st_score"} <= set(means):
+        # The scale is cut off at 1: of the mean AUC, not the mean of what was cut off.
+        means["c2st_score"] = on_scale(means["c2st"])
     return means
 
 
