@@ -152,7 +152,8 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         return bool(self.conditional)
 
     def _told(self) -> tuple[str, ...]:
-        return tuple(self.schema_[name].name for name in self.condition_on or ())
+        told = self.nets_.view.told_names
+        return tuple(name for name in self.schema_.names if name in told)
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets

@@ -70,6 +70,11 @@ class TableView(View):
         """(n, D) values to be made of encoded rows; `rng` draws places within ties."""
         return self.map.split(data, rng)[0]
 
+    @property
+    def told_names(self) -> tuple[str, ...]:
+        """Names of the columns that the nets are told."""
+        return self.map.told_names
+
     def with_context(self, rows: Rows) -> Rows:
         """Rows whose context holds what is told besides."""
         if self.told is None:

@@ -49,6 +49,11 @@ class View:
         """Whether `stored` draws."""
         return False
 
+    @property
+    def told_names(self) -> tuple[str, ...]:
+        """Names of the columns that the nets are told."""
+        return ()
+
     def with_context(self, rows: Rows) -> Rows:
         """Rows whose context holds, after their own, what the nets are told of the row itself."""
         return rows
