@@ -38,6 +38,7 @@ QUICK = {
     "gan_grid": ["--seeds", "0"],
     "gan_mnist": ["--minutes", "1"],
     "gan_adult": ["--minutes", "1"],
+    "cyclegan_digits": ["--speed", "5"],
     "debiasing": [],
     "calibration": [],
 }
@@ -63,6 +64,7 @@ FULL = {
     "gan_mnist": [],
     "gan_adult": [],
     "gan_progressive": [],
+    "cyclegan_digits": [],
     "embeddings": [],
     "debiasing": [],
     "calibration": ["--full"],
@@ -83,6 +85,7 @@ NEED_DATA = (
     "gan_mnist",
     "gan_adult",
     "gan_progressive",
+    "cyclegan_digits",
     "embeddings",
 )
 
