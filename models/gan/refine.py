@@ -19,10 +19,12 @@ trained on. So its score is calibrated on held-out rows and as many generated on
 
     log w(D) = the logarithm of a rising function of the score that fits their shares in 50 bins,
 
-which is the density ratio of the scores themselves, D(x) of real rows to D(x) of generated ones,
-whatever the objective. Refined samples have the scores that real rows have, and in relative entropy
-p is no farther from their distribution than from p_G; how much nearer depends on how much of w the
-score knows: little for a hinge or Wasserstein discriminator.
+times a share from 0 to 1, by which other held-out rows are told best (cross-validation: where the
+score tells nothing, samples stay as they are). This is the density ratio of the scores themselves,
+D(x) of real rows to D(x) of generated ones, whatever the objective. Refined samples have the scores
+that real rows have, and in relative entropy p is no farther from their distribution than from p_G;
+how much nearer depends on how much of w the score knows: little for a hinge or Wasserstein
+discriminator.
 
 Each sample is a chain of independent proposals (Metropolis and Hastings; Turner et al.): from
 x ~ p_G, `steps` times
@@ -59,6 +61,8 @@ from ...settings import Settings, flag, setting
 BINS = 50
 LEAST = 40  # held-out scores from which on there is a calibration
 _EACH = 4  # scores of real rows a bin at least, on average
+_FOLDS = 5
+_SHARES = np.linspace(0, 1, 6)  # of log w, from which one is chosen
 _HALF = 0.5  # score added to each bin on either side: no ratio is 0 or infinite
 
 
@@ -100,12 +104,26 @@ class Ratio:
     def fit(cls, real: Floats, fake: Floats, weights: Floats | None = None) -> Self | None:
         """By scores (n,) of held-out rows, weighted if so given, and (m,) of generated ones; None
         of fewer than `LEAST` of either."""
-        from sklearn.isotonic import IsotonicRegression
-
         n, m = len(real), len(fake)
         if min(n, m) < LEAST:
             return None
         w = np.ones(n) if weights is None else weights / weights.mean()
+        whole, losses = cls._rising(real, fake, w), np.zeros(len(_SHARES))
+        for part in range(_FOLDS):
+            kept, left = np.arange(n) % _FOLDS != part, np.arange(m) % _FOLDS != part
+            told = cls._rising(real[kept], fake[left], w[kept])
+            logs = told(real[~kept]), told(fake[~left])
+            for i, share in enumerate(_SHARES):
+                losses[i] += np.average(np.logaddexp(0, -share * logs[0]), weights=w[~kept])
+                losses[i] += np.logaddexp(0, share * logs[1]).mean()
+        return cls(whole.scores, _SHARES[int(losses.argmin())] * whole.logs)
+
+    @classmethod
+    def _rising(cls, real: Floats, fake: Floats, w: Floats) -> Self:
+        """The rising function of the score by shares in bins."""
+        from sklearn.isotonic import IsotonicRegression
+
+        n, m = len(real), len(fake)
         scores, each = np.concatenate([real, fake]), np.concatenate([w / n, np.full(m, 1 / m)])
         order = np.argsort(scores, kind="stable")
         bins = max(2, min(BINS, n // _EACH))
