@@ -11,6 +11,7 @@ import torch
 from ppgen.errors import InputError
 from ppgen.models.autoencoder import Autoencoder
 from ppgen.models.debias import DebiasingVAE
+from ppgen.models.gan import GAN
 
 # 33 rows a step are dealt out unevenly.
 SMALL = {"hidden": (8,), "max_epochs": 6, "batch_size": 33, "device": "cpu", "random_state": 0}
@@ -29,6 +30,8 @@ def fits(devices):
     weights = np.linspace(0.5, 2, len(x))
     yield "weighted", Autoencoder(2, **settings).fit(x, sample_weight=weights)
     yield "classifier", DebiasingVAE(2, dropout=0.2, **settings).fit(x, y)
+    players = {**settings, "discriminator_steps": 2, "pack": 2, "batch_size": 17}
+    yield "players", GAN(2, **players).fit(x)
     timed = Autoencoder(2, noise="gaussian", **{**settings, "max_epochs": 10_000})
     yield "timed", timed.fit(x, budget="0.6s")
 
@@ -40,7 +43,8 @@ def fit_in_a_group(rank, folder):
     )
     x, _ = rows()
     for name, fit in fits(2):
-        codes, steps = fit.encode(x), fit.n_steps_
+        codes = fit.encode(x) if fit.capabilities.latents else fit.sample(20)
+        steps = fit.n_steps_
         losses = [record["loss"] for record in fit.trace_]
         np.savez(f"{folder}/{name}-{rank}.npz", codes=codes, steps=steps, losses=losses)
     for differs, settings, some in (("seed", {"random_state": rank}, x), ("rows", {}, x + rank)):
@@ -72,7 +76,7 @@ def test_every_process_refuses_a_fit_of_another_seed_or_other_rows(together):
     assert together["refused"] - {"rendezvous"} == expected
 
 
-@pytest.mark.parametrize("name", ["weighted", "classifier", "timed"])
+@pytest.mark.parametrize("name", ["weighted", "classifier", "players", "timed"])
 def test_the_processes_agree_bit_for_bit(together, name):
     first, second = (together[f"{name}-{rank}"] for rank in range(2))
     assert first["steps"] == second["steps"] > 0
