@@ -66,6 +66,7 @@ FULL = {
     "gan_progressive": [],
     "cyclegan_digits": [],
     "embeddings": [],
+    "image_features": ["--seeds", "2"],
     "debiasing": [],
     "calibration": ["--full"],
 }
@@ -87,6 +88,7 @@ NEED_DATA = (
     "gan_progressive",
     "cyclegan_digits",
     "embeddings",
+    "image_features",
 )
 
 

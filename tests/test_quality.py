@@ -11,6 +11,7 @@ from ppgen.analysis.quality import sample_quality
 from ppgen.data import as_dataset
 from ppgen.energy import energy_distance
 from ppgen.errors import InputError
+from ppgen.models.image_features import ImageFeatures
 
 
 def normal(n, seed, rho=0.8, shift=0.0):
@@ -98,13 +99,15 @@ def test_a_few_rows_are_refused():
         scores(normal(50, 0), normal(9, 1), normal(50, 2))
 
 
-def test_images_go_through_principal_components():
+def test_images_go_through_a_net():
     rng = np.random.default_rng(0)
 
     def images(n):
         return rng.normal(size=(n, 1, 5, 5)) @ np.diag([3.0, 1, 1, 1, 0.1])
 
-    found = scores(images(200), images(200), images(200))
+    train = images(200)
+    net = ImageFeatures.train(train, steps=20)
+    found = scores(train, images(200), images(200), features=net)
     assert 0.35 < found["c2st"].value < 0.65
     assert "dependence" in found
 
