@@ -140,7 +140,7 @@ class ProgressiveSettings(GANSettings):
         least=4,
     )
     growing: float = setting(
-        0.5,
+        0.25,
         "share of the schedule after which all is trained at full size. Before, each stage has an "
         "equal part, in whose second half the next one fades in.",
         above=0,
