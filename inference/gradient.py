@@ -155,7 +155,7 @@ class _Loop:
             if settings.ema > 0:
                 self.learner.average(ema_decay(settings, place.step, len(block)))
             left = self.deadline()
-            if left is not None and left - self.reserve < 1.2 * took:
+            if left is not None and left - self.reserve <= 1.2 * took:  # at 0 nothing takes time
                 return float(np.concatenate(losses).mean()), True
         place.epoch += 1
         return float(np.concatenate(losses).mean()), False

@@ -254,6 +254,18 @@ def test_a_budget_ends_within_an_epoch_and_counts_validation(rows):
     assert outcome.best_step == outcome.steps  # it was evaluated at the end
 
 
+@pytest.mark.parametrize("left", [0.0, 1e-9])
+def test_a_fit_whose_time_was_up_before_it_began_ends_at_its_first_look_at_the_clock(rows, left):
+    learner = MeanLearner(*rows)
+    settings = Schedule(batch_size=50, max_epochs=50, chunk=2)
+    clock = Clock(left)
+    outcome = finish(
+        train(learner, 203, settings, seed=0, validation=learner.evaluate, deadline=clock.left)
+    )
+    assert outcome.why == "budget"
+    assert outcome.steps == 2
+
+
 def test_without_held_out_rows_the_last_weights_are_kept(rows):
     learner = MeanLearner(*rows)
     outcome = finish(train(learner, 203, Schedule(batch_size=50, max_epochs=4), seed=0))
