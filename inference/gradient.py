@@ -152,8 +152,7 @@ class _Loop:
             self.pace = took / len(block)
             if not np.isfinite(losses[-1]).all():
                 return math.nan, False
-            if settings.ema > 0:
-                self.learner.average(ema_decay(settings, place.step, len(block)))
+            self.learner.average(ema_decay(settings, place.step, len(block)))
             left = self.deadline()
             if left is not None and left - self.reserve <= 1.2 * took:  # at 0 nothing takes time
                 return float(np.concatenate(losses).mean()), True

@@ -22,7 +22,8 @@ class Schedule:
         max_epochs: passes over the rows at most; the schedule ends there, or with the time.
         warm_up: share of the schedule (of its first 1000 steps at most) in which the rate rises.
         decay: "cosine" to 0, or "constant".
-        ema: largest decay of the averaged weights in a step; 0 for no averaging.
+        ema: largest decay of the averaged weights in a step; 0 for no averaging: those
+            of the last step.
         evaluate_every: epochs between evaluations.
         patience: evaluations between two checks for stopping; 0 never stops early.
         min_delta: improvement over `patience` evaluations, in nats a row, that is worth going on.

@@ -266,6 +266,13 @@ def test_a_fit_whose_time_was_up_before_it_began_ends_at_its_first_look_at_the_c
     assert outcome.steps == 2
 
 
+def test_without_averaging_the_weights_of_the_last_step_are_validated_and_kept(rows):
+    learner = MeanLearner(*rows)
+    finish(train(learner, 203, Schedule(batch_size=50, max_epochs=3, ema=0.0), seed=0))
+    assert learner.mean != 0
+    np.testing.assert_array_equal(learner.averaged, learner.mean)
+
+
 def test_without_held_out_rows_the_last_weights_are_kept(rows):
     learner = MeanLearner(*rows)
     outcome = finish(train(learner, 203, Schedule(batch_size=50, max_epochs=4), seed=0))
