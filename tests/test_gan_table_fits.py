@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import ppgen
 from ppgen import GAN, InputError
 from ppgen.cli import app
+from ppgen.models.gan import verdicts
 
 from .zoo import mixed
 
@@ -121,6 +122,26 @@ def test_columns_that_nothing_can_be_conditional_on_are_refused(asked: Any, said
     rows = {"species": rows["species"], "length": rows["length"], "site": np.full(200, "north")}
     with pytest.raises(InputError, match=said):
         GAN(condition_on=asked).fit(rows)
+
+
+def test_held_out_rows_have_their_places_within_ties_drawn_as_samples_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[Any] = []
+    monkeypatch.setattr(verdicts, "of_samples", lambda *rows: looked.extend(rows) or [])
+    x = np.random.default_rng(0).normal(size=(600, 2))
+    GAN(**SMALL, max_epochs=1).fit({"rain": np.where(x[:, 0] < 1, 0.0, x[:, 0]), "wind": x[:, 1]})
+    _, seen, unseen, _ = looked
+    for rows in (seen, unseen):  # five of six are dry: a point mass of no sample, were it one place
+        values, counts = np.unique(rows[:, 0], return_counts=True)
+        assert len(values) > 50
+        assert counts.max() < 3
+
+
+def test_columns_that_the_fit_is_told_and_y_are_not_mixed() -> None:
+    rows = mixed()
+    with pytest.raises(InputError, match="Put y among the columns"):
+        GAN(condition_on=("species",), conditional=True).fit(rows, rows["ringed"])
 
 
 def test_gaps_are_refused_by_name() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,7 +57,8 @@ def fit_nets(
     split.rows = view.with_context(rows)
     if fit.validation is not None:
         fit.validation = view.with_context(fit.validation)
-    seen, unseen = split.subsets(view.stored)
+    # Generated numbers are spread over the places within ties, so all real ones are.
+    seen, unseen = split.subsets(partial(view.stored, rng=np.random.default_rng([fit.seed, 0x71])))
     plan = planned(asked, view.values, seen, machine, timed=fit.deadline() is not None)
     if unseen is not None:
         unseen = unseen.thinned(most_scored(view.values), fit.rng())
@@ -111,5 +113,11 @@ def _view(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
             )
         return View.of(codec)
     told = [fit.schema[name].name for name in asked.condition_on or ()]
+    if told and rows.context is not None:
+        raise InputError(
+            f"condition_on names {', '.join(told)}, and conditional is True; what is drawn of "
+            "columns that are not given would not go with y. Put y among the columns and name it "
+            "in condition_on, or leave one of both out."
+        )
     check_told(codec, told)
     return TableView.fit(codec, rows, ranks=asked.margins == "ranks", told=told, rng=fit.rng())
