@@ -52,6 +52,16 @@ def test_losses_are_their_closed_forms(name):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
+def test_outputs_are_one_half_at_the_equilibrium_and_far_from_it_where_rows_are_told(name):
+    even, real, fake = {"least_squares": (0.5, 1.2, -0.1)}.get(name, (0.0, 9.0, -9.0))
+    one = torch.ones(3)
+    for output in OBJECTIVES[name].outputs(even * one, even * one):
+        torch.testing.assert_close(output, one / 2)
+    of_real, of_fake = OBJECTIVES[name].outputs(real * one, fake * one)
+    torch.testing.assert_close((of_real, of_fake), (one, 0 * one), atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_each_player_gains_by_moving_the_scores_its_way(name):
     objective = OBJECTIVES[name]
     real, fake = torch.tensor([0.2]).requires_grad_(), torch.tensor([0.1]).requires_grad_()

@@ -66,19 +66,22 @@ class Objective:
         discriminator, generator: what each lowers.
         paired: whether the generator's loss depends on the scores of real rows.
         free: whether a constant may be added to all scores, which then say something in pairs only.
+        probability: what a score says of a row's being real.
     """
 
     discriminator: Losses
     generator: Losses
     paired: bool = False
     free: bool = False
+    probability: Callable[[Tensor], Tensor] = torch.sigmoid
 
     def outputs(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """(n,) sigma of the scores of real rows and of generated ones; where scores are free, of
-        each less the other's of its pair. At the equilibrium both are 1/2."""
+        """(n,) the probability of being real, of real rows and of generated ones: sigma of their
+        scores; where these are free, of each less the other's of its pair; of least squares the
+        score itself, between 0 and 1. At the equilibrium both are 1/2."""
         if self.free:
             return torch.sigmoid(real - fake), torch.sigmoid(fake - real)
-        return torch.sigmoid(real), torch.sigmoid(fake)
+        return self.probability(real), self.probability(fake)
 
 
 def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -95,6 +98,7 @@ OBJECTIVES: dict[str, Objective] = {
     "least_squares": Objective(
         lambda real, fake: ((real - 1).square() + fake.square()) / 2,
         lambda real, fake: (fake - 1).square() / 2,
+        probability=lambda scores: scores.clamp(0, 1),
     ),
     "relativistic": Objective(
         lambda real, fake: softplus(-(real - fake)),

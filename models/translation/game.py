@@ -102,7 +102,7 @@ class Game(ABC):
         self, ways: Sequence[Way], sides: tuple[Side, Side], objective: str, gamma: float
     ) -> None:
         self.ways, self.sides, self.gamma = ways, sides, gamma
-        self.objective, self.named = OBJECTIVES[objective], objective
+        self.objective = OBJECTIVES[objective]
         self.kept: dict[str, Tensor] = {}
         self._made: tuple[int, Tensor, list[Tensor]] | None = None
 
@@ -170,13 +170,13 @@ class Game(ABC):
 
     def outputs(self, real: Tensor, fake: Tensor, name: str) -> None:
         """Measure what a discriminator says of held-out rows: the mean over patches of the
-        probability that it gives to their being real, and how well it tells them apart."""
-        if self.named != "least_squares":
-            real, fake = real.sigmoid(), fake.sigmoid()
-        real, fake = real.mean(1), fake.mean(1)
-        self.measure(f"real {name}", float(real.mean()))
-        self.measure(f"fake {name}", float(fake.mean()))
-        self.measure(f"told apart {name}", apart(real, fake))
+        probability that it gives to their being real (see `Objective.outputs`), and how well it
+        tells them apart."""
+        n = min(len(real), len(fake))
+        of_real, of_fake = self.objective.outputs(real[:n], fake[:n])
+        self.measure(f"real {name}", float(of_real.mean()))
+        self.measure(f"fake {name}", float(of_fake.mean()))
+        self.measure(f"told apart {name}", apart(real.mean(1), fake.mean(1)))
 
 
 def apart(real: Tensor, fake: Tensor) -> float:
