@@ -45,6 +45,12 @@ def test_rows_come_back_as_the_domain_that_they_go_to_was_given(name: str, tmp_p
     np.testing.assert_array_equal(loaded.translate_back(data), back)
 
 
+def test_a_single_validation_row_of_a_domain_is_too_few_to_score_by() -> None:
+    x, y = pictures(24), negatives(pictures(24, seed=1))
+    model = ZOO["cyclegan"]().fit(x, y, validation=(x[:1] // 2, y[:1] // 2))
+    assert all(record["validation"] is None for record in model.trace_)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_translation_depends_on_its_row_alone(name: str) -> None:
     model, rows = fitted(name), pictures(6, seed=2)

@@ -20,6 +20,7 @@ from ...rows import Rows, Target
 from ..nets.held_out import Indices, Split, Subset
 
 _MOST = 500  # held-out rows of each domain that are looked at
+_LEAST = 2  # of each domain, so that translations have distances from each other
 Both = tuple[Indices, Indices]
 
 
@@ -63,7 +64,7 @@ class Parted:
             each = [np.arange(len(validation)), np.arange(len(beside))]
             hashes = [fit.validation_units, beside.units]
         x, y = (_thinned(numbers, rng) for numbers in each)
-        if not len(x) or not len(y):
+        if min(len(x), len(y)) < _LEAST:
             return cls(seen, None, np.empty(0, np.uint64), given)
         return cls(seen, (x, y), np.concatenate([hashes[0]()[x], hashes[1]()[y]]), given)
 
