@@ -237,3 +237,12 @@ def test_the_noise_of_drawn_rows_is_that_of_other_draws():
 
 def test_nearest_by_hand():
     assert nearest(line(0, 4, 10), line(1, 9)).tolist() == [1.0, 3.0, 1.0]
+
+
+def test_the_order_of_rows_plays_no_part_in_the_correction_of_frechet_distances():
+    rng = np.random.default_rng(0)
+    centres, found = 3 * rng.normal(size=(5, 8)), []
+    for _ in range(30):
+        kinds = np.sort(rng.integers(0, 5, (2, 200)))  # sorted by kind, as files of rows often are
+        found.append(corrected_frechet(*(centres[k] + rng.normal(size=(200, 8)) for k in kinds)))
+    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(30)
