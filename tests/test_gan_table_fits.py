@@ -51,6 +51,13 @@ def test_samples_have_the_margins_of_the_rows(plain: GAN) -> None:
         assert drawn[name].dtype == rows[name].dtype
 
 
+def test_a_row_decoded_depends_on_its_code_alone(plain: GAN) -> None:
+    z = plain.sample_latents(30)
+    rows, other = (pd.DataFrame(plain.decode(part)) for part in (z, z[::-1][:7]))
+    pd.testing.assert_frame_equal(rows[::-1][:7].reset_index(drop=True), other)
+    assert rows["species"].nunique() > 1
+
+
 def test_y_is_a_function_of_x_in_samples_if_it_is_in_the_rows() -> None:
     x = np.random.default_rng(0).normal(size=600)
     y = np.where(x > 0, x, -0.5 * x)

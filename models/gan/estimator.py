@@ -176,7 +176,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         view = self.nets_.view
         told = view.draw(len(z), None, np.random.default_rng(0))
-        rows = view.encoded(self.nets_.generate(z, view.context(told, context)), told)
+        rows = view.encoded(self.nets_.expected(z, view.context(told, context)), told)
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
     def _sample(

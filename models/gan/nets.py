@@ -97,6 +97,13 @@ class Generator(nn.Module):
         outputs: Tensor = self.layers(z if context is None else torch.cat([z, context], 1))
         return outputs
 
+    def expected(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """(n, F) features whose levels are not drawn: the most probable has the largest value."""
+        outputs = self.outputs(z, context)
+        if self.levels is not None:
+            outputs = outputs + self.levels.shift
+        return outputs.tanh() if self.bounded else outputs
+
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         outputs = self.outputs(z, context)
         if self.levels is not None:

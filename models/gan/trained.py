@@ -22,7 +22,7 @@ from ..nets.sheet_keeper import SheetKeeper
 from .game import Game
 from .growing import Growth
 from .held_out_score import HeldOutScore, Side
-from .nets import Architecture, build
+from .nets import Architecture, Generator, build
 from .objectives import OBJECTIVES
 from .plan import Plan
 from .refine import LEAST, Ratio, refined
@@ -93,6 +93,18 @@ class TrainedGAN:
 
         with seeded(seed, self.device):
             return blockwise(made, len(z))
+
+    def expected(self, z: Floats, context: Floats | None = None) -> Floats:
+        """(n, F) features of noise (n, k), a function of each row's alone: nothing is drawn."""
+        net = self.generator
+        if not isinstance(net, Generator):
+            return self.generate(z, context)
+
+        def made(at: slice) -> Tensor:
+            c = None if context is None else self._tensor(context[at])
+            return net.expected(self._tensor(z[at]), c)
+
+        return blockwise(made, len(z))
 
     def discriminate(self, rows: Floats, context: Floats | None = None) -> Floats:
         """(n / pack,) scores of features (n, F), under the objective they were trained by."""
