@@ -69,15 +69,17 @@ class Coded(BaseEstimator):  # type: ignore[misc]
             what = "images"
         elif data.schema.sequence and not can.sequences:
             what = "sequences"
-        if what:
-            raise InputError(
-                f"{who} models tables; {what} were given. Give a table, one row a case."
-            )
         if data.schema.columns and not can.tables:
-            raise InputError(
-                f"{who} models images; a table was given. Give images, (n, height, width) or "
-                "(n, channels, height, width)."
-            )
+            what = "a table"
+        if what:
+            kinds = {"tables": can.tables, "images": can.images, "sequences": can.sequences}
+            able = " and ".join(kind for kind, models in kinds.items() if models)
+            give = "a table, one row a case"
+            if not can.tables:
+                give = "images, (n, height, width) or (n, channels, height, width)"
+                give += ", or ppgen.sequences(X)" if can.sequences else ""
+            were = "was" if what == "a table" else "were"
+            raise InputError(f"{who} models {able}; {what} {were} given. Give {give}.")
         return data
 
     def _called(self) -> str:

@@ -126,6 +126,12 @@ class Translator(Estimator):
                 f"{who} requires y to be passed, but the target y is None: the rows of the domain "
                 "to translate to. Call fit(X, y)."
             )
+        if getattr(y, "ndim", None) == 1:
+            raise InputError(
+                f"y holds {len(y)} single values, as labels are; {who} expects the rows of the "
+                "domain to translate to, such as images (n, height, width). Call fit(X, y) with "
+                "the rows of both."
+            )
         side = self.target_ if held_out else Side(who, self.capabilities)
         rows = side._dataset(y, reset=not held_out)
         if not held_out:

@@ -195,6 +195,8 @@ def test_a_model_without_density_is_audited_by_its_codes() -> None:
     assert found.ok
     with pytest.raises(InputError, match="give rows"):
         ppgen.audit(model)
+    with pytest.raises(InputError, match="gan has neither a density nor codes"):
+        ppgen.audit(ppgen.GAN(max_epochs=1, random_state=0).fit(rows), rows)
 
 
 def test_a_conditional_fit_is_audited_given_y_or_summed_over_it() -> None:

@@ -107,6 +107,8 @@ def test_what_cannot_be_given_says_what_can(told: GAN, plain: GAN) -> None:
         told.sample(1, {"shift": 1.0})
     with pytest.raises(InputError, match="Did you mean 'species'"):
         told.sample(1, {"spices": "Adelie"})
+    with pytest.raises(InputError, match="expected values by column"):
+        told.sample(1, ["species"])
     with pytest.raises(InputError, match="never saw"):
         told.sample(1, {"species": "Emperor"})
     with pytest.raises(InputError, match="value given of visits lies far beyond"):

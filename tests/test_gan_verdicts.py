@@ -146,3 +146,7 @@ def test_what_still_improved_or_never_did_is_said():
     assert course(rising, trace([-1, -0.5, -0.1, -0.6, -0.4, -0.3]), 1e-3) == []
     (found,) = course(Outcome(best=-1.0, best_step=0), trace(FALLS, 0.7, 0.3), 1e-3)
     assert "nothing was learnt" in found.what
+    early = Outcome(why="budget", best=-1.0, best_step=0, steps=16)
+    (found,) = course(early, trace([-1, -1], 0.5, 0.5), 1e-3)
+    assert "in the 16 steps that the budget left time for" in found.what
+    assert found.advice.startswith("Raise budget")

@@ -188,6 +188,7 @@ def test_training_starts_at_a_size_that_halving_leads_to(
     [
         (30, 8, "to 30, 15"),
         (28, 16, "to 28, 14, 7"),
+        (32, 12, r"to 32, 16, 8, 4\. Take"),
         (45, None, "Crop them to 44 x 44"),
         (12, None, "Give larger ones"),
     ],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ppgen.analysis.association import associations, column_pairs, correlation_ratio, cramers_v
 from ppgen.analysis.features import Features
 from ppgen.analysis.quality import sample_quality
-from ppgen.data import as_dataset
+from ppgen.data import as_dataset, sequences
 from ppgen.energy import energy_distance
 from ppgen.errors import InputError
 from ppgen.models.image_features import ImageFeatures
@@ -46,6 +47,17 @@ def scores(train, held_out, generated, **more):
 @pytest.fixture(scope="module")
 def good():
     return scores(normal(600, 0), normal(600, 1), normal(600, 9))
+
+
+def test_rows_are_given_in_any_container(good):
+    parts = [normal(600, seed) for seed in (0, 1, 9)]
+    assert sample_quality(*parts) == good
+    frames = [pd.DataFrame(rows, columns=["a", "b"]) for rows in parts]
+    assert sample_quality(*frames[:2], frames[2][["b", "a"]])["c2st"] == good["c2st"]
+    with pytest.raises(InputError, match="1 feature"):
+        sample_quality(*parts[:2], parts[2][:, :1])
+    with pytest.raises(InputError, match=r"X.reshape\(len\(X\), -1\)"):
+        sample_quality(*(sequences(rows) for rows in parts))
 
 
 def test_rows_of_the_same_law_reach_the_controls(good):

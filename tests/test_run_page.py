@@ -53,6 +53,9 @@ def test_rows_go_with_the_page_of_a_fit_only(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["report", str(tmp_path), "--data", "wine"]) == 2
+    assert "holds neither a study nor a fit" in capsys.readouterr().err
+    (tmp_path / "study.json").write_text("{}")
+    assert main(["report", str(tmp_path), "--data", "wine"]) == 2
     assert "--data wine goes with the report of one fit" in capsys.readouterr().err
 
 

@@ -166,11 +166,13 @@ def test_what_is_no_pair_of_domains_is_refused(name: str) -> None:
         (r"Call fit\(X, y\)", (x,), {}),
         (r"validation=\(X, y\)", (x, y), {"validation": x}),
         ("sample_weight", (x, y), {"sample_weight": np.ones(40)}),
-        ("images; a table", (x, y.reshape(40, -1)), {}),
-        ("images; a table", (x.reshape(40, -1), y), {}),
+        ("images and sequences; a table", (x, y.reshape(40, -1)), {}),
+        ("images and sequences; a table", (x.reshape(40, -1), y), {}),
         (r"8 x 8 pixels, y of 8 x 6.*size", (x, y[:, :, :6]), {}),
         ("cannot be halved", (x[:, :7, :7], y[:, :7, :7]), {}),
         ("domains are the same", (x, x[::-1]), {}),
+        ("rows of y are all alike", (x, np.zeros_like(y)), {}),
+        ("y holds 40 single values, as labels are", (x, np.arange(40) % 10), {}),
     ]
     for match, rows, how in wrong:
         with pytest.raises(InputError, match=match):

@@ -25,6 +25,7 @@ from torch import Tensor
 from ...errors import InputError
 
 _LEAST = 8  # pixels on the shorter side that training begins with at least, where it is left open
+_SMALLEST = 4  # where it is not
 
 
 class Place(NamedTuple):
@@ -70,7 +71,7 @@ class Stages:
         short = min(height, width)
         whole = math.gcd(height, width)
         most = (whole & -whole).bit_length() - 1  # times that both sides can be halved
-        could = [short // 2**k for k in range(most + 1)]
+        could = [size for k in range(most + 1) if (size := short // 2**k) >= _SMALLEST]
         given = f"images of {height} x {width} pixels"
         if start is None:
             doublings = sum(size >= _LEAST for size in could[1:])

@@ -54,6 +54,12 @@ def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
         found = _players(trace[-third:], better=better, rate=rate)
         if found:
             return found
+    if not outcome.best_step and outcome.why == "budget":
+        return warning(
+            f"nothing was learnt in the {outcome.steps} steps that the budget left time for: "
+            "held-out rows were never better than at the start.",
+            f"Raise budget, lower learning_rate ({rate:g}), or give more rows.",
+        )
     if not outcome.best_step:
         return warning(
             "nothing was learnt: held-out rows were never better than at the start.",

@@ -29,8 +29,15 @@ def same(x: Set[bytes], y: Set[bytes]) -> list[Reason]:
         x, y: what the rows of each say.
 
     Raises:
-        InputError: if at least half of the rows of either are in the other too.
+        InputError: if at least half of the rows of either are in the other too, or those of one are
+            all alike.
     """
+    for name, rows in (("X", x), ("y", y)):
+        if len(rows) == 1:
+            raise InputError(
+                f"the rows of {name} are all alike, and there is nothing in them to translate. "
+                "Give rows that differ."
+            )
     each = [len(x & y) / max(len(rows), 1) for rows in (x, y)]
     share = max(each)
     if share >= _SAME:

@@ -44,12 +44,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import Array, Floats, Ints
-from ..data import Dataset
+from ..data import Dataset, as_dataset
 from ..energy import SquaredDistance
 from ..errors import InputError
 from ..frechet import polynomial_kernel
@@ -94,9 +94,9 @@ class Judged:
 
 
 def sample_quality(
-    train: Dataset,
-    held_out: Dataset,
-    generated: Dataset,
+    train: Any,
+    held_out: Any,
+    generated: Any,
     *,
     seed: int = 0,
     max_rows: int = MAX_ROWS,
@@ -106,7 +106,8 @@ def sample_quality(
     control.
 
     Args:
-        train: rows the model was fitted to; they give the controls and the check for copies.
+        train: rows the model was fitted to, in any container; they give the controls and the check
+            for copies.
         held_out: real rows it never saw.
         generated: its samples, with the columns of `train`.
         seed: of subsampling, cross-validation folds, trees, intervals and the net of images.
@@ -114,9 +115,12 @@ def sample_quality(
         features: of images, trained before; by default trained here on `train`, in seconds.
 
     Raises:
-        InputError: if there are fewer than 10 draws of a kind.
+        InputError: if there are fewer than 10 draws of a kind, or rows have other columns than
+            those of `train`.
     """
-    found = judge(train, held_out, generated, seed=seed, max_rows=max_rows, features=features)
+    real = as_dataset(train)
+    others = (as_dataset(rows, real.schema, estimator="train") for rows in (held_out, generated))
+    found = judge(real, *others, seed=seed, max_rows=max_rows, features=features)
     return dict(found.scores)
 
 
@@ -130,6 +134,11 @@ def judge(
     features: ImageFeatures | None = None,
 ) -> Judged:
     """As `sample_quality`, with what the held-out rows give to the score that leads."""
+    if train.schema.sequence:
+        raise InputError(
+            "sequences were given; samples are scored as tables or images. Give sequences of one "
+            "length as a table, X.reshape(len(X), -1), or their spectrograms as images."
+        )
     rng = np.random.default_rng([seed, 0x5A])
     unseen, trained = (_draws(d, rng) for d in (held_out, train))
     n = min(len(trained), len(unseen), len(generated), max_rows)

@@ -95,9 +95,15 @@ def report(
     from ..artifact import MANIFEST
     from ..study import StudyResult
     from ..study import report as write_report
+    from ..study.store import STUDY
 
     if (study / MANIFEST).exists():
         return _page(study, data)
+    if not (study / STUDY).exists():
+        raise InputError(
+            f"{study} holds neither a study nor a fit: it has no {STUDY} and no {MANIFEST}. Give "
+            "the folder that one of them wrote."
+        )
     if data is not None:
         raise InputError(
             f"--data {data} goes with the report of one fit; a study has its own rows. Leave it "

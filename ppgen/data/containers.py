@@ -126,7 +126,8 @@ def _array(X: Any, names: Sequence[str] | None) -> RawTable:
             array = np.asarray(X, dtype=object)  # numbers beside text stay numbers
     except ValueError as error:
         raise InputError(
-            f"rows of different lengths given; expected as many values in each. ({error})"
+            f"rows of different lengths given; expected as many values in each. Of "
+            f"sequences take ppgen.sequences(X). ({error})"
         ) from None
     if array.dtype.names:
         table = _mapping({name: array[name] for name in array.dtype.names})

@@ -73,7 +73,13 @@ class Schema:
         )
 
     def named(self, given: Mapping[Any, Any]) -> dict[str, Any]:
-        """What is given by label or name, by name; InputError for one unknown or given twice."""
+        """What is given by label or name, by name; InputError for one unknown or given twice,
+        and for what is no mapping."""
+        if not isinstance(given, Mapping):
+            raise InputError(
+                f"{given!r} was given; expected values by column, such as "
+                f"{{{self.names[0]!r}: ...}}."
+            )
         by_name: dict[str, Any] = {}
         for key, value in given.items():
             name = self[key].name

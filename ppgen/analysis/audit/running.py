@@ -74,6 +74,12 @@ def audit(
     if rows is not None and y is not None and len(np.asarray(y)) != len(rows):
         raise InputError(f"y has {len(np.asarray(y))} rows, data has {len(rows)}; give one a row.")
     subject = Subject(model, rows, y, seed_of(random_state), seconds or math.inf)
+    if model.capabilities.density is None and not model.capabilities.latents:
+        raise InputError(
+            f"{model.name} has neither a density nor codes of rows, and so makes no claim that is "
+            "checked here. What it makes is judged by verdict_, and samples by "
+            "ppgen.sample_quality."
+        )
     if model.capabilities.density is None and rows is None:
         raise InputError(f"{model.name} has no density and draws no rows to look at; give rows.")
     steps = _OF_CODES if model.capabilities.density is None else _OF_DENSITY
