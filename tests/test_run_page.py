@@ -59,6 +59,15 @@ def test_rows_go_with_the_page_of_a_fit_only(
     assert "--data wine goes with the report of one fit" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_page_of_a_gan_of_images_has_interpolations(tmp_path: Path, conditional: bool) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 4, 4)).astype(np.uint8)
+    y = np.arange(60) % 2
+    small = {"hidden": (4,), "max_epochs": 1, "random_state": 0}
+    ppgen.GAN(2, conditional=conditional, **small).fit(images, y).save(tmp_path / "run")
+    assert "Interpolations" in run_page(tmp_path / "run").read_text()
+
+
 def test_the_nearest_real_row_of_a_copy_is_the_row_itself() -> None:
     real = as_dataset(numbers(50))
     assert nearest_rows(real, real.take([7, 3, 21])).tolist() == [7, 3, 21]

@@ -72,7 +72,8 @@ def history(
     can, images = model.capabilities, model.schema_.image_shape is not None
     if can.sheets and len(model.sheets_):
         yield _sheets(model, gallery, prefix, real)
-    if can.prior and images:
+    draws = can.prior or (can.decodes and not can.latents)  # what has `sample_latents`
+    if draws and images:
         yield from _paths(model, gallery, prefix)
 
 
