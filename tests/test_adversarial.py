@@ -53,7 +53,9 @@ def test_losses_are_their_closed_forms(name):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_outputs_are_one_half_at_the_equilibrium_and_far_from_it_where_rows_are_told(name):
-    even, real, fake = {"least_squares": (0.5, 1.2, -0.1)}.get(name, (0.0, 9.0, -9.0))
+    even, real, fake = {"least_squares": (0.5, 1.2, -0.1), "hinge": (0.0, 1.0, -1.0)}.get(
+        name, (0.0, 9.0, -9.0)
+    )
     one = torch.ones(3)
     for output in OBJECTIVES[name].outputs(even * one, even * one):
         torch.testing.assert_close(output, one / 2)

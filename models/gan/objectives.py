@@ -78,7 +78,8 @@ class Objective:
     def outputs(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """(n,) the probability of being real, of real rows and of generated ones: sigma of their
         scores; where these are free, of each less the other's of its pair; of least squares the
-        score itself, between 0 and 1. At the equilibrium both are 1/2."""
+        score itself, and of hinge, whose best scores are -1 and 1, (1 + score) / 2, between 0 and
+        1. At the equilibrium both are 1/2."""
         if self.free:
             return torch.sigmoid(real - fake), torch.sigmoid(fake - real)
         return self.probability(real), self.probability(fake)
@@ -93,7 +94,9 @@ OBJECTIVES: dict[str, Objective] = {
     "non_saturating": Objective(_cross_entropy, lambda real, fake: softplus(-fake)),
     "wasserstein": Objective(lambda real, fake: fake - real, lambda real, fake: -fake, free=True),
     "hinge": Objective(
-        lambda real, fake: relu(1 - real) + relu(1 + fake), lambda real, fake: -fake
+        lambda real, fake: relu(1 - real) + relu(1 + fake),
+        lambda real, fake: -fake,
+        probability=lambda scores: ((scores + 1) / 2).clamp(0, 1),
     ),
     "least_squares": Objective(
         lambda real, fake: ((real - 1).square() + fake.square()) / 2,
