@@ -106,6 +106,7 @@ def fit_translation(
         return Fitted(nets, training, sheets, reasons)
     if held is None:
         reasons += too_few(parted.longer, "Give more rows, or validation=(X, y).")
+    reasons += verdicts.short(training.outcome)
     rate = schedule.learning_rate
     reasons += verdicts.won(training.outcome, fit.trace, rate, paired=paired)
     looked = Looked.of(nets, seen, held)

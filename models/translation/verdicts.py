@@ -20,6 +20,7 @@ _MOVED = 0.1  # of the distance to the nearest row of the target, below which no
 _VARIED = 0.25  # of the distance between two rows of the target, below which translations are alike
 _APART = 0.99  # how surely a discriminator that has won tells translations from rows
 _EARLY = 0.1  # share of the steps after which nothing got better
+_STEPS = 300  # below which no translation has learnt much
 
 
 def same(x: Set[bytes], y: Set[bytes]) -> list[Reason]:
@@ -51,6 +52,17 @@ def same(x: Set[bytes], y: Set[bytes]) -> list[Reason]:
     return warning(
         f"{share:.1%} of the rows of a domain are in the other too.",
         "Leave them out of one: a translation is to leave them as they are.",
+    )
+
+
+def short(outcome: Outcome) -> list[Reason]:
+    """Whether a budget ended the training before much could be learnt."""
+    if outcome.why != "budget" or outcome.steps >= _STEPS:
+        return []
+    return warning(
+        f"the budget left time for {outcome.steps} steps; below about {_STEPS} little is learnt, "
+        "whatever is said below.",
+        "Raise budget, or lower width.",
     )
 
 
