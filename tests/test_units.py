@@ -10,7 +10,7 @@ import ppgen
 from ppgen.data import as_dataset, split
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
-from ppgen.inference.gradient import finish, train
+from ppgen.inference.gradient import Learner, finish, train
 from ppgen.inference.schedule import Schedule
 from ppgen.models.nets.held_out import held_out
 from ppgen.models.nets.verdicts import likelier
@@ -226,7 +226,7 @@ def test_a_fit_holds_out_whole_groups(monkeypatch):
     assert not set(data.groups[seen["held"]]) & set(data.groups[~seen["held"]])
 
 
-class _Noise:
+class _Noise(Learner):
     """A learner whose held-out rows change by noise, the same for the rows of a unit."""
 
     def __init__(self, each):
