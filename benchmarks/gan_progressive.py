@@ -1,7 +1,7 @@
 """`ProgressiveGAN` on faces, beside the same nets trained at full size throughout.
 
     PPGEN_DATA=... python benchmarks/gan_progressive.py --minutes 15 --seeds 0
-    PPGEN_DATA=... python benchmarks/gan_progressive.py --starts 16 --out /tmp/faces
+    PPGEN_DATA=... python benchmarks/gan_progressive.py --starts 16 --out faces
 
 For each size that training starts from (the images' own is: not growing), fits for equal minutes to
 the faces but a tenth, which chooses the checkpoint. Prints the Fréchet distance between as many
