@@ -98,7 +98,9 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         It is no log density of rows, and is compared with nothing but estimates of the same sigma.
         It is per unit of the coordinates in which the nets see rows, as sigma is: pixels from -1
         to 1, columns in standard deviations, or as normal scores of their ranks where
-        `margins="ranks"`. `diagnostics` has the effective number of chains, "ess", and "khat": near
+        `margins="ranks"`: there it is of rows before their margins are brought to those of the
+        data, which `sample` does, and values that are tied stand in the middle of their ranks.
+        `diagnostics` has the effective number of chains, "ess", and "khat": near
         1 chain, take more temperatures or a larger sigma.
 
         Args:

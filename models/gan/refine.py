@@ -31,8 +31,10 @@ x ~ p_G, `steps` times
 
     y ~ p_G,    x <- y  with probability min(1, w(y) / w(x)).
 
-No bound of w is needed, and a constant that depends on what a row is conditioned on cancels. On the
-25 Gaussians, beside it: rejection (Azadi et al.) is as good and needs 138 rows for one where w is
+No bound of w is needed, and a constant cancels. Rows keep what they are conditioned on along their
+chain, but scores of all contexts are calibrated together: where scores of one context lie higher
+than those of another, log w is that of the mixture, not of each context. On the 25 Gaussians,
+beside it: rejection (Azadi et al.) is as good and needs 138 rows for one where w is
 large; one of 80 weighted proposals is as good; Langevin steps in the noise (Che et al.) put more
 samples on modes and lose modes.
 

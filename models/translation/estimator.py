@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,20 @@ from .settings import SETTINGS, PairedSettings, UnpairedSettings
 
 if TYPE_CHECKING:
     from .trained import TorchTranslation
+
+
+_TRANSLATES = Capabilities(
+    density=None,
+    translates=True,
+    weights=False,
+    tables=False,
+    images=True,
+    sequences=True,
+    sheets=True,
+    engines=("adversarial",),
+    uses=TRAINED,
+    min_rows=4,
+)
 
 
 class _Translation(Trained, Sheeted, Translator):
@@ -149,19 +164,8 @@ class PairedTranslation(PairedSettings, _Translation):
 
     name: ClassVar[str] = "pix2pix"
     settings = SETTINGS["pix2pix"]
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        density=None,
-        translates=True,
-        paired=True,
-        objective="minus the held-out error",
-        weights=False,
-        tables=False,
-        images=True,
-        sequences=True,
-        sheets=True,
-        engines=("adversarial",),
-        uses=TRAINED,
-        min_rows=4,
+    capabilities: ClassVar[Capabilities] = replace(
+        _TRANSLATES, paired=True, objective="minus the held-out error"
     )
 
     @property
@@ -195,16 +199,6 @@ class CycleGAN(UnpairedSettings, _Translation):
 
     name: ClassVar[str] = "cyclegan"
     settings = SETTINGS["cyclegan"]
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        density=None,
-        translates=True,
-        objective="held-out score (training rows: 0)",
-        weights=False,
-        tables=False,
-        images=True,
-        sequences=True,
-        sheets=True,
-        engines=("adversarial",),
-        uses=TRAINED,
-        min_rows=4,
+    capabilities: ClassVar[Capabilities] = replace(
+        _TRANSLATES, objective="held-out score (training rows: 0)"
     )
