@@ -30,8 +30,8 @@ def nets(given: argparse.Namespace) -> Any:
     """ppgen's nets for vectors."""
     from ppgen.models.gan.nets import Architecture
     from ppgen.models.gan.trained import TrainedGAN
-    from ppgen.models.gan.views import View
     from ppgen.models.nets.values import Values
+    from ppgen.models.nets.views import View
 
     hidden = (given.width,) * given.layers
     architecture = Architecture("mlp", given.latent, hidden=hidden)

@@ -10,9 +10,9 @@ from scipy.stats import ks_2samp, kstest
 
 from ppgen import InputError
 from ppgen.data import Codec, as_dataset
-from ppgen.models.gan.margins import Margin, Margins
-from ppgen.models.gan.tables import TableMap, features
-from ppgen.models.gan.told import Told, rarity
+from ppgen.models.nets.margins import Margin, Margins
+from ppgen.models.nets.tables import TableMap, features
+from ppgen.models.nets.told import Told, rarity
 
 
 def table(n: int = 400, seed: int = 0) -> pd.DataFrame:

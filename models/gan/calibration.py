@@ -18,10 +18,10 @@ from torch import Tensor
 from ...arrays import Floats
 from ..nets.batches import blockwise
 from ..nets.held_out import Subset
-from .margins import Margins
+from ..nets.margins import Margins
+from ..nets.table_view import TableView
+from ..nets.tables import features
 from .nets import Generator
-from .table_view import TableView
-from .tables import features
 from .trained import TrainedGAN
 
 ROWS = 10_000  # generated to look at

@@ -209,10 +209,10 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         return state | self._training_state(), named | self.nets_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from ..nets.table_view import TableView
+        from ..nets.views import View
         from .nets import Architecture
-        from .table_view import TableView
         from .trained import TrainedGAN
-        from .views import View
 
         of_view = {k.removeprefix("view."): v for k, v in arrays.items() if k.startswith("view.")}
         kind = TableView if "table" in state["view"] else View

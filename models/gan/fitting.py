@@ -20,15 +20,15 @@ from ..nets.device import Machine
 from ..nets.held_out import Split
 from ..nets.sheet_keeper import SheetKeeper
 from ..nets.sheets import Sheets
+from ..nets.table_view import TableView, check_told
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import too_few
+from ..nets.views import View
 from . import verdicts
 from .calibration import calibrated
 from .held_out_score import most_scored
 from .plan import planned
-from .table_view import TableView, check_told
 from .trained import SHEET, TrainedGAN
-from .views import View
 
 _SHOWN, _POINTS = 24, 500  # generated images, and rows, that are kept of an evaluation
 _AT_ONCE = {"start": None, "growing": 0.0}  # what a GAN that does not grow leaves out

@@ -19,6 +19,7 @@ from ..nets.batches import Batches, blockwise, slices
 from ..nets.features import features
 from ..nets.held_out import Subset
 from ..nets.sheet_keeper import SheetKeeper
+from ..nets.views import View
 from .game import Game
 from .growing import Growth
 from .held_out_score import HeldOutScore, Side
@@ -26,7 +27,6 @@ from .nets import Architecture, Generator, build
 from .objectives import OBJECTIVES
 from .plan import Plan
 from .refine import LEAST, Ratio, refined
-from .views import View
 
 BETAS = (0.0, 0.99)  # of Adam: with momentum, players that turn around each other turn outwards
 STAGE = "height of the stage"

@@ -1,4 +1,4 @@
-"""What a generator is told of a row: drawn from the rows fitted, or given.
+"""What a model is told of a row: drawn from the rows fitted, or given.
 
 Of the columns that a fit is conditional on, all, some or none may be given. The others are those of
 a row fitted, drawn among the rows that match: with the levels given, and with numbers no farther
@@ -21,7 +21,7 @@ import numpy as np
 from ...arrays import Array, Floats
 from ...errors import InputError
 from ...thinning import thinned
-from ..nets.values import Values
+from .values import Values
 
 NEAR = 0.25
 _MOST = 10_000  # rows kept

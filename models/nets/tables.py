@@ -1,4 +1,4 @@
-"""What the nets of a GAN see of the rows of a table, and back.
+"""What nets see of the rows of a table, and back.
 
 An encoded row (see `data.codec`) is numbers, whose cells are filled in where they are rounded or
 counted, and numbers of levels. Nets see
@@ -7,7 +7,7 @@ counted, and numbers of levels. Nets see
 - a number of few distinct values, such as years of schooling, as levels, one for each value;
 - a discrete column as its levels,
 
-the numbers first. Of these columns the generator makes some; the others it is told, with the
+the numbers first. Of these columns the model makes some; the others it is told, in a GAN with the
 discriminator: those that are conditioned on.
 """
 
@@ -21,8 +21,8 @@ import numpy as np
 
 from ...arrays import Array, Floats, Mask
 from ...data import Codec, Encoded
-from ..nets.values import Values
 from .margins import Margins
+from .values import Values
 
 FEW = 20  # distinct values of a number up to which they are levels
 _BEYOND = 0.1  # of the range of a number, from which on it is far out
@@ -80,7 +80,7 @@ class TableMap:
         few: of the others, in order.
         levels: how many each of the discrete columns has.
         names: of all values: numbers, numbers as levels, levels.
-        told: which of them the generator is told.
+        told: which of them the model is told.
     """
 
     plain: Mask
@@ -104,7 +104,7 @@ class TableMap:
 
         Args:
             ranks: whether numbers are seen as the scores of their ranks, and few values as levels.
-            told: names of the columns that the generator is told.
+            told: names of the columns that the model is told.
         """
         if weights is not None and (weights == 0).any():
             kept = np.flatnonzero(weights > 0)
@@ -128,7 +128,7 @@ class TableMap:
 
     @property
     def made(self) -> Values:
-        """The values that the generator makes."""
+        """The values that the model makes."""
         return self._values(~self.told)
 
     @property

@@ -1,4 +1,4 @@
-"""The view of a table: its map, what the generator is told, and the margins it is given back.
+"""The view of a table: its map, what the model is told, and the margins it is given back.
 
 encoded row ─> map ─> values to be made ─> features      discriminator, generator
                  └──> values told ───────> features      both, as context
@@ -29,7 +29,7 @@ class TableView(View):
     Attributes:
         map: of encoded rows to the values that nets see.
         told: the values told of rows fitted, or None where nothing is told.
-        drawn: the distribution of the numbers that the generator makes, or None while it is
+        drawn: the distribution of the numbers that a generator makes, or None while it is
             trained; its scores are normal.
     """
 
@@ -51,7 +51,7 @@ class TableView(View):
 
         Args:
             ranks: whether numbers are seen as the scores of their ranks.
-            told: names of the columns that the generator is told.
+            told: names of the columns that the model is told.
             rng: thins the rows that what is told is drawn from.
         """
         found = TableMap.fit(codec, rows.data, rows.weights, ranks=ranks, told=told)
@@ -110,7 +110,7 @@ class TableView(View):
         return self.told.draw(n, None if given is None else self.map.split(given)[1][0], rng)
 
     def finished(self, features: Array) -> Array:
-        """Features (n, F) that a generator made, with the margins of the rows trained on."""
+        """Features (n, F) that a model made, with the margins of the rows trained on."""
         if self.drawn is None:
             return features
         numbers = self.values.numbers
@@ -165,7 +165,7 @@ def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
 
 
 def check_told(codec: Codec, names: Collection[str]) -> None:
-    """Raise InputError if a generator cannot be told these columns of a fit."""
+    """Raise InputError if a model cannot be told these columns of a fit."""
     fixed = [name for name in names if name in codec.constants or name in codec.empties]
     if fixed:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What the nets of a GAN see of encoded rows, and back."""
+"""What nets see of encoded rows, and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...arrays import Array, Floats
 from ...capabilities import REACH
 from ...data import AnyCodec, Encoded, ImageCodec
 from ...rows import Rows
-from ..nets.values import Values
+from .values import Values
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class View:
         return context
 
     def finished(self, features: Array) -> Array:
-        """Features (n, F) that a generator made, as those of the rows that are given for them."""
+        """Features (n, F) that a model made, as those of the rows that are given for them."""
         return features
 
     @property
