@@ -1,0 +1,1 @@
+"""Diffusion: processes, samplers and likelihoods. They see functions and tensors, no estimator."""
