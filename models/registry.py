@@ -68,6 +68,13 @@ MODELS: dict[str, Entry] = {
         "a GAN of images that are learnt from coarse to fine, by layers that fade in",
         "torch",
     ),
+    "diffusion": Entry(
+        "diffusion",
+        "Diffusion",
+        "a net that reverses noise: variance-preserving, EDM, flow matching with optimal "
+        "transport; vectors, tables, images; conditional on y",
+        "torch",
+    ),
     "autoencoder": Entry(
         "autoencoder",
         "Autoencoder",

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .models.bayesnet import Likelihood as Likelihood
     from .models.bayesnet import read_network as read_network
     from .models.debias import DebiasingVAE as DebiasingVAE
+    from .models.diffusion import Diffusion as Diffusion
     from .models.factor import FactorAnalysis as FactorAnalysis
     from .models.flow import NormalizingFlow as NormalizingFlow
     from .models.gan import GAN as GAN

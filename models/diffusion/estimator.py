@@ -1,0 +1,125 @@
+"""`Diffusion`: the class users meet, which binds a net, the training loop and a codec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ...arrays import Array, Floats
+from ...artifact import Arrays
+from ...capabilities import REACH, TRAINED, Capabilities
+from ...data import Encoded
+from ...errors import InputError
+from ...fitting import Fit
+from ...rows import Rows
+from ...sampler import Sampler
+from ...verdict import Reason
+from ..nets.trainer import Trained
+from .settings import SAMPLING, SETTINGS, DiffusionSettings
+
+if TYPE_CHECKING:
+    from .nets import Architecture
+    from .trained import TrainedDiffusion
+
+
+class Diffusion(DiffusionSettings, Trained, Sampler):
+    """A diffusion model: rows turn into noise, and a net learns to reverse it; with the linear path
+    it is flow matching.
+
+    Numbers are seen standardised. Of the rows a tenth is held out, unless `fit` is given
+    `validation`: their loss, at times and with noise that are fixed for each row, chooses the
+    weights that are kept. What is None is chosen by the rows. In the trace, validation is minus
+    that loss.
+
+    Attributes:
+        nets_: the trained net: `denoiser` gives E[x | x_t] of features.
+        architecture_: what it is made of.
+        batch_size_, n_steps_, n_epochs_: of the training.
+    """
+
+    name: ClassVar[str] = "diffusion"
+    settings = SETTINGS["diffusion"]
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density=None,
+        method="probability flow",
+        discrete="native",
+        conditional=True,
+        samples=True,
+        sampling=SAMPLING,
+        objective="minus the held-out loss",
+        images=True,
+        uses=TRAINED,
+        reach=REACH,
+    )
+
+    nets_: TrainedDiffusion
+    architecture_: Architecture
+
+    # What the contract asks for
+
+    def _conditions_on(self, y: Any) -> bool:
+        if self.conditional and y is None:
+            raise InputError(
+                "conditional is True, and no y was given; give fit(X, y) one a row, or leave "
+                "conditional out."
+            )
+        return bool(self.conditional)
+
+    def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
+        from .fitting import fit_net
+
+        if self.context_ is not None and len(self.context_.values) == 1:
+            raise InputError(
+                "conditional is True, and y is the same for all rows, so that there is nothing to "
+                "condition on. Give y of at least two values, or leave conditional out."
+            )
+        found = fit_net(self._chosen(), self.codec_, rows, fit, self._machine())
+        self._take(found.nets)
+        self._keep(found.training)
+        return found.reasons
+
+    def _take(self, nets: TrainedDiffusion) -> None:
+        self.nets_, self.architecture_ = nets, nets.architecture
+
+    def _sample(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        given: Encoded | None,
+        context: Floats | None,
+        **how: Any,
+    ) -> Encoded:
+        from .sampling import sampled
+
+        seed, view = int(rng.integers(2**31 - 1)), self.nets_.view
+        told = view.draw(n, given, rng)
+        made = sampled(self.nets_, n, view.context(told, context), seed, **how)
+        return view.encoded(made, told, rng)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        view, arrays = self.nets_.view.state()
+        state = {
+            "architecture": self.architecture_.to_json(),
+            "noise": self.nets_.noise.to_json(),
+            "view": view,
+        }
+        named = {f"view.{name}": array for name, array in arrays.items()}
+        return state | self._training_state(), named | self.nets_.arrays()
+
+    def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from ..nets.table_view import TableView
+        from ..nets.views import View
+        from .nets import Architecture
+        from .plan import Noise
+        from .trained import TrainedDiffusion
+
+        of_view = {k.removeprefix("view."): v for k, v in arrays.items() if k.startswith("view.")}
+        kind = TableView if "table" in state["view"] else View
+        view = kind.restored(state["view"], of_view)
+        architecture = Architecture.from_json(state["architecture"])
+        noise = Noise.from_json(state["noise"])
+        self._take(TrainedDiffusion(architecture, view, noise, 0, self._device()))
+        self.nets_.load(arrays)
+        self._restore_training(state)

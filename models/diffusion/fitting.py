@@ -1,0 +1,121 @@
+"""How a diffusion model is fitted: what its net is, which rows it sees, what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...arrays import Array
+from ...data import AnyCodec
+from ...errors import InputError
+from ...fitting import Fit
+from ...rows import Rows
+from ...verdict import Reason, warning
+from ..nets.device import Machine
+from ..nets.features import features
+from ..nets.held_out import Split, Subset
+from ..nets.trainer import Trainer, Training
+from ..nets.verdicts import too_few
+from ..nets.views import View
+from .plan import Plan, planned
+from .trained import TrainedDiffusion
+from .views import view_of
+
+_SCALED = 2000  # rows that sigma_data is estimated from
+_EVALUATED = 1 << 21  # features of held-out rows that are evaluated, at most
+_FEWEST, _MOST = 256, 2048  # of these rows
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives: the net, its training, and what is said of it."""
+
+    nets: TrainedDiffusion
+    training: Training
+    reasons: list[Reason]
+
+
+def fit_net(
+    settings: Mapping[str, Any], codec: AnyCodec, rows: Rows, fit: Fit, machine: Machine
+) -> Fitted:
+    """Fit a diffusion model of these settings."""
+    asked = SimpleNamespace(**settings)
+    split = Split(rows, fit)
+    view = view_of(asked, codec, rows.take(split.numbers), fit)
+    if not view.values.features:
+        raise InputError("every column is constant or empty; there is nothing to model.")
+    split.rows = view.with_context(rows)
+    if fit.validation is not None:
+        fit.validation = view.with_context(fit.validation)
+    seen, unseen = split.subsets(view.stored)
+    sigma_data = _sigma_data(view, seen.thinned(_SCALED, fit.rng()))
+    plan = planned(asked, view.values, seen, sigma_data, timed=fit.deadline() is not None)
+    _check_coupling(plan, seen)
+    if unseen is not None:
+        most = max(_FEWEST, min(_MOST, _EVALUATED // view.values.features))
+        unseen = unseen.thinned(most, fit.rng())
+    nets = TrainedDiffusion(plan.architecture, view, plan.noise, fit.seed, machine.device)
+    again = fit.redraw
+
+    def redrawn(epoch: int) -> Array:
+        assert again is not None
+        return view.stored(again(epoch))[seen.numbers]
+
+    learner = nets.learner(
+        seen, unseen, plan, redraw=None if again is None else redrawn, seed=fit.seed
+    )
+    training = Trainer(fit, seen, unseen, plan.schedule, machine=machine).train(learner)
+    nets.keep(learner)
+    return Fitted(nets, training, _reasons(training, seen, unseen))
+
+
+def _sigma_data(view: View, some: Subset) -> float:
+    """Standard deviation of the features of rows, about 0."""
+    values = view.values
+    y = features(values, values.enter(torch.as_tensor(np.asarray(some.values()[0], np.float64))))
+    return max(float(y.square().mean().sqrt()), 1e-3)
+
+
+def _check_coupling(plan: Plan, seen: Subset) -> None:
+    """Raise InputError if noise cannot be paired with these rows."""
+    if plan.coupling == "independent":
+        return
+    if seen.weights is not None:
+        raise InputError(
+            'coupling is "optimal", which pairs rows of equal weight, and sample_weight was given. '
+            'Leave it out, or take coupling="independent".'
+        )
+    if seen.context is not None:
+        some = seen.context[seen.numbers]
+        if 4 * len(np.unique(some, axis=0)) > plan.schedule.batch_size:
+            raise InputError(
+                'coupling is "optimal", which pairs rows of the same y, and too few rows of a '
+                'batch share theirs. Take coupling="independent", a larger batch_size, or a y of '
+                "fewer values."
+            )
+
+
+def _reasons(training: Training, seen: Subset, unseen: Subset | None) -> list[Reason]:
+    """What is said of a training."""
+    out = training.outcome
+    reasons = list(training.reasons)
+    if out.why == "diverged" and out.best_step:
+        reasons = [r for r in reasons if r.status != "failed"]
+        reasons += warning(
+            f"the loss was not finite {out.rollbacks + 1} times, each at half the rate; the best "
+            f"weights before that, of step {out.best_step}, are kept.",
+            "Lower learning_rate, or look for outliers.",
+        )
+    if unseen is None:
+        reasons += too_few(len(seen), "Give validation rows.")
+    elif out.steps and not out.best_step:
+        reasons += warning(
+            "nothing was learnt: the loss of held-out rows was never lower than at the start.",
+            "Give more rows or a longer fit, or lower learning_rate.",
+        )
+    return reasons

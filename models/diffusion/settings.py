@@ -1,0 +1,132 @@
+"""The settings of diffusion models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal
+
+from ...errors import InputError
+from ...settings import Settings, setting, sizes
+from ..nets.settings import TrainingSettings
+
+ProcessName = Literal["linear", "cosine", "vp", "edm"]
+TargetName = Literal["edm", "flow", "velocity", "noise", "data"]
+DiffusionNet = Literal["auto", "mlp", "unet"]
+
+
+@dataclass(eq=False, repr=False)
+class DiffusionSettings(TrainingSettings):
+    """What can be set of a diffusion model."""
+
+    _: KW_ONLY
+    process: ProcessName = setting(
+        "linear",
+        "how rows become noise, x_t = alpha_t x + sigma_t eps, as "
+        '`inference/diffusion/process.py` writes it down; "linear" is the path of flow matching.',
+    )
+    target: TargetName = setting(
+        "edm",
+        'what the net is trained to give of x_t: eps, x, a velocity or, "flow", dx_t/dt; the '
+        "default is of unit variance at every level of noise.",
+    )
+    coupling: Literal["independent", "optimal"] = setting(
+        "independent",
+        'which noise goes with which row of a batch: "optimal" pairs them so that paths are short '
+        "(minibatch optimal transport), among rows of the same y. The flow stays right; the score, "
+        'and with it method="ancestral", does not.',
+    )
+    net: DiffusionNet = setting(
+        "auto", '"unet" is for images, and what "auto" takes for those of 12 pixels or more.'
+    )
+    width: int | None = setting(
+        None, "of the hidden layers of a perceptron; None goes by the rows.", least=1
+    )
+    depth: int | None = setting(
+        None, "residual blocks of a perceptron; None goes by the rows.", least=1
+    )
+    frequencies: int | None = setting(
+        None,
+        "waves that a perceptron sees of each number, each of twice the frequency of the one "
+        "before: they draw edges sharp. None is 5 for up to four numbers, else 0.",
+        least=0,
+    )
+    channels: Sequence[int] | None = setting(
+        None, "of a U-Net at each resolution, the finest first.", sizes("(32, 64)")
+    )
+    noise_mean: float | None = setting(
+        None,
+        "mean of log(sigma_t / alpha_t) of the times trained at, in units of the rows' own scale; "
+        "None goes by what rows are.",
+    )
+    noise_spread: float | None = setting(
+        None, "standard deviation of the same: times are logit-normal.", above=0
+    )
+    ema: float = setting(
+        0.999,
+        "decay of the averaged weights, which the fit keeps, in a step; smaller at first.",
+        least=0,
+        below=1,
+    )
+    drop_context: float = setting(
+        0.1,
+        "share of rows of a conditional fit that are trained on without what they are conditioned "
+        "on, so that `sample(guidance=...)` can tell what it adds.",
+        least=0,
+        below=1,
+    )
+    conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Options of `sample`."""
+
+    steps: int | None = setting(
+        None, "from noise to rows; None is 20 for tables, 25 for images.", least=1
+    )
+    method: Literal["auto", "ancestral", "ddim", "heun", "dpm2m", "euler"] = setting(
+        "auto", "the sampler, as `inference/diffusion/samplers.py` writes it down."
+    )
+    guidance: float = setting(
+        1.0,
+        "times that y counts: above 1 samples are more typical of it and less varied, and have no "
+        "density.",
+        least=0,
+    )
+
+
+SAMPLING = Settings(Sampling)
+
+
+def check(given: Any) -> None:
+    """Raise InputError if settings do not go together."""
+    if given.net == "unet" and (given.width or given.depth or given.frequencies):
+        raise InputError(
+            'net is "unet", and width, depth or frequencies is given, which a perceptron has. '
+            "Leave them out, or give channels."
+        )
+    if given.net == "mlp" and given.channels is not None:
+        raise InputError(
+            'net is "mlp", and channels is given, which a U-Net has. Leave it out, or give width '
+            "and depth."
+        )
+
+
+def check_rows(given: Any, net: str, shape: tuple[int, ...]) -> None:
+    """Raise InputError if settings do not suit the rows.
+
+    Args:
+        given: the settings.
+        net: which one was chosen.
+        shape: of images or sequences, else ().
+    """
+    if net == "unet" and len(shape) != 3:
+        raise InputError('net="unet" is for images, and others were given. Take net="mlp".')
+    if net == "mlp" and given.channels is not None:
+        raise InputError(
+            "channels are those of a U-Net, and the net is a perceptron. Leave channels out."
+        )
+
+
+SETTINGS = {"diffusion": Settings(DiffusionSettings, together=check)}

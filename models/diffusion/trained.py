@@ -1,0 +1,199 @@
+"""The net of a diffusion model on a device: what it makes of noisy rows, rows of noise, and its
+training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import log_softmax
+
+from ...arrays import Array, Floats
+from ...inference.diffusion.process import PROCESSES, TARGETS, Denoise, Process, Target
+from ...inference.torch_learner import TorchLearner
+from ...inference.torch_state import seeded
+from ..nets.batches import Batches
+from ..nets.features import features
+from ..nets.held_out import Subset
+from ..nets.views import View
+from .coupling import coupled
+from .held_out_loss import HeldOutLoss
+from .nets import Architecture, build
+from .plan import Noise, Plan
+
+
+class TrainedDiffusion:
+    """A net that reverses noise, in single precision.
+
+    Args:
+        architecture: what it is made of.
+        view: what it sees of a row, which is F features.
+        noise: the process, the target and the times.
+        seed: of the weights; torch's own random state stays as it is.
+        device: where it is.
+
+    Attributes:
+        process, target: see `inference.diffusion.process`.
+    """
+
+    process: Process
+    target: Target
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        view: View,
+        noise: Noise,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.architecture, self.view, self.noise = architecture, view, noise
+        self.device = torch.device(device)
+        self.process = PROCESSES[noise.process]
+        self.target = TARGETS[noise.target](self.process, noise.sigma_data)
+        with seeded(seed):
+            net = build(architecture, view.values)
+        self.net: nn.Module = net.to(self.device).eval()
+
+    # What it makes of noisy rows
+
+    def output(
+        self, x_t: Tensor, t: Tensor, context: Tensor | None = None, known: Tensor | None = None
+    ) -> Tensor:
+        """(n, F) what the net gives of rows x_t (n, F): the target of numbers, logits of levels.
+
+        Args:
+            t: (n,) times; where they are one number, expanded, it is embedded once.
+            context: (n, c) what rows are conditioned on; None where nothing is known of it.
+            known: (n,) whether each row's context is known; None is for all.
+        """
+        once = t[:1] if t.dim() and t.stride(0) == 0 else t.reshape(-1)
+        level = self.process.ratio(once).log().to(x_t.dtype)
+        x = self.target.network_input(x_t, t)
+        out: Tensor = self.net(x, level, context, known)
+        return out
+
+    def denoise(self, x_t: Tensor, t: Tensor, context: Tensor | None = None) -> Tensor:
+        """(n, F) E[x | x_t] as the net has it; of levels, their probabilities."""
+        values, out = self.view.values, self.output(x_t, t, context)
+        data = self.target.data(out, x_t, t)
+        if not values.levels:
+            return data
+        shares = [out[:, at].softmax(1) for at in values.indicators]
+        return torch.cat([data[:, : values.numbers], *shares], 1)
+
+    def denoiser(self, context: Floats | None = None, guidance: float = 1.0) -> Denoise:
+        """E[x | x_t, context] of n rows, for samplers and densities.
+
+        Args:
+            context: (n, c) of the rows that it will be given, or (1, c) for all of them.
+            guidance: g in xhat = xhat_0 + g (xhat_c - xhat_0), xhat_0 of rows without context:
+                1 is the model, more is no denoiser of any density.
+        """
+        c = None if context is None else self.tensor(context)
+
+        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
+            if c is None:
+                return self.denoise(x_t, t)
+            told = self.denoise(x_t, t, c.expand(len(x_t), -1))
+            if guidance == 1:
+                return told
+            plain = self.denoise(x_t, t)
+            return plain + guidance * (told - plain)
+
+        return denoise
+
+    def losses(
+        self,
+        x: Tensor,
+        eps: Tensor,
+        t: Tensor,
+        context: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> Tensor:
+        """(n,) what is trained: squared errors of the target of numbers and cross-entropies of
+        levels, their mean over the values of a row."""
+        values, x_t = self.view.values, self.process.noisy(x, eps, t)
+        out, k = self.output(x_t, t, context, known), values.numbers
+        if not values.levels:
+            return (out - self.target.of(x, eps, t)).square().mean(1)
+        total = (out[:, :k] - self.target.of(x[:, :k], eps[:, :k], t)).square().sum(1)
+        for at in values.indicators:
+            total = total - (x[:, at] * log_softmax(out[:, at], 1)).sum(1)
+        return total / values.size
+
+    def features(self, x: Tensor, *, draw: bool = False) -> Tensor:
+        """(n, F) features of stored rows (n, D); places within filled cells are drawn by torch's
+        own random state, or are the middles."""
+        values = self.view.values
+        u = torch.rand_like(x) if draw and values.filled else None
+        return features(values, values.enter(x, u))
+
+    # Training
+
+    def learner(
+        self,
+        seen: Subset,
+        unseen: Subset | None,
+        plan: Plan,
+        *,
+        redraw: Callable[[int], Array] | None = None,
+        seed: int = 0,
+    ) -> TorchLearner:
+        """The learner of the net; `keep` takes its averaged weights afterwards.
+
+        Args:
+            redraw: gives the stored rows trained on anew for an epoch.
+        """
+        rows = Batches(seen.x, seen.context, seen.weights, self.device, seen.numbers)
+        times, optimal = self.noise.times(), plan.coupling == "optimal"
+
+        def loss(numbers: Tensor, step: int) -> Tensor:
+            stored, context, weights = rows.take(numbers)
+            x = self.features(stored, draw=True)
+            t, eps, known = times.stratified(len(x), self.device), torch.randn_like(x), None
+            if optimal:
+                eps = coupled(x, eps, context)
+            if context is not None and plan.drop_context:
+                known = torch.rand(len(x), device=self.device) >= plan.drop_context
+            each = self.losses(x, eps, t, context, known)
+            return each.mean() if weights is None else (each * weights).mean()
+
+        def again(epoch: int) -> None:
+            if redraw is not None:
+                rows.x = rows.source(redraw(epoch))
+
+        held_out = None if unseen is None else HeldOutLoss(self, unseen, plan.looks)
+        return TorchLearner(
+            dict(self.net.named_parameters()),
+            loss,
+            modules=[self.net],
+            log_density=None if held_out is None else lambda: -held_out(),
+            redraw=again,
+            seed=seed,
+        )
+
+    def keep(self, learner: TorchLearner) -> None:
+        """Take the averaged weights of a trained learner."""
+        learner.keep_average()
+        self.net.eval()
+
+    # Saved runs
+
+    def arrays(self) -> dict[str, Array]:
+        """The weights."""
+        return {
+            f"net.{key}": value.detach().cpu().contiguous().numpy()
+            for key, value in self.net.state_dict().items()
+        }
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Take what `arrays` gave."""
+        own = {k.removeprefix("net."): v for k, v in arrays.items() if k.startswith("net.")}
+        self.net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
+
+    def tensor(self, x: Array) -> Tensor:
+        """An array in single precision on the device."""
+        return torch.as_tensor(np.asarray(x, np.float32), device=self.device)
