@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from .capabilities import Capabilities
 from .checks import check_no_gaps
-from .conditioning import Context
+from .conditioning import Conditioning
 from .data import AnyCodec, Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
 from .data.rebuild import mixed_labels
@@ -41,7 +41,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
     schema_: Schema
     codec_: AnyCodec
     container_: str
-    context_: Context | None
+    context_: Conditioning | None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

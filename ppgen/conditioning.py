@@ -12,6 +12,7 @@ variance is sum_i w_i (r_i - 1)^2 / n, the delta method's for its logarithm.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,40 +28,33 @@ _SHOWN = 20  # classes that an error names
 _MOST_SUMMED = 64  # distinct values up to which p(x) is summed
 
 
-@dataclass(frozen=True)
-class Context:
-    """The codec of `y`, with the fitted values (m, k) and their shares (m,), and of how many rows
-    these are (by weights, their effective number)."""
+class Conditioning(ABC):
+    """What a conditional fit conditions on.
+
+    Attributes:
+        schema: the columns of `y`.
+        values: (m, k) numbers of fitted `y`.
+        shares: (m,) of the rows fitted.
+        rows: how many rows these are; by weights, their effective number.
+    """
 
     schema: Schema
-    codec: Codec
     values: NDArray[np.float64]
     shares: NDArray[np.float64]
     rows: float
 
-    @classmethod
-    def fit(cls, y: Any, n: int, weights: NDArray[np.float64] | None = None) -> Context:
-        """The context of `y`, one a row, with the rows' weights."""
-        data = _dataset(y, n, None)
-        codec = Codec.fit(data, scaling="standard", discrete="native", weights=weights)
-        shares = np.ones(n) if weights is None else weights
-        rows = _numbers(codec, data)[shares > 0]
-        values, group = np.unique(rows, axis=0, return_inverse=True)
-        counts = np.bincount(group.reshape(-1), weights=shares[shares > 0])
-        if len(values) > _MOST_ROWS:
-            kept = np.random.default_rng(0).choice(len(values), _MOST_ROWS, replace=False)
-            values, counts = values[kept], counts[kept]
-        effective = float(shares.sum() ** 2 / np.square(shares).sum())
-        return cls(data.schema, codec, values, counts / counts.sum(), effective)
-
     @property
+    @abstractmethod
     def exact(self) -> bool:
         """Whether the sum over the fitted values is all of p(x): whether y is discrete."""
-        return not self.codec.continuous_names
 
+    @abstractmethod
     def encode(self, y: Any, n: int | None = None) -> NDArray[np.float64]:
         """(n, k) numbers for `y`."""
-        return _numbers(self.codec, _dataset(y, n, self.schema))
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """What a saved run keeps."""
 
     def table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The fitted values and their log shares, where there are few enough to sum over."""
@@ -96,6 +90,42 @@ class Context:
         if len(rows) != n:
             raise InputError(f"y has {len(rows)} rows; expected 1 or n={n}.")
         return rows
+
+
+@dataclass(frozen=True)
+class Context(Conditioning):
+    """The codec of `y`, with the fitted values (m, k) and their shares (m,), and of how many rows
+    these are (by weights, their effective number)."""
+
+    schema: Schema
+    codec: Codec
+    values: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    rows: float
+
+    @classmethod
+    def fit(cls, y: Any, n: int, weights: NDArray[np.float64] | None = None) -> Context:
+        """The context of `y`, one a row, with the rows' weights."""
+        data = _dataset(y, n, None)
+        codec = Codec.fit(data, scaling="standard", discrete="native", weights=weights)
+        shares = np.ones(n) if weights is None else weights
+        rows = _numbers(codec, data)[shares > 0]
+        values, group = np.unique(rows, axis=0, return_inverse=True)
+        counts = np.bincount(group.reshape(-1), weights=shares[shares > 0])
+        if len(values) > _MOST_ROWS:
+            kept = np.random.default_rng(0).choice(len(values), _MOST_ROWS, replace=False)
+            values, counts = values[kept], counts[kept]
+        effective = float(shares.sum() ** 2 / np.square(shares).sum())
+        return cls(data.schema, codec, values, counts / counts.sum(), effective)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the sum over the fitted values is all of p(x): whether y is discrete."""
+        return not self.codec.continuous_names
+
+    def encode(self, y: Any, n: int | None = None) -> NDArray[np.float64]:
+        """(n, k) numbers for `y`."""
+        return _numbers(self.codec, _dataset(y, n, self.schema))
 
     def to_json(self) -> dict[str, Any]:
         return {

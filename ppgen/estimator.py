@@ -20,7 +20,7 @@ from .artifact import digest, fingerprint
 from .checkpoint import Checkpoints
 from .checks import check_weights, seed_of, unused_reasons
 from .columns import column_reasons
-from .conditioning import Context
+from .conditioning import Conditioning, Context
 from .data import AnyCodec, Dataset, Encoded
 from .data.codecs import fit_codec
 from .data.units import unit_hashes
@@ -75,7 +75,7 @@ class Estimator(Saved):
         """The rows that `_fit` sees of what `fit` was given: `y` is what a conditional fit
         conditions on. Of held-out rows it is read as that of the fit was."""
         if not held_out and self._conditions_on(y):
-            self.context_ = Context.fit(y, len(data), weights)
+            self.context_ = self._fit_context(y, len(data), weights)
         if self.context_ is None:
             return Rows(data, weights)
         if y is None:
@@ -87,6 +87,10 @@ class Estimator(Saved):
     def _conditions_on(self, y: Any) -> bool:
         """Whether `y` is what the rows are modelled given."""
         return self.capabilities.conditional and y is not None
+
+    def _fit_context(self, y: Any, n: int, weights: NDArray[np.float64] | None) -> Conditioning:
+        """What is read of the `y` of n rows."""
+        return Context.fit(y, n, weights)
 
     def _uses(self) -> tuple[str, ...]:
         """Which of `validation`, `budget` and `checkpoint_dir` these settings look at."""

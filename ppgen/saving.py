@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .artifact import Arrays, Run, write_run
 from .coded import Coded
-from .conditioning import Context
+from .conditioning import Conditioning, Context
 from .data import Schema
 from .data.codecs import codec_from_json
 from .errors import InputError
@@ -52,6 +52,10 @@ class Saved(Coded, ABC):
     @abstractmethod
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         """Set the fitted attributes from what `_state` gave."""
+
+    def _context_of(self, body: Mapping[str, Any]) -> Conditioning:
+        """What `_fit_context` gave, of what its `to_json` did."""
+        return Context.from_json(body)
 
     # What users call
 
@@ -101,7 +105,7 @@ class Saved(Coded, ABC):
         fit.schema_ = Schema.from_json(body["schema"])
         fit.codec_ = codec_from_json(body["codec"])
         fit.container_ = body["container"]
-        fit.context_ = None if body["context"] is None else Context.from_json(body["context"])
+        fit.context_ = None if body["context"] is None else fit._context_of(body["context"])
         fit.n_features_in_ = body["n_features_in"]
         if body["feature_names_in"]:
             fit.feature_names_in_ = np.array(body["feature_names_in"], dtype=object)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .arrays import Floats
 from .capabilities import Capabilities
-from .conditioning import Context
+from .conditioning import Conditioning
 from .data import AnyCodec, Dataset, Encoded, ImageCodec
 from .data.hashing import mix, row_hashes
 from .density import LogDensity
@@ -33,7 +33,7 @@ class Scored(Protocol):
 
     capabilities: Any
     codec_: AnyCodec
-    context_: Context | None
+    context_: Conditioning | None
 
     def _encode(self, data: Dataset, **noise: Any) -> Encoded: ...
 
@@ -122,7 +122,7 @@ def log_density(model: Scored, data: Dataset, context: Floats | None, **how: Any
     )
 
 
-def _summed(model: Scored, at: Placed, fitted: Context, how: Mapping[str, Any]) -> Density:
+def _summed(model: Scored, at: Placed, fitted: Conditioning, how: Mapping[str, Any]) -> Density:
     """A conditional fit asked without y is the mixture over it: p(x) = sum_y p(y) p(x | y)."""
     values, log_shares = fitted.table()
     parts = []

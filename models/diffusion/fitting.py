@@ -54,7 +54,8 @@ def fit_net(
         fit.validation = view.with_context(fit.validation)
     seen, unseen = split.subsets(view.stored)
     sigma_data = _sigma_data(view, seen.thinned(_SCALED, fit.rng()))
-    plan = planned(asked, view.values, seen, sigma_data, timed=fit.deadline() is not None)
+    timed, gpu = fit.deadline() is not None, machine.device.type == "cuda"
+    plan = planned(asked, view.values, seen, sigma_data, timed=timed, gpu=gpu)
     _check_coupling(plan, seen)
     if unseen is not None:
         most = max(_FEWEST, min(_MOST, _EVALUATED // view.values.features))

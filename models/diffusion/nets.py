@@ -1,7 +1,8 @@
 """Nets that see a noisy row x_t, scaled to unit variance, how much noise it has, and what it is
 conditioned on, and give the target (see `inference.diffusion.process`).
 
-For vectors and tables, a residual perceptron. With l = log(sigma_t / alpha_t) and c the context,
+For images, a U-Net (see `unet`). For vectors and tables, a residual perceptron. With l =
+log(sigma_t / alpha_t) and c the context,
 
     e = silu(E [l, cos(w_k l), sin(w_k l)] + C c)                      noise and context
     h <- A [x, cos(pi 2^k x), sin(pi 2^k x), ...] + B e                numbers and their waves
@@ -29,6 +30,7 @@ from torch.nn.functional import silu
 
 from ...plain_json import PlainFields
 from ..nets.values import Values
+from .unet import UNet
 
 
 class Net(Protocol):
@@ -55,7 +57,7 @@ class Architecture(PlainFields):
         net: "mlp" or "unet".
         context: numbers that a row is conditioned on; 0 for none.
         width, depth, frequencies: of a perceptron, see `DiffusionSettings`.
-        channels: of a U-Net.
+        channels, unshuffle, blocks, dropout: of a U-Net, see `unet`.
         lowest, highest: ends of the levels of noise that the net is trained at, but for few; beyond
             them it sees the end.
     """
@@ -66,13 +68,26 @@ class Architecture(PlainFields):
     depth: int = 0
     frequencies: int = 0
     channels: tuple[int, ...] = ()
+    unshuffle: int = 2
+    blocks: int = 1
+    dropout: float = 0.0
     lowest: float = -7.0
     highest: float = 5.0
 
 
 def build(a: Architecture, values: Values) -> nn.Module:
     """The net of an architecture, a `Net`."""
-    return ResidualPerceptron(a, values)
+    if a.net == "mlp":
+        return ResidualPerceptron(a, values)
+    return UNet(
+        values.shape,
+        NoiseAndContext(a, a.width),
+        a.width,
+        channels=a.channels,
+        unshuffle=a.unshuffle,
+        blocks=a.blocks,
+        dropout=a.dropout,
+    )
 
 
 class NoiseAndContext(nn.Module):

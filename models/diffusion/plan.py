@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...inference.diffusion.process import PROCESSES
 from ...inference.schedule import Schedule
 from ...plain_json import PlainFields
 from ..nets.held_out import Subset
-from ..nets.sizes import epochs_for, steps_of
+from ..nets.sizes import epochs_for, net_for, steps_of
 from ..nets.values import Values
+from .image_sizes import image_sizes
 from .nets import Architecture
 from .settings import check_rows
 from .times import Times
 
 _BETWEEN = 400  # steps between two evaluations at least
 _LOW = 4  # numbers of a row up to which waves are seen of them
+_IMAGES = 64  # rows a step of images
+_NARROW = 48  # channels up to which a U-Net takes the whole learning rate
+_DROPOUT, _FEW_IMAGES = 0.1, 5000  # of a U-Net, and images below which it is
 _SPREADS = 3.0  # of the levels of noise that the net tells apart
 
 
@@ -66,7 +70,15 @@ class Plan:
     schedule: Schedule
 
 
-def planned(asked: Any, values: Values, seen: Subset, sigma_data: float, *, timed: bool) -> Plan:
+def planned(
+    asked: Any,
+    values: Values,
+    seen: Subset,
+    sigma_data: float,
+    *,
+    timed: bool,
+    gpu: bool = False,
+) -> Plan:
     """The plan for some rows.
 
     Args:
@@ -75,28 +87,34 @@ def planned(asked: Any, values: Values, seen: Subset, sigma_data: float, *, time
         seen: the rows trained on.
         sigma_data: standard deviation of the features.
         timed: whether a budget ends the fit.
+        gpu: whether a GPU computes.
 
     Raises:
         InputError: if settings do not suit the rows.
     """
-    net = asked.net if asked.net != "auto" else _net_for(values.shape)
+    net = _net_for(values.shape) if asked.net == "auto" else asked.net
     check_rows(asked, net, values.shape)
     noise = _noise(asked, net, sigma_data)
     context = 0 if seen.context is None else seen.context.shape[1]
-    ends = (noise.mean + side * _SPREADS * noise.spread for side in (-1, 1))
-    n = len(seen)
+    n, images = len(seen), net == "unet"
+    build = _unet(asked, values.shape, n, gpu=gpu) if images else _perceptron(asked, values, n)
     return Plan(
-        _architecture(asked, net, values, n, context, *ends),
+        replace(
+            build,
+            context=context,
+            lowest=noise.mean - _SPREADS * noise.spread,
+            highest=noise.mean + _SPREADS * noise.spread,
+        ),
         noise,
         asked.coupling,
         float(asked.drop_context) if context else 0.0,
-        1 if net == "unet" else 4,
-        _schedule(asked, net, n, timed=timed),
+        1 if images else 4,
+        _schedule(asked, build, n, timed=timed),
     )
 
 
 def _net_for(shape: tuple[int, ...]) -> str:
-    return "mlp"
+    return "unet" if len(shape) == 3 and net_for(shape) == "conv" else "mlp"
 
 
 def _noise(asked: Any, net: str, sigma_data: float) -> Noise:
@@ -112,27 +130,40 @@ def _noise(asked: Any, net: str, sigma_data: float) -> Noise:
     )
 
 
-def _architecture(
-    asked: Any, net: str, values: Values, n: int, context: int, lowest: float, highest: float
-) -> Architecture:
+def _perceptron(asked: Any, values: Values, n: int) -> Architecture:
     waves = asked.frequencies
     if waves is None:
         waves = 5 if values.numbers <= _LOW else 0
     return Architecture(
-        net=net,
-        context=context,
+        net="mlp",
         width=int(asked.width or (64 if n < 1000 else 128)),
         depth=int(asked.depth or 3),
         frequencies=int(waves),
-        lowest=lowest,
-        highest=highest,
     )
 
 
-def _schedule(asked: Any, net: str, n: int, *, timed: bool) -> Schedule:
-    batch = int(asked.batch_size or batch_for(n))
+def _unet(asked: Any, shape: tuple[int, ...], n: int, *, gpu: bool) -> Architecture:
+    sizes = image_sizes(shape, n, asked.channels, gpu=gpu)
+    dropout = asked.dropout
+    if dropout is None:
+        dropout = _DROPOUT if n < _FEW_IMAGES else 0.0
+    return Architecture(
+        net="unet",
+        width=sizes.width,
+        channels=sizes.channels,
+        unshuffle=sizes.unshuffle,
+        blocks=sizes.blocks,
+        dropout=float(dropout),
+    )
+
+
+def _schedule(asked: Any, build: Architecture, n: int, *, timed: bool) -> Schedule:
+    wanted, rate, batch = 10_000, 2e-3, batch_for(n)
+    if build.net == "unet":
+        wanted, batch = 6000, _IMAGES
+        rate *= min(1.0, _NARROW / build.channels[0])
+    batch = int(asked.batch_size or batch)
     each = steps_of(n, batch)
-    wanted, rate = 10_000, 2e-3
     wanted = min(wanted, 4000) if n < 2000 else wanted
     return Schedule(
         batch_size=batch,

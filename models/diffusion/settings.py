@@ -54,6 +54,12 @@ class DiffusionSettings(TrainingSettings):
     channels: Sequence[int] | None = setting(
         None, "of a U-Net at each resolution, the finest first.", sizes("(32, 64)")
     )
+    dropout: float | None = setting(
+        None,
+        "share of a U-Net's maps dropped in training; None is 0.1 below 5,000 images, else 0.",
+        least=0,
+        below=1,
+    )
     noise_mean: float | None = setting(
         None,
         "mean of log(sigma_t / alpha_t) of the times trained at, in units of the rows' own scale; "

@@ -91,6 +91,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(some(maps) for maps in channels[:-1])
         self.norm = _norm(channels[0])
         self.last = _zero(nn.Conv2d(channels[0], pixels, 3, padding=1))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def sides(self) -> list[tuple[int, int]]:
