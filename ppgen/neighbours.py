@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Floats
+from .arrays import Floats, Hashes
 from .distances import blocks, distances
 from .plain_json import PlainFields
 from .two_sample import below
@@ -37,6 +37,8 @@ from .two_sample import below
 NEIGHBOURS = 5
 NEAREST = 0.05
 """The share of real rows that lie nearer to others than what is called unusually near."""
+_CHOICES, _DRAWN = 1999, 1_000_000  # of units held out, and random numbers that they take at most
+_ROUNDING = 1e-12  # of squares, by which distances are equal
 
 
 @dataclass(frozen=True)
@@ -131,43 +133,83 @@ class Memorised(PlainFields):
     p_value: float
 
 
-def memorised(train: Floats, generated: Floats, held_out: Floats) -> Memorised:
+def memorised(
+    train: Floats,
+    generated: Floats,
+    held_out: Floats,
+    units: tuple[Hashes, Hashes] | None = None,
+) -> Memorised:
     """Whether generated rows repeat training rows: by which real row is nearest to each.
 
-    With c_i the number of generated rows whose nearest real row is i, of N = n + m training and
-    held-out rows (of equally near ones, each has a part), a model that knows of training rows no
-    more than their distribution has held-out rows as often the nearest as their number says: they
-    are then a random choice of m among N, so that
+    With c_i the number of generated rows whose nearest real row is i (of equally near ones, each
+    has a part), c their mean, and D_u = sum_i (c_i - c) over the rows of unit u: a model that knows
+    of training rows no more than their distribution has held-out rows as often the nearest as
+    their number says. The M units held out of U are then a random choice, and
 
-        sum_{i held out} c_i    has mean m c,  variance m (1 - m / N) sum_i (c_i - c)^2 / (N - 1),
+        T = sum_{u held out} D_u    has mean 0,  variance M (1 - M / U) sum_u D_u^2 / (U - 1).
 
-    c the mean of c_i. Rows that are smoother or closer together than real ones are nearer to both
-    alike, and are not taken for copies. The level of the test holds as far as the sum is normal.
+    The p-value is the share of random choices whose T is no larger, counted over some thousands of
+    them, or of more units than can be chosen from so often, by the normal distribution (whose
+    tail here is longer than that of T where fewer than half of the units are held out). Rows that
+    are smoother or closer together than real ones are nearer to both alike, and are not taken for
+    copies.
 
     Args:
-        train, generated, held_out: (n, d), (k, d) and (m, d) rows, each a draw of its own.
+        train, generated, held_out: (n, d), (k, d) and (m, d) rows.
+        units: (n,) and (m,) what training and held-out rows belong to: rows of one unit are one
+            draw, such as those of a named group. None takes each row for itself.
 
     Reference: A non-parametric test to detect data-copying in generative models (Meehan, Chaudhuri,
     Dasgupta, 2020) https://arxiv.org/abs/2004.05675 (three samples).
     """
-    real = np.concatenate([held_out, train])
-    m, total = len(held_out), len(real)
-    counts = np.zeros(total)
-    for part in blocks(len(generated), total):
-        between = distances(generated[part], real)
-        least = between <= between.min(axis=1, keepdims=True)
-        counts += (least / least.sum(axis=1, keepdims=True)).sum(axis=0)
-    expected = m / total
-    found = float(counts[:m].sum())
-    spread = math.sqrt(m * (1 - expected) * float(counts.var(ddof=1)))
-    z = (m * float(counts.mean()) - found) / spread if spread > 0 else 0.0
-    to_held_out = found / len(generated)
+    m, total = len(held_out), len(train) + len(held_out)
+    counts = _nearest_to(generated, np.concatenate([held_out, train]))
+    off, held = counts - counts.mean(), m
+    if units is not None:
+        of_train, of_held = (np.unique(some, return_inverse=True)[1] for some in units)
+        held = int(of_held.max()) + 1
+        off = np.bincount(np.concatenate([of_held, held + of_train]), off)
+    expected, to_held_out = m / total, float(counts[:m].sum()) / len(generated)
     return Memorised(
-        max(0.0, 1 - to_held_out / expected),
-        to_held_out,
-        expected,
-        0.5 * math.erfc(z / math.sqrt(2)),
+        max(0.0, 1 - to_held_out / expected), to_held_out, expected, _chance(off, held)
     )
+
+
+def _chance(off: Floats, m: int) -> float:
+    """The probability that m of U numbers, chosen at random, have no larger sum than the first."""
+    found, units = float(off[:m].sum()), len(off)
+    if units * _CHOICES > _DRAWN:
+        spread = math.sqrt(m * (1 - m / units) * float(off.var(ddof=1)))
+        return 0.5 * math.erfc(-found / spread / math.sqrt(2)) if spread > 0 else 1.0
+    order = np.random.default_rng(0).random((_CHOICES, units)).argpartition(m - 1, axis=1)
+    sums = off[order[:, :m]].sum(axis=1)
+    near = 1e-9 * float(np.abs(off).sum())
+    return float(1 + (sums <= found + near).sum()) / (1 + _CHOICES)
+
+
+def _nearest_to(rows: Floats, among: Floats) -> Floats:
+    """(n,) how many of (k, d) rows each of (n, d) others is the nearest one to; of equally near
+    ones, each has a part.
+
+    Distances are compared by |b|^2 - 2 a.b, all about the middle, whose products are those of
+    matrices; what differs by rounding is equally near.
+    """
+    middle = among.mean(axis=0)
+    a, b = np.asarray(rows - middle, np.float64), np.asarray(among - middle, np.float64)
+    sizes = np.einsum("ij,ij->i", b, b)
+    slack = _ROUNDING * (np.einsum("ij,ij->i", a, a) + sizes.max())
+    least, found = np.full(len(a), np.inf), []
+    for part in blocks(len(b), len(a)):
+        apart = b[part] @ (-2 * a.T)
+        apart += sizes[part, None]
+        least = np.minimum(least, apart.min(axis=0))
+        i, j = np.nonzero(apart <= least + slack)
+        found.append((part.start + i, j, apart[i, j]))
+    i, j, apart = (np.concatenate(each) for each in zip(*found, strict=True))
+    kept = apart <= least[j] + slack[j]
+    i, j = i[kept], j[kept]
+    share = 1 / np.bincount(j, minlength=len(a))
+    return np.bincount(i, share[j], len(b))
 
 
 def nearest(rows: Floats, among: Floats) -> Floats:

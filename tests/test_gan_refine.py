@@ -127,3 +127,24 @@ def test_what_refining_lacks_is_said(gan):
     few.fit(np.random.default_rng(0).normal(size=(40, 2)))
     with pytest.raises(InputError, match="too few rows were held out"):
         few.sample(5, refine=True)
+
+
+def test_generated_scores_have_the_weights_of_their_contexts(monkeypatch):
+    # Scores lie 6 higher in the second context, of weight 9, and tell nothing within a context.
+    rng = np.random.default_rng(0)
+    context = np.arange(4000) % 2
+    real, fake = (6.0 * context + rng.normal(size=4000) for _ in range(2))
+    w = np.where(context, 9.0, 1.0)
+    assert np.abs(Ratio.fit(real, fake, w, w).logs).max() < 0.3
+    assert np.abs(Ratio.fit(real, fake, w).logs).max() > 1.0
+
+    asked = []
+    keep = Ratio.fit
+    monkeypatch.setattr(Ratio, "fit", lambda *given: asked.append(given) or keep(*given))
+    x, y = rng.normal(size=(120, 2)), np.arange(120) % 2
+    gan = ppgen.GAN(conditional=True, hidden=(8,), max_epochs=1, random_state=0)
+    gan.fit(x, y, sample_weight=np.where(y, 9.0, 1.0))
+    _, scores, weights, made = asked[0]
+    assert len(made) == len(scores)
+    assert set(np.round(made / made.min(), 6)) == {1.0, 9.0}
+    assert set(np.round(weights / weights.min(), 6)) == {1.0, 9.0}

@@ -137,7 +137,7 @@ def test_held_out_rows_have_their_places_within_ties_drawn_as_samples_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked: list[Any] = []
-    monkeypatch.setattr(verdicts, "of_samples", lambda *rows: looked.extend(rows) or [])
+    monkeypatch.setattr(verdicts, "memory", lambda *rows: looked.extend(rows) or [])
     x = np.random.default_rng(0).normal(size=(600, 2))
     GAN(**SMALL, max_epochs=1).fit({"rain": np.where(x[:, 0] < 1, 0.0, x[:, 0]), "wind": x[:, 1]})
     _, seen, unseen, _ = looked

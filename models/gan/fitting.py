@@ -24,7 +24,7 @@ from ..nets.table_view import TableView, check_told
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import too_few
 from ..nets.views import View
-from . import verdicts
+from . import looked, verdicts
 from .calibration import calibrated
 from .held_out_score import most_scored
 from .plan import planned
@@ -32,7 +32,6 @@ from .trained import SHEET, TrainedGAN
 
 _SHOWN, _POINTS = 24, 500  # generated images, and rows, that are kept of an evaluation
 _AT_ONCE = {"start": None, "growing": 0.0}  # what a GAN that does not grow leaves out
-_LOOKED = 20_000  # rows trained on among which copies are looked for
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ def fit_nets(
     # Generated numbers are spread over the places within ties, so all real ones are.
     seen, unseen = split.subsets(partial(view.stored, rng=np.random.default_rng([fit.seed, 0x71])))
     plan = planned(asked, view.values, seen, machine, timed=fit.deadline() is not None)
+    held = unseen
     if unseen is not None:
         unseen = unseen.thinned(most_scored(view.values), fit.rng())
         unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
@@ -92,13 +92,12 @@ def fit_nets(
     reasons = list(training.reasons)
     if nets.growth is not None:
         reasons += nets.growth.reasons()
-    if unseen is None or score is None:
+    if unseen is None or held is None or score is None:
         reasons += too_few(len(seen), "Give validation rows.")
     elif not training.failed:
         reasons += verdicts.course(training.outcome, fit.trace, plan.schedule.learning_rate)
-        nets.calibrate(unseen, score, fit.seed)
-        looked = nets.looked_at(score, seen.thinned(_LOOKED, fit.rng()), unseen, fit.seed)
-        reasons += verdicts.of_samples(*looked, fit.rng())
+        looked.calibrate(nets, unseen, score, fit.seed)
+        reasons += looked.of_samples(nets, score, seen, held, fit)
     kept = Sheets.of({}) if sheets is None else sheets.sheets()
     return Fitted(nets, training, kept, reasons)
 

@@ -92,6 +92,7 @@ class HeldOutScore:
     Attributes:
         n_samples: k.
         contexts: (k, c) what the samples are to be conditioned on, or None.
+        weights: (k,) of the rows whose contexts these are, or None.
         floor: S_real.
     """
 
@@ -100,12 +101,12 @@ class HeldOutScore:
         self.n_samples = most if c is None else m * max(1, most // m)
         self._owner: Tensor | None = None
         self.contexts: Tensor | None = None
-        self._weights: Tensor | None = None
+        self.weights: Tensor | None = None
         if c is not None:
             self._owner = torch.arange(self.n_samples, device=c.device) % m
             self.contexts = c[self._owner]
             if held_out.shares is not None:
-                self._weights = held_out.shares[self._owner]
+                self.weights = held_out.shares[self._owner]
         real = real.thinned(self.n_samples)
         self._gain, self._scale, self._far = _gain(values, real.features), 1.0, 1.0
         self._take_scales(real)
@@ -118,7 +119,7 @@ class HeldOutScore:
 
     def __call__(self, samples: Tensor) -> Tensor:
         """(m,) S_i, by samples (k, F) drawn with the same noise each time, given `contexts`."""
-        return self._values(Side(samples, self.contexts, self._weights), self._owner)
+        return self._values(Side(samples, self.contexts, self.weights), self._owner)
 
     @torch.no_grad()
     def _values(self, drawn: Side, owner: Tensor | None) -> Tensor:

@@ -103,37 +103,48 @@ class Ratio:
     logs: Floats
 
     @classmethod
-    def fit(cls, real: Floats, fake: Floats, weights: Floats | None = None) -> Self | None:
-        """By scores (n,) of held-out rows, weighted if so given, and (m,) of generated ones; None
-        of fewer than `LEAST` of either."""
+    def fit(
+        cls,
+        real: Floats,
+        fake: Floats,
+        weights: Floats | None = None,
+        made: Floats | None = None,
+    ) -> Self | None:
+        """By scores of held-out and of generated rows; None of fewer than `LEAST` of either.
+
+        Args:
+            real, fake: (n,) and (m,) scores.
+            weights, made: (n,) and (m,) weights of these, in any unit; None for alike.
+        """
         n, m = len(real), len(fake)
         if min(n, m) < LEAST:
             return None
         w = np.ones(n) if weights is None else weights / weights.mean()
-        whole, losses = cls._rising(real, fake, w), np.zeros(len(_SHARES))
+        v = np.ones(m) if made is None else made / made.mean()
+        whole, losses = cls._rising(real, fake, w, v), np.zeros(len(_SHARES))
         for part in range(_FOLDS):
             kept, left = np.arange(n) % _FOLDS != part, np.arange(m) % _FOLDS != part
-            told = cls._rising(real[kept], fake[left], w[kept])
+            told = cls._rising(real[kept], fake[left], w[kept], v[left])
             logs = told(real[~kept]), told(fake[~left])
             for i, share in enumerate(_SHARES):
                 losses[i] += np.average(np.logaddexp(0, -share * logs[0]), weights=w[~kept])
-                losses[i] += np.logaddexp(0, share * logs[1]).mean()
+                losses[i] += np.average(np.logaddexp(0, share * logs[1]), weights=v[~left])
         return cls(whole.scores, _SHARES[int(losses.argmin())] * whole.logs)
 
     @classmethod
-    def _rising(cls, real: Floats, fake: Floats, w: Floats) -> Self:
+    def _rising(cls, real: Floats, fake: Floats, w: Floats, v: Floats) -> Self:
         """The rising function of the score by shares in bins."""
         from sklearn.isotonic import IsotonicRegression
 
-        n, m = len(real), len(fake)
-        scores, each = np.concatenate([real, fake]), np.concatenate([w / n, np.full(m, 1 / m)])
+        n = len(real)
+        scores, each = np.concatenate([real, fake]), np.concatenate([w / w.sum(), v / v.sum()])
         order = np.argsort(scores, kind="stable")
         bins = max(2, min(BINS, n // _EACH))
         ends = np.searchsorted(np.cumsum(each[order]) / 2, np.arange(1, bins) / bins)
         edges = np.unique(scores[order][np.minimum(ends, len(order) - 1)])
         at = np.searchsorted(edges, scores, side="right")
         held = np.bincount(at[:n], w, len(edges) + 1) + _HALF
-        made = np.bincount(at[n:], minlength=len(edges) + 1) + _HALF
+        made = np.bincount(at[n:], v, len(edges) + 1) + _HALF
         held, made = held / held.sum(), made / made.sum()
         share = IsotonicRegression().fit_transform(
             np.arange(len(held)), held / (held + made), sample_weight=held + made

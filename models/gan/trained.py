@@ -33,7 +33,6 @@ STAGE = "height of the stage"
 REAL, GENERATED = "output on real rows", "output on generated rows"
 SHEET = "samples"
 _BLOCK = 1024
-_CALIBRATED = 5  # sets of generated rows that scores are calibrated by
 
 Score = Callable[[Floats, Floats], Floats]
 
@@ -87,8 +86,8 @@ class TrainedGAN:
         z = self.noise(given, seed) if isinstance(given, int) else given
 
         def made(at: slice) -> Tensor:
-            c = None if context is None else self._tensor(context[at])
-            out: Tensor = self.generator(self._tensor(z[at]), c)
+            c = None if context is None else self.tensor(context[at])
+            out: Tensor = self.generator(self.tensor(z[at]), c)
             return out
 
         with seeded(seed, self.device):
@@ -101,8 +100,8 @@ class TrainedGAN:
             return self.generate(z, context)
 
         def made(at: slice) -> Tensor:
-            c = None if context is None else self._tensor(context[at])
-            return net.expected(self._tensor(z[at]), c)
+            c = None if context is None else self.tensor(context[at])
+            return net.expected(self.tensor(z[at]), c)
 
         return blockwise(made, len(z))
 
@@ -112,7 +111,7 @@ class TrainedGAN:
         with torch.no_grad():
             found = [
                 self.discriminator(
-                    self._tensor(rows[at]), None if context is None else self._tensor(context[at])
+                    self.tensor(rows[at]), None if context is None else self.tensor(context[at])
                 )
                 for at in slices(len(rows), block)
             ]
@@ -138,33 +137,17 @@ class TrainedGAN:
 
         return refined(generate, log_ratio, steps, seed, pack)[:n]
 
-    def calibrate(self, unseen: Subset, score: HeldOutScore, seed: int) -> None:
-        """Take what the discriminator's score says of held-out and of generated rows."""
-        pack, rng = self.architecture.pack, np.random.default_rng([seed, 0x0D])
-        x, context = unseen.values()
-        order = rng.permutation(len(x))[: len(x) // pack * pack]
-        c = None if context is None else context[order]
-        real = self.discriminate(self._shown(self.features(x[order])), c)
-        n = score.n_samples // pack * pack
-        c = None if score.contexts is None else score.contexts[:n].cpu().numpy()
-        fake = [
-            self.discriminate(self.view.finished(self.generate(n, c, int(again))), c)
-            for again in rng.integers(2**31 - 1, size=_CALIBRATED)
-        ]
-        shares = None if pack > 1 or unseen.shares is None else unseen.shares[order]
-        self.ratio = Ratio.fit(real, np.concatenate(fake), shares)
-
     def features(self, x: Array) -> Floats:
         """(n, F) features of stored rows."""
         values = self.view.values
-        seen = features(values, values.enter(self._tensor(x)))
+        seen = features(values, values.enter(self.tensor(x)))
         return np.asarray(seen.double().cpu().numpy())
 
-    def _shown(self, rows: Floats) -> Floats:
+    def shown(self, rows: Floats) -> Floats:
         """Features (n, F) of real rows as nets that grow are shown them at their place."""
         if self.growth is None:
             return rows
-        return np.asarray(self.growth.shown(self._tensor(rows)).double().cpu().numpy())
+        return np.asarray(self.growth.shown(self.tensor(rows)).double().cpu().numpy())
 
     # Training
 
@@ -172,21 +155,11 @@ class TrainedGAN:
         """What scores generated rows by held-out ones."""
         return HeldOutScore(self.view.values, self._side(unseen), self._side(seen))
 
-    def looked_at(
-        self, score: HeldOutScore, seen: Subset, unseen: Subset, seed: int
-    ) -> tuple[Floats, Floats, Floats]:
-        """Generated rows, rows trained on and held-out ones, in the space of their score."""
-        contexts = None if score.contexts is None else score.contexts.cpu().numpy()
-        made = self.view.finished(self.generate(score.n_samples, contexts, seed))
-        real = (self.features(rows.values()[0]) for rows in (seen, unseen))
-        fake, trained, held = (score.space(self._tensor(x)) for x in (made, *real))
-        return fake, trained, held
-
     def _side(self, rows: Subset) -> Side:
         x, context = rows.values()
-        shares = None if rows.shares is None else self._tensor(rows.shares)
-        c = None if context is None else self._tensor(context)
-        return Side(self._tensor(self.features(x)), c, shares)
+        shares = None if rows.shares is None else self.tensor(rows.shares)
+        c = None if context is None else self.tensor(context)
+        return Side(self.tensor(self.features(x)), c, shares)
 
     def learner(
         self,
@@ -240,10 +213,10 @@ class TrainedGAN:
             made = self.generate(score.n_samples, contexts, seed)
             if sheets is not None:
                 some = made if contexts is None else np.column_stack([made, contexts])
-                sheets.add(learner.step, {SHEET: self._tensor(some[: sheets.size(SHEET)])})
+                sheets.add(learner.step, {SHEET: self.tensor(some[: sheets.size(SHEET)])})
             x, context = unseen.values()
             n = min(len(x), len(made)) // game.pack * game.pack
-            both = (self._shown(self.features(x[:n])), context), (made[:n], contexts)
+            both = (self.shown(self.features(x[:n])), context), (made[:n], contexts)
             scores = (
                 torch.from_numpy(self.discriminate(rows, None if c is None else c[:n]))
                 for rows, c in both
@@ -251,7 +224,7 @@ class TrainedGAN:
             outputs = game.objective.outputs(*scores)
             for name, output in zip((REAL, GENERATED), outputs, strict=True):
                 learner.measure(name, output.mean())
-            return np.asarray(score(self._tensor(made)).double().cpu().numpy())
+            return np.asarray(score(self.tensor(made)).double().cpu().numpy())
 
         kept = {} if sheets is None else dict(sheets.tensors)
         kept |= {} if self.growth is None else self.growth.kept
@@ -311,5 +284,6 @@ class TrainedGAN:
             }
             net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
 
-    def _tensor(self, x: Array) -> Tensor:
+    def tensor(self, x: Array) -> Tensor:
+        """Numbers where the nets are, in single precision."""
         return torch.as_tensor(np.asarray(x, np.float32), device=self.device)

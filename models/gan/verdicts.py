@@ -5,8 +5,9 @@ score (see `held_out_score`), the discriminator's outputs on held-out real rows 
 ones (both 0.5 where it cannot tell them), and where samples lie among real rows:
 
 - lost modes: coverage of held-out rows, beside that by as many training rows;
-- memorised rows: whose nearest real row is a held-out one less often than chance has it, with a
-  false-alarm rate of 0.1 % (see `neighbours.memorised`).
+- memorised rows: whose nearest real row, of all that were trained on and all that were held out,
+  is a held-out one less often than chance has it, with a false-alarm rate of 0.1 % (see
+  `neighbours.memorised`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Hashes
 from ...inference.learner import Outcome
 from ...neighbours import Neighbours, memorised
 from ...thinning import thinned
@@ -32,9 +33,10 @@ _RISE = 0.1  # of that way, which is worth more training
 _LEAST = 6  # evaluations from which on the course is judged
 _COVERED = 0.7  # of the coverage that training rows reach
 _COPIES, _LEVEL = 0.25, 0.001  # share of memorised samples that is warned of, and the level
-_FEW = 50  # rows below which samples are not judged
-_CELLS = 500_000_000  # differences that a look takes at most: about a second
-_MOST = 1000  # rows on either side that modes are looked for among
+FEW = 50  # rows below which samples are not judged
+_CELLS = 500_000_000  # differences that a look for modes takes at most: about a second
+MOST = 1000  # rows on either side that modes are looked for among
+_PRODUCTS, _NARROW = 20_000_000_000, 16  # that a look for copies takes, and columns that cost alike
 
 
 def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
@@ -106,25 +108,19 @@ def _players(trace: Trace, *, better: bool, rate: float) -> list[Reason]:
     return []
 
 
-def of_samples(
+def lost_modes(
     generated: Floats, seen: Floats, unseen: Floats, rng: np.random.Generator
 ) -> list[Reason]:
-    """Whether samples leave out what held-out rows show, or repeat training rows.
+    """Whether samples leave out what held-out rows show.
 
     Args:
         generated, seen, unseen: (n, d) samples, rows trained on and held-out rows, in the space of
             the held-out score.
         rng: chooses rows, so that the cost is bounded.
     """
-    if min(map(len, (generated, seen, unseen))) < _FEW:
+    if min(map(len, (generated, seen, unseen))) < FEW:
         return []
-    return [*_lost_modes(generated, seen, unseen, rng), *_memory(generated, seen, unseen, rng)]
-
-
-def _lost_modes(
-    generated: Floats, seen: Floats, unseen: Floats, rng: np.random.Generator
-) -> list[Reason]:
-    most = max(_FEW, min(_MOST, int((_CELLS / generated.shape[1]) ** 0.5)))
+    most = max(FEW, min(MOST, int((_CELLS / generated.shape[1]) ** 0.5)))
     n = min(len(generated), len(seen), most)
     fake, real = (rows[thinned(len(rows), n, rng)] for rows in (generated, seen))
     unseen = unseen[thinned(len(unseen), most, rng)]
@@ -139,18 +135,25 @@ def _lost_modes(
     )
 
 
-def _memory(
-    generated: Floats, seen: Floats, unseen: Floats, rng: np.random.Generator
+def memory(
+    generated: Floats, seen: Floats, unseen: Floats, units: tuple[Hashes, Hashes]
 ) -> list[Reason]:
-    most = max(_FEW, _CELLS // generated.size)
-    some = seen[thinned(len(seen), most, rng)]
-    held = unseen[thinned(len(unseen), max(_FEW, most // 2), rng)]
-    found = memorised(some, generated, held)
-    share = min(1.0, found.share * len(seen) / len(some))
-    if found.p_value > _LEVEL or share < _COPIES:
+    """Whether samples repeat training rows.
+
+    Args:
+        generated, seen, unseen: (n, d) samples, all rows trained on and all held-out rows, in any
+            space of Euclidean distances; of many rows, some of the samples are looked at.
+        units: what the rows trained on, and those held out, belong to.
+    """
+    if min(map(len, (generated, seen, unseen))) < FEW:
+        return []
+    cost = (len(seen) + len(unseen)) * max(generated.shape[1], _NARROW)
+    found = memorised(seen, generated[: max(FEW, _PRODUCTS // cost)], unseen, units)
+    if found.p_value > _LEVEL or found.share < _COPIES:
         return []
     return warning(
-        f"rows trained on were memorised, about {share:.0%} of samples: the nearest real row is a "
-        f"held-out one for {found.to_held_out:.1%} of samples, by chance for {found.expected:.1%}.",
+        f"rows trained on were memorised, about {found.share:.0%} of samples: the nearest real row "
+        f"is a held-out one for {found.to_held_out:.1%} of samples, by chance for "
+        f"{found.expected:.1%}.",
         "Give more rows, train for less time, or take a smaller hidden.",
     )

@@ -50,6 +50,7 @@ class Margin:
         mass = np.bincount(group, weights, len(knots))
         least = float((mass / counts).min() / mass.sum() / 2)
         high = np.cumsum(mass) / mass.sum()
+        high[-1] = 1.0  # sums that are rounded end a little below or above
         low = np.append(0.0, high[:-1])
         if len(knots) > most:
             at = np.unique(np.searchsorted(high, np.linspace(0.0, 1.0, most)))

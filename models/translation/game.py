@@ -129,7 +129,9 @@ class Game(ABC):
     # The players
 
     def discriminator(self, rows: Tensor, step: int) -> Tensor:
-        """The loss of the discriminators."""
+        """The loss of the discriminators, who move first: translations are made anew, as a state
+        may have been loaded since the last ones were."""
+        self._made = None
         batch = self.batch(rows)
         total = torch.zeros((), device=batch[0].device)
         for way, fake in zip(self.ways, self._translated(batch, rows, step), strict=True):

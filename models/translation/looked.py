@@ -55,23 +55,32 @@ class Looked:
             reasons += verdicts.pairs(error, constant, seen, _NAMES[1 - i])
             if made.shape == self.own[i].shape:
                 advice = "Raise l1_weight, or check that the domains differ."
-                far = _mean(self.own[i], wanted)
-                moved = _mean(made, self.own[i])
-                reasons += verdicts.unchanged(moved, far, _NAMES[1 - i], advice)
+                kinds = self._kinds(i)
+                found = [(_mean(m, own), _mean(own, other)) for m, own, other in kinds]
+                reasons += verdicts.unchanged(found, _NAMES[1 - i], advice)
         return [*reasons, *self._varied()]
 
     def of_domains(self) -> list[Reason]:
         """What a translation learnt without pairs does."""
         reasons = verdicts.cycle(*self._cycles())
         for i, made in enumerate(self.made):
-            own, other = self.own[i], self.own[1 - i]
-            if made.shape[1:] == own.shape[1:]:
-                away = torch.cdist(own.flatten(1), other.flatten(1), p=1).min(1).values
-                far = float(away.mean()) / own[0].numel()
+            if made.shape[1:] == self.own[i].shape[1:]:
                 advice = "Lower identity_weight, or train longer."
-                moved = _mean(made, own)
-                reasons += verdicts.unchanged(moved, far, _NAMES[1 - i], advice)
+                found = [(_mean(m, own), _away(own, other)) for m, own, other in self._kinds(i)]
+                reasons += verdicts.unchanged(found, _NAMES[1 - i], advice)
         return [*reasons, *self._varied()]
+
+    def _kinds(self, i: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Of a way: what it makes, the rows that it starts from, and rows of the domain that it
+        goes to, standardised and in the units of the data."""
+        each = self.made[i], self.own[i], self.own[1 - i]
+        yield each
+        source, target = (self.nets.domains[k].statistics for k in (i, 1 - i))
+        units = target, source, target
+        made, own, other = (
+            kind.leave(rows.double()) for kind, rows in zip(units, each, strict=True)
+        )
+        yield made, own, other
 
     def _cycles(self) -> Iterator[float]:
         """Errors after going there and back, over those of the mean picture, of X and of y."""
@@ -90,6 +99,12 @@ class Looked:
 
 def _mean(a: Tensor, b: Tensor) -> float:
     return float(absolute(a, b).mean())
+
+
+def _away(rows: Tensor, others: Tensor) -> float:
+    """The mean over rows of the mean absolute difference from the nearest of others."""
+    away = torch.cdist(rows.flatten(1), others.flatten(1), p=1).min(1).values
+    return float(away.mean()) / rows[0].numel()
 
 
 def _between(pictures: Tensor) -> float:

@@ -1,6 +1,6 @@
 """What is said of a translation: errors, what it leaves as it is, how varied it is, and who won.
 
-All differences are of standardised pictures, means over their values.
+Differences are of standardised pictures where nothing else is said, means over their values.
 """
 
 from __future__ import annotations
@@ -99,21 +99,26 @@ def cycle(x: float, y: float) -> list[Reason]:
     return warning(f"{what}: what pictures are of is lost.", "Raise cycle_weight, or train longer.")
 
 
-def unchanged(moved: float, wanted: float, name: str, advice: str) -> list[Reason]:
+def unchanged(found: Sequence[tuple[float, float]], name: str, advice: str) -> list[Reason]:
     """Whether a translation gives back what it is given.
 
+    A net that passes pictures through gives back standardised ones; one that has learnt what
+    standardising did to either domain gives back those of the data.
+
     Args:
-        moved: mean absolute change of held-out rows.
-        wanted: how far these are from their pairs, or from the nearest rows of the other domain.
+        found: of pictures standardised, and of those in the units of the data, the mean absolute
+            change of held-out rows, and how far these are from their pairs, or from the nearest
+            rows of the other domain.
         name: of the domain that it goes to.
     """
-    if moved >= _MOVED * wanted:
-        return []
-    return warning(
-        f"identity collapse: translations to {name} change pictures by {moved:.2g}, and they are "
-        f"{wanted:.2g} from what they should be like.",
-        advice,
-    )
+    for (moved, wanted), units in zip(found, ("deviations", "units of the data"), strict=True):
+        if moved < _MOVED * wanted:
+            return warning(
+                f"identity collapse: translations to {name} change pictures by {moved:.2g} "
+                f"{units}, and they are {wanted:.2g} from what they should be like.",
+                advice,
+            )
+    return []
 
 
 def varied(made: float, real: float, name: str) -> list[Reason]:

@@ -1,0 +1,88 @@
+"""A look at a trained GAN: what its samples are, and what its discriminator says of them.
+
+Copies are looked for among all rows trained on. Of rows of more than 128 features, distances are
+taken among as many random projections, which keep each to some 6 %: a copy is much nearer than
+that. Samples have the contexts of rows trained on and held out alike, in their numbers, so that
+those of neither side are nearer for it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...arrays import Floats
+from ...fitting import Fit
+from ...verdict import Reason
+from ..nets.batches import slices
+from ..nets.held_out import Subset
+from . import verdicts
+from .held_out_score import HeldOutScore
+from .refine import Ratio
+from .trained import TrainedGAN
+
+_SETS = 5  # of generated rows, that scores are calibrated by
+_WIDTH = 128  # columns that copies are looked for in
+_BLOCK = 4096  # rows that are projected at once
+
+
+def of_samples(
+    nets: TrainedGAN, score: HeldOutScore, seen: Subset, unseen: Subset, fit: Fit
+) -> list[Reason]:
+    """What is said of generated rows.
+
+    Args:
+        score: by held-out rows.
+        seen, unseen: all rows trained on and all that were held out.
+    """
+    rng = fit.rng()
+    spread = _projection(nets.view.values.features, fit.seed)
+
+    def space(rows: Subset) -> Floats:
+        return score.space(nets.tensor(nets.features(rows.values()[0])))
+
+    def narrow(rows: Subset) -> Floats:
+        parts = (space(rows.only(rows.numbers[at])) for at in slices(len(rows), _BLOCK))
+        return np.concatenate([part if spread is None else part @ spread for part in parts])
+
+    def made(context: Floats | None) -> Floats:
+        rows = nets.view.finished(nets.generate(score.n_samples, context, fit.seed))
+        return score.space(nets.tensor(rows))
+
+    few = [space(rows.thinned(verdicts.MOST, rng)) for rows in (seen, unseen)]
+    fake = made(None if score.contexts is None else score.contexts.cpu().numpy())
+    reasons = verdicts.lost_modes(fake, few[0], few[1], rng)
+    if seen.context is not None and unseen.context is not None:
+        told = np.concatenate([seen.values()[1], unseen.values()[1]])  # type: ignore[list-item]
+        fake = made(told[rng.integers(len(told), size=score.n_samples)])
+    fake = fake if spread is None else fake @ spread
+    units = seen.units(), unseen.units()
+    return [*reasons, *verdicts.memory(fake, narrow(seen), narrow(unseen), units)]
+
+
+def _projection(features: int, seed: int) -> Floats | None:
+    """(F, 128) directions at random, None of few features."""
+    if features <= _WIDTH:
+        return None
+    return np.random.default_rng([seed, 0x10]).standard_normal((features, _WIDTH))
+
+
+def calibrate(nets: TrainedGAN, unseen: Subset, score: HeldOutScore, seed: int) -> None:
+    """Take what the discriminator's score says of held-out and of generated rows, the latter with
+    the contexts of the former, and with their weights."""
+    pack, rng = nets.architecture.pack, np.random.default_rng([seed, 0x0D])
+    x, context = unseen.values()
+    order = rng.permutation(len(x))[: len(x) // pack * pack]
+    c = None if context is None else context[order]
+    real = nets.discriminate(nets.shown(nets.features(x[order])), c)
+    n = score.n_samples // pack * pack
+    c = None if score.contexts is None else score.contexts[:n].cpu().numpy()
+    fake = [
+        nets.discriminate(nets.view.finished(nets.generate(n, c, int(again))), c)
+        for again in rng.integers(2**31 - 1, size=_SETS)
+    ]
+    weights, made = None, None
+    if pack == 1 and unseen.shares is not None:
+        weights = unseen.shares[order]
+    if pack == 1 and score.weights is not None:
+        made = np.tile(score.weights[:n].double().cpu().numpy(), _SETS)
+    nets.ratio = Ratio.fit(real, np.concatenate(fake), weights, made)
