@@ -38,6 +38,7 @@ class Capabilities:
             make, which `sample(given=...)` then holds.
         imputes: whether `impute` fills gaps though `conditions` is not answered.
         samples: whether `sample` gives rows like those fitted; by default what has a density does.
+        remedy: what makes it more flexible, for advice.
         objective: what `validation` in the trace is, in words, where it has not the loss's unit.
         supervised: whether `fit` needs labels y.
         translates: whether `fit(X, y)` takes rows of two domains, which `translate` and
@@ -80,6 +81,7 @@ class Capabilities:
     told: bool = False
     imputes: bool = False
     samples: bool | None = None
+    remedy: str = "more components, a flow, more training"
     objective: str = ""
     supervised: bool = False
     translates: bool = False

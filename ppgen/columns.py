@@ -32,8 +32,12 @@ def column_reasons(
     kept = slice(None) if weights is None else weights > 0
     reasons = []
     if schema.pixels is not None and schema.pixels.note:
+        what = "the images are real, and"
         advice = "Give them as whole numbers, or as k / 255 for k from 0 to 255, to have a mass."
-        reasons.append(Reason("warn", f"the images are real, and {schema.pixels.note}.", advice))
+        if schema.pixels.kind != "real":
+            what = f"the images have {schema.pixels}:"
+            advice = "If the greatest value is white, divide by it; what lies between are levels."
+        reasons.append(Reason("warn", f"{what} {schema.pixels.note}.", advice))
     for column in schema.columns:
         if column.kind in ("constant", "empty"):
             what = f"column {column.name!r} is {column.kind} and is not modelled."

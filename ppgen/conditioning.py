@@ -108,6 +108,10 @@ class Context(Conditioning):
         """The context of `y`, one a row, with the rows' weights."""
         data = _dataset(y, n, None)
         codec = Codec.fit(data, scaling="standard", discrete="native", weights=weights)
+        if len(codec.empties) == len(data.schema.names):
+            raise InputError(
+                f"y has no value: all {n} are missing. Give one a row, or fit without y."
+            )
         shares = np.ones(n) if weights is None else weights
         rows = _numbers(codec, data)[shares > 0]
         values, group = np.unique(rows, axis=0, return_inverse=True)

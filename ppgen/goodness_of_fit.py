@@ -46,8 +46,8 @@ _AUC, _DISTANCE = 0.6, 0.15  # differences that are worth a warning, where they 
 
 _SEEN = "is detected 4 times in 5"
 _ADVICE = (
-    "The model has not the shape of the data: use a more flexible one (more components, a flow, "
-    "more training), or look at the columns named."
+    "The model has not the shape of the data: use a more flexible one ({}), or look at the columns "
+    "named."
 )
 
 
@@ -255,7 +255,8 @@ def _line(
         what = f"log densities of {rows} are not distributed as those of samples"
         found.append(f"{what} {_distance(joint)}")
     said = "; ".join(text for text, warns in zip(found, warned, strict=True) if warns)
-    return Reason("warn", f"goodness of fit: {said}.", _ADVICE)
+    advice = _ADVICE.format(held.model.capabilities.remedy)
+    return Reason("warn", f"goodness of fit: {said}.", advice)
 
 
 def _distance(apart: Uniformity) -> str:

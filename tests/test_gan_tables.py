@@ -109,6 +109,11 @@ def test_many_rows_keep_few_knots_and_their_atoms() -> None:
     np.testing.assert_allclose((margin.high - margin.low)[at], np.mean(x == 0))
     p, q = ndtr(margin.scores(x)), ndtr(every.scores(x))
     assert np.abs(p - q).max() < 0.011
+    # The last knot is the greatest value, also where shares do not sum to 1 exactly.
+    for seed in range(20):
+        weights = np.random.default_rng(seed).random(5000)
+        some = Margin.fit(np.arange(5000.0), weights, most=100)
+        assert (some.x[-1], some.high[-1] > 0.999) == (4999.0, True)
 
 
 def test_gaps_stay_gaps_and_levels_never_seen_are_no_level() -> None:

@@ -55,6 +55,14 @@ def test_one_mode_of_four_is_a_collapse():
     assert "mode collapse" in said(two)[0]
 
 
+def test_few_steps_are_no_collapse():
+    seen, unseen, rng = groups(900, 1), groups(100, 2), np.random.default_rng(0)
+    (found,) = lost_modes(np.zeros((500, 2)), seen, unseen, rng, steps=47)
+    assert "little is learnt after 47 steps" in found.what
+    assert "collapse" not in found.what
+    assert found.advice.startswith("Train longer")
+
+
 def test_one_row_alone_is_a_collapse():
     found = said(np.tile(groups(1, 3), (500, 1)))
     assert "they cover" in found[0]

@@ -221,10 +221,13 @@ def test_errors_collapse_and_overfitting_are_said() -> None:
     assert "overfitting" in verdicts.pairs(0.3, 0.8, 0.1, "y")[0].what
     assert statuses(verdicts.cycle(0.2, 0.1)) == ["ok"]
     assert statuses(verdicts.cycle(0.2, 0.8)) == ["warn"]
-    assert verdicts.unchanged(0.5, 0.6, "y", "") == []
-    assert "identity collapse" in verdicts.unchanged(0.01, 0.6, "y", "")[0].what
+    assert verdicts.unchanged([(0.5, 0.6), (50, 60)], "y", "") == []
+    assert "by 0.01 deviations" in verdicts.unchanged([(0.01, 0.6), (50, 60)], "y", "")[0].what
+    assert "by 1 units" in verdicts.unchanged([(0.5, 0.6), (1, 60)], "y", "")[0].what
     assert verdicts.varied(0.5, 0.8, "y") == []
     assert "mode collapse" in verdicts.varied(0.1, 0.8, "y")[0].what
+    (early,) = verdicts.varied(0.1, 0.8, "y", steps=47)
+    assert "little is learnt after 47 steps" in early.what
 
 
 def records(*apart: float) -> list[dict[str, Any]]:
@@ -260,6 +263,11 @@ def test_what_is_constant_is_a_mode_collapse_and_no_change_an_identity_collapse(
     assert said.count("mode collapse") == 2
     said = " ".join(r.what for r in Looked(nets, own, own, own).of_domains())
     assert said.count("identity collapse") == 2
+    # The same pictures by values, standardised by the statistics of where they go.
+    x, y = (domain.statistics for domain in nets.domains)
+    same = y.enter(x.leave(own[0])), x.enter(y.leave(own[1]))
+    said = " ".join(r.what for r in Looked(nets, own, own, same).of_domains())
+    assert said.count("units of the data") == 2
 
 
 @pytest.mark.parametrize(("name", "last"), [("pix2pix", "wanted of X"), ("cyclegan", "X and back")])

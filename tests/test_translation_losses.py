@@ -140,6 +140,21 @@ def test_other_rows_are_translated_anew() -> None:
     torch.testing.assert_close(game.generator(other, 0), paired().generator(other, 0))
 
 
+def test_translations_of_before_a_state_was_loaded_are_made_anew() -> None:
+    # A step that diverged is taken again, by weights of before, on the same rows.
+    game = paired()
+    game.discriminator(ROWS, 0)
+    with torch.no_grad():
+        for weight in game.ways[0].generator.parameters():
+            weight.mul_(2)
+    anew = game.discriminator(ROWS, 0)
+    fresh = paired()
+    with torch.no_grad():
+        for weight in fresh.ways[0].generator.parameters():
+            weight.mul_(2)
+    torch.testing.assert_close(anew, fresh.discriminator(ROWS, 0))
+
+
 def test_the_penalty_is_that_of_the_gradient_on_every_eighth_step() -> None:
     game, plain = unpaired(gamma=0.2), unpaired()
     penalties = []

@@ -63,6 +63,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         samples=True,
         told=True,
         sampling=SAMPLING,
+        remedy="more training, a larger hidden, pack=2",
         objective="held-out score (training rows: 0)",
         decodes=True,
         images=True,

@@ -22,7 +22,7 @@ from ..nets.sheet_keeper import SheetKeeper
 from ..nets.sheets import Sheets
 from ..nets.table_view import TableView, check_told
 from ..nets.trainer import Trainer, Training
-from ..nets.verdicts import too_few
+from ..nets.verdicts import all_rows, too_few
 from ..nets.views import View
 from . import looked, verdicts
 from .calibration import calibrated
@@ -89,7 +89,7 @@ def fit_nets(
     nets.keep(learner)
     if isinstance(view, TableView):
         nets.view = calibrated(nets, view, seen, fit.seed)
-    reasons = list(training.reasons)
+    reasons = [*training.reasons, *all_rows(asked.batch_size, len(seen))]
     if nets.growth is not None:
         reasons += nets.growth.reasons()
     if unseen is None or held is None or score is None:
@@ -97,7 +97,8 @@ def fit_nets(
     elif not training.failed:
         reasons += verdicts.course(training.outcome, fit.trace, plan.schedule.learning_rate)
         looked.calibrate(nets, unseen, score, fit.seed)
-        reasons += looked.of_samples(nets, score, seen, held, fit)
+        steps = training.outcome.steps
+        reasons += looked.of_samples(nets, score, seen, held, fit, steps)
     kept = Sheets.of({}) if sheets is None else sheets.sheets()
     return Fitted(nets, training, kept, reasons)
 

@@ -26,13 +26,14 @@ _BLOCK = 4096  # rows that are projected at once
 
 
 def of_samples(
-    nets: TrainedGAN, score: HeldOutScore, seen: Subset, unseen: Subset, fit: Fit
+    nets: TrainedGAN, score: HeldOutScore, seen: Subset, unseen: Subset, fit: Fit, steps: int
 ) -> list[Reason]:
     """What is said of generated rows.
 
     Args:
         score: by held-out rows.
         seen, unseen: all rows trained on and all that were held out.
+        steps: of the training.
     """
     rng = fit.rng()
     spread = _projection(nets.view.values.features, fit.seed)
@@ -50,7 +51,7 @@ def of_samples(
 
     few = [space(rows.thinned(verdicts.MOST, rng)) for rows in (seen, unseen)]
     fake = made(None if score.contexts is None else score.contexts.cpu().numpy())
-    reasons = verdicts.lost_modes(fake, few[0], few[1], rng)
+    reasons = verdicts.lost_modes(fake, few[0], few[1], rng, steps)
     if seen.context is not None and unseen.context is not None:
         told = np.concatenate([seen.values()[1], unseen.values()[1]])  # type: ignore[list-item]
         fake = made(told[rng.integers(len(told), size=score.n_samples)])

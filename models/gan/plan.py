@@ -101,9 +101,9 @@ def _stages(asked: Any, shape: tuple[int, ...]) -> Stages | None:
     stages = Stages.of(shape[1], shape[2], asked.start, float(asked.growing))
     if asked.channels is not None and len(asked.channels) <= stages.doublings:
         raise InputError(
-            f"channels are {tuple(asked.channels)}, and images that are doubled "
-            f"{stages.doublings} times take an entry for each and one for the first stage. Give "
-            f"{stages.doublings + 1} or more, or a larger start."
+            f"channels are {tuple(asked.channels)}; expected one for the first stage and one for "
+            f"each time that images are doubled, {stages.doublings + 1} in all, or more. Give so "
+            "many, or a larger start."
         )
     return stages
 

@@ -30,6 +30,7 @@ _WON = 0.9  # mean output on real rows, and 1 less that on generated ones, of wh
 _BLIND = 0.02  # of 0.5, within which a discriminator says nothing
 _HALF = 0.5  # share of the way from the untrained generator to training rows: less is a bad fit
 _RISE = 0.1  # of that way, which is worth more training
+_STEPS = 300  # below which no generator has learnt much
 _LEAST = 6  # evaluations from which on the course is judged
 _COVERED = 0.7  # of the coverage that training rows reach
 _COPIES, _LEVEL = 0.25, 0.001  # share of memorised samples that is warned of, and the level
@@ -109,7 +110,11 @@ def _players(trace: Trace, *, better: bool, rate: float) -> list[Reason]:
 
 
 def lost_modes(
-    generated: Floats, seen: Floats, unseen: Floats, rng: np.random.Generator
+    generated: Floats,
+    seen: Floats,
+    unseen: Floats,
+    rng: np.random.Generator,
+    steps: int = _STEPS,
 ) -> list[Reason]:
     """Whether samples leave out what held-out rows show.
 
@@ -117,6 +122,7 @@ def lost_modes(
         generated, seen, unseen: (n, d) samples, rows trained on and held-out rows, in the space of
             the held-out score.
         rng: chooses rows, so that the cost is bounded.
+        steps: of the training; after few, nothing has collapsed yet.
     """
     if min(map(len, (generated, seen, unseen))) < FEW:
         return []
@@ -128,9 +134,15 @@ def lost_modes(
     covered, floor = of.of(fake).coverage, of.of(real).coverage
     if covered >= _COVERED * floor:
         return []
+    what = f"they cover {covered:.0%} of held-out rows, as many training rows {floor:.0%}."
+    if steps < _STEPS:
+        return warning(
+            f"little is learnt after {steps} steps, and samples are not yet like the rows: {what}",
+            f"Train longer (raise budget or max_epochs): below about {_STEPS} steps nothing can be "
+            "said of collapse.",
+        )
     return warning(
-        f"samples leave out part of the rows (mode collapse): they cover {covered:.0%} of held-out "
-        f"rows, as many training rows {floor:.0%}.",
+        f"samples leave out part of the rows (mode collapse): {what}",
         "Set pack=2, train longer, or raise penalty_weight.",
     )
 

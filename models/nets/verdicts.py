@@ -56,6 +56,14 @@ def batch_reasons(asked: int, size: int) -> list[Reason]:
     return warning(what, f"Set batch_size={size}, or make the nets smaller.")
 
 
+def all_rows(asked: int | None, n: int) -> list[Reason]:
+    """Whether a batch was asked for (None where it was not) that is larger than n rows."""
+    if asked is None or asked <= n:
+        return []
+    what = f"batch_size is {asked}, and there are {n} rows to train on: a step takes all of them."
+    return [Reason("ok", what)]
+
+
 def too_few(n: int, advice: str) -> list[Reason]:
     """No rows could be held out of n."""
     what = f"{n} rows (or their groups) are too few to hold any out, so nothing stopped the net."

@@ -21,7 +21,7 @@ from ..nets.sheet_keeper import SheetKeeper
 from ..nets.sheets import Sheets
 from ..nets.sizes import epochs_for, steps_of
 from ..nets.trainer import Trainer, Training
-from ..nets.verdicts import too_few
+from ..nets.verdicts import all_rows, too_few
 from . import verdicts
 from .domains import Domain, Shape
 from .game import Game
@@ -101,7 +101,7 @@ def fit_translation(
     training = trainer.train(learner)
     nets.keep(learner)
     sheets = Sheets.of({}) if keeper is None else keeper.sheets()
-    reasons += training.reasons
+    reasons += [*training.reasons, *all_rows(asked.batch_size, parted.longer)]
     if training.failed:
         return Fitted(nets, training, sheets, reasons)
     if held is None:
@@ -109,7 +109,7 @@ def fit_translation(
     reasons += verdicts.short(training.outcome)
     rate = schedule.learning_rate
     reasons += verdicts.won(training.outcome, fit.trace, rate, paired=paired)
-    looked = Looked.of(nets, seen, held)
+    looked = Looked.of(nets, seen, held, training.outcome.steps)
     reasons += looked.of_pairs() if paired else looked.of_domains()
     return Fitted(nets, training, sheets, reasons)
 

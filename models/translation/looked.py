@@ -27,22 +27,24 @@ class Looked:
         seen: rows trained on.
         own: of X and of y: held-out rows, or rows trained on where there are none.
         made: of the ways, what they make of the rows that they start from.
+        steps: of the training.
     """
 
     nets: TorchTranslation
     seen: tuple[Tensor, ...]
     own: tuple[Tensor, ...]
     made: tuple[Tensor, ...]
+    steps: int = verdicts.STEPS
 
     @classmethod
-    def of(cls, nets: TorchTranslation, seen: Sides, held: Sides | None) -> Looked:
+    def of(cls, nets: TorchTranslation, seen: Sides, held: Sides | None, steps: int) -> Looked:
         """At most 200 rows of each domain."""
         known = tuple(side.take(slice(0, _MOST)).cpu() for side in seen)
         own = known
         if held is not None:
             own = tuple(side.take(slice(0, _MOST)).cpu() for side in held)
         made = tuple(nets.translated(own[i], back=bool(i)).float() for i in range(len(nets.ways)))
-        return cls(nets, known, own, made)
+        return cls(nets, known, own, made, steps)
 
     def of_pairs(self) -> list[Reason]:
         """What a translation learnt from pairs does."""
@@ -90,11 +92,11 @@ class Looked:
             yield _mean(back, own) / max(_mean(own, own.mean(0, keepdim=True)), 1e-12)
 
     def _varied(self) -> list[Reason]:
-        return [
-            reason
-            for i, made in enumerate(self.made)
-            for reason in verdicts.varied(_between(made), _between(self.own[1 - i]), _NAMES[1 - i])
-        ]
+        reasons = []
+        for i, made in enumerate(self.made):
+            apart = _between(made), _between(self.own[1 - i])
+            reasons += verdicts.varied(*apart, _NAMES[1 - i], self.steps)
+        return reasons
 
 
 def _mean(a: Tensor, b: Tensor) -> float:

@@ -20,7 +20,7 @@ _MOVED = 0.1  # of the distance to the nearest row of the target, below which no
 _VARIED = 0.25  # of the distance between two rows of the target, below which translations are alike
 _APART = 0.99  # how surely a discriminator that has won tells translations from rows
 _EARLY = 0.1  # share of the steps after which nothing got better
-_STEPS = 300  # below which no translation has learnt much
+STEPS = 300  # below which no translation has learnt much
 
 
 def same(x: Set[bytes], y: Set[bytes]) -> list[Reason]:
@@ -57,10 +57,10 @@ def same(x: Set[bytes], y: Set[bytes]) -> list[Reason]:
 
 def short(outcome: Outcome) -> list[Reason]:
     """Whether a budget ended the training before much could be learnt."""
-    if outcome.why != "budget" or outcome.steps >= _STEPS:
+    if outcome.why != "budget" or outcome.steps >= STEPS:
         return []
     return warning(
-        f"the budget left time for {outcome.steps} steps; below about {_STEPS} little is learnt, "
+        f"the budget left time for {outcome.steps} steps; below about {STEPS} little is learnt, "
         "whatever is said below.",
         "Raise budget, or lower width.",
     )
@@ -121,19 +121,26 @@ def unchanged(found: Sequence[tuple[float, float]], name: str, advice: str) -> l
     return []
 
 
-def varied(made: float, real: float, name: str) -> list[Reason]:
+def varied(made: float, real: float, name: str, steps: int = STEPS) -> list[Reason]:
     """Whether translations differ from each other.
 
     Args:
         made: mean distance of two translations of held-out rows.
         real: of two rows of the domain that they go to.
         name: of that domain.
+        steps: of the training; after few, nothing has collapsed yet.
     """
     if made >= _VARIED * real:
         return []
+    what = f"two translations to {name} are {made:.2g} apart on average, two rows of {name} "
+    what += f"{real:.2g}."
+    if steps < STEPS:
+        return warning(
+            f"little is learnt after {steps} steps: {what}",
+            "Train longer (raise budget or max_epochs).",
+        )
     return warning(
-        f"mode collapse: two translations to {name} are {made:.2g} apart on average, two rows of "
-        f"{name} {real:.2g}.",
+        f"mode collapse: {what}",
         "Lower learning_rate, or set r1=1.0 or another objective.",
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import NormalDist
 from typing import Any, Literal
@@ -27,6 +27,7 @@ _EXACT = 2.0**-23  # of single precision, in which doubles may have been once
 _NEAR = 0.26  # share of a step up to which a value is on a grid
 _FAR, _SCALE = 2.0, 64.0  # times the range of real values, from which a scale is another
 _OUT, _BEND = 50.0, 10.0  # spreads
+_DARK = 4  # parts of the levels, of which only the lowest is used where pictures are dark
 _SOME, _TIED = 1 << 16, 20  # real values looked at for ties, and how often each stands there
 
 
@@ -72,7 +73,7 @@ class Pixels(PlainFields):
             for levels, last in _grids(dtype.kind, high):
                 made = cls("binary" if levels == 2 else "levels", levels, 0.0, last, str(dtype))
                 if made.hold(images):
-                    return made
+                    return replace(made, note=_dark(made, high))
         if dtype.kind in "iu":
             problem = f"up to {high:g}; expected at most 65535. Scale them to 0 ... 255."
             if low < 0:
@@ -218,6 +219,13 @@ def _grids(kind: str, high: float) -> list[tuple[int, float]]:
     if kind != "f":
         return two + whole
     return two + ([(levels, 1.0) for levels in _STEPS] if high <= 1 else []) + whole
+
+
+def _dark(made: Pixels, high: float) -> str:
+    """What to say of levels of which the upper ones are far from being reached."""
+    if not made.whole or made.kind == "binary" or high > made.high / _DARK:
+        return ""
+    return f"their values reach {high:g}, and {made.high:g} is taken for white"
 
 
 def _ends(images: NDArray[Any]) -> tuple[float, float]:
