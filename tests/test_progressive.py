@@ -102,7 +102,7 @@ def test_real_and_generated_images_meet_at_the_same_stage(often):
         ({"start": 5}, "cannot be halved to it, but to 8, 4. Take"),
         ({"start": 2}, "start"),
         ({"start": None}, "nothing to grow from"),
-        ({"channels": (4,)}, "Give 2 or more"),
+        ({"channels": (4,)}, "2 in all, or more"),
         ({"net": "mlp"}, "Leave net out, or take ppgen.GAN"),
         ({"growing": 0.0}, "growing"),
     ],

@@ -99,7 +99,7 @@ def test_pictures_are_halved_down_to_four_pixels(size: tuple[int, int], times: i
 def test_sizes_that_cannot_be_halved_are_refused_with_sizes_that_can() -> None:
     with pytest.raises(InputError, match=r"28 x 28 cannot be halved 3 times.*multiple of 8.* 32"):
         check_halvings((1, 28, 28), 3)
-    with pytest.raises(InputError, match=r"17 x 17 cannot be halved 1 times.*such as 16"):
+    with pytest.raises(InputError, match=r"17 x 17 cannot be halved once.*such as 16"):
         check_halvings((1, 17, 17), 1)
 
 

@@ -80,18 +80,19 @@ def check_halvings(shape: Shape, halvings: int) -> None:
         return
     by = 2**halvings
     times = "once" if halvings == 1 else "twice" if halvings == 2 else f"{halvings} times"
+    fewer = ", or fewer halvings" if halvings > 1 else ""
     sides = [side for side in (height, width) if side > 1]
     near = {max(_LEAST, round(side / by)) * by for side in sides}
     able = " or ".join(map(str, sorted(near)))
     if height == 1:
         raise InputError(
             f"{width} frames cannot be halved {times}: they have to be a multiple of {by} "
-            f"and at least {_LEAST * by}; set frames={min(near)}, or fewer halvings."
+            f"and at least {_LEAST * by}; set frames={min(near)}{fewer}."
         )
     raise InputError(
         f"pictures of {height} x {width} cannot be halved {times}: each side has to be a "
         f"multiple of {by} and at least {_LEAST * by}, such as {able}. Pad or resize them, set "
-        f"size={min(near)}, or fewer halvings."
+        f"size={min(near)}{fewer}."
     )
 
 
