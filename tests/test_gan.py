@@ -246,3 +246,17 @@ def test_samples_by_checkpoint_are_kept_and_saved(conditional, tmp_path):
     for (step, rows), (other, others) in zip(fit.sheets(), again, strict=True):
         assert step == other
         assert np.array_equal(rows["samples"].matrix(), others["samples"].matrix())
+
+
+def test_y_without_a_value_is_refused_for_what_it_is():
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    with pytest.raises(InputError, match="y has no value: all 50 are missing"):
+        ppgen.GAN(conditional=True).fit(x, np.full(50, np.nan))
+
+
+def test_a_batch_of_all_rows_and_dark_images_are_said():
+    x = np.random.default_rng(0).integers(0, 17, (30, 8, 8)).astype(np.uint8)
+    gan = ppgen.GAN(hidden=(8,), max_epochs=1, batch_size=500, random_state=0).fit(x)
+    said = " ".join(r.what for r in gan.verdict_.reasons)
+    assert "batch_size is 500, and there are 24 rows to train on" in said
+    assert "the images have 256 levels: their values reach 16, and 255 is taken for white" in said
