@@ -123,7 +123,7 @@ class IdealDenoiser:
     def _parts(self, x_t: Tensor, t: Tensor) -> list[tuple[Tensor, Tensor]]:
         size = max(1, _ENTRIES // len(self.rows))
         times = t.double().expand(len(x_t))
-        return list(zip(x_t.double().split(size), times.split(size), strict=True))
+        return list(zip(torch.split(x_t.double(), size), torch.split(times, size), strict=True))
 
     def _logits(self, x_t: Tensor, t: Tensor) -> Tensor:
         """(n, N) -|x_t - alpha_t x_i|^2 / (2 sigma_t^2)."""
