@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..nets.trainer import Trained
 from .settings import SAMPLING, SETTINGS, DiffusionSettings
 
 if TYPE_CHECKING:
+    from .guidance import Guidance
     from .nets import Architecture
     from .trained import TrainedDiffusion
 
@@ -89,14 +90,41 @@ class Diffusion(DiffusionSettings, Trained, Sampler):
         rng: np.random.Generator,
         given: Encoded | None,
         context: Floats | None,
+        guidance: float = 1.0,
+        guidance_interval: Sequence[float] | None = None,
         **how: Any,
     ) -> Encoded:
         from .sampling import sampled
 
         seed, view = int(rng.integers(2**31 - 1)), self.nets_.view
         told = view.draw(n, given, rng)
-        made = sampled(self.nets_, n, view.context(told, context), seed, **how)
+        guided = self._guidance(guidance, guidance_interval)
+        made = sampled(self.nets_, n, view.context(told, context), seed, guidance=guided, **how)
         return view.encoded(made, told, rng)
+
+    def _guidance(self, weight: float, interval: Sequence[float] | None) -> Guidance:
+        """How samples are guided.
+
+        Raises:
+            InputError: if the fit is conditional on nothing, or never went without it.
+        """
+        from .guidance import Guidance
+
+        asked = Guidance.of(weight, interval)
+        if asked.idle:
+            return asked
+        if not self.architecture_.context:
+            raise InputError(
+                f"guidance is {weight:g}, and this fit is conditional on nothing that samples "
+                "could be guided to. Leave guidance out, or fit with conditional=True."
+            )
+        if not self.drop_context:
+            raise InputError(
+                f"guidance is {weight:g}, and drop_context was 0 in the fit: the net knows no rows "
+                "without context, which guidance leads away from. Leave guidance out, or fit with "
+                "drop_context=0.1."
+            )
+        return asked
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         view, arrays = self.nets_.view.state()

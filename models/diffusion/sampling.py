@@ -9,6 +9,7 @@ import torch
 
 from ...arrays import Floats
 from ...inference.torch_state import within_cores
+from .guidance import Guidance
 from .trained import TrainedDiffusion
 
 STEPS = 13
@@ -23,13 +24,14 @@ def sampled(
     *,
     steps: int | None = None,
     method: str = "auto",
-    guidance: float = 1.0,
+    guidance: Guidance | float = 1.0,
 ) -> Floats:
     """(n, F) features of rows, by Heun's method on the probability-flow ODE.
 
     Args:
         context: (n, c) what each is conditioned on.
         seed: of the noise.
+        guidance: towards the context.
     """
     process, denoise = nets.process, nets.denoiser(context, guidance)
     generator = torch.Generator().manual_seed(seed)

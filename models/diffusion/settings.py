@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Settings, setting, sizes
+from ...settings import Kind, Settings, setting, sizes
 from ..nets.settings import TrainingSettings
 
 ProcessName = Literal["linear", "cosine", "vp", "edm"]
@@ -84,6 +84,12 @@ class DiffusionSettings(TrainingSettings):
     conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
 
 
+def _is_interval(value: Any) -> bool:
+    if isinstance(value, str) or not hasattr(value, "__len__"):
+        return False
+    return len(value) == 2 and all(isinstance(end, int | float) and end >= 0 for end in value)
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Options of `sample`."""
@@ -99,6 +105,12 @@ class Sampling:
         "times that y counts: above 1 samples are more typical of it and less varied, and have no "
         "density.",
         least=0,
+    )
+    guidance_interval: Sequence[float] | None = setting(
+        None,
+        "least and greatest sigma_t / alpha_t at which rows are guided; None is at all. (0.3, 5) "
+        "leaves variety.",
+        Kind("two levels of noise, such as (0.3, 5)", _is_interval),
     )
 
 

@@ -19,6 +19,7 @@ from ..nets.features import features
 from ..nets.held_out import Subset
 from ..nets.views import View
 from .coupling import coupled
+from .guidance import Guidance, guided
 from .held_out_loss import HeldOutLoss
 from .nets import Architecture, build
 from .plan import Noise, Plan
@@ -84,26 +85,22 @@ class TrainedDiffusion:
         shares = [out[:, at].softmax(1) for at in values.indicators]
         return torch.cat([data[:, : values.numbers], *shares], 1)
 
-    def denoiser(self, context: Floats | None = None, guidance: float = 1.0) -> Denoise:
+    def denoiser(self, context: Floats | None = None, guidance: Guidance | float = 1.0) -> Denoise:
         """E[x | x_t, context] of n rows, for samplers and densities.
 
         Args:
             context: (n, c) of the rows that it will be given, or (1, c) for all of them.
-            guidance: g in xhat = xhat_0 + g (xhat_c - xhat_0), xhat_0 of rows without context:
-                1 is the model, more is no denoiser of any density.
+            guidance: towards the context, or its weight; above 1 it is no denoiser of any density.
         """
-        c = None if context is None else self.tensor(context)
+        if context is None:
+            return self.denoise
+        c = self.tensor(context)
 
-        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
-            if c is None:
-                return self.denoise(x_t, t)
-            told = self.denoise(x_t, t, c.expand(len(x_t), -1))
-            if guidance == 1:
-                return told
-            plain = self.denoise(x_t, t)
-            return plain + guidance * (told - plain)
+        def told(x_t: Tensor, t: Tensor) -> Tensor:
+            return self.denoise(x_t, t, c.expand(len(x_t), -1))
 
-        return denoise
+        asked = guidance if isinstance(guidance, Guidance) else Guidance(guidance)
+        return guided(told, self.denoise, asked, self.process, self.view.values.indicators)
 
     def losses(
         self,
