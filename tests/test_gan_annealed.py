@@ -10,10 +10,12 @@ import torch
 from scipy.stats import multivariate_normal
 
 import ppgen
+from ppgen.data.codecs import fit_codec
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
-from ppgen.models.gan.annealed import annealed, annealing
+from ppgen.models.gan.annealed import annealed, annealing, in_units
 from ppgen.models.nets.values import Values
+from ppgen.models.nets.views import View
 
 RNG = np.random.default_rng(0)
 W, A, B = RNG.normal(size=(3, 2)), RNG.normal(size=(3, 1)), RNG.normal(size=3)
@@ -98,3 +100,36 @@ def test_a_gan_says_that_it_has_no_density_and_what_there_is():
     assert (again.values == found.values).all()
     with pytest.raises(InputError, match="sigma is 0"):
         gan.annealed_log_density(rows, sigma=0)
+
+
+def test_the_density_of_columns_is_per_unit_of_the_data():
+    rows = 1000.0 + 50.0 * np.random.default_rng(2).normal(size=(60, 1))
+    how = {"hidden": (8,), "batch_size": 20, "max_epochs": 2, "random_state": 0}
+    gan = ppgen.GAN(2, margins="none", **how).fit(rows)
+    grid = np.linspace(600, 1400, 81)
+    found = gan.annealed_log_density(grid[:, None], sigma=0.7, n_chains=8, n_temperatures=20)
+    # Log means of random weights are a little low.
+    assert np.exp(found.values).sum() * (grid[1] - grid[0]) == pytest.approx(1, abs=0.06)
+    assert found.method.endswith("noise in standard deviations")
+    gan = ppgen.GAN(2, **how).fit(rows)
+    found = gan.annealed_log_density(rows[:2], sigma=0.7, n_chains=2, n_temperatures=5)
+    assert found.method.endswith("noise and density in normal scores of ranks")
+
+
+@pytest.mark.parametrize("make", [np.asarray, ppgen.sequences], ids=["images", "sequences"])
+def test_the_density_of_images_and_sequences_is_per_unit_of_the_data(make):
+    x = np.random.default_rng(3).integers(0, 256, (30, 5, 4)).astype(float)
+    found = []
+    for unit in (1.0, 255.0):
+        data = ppgen.as_dataset(make(x / unit))
+        codec = fit_codec(data)
+        view, rows = View.of(codec), codec.encode(data)
+        seen = np.asarray(view.values.enter(view.stored(rows)))
+        log_det, words = in_units(codec, view, rows)
+        found.append((seen, log_det))
+        if make is np.asarray:
+            assert words == "noise in pixels from -1 to 1"
+            slope = np.ptp(seen) / np.ptp(x / unit)
+            assert log_det[0] == pytest.approx(20 * np.log(slope))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-9)
+    np.testing.assert_allclose(found[1][1] - found[0][1], 20 * np.log(255))

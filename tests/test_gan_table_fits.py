@@ -14,6 +14,8 @@ import ppgen
 from ppgen import GAN, InputError
 from ppgen.cli import app
 from ppgen.models.gan import verdicts
+from ppgen.models.nets.told import Told
+from ppgen.models.nets.values import Values
 
 from .zoo import mixed
 
@@ -178,3 +180,17 @@ def test_rows_kept_while_training_have_what_they_were_told(told: GAN) -> None:
     assert step > 0
     assert set(rows["species"]) <= set(mixed()["species"])
     assert np.std(rows["length"]) > 0
+
+
+def test_codes_decode_to_the_same_rows_wherever_they_stand(told: GAN) -> None:
+    z = told.sample_latents(40, random_state=0)
+    rows, turned = told.decode(z), told.decode(z[::-1])
+    pd.testing.assert_frame_equal(rows[::-1].reset_index(drop=True), turned)
+    assert rows["species"].nunique() == rows["visits"].nunique() == 1
+
+
+def test_what_is_usual_is_the_commonest_levels_and_the_row_in_their_middle() -> None:
+    rows = np.array([[5.0, 0], [1.0, 1], [2.0, 1], [9.0, 1], [7.0, np.nan]])
+    shares = np.array([0.3, 0.2, 0.2, 0.2, 0.1])
+    told = Told(("size", "kind"), Values(1, (2,)), rows, shares)
+    assert told.usual().tolist() == [2.0, 1.0]

@@ -30,10 +30,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...arrays import Floats
+from ...data import AnyCodec, Encoded, ImageCodec
 from ...errors import InputError
 from ...inference.ais import Annealing, ais, sigmoidal
 from ...inference.hmc import Start, normal
 from ...inference.importance import Weights, joined
+from ..nets.table_view import TableView
+from ..nets.views import View
 from .trained import TrainedGAN
 
 _BLOCK = 64  # rows whose chains walk side by side
@@ -74,6 +77,29 @@ def annealed(
         log_joint, start = ends(partial(_rows, generator, c), y, sigma, nets.architecture.latent)
         parts.append(ais(log_joint, start, settings, generator=draws).weights)
     return joined(parts)
+
+
+def in_units(codec: AnyCodec, view: View, rows: Encoded) -> tuple[Floats, str]:
+    """What is added to log p_sigma of the features of rows, (n,), to have it in the units of the
+    data, log |d features / d row|; and the coordinates of the noise in words, with those of the
+    density where these are the same.
+
+    Ranks have no derivative where values are tied, and the part of columns that are told is not
+    known apart: there the density stays in the coordinates of the nets.
+    """
+    values, total = view.values, rows.log_det
+    if isinstance(view, TableView):
+        if view.map.margins is not None:
+            return np.zeros_like(total), "noise and density in normal scores of ranks"
+        if view.map.context.numbers:
+            return np.zeros_like(total), "noise and density in standard deviations"
+        return total, "noise in standard deviations"
+    if isinstance(codec, ImageCodec):
+        total = total - values.numbers * math.log(values.scale)
+        if codec.pixels.kind != "real":
+            total = total - values.numbers * math.log(codec.pixels.unit)
+        return total, "noise in pixels from -1 to 1"
+    return total, "noise in standard deviations"
 
 
 def annealing(n_temperatures: int, n_chains: int) -> Annealing:

@@ -47,6 +47,9 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
     and measures has the mean output of the discriminator on held-out real rows and on generated
     ones (see `Objective.outputs`; both 0.5 at the equilibrium) and the norms of both gradients.
 
+    Of a fit with `condition_on`, `decode` tells the generator of all codes what is most usual: the
+    levels that most rows have together, and of these rows one in the middle of their numbers.
+
     Attributes:
         nets_: the trained nets, whose `generate` and `discriminate` work on features.
         architecture_: what they are made of.
@@ -97,12 +100,13 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         N(0, sigma^2) is added, by annealed importance sampling (see `models/gan/annealed.py`).
 
         It is no log density of rows, and is compared with nothing but estimates of the same sigma.
-        It is per unit of the coordinates in which the nets see rows, as sigma is: pixels from -1
-        to 1, columns in standard deviations, or as normal scores of their ranks where
-        `margins="ranks"`: there it is of rows before their margins are brought to those of the
-        data, which `sample` does, and values that are tied stand in the middle of their ranks.
-        `diagnostics` has the effective number of chains, "ess", and "khat": near
-        1 chain, take more temperatures or a larger sigma.
+        Sigma is in the coordinates in which the nets see rows, which `method` names: pixels from
+        -1 to 1, or columns and steps in standard deviations. The density is per unit of the data,
+        also of levels of pixels. Where `margins="ranks"`, sigma and density are those of normal
+        scores of ranks, and of rows before their margins are brought to those of the data, which
+        `sample` does; values that are tied stand in the middle of their ranks. Where numbers are
+        told (`condition_on`), it is per standard deviation. `diagnostics` has the effective number
+        of chains, "ess", and "khat": near 1 chain, take more temperatures or a larger sigma.
 
         Args:
             X: rows as in `fit`, of numbers only.
@@ -116,7 +120,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         Raises:
             InputError: if the rows have discrete columns.
         """
-        from .annealed import annealed, annealing
+        from .annealed import annealed, annealing, in_units
 
         check_is_fitted(self)
         number(above=0).check("sigma", sigma)
@@ -126,10 +130,11 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         features = self.nets_.features(self.nets_.view.stored(rows.data))
         seeds = mix(row_hashes(data, self._seed(random_state)))
         found = annealed(self.nets_, features, rows.context, seeds, float(sigma), settings)
+        log_det, words = in_units(self.codec_, self.nets_.view, rows.data)
         return LogDensity(
-            values=found.log_mean,
+            values=found.log_mean + log_det,
             kind="estimate",
-            method=f"AIS-{n_temperatures}, {n_chains} chains, in the coordinates of the nets",
+            method=f"AIS-{n_temperatures}, {n_chains} chains, {words}",
             noise=float(sigma),
             stderr=found.stderr,
             diagnostics={"ess": found.ess, "khat": found.khat},
@@ -178,7 +183,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
 
     def _rows(self, z: Floats, context: Floats | None) -> Encoded:
         view = self.nets_.view
-        told = view.draw(len(z), None, np.random.default_rng(0))
+        told = view.usual(len(z))
         rows = view.encoded(self.nets_.expected(z, view.context(told, context)), told)
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 

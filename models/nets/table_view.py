@@ -109,6 +109,10 @@ class TableView(View):
             )
         return self.told.draw(n, None if given is None else self.map.split(given)[1][0], rng)
 
+    def usual(self, n: int) -> Floats | None:
+        """(n, k) values told of a row that is like most; None where none are told."""
+        return None if self.told is None else np.repeat(self.told.usual()[None], n, axis=0)
+
     def finished(self, features: Array) -> Array:
         """Features (n, F) that a model made, with the margins of the rows trained on."""
         if self.drawn is None:

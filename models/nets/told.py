@@ -77,6 +77,17 @@ class Told:
         drawn = self.rows[rng.choice(len(shares), size=n, p=shares / shares.sum())]
         return drawn if given is None else np.where(free, drawn, given)
 
+    def usual(self) -> Floats:
+        """(k,) values of a row like most: of the levels that most rows have together, and of the
+        rows that have these the one nearest to the median of each number."""
+        numbers = self.values.numbers
+        levels = np.nan_to_num(self.rows[:, numbers:], nan=-1.0)
+        group = np.unique(levels, axis=0, return_inverse=True)[1].reshape(-1)
+        some = self.rows[group == np.bincount(group, self.shares).argmax()]
+        off = np.abs(some[:, :numbers] - np.median(some[:, :numbers], axis=0)).sum(axis=1)
+        usual: Floats = some[int(off.argmin())]
+        return usual
+
     def _unmatched(self, free: Array) -> str:
         held, rest = (
             ", ".join(name for name, is_so in zip(self.names, which, strict=True) if is_so)

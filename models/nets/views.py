@@ -66,6 +66,10 @@ class View:
         """(n, k) values told of a row, those given and others drawn; None where none are."""
         return None
 
+    def usual(self, n: int) -> Floats | None:
+        """(n, k) values told of a row that is like most; None where none are told."""
+        return None
+
     def context(self, told: Floats | None, context: Floats | None) -> Floats | None:
         """(n, c) the context of values told (n, k), after a context (n, b) of other things."""
         return context
