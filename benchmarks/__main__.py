@@ -40,6 +40,7 @@ QUICK = {
     "gan_adult": ["--minutes", "1"],
     "cyclegan_digits": ["--speed", "5"],
     "debiasing": [],
+    "diffusion_samplers": [],
     "calibration": [],
 }
 FULL = {
@@ -68,6 +69,7 @@ FULL = {
     "embeddings": [],
     "image_features": ["--seeds", "2"],
     "debiasing": [],
+    "diffusion_samplers": ["--sections", "methods", "grids"],
     "calibration": ["--full"],
 }
 NEED_DATA = (

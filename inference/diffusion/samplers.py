@@ -97,7 +97,8 @@ class Sampler(ABC):
 
     def data(self, x_t: Tensor, t: float) -> Tensor:
         """xhat."""
-        return self.denoise(x_t, torch.full((len(x_t),), t, dtype=x_t.dtype, device=x_t.device))
+        time = torch.tensor(t, dtype=x_t.dtype, device=x_t.device)
+        return self.denoise(x_t, time.expand(len(x_t)))  # one number, which nets embed once
 
 
 class Ancestral(Sampler):
