@@ -110,7 +110,9 @@ def compare(
     }
 
 
-def curve(minutes: float, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
+def curve(
+    minutes: float, seed: int, settings: dict[str, Any], model: str = "gan"
+) -> dict[str, Any]:
     """How near samples are to the curve that their rows lie on."""
     import ppgen
 
@@ -118,13 +120,14 @@ def curve(minutes: float, seed: int, settings: dict[str, Any]) -> dict[str, Any]
         return np.sin(2 * x) + x / 2
 
     x = np.random.default_rng(seed).normal(size=5000)
-    model = ppgen.GAN(random_state=seed, **settings)
-    model.fit({"x": x, "y": f(x)}, budget=60 * minutes if minutes else None)
-    drawn = model.sample(5000, random_state=seed + 1)
+    made = getattr(ppgen, CLASSES[model])(random_state=seed, **settings)
+    made.fit({"x": x, "y": f(x)}, budget=60 * minutes if minutes else None)
+    drawn = made.sample(5000, random_state=seed + 1)
     off = drawn["y"] - f(drawn["x"])
     return {
         "minutes": minutes,
-        "steps": model.n_steps_,
+        "model": model,
+        "steps": made.n_steps_,
         "residual_sd": float(np.std(off)),
         "residual_median": float(np.median(np.abs(off))),
         "sd": float(np.std(f(x))),

@@ -66,7 +66,7 @@ def test_the_loss_of_an_output_is_that_of_the_data_that_it_stands_for(
     assert losses.double().numpy() == pytest.approx(expected.numpy(), rel=2e-3, abs=1e-5)
 
 
-def test_levels_are_trained_by_the_cross_entropy_of_their_shares() -> None:
+def test_levels_are_trained_by_twice_the_cross_entropy_of_their_shares() -> None:
     made = nets(Values(1, levels=(3,)))
     x = torch.tensor([[0.5, 0, 1, 0], [-1.0, 0, 0, 0]])  # the second row's level is missing
     eps, t = torch.randn(2, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0.3, 0.6])
@@ -76,7 +76,7 @@ def test_levels_are_trained_by_the_cross_entropy_of_their_shares() -> None:
         squared = (out[:, 0] - made.target.of(x[:, :1], eps[:, :1], t)[:, 0]) ** 2
         losses = made.losses(x, eps, t)
     assert shares.sum(1).numpy() == pytest.approx(np.ones(2), abs=1e-6)
-    crossed = torch.tensor([-math.log(shares[0, 1]), 0.0])
+    crossed = torch.tensor([-2 * math.log(shares[0, 1]), 0.0])
     assert losses.numpy() == pytest.approx(((squared + crossed) / 2).numpy(), rel=1e-5)
 
 

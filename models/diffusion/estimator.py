@@ -48,6 +48,7 @@ class Diffusion(DiffusionSettings, Trained, Sampler):
         discrete="native",
         conditional=True,
         samples=True,
+        told=True,
         sampling=SAMPLING,
         objective="minus the held-out loss",
         images=True,
@@ -67,6 +68,10 @@ class Diffusion(DiffusionSettings, Trained, Sampler):
                 "conditional out."
             )
         return bool(self.conditional)
+
+    def _told(self) -> tuple[str, ...]:
+        told = self.nets_.view.told_names
+        return tuple(name for name in self.schema_.names if name in told)
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_net

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...arrays import Array
 from ...data import AnyCodec
@@ -17,7 +17,6 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason, warning
 from ..nets.device import Machine
-from ..nets.features import features
 from ..nets.held_out import Split, Subset
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import too_few
@@ -52,7 +51,8 @@ def fit_net(
     split.rows = view.with_context(rows)
     if fit.validation is not None:
         fit.validation = view.with_context(fit.validation)
-    seen, unseen = split.subsets(view.stored)
+    # Generated numbers are spread over the places within ties, so all real ones are.
+    seen, unseen = split.subsets(partial(view.stored, rng=np.random.default_rng([fit.seed, 0x71])))
     sigma_data = _sigma_data(view, seen.thinned(_SCALED, fit.rng()))
     timed, gpu = fit.deadline() is not None, machine.device.type == "cuda"
     plan = planned(asked, view.values, seen, sigma_data, timed=timed, gpu=gpu)
@@ -61,25 +61,27 @@ def fit_net(
         most = max(_FEWEST, min(_MOST, _EVALUATED // view.values.features))
         unseen = unseen.thinned(most, fit.rng())
     nets = TrainedDiffusion(plan.architecture, view, plan.noise, fit.seed, machine.device)
+    nets.fit_levels(seen)
     again = fit.redraw
 
     def redrawn(epoch: int) -> Array:
-        assert again is not None
-        return view.stored(again(epoch))[seen.numbers]
+        data = rows.data if again is None else again(epoch)
+        return view.stored(data, np.random.default_rng([fit.seed, epoch]))[seen.numbers]
 
-    learner = nets.learner(
-        seen, unseen, plan, redraw=None if again is None else redrawn, seed=fit.seed
-    )
+    anew = again is not None or view.drawn_anew
+    learner = nets.learner(seen, unseen, plan, redraw=redrawn if anew else None, seed=fit.seed)
     training = Trainer(fit, seen, unseen, plan.schedule, machine=machine).train(learner)
     nets.keep(learner)
     return Fitted(nets, training, _reasons(training, seen, unseen))
 
 
 def _sigma_data(view: View, some: Subset) -> float:
-    """Standard deviation of the features of rows, about 0."""
+    """Standard deviation of the numbers of rows, about 0; 1 where there are none."""
     values = view.values
-    y = features(values, values.enter(torch.as_tensor(np.asarray(some.values()[0], np.float64))))
-    return max(float(y.square().mean().sqrt()), 1e-3)
+    if not values.numbers:
+        return 1.0
+    x = np.asarray(some.values()[0], np.float64)[:, : values.numbers]
+    return max(float(np.sqrt(np.mean(np.square(values.enter(x))))), 1e-3)
 
 
 def _check_coupling(plan: Plan, seen: Subset) -> None:

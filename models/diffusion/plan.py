@@ -18,6 +18,7 @@ from .settings import check_rows
 from .times import Times
 
 _BETWEEN = 400  # steps between two evaluations at least
+_MANY = 48  # features of a row from which a perceptron is wide
 _LOW = 4  # numbers of a row up to which waves are seen of them
 _IMAGES = 64  # rows a step of images
 _NARROW = 48  # channels up to which a U-Net takes the whole learning rate
@@ -136,7 +137,7 @@ def _perceptron(asked: Any, values: Values, n: int) -> Architecture:
         waves = 5 if values.numbers <= _LOW else 0
     return Architecture(
         net="mlp",
-        width=int(asked.width or (64 if n < 1000 else 128)),
+        width=int(asked.width or _width(n, values)),
         depth=int(asked.depth or 3),
         frequencies=int(waves),
     )
@@ -155,6 +156,11 @@ def _unet(asked: Any, shape: tuple[int, ...], n: int, *, gpu: bool) -> Architect
         blocks=sizes.blocks,
         dropout=float(dropout),
     )
+
+
+def _width(n: int, values: Values) -> int:
+    """Of the layers of a perceptron: wider where many features are to be told apart."""
+    return 64 if n < 1000 else 128 if values.features < _MANY else 256
 
 
 def _schedule(asked: Any, build: Architecture, n: int, *, timed: bool) -> Schedule:

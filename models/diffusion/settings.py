@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Kind, Settings, setting, sizes
+from ...settings import Kind, Settings, columns, setting, sizes
 from ..nets.settings import TrainingSettings
 
 ProcessName = Literal["linear", "cosine", "vp", "edm"]
@@ -80,6 +80,19 @@ class DiffusionSettings(TrainingSettings):
         "on, so that `sample(guidance=...)` can tell what it adds.",
         least=0,
         below=1,
+    )
+    margins: Literal["auto", "ranks", "none"] = setting(
+        "auto",
+        'how the net sees the numbers of a table: "ranks" is by normal scores of their ranks, and '
+        "as levels where they have few distinct values, so that samples have the margins of the "
+        'rows fitted; "none" standardises only; "auto" takes ranks where there are levels.',
+    )
+    condition_on: Sequence[Any] | None = setting(
+        None,
+        "columns of a table that the model is told and does not make, such as "
+        '("species",): `sample(given=...)` holds some of them, and the others are those of rows '
+        "fitted.",
+        columns,
     )
     conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
 

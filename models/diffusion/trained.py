@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import log_softmax
 
 from ...arrays import Array, Floats
 from ...inference.diffusion.process import PROCESSES, TARGETS, Denoise, Process, Target
@@ -23,6 +22,7 @@ from .guidance import Guidance, guided
 from .held_out_loss import HeldOutLoss
 from .nets import Architecture, build
 from .plan import Noise, Plan
+from .tables import Levels
 
 
 class TrainedDiffusion:
@@ -37,6 +37,7 @@ class TrainedDiffusion:
 
     Attributes:
         process, target: see `inference.diffusion.process`.
+        levels: the features of levels, or None.
     """
 
     process: Process
@@ -57,6 +58,7 @@ class TrainedDiffusion:
         with seeded(seed):
             net = build(architecture, view.values)
         self.net: nn.Module = net.to(self.device).eval()
+        self.levels = Levels(view.values).to(self.device) if view.values.levels else None
 
     # What it makes of noisy rows
 
@@ -78,12 +80,12 @@ class TrainedDiffusion:
 
     def denoise(self, x_t: Tensor, t: Tensor, context: Tensor | None = None) -> Tensor:
         """(n, F) E[x | x_t] as the net has it; of levels, their probabilities."""
-        values, out = self.view.values, self.output(x_t, t, context)
+        out = self.output(x_t, t, context)
         data = self.target.data(out, x_t, t)
-        if not values.levels:
+        if self.levels is None:
             return data
-        shares = [out[:, at].softmax(1) for at in values.indicators]
-        return torch.cat([data[:, : values.numbers], *shares], 1)
+        shares = self.levels.shares(self.levels.logits(out, x_t, t, self.process))
+        return torch.cat([data[:, : self.levels.numbers], shares], 1)
 
     def denoiser(self, context: Floats | None = None, guidance: Guidance | float = 1.0) -> Denoise:
         """E[x | x_t, context] of n rows, for samplers and densities.
@@ -110,16 +112,16 @@ class TrainedDiffusion:
         context: Tensor | None = None,
         known: Tensor | None = None,
     ) -> Tensor:
-        """(n,) what is trained: squared errors of the target of numbers and cross-entropies of
-        levels, their mean over the values of a row."""
-        values, x_t = self.view.values, self.process.noisy(x, eps, t)
-        out, k = self.output(x_t, t, context, known), values.numbers
-        if not values.levels:
-            return (out - self.target.of(x, eps, t)).square().mean(1)
-        total = (out[:, :k] - self.target.of(x[:, :k], eps[:, :k], t)).square().sum(1)
-        for at in values.indicators:
-            total = total - (x[:, at] * log_softmax(out[:, at], 1)).sum(1)
-        return total / values.size
+        """(n,) what is trained: squared errors of the target of numbers and twice the
+        cross-entropies of levels (see `tables`), their mean over the values of a row."""
+        x_t = self.process.noisy(x, eps, t)
+        out, target = self.output(x_t, t, context, known), self.target.of(x, eps, t)
+        if self.levels is None:
+            return (out - target).square().mean(1)
+        k = self.levels.numbers
+        squares = (out[:, :k] - target[:, :k]).square().sum(1)
+        crossed = self.levels.losses(self.levels.logits(out, x_t, t, self.process), x)
+        return (squares + crossed) / self.view.values.size
 
     def features(self, x: Tensor, *, draw: bool = False) -> Tensor:
         """(n, F) features of stored rows (n, D); places within filled cells are drawn by torch's
@@ -129,6 +131,12 @@ class TrainedDiffusion:
         return features(values, values.enter(x, u))
 
     # Training
+
+    def fit_levels(self, seen: Subset) -> None:
+        """Take the shares of the levels of the rows trained on."""
+        if self.levels is not None:
+            weights = None if seen.shares is None else self.tensor(seen.shares)
+            self.levels.fit(self.features(self.tensor(seen.values()[0])), weights)
 
     def learner(
         self,
@@ -180,16 +188,23 @@ class TrainedDiffusion:
     # Saved runs
 
     def arrays(self) -> dict[str, Array]:
-        """The weights."""
+        """The weights, and the shares of levels."""
         return {
-            f"net.{key}": value.detach().cpu().contiguous().numpy()
-            for key, value in self.net.state_dict().items()
+            f"{name}.{key}": value.detach().cpu().contiguous().numpy()
+            for name, module in self._modules.items()
+            for key, value in module.state_dict().items()
         }
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Take what `arrays` gave."""
-        own = {k.removeprefix("net."): v for k, v in arrays.items() if k.startswith("net.")}
-        self.net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
+        for name, module in self._modules.items():
+            start = f"{name}."
+            own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+            module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
+
+    @property
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"net": self.net} | ({} if self.levels is None else {"levels": self.levels})
 
     def tensor(self, x: Array) -> Tensor:
         """An array in single precision on the device."""

@@ -7,18 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from ...data import AnyCodec, ImageCodec
+from ...data import AnyCodec, Codec, ImageCodec
+from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
+from ..nets.table_view import TableView, check_told
 from ..nets.views import View
 
 _SOME = 1000  # images whose pixels are looked at
 
 
 def view_of(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
-    """The view for rows that are trained on: columns standardised by the codec, levels as
+    """The view for rows that are trained on: columns of a table as `margins` says, levels as
     indicators, pixels centred and scaled by two numbers for all of them; whole pixels are filled
     in."""
+    if isinstance(codec, Codec):
+        return _table_view(asked, codec, rows, fit)
+    if asked.condition_on is not None:
+        raise InputError(
+            "condition_on names columns of a table, and images or sequences were given. "
+            "Condition on labels: Diffusion(conditional=True).fit(X, y)."
+        )
     view = View.of(codec)
     if not isinstance(codec, ImageCodec):
         return view
@@ -34,3 +43,19 @@ def view_of(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
         log_det=-view.values.numbers * float(np.log(scale)),
     )
     return replace(view, values=values, bounded=False)
+
+
+def _table_view(asked: Any, codec: Codec, rows: Rows, fit: Fit) -> TableView:
+    """The view of a table: by ranks where it has levels, or numbers that are as good as levels."""
+    told = [fit.schema[name].name for name in asked.condition_on or ()]
+    if told and rows.context is not None:
+        raise InputError(
+            f"condition_on names {', '.join(told)}, and conditional is True; what is drawn of "
+            "columns that are not given would not go with y. Put y among the columns and name it "
+            "in condition_on, or leave one of both out."
+        )
+    check_told(codec, told)
+    ranked = TableView.fit(codec, rows, ranks=asked.margins != "none", told=told, rng=fit.rng())
+    if asked.margins != "auto" or ranked.map.few or ranked.map.levels:
+        return ranked
+    return TableView.fit(codec, rows, ranks=False, told=told, rng=fit.rng())
