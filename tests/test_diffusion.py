@@ -15,7 +15,7 @@ from scipy import stats
 import ppgen
 from ppgen.inference.diffusion.process import PROCESSES, TARGETS
 from ppgen.models.diffusion.coupling import coupled
-from ppgen.models.diffusion.held_out_loss import HeldOutLoss, uniform
+from ppgen.models.diffusion.held_out_loss import HeldOutLoss
 from ppgen.models.diffusion.nets import Architecture
 from ppgen.models.diffusion.plan import Noise
 from ppgen.models.diffusion.times import Times
@@ -122,13 +122,6 @@ def test_the_held_out_loss_of_a_row_depends_on_the_row_alone() -> None:
     assert some == pytest.approx(losses[order], rel=1e-5)
 
 
-def test_hashed_numbers_are_uniform() -> None:
-    u = uniform(np.arange(50, dtype=np.uint64), 200)
-    assert stats.kstest(u.ravel(), "uniform").pvalue > 1e-3
-    assert abs(np.corrcoef(u[:-1].ravel(), u[1:].ravel())[0, 1]) < 0.04
-    assert abs(np.corrcoef(u[:, :-1].ravel(), u[:, 1:].ravel())[0, 1]) < 0.04
-
-
 def test_rows_without_context_see_none_of_it_and_guidance_goes_beyond_it() -> None:
     made, t = nets(context=3), torch.full((4,), 0.4)
     x_t, c = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
@@ -182,6 +175,39 @@ def test_a_loss_that_is_not_finite_keeps_the_best_weights_before(monkeypatch: An
     assert model.verdict_.status == "warn"
     assert "not finite" in str(model.verdict_)
     assert np.isfinite(model.sample(10)).all()
+
+
+def test_a_seed_gives_the_same_first_rows_however_many_are_drawn() -> None:
+    model, _ = small()
+    many = model.sample(40, random_state=3)
+    assert model.sample(7, random_state=3) == pytest.approx(many[:7], rel=1e-4, abs=1e-4)
+    assert not np.allclose(model.sample(7, random_state=4), many[:7])
+
+
+@pytest.mark.parametrize("method", ["ancestral", "ddim", "euler", "heun"])
+def test_each_sampler_makes_rows_like_those_of_the_fit(method: str) -> None:
+    model, x = small()
+    rows = model.sample(500, method=method, steps=60, random_state=2)
+    assert (rows.mean(0) - x.mean(0)) / x.std(0) == pytest.approx(np.zeros(2), abs=0.25)
+    assert rows.std(0) / x.std(0) == pytest.approx(np.ones(2), abs=0.2)
+
+
+def test_too_few_steps_are_refused_and_few_are_warned_of() -> None:
+    model, _ = small()
+    with pytest.raises(ppgen.InputError, match="too few for the sampler 'heun', of order 2"):
+        model.sample(5, method="heun", steps=1)
+    with pytest.warns(UserWarning, match="5 steps of euler are few"):
+        model.sample(5, method="euler", steps=5)
+
+
+def test_a_coupled_fit_has_a_flow_and_no_score() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    model = ppgen.Diffusion(
+        coupling="optimal", width=8, depth=1, max_epochs=2, batch_size=20, random_state=0
+    )
+    assert np.isfinite(model.fit(x).sample(3)).all()
+    with pytest.raises(ppgen.InputError, match="needs the score"):
+        model.sample(3, method="ancestral")
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_outside_the_interval_rows_are_those_of_the_model() -> None:
 def test_samples_guided_away_from_a_label_show_the_other() -> None:
     fit, y = fitted(), np.repeat("left", 20)
     whole, none = (
-        side(fit.sample(20, y=y, steps=8, random_state=1, guidance=w)).mean() for w in (1.5, 0.0)
+        side(fit.sample(20, y=y, steps=10, random_state=1, guidance=w)).mean() for w in (1.5, 0.0)
     )
     assert whole <= 0.1
     assert none > whole

@@ -40,7 +40,7 @@ def test_images_take_a_unet_and_samples_are_of_the_label_asked_for() -> None:
     assert fit.architecture_.net == "unet"
     assert fit.architecture_.context == 2
     y = np.array(["left", "right"] * 10)
-    made = fit.sample(20, y=y, steps=8, random_state=1)
+    made = fit.sample(20, y=y, steps=10, random_state=1)
     assert made.shape == (20, 12, 12)
     assert made.dtype == np.uint8
     assert (side(made) == (y == "right")).mean() >= 0.9
@@ -48,5 +48,5 @@ def test_images_take_a_unet_and_samples_are_of_the_label_asked_for() -> None:
 
 def test_a_loaded_run_makes_the_same_images(tmp_path: Path) -> None:
     again = ppgen.load(fitted().save(tmp_path / "run"))
-    made = [f.sample(2, y="left", steps=3, random_state=1) for f in (fitted(), again)]
+    made = [f.sample(2, y="left", steps=10, random_state=1) for f in (fitted(), again)]
     assert np.array_equal(*made)

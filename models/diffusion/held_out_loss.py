@@ -1,8 +1,8 @@
 """The loss of held-out rows by which the weights are kept.
 
-Times and noise of a row are a pure function of the row: two evaluations differ by the net alone, so
-that differences as small as training's matter. A row is looked at K times, at the quantiles
-(k + u) / K of the times, with u and the noise hashed from the row.
+Times and noise of a row are a pure function of the row: two evaluations differ by the net alone,
+and small differences show. A row is looked at K times, at the quantiles (k + u) / K of the times,
+with u and the noise hashed from the row (see `inference.diffusion.row_noise`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.special import ndtri
 from torch import Tensor
 
-from ...arrays import Floats, Hashes
-from ...data.hashing import mix
+from ...arrays import Floats
+from ...inference.diffusion.row_noise import row_noise
 from ..nets.batches import slices
 from ..nets.held_out import Subset
 
@@ -39,10 +38,10 @@ class HeldOutLoss:
         self.nets, self.looks = nets, looks
         self.x = nets.features(nets.tensor(x))
         self.context = None if context is None else nets.tensor(context)
-        self.units = rows.units()
-        u = uniform(self.units, 1)
-        quantiles = torch.from_numpy((np.arange(looks) + u) / looks)
-        self.t = nets.noise.times().at(quantiles.flatten()).view(-1, looks).float().to(nets.device)
+        self.units = rows.units().astype(np.int64)
+        u = torch.special.ndtr(row_noise(0, self.units, 0, 1))
+        quantiles = (torch.arange(looks) + u) / looks
+        self.t = nets.noise.times().at(quantiles.flatten()).view(-1, looks).to(nets.device)
 
     def __call__(self) -> Floats:
         """(m,) the mean loss of each row over its looks."""
@@ -55,13 +54,7 @@ class HeldOutLoss:
         context = self.context
         if context is not None:
             context = context[at].repeat_interleave(self.looks, 0)
-        seeds = mix(self.units[at, None] + np.arange(1, self.looks + 1, dtype=np.uint64))
-        eps = self.nets.tensor(ndtri(uniform(seeds.reshape(-1), x.shape[1])))
+        each = [row_noise(0, self.units[at], k + 1, x.shape[1]) for k in range(self.looks)]
+        eps = torch.stack(each, 1).reshape(len(x), -1).to(self.nets.device)
         losses = self.nets.losses(x, eps, self.t[at].reshape(-1), context)
         return losses.view(-1, self.looks).mean(1)
-
-
-def uniform(seeds: Hashes, size: int) -> Floats:
-    """(n, size) numbers strictly between 0 and 1, a function of each seed (n,) alone."""
-    words = mix(mix(seeds)[:, None] ^ mix(np.arange(size, dtype=np.uint64)))
-    return np.asarray(((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)

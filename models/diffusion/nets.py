@@ -32,6 +32,8 @@ from ...plain_json import PlainFields
 from ..nets.values import Values
 from .unet import UNet
 
+_TOLD = 64  # width of the embedding of noise and context
+
 
 class Net(Protocol):
     """A net of noisy rows."""
@@ -123,10 +125,10 @@ class NoiseAndContext(nn.Module):
 class Block(nn.Module):
     """h + W silu(V silu(h) + U e)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, told: int) -> None:
         super().__init__()
         self.first, self.last = nn.Linear(width, width), nn.Linear(width, width)
-        self.told = nn.Linear(width, width, bias=False)
+        self.told = nn.Linear(told, width, bias=False)
         _zero(self.last)
 
     def forward(self, h: Tensor, e: Tensor) -> Tensor:
@@ -142,10 +144,11 @@ class ResidualPerceptron(nn.Module):
         super().__init__()
         self.numbers, size = values.numbers, values.features
         self.waves = [math.pi * 2.0**k for k in range(-1, a.frequencies - 1)]
-        self.embed = NoiseAndContext(a, a.width)
+        told = min(a.width, _TOLD)
+        self.embed = NoiseAndContext(a, told)
         self.enter = nn.Linear(size + 2 * len(self.waves) * self.numbers, a.width)
-        self.told = nn.Linear(a.width, a.width, bias=False)
-        self.blocks = nn.ModuleList(Block(a.width) for _ in range(a.depth))
+        self.told = nn.Linear(told, a.width, bias=False)
+        self.blocks = nn.ModuleList(Block(a.width, told) for _ in range(a.depth))
         self.leave = nn.Linear(a.width, size)
         _zero(self.leave)
 

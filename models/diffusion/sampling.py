@@ -1,21 +1,45 @@
-"""Rows of noise, by a trained net."""
+"""Rows of noise, by a trained net and a sampler (see `inference.diffusion.samplers`).
+
+The noise of a row is a function of the seed and of its number, so that a seed gives the same first
+rows however many are drawn.
+"""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import warnings
 
 import numpy as np
-import torch
 
 from ...arrays import Floats
+from ...errors import InputError
+from ...inference.diffusion.plan import Plan, draw
+from ...inference.diffusion.row_noise import RowNoise
+from ...inference.diffusion.samplers import SAMPLERS
 from ...inference.torch_state import within_cores
+from ..nets.batches import shrinking, slices
 from .guidance import Guidance
 from .trained import TrainedDiffusion
 
-STEPS = 13
+METHOD = "dpm2m"  # of "auto": of all samplers the best rows for so many evaluations
+_AT_ONCE = 1 << 18  # features of the rows that are made at a time
 
 
-@torch.no_grad()
+def sampling_plan(nets: TrainedDiffusion, method: str = "auto", steps: int | None = None) -> Plan:
+    """The sampler and its times.
+
+    Raises:
+        InputError: if the steps are too few for the sampler, or it needs a score that a coupled
+            fit has not.
+    """
+    method = METHOD if method == "auto" else method
+    if nets.noise.coupled and SAMPLERS[method].draws:
+        raise InputError(
+            f'method is {method!r}, which needs the score, and a fit with coupling="optimal" has '
+            'only the flow. Take method="dpm2m", "heun", "ddim" or "euler".'
+        )
+    return Plan.of(nets.process, method, steps, nets.noise.sigma_data)
+
+
 def sampled(
     nets: TrainedDiffusion,
     n: int,
@@ -26,28 +50,25 @@ def sampled(
     method: str = "auto",
     guidance: Guidance | float = 1.0,
 ) -> Floats:
-    """(n, F) features of rows, by Heun's method on the probability-flow ODE.
+    """(n, F) features of rows.
 
     Args:
         context: (n, c) what each is conditioned on.
         seed: of the noise.
         guidance: towards the context.
     """
-    process, denoise = nets.process, nets.denoiser(context, guidance)
-    generator = torch.Generator().manual_seed(seed)
-    x_1 = torch.randn(n, nets.view.values.features, generator=generator)
-    x_t = x_1.to(nets.device) * process.end_scale(nets.noise.sigma_data)
-    least, most = process.t_min, process.t_max
-    grid = least + (most - least) * torch.linspace(1, 0, (steps or STEPS) + 1) ** 2
+    plan, size = sampling_plan(nets, method, steps), nets.view.values.features
+    if plan.concern:
+        warnings.warn(f"{plan.concern}.", stacklevel=2)
+
+    def made(rows: slice) -> Floats:
+        told = None if context is None else context[rows]
+        noise = RowNoise(seed, np.arange(rows.start, rows.stop), size, nets.device)
+        drawn = draw(plan, nets.denoiser(told, guidance), noise)
+        return np.asarray(drawn.double().cpu().numpy())
+
+    def every(at_once: int) -> Floats:
+        return np.concatenate([made(rows) for rows in slices(n, at_once)])
+
     with within_cores():
-        for t, s in pairwise(grid.tolist()):
-            v_t, v_s = None, None
-            for at in (t, s):
-                x_s = x_t if v_t is None else x_t + (s - t) * v_t
-                time = torch.tensor(at, device=nets.device).expand(n)
-                v_s = process.velocity(x_s, denoise(x_s, time), time)
-                v_t = v_s if v_t is None else v_t
-            assert v_t is not None
-            assert v_s is not None
-            x_t = x_t + (s - t) / 2 * (v_t + v_s)
-    return np.asarray(x_t.double().cpu().numpy())
+        return shrinking(every, max(64, _AT_ONCE // size), "the net")[0]

@@ -108,10 +108,12 @@ class Sampling:
     """Options of `sample`."""
 
     steps: int | None = setting(
-        None, "from noise to rows; None is 20 for tables, 25 for images.", least=1
+        None, "from noise to rows; None is as many as the sampler is known to need.", least=1
     )
     method: Literal["auto", "ancestral", "ddim", "heun", "dpm2m", "euler"] = setting(
-        "auto", "the sampler, as `inference/diffusion/samplers.py` writes it down."
+        "auto",
+        "the sampler, as `inference/diffusion/samplers.py` writes it down; the default is "
+        '"dpm2m", DPM-Solver++(2M).',
     )
     guidance: float = setting(
         1.0,
