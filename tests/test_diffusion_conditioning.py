@@ -65,7 +65,7 @@ def inpainted() -> tuple[ExactMixture, Tensor, Particles]:
     """Eight rows of the mixture, two features observed, by 1,000 particles each."""
     exact = mixture()
     rows = exact.sample(8, torch.Generator().manual_seed(1))
-    draws = RowDraws(0, np.arange(8), 1000, rows)
+    draws = RowDraws(0, np.arange(8), 1000, rows[0])
     return exact, rows, last(twisted(exact, LINEAR, known(rows), draws, steps=40))
 
 
@@ -103,7 +103,7 @@ def test_the_log_evidence_is_that_of_what_is_observed(inpainted: Any) -> None:
 def test_a_row_is_answered_the_same_whatever_other_rows_there_are(inpainted: Any) -> None:
     exact, rows, found = inpainted
     some = [7]
-    draws = RowDraws(0, np.array(some), 1000, rows)
+    draws = RowDraws(0, np.array(some), 1000, rows[0])
     again = last(twisted(exact, LINEAR, known(rows[some]), draws, steps=40))
     torch.testing.assert_close(again.mean(again.x), found.mean(found.x)[some], atol=1e-6, rtol=0)
 
@@ -115,7 +115,7 @@ def test_a_level_of_a_column_is_observed_by_its_indicators() -> None:
     covariances = torch.diag_embed(torch.stack([deviations**2, deviations * 0, deviations * 0], 1))
     exact = ExactMixture(LINEAR, torch.tensor([0.3, 0.7]), means, covariances)
     observed = Known(torch.tensor([[False, True, True]] * 2), means, blocks=[slice(1, 3)])
-    draws = RowDraws(1, np.arange(2), 1000, means)
+    draws = RowDraws(1, np.arange(2), 1000, means[0])
     found = last(twisted(exact, LINEAR, observed, draws, steps=40))
     x = found.x[..., :1]
     z = (found.mean(x) - means[:, :1]) / found.stderr(x)
@@ -248,7 +248,7 @@ def test_both_ways_to_solve_agree_and_more_iterations_do_not_hurt() -> None:
 def test_repaint_holds_what_is_known_and_goes_back_as_often_as_it_says() -> None:
     exact = mixture()
     rows = exact.sample(3, torch.Generator().manual_seed(1))
-    draws = RowDraws(0, np.arange(3), 4, rows)
+    draws = RowDraws(0, np.arange(3), 4, rows[0])
     states = list(repaint(exact, LINEAR, known(rows), draws, steps=10, length=5, repeats=3))
     assert len(states) == 30
     torch.testing.assert_close(states[-1][..., OBSERVED], rows[:, None, OBSERVED].expand(3, 4, 2))
@@ -262,7 +262,7 @@ def test_repaint_holds_what_is_known_and_goes_back_as_often_as_it_says() -> None
 def test_repaint_finds_the_component_that_agrees_with_what_is_known() -> None:
     exact = mixture()
     rows = exact.sample(8, torch.Generator().manual_seed(1))
-    draws = RowDraws(0, np.arange(8), 100, rows)
+    draws = RowDraws(0, np.arange(8), 100, rows[0])
     x = last(repaint(exact, LINEAR, known(rows), draws, steps=30, length=5, repeats=5))
     mean, covariance, _ = posterior(exact, rows[:, OBSERVED])
     off = (x.mean(1)[:, FREE] - mean) / covariance.diagonal(dim1=1, dim2=2).sqrt()
@@ -281,13 +281,13 @@ def test_steps_are_those_of_a_gaussian_with_the_same_variance(name: str) -> None
         step = Step.between(process, t, s)
         total = step.alpha_t**2 * s_2 + step.sigma_t**2
         xhat = torch.tensor(step.alpha_t * s_2 / total, dtype=torch.float64)  # of x_t = 1
-        p = s_2 * step.sigma_t**2 / total
-        variance = float(step.mean(torch.ones(()).double(), xhat)) ** 2 * total + step.variance(p)
-        assert float(variance) == pytest.approx(step.alpha_s**2 * s_2 + step.sigma_s**2)
-        # Back again by the forward process.
+        p = torch.tensor(s_2 * step.sigma_t**2 / total)
         one, none = torch.ones(()).double(), torch.zeros(()).double()
+        variance = float(step.mean(one, xhat)) ** 2 * total + float(step.variance(p))
+        assert variance == pytest.approx(step.alpha_s**2 * s_2 + step.sigma_s**2)
+        # Back again by the forward process.
         again = float(step.back(one, none)) ** 2 * variance + float(step.back(none, one)) ** 2
-        assert float(again) == pytest.approx(total)
+        assert again == pytest.approx(total)
 
 
 def test_draws_of_a_row_are_its_own() -> None:

@@ -18,7 +18,7 @@ gradients, the second in the inner product a^T V b, in which I - H V is symmetri
 is one pass back through the denoiser. Exact where rows are normal; where they are not, V is that of
 all modes of x given x_t together, and what is drawn is not calibrated.
 
-`mmps` takes ancestral steps of that denoiser, of second order: with D in the place of E[x | x_t, y],
+`mmps` takes ancestral steps of that denoiser, of second order: with D in the place of its mean,
 
     D = E[x | x_t, y] + (E[x | x_t, y] - the same at the time before) / 2,
 
@@ -73,7 +73,7 @@ def mmps(
         time = torch.full((1,), t, dtype=flat.dtype, device=flat.device)
         xhat = conditioned(flat, time.expand(len(flat))).view_as(x_t)
         data = xhat if before is None else xhat + (xhat - before) / 2
-        x_t = step.mean(x_t, data) + step.variance() ** 0.5 * draws.normal(i)
+        x_t = step.mean(x_t, data) + step.ddpm_variance**0.5 * draws.normal(i)
         before = xhat
         yield observation.filled(xhat)
 
@@ -105,7 +105,7 @@ def matched(
             (back,) = torch.autograd.grad(xhat, x_t, u.view_as(x_t), retain_graph=True)
             return (scale * back).view_as(u)
 
-        states = xhat.detach().unflatten(0, (n_rows, -1))
+        states = xhat.detach().view(n_rows, -1, x_t.shape[1])
         if isinstance(observation, LogLikelihood):
             shift = newton_step(observation, states, v_times, solves)
         else:

@@ -120,7 +120,8 @@ class LinearMap(GaussianObservation):
         apart = (self.y - self.forward(xhat)).mT  # (n, m, K)
         squares = torch.linalg.solve_triangular(root, apart, upper=False).square().sum(1)
         log_det = root.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)
-        return -squares / 2 - log_det - len(self.matrix) / 2 * math.log(2 * math.pi)
+        logs: Tensor = -squares / 2 - log_det - len(self.matrix) / 2 * math.log(2 * math.pi)
+        return logs
 
 
 class LogLikelihood(Observation):
@@ -138,4 +139,4 @@ class LogLikelihood(Observation):
 
     def of(self, x: Tensor) -> Tensor:
         """(n, K) l of rows (n, K, F)."""
-        return self.function(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return self.function(x.flatten(0, 1)).view(x.shape[:2])

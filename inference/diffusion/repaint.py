@@ -67,7 +67,7 @@ def repaint(
         time = torch.full((1,), times[here], dtype=flat.dtype, device=flat.device)
         with torch.no_grad():
             xhat = denoise(flat, time.expand(len(flat))).view_as(x_t)
-        x_s = step.mean(x_t, xhat) + step.variance() ** 0.5 * eps
+        x_s = step.mean(x_t, xhat) + step.ddpm_variance**0.5 * eps
         # The same noise, which goes to the one or to the other.
         x_t = torch.where(known.mask, step.alpha_s * known.y + step.sigma_s * eps, x_s)
         yield known.filled(xhat)

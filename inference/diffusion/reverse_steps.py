@@ -14,6 +14,7 @@ Reference: Analytic-DPM (Bao, Li, Zhu and Zhang, 2022), https://arxiv.org/abs/22
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,15 +62,19 @@ class Step:
         noise = (x_t - self.alpha_t * xhat) / self.sigma_t
         return self.alpha_s * xhat + self.q * self.sigma_s * noise
 
-    def variance(self, p: Tensor | float = 0.0) -> Tensor | float:
+    @property
+    def ddpm_variance(self) -> float:
+        """Of x_s given x_t and x: v without P."""
+        return self.sigma_s**2 * (1 - self.q**2)
+
+    def variance(self, p: Tensor) -> Tensor:
         """Of x_s given x_t, P being the variance of x given x_t."""
-        fresh = 1 - self.q**2
-        return self.sigma_s**2 * fresh + (self.alpha_s * fresh) ** 2 * p
+        return p * (self.alpha_s * (1 - self.q**2)) ** 2 + self.ddpm_variance
 
     def back(self, x_s: Tensor, eps: Tensor) -> Tensor:
         """x_t given x_s, by the forward process."""
         scale = self.alpha_t / self.alpha_s
-        return scale * x_s + self.sigma_t * (1 - self.q**2) ** 0.5 * eps
+        return scale * x_s + self.sigma_t * math.sqrt(1 - self.q**2) * eps
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class RowDraws:
         seed: any integer.
         rows: (n,) what tells rows apart, such as their numbers.
         states: K.
-        like: a tensor (..., F) of the dtype, on the device.
+        like: a row (F,) of the dtype, on the device.
     """
 
     seed: int
@@ -94,13 +99,14 @@ class RowDraws:
         each = mix(np.arange(self.states, dtype=np.uint64))
         ids = (mix(self.rows.astype(np.uint64))[:, None] ^ each).reshape(-1).view(np.int64)
         noise = row_noise(self.seed, ids, step, self.like.shape[-1])
-        return noise.to(self.like).unflatten(0, (len(self.rows), self.states))
+        return noise.to(self.like).reshape(len(self.rows), self.states, -1)
 
     def signs(self, step: int) -> Tensor:
         """(n, K, F) of -1 and 1."""
-        return torch.where(self.normal(step) < 0, -1.0, 1.0).to(self.like)
+        return torch.ones_like(self.like).copysign(self.normal(step))
 
     def uniform(self, step: int) -> Tensor:
         """(n, 1) uniform numbers in float64."""
         noise = row_noise(self.seed, mix(self.rows.astype(np.uint64)).view(np.int64), step, 1)
-        return torch.special.ndtr(noise.double()).to(self.like.device)
+        uniform: Tensor = torch.special.ndtr(noise.double().to(self.like.device))
+        return uniform

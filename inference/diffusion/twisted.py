@@ -166,7 +166,7 @@ def twisted(
         log_evidence = now.log_evidence + torch.where(low, now.log_mean_weight, 0.0)
 
         step = Step.between(process, t, s)
-        deviation = torch.as_tensor(step.variance(twist.p)).sqrt()
+        deviation = step.variance(twist.p).sqrt()
         drift = deviation * (step.alpha_t / step.alpha_s) * twist.gradient
         eps = draws.normal(3 * i + 2)
         x_t = step.mean(x_t, twist.xhat) + deviation * (drift + eps)
