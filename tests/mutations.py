@@ -373,4 +373,49 @@ MUTATIONS = (
             "tests/test_bayesnet_pair.py::test_the_twins_have_one_log_joint_and_the_networks_density",
         ),
     ),
+    Mutation(
+        "a generator that lowers the loss of the discriminator",
+        "models/gan/objectives.py",
+        "lambda real, fake: softplus(-(fake - real)),",
+        "lambda real, fake: softplus(-(real - fake)),",
+        ("tests/test_adversarial.py::test_each_player_gains_by_moving_the_scores_its_way",),
+    ),
+    Mutation(
+        "R2 at real rows",
+        "models/gan/game.py",
+        "* (of_real + of_fake)",
+        "* (of_real + of_real)",
+        ("tests/test_gan.py::test_r1_is_taken_at_real_rows_and_r2_at_generated_ones",),
+    ),
+    Mutation(
+        "a GAN that is trained on all rows",
+        "models/gan/trained.py",
+        "seen.weights, self.device, seen.numbers)",
+        "seen.weights, self.device)",
+        ("tests/test_gan.py::test_held_out_rows_are_never_trained_on_and_alone_are_scored_by",),
+    ),
+    Mutation(
+        "samples scored by rows trained on",
+        "models/gan/trained.py",
+        "self._side(unseen), self._side(seen))",
+        "self._side(seen), self._side(seen))",
+        ("tests/test_gan.py::test_held_out_rows_are_never_trained_on_and_alone_are_scored_by",),
+    ),
+    Mutation(
+        "what went there and back compared with where it had gone",
+        "models/translation/unpaired.py",
+        "absolute(cycled, a).mean()",
+        "absolute(cycled, there).mean()",
+        ("tests/test_translation_losses.py::test_losses_without_pairs_are_their_formulas",),
+    ),
+    Mutation(
+        "translations that leave by the statistics of where they came from",
+        "models/translation/estimator.py",
+        "return target.decode(made, rows)",
+        "return source.decode(made, rows)",
+        (
+            "tests/test_translation.py"
+            "::test_held_out_pictures_are_kept_as_they_were_translated[cyclegan-X and back]",
+        ),
+    ),
 )

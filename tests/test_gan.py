@@ -10,6 +10,7 @@ import torch
 
 import ppgen
 from ppgen.errors import InputError
+from ppgen.models.gan import trained
 from ppgen.models.gan.game import Game, Penalty
 from ppgen.models.gan.nets import Architecture, build
 from ppgen.models.gan.objectives import OBJECTIVES
@@ -86,6 +87,32 @@ def test_penalties_are_taken_every_so_often_and_count_as_often():
     penalty = of[2][0] - of[0][0]
     assert penalty > 0
     np.testing.assert_allclose(np.subtract(of[1], of[0]), [4 * penalty, 0, 0, 0, 4 * penalty], 1e-4)
+
+
+def test_r1_is_taken_at_real_rows_and_r2_at_generated_ones():
+    game = _game(penalty=Penalty("r1r2", 0.6))
+    game.discriminator = lambda x, context: x.square().sum(1) / 2  # whose gradient is x
+    real = game.real(torch.arange(6))[0]
+    fake = game.generator(_seeded(game.noise, 6)).detach()
+    loss = _seeded(game.of_discriminator, torch.arange(6), 0)
+    game.penalty = None
+    penalty = loss - _seeded(game.of_discriminator, torch.arange(6), 0)
+    expected = 0.3 * (real.square().sum(1) + fake.square().sum(1)).mean()
+    torch.testing.assert_close(penalty, expected)
+
+
+def test_held_out_rows_are_never_trained_on_and_alone_are_scored_by(two, monkeypatch):
+    played = []
+    monkeypatch.setattr(trained, "Game", lambda *parts: played.append(parts) or Game(*parts))
+    x = two[0][:100]
+    ppgen.GAN(**SMALL, margins="none", max_epochs=1).fit(x)
+    assert len(played[0][2]) == 80  # a fifth of few rows is held out
+    other = [
+        ppgen.GAN(**SMALL, margins="none", max_epochs=1).fit(x, validation=x[:50] + far)
+        for far in (0.0, 50.0)
+    ]
+    first, far = (model.trace_[0]["validation"] for model in other)
+    assert abs(far - first) > 0.1  # the same generator, as yet untrained
 
 
 def test_a_weight_of_two_is_a_row_that_counts_twice():
