@@ -17,6 +17,7 @@ from ...rows import Rows
 from ...sampler import Sampler
 from ...verdict import Reason
 from ..nets.trainer import Trained
+from .prompts import Prompted
 from .settings import SAMPLING, SETTINGS, DiffusionSettings
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .trained import TrainedDiffusion
 
 
-class Diffusion(DiffusionSettings, Trained, Sampler):
+class Diffusion(DiffusionSettings, Trained, Prompted, Sampler):
     """A diffusion model: rows turn into noise, and a net learns to reverse it; with the linear path
     it is flow matching.
 
@@ -62,12 +63,13 @@ class Diffusion(DiffusionSettings, Trained, Sampler):
     # What the contract asks for
 
     def _conditions_on(self, y: Any) -> bool:
-        if self.conditional and y is None:
+        asked = "prompts" if self.prompts else "conditional" if self.conditional else ""
+        if asked and y is None:
             raise InputError(
-                "conditional is True, and no y was given; give fit(X, y) one a row, or leave "
-                "conditional out."
+                f"{asked} is True, and no y was given; give fit(X, y) one a row, or leave {asked} "
+                "out."
             )
-        return bool(self.conditional)
+        return bool(asked)
 
     def _told(self) -> tuple[str, ...]:
         told = self.nets_.view.told_names
@@ -78,10 +80,11 @@ class Diffusion(DiffusionSettings, Trained, Sampler):
 
         if self.context_ is not None and len(self.context_.values) == 1:
             raise InputError(
-                "conditional is True, and y is the same for all rows, so that there is nothing to "
-                "condition on. Give y of at least two values, or leave conditional out."
+                "y is the same for all rows, so that there is nothing to condition on. Give y of "
+                "at least two values, or leave conditional and prompts out."
             )
-        found = fit_net(self._chosen(), self.codec_, rows, fit, self._machine())
+        chosen = self._chosen() | {"words": self._words}
+        found = fit_net(chosen, self.codec_, rows, fit, self._machine())
         self._take(found.nets)
         self._keep(found.training)
         return found.reasons

@@ -30,6 +30,7 @@ from torch.nn.functional import silu
 
 from ...plain_json import PlainFields
 from ..nets.values import Values
+from .text_encoder import TextEncoder
 from .unet import UNet
 
 _TOLD = 64  # width of the embedding of noise and context
@@ -58,6 +59,7 @@ class Architecture(PlainFields):
     Attributes:
         net: "mlp" or "unet".
         context: numbers that a row is conditioned on; 0 for none.
+        words: how many numbers of words these are, where they are prompts; else 0.
         width, depth, frequencies: of a perceptron, see `DiffusionSettings`.
         channels, unshuffle, blocks, dropout: of a U-Net, see `unet`.
         lowest, highest: ends of the levels of noise that the net is trained at, but for few; beyond
@@ -73,6 +75,7 @@ class Architecture(PlainFields):
     unshuffle: int = 2
     blocks: int = 1
     dropout: float = 0.0
+    words: int = 0
     lowest: float = -7.0
     highest: float = 5.0
 
@@ -103,9 +106,10 @@ class NoiseAndContext(nn.Module):
         self.lowest, self.highest = a.lowest, a.highest
         self.register_buffer("rates", torch.tensor([0.25, 0.5, 1.0, 2.0]), persistent=False)
         self.noise = nn.Linear(1 + 2 * len(self.rates), width)
-        self.context: nn.Linear | None = None
+        self.context: nn.Module | None = None
         if a.context:
-            self.context = nn.Linear(a.context, width)
+            own = TextEncoder(a.words, a.context, width) if a.words else None
+            self.context = own or nn.Linear(a.context, width)
             self.unknown = nn.Parameter(torch.zeros(width))
 
     def forward(self, level: Tensor, context: Tensor | None, known: Tensor | None) -> Tensor:

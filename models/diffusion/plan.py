@@ -83,7 +83,7 @@ def planned(
     """The plan for some rows.
 
     Args:
-        asked: the settings, as attributes.
+        asked: the settings, as attributes, and `words` (see `Architecture`).
         values: what the net sees of a row.
         seen: the rows trained on.
         sigma_data: standard deviation of the features.
@@ -103,6 +103,7 @@ def planned(
         replace(
             build,
             context=context,
+            words=asked.words,
             lowest=noise.mean - _SPREADS * noise.spread,
             highest=noise.mean + _SPREADS * noise.spread,
         ),

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Kind, Settings, columns, setting, sizes
+from ...settings import Kind, Settings, columns, flag, matching, setting, sizes
 from ..nets.settings import TrainingSettings
 
 ProcessName = Literal["linear", "cosine", "vp", "edm"]
@@ -95,6 +95,18 @@ class DiffusionSettings(TrainingSettings):
         columns,
     )
     conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
+    prompts: bool = setting(
+        False,
+        'whether y is prompts, a text a row such as "a thin seven", that p(x | y) is modelled by '
+        "their words and not as labels; `sample(y=...)` takes new ones of words that were fitted.",
+        flag,
+    )
+    text_encoder: str | None = setting(
+        None,
+        "folder of a pre-trained encoder of prompts that lies on this machine, as transformers "
+        "writes it; None trains a small one with the model.",
+        matching(".+", "the path of a folder"),
+    )
 
 
 def _is_interval(value: Any) -> bool:
@@ -134,6 +146,11 @@ SAMPLING = Settings(Sampling)
 
 def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""
+    if given.text_encoder is not None and not given.prompts:
+        raise InputError(
+            "text_encoder reads prompts, and prompts is False. Give prompts=True, or leave "
+            "text_encoder out."
+        )
     if given.net == "unet" and (given.width or given.depth or given.frequencies):
         raise InputError(
             'net is "unet", and width, depth or frequencies is given, which a perceptron has. '
