@@ -20,6 +20,7 @@ from ppgen.study import run_study
 from ppgen.study.executors import cores, local, opened
 from ppgen.study.peak_memory import Peak
 
+from .interrupts import heeded
 from .study_toys import Inline, leave_out, logged, plain, rows, toys  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +49,8 @@ def slow_study(out):
 
 def started(script, *args):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", script, *args], env=environment)
+    with heeded():
+        return subprocess.Popen([sys.executable, "-c", script, *args], env=environment)
 
 
 def until(condition, seconds=60.0):
@@ -116,6 +118,28 @@ def test_workers_end_with_their_study(how):
     process.send_signal(how)
     assert process.wait(60) != 0
     until(lambda: not any(alive(pid) for pid in workers))
+
+
+def outlive(mark):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(mark).touch()
+    time.sleep(600)
+
+
+def test_no_worker_outlives_an_interrupt_whatever_it_does_about_signals(tmp_path):
+    mark, started = tmp_path / "mark", set()
+
+    def interrupted():
+        with local(1) as executor:
+            executor.submit(outlive, mark)
+            until(mark.exists)
+            started.update(executor._processes)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(started) == 1
+    assert not any(alive(pid) for pid in started)
 
 
 def threads_of_worker(_):

@@ -110,9 +110,10 @@ def local(n_cells: int, workers: int | None = None) -> Iterator[ProcessPoolExecu
     try:
         yield executor
     except BaseException:
-        # In the middle of their cells; a cell begun goes on from there the next time.
+        # In the middle of their cells; a cell begun goes on from there the next time. Nothing that
+        # a library does about SIGTERM keeps one alive, whom the shutdown below would wait for.
         for process in list((executor._processes or {}).values()):
-            process.terminate()
+            process.kill()
         raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -25,6 +25,7 @@ from .stored_rows import save_dataset
 
 Json = dict[str, Any]
 Finished = tuple[Cell, Json]
+_WAIT = 2.0  # seconds that a study waits at most before it looks whether it was interrupted
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ def _gather(
             except BrokenExecutor:
                 lost.append(cell)
         while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            # Again and again: a signal that comes just before a wait without end may not end it.
+            finished, _ = wait(running, timeout=_WAIT, return_when=FIRST_COMPLETED)
             for future in finished:
                 cell = running.pop(future)
                 try:
