@@ -15,6 +15,7 @@ from ppgen.models.gan.game import Game, Penalty
 from ppgen.models.gan.nets import Architecture, build
 from ppgen.models.gan.objectives import OBJECTIVES
 from ppgen.models.nets.batches import Batches
+from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.values import Values
 
 SMALL = {"latent_dim": 2, "hidden": (16,), "batch_size": 20, "random_state": 0}
@@ -287,3 +288,17 @@ def test_a_batch_of_all_rows_and_dark_images_are_said():
     said = " ".join(r.what for r in gan.verdict_.reasons)
     assert "batch_size is 500, and there are 24 rows to train on" in said
     assert "the images have 256 levels: their values reach 16, and 255 is taken for white" in said
+
+
+def test_time_is_kept_for_what_follows_a_training(two, monkeypatch):
+    kept, train = [], Trainer.train
+
+    def noted(self, learner):
+        kept.append(self.after)
+        return train(self, learner)
+
+    monkeypatch.setattr(Trainer, "train", noted)
+    for budget in (None, 1.0):
+        ppgen.GAN(**SMALL, max_epochs=1).fit(two[0], budget=budget)
+    assert kept[0] == 0
+    assert 0 < kept[1] <= 0.5

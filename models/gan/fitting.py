@@ -85,7 +85,10 @@ def fit_nets(
         sheets=sheets,
         seed=fit.seed,
     )
-    training = Trainer(fit, seen, unseen, plan.schedule, machine=machine).train(learner)
+    trainer = Trainer(fit, seen, unseen, plan.schedule, machine=machine)
+    if score is not None and (left := fit.deadline()) is not None:
+        trainer.after = min(looked.seconds(nets, score, seen, fit.seed), left / 2)
+    training = trainer.train(learner)
     nets.keep(learner)
     if isinstance(view, TableView):
         nets.view = calibrated(nets, view, seen, fit.seed)

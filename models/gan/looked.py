@@ -8,6 +8,8 @@ those of neither side are nearer for it.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from ...arrays import Floats
@@ -23,6 +25,23 @@ from .trained import TrainedGAN
 _SETS = 5  # of generated rows, that scores are calibrated by
 _WIDTH = 128  # columns that copies are looked for in
 _BLOCK = 4096  # rows that are projected at once
+_SCORES = 10  # that take as long as all that is done with samples
+_TRIED = 500  # rows trained on that are timed
+
+
+def seconds(nets: TrainedGAN, score: HeldOutScore, seen: Subset, seed: int) -> float:
+    """About how long `calibrate` and `of_samples` will take, by samples of untrained nets that are
+    judged and scored once, and by features of some of the rows trained on."""
+    pack, began = nets.architecture.pack, time.perf_counter()
+    contexts = None if score.contexts is None else score.contexts.cpu().numpy()
+    made, n = nets.generate(score.n_samples, contexts, seed), score.n_samples // pack * pack
+    nets.discriminate(made[:n], None if contexts is None else contexts[:n])
+    score(nets.tensor(made))
+    scored = time.perf_counter()
+    some = seen.thinned(_TRIED, np.random.default_rng(seed))
+    score.space(nets.tensor(nets.features(some.values()[0])))
+    each = (time.perf_counter() - scored) / len(some)
+    return _SCORES * (scored - began) + each * len(seen)
 
 
 def of_samples(
