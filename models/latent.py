@@ -52,10 +52,13 @@ class Decoder(Estimator):
         check_is_fitted(self)
         z = self._checked(Z)
         context = self._context(y, len(z), one_for_all=True)
-        rows = self._rows(z, context)
+        return self._shown(Z, self._rows(z, context))
+
+    def _shown(self, Z: Any, rows: Encoded) -> Any:
+        """Encoded rows as `decode` gives those of codes Z."""
         if isinstance(self.codec_, ImageCodec):
             return self._pictures(rows, self.schema_.layout)
-        return self._decoded(rows, index=row_labels(Z, len(z)))
+        return self._decoded(rows, index=row_labels(Z, len(rows)))
 
     def _pictures(self, rows: Encoded, layout: Layout) -> Floats:
         assert isinstance(self.codec_, ImageCodec)

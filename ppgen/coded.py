@@ -22,7 +22,6 @@ from .data.recording_codec import RecordingCodec
 from .data.sequence_codec import SequenceCodec
 from .data.sequences import in_container, sequences
 from .data.stacking import dimensions, in_layout, in_shape
-from .data.values import is_gap
 from .errors import InputError
 
 
@@ -130,8 +129,8 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         columns = self.codec_.decode(encoded)
         if given is not None:
             held = Dataset.one_row(self.schema_, given).columns
-            known = {name: v for name, v in held.items() if not is_gap(v).any()}
-            columns |= {name: np.repeat(v, len(encoded)) for name, v in known.items()}
+            names = self.schema_.named(given)
+            columns |= {name: np.repeat(held[name], len(encoded)) for name in names}
         return rebuild(columns, self.schema_, self.container_, index)
 
     def _returned(self, data: Dataset, encoded: Encoded) -> Any:

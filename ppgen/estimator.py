@@ -101,8 +101,8 @@ class Estimator(Saved):
         return []
 
     def _chosen(self) -> dict[str, Any]:
-        """The declared settings as they are set, whatever the constructor of a subclass takes."""
-        return {setting.name: getattr(self, setting.name) for setting in self.settings}
+        """The declared settings as fits read them, whatever the constructor of a subclass takes."""
+        return {s.name: s.taken(getattr(self, s.name)) for s in self.settings}
 
     # What users call
 
@@ -114,7 +114,7 @@ class Estimator(Saved):
         *,
         validation: Any = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
-        budget: str | float | None = None,
+        budget: str | float | Clock | None = None,
         progress: bool = False,
     ) -> Self:
         """Fit to rows.
@@ -128,7 +128,8 @@ class Estimator(Saved):
             validation: held-out rows, or a pair (rows, y), for early stopping; never trained on.
             checkpoint_dir: where a long fit keeps its state; the same fit started again goes on
                 from there.
-            budget: a duration such as "60s" that the fit plans to end within.
+            budget: a duration such as "60s" that the fit plans to end within; or the clock of one
+                that began before, as where data were read within it.
             progress: show a bar on a terminal.
 
         Of validation, checkpoint_dir and budget, what plays no part in this family's fits
@@ -139,7 +140,8 @@ class Estimator(Saved):
             FitError: if the fit failed.
         """
         self.settings.check(self._chosen())
-        clock = Clock(duration(budget))
+        clock = budget if isinstance(budget, Clock) else Clock(duration(budget))
+        began = clock.seconds()
         data = self._dataset(X, reset=True)
         self._check_enough(data)
         weights = check_weights(sample_weight, len(data))
@@ -165,7 +167,7 @@ class Estimator(Saved):
         )
         self.verdict_ = Verdict(tuple(reasons))
         self.trace_ = fit.trace
-        self.fit_seconds_ = clock.seconds()
+        self.fit_seconds_ = clock.seconds() - began
         if fit.checkpoints is not None:
             fit.checkpoints.clear()
         if self.verdict_.status == "failed":

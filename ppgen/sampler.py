@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from .coded import made_rows
 from .data import Codec, Dataset, Encoded, as_dataset
 from .data.rebuild import row_labels
+from .data.values import is_gap
 from .errors import InputError
 from .estimator import Estimator
 from .fitting import Fit
@@ -148,8 +149,8 @@ class Sampler(Estimator):
         """One encoded row that holds the given values, NaN and -1 elsewhere.
 
         Raises:
-            InputError: for a column that the fit lacks or cannot hold, or a value that it never
-                saw.
+            InputError: for a column that the fit lacks or cannot hold, or a value that is missing
+                or that it never saw.
         """
         told = self._told()
         if not self.capabilities.conditions and not told:
@@ -166,7 +167,13 @@ class Sampler(Estimator):
                 f"alone. Give no other, or fit with condition_on={[*told, *others]}."
             )
         assert isinstance(self.codec_, Codec)  # nothing that conditions models images
-        encoded = self.codec_.encode(Dataset.one_row(self.schema_, given))
+        row = Dataset.one_row(self.schema_, given)
+        if gaps := [name for name in self.schema_.named(given) if is_gap(row.columns[name]).any()]:
+            raise InputError(
+                f"the value given of {', '.join(gaps)} is missing, which holds nothing. Give one, "
+                "or leave the column out."
+            )
+        encoded = self.codec_.encode(row)
         if np.any(encoded.codes == -2) or not np.isfinite(encoded.log_det).all():
             raise InputError(
                 f"given {dict(given)}, which the fit never saw: its probability is 0 and nothing "

@@ -112,8 +112,11 @@ def sizes(example: str, *, empty: bool = False) -> Kind:
 
 
 columns = Kind(
-    'names of columns such as ("species",)',
-    lambda v: isinstance(v, list | tuple) and len(v) > 0 and len(set(map(str, v))) == len(v),
+    'a column or several such as ("species", "sex")',
+    lambda v: (
+        isinstance(v, str)
+        or (isinstance(v, list | tuple) and len(v) > 0 and len(set(map(str, v))) == len(v))
+    ),
 )
 
 
@@ -163,6 +166,10 @@ class Setting:
         if self.default is not None:
             return self.kind.words
         return f"None{',' if ' or ' in self.kind.words else ' or'} {self.kind.words}"
+
+    def taken(self, value: Any) -> Any:
+        """A value as fits read it: one column as a sequence of one."""
+        return (value,) if self.kind is columns and isinstance(value, str) else value
 
     def check(self, value: Any) -> None:
         """Raise InputError if this is not a value of the setting."""
@@ -235,6 +242,10 @@ class Settings:
     def names(self) -> tuple[str, ...]:
         """What may be chosen for a fit; the seed is given otherwise."""
         return tuple(name for name in self._declared if name != "random_state")
+
+    def kind(self, name: str) -> Kind:
+        """What a setting takes."""
+        return self._declared[name].kind
 
     def check(self, values: Mapping[str, Any]) -> None:
         """Raise InputError if values are wrong or do not go together; what is left out has its

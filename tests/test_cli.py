@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 
 import ppgen
+from ppgen import GaussianMixture
 from ppgen.__main__ import main
 from ppgen.cli.options import value_of
 from ppgen.models import registry
+from ppgen.progress import Clock
 
 from .zoo import mixed
 
@@ -72,6 +74,11 @@ def test_what_can_be_set_is_listed(run: Run, model: str) -> None:
     declared = {s.name: s.takes for s in registry.settings(model)}
     assert declared.items() <= {row["setting"]: row["takes"] for row in done.table}.items()
     assert (done.status, done.out) == (0, run("models", model).out)
+    options = registry.get(model).capabilities.options
+    listed = {f"{method}: {s.name}" for method, more in options.items() for s in more}
+    assert {row["setting"] for row in done.table} == {*declared, *listed} | {
+        row["setting"] for row in done.table if "[" in row["setting"]
+    }
 
 
 def test_models_lists_the_registry(run: Run) -> None:
@@ -200,6 +207,32 @@ def test_a_table_is_written_by_its_ending(
     printed = pd.read_csv(io.StringIO(run("sample", penguins[1], "-n", 6).out)).to_dict("list")
     assert columns == printed
     assert os.listdir(".") == [f"rows.{ending}"]
+
+
+def test_what_takes_the_place_of_a_file_says_so(run: Run, penguins: tuple[Path, Path]) -> None:
+    words = ("sample", penguins[1], "-n", 3, "-o", "rows.csv")
+    assert "replaced" not in run(*words).err
+    before = Path("rows.csv").read_text()
+    again = run(*words, "--seed", 7)
+    assert (again.status, "rows.csv was there and is replaced." in again.err) == (0, True)
+    assert Path("rows.csv").read_text() != before
+
+
+def test_a_budget_counts_from_the_start_of_the_command(run: Run, monkeypatch: Any) -> None:
+    given: list[Any] = []
+    fit = GaussianMixture.fit
+
+    def noted(self: Any, *rows: Any, budget: Any, **more: Any) -> Any:
+        given.append((budget, budget.seconds()))
+        return fit(self, *rows, budget=budget, **more)
+
+    monkeypatch.setattr(GaussianMixture, "fit", noted)
+    monkeypatch.setattr(Clock, "seconds", lambda clock: 40.0)
+    words = ("fit", "iris", "gmm", "--set", "n_components=1", "--budget", "1m", "--out", "g")
+    done = run(*words)
+    assert done.status == 0
+    ((clock, seconds),) = given
+    assert (clock.budget, seconds, clock.left()) == (60.0, 40.0, 20.0)
 
 
 def test_npy_holds_numbers_alone(run: Run, penguins: tuple[Path, Path]) -> None:

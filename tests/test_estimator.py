@@ -16,6 +16,7 @@ from ppgen.errors import InputError
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
 from ppgen.models.gmm import GaussianMixture
 from ppgen.models.registry import expand, get, load, names
+from ppgen.progress import Clock
 from ppgen.rows import Rows
 
 
@@ -216,3 +217,17 @@ def test_names_are_kept_of_a_dataset_too() -> None:
     model.fit(as_dataset(frame.to_numpy()))
     assert not hasattr(model, "feature_names_in_")
     model.score_samples(frame.to_numpy())
+
+
+def test_a_budget_may_have_begun_before(rows: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = []
+    monkeypatch.setattr(
+        Gaussian, "_goodness", lambda self, rows, fit, reasons: left.append(fit.deadline()) or []
+    )
+    clock = Clock(600.0)
+    clock._began -= 500.0
+    late = Gaussian().fit(rows, budget=clock)
+    whole = Gaussian().fit(rows, budget=600.0)
+    assert left[0] <= 100.0 < 500.0 < left[1]
+    assert late.fit_seconds_ < 500.0
+    assert late.means_ == pytest.approx(whole.means_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import ppgen
 from ppgen import GAN, InputError
 from ppgen.cli import app
+from ppgen.cli.options import settings
 from ppgen.models.gan import verdicts
 from ppgen.models.nets.told import Told
 from ppgen.models.nets.values import Values
@@ -104,6 +106,35 @@ def test_columns_that_are_not_given_are_those_of_rows_that_match(told: GAN) -> N
     assert 0.02 < (every["species"] == "Gentoo").mean() < 0.12
 
 
+def test_walks_through_the_noise_hold_what_is_given(told: GAN) -> None:
+    a, b = told.sample_latents(2, random_state=1)
+    given = {"species": "Gentoo", "visits": 30}
+    walk = ppgen.interpolate(told, a, b, codes=True, steps=5, given=given).columns
+    assert (walk["species"] == "Gentoo").all()
+    assert (walk["visits"] == 30).all()
+    assert len(np.unique(walk["shift"])) == 5
+    z = told.sample_latents(4)
+    sums = ppgen.arithmetic(told, a, b, z, codes=True, given={"species": "Adelie"}).columns
+    assert (sums["species"] == "Adelie").all()
+    for columns in (sums, ppgen.interpolate(told, a, b, codes=True).columns):
+        assert len(np.unique(columns["visits"])) == 1  # of one row fitted
+    other = told.decode(z, given={"species": "Gentoo", "visits": 30})
+    assert (
+        other["shift"] > told.decode(z, given={"species": "Adelie", "visits": 30})["shift"]
+    ).all()
+
+
+def test_one_column_may_be_named_alone() -> None:
+    one, several = (
+        GAN(**SMALL, max_epochs=1, condition_on=asked).fit(mixed(100))
+        for asked in ("species", ["species"])
+    )
+    rows = one.sample(20, {"species": "Adelie"}, random_state=0)
+    assert (rows["species"] == "Adelie").all()
+    again = several.sample(20, {"species": "Adelie"}, random_state=0)
+    assert all((rows[name] == again[name]).all() for name in rows)
+
+
 def test_what_cannot_be_given_says_what_can(told: GAN, plain: GAN) -> None:
     with pytest.raises(InputError, match="given shift, and this fit is conditional on visits, sp"):
         told.sample(1, {"shift": 1.0})
@@ -113,6 +144,11 @@ def test_what_cannot_be_given_says_what_can(told: GAN, plain: GAN) -> None:
         told.sample(1, ["species"])
     with pytest.raises(InputError, match="never saw"):
         told.sample(1, {"species": "Emperor"})
+    for gap in (np.nan, None):
+        with pytest.raises(InputError, match="the value given of visits is missing"):
+            told.sample(1, {"species": "Adelie", "visits": gap})
+    with pytest.raises(InputError, match=r"hold columns fixed.*condition_on"):
+        plain.decode(plain.sample_latents(1), given={"species": "Adelie"})
     with pytest.raises(InputError, match="value given of visits lies far beyond"):
         told.sample(1, {"visits": 400})
     with pytest.raises(InputError, match=r"hold columns fixed.*condition_on"):
@@ -125,7 +161,8 @@ def test_what_cannot_be_given_says_what_can(told: GAN, plain: GAN) -> None:
         (("spices",), "Did you mean 'species'"),
         (("site",), "site, of one value"),
         (("species", "length"), "nothing is left"),
-        ("species", "expected None or names of columns"),
+        ("spices", "Did you mean 'species'"),
+        (("species", "species"), "expected None, a column or several"),
     ],
 )
 def test_columns_that_nothing_can_be_conditional_on_are_refused(asked: Any, said: str) -> None:
@@ -172,6 +209,22 @@ def test_a_saved_run_draws_the_same_and_is_given_columns_on_the_command_line(
     said = CliRunner().invoke(app, words)
     assert said.exit_code == 0, said.output
     assert said.output.count("Gentoo") == 5
+    words += ["--seed", "0", "--set", "refine=true", "--set", "refine_steps=3"]
+    refined = CliRunner().invoke(app, words)
+    drawn = again.sample(5, {"species": "Gentoo"}, refine=True, refine_steps=3, random_state=0)
+    assert pd.read_csv(io.StringIO(refined.output))["length"].tolist() == drawn["length"].tolist()
+    wrong = CliRunner().invoke(app, [*words[:4], "--set", "refien=true"])
+    assert isinstance(wrong.exception, InputError)
+    assert "it has refine, refine_steps. Did you mean 'refine'?" in str(wrong.exception)
+
+
+def test_names_of_columns_need_no_quotes_on_the_command_line() -> None:
+    for text, names in [
+        ("species", "species"),
+        ("species, visits", ["species", "visits"]),
+        ('["a,b"]', ["a,b"]),
+    ]:
+        assert settings([f"condition_on={text}"], ["gan"])["gan"]["condition_on"] == names
 
 
 def test_rows_kept_while_training_have_what_they_were_told(told: GAN) -> None:

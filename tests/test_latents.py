@@ -237,6 +237,10 @@ WRONG = {
     "short code": (lambda: interpolate(MODEL, [1.0], [2.0], codes=True), "the model has 3"),
     "rows of what only decodes": (lambda: interpolate(GENERATOR, X[0], X[1]), "codes=True"),
     "map of what only decodes": (lambda: latent_map(GENERATOR, X), "gives rows no codes"),
+    "told of nothing": (
+        lambda: interpolate(MODEL, X[0], X[1], given={"size": 1.0}),
+        "told no columns",
+    ),
     "no codes": (lambda: interpolate(object(), [1.0], [2.0], codes=True), "no latent space"),
     "codes of others": (
         lambda: arithmetic(GENERATOR, [1.0], [1.0], [2.0], codes=True),

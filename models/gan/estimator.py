@@ -47,8 +47,9 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
     and measures has the mean output of the discriminator on held-out real rows and on generated
     ones (see `Objective.outputs`; both 0.5 at the equilibrium) and the norms of both gradients.
 
-    Of a fit with `condition_on`, `decode` tells the generator of all codes what is most usual: the
-    levels that most rows have together, and of these rows one in the middle of their numbers.
+    Of a fit with `condition_on`, `decode` tells the generator of all codes what is `given`, or what
+    is most usual: the levels that most rows have together, and of these rows one in the middle of
+    their numbers.
 
     Attributes:
         nets_: the trained nets, whose `generate` and `discriminate` work on features.
@@ -85,6 +86,27 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         check_is_fitted(self)
         integer(1).check("n", n)
         return self.nets_.noise(n, self._seed(random_state))
+
+    def decode(self, Z: Any, y: Any = None, *, given: Mapping[Any, Any] | None = None) -> Any:
+        """The rows expected of noise.
+
+        Args:
+            Z: (n, k) noise.
+            y: for a conditional fit, one for all rows or one each.
+            given: values of columns that a fit with `condition_on` is told; None for what is most
+                usual. Where some are given, the others are those of a row fitted that has these,
+                the same for all rows.
+
+        Returns:
+            Rows in the container that was fitted; images as floats, not rounded.
+
+        Raises:
+            InputError: if what is given is not what the fit is told.
+        """
+        check_is_fitted(self)
+        z, held = self._checked(Z), None if given is None else self._fixed(given)
+        context = self._context(y, len(z), one_for_all=True)
+        return self._shown(Z, self._rows(z, context, held))
 
     def annealed_log_density(
         self,
@@ -181,9 +203,11 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
         self.nets_, self.architecture_ = nets, nets.architecture
         self.latent_dim_ = nets.architecture.latent
 
-    def _rows(self, z: Floats, context: Floats | None) -> Encoded:
+    def _rows(self, z: Floats, context: Floats | None, given: Encoded | None = None) -> Encoded:
         view = self.nets_.view
         told = view.usual(len(z))
+        if told is not None and given is not None:
+            told = np.repeat(view.draw(1, given, np.random.default_rng(0)), len(z), axis=0)
         rows = view.encoded(self.nets_.expected(z, view.context(told, context)), told)
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +61,20 @@ class Decoded:
         return {name: np.asarray(values).reshape(self.shape) for name, values in columns.items()}
 
 
-def decode_codes(model: Any, codes: Floats, y: Any) -> Decoded:
-    """The rows of codes (*shape, k); `y` is one value for all, or one a code."""
+def decode_codes(
+    model: Any, codes: Floats, y: Any, given: Mapping[Any, Any] | None = None
+) -> Decoded:
+    """The rows of codes (*shape, k); `y` is one value for all, or one a code, and `given` the
+    values of columns that the fit is told.
+
+    Raises:
+        InputError: if columns are given to a model that is told none.
+    """
     flat = codes.reshape(-1, codes.shape[-1])
-    rows = model.decode(flat, None if y is None else labels(y, len(flat)))
+    if given is not None and not model.capabilities.told:
+        raise InputError(
+            f"given {dict(given)}, and {type(model).__name__} is told no columns; leave it out."
+        )
+    more = {} if given is None else {"given": given}
+    rows = model.decode(flat, None if y is None else labels(y, len(flat)), **more)
     return Decoded(codes, rows, model.schema_)

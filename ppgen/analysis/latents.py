@@ -20,7 +20,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -131,6 +131,7 @@ def interpolate(
     how: Literal["linear", "spherical"] = "linear",
     codes: bool = False,
     y: Any = None,
+    given: Mapping[Any, Any] | None = None,
 ) -> Decoded:
     """Rows decoded along a path from one code to another; shape (steps,).
 
@@ -142,13 +143,15 @@ def interpolate(
         how: see `path`.
         codes: whether a and b are codes.
         y: what to condition on, where the fit is conditional: one value.
+        given: values of columns, where the fit is conditional on columns (`capabilities.told`).
+            What is not given of them is that of a row fitted, the same for all rows.
 
     Raises:
         InputError: for fewer than 2 steps, more than one row, codes of another length, or an
             unknown way.
     """
     ends = [_one(model, end, y, name, codes) for end, name in ((a, "a"), (b, "b"))]
-    return decode_codes(model, path(*ends, steps=steps, how=how), y)
+    return decode_codes(model, path(*ends, steps=steps, how=how), y, given)
 
 
 def path(
@@ -194,6 +197,7 @@ def arithmetic(
     scale: float = 1.0,
     codes: bool = False,
     y: Any = None,
+    given: Mapping[Any, Any] | None = None,
 ) -> Decoded:
     """Add the difference of two groups' mean codes to the codes of rows, and decode; shape (n,).
 
@@ -204,21 +208,22 @@ def arithmetic(
         scale: how much of it; negative takes it away.
         codes: whether plus, minus and to are codes, (k,) or (n, k).
         y: what to condition on, where the fit is conditional: one value.
+        given: as of `interpolate`.
 
     Raises:
         InputError: if a group has no rows, or scale is not a finite number.
     """
     number().check("scale", scale)
     decoding_model(model)
-    given = {"plus": plus, "minus": minus, "to": to}
-    ends = {name: _coded(model, rows, y, name, codes) for name, rows in given.items()}
+    parts = {"plus": plus, "minus": minus, "to": to}
+    ends = {name: _coded(model, rows, y, name, codes) for name, rows in parts.items()}
     if len(sizes := {end.shape[1] for end in ends.values()}) > 1:
         raise InputError(
             f"codes of {' and '.join(map(str, sorted(sizes)))} latents were given; expected those "
             "of one model."
         )
     step = ends["plus"].mean(axis=0) - ends["minus"].mean(axis=0)
-    return decode_codes(model, ends["to"] + scale * step, y)
+    return decode_codes(model, ends["to"] + scale * step, y, given)
 
 
 def _coded(model: Any, rows: Any, y: Any, name: str, codes: bool) -> Floats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..progress import Clock, duration
 from .options import Data, Groups, Out, Seed, Settings, read_data, settings, spread
 from .output import check_output, say, write_table
 from .tables import summarised, tell_khat
@@ -25,12 +26,22 @@ def models(
     ] = None,
     output: Out = None,
 ) -> None:
-    """List the models and what each can do, or the settings of one."""
+    """List the models and what each can do, or what can be set of one.
+
+    What is set of a method, such as `sample: refine`, `--set` of `ppgen sample` takes.
+    """
     check_output(output)
     from ..models import registry
 
     if model is not None:
-        write_table(registry.settings(model).table(), output, pretty=True)
+        table = registry.settings(model).table()
+        for method, options in registry.get(model).capabilities.options.items():
+            if not options.names:
+                continue
+            more = options.table()
+            more["setting"] = [f"{method}: {name}" for name in more["setting"]]
+            table = {head: cells + more[head] for head, cells in table.items()}
+        write_table(table, output, pretty=True)
         return
     rows = registry.described()
     write_table({key: [row[key] for row in rows] for key in rows[0]}, output, pretty=True)
@@ -48,7 +59,11 @@ class FitOptions:
         Path | None, typer.Option(metavar="RUN", help="Save here.  [default: runs/DATA-MODEL]")
     ] = None
     budget: Annotated[
-        str | None, typer.Option(help="A duration such as 60s that the fit ends within.")
+        str | None,
+        typer.Option(
+            help="A duration such as 60s that the fit ends within, the reading of data and the "
+            "loading of libraries included."
+        ),
     ] = None
     conditional: Annotated[
         bool,
@@ -88,6 +103,7 @@ def fit(
 
     The last tenth is for early stopping. Of very many held-out images, a thousand are scored.
     """
+    clock = Clock(duration(options.budget))  # before anything heavy is loaded
     check_output(options.output)
     if options.settings:
         models(model, options.output)
@@ -126,7 +142,7 @@ def fit(
         train,
         y,
         validation=validation,
-        budget=options.budget,
+        budget=None if clock.budget is None else clock,
         checkpoint_dir=options.checkpoints,
         progress=True,
     )

@@ -17,6 +17,8 @@ from ..errors import InputError, did_you_mean, unknown
 
 if TYPE_CHECKING:
     from ..data import Dataset, Schema
+    from ..estimator import Estimator
+    from ..settings import Kind
 
 
 def _file(help_: str) -> Any:
@@ -39,6 +41,15 @@ Samples = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model; repeatable."),
+]
+Asked = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An option that the model of the fit has for this, such as refine=true of samples of "
+        "a gan; `ppgen models MODEL` lists them. Repeatable.",
+    ),
 ]
 Groups = Annotated[
     str | None,
@@ -119,10 +130,33 @@ def settings(given: Sequence[str] | None, models: Sequence[str]) -> dict[str, di
                 f"{', '.join(options)}.{did_you_mean(name, options)}"
             )
         for m in having:
-            of_model[m][name] = value_of(text)
+            of_model[m][name] = _read(text, declared[m].kind(name))
     for m in models:
         declared[m].check(of_model[m])
     return of_model
+
+
+def _read(text: str, kind: Kind) -> Any:
+    """The value of a setting: names of columns, comma between, need no quotes."""
+    from ..settings import columns
+
+    value = value_of(text)
+    if kind is columns and isinstance(value, str) and "," in value:
+        return [name.strip() for name in value.split(",")]
+    return value
+
+
+def asked(given: Sequence[str] | None, model: Estimator, method: str) -> dict[str, Any]:
+    """Options of a method of a fitted model, as it declares them, from `refine=true`.
+
+    Raises:
+        InputError: for an option that the method lacks, or a value that it does not take.
+    """
+    options = {name: value_of(text) for name, text in pairs(given, "--set").items()}
+    declared = model.capabilities.options[method]
+    declared.check_names(f"{method} of a fit of {model.name}", options, "option")
+    declared.check(options)
+    return options
 
 
 def value_of(text: str) -> Any:

@@ -56,11 +56,10 @@ def check_output(out: Path | None, endings: Sequence[str] = ENDINGS, what: str =
 
 def write_figure(made: Figure, out: Path, title: str) -> None:
     """Write a figure, whose ending says how; `title` is what it shows."""
-    from ..files import write_bytes
     from ..plotting.style import png, svg
 
     as_png = out.suffix.lower() == ".png"
-    write_bytes(out, png(made) if as_png else svg(made, "figure", title).encode())
+    write_file(out, png(made) if as_png else svg(made, "figure", title).encode())
 
 
 def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = False) -> None:
@@ -77,9 +76,17 @@ def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = Fal
         else:
             to_stdout(lambda stream: _write_csv(columns, stream, ","))
         return
+    write_file(out, _content(columns, out.suffix.lower()))
+
+
+def write_file(out: Path, content: bytes) -> None:
+    """Write a file of what a command made; that it takes the place of another is said."""
     from ..files import write_bytes
 
-    write_bytes(out, _content(columns, out.suffix.lower()))
+    there = out.exists()
+    write_bytes(out, content)
+    if there:
+        say(f"{out} was there and is replaced.")
 
 
 def check_rows(out: Path | None, schema: Schema) -> None:
@@ -110,8 +117,6 @@ def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
         return
     import numpy as np
 
-    from ..files import write_bytes
-
     assert out is not None  # see `check_rows`
     images, stream = np.asarray(rows), io.BytesIO()
     if out.suffix.lower() == ".png":
@@ -130,7 +135,7 @@ def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
         np.save(stream, images, allow_pickle=False)
     else:
         np.savez(stream, X=images)
-    write_bytes(out, stream.getvalue())
+    write_file(out, stream.getvalue())
 
 
 def print_quietly(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Data, Groups, Out, Run, Samples, given_values, read_data
+from .options import Asked, Data, Groups, Out, Run, Samples, asked, given_values, read_data
 from .output import (
     ENDINGS,
     check_output,
@@ -35,6 +35,7 @@ def score(
         bool, typer.Option("--summary", help="One line: the mean and what it claims.")
     ] = False,
     groups: Groups = None,
+    set_: Asked = None,
     output: Out = None,
 ) -> None:
     """Print each row's log density, in nats and in the units of the data.
@@ -43,6 +44,7 @@ def score(
     """
     check_output(output)
     estimator = load_run(run)
+    how = asked(set_, estimator, "log_density")
     rows = read_data(data, estimator.schema_, groups=groups)
     columns: dict[str, Any]
     line: dict[str, Any] = {"rows": len(rows)}
@@ -50,7 +52,7 @@ def score(
         columns = {"reconstruction_error": _errors(run, estimator, rows)}
         line["reconstruction_error"] = float(columns["reconstruction_error"].mean())
     else:
-        density = estimator.log_density(rows)
+        density = estimator.log_density(rows, **how)
         say(f"log density a row: {density.describe()}")
         tell_khat(density)
         columns = {
@@ -89,6 +91,7 @@ def sample(
             "their values.",
         ),
     ] = False,
+    set_: Asked = None,
     output: Samples = None,
 ) -> None:
     """Print rows like those fitted; images are written to a file."""
@@ -96,29 +99,34 @@ def sample(
     estimator = load_run(run)
     check_able(run, estimator, "samples", "draws no samples")
     check_rows(output, estimator.schema_)
+    how = asked(set_, estimator, "sample")
     if expected:
-        if given or not estimator.capabilities.prior:
+        if given or how or not estimator.capabilities.prior:
+            beside = "with --given" if given else "with --set" if how else ""
             raise InputError(
-                f"--expected {'with --given' if given else f'of a fit of {estimator.name}'}; it "
-                "decodes draws of a model's latents, with nothing held fixed. Leave it out."
+                f"--expected {beside or f'of a fit of {estimator.name}'}; it decodes draws of a "
+                "model's latents, with nothing held fixed and no option. Leave it out."
             )
         rows = estimator.decode(estimator.sample_latents(n, random_state=seed))
     else:
         context = None if estimator.context_ is None else estimator.context_.schema
         fixed, y = given_values(given, estimator.schema_, context)
-        rows = estimator.sample(n, fixed, y=y, random_state=seed)
+        rows = estimator.sample(n, fixed, y=y, random_state=seed, **how)
     write_rows(rows, estimator.schema_, output)
 
 
-def impute(run: Run, data: Data, groups: Groups = None, output: Out = None) -> None:
+def impute(
+    run: Run, data: Data, groups: Groups = None, set_: Asked = None, output: Out = None
+) -> None:
     """Print the table with its gaps filled."""
     check_output(output)
     estimator: Any = load_run(run)
     check_able(run, estimator, "fills_gaps", "cannot fill gaps")
     if estimator.schema_.image_shape is not None:
         raise InputError(f"{run} is a fit of images, which have no gaps; give a fit of a table.")
+    how = asked(set_, estimator, "impute")
     rows = read_data(data, estimator.schema_, groups=groups)
-    filled = native_columns(estimator.impute(rows), estimator.schema_.names)
+    filled = native_columns(estimator.impute(rows, **how), estimator.schema_.names)
     write_table(_labels(groups, rows) | filled, output)
 
 
