@@ -58,6 +58,8 @@ class Capabilities:
         tables: whether tables are modelled.
         sheets: whether a fit keeps rows as they were made at some points of its training
             (`sheets`).
+        denoises: whether it makes rows out of noise by steps that can be looked at
+            (`forward_film`, `reverse_film`, `by_steps`, `sampling_quality`).
         images: whether images are modelled as such.
         sequences: whether sequences of one length are modelled as such.
         engines: names of the inference engines, the default first.
@@ -95,6 +97,7 @@ class Capabilities:
     surprises: bool = False
     graph: bool = False
     sheets: bool = False
+    denoises: bool = False
     tables: bool = True
     images: bool = False
     sequences: bool = False

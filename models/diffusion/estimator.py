@@ -14,9 +14,9 @@ from ...data import Encoded
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
-from ...sampler import Sampler
 from ...verdict import Reason
 from ..nets.trainer import Trained
+from .films import Filmed
 from .prompts import Prompted
 from .settings import SAMPLING, SETTINGS, DiffusionSettings
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .trained import TrainedDiffusion
 
 
-class Diffusion(DiffusionSettings, Trained, Prompted, Sampler):
+class Diffusion(DiffusionSettings, Trained, Prompted, Filmed):
     """A diffusion model: rows turn into noise, and a net learns to reverse it; with the linear path
     it is flow matching.
 
@@ -52,6 +52,7 @@ class Diffusion(DiffusionSettings, Trained, Prompted, Sampler):
         told=True,
         sampling=SAMPLING,
         objective="minus the held-out loss",
+        denoises=True,
         images=True,
         uses=TRAINED,
         reach=REACH,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,15 @@ class Drawn:
 
     svg: str
     title: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Figures under a heading, with a line on what they show."""
+
+    title: str
+    figures: Sequence[Drawn]
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from ..plotting.images import image_rows
 from ..plotting.ranking import plot_ranking
 from .cell_results import CellResult
 from .cells import parts
-from .drawn import Drawn, Gallery
+from .drawn import Drawn, Gallery, Part
 from .latent_figures import Arrays, LatentFigures, black_and_white, draw_latents
-from .made_figures import Part, draw_made
+from .made_figures import draw_made
 from .network_figures import NetworkFound, draw_networks
 from .run_cell import read_looks, read_samples
 from .store import Store

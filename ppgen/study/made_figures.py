@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,24 +16,12 @@ from ..plotting.images import image_rows, shown_limits
 from ..plotting.latent_images import interpolation_strip
 from ..plotting.samples import dependent_pairs, pair_panel
 from .cell_results import CellResult
-from .drawn import Drawn, Gallery
+from .drawn import Gallery, Part
 from .store import Store
-
-if TYPE_CHECKING:
-    pass
 
 SAMPLES = 24
 """Images that are shown of a fit."""
 _PATHS, _STEPS = 3, 9
-
-
-@dataclass(frozen=True)
-class Part:
-    """Figures under a heading, with a line on what they show."""
-
-    title: str
-    figures: Sequence[Drawn]
-    note: str = ""
 
 
 def draw_made(

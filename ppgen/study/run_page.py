@@ -17,8 +17,9 @@ from ..files import write_bytes
 from ..models import registry
 from ..plotting.curves import training_curves
 from ..plotting.measures import measure_figures
-from .drawn import Drawn, Gallery
-from .made_figures import SAMPLES, Part, beside, history, pairs
+from .drawn import Drawn, Gallery, Part
+from .film_figures import films
+from .made_figures import SAMPLES, beside, history, pairs
 from .page import render
 
 PAGE = "report.html"
@@ -78,4 +79,6 @@ def _parts(model: Any, data: Dataset | None, gallery: Gallery) -> Iterator[Part]
             yield beside(drawn, data, gallery)
         elif model.schema_.columns:
             yield pairs(drawn, data, gallery)
+        if model.capabilities.denoises:
+            yield from films(model, gallery, drawn, data)
     yield from history(model, gallery, real=data)
