@@ -83,9 +83,10 @@ class DiffusionSettings(TrainingSettings):
     )
     margins: Literal["auto", "ranks", "none"] = setting(
         "auto",
-        'how the net sees the numbers of a table: "ranks" is by normal scores of their ranks, and '
-        "as levels where they have few distinct values, so that samples have the margins of the "
-        'rows fitted; "none" standardises only; "auto" takes ranks where there are levels.',
+        'how the net sees the numbers of a table: "ranks" is by normal scores of a distribution '
+        "with the values of the rows fitted, and as levels where these are few, so that samples "
+        'have the margins of the rows; "none" standardises only; "auto" takes ranks where there '
+        "are levels. Either has a density.",
     )
     condition_on: Sequence[Any] | None = setting(
         None,

@@ -55,7 +55,9 @@ def _table_view(asked: Any, codec: Codec, rows: Rows, fit: Fit) -> TableView:
             "in condition_on, or leave one of both out."
         )
     check_told(codec, told)
-    ranked = TableView.fit(codec, rows, ranks=asked.margins != "none", told=told, rng=fit.rng())
+    ranked = TableView.fit(
+        codec, rows, ranks=asked.margins != "none", smooth=True, told=told, rng=fit.rng()
+    )
     if asked.margins != "auto" or ranked.map.few or ranked.map.levels:
         return ranked
     return TableView.fit(codec, rows, ranks=False, told=told, rng=fit.rng())

@@ -44,6 +44,7 @@ class TableView(View):
         rows: Rows,
         *,
         ranks: bool,
+        smooth: bool = False,
         told: Collection[str],
         rng: np.random.Generator,
     ) -> Self:
@@ -51,10 +52,11 @@ class TableView(View):
 
         Args:
             ranks: whether numbers are seen as the scores of their ranks.
+            smooth: whether in such a way that rows have a density (`log_det`).
             told: names of the columns that the model is told.
             rng: thins the rows that what is told is drawn from.
         """
-        found = TableMap.fit(codec, rows.data, rows.weights, ranks=ranks, told=told)
+        found = TableMap.fit(codec, rows.data, rows.weights, ranks=ranks, smooth=smooth, told=told)
         if not told:
             return cls(found.made, map=found)
         context = found.split(rows.data)[1]
@@ -69,6 +71,10 @@ class TableView(View):
     def stored(self, data: Encoded, rng: np.random.Generator | None = None) -> Array:
         """(n, D) values to be made of encoded rows; `rng` draws places within ties."""
         return self.map.split(data, rng)[0]
+
+    def log_det(self, data: Encoded) -> Floats:
+        """(n,) what the view adds to log densities of the values made of encoded rows."""
+        return self.map.log_det(data)
 
     @property
     def told_names(self) -> tuple[str, ...]:

@@ -18,15 +18,19 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import logit
 
 from ...arrays import Array, Floats, Mask
 from ...data import Codec, Encoded
+from ...data.warp import Warp
 from .margins import Margins
+from .smooth_margins import LOGISTIC, SmoothMargin, SmoothMargins, log_logistic
 from .values import Values
 
 FEW = 20  # distinct values of a number up to which they are levels
 _BEYOND = 0.1  # of the range of a number, from which on it is far out
 _PLACES = 33  # quantiles within each
+_LEAST = 1e-9  # of a place within a level, and of a share
 _EACH = 10  # rows a value, on average, from which few values are no accident
 
 
@@ -37,14 +41,21 @@ class Few:
     Attributes:
         edges: (L - 1,) encoded numbers where one ends and the next begins.
         places: (L, q) quantiles of the encoded numbers within each, from the least to the greatest.
+        around: b, m and w of `smooth_margins`: within each level, numbers are logistic with the
+            share b, so that there is a density everywhere.
     """
 
     edges: Floats
     places: Floats
+    around: tuple[float, float, float] = (0.0, 0.0, 1.0)
 
     @classmethod
-    def fit(cls, x: Floats, values: Floats) -> Self | None:
-        """That of (n,) encoded numbers of these values; None where there are too many of them."""
+    def fit(cls, x: Floats, values: Floats, warp: Warp | None = None) -> Self | None:
+        """That of (n,) encoded numbers of these values; None where there are too many of them.
+
+        Args:
+            warp: that encoded them, for a density; None takes numbers to be where they are.
+        """
         distinct, group = np.unique(values, return_inverse=True)
         if not 2 <= len(distinct) <= min(FEW, len(x) // _EACH):
             return None
@@ -55,8 +66,13 @@ class Few:
         last = np.append(first[1:], len(x)) - 1
         ends = x[order[first]], x[order[last]]
         shares = np.linspace(0.0, 1.0, _PLACES)
-        places = np.array([np.quantile(x[group == k], shares) for k in group[order[first]]])
-        return cls((ends[1][:-1] + ends[0][1:]) / 2, places)
+        if warp is None:
+            places = np.array([np.quantile(x[group == k], shares) for k in group[order[first]]])
+            return cls((ends[1][:-1] + ends[0][1:]) / 2, places)
+        cells = [warp.forward(np.full(_PLACES, value), shares)[0] for value in values[order[first]]]
+        places = np.maximum.accumulate(np.array(cells), axis=1) + _LEAST * np.arange(_PLACES)
+        around = (1 / (1 + len(x)), float(x.mean()), max(LOGISTIC * float(x.std()), _LEAST))
+        return cls((places[:-1, -1] + places[1:, 0]) / 2, places, around)
 
     def codes(self, x: Floats) -> Floats:
         """(n,) numbers of the levels, NaN where x is."""
@@ -64,10 +80,27 @@ class Few:
 
     def numbers(self, codes: Floats, u: Floats) -> Floats:
         """(n,) encoded numbers of levels, NaN of -1, at places (n,) in [0, 1) within each."""
-        level, at = codes.astype(np.intp), u * (_PLACES - 1)
+        b, m, w = self.around
+        out = u < b
+        level, at = codes.astype(np.intp), np.where(out, 0.0, (u - b) / (1 - b)) * (_PLACES - 1)
         left = at.astype(np.intp)
         low, high = self.places[level, left], self.places[level, left + 1]
-        return np.where(codes < 0, np.nan, low + (at - left) * (high - low))
+        x = low + (at - left) * (high - low)
+        if out.any():
+            x[out] = m + w * logit(np.clip(u[out] / b, _LEAST, 1 - _LEAST))
+        return np.where(codes < 0, np.nan, x)
+
+    def log_density(self, x: Floats) -> Floats:
+        """(n,) log densities of encoded numbers given their levels, NaN where they are."""
+        b, m, w = self.around
+        places = self.places[np.searchsorted(self.edges, x)]
+        at = (places <= x[:, None]).sum(1) - 1
+        left = np.clip(at, 0, _PLACES - 2)[:, None]
+        width = np.take_along_axis(places, left + 1, 1) - np.take_along_axis(places, left, 1)
+        inside = np.where(at == left[:, 0], (1 - b) / (_PLACES - 1) / width[:, 0], 0.0)
+        with np.errstate(divide="ignore"):
+            found: Floats = np.logaddexp(np.log(inside), np.log(b) + log_logistic(x, m, w))
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +117,7 @@ class TableMap:
     """
 
     plain: Mask
-    margins: Margins | None
+    margins: Margins | SmoothMargins | None
     few: tuple[Few, ...]
     levels: tuple[int, ...]
     names: tuple[str, ...]
@@ -98,12 +131,14 @@ class TableMap:
         weights: Floats | None = None,
         *,
         ranks: bool = True,
+        smooth: bool = False,
         told: Collection[str] = (),
     ) -> Self:
         """The map for encoded rows, weighted if so given.
 
         Args:
             ranks: whether numbers are seen as the scores of their ranks, and few values as levels.
+            smooth: whether in such a way that their density is known (`log_det`).
             told: names of the columns that the model is told.
         """
         if weights is not None and (weights == 0).any():
@@ -111,15 +146,22 @@ class TableMap:
             data, weights = data.take(kept), weights[kept]
         names = codec.continuous_names
         few: dict[str, Few] = {}
+        margins: Margins | SmoothMargins | None = None
         if ranks:
-            written = codec.decode(data)
-            found = (Few.fit(data.x[:, j], written[name]) for j, name in enumerate(names))
-            few = {name: one for name, one in zip(names, found, strict=True) if one is not None}
+            written, warps = codec.decode(data), codec.warps if smooth else [None] * len(names)
+            each = list(zip(names, data.x.T, warps, strict=True))
+            found = {name: Few.fit(x, written[name], warp) for name, x, warp in each}
+            few = {name: one for name, one in found.items() if one is not None}
+            margins = Margins.fit(data.x[:, [name not in few for name in names]], weights)
+            if smooth:
+                rest = [(name, x, warp) for name, x, warp in each if warp and name not in few]
+                fits = (SmoothMargin.fit(x, written[name], w, weights) for name, x, w in rest)
+                margins = SmoothMargins(tuple(fits))
         plain = np.array([name not in few for name in names], bool)
         order = [*(name for name in names if name not in few), *few, *codec.discrete_names]
         return cls(
             plain,
-            Margins.fit(data.x[:, plain], weights) if ranks else None,
+            margins,
             tuple(few.values()),
             codec.n_levels,
             tuple(order),
@@ -172,6 +214,17 @@ class TableMap:
         x[:, ~self.plain] = np.column_stack([np.empty((len(x), 0)), *each])
         return Encoded(x, codes[:, few:].astype(np.int32), np.zeros(len(x)))
 
+    def log_det(self, data: Encoded) -> Floats:
+        """(n,) what is added to log densities of the values made to have those of encoded numbers;
+        of smooth maps."""
+        total = np.zeros(len(data))
+        if not isinstance(self.margins, SmoothMargins):
+            return total
+        x, rest = data.x[:, self.plain], data.x[:, ~self.plain]
+        few = (one.log_density(rest[:, j])[:, None] for j, one in enumerate(self.few))
+        every = np.column_stack([self.margins.log_slopes(x), *few])
+        return total + np.nansum(every[:, ~self.told[: every.shape[1]]], axis=1)
+
     def far(self, data: Encoded) -> tuple[str, ...]:
         """Names of the numbers of one row, NaN where free, that lie beyond those fitted by more
         than a tenth of their range; of ranks only."""
@@ -195,6 +248,7 @@ class TableMap:
         arrays: dict[str, Array] = {"plain": self.plain, "told": self.told}
         for j, one in enumerate(self.few):
             arrays |= {f"few/{j}/edges": one.edges, f"few/{j}/places": one.places}
+            arrays[f"few/{j}/around"] = np.array(one.around, np.float64)
         if self.margins is not None:
             arrays |= {f"margins/{name}": a for name, a in self.margins.arrays().items()}
         state = {"levels": list(self.levels), "few": len(self.few), "names": list(self.names)}
@@ -204,17 +258,22 @@ class TableMap:
     def of(cls, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """The map that `state` gave."""
         ranked = {k.removeprefix("margins/"): a for k, a in arrays.items() if "margins/" in k}
-        few = (
-            Few(arrays[f"few/{j}/edges"], arrays[f"few/{j}/places"]) for j in range(state["few"])
-        )
+        few = (_few(arrays, f"few/{j}/") for j in range(state["few"]))
+        margins: type[Margins | SmoothMargins] = SmoothMargins if "shape" in ranked else Margins
         return cls(
             arrays["plain"].astype(bool),
-            Margins.of(ranked) if ranked else None,
+            margins.of(ranked) if ranked else None,
             tuple(few),
             tuple(state["levels"]),
             tuple(state["names"]),
             arrays["told"].astype(bool),
         )
+
+
+def _few(arrays: Mapping[str, Array], start: str) -> Few:
+    around = arrays.get(f"{start}around", (0.0, 0.0, 1.0))
+    b, m, w = (float(number) for number in around)
+    return Few(arrays[f"{start}edges"], arrays[f"{start}places"], (b, m, w))
 
 
 def features(values: Values, x: Floats) -> Floats:

@@ -49,6 +49,11 @@ class View:
         """Whether `stored` draws."""
         return False
 
+    def log_det(self, data: Encoded) -> Floats:
+        """(n,) what the view adds to log densities of the values made of encoded rows, besides what
+        `Values` has."""
+        return np.zeros(len(data))
+
     @property
     def told_names(self) -> tuple[str, ...]:
         """Names of the columns that the nets are told."""
