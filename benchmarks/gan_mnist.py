@@ -83,7 +83,7 @@ class Classifier:
 
 def digits() -> tuple[Any, Any]:
     """(60000, 28, 28) images and their labels."""
-    data = ppgen.read("mnist").train
+    data = ppgen.read("mnist")  # all of them: the parts below are other ones than its own
     return data.images[:60_000, 0], np.asarray(data.target)[:60_000]
 
 

@@ -109,7 +109,7 @@ class NoiseAndContext(nn.Module):
         self.context: nn.Module | None = None
         if a.context:
             own = TextEncoder(a.words, a.context, width) if a.words else None
-            self.context = own or nn.Linear(a.context, width)
+            self.context = own or _told(a.context, width)
             self.unknown = nn.Parameter(torch.zeros(width))
 
     def forward(self, level: Tensor, context: Tensor | None, known: Tensor | None) -> Tensor:
@@ -177,6 +177,14 @@ def _with_waves(x: Tensor, numbers: int, waves: Sequence[float]) -> Tensor:
         return x
     angles = torch.cat([wave * x[:, :numbers] for wave in waves], 1)
     return torch.cat([x, angles.cos(), angles.sin()], 1)
+
+
+def _told(inputs: int, width: int) -> nn.Linear:
+    """A layer that says as much of a context, indicators or numbers, as is said of the noise: what
+    rows are conditioned on is then learnt from the first steps on."""
+    layer = nn.Linear(inputs, width)
+    nn.init.normal_(layer.weight, std=min(1.0, 2 / math.sqrt(inputs)))
+    return layer
 
 
 def _zero(layer: nn.Linear) -> None:
