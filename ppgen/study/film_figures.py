@@ -34,6 +34,7 @@ def films(
     images = model.schema_.image_shape is not None
     pair = None if images else next(iter(dependent_pairs(rows)), None)
     some = rows.thinned(_IMAGES if images else _ROWS, np.random.default_rng(0))
+    see: _Images | _Pair
     if images:
         see = _Images(gallery, prefix, some)
         forward, reverse = model.forward_film(some), model.reverse_film(_IMAGES)
