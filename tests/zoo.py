@@ -92,7 +92,7 @@ ZOO: dict[str, Make] = {
     "autoencoder-linear": lambda: Autoencoder(1, kind="linear", random_state=0),
     "gan": lambda: GAN(1, hidden=(16,), max_epochs=10, batch_size=20, random_state=0),
     "progressive-gan": lambda: ProgressiveGAN(1, start=4, channels=(4, 4), hidden=(8,), **_PLAY),
-    "diffusion": lambda: Diffusion(width=16, depth=1, max_epochs=10, batch_size=20, random_state=0),
+    "diffusion": lambda: Diffusion(width=16, depth=1, max_epochs=20, batch_size=20, random_state=0),
     "debias": lambda: DebiasingVAE(1, hidden=(8,), max_epochs=10, batch_size=50, random_state=0),
     "pix2pix": lambda: PairedTranslation(width=4, both_ways=True, **_PLAY),
     "cyclegan": lambda: CycleGAN(width=2, blocks=1, pool=10, **_PLAY),

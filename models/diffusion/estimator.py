@@ -18,7 +18,8 @@ from ...verdict import Reason
 from ..nets.trainer import Trained
 from .films import Filmed
 from .prompts import Prompted
-from .settings import SAMPLING, SETTINGS, DiffusionSettings
+from .scoring import Scoring
+from .settings import SAMPLING, SCORING, SETTINGS, DiffusionSettings
 
 if TYPE_CHECKING:
     from .guidance import Guidance
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .trained import TrainedDiffusion
 
 
-class Diffusion(DiffusionSettings, Trained, Prompted, Filmed):
+class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring):
     """A diffusion model: rows turn into noise, and a net learns to reverse it; with the linear path
     it is flow matching.
 
@@ -44,11 +45,12 @@ class Diffusion(DiffusionSettings, Trained, Prompted, Filmed):
     name: ClassVar[str] = "diffusion"
     settings = SETTINGS["diffusion"]
     capabilities: ClassVar[Capabilities] = Capabilities(
-        density=None,
+        density="estimate",
         method="probability flow",
+        scoring=SCORING,
+        errors=True,
         discrete="native",
         conditional=True,
-        samples=True,
         told=True,
         sampling=SAMPLING,
         objective="minus the held-out loss",

@@ -28,6 +28,7 @@ from .views import view_of
 _SCALED = 2000  # rows that sigma_data is estimated from
 _EVALUATED = 1 << 21  # features of held-out rows that are evaluated, at most
 _FEWEST, _MOST = 256, 2048  # of these rows
+_GAUSSIAN, _GAUSSIAN_VALUES = 20_000, 1 << 22  # rows that the Gaussian is fitted to, and values
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def fit_net(
     anew = again is not None or view.drawn_anew
     learner = nets.learner(seen, unseen, plan, redraw=redrawn if anew else None, seed=fit.seed)
     training = Trainer(fit, seen, unseen, plan.schedule, machine=machine).train(learner)
-    nets.keep(learner)
+    most = max(_FEWEST, min(_GAUSSIAN, _GAUSSIAN_VALUES // view.values.features))
+    nets.keep(learner, seen.thinned(most, fit.rng()))
     return Fitted(nets, training, _reasons(training, seen, unseen))
 
 

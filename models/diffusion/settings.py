@@ -144,6 +144,58 @@ class Sampling:
 
 SAMPLING = Settings(Sampling)
 
+EXACT = 16  # features up to which traces are exact
+PROBES = 8  # of traces of more
+
+
+@dataclass(kw_only=True)
+class _Scoring:
+    """What `Diffusion.log_density` may be told."""
+
+    method: Literal["auto", "ode", "bound"] = setting(
+        "auto",
+        '"ode": the density of the probability flow, an estimate whose errors are stated; "bound": '
+        'the variational bound, a few times cheaper and lower. "auto" takes the bound for rows '
+        "with levels, which have no flow, and the flow elsewhere.",
+    )
+    probes: int | Literal["exact"] | None = setting(
+        None,
+        'of "ode": random directions by which divergences are estimated; "exact" takes as many '
+        f"passes as there are numbers, and None does so up to {EXACT} and else takes {PROBES} "
+        "probes.",
+        least=2,
+    )
+    steps: int | None = setting(
+        None,
+        'of "ode": steps of one size, an even number, checked against half as many; None chooses '
+        "them for each row by their errors.",
+        least=1,
+    )
+    solver: Literal["rk4", "heun", "euler"] = setting("rk4", "of steps of one size.")
+    draws: int = setting(64, 'a row, of "bound".', least=8)
+    guidance: float = setting(
+        1.0, "1 alone: guided samples have no density, as no rows have their denoiser.", least=0
+    )
+    progress: bool = setting(False, "whether to show a bar on a terminal.")
+
+
+def check_scoring(given: Any) -> None:
+    """Raise InputError if options do not go together."""
+    if given.guidance != 1:
+        raise InputError(
+            f"guidance is {given.guidance:g}: guided samples have no density, since what guides "
+            "them is the denoiser of no distribution. Leave guidance out: log_density is that of "
+            "the model, given y where the fit is conditional."
+        )
+    if given.method == "bound" and (given.steps or given.probes):
+        raise InputError(
+            'method is "bound", which takes no steps and no probes. Leave them out, give draws, or '
+            'take method="ode".'
+        )
+
+
+SCORING = Settings(_Scoring, together=check_scoring)
+
 
 def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""

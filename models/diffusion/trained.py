@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...arrays import Array, Floats
+from ...inference.diffusion.gaussian_frame import GaussianFrame
 from ...inference.diffusion.process import PROCESSES, TARGETS, Denoise, Process, Target
 from ...inference.torch_learner import TorchLearner
 from ...inference.torch_state import seeded
@@ -38,7 +39,10 @@ class TrainedDiffusion:
     Attributes:
         process, target: see `inference.diffusion.process`.
         levels: the features of levels, or None.
+        frame: the Gaussian with the mean and the covariance of the numbers among the features.
     """
+
+    frame: GaussianFrame
 
     process: Process
     target: Target
@@ -180,16 +184,20 @@ class TrainedDiffusion:
             seed=seed,
         )
 
-    def keep(self, learner: TorchLearner) -> None:
-        """Take the averaged weights of a trained learner."""
+    def keep(self, learner: TorchLearner, seen: Subset) -> None:
+        """Take the averaged weights of a trained learner, and the Gaussian of rows seen."""
         learner.keep_average()
         self.net.eval()
+        numbers = self.features(self.tensor(seen.values()[0]))[:, : self.view.values.numbers]
+        shares = None if seen.shares is None else self.tensor(seen.shares)
+        self.frame = GaussianFrame.fit(numbers.cpu(), shares)
 
     # Saved runs
 
     def arrays(self) -> dict[str, Array]:
-        """The weights, and the shares of levels."""
-        return {
+        """The weights, the shares of levels, and the Gaussian."""
+        frame = {f"frame.{key}": array for key, array in self.frame.arrays().items()}
+        return frame | {
             f"{name}.{key}": value.detach().cpu().contiguous().numpy()
             for name, module in self._modules.items()
             for key, value in module.state_dict().items()
@@ -197,6 +205,8 @@ class TrainedDiffusion:
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Take what `arrays` gave."""
+        frame = {k.removeprefix("frame."): v for k, v in arrays.items() if k.startswith("frame.")}
+        self.frame = GaussianFrame.load(frame)
         for name, module in self._modules.items():
             start = f"{name}."
             own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
