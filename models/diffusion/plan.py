@@ -18,6 +18,7 @@ from .settings import check_rows
 from .times import Times
 
 _BETWEEN = 400  # steps between two evaluations at least
+_PATIENCE = 8  # evaluations between two checks for stopping
 _MANY = 48  # features of a row from which a perceptron is wide
 _LOW = 4  # numbers of a row up to which waves are seen of them
 _IMAGES = 64  # rows a step of images
@@ -178,7 +179,8 @@ def _schedule(asked: Any, build: Architecture, n: int, *, timed: bool) -> Schedu
         max_epochs=asked.max_epochs or epochs_for(wanted, each, timed=timed),
         ema=float(asked.ema),
         evaluate_every=max(1, math.ceil(_BETWEEN / each)),
-        patience=0,  # losses of all noise levels fall slowly, and the best weights are kept
+        patience=_PATIENCE,
+        min_delta=0.0,  # losses fall slowly: only what surely learns by heart is stopped
     )
 
 
