@@ -102,6 +102,13 @@ def test_a_model_without_density_is_ranked_by_samples_alone(tmp_path, monkeypatc
     assert {m.name for m in result.rankings["data"].models} == {"toy", "mute", "wide mute"}
     ranks = {row["model"]: row["rank"] for row in result.table}
     assert ranks == {"toy": 1, "mute": None, "wide mute": None}
+    standings = {m.name: m for m in result.rankings["data"].models}
+    for row in result.table:
+        m = standings[row["model"]]
+        assert (row["samples_rank"], row["samples_score"]) == (m.rank, m.mean)
+        assert (row["samples_by"], row["samples_decided"]) == ("c2st_score", m.verdict)
+        behind = None if m.difference is None else m.difference.mean
+        assert row["samples_difference"] == behind
     assert "By samples: C2ST (1: samples cannot be told" in str(result)
     assert "toy reaches" in result.finding
 
@@ -120,6 +127,7 @@ def test_a_study_of_an_earlier_version_loads_without_its_ranking(tmp_path, monke
     again = StudyResult.load(tmp_path / "s")
     assert again.cells[0].quality == {"c2st": Score(0.6, 0.5, "low")}
     assert again.rankings == {}
+    assert {row["samples_rank"] for row in again.table} == {None}
     assert "By samples" not in str(again)
 
 

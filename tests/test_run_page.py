@@ -13,6 +13,8 @@ from ppgen.__main__ import main
 from ppgen.analysis.nearest import nearest_rows
 from ppgen.data import as_dataset
 from ppgen.plotting.measures import measure_figures, measured
+from ppgen.study.drawn import Gallery
+from ppgen.study.made_figures import pairs
 from ppgen.study.run_page import run_page
 
 from .zoo import fitted, mixed, numbers
@@ -30,6 +32,28 @@ def test_the_page_of_a_fit_stands_alone(run: Path) -> None:
     assert "Grey: real rows; blue: samples." in text
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", text)
     assert ppgen.load(run).score_samples(numbers()).shape == (200,)  # the run is as it was
+
+
+def test_what_is_said_of_a_training_that_has_no_curve(run: Path, tmp_path: Path) -> None:
+    assert "too few for a curve" in run_page(run).read_text()
+    ppgen.IndependentColumns().fit(numbers()).save(tmp_path / "columns")
+    assert "Nothing of a training was recorded: " in run_page(tmp_path / "columns").read_text()
+    gan = ppgen.GAN(2, hidden=(4,), max_epochs=1, random_state=0).fit(numbers())
+    gan.save(tmp_path / "run")
+    text = run_page(tmp_path / "run").read_text()
+    assert f"It ended at step {gan.trace_[-1]['step']}, with " in text
+    assert "too few for a curve" in text
+
+
+def test_panels_of_columns_are_named_by_their_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+    monkeypatch.setattr(Gallery, "keep", lambda self, what, made, title: kept.append(made))
+    x = np.random.default_rng(0).normal(size=(50, 2)) @ [[1, 1], [0, 1]]
+    rows = as_dataset({"flipper_length_in_mm": x[:, 0], "bill_length_in_mm": x[:, 1]})
+    pairs(rows, None, Gallery(Path(), "rows"))
+    (axes,) = kept[0].axes
+    assert {axes.get_xlabel(), axes.get_ylabel()} == set(rows.schema.names)
+    assert axes.get_title() == ""  # longer than the panel is wide
 
 
 def test_names_of_columns_are_escaped(tmp_path: Path) -> None:

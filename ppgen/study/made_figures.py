@@ -85,7 +85,7 @@ def pairs(drawn: Dataset, data: Dataset | None, gallery: Gallery) -> Part:
     real = drawn if data is None else data
     figures = []
     for i, pair in enumerate(dependent_pairs(real)):
-        made = pair_panel(real, None if data is None else drawn, pair, title=" × ".join(pair))
+        made = pair_panel(real, None if data is None else drawn, pair)  # its axes name the columns
         figures.append(gallery.keep(f"pair-{i + 1}", made, f"{pair[0]} against {pair[1]}"))
     grey = "Grey: real rows; blue: samples." if data is not None else "Samples."
     return Part("Samples", figures, f"{grey} The pairs of columns that hang together most.")

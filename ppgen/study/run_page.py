@@ -50,6 +50,7 @@ def run_page(
         "model": model,
         "settings": {k: v for k, v in sorted(body["params"].items()) if v is not None},
         "training": list(_training(model, gallery)),
+        "untrained": _untrained(model),
         "parts": list(_parts(model, data, gallery)),
         "max_columns": _MAX_COLUMNS,
         "versions": body["versions"],
@@ -69,6 +70,19 @@ def _training(model: Any, gallery: Gallery) -> Iterator[Drawn]:
     yield gallery.keep("training", made, "The objective in training")
     for title, made in measure_figures(model.trace_).items():
         yield gallery.keep(title, made, title)
+
+
+def _untrained(model: Any) -> str:
+    """What is said where there are too few points for a curve of the training."""
+    if not model.trace_:
+        return f"Nothing of a training was recorded: {model.capabilities.method}."
+    last = model.trace_[-1]
+    value = last.get("validation")
+    reached = "" if value is None else f", with {value:.4g} ({model.capabilities.unit})"
+    return (
+        f"Fewer than {_MANY_POINTS} points of the training were recorded, too few for a curve. It "
+        f"ended at step {last['step']}{reached}."
+    )
 
 
 def _parts(model: Any, data: Dataset | None, gallery: Gallery) -> Iterator[Part]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..analysis.compare import Comparison
 from ..analysis.finding import Ranked, plus_minus
+from ..analysis.paired import Difference
 from ..analysis.quality_ranking import QualityRanking
 from ..analysis.quality_scores import on_scale
 from ..analysis.score import Score
@@ -59,7 +60,9 @@ class Table(list[Row]):
     (standard deviation between seeds), bits_per_dim (of images), kind, method, measure, bad_khat
     (share of rows whose importance samples cannot be trusted), difference and difference_stderr
     (paired, to the best, nats), margin (beyond which it is decided, at `level` for all models at
-    once), detectable (the true difference decided with a chance of 80 %), decided (in words), c2st,
+    once), detectable (the true difference decided with a chance of 80 %), decided (in words); of
+    the ranking by samples samples_by (which score), samples_rank, samples_score, samples_control
+    (what real rows reach), and samples_stderr, samples_difference, ... as of the density; c2st,
     coverage, reconstruction (share of the variance lost) and their controls, seconds and memory
     (bytes) of a fit, verdict, seeds (done, of), zero_rows, state and reason. What is not known is
     None.
@@ -105,8 +108,10 @@ def table_of(
         others = sorted(
             list(models)[len(comparison) :], key=lambda label: _place(models[label], by_samples)
         )
-        rows += [_row(data, label, models[label], comparison[label]) for label in ranked]
-        rows += [_row(data, label, models[label], None) for label in others]
+        for label in [*ranked, *others]:
+            line = comparison[label] if label in ranked else None
+            standing = _standing(rankings.get(data), label)
+            rows.append(_row(data, label, models[label], line, standing))
     return rows
 
 
@@ -120,10 +125,11 @@ def _place(cells: Sequence[CellResult], by_samples: Sequence[str]) -> tuple[floa
     return best, place, math.inf if lost is None else lost
 
 
-def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None) -> Row:
+def _row(
+    data: str, label: str, cells: Sequence[CellResult], line: Ranked | None, standing: Row
+) -> Row:
     done = [c for c in cells if c.state == "done"]
     undone = next((c for c in cells if c.state != "done"), None)
-    difference = line.difference if line is not None else None
     verdicts = [c.verdict.status for c in done]
     if not done and undone is not None and undone.state == "failed":
         verdicts = ["failed"]
@@ -139,12 +145,9 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
         "method": line.method if line else None,
         "measure": line.measure if line else None,
         "bad_khat": _bad_khat(done),
-        "difference": difference.mean if difference else None,
-        "difference_stderr": difference.stderr if difference else None,
-        "margin": difference.margin if difference else None,
-        "detectable": difference.detectable if difference else None,
-        "level": difference.level if difference else None,
+        **_apart(line.difference if line else None),
         "decided": line.verdict if line else None,
+        **standing,
         **_scores(done),
         "seconds": _mean([c.seconds for c in done]),
         "memory": max((c.memory for c in done if c.memory is not None), default=None),
@@ -154,6 +157,33 @@ def _row(data: str, label: str, cells: Sequence[CellResult], line: Ranked | None
         "state": undone.state if undone else "done",
         "reason": undone.reason if undone else "",
     }
+
+
+def _apart(difference: Difference | None) -> Row:
+    """How far a model is from the best."""
+    return {
+        "difference": difference.mean if difference else None,
+        "difference_stderr": difference.stderr if difference else None,
+        "margin": difference.margin if difference else None,
+        "detectable": difference.detectable if difference else None,
+        "level": difference.level if difference else None,
+    }
+
+
+def _standing(ranking: QualityRanking | None, label: str) -> Row:
+    """A model's line in the ranking by samples."""
+    m = next((m for m in ranking.models if m.name == label), None) if ranking else None
+    line = {
+        "by": ranking.lead if ranking and m else None,
+        "rank": m.rank if m else None,
+        "score": m.mean if m else None,
+        "stderr": m.stderr if m else None,
+        "spread": m.spread if m else None,
+        "control": m.control if m else None,
+        **_apart(m.difference if m else None),
+        "decided": m.verdict if m else None,
+    }
+    return {f"samples_{name}": value for name, value in line.items()}
 
 
 def _scores(cells: Sequence[CellResult]) -> dict[str, float | None]:
