@@ -10,7 +10,7 @@ from ppgen.errors import InputError
 from ppgen.plotting.films import film_strip, quality_curves
 from ppgen.study.run_page import run_page
 
-from .zoo import fitted, numbers
+from .zoo import fitted, mixed, numbers
 
 SMALL = {"width": 8, "depth": 1, "max_epochs": 2, "random_state": 0}
 
@@ -96,6 +96,17 @@ def test_the_page_of_a_diffusion_of_numbers_shows_its_process(tmp_path: Path):
     text = run_page(fitted("diffusion").save(tmp_path / "run"), as_dataset(numbers())).read_text()
     assert "From rows to noise" in text
     assert "Energy distance" in text
+
+
+def test_a_film_of_a_table_keeps_the_columns_that_it_is_told():
+    rows = mixed(80)
+    model = ppgen.Diffusion(condition_on="species", **SMALL).fit(rows)
+    film = model.forward_film(rows, shares=(0.0, 1.0))
+    for frame in (*film.noisy, *film.denoised):
+        assert frame.columns["species"].tolist() == list(rows["species"])
+    assert film.noisy[0].columns["length"] == pytest.approx(rows["length"], rel=0.02, abs=0.02)
+    samples = model.by_steps(9, steps=(4, 8), random_state=1)
+    assert samples[4].columns["species"].tolist() == samples[8].columns["species"].tolist()
 
 
 def test_a_film_of_a_model_of_rows_alone_takes_no_y():

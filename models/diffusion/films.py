@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Array, Floats
 from ...coded import made_rows
-from ...data import Codec, Dataset, as_dataset
+from ...data import Codec, Dataset, Encoded, as_dataset
 from ...sampler import Sampler
 from ...settings import integer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...inference.diffusion.process import Denoise
     from ...inference.diffusion.quality import Quality
     from ...inference.diffusion.row_noise import RowNoise
+    from ..nets.views import View
     from .trained import TrainedDiffusion
 
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
@@ -45,6 +46,21 @@ class Film:
     evaluations: Array
     noisy: Sequence[Dataset]
     denoised: Sequence[Dataset]
+
+
+@dataclass(frozen=True, eq=False)
+class _Set:
+    """What a film is made with.
+
+    Attributes:
+        denoise: of its n rows.
+        told: (n, k) values told of them, or None.
+        noise: of them.
+    """
+
+    denoise: Denoise
+    told: Floats | None
+    noise: RowNoise
 
 
 class Filmed(Sampler):
@@ -74,20 +90,22 @@ class Filmed(Sampler):
 
         check_is_fitted(self)
         data = self._dataset(X, reset=False)
-        nets, x = self.nets_, self._film_rows(data)
-        denoise, noise = self._film_set(len(data), y, random_state)
-        if y is None and self.drop_context:
+        nets, encoded = self.nets_, self._encode(data, draw=None)
+        x, told = self._film_rows(encoded), nets.view.told_of(encoded)
+        made = self._film_set(len(data), y, random_state, told)
+        denoise = made.denoise
+        if y is None and told is None and self.drop_context:
             denoise = nets.denoiser()
-        noisy, denoised, seen = [], [], []
+        view, noisy, denoised, seen = nets.view.settled, [], [], []
         with torch.no_grad():
             for share in shares:
                 ratio = torch.tensor(share / (1 - share) if share < 1 else np.inf).double()
                 t = nets.process.time_of(ratio).clamp(min=nets.process.t_min).float()
                 t = t.to(nets.device).expand(len(x))
-                x_t = nets.process.noisy(x, noise.at(0), t)
+                x_t = nets.process.noisy(x, made.noise.at(0), t)
                 seen.append(self._share(float(t[0])))
-                noisy.append(self._frame(x_t, float(t[0])))
-                denoised.append(self._frame(denoise(x_t, t)))
+                noisy.append(self._frame(view, x_t, told, float(t[0])))
+                denoised.append(self._frame(view, denoise(x_t, t), told))
         return Film(np.array(seen), np.arange(len(seen)), noisy, denoised)
 
     def reverse_film(
@@ -115,15 +133,16 @@ class Filmed(Sampler):
         check_is_fitted(self)
         integer(1).check("n", n)
         integer(2).check("frames", frames)
-        denoise, noise = self._film_set(n, y, random_state)
-        states = list(sample(sampling_plan(self.nets_, method, steps), denoise, noise))
+        made, view = self._film_set(n, y, random_state), self.nets_.view
+        plan = sampling_plan(self.nets_, method, steps)
+        states = list(sample(plan, made.denoise, made.noise))
         kept = np.unique(np.rint(np.linspace(0, len(states) - 1, frames)).astype(int))
         expected = [after.data for _, after in pairwise(states)] + [states[-1].x_t]
         return Film(
             np.array([self._share(states[i].t) for i in kept]),
             np.array([states[i].evaluations for i in kept]),
-            [self._frame(states[i].x_t, states[i].t) for i in kept],
-            [self._frame(expected[i]) for i in kept],
+            [self._frame(view, states[i].x_t, made.told, states[i].t) for i in kept],
+            [self._frame(view, expected[i], made.told) for i in kept],
         )
 
     def by_steps(
@@ -144,9 +163,12 @@ class Filmed(Sampler):
 
         check_is_fitted(self)
         integer(1).check("n", n)
-        denoise, noise = self._film_set(n, y, random_state)
+        made, view = self._film_set(n, y, random_state), self.nets_.view
         plans = {count: sampling_plan(self.nets_, method, count) for count in steps}
-        return {count: self._frame(draw(plan, denoise, noise)) for count, plan in plans.items()}
+        return {
+            count: self._frame(view, draw(plan, made.denoise, made.noise), made.told)
+            for count, plan in plans.items()
+        }
 
     def sampling_quality(
         self,
@@ -173,13 +195,14 @@ class Filmed(Sampler):
         integer(2).check("n", n)
         nets, held_out = self.nets_, None
         if X is not None:
-            held_out = self._film_rows(self._dataset(X, reset=False))
-        denoise, noise = self._film_set(n, y, random_state)
-        sigma_data = nets.noise.sigma_data
-        return quality_by_steps(nets.process, denoise, noise, methods, steps, held_out, sigma_data)
+            held_out = self._film_rows(self._encode(self._dataset(X, reset=False), draw=None))
+        made, sigma_data = self._film_set(n, y, random_state), nets.noise.sigma_data
+        return quality_by_steps(
+            nets.process, made.denoise, made.noise, methods, steps, held_out, sigma_data
+        )
 
-    def _film_set(self, n: int, y: Any, random_state: Any) -> tuple[Denoise, RowNoise]:
-        """The denoiser of n rows, and their noise."""
+    def _film_set(self, n: int, y: Any, random_state: Any, told: Floats | None = None) -> _Set:
+        """What a film of n rows is made with; what is told of them is drawn, unless given."""
         from ...inference.diffusion.row_noise import RowNoise
 
         rng = np.random.default_rng(self._seed(random_state))
@@ -187,12 +210,12 @@ class Filmed(Sampler):
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
         nets, seed = self.nets_, int(rng.integers(2**31 - 1))
         noise = RowNoise(seed, np.arange(n), nets.view.values.features, nets.device)
-        return nets.denoiser(nets.view.context(nets.view.usual(n), context)), noise
+        told = nets.view.draw(n, None, rng) if told is None else told
+        return _Set(nets.denoiser(nets.view.context(told, context)), told, noise)
 
-    def _film_rows(self, data: Dataset) -> torch.Tensor:
+    def _film_rows(self, encoded: Encoded) -> torch.Tensor:
         """Features of rows."""
-        nets = self.nets_
-        return nets.features(nets.tensor(nets.view.stored(self._encode(data, draw=None))))
+        return self.nets_.features(self.nets_.tensor(self.nets_.view.stored(encoded)))
 
     def _share(self, t: float) -> float:
         import torch
@@ -200,13 +223,13 @@ class Filmed(Sampler):
         r_t = float(self.nets_.process.ratio(torch.tensor(t)))
         return 1.0 if np.isinf(r_t) else r_t / (1 + r_t)
 
-    def _frame(self, x_t: torch.Tensor, t: float = 0.0) -> Dataset:
+    def _frame(self, view: View, x_t: torch.Tensor, told: Floats | None, t: float = 0.0) -> Dataset:
         """Features of rows at time t, shrunk to the straight path, in the units of the data."""
         import torch
 
         process, time = self.nets_.process, torch.tensor(t)
         y_u = x_t / float(process.alpha(time) + process.sigma(time))
-        encoded = self.nets_.view.encoded(np.asarray(y_u.double().cpu().numpy()))
+        encoded = view.encoded(np.asarray(y_u.double().cpu().numpy()), told)
         if not isinstance(self.codec_, Codec):
             return made_rows(self, self._decoded(encoded))
         columns = self.codec_.decode(encoded, within=False)

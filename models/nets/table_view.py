@@ -81,11 +81,15 @@ class TableView(View):
         """Names of the columns that the nets are told."""
         return self.map.told_names
 
+    def told_of(self, data: Encoded) -> Floats | None:
+        """(n, k) values told of encoded rows; None where none are."""
+        return None if self.told is None else self.map.split(data)[1]
+
     def with_context(self, rows: Rows) -> Rows:
         """Rows whose context holds what is told besides."""
         if self.told is None:
             return rows
-        return replace(rows, context=self.context(self.map.split(rows.data)[1], rows.context))
+        return replace(rows, context=self.context(self.told_of(rows.data), rows.context))
 
     def context(self, told: Floats | None, context: Floats | None) -> Floats | None:
         """(n, c) the context of values told (n, k), after a context (n, b) of other things."""

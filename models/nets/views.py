@@ -59,6 +59,10 @@ class View:
         """Names of the columns that the nets are told."""
         return ()
 
+    def told_of(self, data: Encoded) -> Floats | None:
+        """(n, k) values told of encoded rows; None where none are."""
+        return None
+
     def with_context(self, rows: Rows) -> Rows:
         """Rows whose context holds, after their own, what the nets are told of the row itself."""
         return rows
