@@ -209,7 +209,8 @@ def _nearest_to(rows: Floats, among: Floats) -> Floats:
     kept = apart <= least[j] + slack[j]
     i, j = i[kept], j[kept]
     share = 1 / np.bincount(j, minlength=len(a))
-    return np.bincount(i, share[j], len(b))
+    counts: Floats = np.bincount(i, weights=share[j], minlength=len(b)).astype(np.float64)
+    return counts
 
 
 def nearest(rows: Floats, among: Floats) -> Floats:

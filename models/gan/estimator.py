@@ -15,13 +15,13 @@ from ...coded import made_rows
 from ...data import Dataset, Encoded, ImageCodec
 from ...data.hashing import mix, row_hashes
 from ...density import LogDensity
-from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ...sampler import Sampler
 from ...settings import integer, number
 from ...verdict import Reason
 from ..latent import Decoder
+from ..nets.conditional import Conditional
 from ..nets.sheeted import Sheeted
 from ..nets.sheets import Sheets
 from ..nets.trainer import Trained
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _DENSITIES = ("log_density", "score_samples", "score")  # which a generator has not
 
 
-class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
+class GAN(GANSettings, Trained, Conditional, Decoder, Sampler, Sheeted):
     """A generative adversarial network: a generator makes rows of noise, and a discriminator, which
     learns to tell them from real ones, teaches it.
 
@@ -173,14 +173,6 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
 
     # What the contract asks for
 
-    def _conditions_on(self, y: Any) -> bool:
-        if self.conditional and y is None:
-            raise InputError(
-                "conditional is True, and no y was given; give fit(X, y) one a row, or leave "
-                "conditional out."
-            )
-        return bool(self.conditional)
-
     def _told(self) -> tuple[str, ...]:
         told = self.nets_.view.told_names
         return tuple(name for name in self.schema_.names if name in told)
@@ -188,11 +180,7 @@ class GAN(GANSettings, Trained, Decoder, Sampler, Sheeted):
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets
 
-        if self.context_ is not None and len(self.context_.values) == 1:
-            raise InputError(
-                "conditional is True, and y is the same for all rows, so that there is nothing to "
-                "condition on. Give y of at least two values, or leave conditional out."
-            )
+        self._check_varied()
         found = fit_nets(self._chosen(), self.codec_, rows, fit, self._machine())
         self._take(found.nets)
         self._keep(found.training)

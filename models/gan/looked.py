@@ -72,7 +72,7 @@ def of_samples(
     fake = made(None if score.contexts is None else score.contexts.cpu().numpy())
     reasons = verdicts.lost_modes(fake, few[0], few[1], rng, steps)
     if seen.context is not None and unseen.context is not None:
-        told = np.concatenate([seen.values()[1], unseen.values()[1]])  # type: ignore[list-item]
+        told = np.concatenate([seen.values()[1], unseen.values()[1]])
         fake = made(told[rng.integers(len(told), size=score.n_samples)])
     fake = fake if spread is None else fake @ spread
     units = seen.units(), unseen.units()

@@ -23,6 +23,7 @@ from ...scoring import placed
 from ...settings import integer
 from ...verdict import Reason
 from ..latent import LatentEstimator
+from ..nets.conditional import Conditional
 from ..nets.trainer import Trained
 from .bounds import Bound, DensityGap
 from .settings import IMPUTING, SCORING, SETTINGS, VAESettings
@@ -34,7 +35,7 @@ _QUICK_DRAWS = 8  # of importance sampling, where a fit is judged
 _CHAINS = 25  # with fewer chains nothing says how they fare
 
 
-class VAE(VAESettings, Trained, LatentEstimator, Imputer):
+class VAE(VAESettings, Trained, Conditional, LatentEstimator, Imputer):
     """A variational autoencoder: rows come from a few latents through a net; another net guesses
     the latents of a row.
 
@@ -180,14 +181,6 @@ class VAE(VAESettings, Trained, LatentEstimator, Imputer):
     def _take(self, net: TrainedNets) -> None:
         self.net_, self.architecture_, self.values_ = net, net.architecture, net.values
         self.net_seed_, self.latent_dim_ = net.seed, net.architecture.latent[0]
-
-    def _conditions_on(self, y: Any) -> bool:
-        if self.conditional and y is None:
-            raise InputError(
-                "conditional is True, and no y was given; give fit(X, y) one a row, or leave "
-                "conditional out."
-            )
-        return bool(self.conditional)
 
     def _matrix(self, data: Encoded) -> NDArray[Any]:
         """(n, D) rows as the nets take them."""

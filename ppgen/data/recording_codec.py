@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..density import Measure
 from ..errors import InputError
-from ..plain_json import PlainFields
 from .bijections import Floats
 from .contents import Contents
 from .encoded import Encoded
+from .real_steps import RealSteps
 from .resampling import resampled
 from .spectrogram import mono
 
@@ -33,7 +31,7 @@ _WHO = 5  # frames above this one in a warning's traceback
 
 
 @dataclass(frozen=True)
-class RecordingCodec(PlainFields):
+class RecordingCodec(RealSteps):
     """The map of recordings to `Encoded` and back; made by `fit`.
 
     Attributes:
@@ -41,6 +39,8 @@ class RecordingCodec(PlainFields):
         own: samples per second of the recordings fitted, and of what comes out.
         dtype: of what `decode` gives.
     """
+
+    of: ClassVar[str] = "recordings"
 
     rate: int
     own: int
@@ -55,16 +55,6 @@ class RecordingCodec(PlainFields):
         """
         own = Counter(data.rates).most_common(1)[0][0] if data.rates else rate
         return cls(rate, own, "float32" if data.like.endswith(":float32") else "float64")
-
-    @property
-    def dequantised(self) -> tuple[str, ...]:
-        """None: samples are real numbers."""
-        return ()
-
-    @property
-    def measure(self) -> Measure:
-        """A density."""
-        return "density"
 
     def encode(self, data: Contents) -> Encoded:
         """Recordings as (n, longest) samples at the rate of the model, and (n, 2) steps and
@@ -108,19 +98,6 @@ class RecordingCodec(PlainFields):
         """Recordings (t,) or (t, channels) at the rate of those fitted."""
         rows = waveforms(encoded)
         return [resampled(row, self.rate, self.own).astype(self.dtype) for row in rows]
-
-    def unseen(self, data: Contents) -> dict[str, list[Any]]:
-        """No sample is one that a fit could not know."""
-        return {}
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values."""
-        return {"recordings": super().to_json()}
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> RecordingCodec:
-        """The codec that `to_json` wrote."""
-        return super().from_json(body["recordings"])
 
 
 def waveforms(encoded: Encoded) -> list[Floats]:

@@ -11,24 +11,22 @@ so that log p(v) = log p(z) - T sum_c log s_c. A channel that is constant is 0 i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..density import Measure
 from ..errors import InputError
-from ..plain_json import PlainFields
 from .contents import Contents
 from .encoded import Encoded
+from .real_steps import RealSteps
 
 _SAME_LENGTH = "Cut or pad them to one length, or resample them"
 
 
 @dataclass(frozen=True)
-class SequenceCodec(PlainFields):
+class SequenceCodec(RealSteps):
     """The map of sequences to `Encoded` and back; made by `fit`.
 
     Attributes:
@@ -38,6 +36,8 @@ class SequenceCodec(PlainFields):
         dtype: of what `decode` gives.
         rate: steps per second of the sequences fitted, None where they had none.
     """
+
+    of: ClassVar[str] = "sequences"
 
     shape: tuple[int, int]
     axis: bool
@@ -91,16 +91,6 @@ class SequenceCodec(PlainFields):
         """C T."""
         return math.prod(self.shape)
 
-    @property
-    def dequantised(self) -> tuple[str, ...]:
-        """None: steps are real numbers."""
-        return ()
-
-    @property
-    def measure(self) -> Measure:
-        """A density."""
-        return "density"
-
     def encode(self, data: Contents) -> Encoded:
         """Sequences as (n, C T) standardised numbers.
 
@@ -125,19 +115,6 @@ class SequenceCodec(PlainFields):
         z = np.asarray(encoded.x, dtype=np.float64).reshape(-1, *self.shape)
         v = np.moveaxis(np.array(self.centre)[:, None] + scale * z, 1, 2)
         return (v if self.axis else v[:, :, 0]).astype(self.dtype)
-
-    def unseen(self, data: Contents) -> dict[str, list[Any]]:
-        """No value of a sequence is one that a fit could not know."""
-        return {}
-
-    def to_json(self) -> dict[str, Any]:
-        """A dict of plain values."""
-        return {"sequences": super().to_json()}
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> SequenceCodec:
-        """The codec that `to_json` wrote."""
-        return super().from_json(body["sequences"])
 
     def _scales(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """(C, 1) scales; the same without zeros; and the sum of the logarithms of these."""
