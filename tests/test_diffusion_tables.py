@@ -168,3 +168,21 @@ def test_a_saved_fit_of_levels_makes_the_same_rows(tmp_path: Any) -> None:
 def test_settings_that_do_not_suit_a_table_are_refused(settings: Any, words: str) -> None:
     with pytest.raises(ppgen.InputError, match=words):
         fit(table(60), max_epochs=1, **settings)
+
+
+@pytest.mark.parametrize("margins", ["ranks", "none"])
+def test_bounds_of_a_mixed_table_stay_below_what_rows_have_and_near(margins: str) -> None:
+    rows = table(300, 2)
+    own = np.where(np.asarray(rows["kind"]) == "a", -2.0, 2.0)
+    x, share = np.asarray(rows["x"]), np.where(own < 0, 0.7, 0.3)
+    truth = np.log(share) - 2 * (x - own) ** 2 - 0.5 * np.log(2 * np.pi * 0.25)
+    found = mixed(margins).log_density(rows)
+    assert found.kind == "lower_bound"
+    assert -1.0 < found.values.mean() - truth.mean() < 0.05
+
+
+def test_a_fit_that_is_told_columns_has_no_density() -> None:
+    rows = table(60)
+    model = fit(rows, condition_on=["kind"], max_epochs=1)
+    with pytest.raises(ppgen.InputError, match="condition_on"):
+        model.log_density(rows)

@@ -28,7 +28,6 @@ from ...rows import Rows
 from ..nets.batches import slices
 from ..nets.features import features
 from .settings import EXACT, PROBES
-from .table_densities import stored_for_densities
 from .trained import TrainedDiffusion
 
 _TOLERANCE = 1e-4  # nats a step, times the root of the number of features
@@ -128,7 +127,7 @@ class Asked:
 def by_flow(nets: TrainedDiffusion, rows: Rows, asked: Asked) -> Density:
     """The densities of rows under the probability flow, without `rows.data.log_det`."""
     frame, size = nets.frame.to(nets.device), nets.view.values.features
-    stored, log_det = stored_for_densities(nets.view, rows.data)
+    stored, log_det = _stored(nets, rows.data)
     columns = size if asked.probes is None else asked.probes
     parts = []
     name = "densities by the flow"
@@ -181,7 +180,7 @@ def by_bound(
     found, log_det = [], []
     with rows_bar("bounds", len(rows) * len(places), show=asked.progress) as done:
         for number, place in enumerate(places):
-            stored, added = stored_for_densities(nets.view, place)
+            stored, added = _stored(nets, place)
             log_det.append(place.log_det + added)
             parts = []
             for x, context, drawn in _blocks(nets, stored, rows, values.features * 8):
@@ -252,6 +251,21 @@ def denoising_errors(
                     total -= (x[:, at] * logs[:, at]).sum(1)
         found.append(_array(total) / (len(looks) * draws * values.size))
     return np.concatenate(found)
+
+
+def _stored(nets: TrainedDiffusion, data: Encoded) -> tuple[Array, Floats]:
+    """(n, D) values of encoded rows whose densities the net has, and (n,) what is added to these
+    for the density of the encoded rows.
+
+    Raises:
+        InputError: of a fit that is told some columns, and has no density of these.
+    """
+    if told := nets.view.told_names:
+        raise InputError(
+            f"the fit is told {', '.join(told)} (condition_on) and models the others given these, "
+            "so that rows have no density under it. Fit without condition_on."
+        )
+    return nets.view.stored(data), nets.view.log_det(data)
 
 
 def _blocks(
