@@ -27,27 +27,31 @@ from .process import Denoise, Process
 from .row_noise import RowNoise
 from .samplers import SAMPLERS, Sampler, State, run
 
-Grid = Callable[[Process, int, float], Tensor]
-"""process, steps, sigma_data -> (steps - 1,) falling times between t_max and 0."""
+Grid = Callable[[Process, int, float, float], Tensor]
+"""process, steps, sigma_data, widest -> (steps - 1,) falling times between t_max and 0."""
+_WIDER = 6.0  # than the widest spread is the noise that hides it
+_AT_MOST = 0.9  # of r_t at t_max
 _KNEE = 0.15  # of the grid `sinh`
 
 
-def _even(process: Process, steps: int, sigma_data: float) -> Tensor:
+def _even(process: Process, steps: int, sigma_data: float, widest: float) -> Tensor:
     return torch.linspace(process.t_max, process.t_min, steps + 1, dtype=torch.float64)[1:-1]
 
 
-def _straight(process: Process, steps: int, sigma_data: float) -> Tensor:
+def _straight(process: Process, steps: int, sigma_data: float, widest: float) -> Tensor:
     u_max = 1 / (1 + sigma_data / _most(process))
     u = torch.linspace(u_max, 0.0, steps + 1, dtype=torch.float64)[1:-1]
     return process.time_of(sigma_data * u / (1 - u))
 
 
-def _log(process: Process, steps: int, sigma_data: float) -> Tensor:
-    high, low = (math.log(end) for end in _ends(process, steps, sigma_data))
+def _log(process: Process, steps: int, sigma_data: float, widest: float) -> Tensor:
+    high, low = _ends(process, steps, sigma_data)
+    high = max(high, min(_WIDER * widest, _AT_MOST * _most(process)))
+    high, low = math.log(high), math.log(low)
     return process.time_of(torch.linspace(high, low, steps - 1, dtype=torch.float64).exp())
 
 
-def _sinh(process: Process, steps: int, sigma_data: float) -> Tensor:
+def _sinh(process: Process, steps: int, sigma_data: float, widest: float) -> Tensor:
     knee = _KNEE * sigma_data
     high, low = (math.asinh(end / knee) for end in _ends(process, steps, sigma_data))
     return process.time_of(knee * torch.linspace(high, low, steps - 1, dtype=torch.float64).sinh())
@@ -55,7 +59,9 @@ def _sinh(process: Process, steps: int, sigma_data: float) -> Tensor:
 
 def _ends(process: Process, steps: int, sigma_data: float) -> tuple[float, float]:
     # Where the process ends at less than R, the first step is one tenth of what it ends at.
-    return min(max(10.0, steps / 2) * sigma_data, 0.9 * _most(process)), 0.3 / steps * sigma_data
+    return min(
+        max(10.0, steps / 2) * sigma_data, _AT_MOST * _most(process)
+    ), 0.3 / steps * sigma_data
 
 
 def _most(process: Process) -> float:
@@ -116,12 +122,14 @@ class Plan:
         method: str = "dpm2m",
         steps: int | None = None,
         sigma_data: float = 1.0,
+        widest: float = 0.0,
     ) -> Plan:
         """The grid that suits a sampler.
 
         Args:
             steps: from t_max to 0; None takes as many as the sampler is known to need.
             sigma_data: standard deviation of the data's features.
+            widest: that of the direction along which they spread widest.
 
         Raises:
             InputError: if there is no such sampler, or the steps are too few for its order.
@@ -135,7 +143,7 @@ class Plan:
                 f"{asked} steps are too few for the sampler {method!r}, of order "
                 f"{SAMPLERS[method].order}: it takes at least {pace.least}; {pace.steps} do."
             )
-        between = pace.grid(process, asked, sigma_data).tolist()
+        between = pace.grid(process, asked, sigma_data, widest).tolist()
         return cls(
             process,
             method,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays import Array, Floats
 from ...data import AnyCodec
 from ...errors import InputError
 from ...fitting import Fit
@@ -25,7 +25,7 @@ from .plan import Plan, planned
 from .trained import TrainedDiffusion
 from .views import view_of
 
-_SCALED = 2000  # rows that sigma_data is estimated from
+_SCALED, _POWERS = 2000, 20  # rows that spreads are estimated from, and iterations
 _EVALUATED = 1 << 21  # features of held-out rows that are evaluated, at most
 _FEWEST, _MOST = 256, 2048  # of these rows
 _GAUSSIAN, _GAUSSIAN_VALUES = 20_000, 1 << 22  # rows that the Gaussian is fitted to, and values
@@ -54,9 +54,9 @@ def fit_net(
         fit.validation = view.with_context(fit.validation)
     # Generated numbers are spread over the places within ties, so all real ones are.
     seen, unseen = split.subsets(partial(view.stored, rng=np.random.default_rng([fit.seed, 0x71])))
-    sigma_data = _sigma_data(view, seen.thinned(_SCALED, fit.rng()))
+    sigma_data, widest = _spreads(view, seen.thinned(_SCALED, fit.rng()))
     timed, gpu = fit.deadline() is not None, machine.device.type == "cuda"
-    plan = planned(asked, view.values, seen, sigma_data, timed=timed, gpu=gpu)
+    plan = planned(asked, view.values, seen, sigma_data, timed=timed, widest=widest, gpu=gpu)
     _check_coupling(plan, seen)
     if unseen is not None:
         most = max(_FEWEST, min(_MOST, _EVALUATED // view.values.features))
@@ -77,13 +77,28 @@ def fit_net(
     return Fitted(nets, training, _reasons(training, seen, unseen))
 
 
-def _sigma_data(view: View, some: Subset) -> float:
-    """Standard deviation of the numbers of rows, about 0; 1 where there are none."""
+def _spreads(view: View, some: Subset) -> tuple[float, float]:
+    """Of the numbers of rows: their standard deviation, about 0, and that along the direction in
+    which they spread widest; 1 and 0 where there are none."""
     values = view.values
     if not values.numbers:
-        return 1.0
+        return 1.0, 0.0
     x = np.asarray(some.values()[0], np.float64)[:, : values.numbers]
-    return max(float(np.sqrt(np.mean(np.square(values.enter(x))))), 1e-3)
+    x = np.asarray(values.enter(x))
+    return max(float(np.sqrt(np.mean(np.square(x)))), 1e-3), _widest(x)
+
+
+def _widest(x: Floats) -> float:
+    """The largest singular value of centred rows (n, D) over sqrt(n), by power iterations."""
+    centred = x - x.mean(0)
+    along = centred[np.argmax(np.square(centred).sum(1))]
+    size = 0.0
+    for _ in range(_POWERS):
+        if not (length := float(np.linalg.norm(along))):
+            return 0.0
+        back = centred @ (along / length)
+        size, along = float(np.linalg.norm(back)), back @ centred
+    return size / len(x) ** 0.5
 
 
 def _check_coupling(plan: Plan, seen: Subset) -> None:

@@ -37,6 +37,7 @@ class Noise(PlainFields):
         sigma_data: standard deviation of the features, about 0.
         mean, spread: of log(sigma_t / alpha_t) of the times trained at.
         coupled: whether noise was paired with rows, so that there is a flow and no score.
+        widest: standard deviation along the direction in which the numbers spread widest.
     """
 
     process: str
@@ -45,6 +46,7 @@ class Noise(PlainFields):
     mean: float
     spread: float
     coupled: bool = False
+    widest: float = 0.0
 
     def times(self) -> Times:
         """The distribution of times."""
@@ -79,6 +81,7 @@ def planned(
     sigma_data: float,
     *,
     timed: bool,
+    widest: float = 0.0,
     gpu: bool = False,
 ) -> Plan:
     """The plan for some rows.
@@ -89,6 +92,7 @@ def planned(
         seen: the rows trained on.
         sigma_data: standard deviation of the features.
         timed: whether a budget ends the fit.
+        widest: see `Noise`.
         gpu: whether a GPU computes.
 
     Raises:
@@ -96,7 +100,7 @@ def planned(
     """
     net = _net_for(values.shape) if asked.net == "auto" else asked.net
     check_rows(asked, net, values.shape)
-    noise = _noise(asked, net, sigma_data)
+    noise = replace(_noise(asked, net, sigma_data), widest=widest)
     context = 0 if seen.context is None else seen.context.shape[1]
     n, images = len(seen), net == "unet"
     build = _unet(asked, values.shape, n, gpu=gpu) if images else _perceptron(asked, values, n)

@@ -37,7 +37,8 @@ def sampling_plan(nets: TrainedDiffusion, method: str = "auto", steps: int | Non
             f'method is {method!r}, which needs the score, and a fit with coupling="optimal" has '
             'only the flow. Take method="dpm2m", "heun", "ddim" or "euler".'
         )
-    return Plan.of(nets.process, method, steps, nets.noise.sigma_data)
+    sigma_data, widest = nets.noise.sigma_data, nets.noise.widest
+    return Plan.of(nets.process, method, steps, sigma_data, widest)
 
 
 def sampled(
