@@ -194,8 +194,9 @@ class GAN(GANSettings, Trained, Conditional, Decoder, Sampler, Sheeted):
     def _rows(self, z: Floats, context: Floats | None, given: Encoded | None = None) -> Encoded:
         view = self.nets_.view
         told = view.usual(len(z))
-        if told is not None and given is not None:
-            told = np.repeat(view.draw(1, given, np.random.default_rng(0)), len(z), axis=0)
+        if given is not None:
+            held = view.draw(1, given, np.random.default_rng(0))
+            told = None if held is None else np.repeat(held, len(z), axis=0)
         rows = view.encoded(self.nets_.expected(z, view.context(told, context)), told)
         return self.codec_.expected(rows) if isinstance(self.codec_, ImageCodec) else rows
 
