@@ -104,8 +104,10 @@ class _Loop:
         return 1.0 - (left - self.reserve) / max(self.allowed - self.reserve, 1e-9)
 
     def chunk(self) -> int:
-        """Steps until the next look at the clock: as many as take `_LOOK` of the time; always the
-        same number where steps are compiled together."""
+        """Steps until the next look at the clock: as many as take `_LOOK` of the time, one where
+        none is left; always the same number where steps are compiled together."""
+        if self.allowed == 0 and not self.learner.compiled:
+            return 1
         if self.allowed is None or self.learner.compiled or self.pace == 0:
             return self.settings.chunk
         return int(min(max(1.0, _LOOK * self.allowed / self.pace), self.settings.chunk))

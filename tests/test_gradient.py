@@ -263,7 +263,7 @@ def test_a_fit_whose_time_was_up_before_it_began_ends_at_its_first_look_at_the_c
         train(learner, 203, settings, seed=0, validation=learner.evaluate, deadline=clock.left)
     )
     assert outcome.why == "budget"
-    assert outcome.steps == 2
+    assert outcome.steps == 1
 
 
 def test_without_averaging_the_weights_of_the_last_step_are_validated_and_kept(rows):
