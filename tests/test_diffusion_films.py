@@ -66,6 +66,13 @@ def test_quality_is_told_by_evaluations_and_drawn():
     assert len(quality_curves(found, distance=True).axes[0].get_lines()) == 4  # and that of 0
 
 
+def test_the_steps_that_do_are_found():
+    model = fitted("diffusion")
+    plan = model.find_steps(50)
+    assert (plan.method, plan.steps <= 25) == ("dpm2m", True)
+    assert model.find_steps(50, enough=1e-3).steps > plan.steps
+
+
 def test_images_are_shown_as_strips(images):
     model, pictures = images
     film = model.forward_film(pictures[:3], y=[0, 1, 0])

@@ -154,9 +154,14 @@ class Plan:
         )
 
     @property
+    def steps(self) -> int:
+        """From t_max to 0."""
+        return len(self.times) - 1
+
+    @property
     def evaluations(self) -> int:
         """Of the denoiser, for each row."""
-        return SAMPLERS[self.method].evaluations * (len(self.times) - 2) + 1
+        return SAMPLERS[self.method].evaluations * (self.steps - 1) + 1
 
 
 def sample(plan: Plan, denoise: Denoise, noise: RowNoise) -> Iterator[State]:

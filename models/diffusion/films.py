@@ -19,6 +19,7 @@ from ...settings import integer
 if TYPE_CHECKING:
     import torch
 
+    from ...inference.diffusion.plan import Plan
     from ...inference.diffusion.process import Denoise
     from ...inference.diffusion.quality import Quality
     from ...inference.diffusion.row_noise import RowNoise
@@ -199,6 +200,39 @@ class Filmed(Sampler):
         made, sigma_data = self._film_set(n, y, random_state), nets.noise.sigma_data
         return quality_by_steps(
             nets.process, made.denoise, made.noise, methods, steps, held_out, sigma_data
+        )
+
+    def find_steps(
+        self,
+        n: int = 200,
+        y: Any = None,
+        *,
+        method: str = "auto",
+        enough: float = 0.02,
+        random_state: Any = None,
+    ) -> Plan:
+        """The fewest steps that do for this fit, doubled from as few as the sampler takes.
+
+        Args:
+            n: rows that they are tried on.
+            y: of a conditional fit, what each is conditioned on; None draws it.
+            method: as in `sample`.
+            enough: how far four times as many steps may move a row, as a share of how far rows are
+                apart.
+            random_state: seed; None takes the estimator's own.
+
+        Returns:
+            What the sampler does: its `steps`, and the `reason`.
+        """
+        from ...inference.diffusion.quality import find_steps
+        from .sampling import sampling_plan
+
+        check_is_fitted(self)
+        integer(2).check("n", n)
+        made, nets = self._film_set(n, y, random_state), self.nets_
+        known = sampling_plan(nets, method)
+        return find_steps(
+            nets.process, made.denoise, made.noise, known.method, nets.noise.sigma_data, enough
         )
 
     def _film_set(self, n: int, y: Any, random_state: Any, told: Floats | None = None) -> _Set:
