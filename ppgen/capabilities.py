@@ -34,6 +34,8 @@ class Capabilities:
             scikit-learn's densities.
         conditions: whether `condition`, `impute` and `sample(given=...)` answer p(rest | some
             columns).
+        holds: whether `sample(given=...)` and `condition` draw rows with some columns held fixed
+            though their conditionals are no models of the same kind.
         told: whether a setting `condition_on` names columns that the model is told and does not
             make, which `sample(given=...)` then holds.
         imputes: whether `impute` fills gaps though `conditions` is not answered.
@@ -80,6 +82,7 @@ class Capabilities:
     weights: bool = True
     conditional: bool = False
     conditions: bool = False
+    holds: bool = False
     told: bool = False
     imputes: bool = False
     samples: bool | None = None

@@ -58,7 +58,7 @@ class Imputer(DensityEstimator):
             random_state = self.random_state if own is None else own
         seed = seed_of(random_state)
         seeds = None if own is None else mix(row_hashes(data, seed))
-        rows = Rows(self._encode(data, draw=None), seeds=seeds)
+        rows = Rows(self._encode(data, gaps=True, draw=None), seeds=seeds)
         filled = self._filled(rows, np.random.default_rng(seed) if draw else None, **how)
         if filled is None:
             raise InputError(f"{name} fills gaps with what is expected of them; leave draw out.")

@@ -75,9 +75,10 @@ class Sampler(Estimator):
 
         Args:
             n: how many.
-            given: column values to hold fixed, where the family can (`capabilities.conditions`),
-                or where the fit is conditional on these columns (`capabilities.told`): those of
-                them that are not given are then drawn from the rows fitted.
+            given: column values to hold fixed, where the family can (`capabilities.conditions` or
+                `capabilities.holds`), or where the fit is conditional on these columns
+                (`capabilities.told`): those of them that are not given are then drawn from the
+                rows fitted.
             y: for a conditional fit, what to condition on: one row for all, or n; None draws from
                 the fitted `y`. Samples for the n rows of a pandas frame or series bear its labels.
             random_state: seed; None takes the estimator's own.
@@ -153,7 +154,7 @@ class Sampler(Estimator):
                 or that it never saw.
         """
         told = self._told()
-        if not self.capabilities.conditions and not told:
+        if not self.capabilities.conditions and not self.capabilities.holds and not told:
             name, way = type(self).__name__, ""
             if self.capabilities.told:
                 way = f", and so can {name}(condition_on=[...]) that was fitted to be told of them"
@@ -161,7 +162,7 @@ class Sampler(Estimator):
                 f"this {name} cannot hold columns fixed; ppgen.GaussianMixture can{way}."
             )
         others = [n for n in self.schema_.named(given) if told and n not in told]
-        if others:
+        if others and not self.capabilities.holds:
             raise InputError(
                 f"given {', '.join(others)}, and this fit is conditional on {', '.join(told)} "
                 f"alone. Give no other, or fit with condition_on={[*told, *others]}."

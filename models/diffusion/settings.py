@@ -197,6 +197,26 @@ def check_scoring(given: Any) -> None:
 SCORING = Settings(_Scoring, together=check_scoring)
 
 
+@dataclass(frozen=True)
+class Imputing:
+    """Options of `impute`."""
+
+    method: Literal["smc", "mmps", "repaint"] = setting(
+        "smc",
+        "how rows are drawn given a part of them, as `inference/diffusion/` writes it down: "
+        '"smc", twisted particles, is exact as their number and that of the steps grow; "mmps", '
+        'moment matching, and "repaint" are faster and not calibrated.',
+    )
+    particles: int | None = setting(
+        None, "of each row, or draws of which the mean is taken; None is 256.", least=2
+    )
+    steps: int | None = setting(None, "from noise to rows; None is 50.", least=2)
+    progress: bool = setting(False, "whether to show a bar on a terminal.")
+
+
+IMPUTING = Settings(Imputing)
+
+
 def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""
     if given.text_encoder is not None and not given.prompts:
