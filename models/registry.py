@@ -186,7 +186,7 @@ def described() -> list[dict[str, str]]:
             "missing": can.missing,
             "weights": can.weights,
             "given y": can.conditional,
-            "given columns": "named" if can.told else can.conditions,
+            "given columns": "named" if can.told and not can.holds else can.conditions or can.holds,
             "fills gaps": can.fills_gaps,
             "images": can.images,
             "latents": can.latents,

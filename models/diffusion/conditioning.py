@@ -174,6 +174,23 @@ class Filling(Imputer):
 
     # Shared plumbing
 
+    def _holds(self, fixed: Encoded) -> bool:
+        """Whether columns that the net makes are among those of an encoded row."""
+        stored = self.nets_.view.stored(fixed)
+        return not bool(np.isnan(stored).all())
+
+    def _check_plain(self, guidance: float, how: Mapping[str, Any]) -> None:
+        """Raise InputError for options of samples that rows with columns held do not take."""
+        plain = {"method": "auto", "steps": None}
+        asked = [name for name, value in how.items() if value != plain.get(name, value)]
+        asked += ["guidance"] * (guidance != 1)
+        if asked:
+            raise InputError(
+                f"given= and {', '.join(asked)} were given; rows with columns held are drawn by "
+                "particles, unguided. Leave that out, or take condition(given, method=..., "
+                "steps=...)."
+            )
+
     def _held(
         self, fixed: Encoded, context: Floats | None, asked: Asked, seed: int, draws: int
     ) -> Answers:

@@ -16,10 +16,12 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
 from ..nets.trainer import Trained
+from .component import Component
+from .conditioning import Filling
 from .films import Filmed
 from .prompts import Prompted
 from .scoring import Scoring
-from .settings import SAMPLING, SCORING, SETTINGS, DiffusionSettings
+from .settings import IMPUTING, SAMPLING, SCORING, SETTINGS, DiffusionSettings
 
 if TYPE_CHECKING:
     from .guidance import Guidance
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from .trained import TrainedDiffusion
 
 
-class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring):
+class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring, Filling, Component):
     """A diffusion model: rows turn into noise, and a net learns to reverse it; with the linear path
     it is flow matching.
 
@@ -53,6 +55,9 @@ class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring):
         conditional=True,
         told=True,
         sampling=SAMPLING,
+        imputing=IMPUTING,
+        imputes=True,
+        holds=True,
         objective="minus the held-out loss",
         denoises=True,
         images=True,
@@ -107,6 +112,9 @@ class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring):
     ) -> Encoded:
         from .sampling import sampled
 
+        if given is not None and self._holds(given):
+            self._check_plain(guidance, how)
+            return self._drawn_given(n, rng, given, context)
         seed, view = int(rng.integers(2**31 - 1)), self.nets_.view
         told = view.draw(n, given, rng)
         guided = self._guidance(guidance, guidance_interval)
