@@ -255,9 +255,9 @@ class Filling(Imputer):
         """(n, c) what rows are told of their own columns."""
         if parts.told is None:
             return None
-        lack = np.isnan(parts.told).any(0)
+        lack = np.isnan(parts.told).any(axis=0)
         if lack.any():
-            names = [name for name, lacks in zip(self._told(), lack, strict=True) if lacks]
+            names = [self.nets_.view.told_names[k] for k in np.flatnonzero(lack)]
             raise InputError(
                 f"no value of {', '.join(names)}, which this fit is conditional on and does not "
                 "make. Give a value in each row, or fit without condition_on."

@@ -77,9 +77,10 @@ class ProbabilityFlow(Transform):
         alpha = float(self.nets.process.alpha(torch.tensor(self.times[-1])))
         return (self._carried(alpha * f, self.times[::-1]) / self.scale).reshape(x.shape)
 
-    def log_abs_det_jacobian(self, z: Tensor, x: Tensor) -> Tensor:
-        base = dist.Normal(0.0, 1.0).log_prob(z).sum(-1)
-        return base - self.log_prob(x)
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """(...,) of noise x and rows y, without gradient."""
+        base: Tensor = dist.Normal(0.0, 1.0).log_prob(x).sum(-1)
+        return base - self.log_prob(y)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """(...,) log densities of rows, without gradient; the trace is exact."""
@@ -134,7 +135,8 @@ class DiffusionDistribution(dist.TransformedDistribution):  # type: ignore[misc]
                 "the log density of a diffusion model has no gradient here. Put its noise in the "
                 "place of the site: pyro.poutine.reparam(model, {name: TransformReparam()})."
             )
-        return self.transforms[0].log_prob(value)
+        found: Tensor = self.transforms[0].log_prob(value)
+        return found
 
 
 def distribution(
