@@ -91,10 +91,6 @@ class TableView(View):
             return rows
         return replace(rows, context=self.context(self.told_of(rows.data), rows.context))
 
-    def told_of(self, data: Encoded) -> Floats | None:
-        """(n, k) values told of encoded rows, NaN where they are missing; None where none are."""
-        return None if self.told is None else self.map.split(data)[1]
-
     def context(self, told: Floats | None, context: Floats | None) -> Floats | None:
         """(n, c) the context of values told (n, k), after a context (n, b) of other things."""
         if told is None:

@@ -71,10 +71,6 @@ class View:
         """(n,) how often each row is to be drawn in training, up to a factor; None for alike."""
         return None
 
-    def told_of(self, data: Encoded) -> Floats | None:
-        """(n, k) values told of encoded rows, NaN where they are missing; None where none are."""
-        return None
-
     def draw(self, n: int, given: Encoded | None, rng: np.random.Generator) -> Floats | None:
         """(n, k) values told of a row, those given and others drawn; None where none are."""
         return None
