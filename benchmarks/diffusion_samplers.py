@@ -22,6 +22,7 @@ import math
 import platform
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -67,7 +68,8 @@ def methods(process: Process, rows: int, seed: int) -> Iterator[dict[str, Any]]:
         )
         floor = statistics.mean(abs(energy_distance(real, other)) for other in others)
         for method in SAMPLERS:
-            for q in quality_by_steps(process, oracle, noise, (method,), STEPS[method], real):
+            plan_of = partial(Plan.of, process)
+            for q in quality_by_steps(plan_of, oracle, noise, (method,), STEPS[method], real):
                 found = {"evaluations": q.evaluations, "steps": q.steps, "error": q.error}
                 yield {"law": law, "method": method, **found, "distance": q.distance / floor}
 

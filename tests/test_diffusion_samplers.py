@@ -1,5 +1,7 @@
 """Samplers of diffusion against laws whose denoiser is known exactly."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from ppgen.inference.diffusion.samplers import SAMPLERS, run
 
 LINEAR = PROCESSES["linear"]
 ODES = [name for name in SAMPLERS if not SAMPLERS[name].draws]
+straight = partial(Plan.of, LINEAR)
 processes = pytest.mark.parametrize("process", PROCESSES.values(), ids=list(PROCESSES))
 
 
@@ -188,7 +191,7 @@ def test_too_few_steps_are_refused_and_few_are_flagged():
 def test_dpm_solver_is_at_20_evaluations_where_it_is_at_100():
     oracle, n = mixture(LINEAR), 600
     real = oracle.sample(n, torch.Generator().manual_seed(1))
-    found = quality_by_steps(LINEAR, oracle, noise(n, 2), ("dpm2m",), (5, 20, 100), real)
+    found = quality_by_steps(straight, oracle, noise(n, 2), ("dpm2m",), (5, 20, 100), real)
     few, some, many = found
     # The same noise, so that the distance of samples from each other plays no part.
     assert abs(some.distance - many.distance) < 0.1 * few.distance
@@ -197,15 +200,15 @@ def test_dpm_solver_is_at_20_evaluations_where_it_is_at_100():
 
 
 def test_the_number_of_steps_that_is_found_leaves_little_over():
-    plan = find_steps(LINEAR, mixture(LINEAR), noise(200, 2))
+    plan = find_steps(straight, mixture(LINEAR), noise(200, 2))
     assert 5 <= plan.steps <= 25
     assert "move a row by" in plan.reason
-    narrow = find_steps(LINEAR, mixture(LINEAR), noise(200, 2), enough=1e-3)
+    narrow = find_steps(straight, mixture(LINEAR), noise(200, 2), enough=1e-3)
     assert narrow.steps > plan.steps
 
 
 def test_a_sampler_that_draws_noise_has_no_error_of_steps():
-    (found,) = quality_by_steps(LINEAR, mixture(LINEAR), noise(50, 2), ("ancestral",), (20,))
+    (found,) = quality_by_steps(straight, mixture(LINEAR), noise(50, 2), ("ancestral",), (20,))
     assert np.isnan(found.error)
     assert np.isnan(found.distance)
 

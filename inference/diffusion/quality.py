@@ -15,17 +15,18 @@ Of a sampler that draws noise in its steps there is no error: other steps, other
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from .plan import PACES, Plan, draw
-from .process import Denoise, Process
+from .process import Denoise
 from .row_noise import RowNoise
 from .samplers import SAMPLERS
 
+PlanOf = Callable[[str, int | None], Plan]
 _BEST = "dpm2m"  # the sampler that the others are compared with
 _ENOUGH = 0.02  # the error below which samples of thousands of rows cannot tell
 
@@ -49,28 +50,28 @@ class Quality:
 
 
 def quality_by_steps(
-    process: Process,
+    plan_of: PlanOf,
     denoise: Denoise,
     noise: RowNoise,
     methods: Sequence[str] = tuple(SAMPLERS),
     steps: Sequence[int] = (5, 10, 20, 40),
     held_out: Tensor | None = None,
-    sigma_data: float = 1.0,
 ) -> list[Quality]:
     """The quality of each method at each number of steps that it is not refused.
 
     Args:
+        plan_of: makes the plan of a method, and a number of steps or None.
         noise: that all samples come of.
         held_out: (m, F) rows that the denoiser was not fitted to.
     """
     found = []
-    finest = Plan.of(process, _BEST, 4 * max(*steps, PACES[_BEST].steps), sigma_data)
+    finest = plan_of(_BEST, 4 * max(*steps, PACES[_BEST].steps))
     finer = draw(finest, denoise, noise)
     for method in methods:
         for count in steps:
             if count < PACES[method].least:
                 continue
-            plan = Plan.of(process, method, count, sigma_data)
+            plan = plan_of(method, count)
             rows = draw(plan, denoise, noise)
             error = math.nan if SAMPLERS[method].draws else _error(rows, finer)
             distance = math.nan if held_out is None else energy_distance(rows, held_out)
@@ -79,23 +80,21 @@ def quality_by_steps(
 
 
 def find_steps(
-    process: Process,
+    plan_of: PlanOf,
     denoise: Denoise,
     noise: RowNoise,
     method: str = "dpm2m",
-    sigma_data: float = 1.0,
     enough: float = _ENOUGH,
 ) -> Plan:
     """The plan with the fewest steps, doubled from as few as the sampler takes, whose error is at
     most `enough`; its default number at most, where none is."""
     pace = PACES[method]
-    most = Plan.of(process, method, None, sigma_data)
+    most = plan_of(method, None)
     if SAMPLERS[method].draws:
         return most
     count = max(pace.least, pace.few // 2)
     while count < 4 * pace.steps:
-        plan = Plan.of(process, method, count, sigma_data)
-        finer = Plan.of(process, method, 4 * count, sigma_data)
+        plan, finer = plan_of(method, count), plan_of(method, 4 * count)
         error = _error(*(draw(some, denoise, noise) for some in (plan, finer)))
         if error <= enough:
             reason = f"{count} steps: four times as many move a row by {error:.1%} of how far"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -191,16 +192,16 @@ class Filmed(Sampler):
             random_state: seed; None takes the estimator's own.
         """
         from ...inference.diffusion.quality import quality_by_steps
+        from .sampling import sampling_plan
 
         check_is_fitted(self)
         integer(2).check("n", n)
         nets, held_out = self.nets_, None
         if X is not None:
             held_out = self._film_rows(self._encode(self._dataset(X, reset=False), draw=None))
-        made, sigma_data = self._film_set(n, y, random_state), nets.noise.sigma_data
-        return quality_by_steps(
-            nets.process, made.denoise, made.noise, methods, steps, held_out, sigma_data
-        )
+        made = self._film_set(n, y, random_state)
+        plan_of = partial(sampling_plan, nets)
+        return quality_by_steps(plan_of, made.denoise, made.noise, methods, steps, held_out)
 
     def find_steps(
         self,
@@ -229,11 +230,8 @@ class Filmed(Sampler):
 
         check_is_fitted(self)
         integer(2).check("n", n)
-        made, nets = self._film_set(n, y, random_state), self.nets_
-        known = sampling_plan(nets, method)
-        return find_steps(
-            nets.process, made.denoise, made.noise, known.method, nets.noise.sigma_data, enough
-        )
+        made, plan_of = self._film_set(n, y, random_state), partial(sampling_plan, self.nets_)
+        return find_steps(plan_of, made.denoise, made.noise, plan_of(method).method, enough)
 
     def _film_set(self, n: int, y: Any, random_state: Any, told: Floats | None = None) -> _Set:
         """What a film of n rows is made with; what is told of them is drawn, unless given."""
