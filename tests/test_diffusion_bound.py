@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ppgen.inference.diffusion.bound import Levels, bound
+from ppgen.inference.diffusion.bound import NoiseLevels, bound
 from ppgen.inference.diffusion.exact import ExactMixture, IdealDenoiser, exact_gaussian
 from ppgen.inference.diffusion.gaussian_frame import GaussianFrame
 from ppgen.inference.diffusion.process import PROCESSES
@@ -80,7 +80,7 @@ def test_a_bound_depends_on_its_row_alone() -> None:
     assert torch.allclose(some.stderr, whole.stderr[4:5])
 
 
-# Levels: two columns of 3 and 2 levels, whose masses are tenths.
+# NoiseLevels: two columns of 3 and 2 levels, whose masses are tenths.
 
 CELLS = list(itertools.product(range(3), range(2)))
 COUNTS = torch.tensor([4, 1, 1, 2, 1, 1])
@@ -97,16 +97,16 @@ EXACT = IdealDenoiser(LINEAR, X.repeat_interleave(COUNTS, 0))
 
 def flat(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     """A denoiser that is less sure than it should be; a distribution over each column's levels."""
-    p = EXACT(x_t, t) ** 0.6
+    p = EXACT(x_t, t) ** 0.5
     return torch.cat([p[:, at] / p[:, at].sum(1, keepdim=True) for at in BLOCKS], 1)
 
 
 def masses(denoise, x: torch.Tensor, repeats: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean bounds of rows over draws, and their standard errors."""
     rows = x.repeat(repeats, 1)
-    found = bound(
-        denoise, LINEAR, rows, NONE, np.arange(len(rows)), levels=BLOCKS, end_scale=1.0, draws=32
-    )
+    times = NoiseLevels.fit(denoise, LINEAR, x, NONE, np.arange(len(x)))
+    how = {"levels": BLOCKS, "end_scale": 1.0, "draws": 32, "times": times}
+    found = bound(denoise, LINEAR, rows, NONE, np.arange(len(rows)), **how)
     values = found.values.reshape(repeats, -1)
     return values.mean(0), values.std(0) / math.sqrt(repeats)
 
@@ -148,14 +148,25 @@ def test_the_bound_of_mixed_rows_is_their_density() -> None:
 
 
 def test_noise_levels_follow_the_density_that_weighs_them() -> None:
-    times = Levels.of(LINEAR)
+    shares = torch.linspace(1, 3, 32, **F64)
+    times = NoiseLevels(-2.0, 5.0, shares / shares.sum())
     u = (torch.arange(100_000, **F64) + 0.5) / 100_000
     values, density = times.draw(u)
-    assert (1 / density).mean() == pytest.approx(float(times.edges[-1] - times.edges[0]), rel=1e-4)
     assert (values.diff() > 0).all()
-    assert values[0] >= times.edges[0]
-    assert values[-1] <= times.edges[-1]
-    # The mean of any function over the range.
+    assert values[0] >= -2
+    assert values[-1] <= 5
+    # The integral of any function over the range.
     mean = (values.sin() / density).mean()
-    low, high = float(times.edges[0]), float(times.edges[-1])
-    assert mean == pytest.approx(math.cos(low) - math.cos(high), abs=1e-3)
+    assert mean == pytest.approx(math.cos(-2.0) - math.cos(5.0), abs=1e-3)
+
+
+def test_fitted_noise_levels_lower_the_error_and_leave_the_bound() -> None:
+    oracle = ring(scale=0.1)
+    x, frame = oracle.sample(300, generator(1)), frame_of(oracle)
+    rows = np.arange(300)
+    times = NoiseLevels.fit(oracle, LINEAR, x[:30], frame, rows[:30])
+    assert float(times.shares.sum()) == pytest.approx(1)
+    fitted = bound(oracle, LINEAR, x, frame, rows, end_scale=1.0, times=times)
+    even = bound(oracle, LINEAR, x, frame, rows, end_scale=1.0)
+    assert fitted.stderr.square().mean() < 0.7 * even.stderr.square().mean()
+    assert z_of(fitted, exact(oracle, x)).abs() < 4

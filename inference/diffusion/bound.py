@@ -16,8 +16,8 @@ Of the Gaussian fit G of the numbers (m, C = B diag(l) B^T) the integral is know
     int E |x - xhat_G|^2 du = sum [ d^2 u / (u l + 1) + log(1 + u l) + 1 / (1 + u l) ]_(u_1)^(u_0),
 
 so that only the difference of both squared errors is estimated, by draws of log u in strata from a
-density that lowers its variance (`Levels`), each with noise of its own. Draws come in groups; the
-standard error is that of the mean of groups.
+density that lowers its variance (`NoiseLevels`), each with noise of its own. Draws come in groups;
+the standard error is that of the mean of groups.
 
 Reference: Variational diffusion models (Kingma, Salimans, Poole and Ho, 2021),
 https://arxiv.org/abs/2107.00630
@@ -42,41 +42,63 @@ from .trace import Told, denoised
 
 GROUPS = 8  # of draws
 _LEAST_LOG_SNR = -12.0  # where the reverse process begins at the latest
-_BINS = 64
+_BINS, _SPREAD = 32, 0.2  # of the density of noise levels; share of it that is spread evenly
 _LEAST = 1e-37  # of a level's probability
-_OFFSETS, _NOISE = 1, 2  # seeds
+_OFFSETS, _NOISE, _PILOT = 1, 2, 4  # seeds
 
 
 @dataclass(frozen=True)
-class Levels:
-    """A density of log u, constant in bins.
+class NoiseLevels:
+    """A density of log u, constant in bins of one width.
 
     Attributes:
-        edges: (B + 1,) of the bins, rising.
-        shares: (B,) probability of each.
+        low, high: its ends.
+        shares: (B,) probability of each bin, from the noisiest.
     """
 
-    edges: Tensor
+    low: float
+    high: float
     shares: Tensor
 
     @classmethod
-    def of(cls, process: Process, device: torch.device | str = "cpu") -> Self:
-        """Half spread evenly between the ends of a process, half by the logistic density of scale 2
-        about 0, where the errors of denoisers differ most from a Gaussian's."""
+    def even(cls, process: Process) -> Self:
+        """The density that is the same between the ends of a process."""
         ends = torch.tensor([process.t_max, process.t_min], dtype=torch.float64)
         low, high = process.log_snr(ends).clamp(min=_LEAST_LOG_SNR).tolist()
-        edges = torch.linspace(low, high, _BINS + 1, dtype=torch.float64, device=device)
-        logistic = (edges / 2).sigmoid().diff()
-        return cls(edges, 0.5 * logistic / logistic.sum() + 0.5 / _BINS)
+        return cls(low, high, torch.full((_BINS,), 1 / _BINS, dtype=torch.float64))
+
+    @classmethod
+    def fit(
+        cls,
+        denoise: Told,
+        process: Process,
+        x: Tensor,
+        frame: GaussianFrame,
+        rows: NDArray[np.int64],
+        context: Tensor | None = None,
+    ) -> Self:
+        """That which lowers the variance: a bin's share is proportional to the root mean square of
+        what is estimated there, for some rows x (n, F), but a fifth is spread evenly."""
+        even = cls.even(process)
+        told, numbers = _Told(denoise, process, x, context), len(frame.mean)
+        sizes = []
+        for k in range(_BINS):
+            eps = row_noise(_PILOT, rows, k, x.shape[1]).to(x)
+            u = torch.full((len(x), 1), (k + 0.5) / _BINS, dtype=x.dtype, device=x.device)
+            found = told.difference(frame, numbers, eps[:, None], even, u)
+            sizes.append(found.square().mean().sqrt().cpu())
+        shares = torch.stack(sizes).nan_to_num(0.0, 0.0, 0.0)
+        shares = shares / shares.sum().clamp(min=1e-300)
+        return cls(even.low, even.high, _SPREAD / _BINS + (1 - _SPREAD) * shares)
 
     def draw(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Values of numbers u in [0, 1), by their place in the distribution, and the density at
         each."""
-        ends = self.shares.cumsum(0)
-        at = torch.searchsorted(ends, u * ends[-1], right=True).clamp(max=len(self.shares) - 1)
-        widths = self.edges.diff()
-        inside = (u * ends[-1] - (ends - self.shares)[at]) / self.shares[at]
-        return self.edges[at] + widths[at] * inside, self.shares[at] / widths[at] / ends[-1]
+        shares = self.shares.to(u) / self.shares.sum().to(u)
+        ends, width = shares.cumsum(0), (self.high - self.low) / len(shares)
+        at = torch.searchsorted(ends, u, right=True).clamp(max=len(shares) - 1)
+        inside = ((u - (ends - shares)[at]) / shares[at]).clamp(0.0, 1.0)
+        return self.low + width * (at + inside), shares[at] / width
 
 
 @dataclass(frozen=True)
@@ -111,6 +133,7 @@ def bound(
     levels: Sequence[slice] = (),
     end_scale: float,
     draws: int = 64,
+    times: NoiseLevels | None = None,
     context: Tensor | None = None,
 ) -> VariationalBound:
     """The bound of rows x (n, F), by draws that depend on each row alone.
@@ -123,13 +146,16 @@ def bound(
         levels: where the indicators of each level stand.
         end_scale: s, the deviation of the noise that the reverse process begins with.
         draws: a row, rounded up to a multiple of 8.
+        times: how noise levels are drawn; None spreads them evenly.
         context: (n, c) what rows are conditioned on; the denoiser then takes it too.
     """
     n, size = x.shape
     numbers = levels[0].start if levels else size
-    times = Levels.of(process, x.device)
+    times = times or NoiseLevels.even(process)
     told = _Told(denoise, process, x, context)
-    low, high = times.edges[0], times.edges[-1]
+    low, high = (
+        torch.tensor(end, dtype=x.dtype, device=x.device) for end in (times.low, times.high)
+    )
     t_1, t_0 = (process.time_of((-0.5 * end).exp()).expand(n) for end in (low, high))
     each = -(-draws // GROUPS)
     offsets = torch.special.ndtr(row_noise(_OFFSETS, rows, 0, GROUPS).to(x))
@@ -165,7 +191,7 @@ class _Told:
     context: Tensor | None
 
     def difference(
-        self, frame: GaussianFrame, numbers: int, eps: Tensor, times: Levels, u: Tensor
+        self, frame: GaussianFrame, numbers: int, eps: Tensor, times: NoiseLevels, u: Tensor
     ) -> Tensor:
         """(n,) half the integral of the denoiser's squared error less the Gaussian's, estimated by
         noise (n, K, F) at places (n, K) of the density of noise levels."""

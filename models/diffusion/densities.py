@@ -27,6 +27,7 @@ from ...progress import rows_bar
 from ...rows import Rows
 from ..nets.batches import slices
 from ..nets.features import features
+from .gauge import in_single
 from .settings import EXACT, PROBES
 from .trained import TrainedDiffusion
 
@@ -126,7 +127,7 @@ class Asked:
 @within_cores()
 def by_flow(nets: TrainedDiffusion, rows: Rows, asked: Asked) -> Density:
     """The densities of rows under the probability flow, without `rows.data.log_det`."""
-    frame, size = nets.frame.to(nets.device), nets.view.values.features
+    frame, size = nets.gauge.frame.to(nets.device), nets.view.values.features
     stored, log_det = _stored(nets, rows.data)
     columns = size if asked.probes is None else asked.probes
     parts = []
@@ -135,7 +136,7 @@ def by_flow(nets: TrainedDiffusion, rows: Rows, asked: Asked) -> Density:
         for x, context, numbers in _blocks(nets, stored, rows, size * columns):
             probes = None if asked.probes is None else signs(numbers, asked.probes, size, x)
             found = log_density(
-                _in_single(nets),
+                in_single(nets.denoise),
                 nets.process,
                 x,
                 frame,
@@ -174,7 +175,7 @@ def by_bound(
     nets: TrainedDiffusion, rows: Rows, places: Sequence[Encoded], asked: Asked
 ) -> Density:
     """The variational bounds of rows, the mean over places of their cells, with `log_det`."""
-    frame, values = nets.frame.to(nets.device), nets.view.values
+    frame, values = nets.gauge.frame.to(nets.device), nets.view.values
     each = max(8, -(-asked.draws // len(places)))
     scale, levels = nets.process.end_scale(nets.noise.sigma_data), values.indicators
     found, log_det = [], []
@@ -185,7 +186,7 @@ def by_bound(
             parts = []
             for x, context, drawn in _blocks(nets, stored, rows, values.features * 8):
                 one = bound(
-                    _in_single(nets),
+                    in_single(nets.denoise),
                     nets.process,
                     x,
                     frame,
@@ -193,6 +194,7 @@ def by_bound(
                     levels=levels,
                     end_scale=scale,
                     draws=each,
+                    times=nets.gauge.times,
                     context=context,
                 )
                 terms = (one.prior, one.diffusion, one.reconstruction, one.stderr)
@@ -243,7 +245,7 @@ def denoising_errors(
             unit = scaled.error_scale(t)[:, None]
             for draw in range(draws):
                 eps = row_noise(_LOOKS, numbers, k * draws + draw, values.features).to(x)
-                data = denoised(_in_single(nets), process.noisy(x, eps, t), t, context)
+                data = denoised(in_single(nets.denoise), process.noisy(x, eps, t), t, context)
                 apart = ((x - data) * unit)[:, : values.numbers]
                 total += apart.square().sum(1)
                 logs = data.clamp(min=1e-37).log()
@@ -285,15 +287,6 @@ def _blocks(
         x = features(values, values.enter(y, u)).to(nets.device)
         context = None if rows.context is None else nets.tensor(rows.context[some])
         yield x, context, numbers
-
-
-def _in_single(nets: TrainedDiffusion) -> Any:
-    """The net's denoiser, for rows in double precision."""
-
-    def denoise(x_t: Tensor, t: Tensor, context: Tensor | None = None) -> Tensor:
-        return nets.denoise(x_t.float(), t.float(), context).double()
-
-    return denoise
 
 
 def _array(x: Tensor) -> Floats:

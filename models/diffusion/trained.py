@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from ...arrays import Array, Floats
-from ...inference.diffusion.gaussian_frame import GaussianFrame
 from ...inference.diffusion.process import PROCESSES, TARGETS, Denoise, Process, Target
 from ...inference.torch_learner import TorchLearner
 from ...inference.torch_state import seeded
@@ -19,6 +18,7 @@ from ..nets.features import features
 from ..nets.held_out import Subset
 from ..nets.views import View
 from .coupling import coupled
+from .gauge import Gauge
 from .guidance import Guidance, guided
 from .held_out_loss import HeldOutLoss
 from .nets import Architecture, build
@@ -39,11 +39,10 @@ class TrainedDiffusion:
     Attributes:
         process, target: see `inference.diffusion.process`.
         levels: the features of levels, or None.
-        frame: the Gaussian with the mean and the covariance of the numbers among the features.
+        gauge: what densities need besides.
     """
 
-    frame: GaussianFrame
-
+    gauge: Gauge
     process: Process
     target: Target
 
@@ -185,19 +184,20 @@ class TrainedDiffusion:
         )
 
     def keep(self, learner: TorchLearner, seen: Subset) -> None:
-        """Take the averaged weights of a trained learner, and the Gaussian of rows seen."""
+        """Take the averaged weights of a trained learner, and the gauge of some rows seen."""
         learner.keep_average()
         self.net.eval()
-        numbers = self.features(self.tensor(seen.values()[0]))[:, : self.view.values.numbers]
-        shares = None if seen.shares is None else self.tensor(seen.shares)
-        self.frame = GaussianFrame.fit(numbers.cpu(), shares)
+        stored, context = seen.values()
+        x, values = self.features(self.tensor(stored)), self.view.values
+        c, shares = (None if a is None else self.tensor(a) for a in (context, seen.shares))
+        self.gauge = Gauge.fit(self.denoise, self.process, x, values.numbers, c, shares)
 
     # Saved runs
 
     def arrays(self) -> dict[str, Array]:
-        """The weights, the shares of levels, and the Gaussian."""
-        frame = {f"frame.{key}": array for key, array in self.frame.arrays().items()}
-        return frame | {
+        """The weights, the shares of levels, and the gauge."""
+        gauge = {f"gauge.{key}": array for key, array in self.gauge.arrays().items()}
+        return gauge | {
             f"{name}.{key}": value.detach().cpu().contiguous().numpy()
             for name, module in self._modules.items()
             for key, value in module.state_dict().items()
@@ -205,8 +205,8 @@ class TrainedDiffusion:
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Take what `arrays` gave."""
-        frame = {k.removeprefix("frame."): v for k, v in arrays.items() if k.startswith("frame.")}
-        self.frame = GaussianFrame.load(frame)
+        gauge = {k.removeprefix("gauge."): v for k, v in arrays.items() if k.startswith("gauge.")}
+        self.gauge = Gauge.load(gauge, self.process)
         for name, module in self._modules.items():
             start = f"{name}."
             own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
