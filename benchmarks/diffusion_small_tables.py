@@ -18,7 +18,8 @@ indicators of 1/2, distances are absolute differences (Gower's).
 - `seconds`: of the fit and of all samples.
 
 `published` has what the paper's own results say of its ForestFlow on 10 to 20 cores; `forestflow`
-runs it here, where the package ForestDiffusion is installed.
+runs it here, where the package ForestDiffusion is installed. The diffusion model holds no rows out:
+the loss that would choose its weights is one for densities.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def of_ppgen(model: str, name: str, rows: Floats, seed: int, given: Any) -> Floa
     columns: dict[str, Any] = {f"x{j}": rows[:, j] for j in range(rows.shape[1])}
     if name in LABELLED:
         columns[f"x{rows.shape[1] - 1}"] = np.array([f"c{c:.0f}" for c in rows[:, -1]])
-    settings = given.settings if model == "diffusion" else {}
+    settings = {"hold_out": False, **given.settings} if model == "diffusion" else {}
     made = getattr(ppgen, CLASSES[model])(random_state=seed, **settings)
     made.fit(columns, budget=given.seconds or None)
     drawn = made.sample(GENERATIONS * len(rows), random_state=seed + 1)

@@ -157,6 +157,14 @@ def test_a_saved_fit_of_levels_makes_the_same_rows(tmp_path: Any) -> None:
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
+def test_all_rows_are_trained_on_where_none_are_held_out() -> None:
+    rows = table(60)
+    for hold_out, steps in ((False, 3), (True, 2)):  # of 60 rows, and of 48
+        assert fit(rows, hold_out=hold_out, max_epochs=1, batch_size=20).n_steps_ == steps
+    with pytest.raises(ppgen.InputError, match="hold_out"):
+        ppgen.Diffusion(hold_out=False).fit(rows, validation=rows)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

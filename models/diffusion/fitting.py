@@ -45,7 +45,12 @@ def fit_net(
 ) -> Fitted:
     """Fit a diffusion model of these settings."""
     asked = SimpleNamespace(**settings)
-    split = Split(rows, fit)
+    if not asked.hold_out and fit.validation is not None:
+        raise InputError(
+            "hold_out is False, and validation rows were given, which could only be ignored. Leave "
+            "one of both out."
+        )
+    split = Split(rows, fit, hold=asked.hold_out)
     view = view_of(asked, codec, rows.take(split.numbers), fit)
     if not view.values.features:
         raise InputError("every column is constant or empty; there is nothing to model.")
@@ -74,7 +79,7 @@ def fit_net(
     training = Trainer(fit, seen, unseen, plan.schedule, machine=machine).train(learner)
     most = max(_FEWEST, min(_GAUSSIAN, _GAUSSIAN_VALUES // view.values.features))
     nets.keep(learner, seen.thinned(most, fit.rng()))
-    return Fitted(nets, training, _reasons(training, seen, unseen))
+    return Fitted(nets, training, _reasons(training, seen, unseen, held=asked.hold_out))
 
 
 def _spreads(view: View, some: Subset) -> tuple[float, float]:
@@ -120,8 +125,10 @@ def _check_coupling(plan: Plan, seen: Subset) -> None:
             )
 
 
-def _reasons(training: Training, seen: Subset, unseen: Subset | None) -> list[Reason]:
-    """What is said of a training."""
+def _reasons(
+    training: Training, seen: Subset, unseen: Subset | None, *, held: bool
+) -> list[Reason]:
+    """What is said of a training; `held` is whether rows were to be held out."""
     out = training.outcome
     reasons = list(training.reasons)
     if out.why == "diverged" and out.best_step:
@@ -131,6 +138,8 @@ def _reasons(training: Training, seen: Subset, unseen: Subset | None) -> list[Re
             f"weights before that, of step {out.best_step}, are kept.",
             "Lower learning_rate, or look for outliers.",
         )
+    if not held:
+        return reasons
     if unseen is None:
         reasons += too_few(len(seen), "Give validation rows.")
     elif out.steps and not out.best_step:

@@ -95,6 +95,12 @@ class DiffusionSettings(TrainingSettings):
         "fitted.",
         columns,
     )
+    hold_out: bool = setting(
+        True,
+        "whether some rows are held out, whose loss chooses the weights that are kept. Without, "
+        "all are trained on to the end: samples of small tables are then nearer to their rows, "
+        "densities of other rows are lower, and a long training learns rows by heart.",
+    )
     conditional: bool = setting(False, "whether `fit(X, y)` models p(x | y); else y is ignored.")
     prompts: bool = setting(
         False,
