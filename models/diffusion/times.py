@@ -10,6 +10,7 @@ Reference: Variational diffusion models (Kingma et al., 2021), https://arxiv.org
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -32,11 +33,15 @@ class Times:
     mean: float
     spread: float
 
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """Of the times of the process that are integrated over."""
+        return self.process.t_min, self.process.t_max
+
     def at(self, quantiles: Tensor) -> Tensor:
         """Times (n,) of quantiles (n,)."""
-        z = torch.special.ndtri(quantiles.double().clamp(_SAFE, 1 - _SAFE))
-        t = self.process.time_of((self.mean + self.spread * z).exp())
-        return t.clamp(self.process.t_min, self.process.t_max).to(quantiles.dtype)
+        z = torch.special.ndtri(quantiles.clamp(_SAFE, 1 - _SAFE))
+        return self.process.time_of((self.mean + self.spread * z).exp()).clamp(*self.ends)
 
     def stratified(self, n: int, device: torch.device) -> Tensor:
         """(n,) times of a batch, by torch's own random state."""
