@@ -15,7 +15,6 @@ from scipy import stats
 import ppgen
 from ppgen.inference.diffusion.process import PROCESSES, TARGETS
 from ppgen.models.diffusion.coupling import coupled
-from ppgen.models.diffusion.held_out_loss import HeldOutLoss
 from ppgen.models.diffusion.nets import Architecture
 from ppgen.models.diffusion.plan import Noise
 from ppgen.models.diffusion.times import Times
@@ -116,9 +115,9 @@ def test_the_held_out_loss_of_a_row_depends_on_the_row_alone() -> None:
     units = np.array([3, 9, 4, 4, 5, 6, 7], np.uint64)
     made, order = nets(), np.array([6, 2, 0])
     with torch.no_grad():
-        losses = HeldOutLoss(made, subset(x, units), 4)()
-        assert np.array_equal(losses, HeldOutLoss(made, subset(x, units), 4)())
-        some = HeldOutLoss(made, subset(x[order], units[order]), 4)()
+        losses = made.held_out_loss(subset(x, units), 4)()
+        assert np.array_equal(losses, made.held_out_loss(subset(x, units), 4)())
+        some = made.held_out_loss(subset(x[order], units[order]), 4)()
     assert some == pytest.approx(losses[order], rel=1e-5)
 
 

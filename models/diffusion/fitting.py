@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -103,7 +104,7 @@ def _widest(x: Floats) -> float:
             return 0.0
         back = centred @ (along / length)
         size, along = float(np.linalg.norm(back)), back @ centred
-    return size / len(x) ** 0.5
+    return size / math.sqrt(len(x))
 
 
 def _check_coupling(plan: Plan, seen: Subset) -> None:

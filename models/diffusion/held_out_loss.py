@@ -7,20 +7,18 @@ with u and the noise hashed from the row (see `inference.diffusion.row_noise`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...arrays import Floats
+from ...arrays import Floats, Hashes
 from ...inference.diffusion.row_noise import row_noise
 from ..nets.batches import slices
-from ..nets.held_out import Subset
+from .times import Times
 
-if TYPE_CHECKING:
-    from .trained import TrainedDiffusion
-
+Losses = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 _BLOCK = 4096  # noisy rows at a time
 
 
@@ -28,20 +26,28 @@ class HeldOutLoss:
     """The losses of held-out rows.
 
     Args:
-        nets: whose losses they are.
-        rows: that are held out.
+        losses: (m,) of features (m, F) with noise (m, F) at times (m,), and their context.
+        x: (n, F) features of the rows.
+        context: (n, c), or None.
+        units: (n,) hashes of the rows.
+        times: their distribution.
         looks: K.
     """
 
-    def __init__(self, nets: TrainedDiffusion, rows: Subset, looks: int) -> None:
-        x, context = rows.values()
-        self.nets, self.looks = nets, looks
-        self.x = nets.features(nets.tensor(x))
-        self.context = None if context is None else nets.tensor(context)
-        self.units = rows.units().astype(np.int64)
+    def __init__(
+        self,
+        losses: Losses,
+        x: Tensor,
+        context: Tensor | None,
+        units: Hashes,
+        times: Times,
+        looks: int,
+    ) -> None:
+        self.losses, self.x, self.context, self.looks = losses, x, context, looks
+        self.units = units.astype(np.int64)
         u = torch.special.ndtr(row_noise(0, self.units, 0, 1))
         quantiles = (torch.arange(looks) + u) / looks
-        self.t = nets.noise.times().at(quantiles.flatten()).view(-1, looks).to(nets.device)
+        self.t = times.at(quantiles.flatten()).view(-1, looks).to(x.device)
 
     def __call__(self) -> Floats:
         """(m,) the mean loss of each row over its looks."""
@@ -55,6 +61,6 @@ class HeldOutLoss:
         if context is not None:
             context = context[at].repeat_interleave(self.looks, 0)
         each = [row_noise(0, self.units[at], k + 1, x.shape[1]) for k in range(self.looks)]
-        eps = torch.stack(each, 1).reshape(len(x), -1).to(self.nets.device)
-        losses = self.nets.losses(x, eps, self.t[at].reshape(-1), context)
+        eps = torch.stack(each, 1).reshape(len(x), -1).to(x.device)
+        losses = self.losses(x, eps, self.t[at].reshape(-1), context)
         return losses.view(-1, self.looks).mean(1)

@@ -173,7 +173,7 @@ class TrainedDiffusion:
             if redraw is not None:
                 rows.x = rows.source(redraw(epoch))
 
-        held_out = None if unseen is None else HeldOutLoss(self, unseen, plan.looks)
+        held_out = None if unseen is None else self.held_out_loss(unseen, plan.looks)
         return TorchLearner(
             dict(self.net.named_parameters()),
             loss,
@@ -181,6 +181,18 @@ class TrainedDiffusion:
             log_density=None if held_out is None else lambda: -held_out(),
             redraw=again,
             seed=seed,
+        )
+
+    def held_out_loss(self, rows: Subset, looks: int) -> HeldOutLoss:
+        """The loss of rows that are held out, each looked at so many times."""
+        x, context = rows.values()
+        return HeldOutLoss(
+            self.losses,
+            self.features(self.tensor(x)),
+            None if context is None else self.tensor(context),
+            rows.units(),
+            self.noise.times(),
+            looks,
         )
 
     def keep(self, learner: TorchLearner, seen: Subset) -> None:
