@@ -22,6 +22,8 @@ _PATIENCE = 8  # evaluations between two checks for stopping
 _MANY = 48  # features of a row from which a perceptron is wide
 _LOW = 4  # numbers of a row up to which waves are seen of them
 _IMAGES = 64  # rows a step of images
+# Mean and spread of log r_t of images: what they show is settled where noise hides single pixels.
+_OF_IMAGES = (0.3, 1.4)
 _NARROW = 48  # channels up to which a U-Net takes the whole learning rate
 _DROPOUT, _FEW_IMAGES = 0.1, 5000  # of a U-Net, and images below which it is
 _SPREADS = 3.0  # of the levels of noise that the net tells apart
@@ -125,7 +127,7 @@ def _net_for(shape: tuple[int, ...]) -> str:
 
 
 def _noise(asked: Any, net: str, sigma_data: float) -> Noise:
-    mean, spread = (-1.2, 2.0) if net == "mlp" else (-0.5, 1.2)
+    mean, spread = (-1.2, 2.0) if net == "mlp" else _OF_IMAGES
     mean = mean if asked.noise_mean is None else float(asked.noise_mean)
     return Noise(
         asked.process,
