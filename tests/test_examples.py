@@ -31,6 +31,11 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/19_mnist_usps.py": {"n": 200, "budget": "3s"},
     "examples/20_edges_to_faces.py": {"n": 100, "size": 32, "budget": "3s"},
     "examples/21_speaker_to_speaker.py": {"n": 60, "budget": "3s"},
+    "examples/23_shapes_of_noise.py": {"n": 500, "budget": "5s", "width": 16, "depth": 1},
+    "examples/24_digits_diffused.py": {"budget": "8s", "each": 5, "width": 32},
+    "examples/25_a_thin_seven.py": {"budget": "8s", "each": 5, "width": 32},
+    "examples/26_half_a_digit.py": {"budget": "8s", "n": 4, "draws": 2, "width": 32},
+    "examples/27_gaps_by_diffusion.py": {"budget": "5s", "n": 40, "draws": 5, "width": 16},
 }
 
 
