@@ -418,4 +418,45 @@ MUTATIONS = (
             "::test_held_out_pictures_are_kept_as_they_were_translated[cyclegan-X and back]",
         ),
     ),
+    Mutation(
+        "the divergence of a flow with the other sign",
+        "inference/diffusion/likelihood.py",
+        "self.frame.scale(self.process, t), -k_t * trace]",
+        "self.frame.scale(self.process, t), k_t * trace]",
+        ("tests/test_diffusion_likelihood.py::test_the_density_integrates_to_one",),
+    ),
+    Mutation(
+        "the volume of a flow's coordinates left out",
+        "inference/diffusion/likelihood.py",
+        "self.process.alpha(t)[:, None].log() - self.frame.scale(self.process, t).log()",
+        "self.process.alpha(t)[:, None].log() - 0 * self.frame.scale(self.process, t).log()",
+        ("tests/test_diffusion_likelihood.py::test_the_density_integrates_to_one",),
+    ),
+    Mutation(
+        "a trace by probes without what is known of it",
+        "inference/diffusion/likelihood.py",
+        "found = (vj * v).sum(2) - (frame.products(process, t, v) * v).sum(2)",
+        "found = (vj * v).sum(2)",
+        (
+            "tests/test_diffusion_likelihood.py"
+            "::test_probes_of_a_gaussian_have_no_error_beside_its_own_trace",
+        ),
+    ),
+    Mutation(
+        "a variational bound with twice its weight",
+        "inference/diffusion/bound.py",
+        "(0.5 * log_snr.exp() / density * square)",
+        "(log_snr.exp() / density * square)",
+        ("tests/test_diffusion_bound.py::test_the_bound_of_a_mixtures_denoiser_is_its_density",),
+    ),
+    Mutation(
+        "squared errors of levels left out of a bound",
+        "inference/diffusion/bound.py",
+        "square = (x - denoised(self.denoise, x_t, t, context)).square().sum(1)",
+        "square = (x - denoised(self.denoise, x_t, t, context)).square()[:, :numbers].sum(1)",
+        (
+            "tests/test_diffusion_bound.py"
+            "::test_the_bound_of_levels_is_their_mass_under_the_exact_denoiser",
+        ),
+    ),
 )

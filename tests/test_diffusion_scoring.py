@@ -13,7 +13,7 @@ from scipy import stats
 import ppgen
 from ppgen.errors import InputError
 
-SMALL: dict[str, Any] = {"width": 16, "depth": 1, "learning_rate": 5e-3, "random_state": 0}
+SMALL: dict[str, Any] = {"width": 16, "depth": 1, "learning_rate": 1e-2, "random_state": 0}
 MEAN, SCALE = np.array([3.0, -2.0]), np.array([2.0, 0.5])
 
 
@@ -23,14 +23,14 @@ def normal(n: int, seed: int) -> Any:
 
 @cache
 def numbers() -> Any:
-    return ppgen.Diffusion(frequencies=0, max_epochs=40, **SMALL).fit(normal(400, 0))
+    return ppgen.Diffusion(frequencies=0, max_epochs=20, **SMALL).fit(normal(300, 0))
 
 
 @cache
 def mixed() -> Any:
     """A number that depends on a level."""
     rng = np.random.default_rng(1)
-    level = rng.choice(["a", "b", "c"], 400, p=[0.5, 0.3, 0.2])
+    level = rng.choice(["a", "b", "c"], 300, p=[0.5, 0.3, 0.2])
     x = rng.normal(np.where(level == "a", -1.0, 2.0), 0.5)
     data = ppgen.as_dataset({"x": x, "level": level})
     return ppgen.Diffusion(max_epochs=40, **SMALL).fit(data), data
@@ -73,11 +73,9 @@ def test_probes_say_their_error() -> None:
 
 
 def test_steps_that_are_too_few_are_said() -> None:
-    rows = mixed()[1].columns["x"][:40, None]
-    fit = ppgen.Diffusion(max_epochs=40, **SMALL).fit(
-        rows.repeat(10, 0) + normal(400, 3)[:, :1] / 9
-    )
-    density = fit.log_density(rows, steps=4, solver="euler")
+    rows = mixed()[1].columns["x"][:, None]
+    fit = ppgen.Diffusion(max_epochs=20, **SMALL).fit(rows)
+    density = fit.log_density(rows[:40], steps=4, solver="euler")
     assert density.method.endswith("4 euler steps that are too few")
     assert "not to be trusted. Leave steps out" in density.diagnostics["advice"]
     with pytest.raises(InputError, match="half as many"):
@@ -90,7 +88,9 @@ def test_guided_samples_have_no_density() -> None:
 
 
 def test_a_flow_of_paired_noise_has_no_bound() -> None:
-    fit = ppgen.Diffusion(coupling="optimal", max_epochs=2, **SMALL).fit(normal(100, 0))
+    fit = ppgen.Diffusion(coupling="optimal", frequencies=0, max_epochs=1, **SMALL).fit(
+        normal(100, 0)
+    )
     assert np.isfinite(fit.log_density(normal(5, 1)).values).all()
     with pytest.raises(InputError, match="no score"):
         fit.log_density(normal(5, 1), method="bound")
@@ -106,7 +106,7 @@ def test_rows_with_levels_are_bounded() -> None:
     x, level = data.columns["x"], data.columns["level"]
     share = np.select([level == "a", level == "b"], [0.5, 0.3], 0.2)
     truth = np.log(share) + stats.norm.logpdf(x, np.where(level == "a", -1.0, 2.0), 0.5)
-    assert density.mean() == pytest.approx(truth.mean(), abs=0.35)
+    assert density.mean() == pytest.approx(truth.mean(), abs=0.5)
     with pytest.raises(InputError, match="levels"):
         fit.log_density(data, method="ode")
     # Of all levels and numbers it is at most one.
@@ -133,11 +133,11 @@ def test_images_of_levels_are_bounded_in_bits_a_pixel() -> None:
 
 
 def test_a_density_without_y_sums_over_what_was_fitted() -> None:
-    rows = normal(300, 0)
+    rows = normal(200, 0)
     y = np.where(rows[:, 0] > MEAN[0], "right", "left")
-    fit = ppgen.Diffusion(conditional=True, max_epochs=10, **SMALL).fit(rows, y)
-    some = normal(10, 1)
-    each = [fit.log_density(some, np.repeat(name, 10)).values for name in ("left", "right")]
+    fit = ppgen.Diffusion(conditional=True, frequencies=0, max_epochs=4, **SMALL).fit(rows, y)
+    some = normal(6, 1)
+    each = [fit.log_density(some, np.repeat(name, 6)).values for name in ("left", "right")]
     shares = np.log([(y == "left").mean(), (y == "right").mean()])
     expected = np.logaddexp(*(a + b for a, b in zip(each, shares, strict=True)))
     np.testing.assert_allclose(fit.log_density(some).values, expected, rtol=1e-4)

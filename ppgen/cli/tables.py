@@ -146,9 +146,10 @@ def outliers(
     `fraction_below` is the fraction of reference rows that are less likely than the row, ties
     counting half: those of --reference, or else rows that the model draws. A Bayesian network names
     the column that surprises most: `tail` is the probability of a value as unlikely as the row's or
-    less, given those that the column depends on. Of a model without
-    density, rows by descending reconstruction error; `fraction_above` is the fraction of the rows
-    of --reference whose error is larger, ties counting half.
+    less, given those that the column depends on. A diffusion model adds `reconstruction_error`, how
+    badly it restores the row from noise. Of a model without density, rows by descending
+    reconstruction error; `fraction_above` is the fraction of the rows of --reference whose error is
+    larger, ties counting half.
     """
     check_output(output)
     import numpy as np
@@ -172,6 +173,8 @@ def outliers(
         values = density.values[order]
         below = fraction_below(estimator, rows.take(order), values, against)
         table = {"row": order, "log_density": values, "fraction_below": below}
+        if estimator.capabilities.errors:
+            table["reconstruction_error"] = _errors(run, estimator, rows.take(order))
         if estimator.capabilities.surprises:
             table |= surprising(estimator.surprises(rows.take(order)))
     if rows.images is None:
@@ -207,10 +210,12 @@ def bits_per_dim(density: LogDensity, rows: Dataset) -> NDArray[Any] | None:
 
 
 def tell_khat(density: LogDensity) -> None:
-    """Say how many rows' importance samples cannot be trusted."""
+    """Say how many rows' importance samples cannot be trusted, or what else is to be said."""
     import numpy as np
 
     khat, good = (density.diagnostics.get(name) for name in ("khat", "good_khat"))
+    if khat is None and density.diagnostics.get("advice"):
+        say(density.diagnostics["advice"])
     if khat is None or good is None or not np.isfinite(good):
         return
     bad = int((khat > good).sum())

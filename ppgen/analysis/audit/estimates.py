@@ -34,7 +34,9 @@ def stated_errors(subject: Subject) -> Iterator[Check]:
     density = subject.log_density(rows)
     if density.stderr is None or not np.nanmax(density.stderr, initial=0.0) > 0:
         return
-    if density.kind == "estimate":
+    model = subject.model
+    own = model.capabilities.density == "estimate" and model.context_ is None
+    if density.kind == "estimate" and not own:
         raise InputError(
             "the error is that of the fit's own posterior draws; only another fit has others."
         )
