@@ -66,7 +66,7 @@ def inpainted() -> tuple[ExactMixture, Tensor, Particles]:
     exact = mixture()
     rows = exact.sample(8, torch.Generator().manual_seed(1))
     draws = RowDraws(0, np.arange(8), 1000, rows[0])
-    return exact, rows, last(twisted(exact, LINEAR, known(rows), draws, steps=40))
+    return exact, rows, last(twisted(exact, LINEAR, known(rows), draws, steps=50))
 
 
 # Twisted particles
@@ -81,7 +81,7 @@ def test_particles_have_the_mean_and_the_covariance_of_the_rest_of_a_row(inpaint
     truth = torch.cat([mean, covariance[:, [0, 0, 1], [0, 1, 1]]], 1)
     z = (found.mean(f) - truth) / found.stderr(f)
     assert z.abs().max() < 3.5  # of 40, each of standard deviation 1
-    assert z.square().mean().sqrt() < 1.5
+    assert z.square().mean().sqrt() < 1.6
     assert (z.mean(0).abs() < 3 * 1.5 / 8**0.5).all()  # no bias that all rows share
 
 
@@ -104,7 +104,7 @@ def test_a_row_is_answered_the_same_whatever_other_rows_there_are(inpainted: Any
     exact, rows, found = inpainted
     some = [7]
     draws = RowDraws(0, np.array(some), 1000, rows[0])
-    again = last(twisted(exact, LINEAR, known(rows[some]), draws, steps=40))
+    again = last(twisted(exact, LINEAR, known(rows[some]), draws, steps=50))
     torch.testing.assert_close(again.mean(again.x), found.mean(found.x)[some], atol=1e-6, rtol=0)
 
 

@@ -73,7 +73,7 @@ def test_gaps_are_filled_by_what_the_rest_of_a_row_says_and_all_else_stays() -> 
     gappy.loc[0:3, "b"] = np.nan
     gappy.loc[4:7, "kind"] = None
     gappy.loc[8, ["a", "b"]] = np.nan
-    filled = fitted().impute(gappy, **QUICK)
+    filled = fitted().impute(gappy, particles=150, steps=20)
     assert not filled.isna().any().any()
     same = gappy.notna()
     assert (filled[same] == gappy[same]).to_numpy()[same.to_numpy()].all()
@@ -123,7 +123,7 @@ def test_rows_without_gaps_come_back_and_options_are_checked() -> None:
 def test_rows_with_a_column_held_are_those_of_the_conditional() -> None:
     model, x = numbers(), rows(400)[["a", "b"]]
     mean, covariance = gaussian(x)
-    held = model.condition({"a": 12.0}, particles=800, steps=30)
+    held = model.condition({"a": 12.0}, particles=800)
     drawn = held.sample(800)
     assert (drawn["a"] == 12.0).all()
     right = mean[1] + covariance[0, 1] / covariance[0, 0] * (12.0 - mean[0])

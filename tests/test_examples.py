@@ -36,6 +36,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/25_a_thin_seven.py": {"budget": "8s", "each": 5, "width": 32},
     "examples/26_half_a_digit.py": {"budget": "8s", "n": 4, "draws": 2, "width": 32},
     "examples/27_gaps_by_diffusion.py": {"budget": "5s", "n": 40, "draws": 5, "width": 16},
+    "examples/28_tomography.py": {"n": 300, "budget": "3s", "shown": 2},
 }
 
 

@@ -13,10 +13,10 @@ and for a log likelihood l, with gradient g and curvature H at xhat, one step of
 
     E[x | x_t, y] = xhat + V u,    (I - H V) u = g,
 
-which is the same where l is that of y = A x + sigma_y eps. Both systems are solved by conjugate
-gradients, the second in the inner product a^T V b, in which I - H V is symmetric; a product with V
-is one pass back through the denoiser. Exact where rows are normal; where they are not, V is that of
-all modes of x given x_t together, and what is drawn is not calibrated.
+which is the same where l is that of y = A x + sigma_y eps. Both systems are solved by a few steps
+of conjugate residuals; a product with V is one pass back through the denoiser. Exact where rows are
+normal; where they are not, V is that of all modes of x given x_t together, and what is drawn is not
+calibrated.
 
 `mmps` takes ancestral steps of that denoiser, of second order: with D in the place of its mean,
 
@@ -91,7 +91,7 @@ def matched(
     Args:
         denoise: differentiable.
         n_rows: n.
-        solves: iterations of conjugate gradients: passes back through the denoiser.
+        solves: steps of conjugate residuals: passes back through the denoiser.
     """
 
     def conditioned(x_t: Tensor, t: Tensor) -> Tensor:
@@ -120,18 +120,12 @@ def gaussian_step(
 ) -> Tensor:
     """V A^T (sigma_y^2 I + A V A^T)^-1 (y - A xhat), of xhat (n, K, F)."""
     noise = max(observation.sigma_y, _LEAST_NOISE) ** 2
-    b = observation.y - observation.forward(xhat)
-    v, p, p_shift = torch.zeros_like(b), b, v_times(observation.adjoint(b))
-    shift, residual = torch.zeros_like(xhat), b  # V A^T v, and what v leaves of b
-    for i in range(solves):
-        product = noise * p + observation.forward(p_shift)
-        size = _ratio(_dot(residual, residual), _dot(p, product))
-        v, shift, after = v + size * p, shift + size * p_shift, residual - size * product
-        growth = _ratio(_dot(after, after), _dot(residual, residual))
-        residual, p = after, after + growth * p
-        if i < solves - 1:
-            p_shift = v_times(observation.adjoint(p))
-    return shift
+
+    def product(v: Tensor) -> tuple[Tensor, Tensor]:
+        shift = v_times(observation.adjoint(v))
+        return noise * v + observation.forward(shift), shift
+
+    return conjugate_residuals(product, observation.y - observation.forward(xhat), solves)
 
 
 def newton_step(observation: LogLikelihood, xhat: Tensor, v_times: Product, solves: int) -> Tensor:
@@ -146,26 +140,41 @@ def newton_step(observation: LogLikelihood, xhat: Tensor, v_times: Product, solv
         (product,) = torch.autograd.grad(g, x, u, retain_graph=True, allow_unused=True)
         return torch.zeros_like(u) if product is None else product
 
-    residual = g.detach()
-    v_residual = v_times(residual)
-    p, v_p, shift = residual, v_residual, torch.zeros_like(xhat)
-    for i in range(solves):
-        product = p - h_times(v_p)
-        square, bend = _dot(residual, v_residual), _dot(v_p, product)
-        size = _ratio(square, bend)  # 0 where l bends upwards, which no maximum lies along
-        shift, residual = shift + size * v_p, residual - size * product
-        if i < solves - 1:
-            v_residual = v_times(residual)
-            growth = _ratio(_dot(residual, v_residual), square)
-            p, v_p = residual + growth * p, v_residual + growth * v_p
-    return shift
+    def product(u: Tensor) -> tuple[Tensor, Tensor]:
+        shift = v_times(u)
+        return u - h_times(shift), shift
+
+    return conjugate_residuals(product, g.detach(), solves)
+
+
+def conjugate_residuals(
+    product: Callable[[Tensor], tuple[Tensor, Tensor]], b: Tensor, solves: int
+) -> Tensor:
+    """S v, with M v = b as nearly as `solves` products allow, for each vector of b (n, K, m).
+
+    Directions p are made so that the M p are orthogonal: what is left of b never grows, and M need
+    not be symmetric, which that of a trained denoiser is but nearly.
+
+    Args:
+        product: gives M p and S p.
+    """
+    left, answer = b, None
+    before: list[tuple[Tensor, Tensor]] = []  # M p, of norm 1, and S p
+    for _ in range(solves):
+        image, shift = product(left)
+        for earlier, its_shift in before:
+            share = _dot(image, earlier)
+            image, shift = image - share * earlier, shift - share * its_shift
+        norm = _dot(image, image).sqrt()
+        scale = torch.where(norm > 0, 1 / norm.clamp(min=1e-30), torch.zeros_like(norm))
+        image, shift = scale * image, scale * shift
+        before.append((image, shift))
+        size = _dot(left, image)
+        left = left - size * image
+        answer = size * shift if answer is None else answer + size * shift
+    assert answer is not None
+    return answer
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(2, keepdim=True)
-
-
-def _ratio(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, 0 where one is not above 0: where nothing is left to solve."""
-    good = (b > 0) & (a > 0)
-    return torch.where(good, a / torch.where(good, b, torch.ones_like(b)), torch.zeros_like(a))

@@ -43,7 +43,8 @@ from .observation import Observation
 from .process import Denoise, Process
 from .reverse_steps import RowDraws, Step, falling_times
 
-_LEAST = 0.01  # of r_t^2: the smallest variance of x given x_t that is believed
+# Ends of P_t that are believed: at much noise a net says little of x, and less of its variance.
+_LEAST, _MOST = 0.01, 4.0  # of r_t^2, and no more than 1; of r_t^2 / (1 + r_t^2)
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,9 @@ def _twist(
         (along_signs,) = torch.autograd.grad(xhat, x_t, signs, retain_graph=True)
         each = scale * (signs * along_signs)
         weights = log_weights.softmax(1)[..., None].to(x_t.dtype)
-        least = _LEAST * scale / float(process.alpha(time))
-        p = (weights * each).sum(1, keepdim=True).clamp(min=least)
+        square = float(process.ratio(time)) ** 2
+        least, most = min(_LEAST * square, 1.0), _MOST * square / (1 + square)
+        p = (weights * each).sum(1, keepdim=True).clamp(least, most)
         log_psi = observation.log_likelihood(xhat, p)
         (gradient,) = torch.autograd.grad(log_psi.sum(), x_t)
     return _Twist(xhat.detach(), log_psi.detach().double(), gradient, p)
