@@ -459,4 +459,38 @@ MUTATIONS = (
             "::test_the_bound_of_levels_is_their_mass_under_the_exact_denoiser",
         ),
     ),
+    Mutation(
+        "a score that points away from rows",
+        "inference/diffusion/process.py",
+        "return -self.noise(x_t, data, t)",
+        "return self.noise(x_t, data, t)",
+        (
+            "tests/test_diffusion_process.py::test_the_score_of_an_exact_mixture_is_the_gradient_of_its_log_density",
+        ),
+    ),
+    Mutation(
+        "ancestral steps that draw too little",
+        "inference/diffusion/samplers.py",
+        "math.sqrt(1 - q**2) * eps)",
+        "(1 - q) * eps)",
+        (
+            "tests/test_diffusion_samplers.py::test_an_ancestral_step_draws_from_the_posterior_of_ddpm",
+        ),
+    ),
+    Mutation(
+        "DPM-Solver++ that leans back",
+        "inference/diffusion/samplers.py",
+        "straight = data + h /",
+        "straight = data - h /",
+        (
+            "tests/test_diffusion_samplers.py::test_errors_fall_with_the_steps_as_the_order_says[dpm2m]",
+        ),
+    ),
+    Mutation(
+        "noise by the place of a row in its batch",
+        "inference/diffusion/row_noise.py",
+        "^ rows.astype(np.uint64))",
+        "^ np.arange(len(rows), dtype=np.uint64))",
+        ("tests/test_diffusion_samplers.py::test_noise_of_a_row_is_the_same_in_every_batch",),
+    ),
 )
