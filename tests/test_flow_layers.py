@@ -32,7 +32,7 @@ def jax_flow(kind, features, context=0, *, wild=0.3, **kwargs):
     """To be called with x64 on."""
     import equinox as eqx
     import jax
-    import jax.random as jr
+    import jax.numpy as jnp
     import paramax
 
     from ppgen.models.flow.numpyro import build
@@ -43,10 +43,8 @@ def jax_flow(kind, features, context=0, *, wild=0.3, **kwargs):
         flow, eqx.is_inexact_array, is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable)
     )
     leaves, tree = jax.tree.flatten(params)
-    keys = jr.split(jr.key(1), len(leaves))
-    leaves = [
-        a.astype(float) + wild * jr.normal(k, a.shape) for a, k in zip(leaves, keys, strict=True)
-    ]
+    rng = np.random.default_rng(1)  # NumPy's, as JAX compiles a program for each shape
+    leaves = [jnp.asarray(np.asarray(a, float) + wild * rng.normal(size=a.shape)) for a in leaves]
     return eqx.combine(jax.tree.unflatten(tree, leaves), static)
 
 
