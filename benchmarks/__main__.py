@@ -44,6 +44,7 @@ QUICK = {
     "cyclegan_digits": ["--speed", "5"],
     "debiasing": [],
     "diffusion_samplers": [],
+    "diffusion_likelihood": ["--rows", "30"],
     "calibration": [],
 }
 FULL = {
@@ -78,6 +79,7 @@ FULL = {
     "image_features": ["--seeds", "2"],
     "debiasing": [],
     "diffusion_samplers": ["--sections", "methods", "grids"],
+    "diffusion_likelihood": ["--seeds", "0", "1", "2"],
     "calibration": ["--full"],
 }
 NEED_DATA = (
