@@ -188,7 +188,7 @@ class _Flow:
         steep = process.alpha(t) / (process.sigma(t) * process.wronskian(t))
         moved = slope[:, :size] * self.frame.scale(process, t).square() * steep[:, None]
         shift = error[:, :size] * (y[:, :size] + moved)
-        return error[:, size:].mean(1).abs() + shift.norm(dim=1)
+        return error[:, size:].mean(1).abs() + shift.square().sum(1).sqrt()
 
     def totals(self, end: Solution) -> Tensor:
         """(n, columns) log densities of the rows whose y has come to its end."""

@@ -90,7 +90,7 @@ class ProbabilityFlow(Transform):
         def denoise(x_t: Tensor, t: Tensor, context: Tensor | None = None) -> Tensor:
             return self.denoise(x_t.to(f.dtype), t.to(f.dtype)).to(x_t.dtype)
 
-        found = log_density(denoise, nets.process, f.double(), nets.frame.to(nets.device))
+        found = log_density(denoise, nets.process, f.double(), nets.gauge.frame.to(nets.device))
         return (found.values + self.units.log_det).to(x.dtype).reshape(x.shape[:-1])
 
     def _carried(self, x_t: Tensor, times: list[float]) -> Tensor:
