@@ -127,7 +127,7 @@ class Asked:
 @within_cores()
 def by_flow(nets: TrainedDiffusion, rows: Rows, asked: Asked) -> Density:
     """The densities of rows under the probability flow, without `rows.data.log_det`."""
-    frame, size = nets.gauge.frame.to(nets.device), nets.view.values.features
+    frame, size = nets.gauge.frame, nets.view.values.features
     stored, log_det = _stored(nets, rows.data)
     columns = size if asked.probes is None else asked.probes
     parts = []
@@ -136,7 +136,7 @@ def by_flow(nets: TrainedDiffusion, rows: Rows, asked: Asked) -> Density:
         for x, context, numbers in _blocks(nets, stored, rows, size * columns):
             probes = None if asked.probes is None else signs(numbers, asked.probes, size, x)
             found = log_density(
-                in_single(nets.denoise),
+                in_single(nets.denoise, nets.device),
                 nets.process,
                 x,
                 frame,
@@ -175,7 +175,7 @@ def by_bound(
     nets: TrainedDiffusion, rows: Rows, places: Sequence[Encoded], asked: Asked
 ) -> Density:
     """The variational bounds of rows, the mean over places of their cells, with `log_det`."""
-    frame, values = nets.gauge.frame.to(nets.device), nets.view.values
+    frame, values = nets.gauge.frame, nets.view.values
     each = max(8, -(-asked.draws // len(places)))
     scale, levels = nets.process.end_scale(nets.noise.sigma_data), values.indicators
     found, log_det = [], []
@@ -186,7 +186,7 @@ def by_bound(
             parts = []
             for x, context, drawn in _blocks(nets, stored, rows, values.features * 8):
                 one = bound(
-                    in_single(nets.denoise),
+                    in_single(nets.denoise, nets.device),
                     nets.process,
                     x,
                     frame,
@@ -245,7 +245,9 @@ def denoising_errors(
             unit = scaled.error_scale(t)[:, None]
             for draw in range(draws):
                 eps = row_noise(_LOOKS, numbers, k * draws + draw, values.features).to(x)
-                data = denoised(in_single(nets.denoise), process.noisy(x, eps, t), t, context)
+                data = denoised(
+                    in_single(nets.denoise, nets.device), process.noisy(x, eps, t), t, context
+                )
                 apart = ((x - data) * unit)[:, : values.numbers]
                 total += apart.square().sum(1)
                 logs = data.clamp(min=1e-37).log()
@@ -284,7 +286,7 @@ def _blocks(
         u = None
         if values.filled:
             u = torch.special.ndtr(row_noise(_CELLS, numbers, 0, y.shape[1]).double())
-        x = features(values, values.enter(y, u)).to(nets.device)
+        x = features(values, values.enter(y, u))
         context = None if rows.context is None else nets.tensor(rows.context[some])
         yield x, context, numbers
 

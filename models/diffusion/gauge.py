@@ -45,15 +45,14 @@ class Gauge:
         """That of a net's denoiser and features x (n, F) of rows, the numbers of which stand first.
 
         Args:
+            denoise: of rows in double precision, as `in_single` gives it.
             context: (n, c) what rows are conditioned on, or None.
             weights: (n,) of the rows, or None.
         """
         frame = GaussianFrame.fit(x[:, :numbers], weights)
         some = x[:_SOME].double()
         told = None if context is None else context[:_SOME]
-        times = NoiseLevels.fit(
-            in_single(denoise), process, some, frame, np.arange(len(some)), told
-        )
+        times = NoiseLevels.fit(denoise, process, some, frame, np.arange(len(some)), told)
         return cls(frame, times)
 
     def arrays(self) -> dict[str, Array]:
@@ -71,10 +70,11 @@ class Gauge:
         return cls(GaussianFrame.load(frame), times)
 
 
-def in_single(denoise: Told) -> Told:
-    """A net's denoiser, for rows in double precision."""
+def in_single(denoise: Told, device: torch.device) -> Told:
+    """A net's denoiser on a device, for rows in double precision, which stay on the processor:
+    other devices are slow at it, or lack it."""
 
     def double(x_t: Tensor, t: Tensor, context: Tensor | None = None) -> Tensor:
-        return denoise(x_t.float(), t.float(), context).double()
+        return denoise(x_t.float().to(device), t.float().to(device), context).to(x_t)
 
     return double

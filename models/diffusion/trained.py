@@ -18,7 +18,7 @@ from ..nets.features import features
 from ..nets.held_out import Subset
 from ..nets.views import View
 from .coupling import coupled
-from .gauge import Gauge
+from .gauge import Gauge, in_single
 from .guidance import Guidance, guided
 from .held_out_loss import HeldOutLoss
 from .nets import Architecture, build
@@ -200,9 +200,15 @@ class TrainedDiffusion:
         learner.keep_average()
         self.net.eval()
         stored, context = seen.values()
-        x, values = self.features(self.tensor(stored)), self.view.values
-        c, shares = (None if a is None else self.tensor(a) for a in (context, seen.shares))
-        self.gauge = Gauge.fit(self.denoise, self.process, x, values.numbers, c, shares)
+        x, shares = self.features(self.tensor(stored)).cpu(), seen.shares
+        self.gauge = Gauge.fit(
+            in_single(self.denoise, self.device),
+            self.process,
+            x,
+            self.view.values.numbers,
+            None if context is None else self.tensor(context),
+            None if shares is None else torch.as_tensor(shares),
+        )
 
     # Saved runs
 
