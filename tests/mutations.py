@@ -492,5 +492,39 @@ MUTATIONS = (
         "^ rows.astype(np.uint64))",
         "^ np.arange(len(rows), dtype=np.uint64))",
         ("tests/test_diffusion_samplers.py::test_noise_of_a_row_is_the_same_in_every_batch",),
+        "particles without the twist that they were weighted by before",
+        "inference/diffusion/twisted.py",
+        "log_ratio + twist.log_psi - before.log_psi",
+        "log_ratio + twist.log_psi",
+        (
+            "tests/test_diffusion_conditioning.py::test_the_log_evidence_is_that_of_what_is_observed",
+        ),
+    ),
+    Mutation(
+        "a proposal's density left out of the weights",
+        "inference/diffusion/twisted.py",
+        "log_weights + log_ratio + twist.log_psi",
+        "log_weights + twist.log_psi",
+        (
+            "tests/test_diffusion_conditioning.py::test_the_log_evidence_is_that_of_what_is_observed",
+        ),
+    ),
+    Mutation(
+        "noise with a deviation for a variance in moment matching",
+        "inference/diffusion/mmps.py",
+        "max(observation.sigma_y, _LEAST_NOISE) ** 2",
+        "max(observation.sigma_y, _LEAST_NOISE)",
+        (
+            "tests/test_diffusion_conditioning.py::test_moment_matching_is_exact_where_rows_are_normal[linear-linear]",
+        ),
+    ),
+    Mutation(
+        "the variance of a step without what is unknown of a row",
+        "inference/diffusion/reverse_steps.py",
+        "return p * (self.alpha_s * (1 - self.q**2)) ** 2 + self.ddpm_variance",
+        "return p * 0 + self.ddpm_variance",
+        (
+            "tests/test_diffusion_conditioning.py::test_steps_are_those_of_a_gaussian_with_the_same_variance[linear]",
+        ),
     ),
 )
