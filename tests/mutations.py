@@ -492,6 +492,8 @@ MUTATIONS = (
         "^ rows.astype(np.uint64))",
         "^ np.arange(len(rows), dtype=np.uint64))",
         ("tests/test_diffusion_samplers.py::test_noise_of_a_row_is_the_same_in_every_batch",),
+    ),
+    Mutation(
         "particles without the twist that they were weighted by before",
         "inference/diffusion/twisted.py",
         "log_ratio + twist.log_psi - before.log_psi",
