@@ -217,13 +217,12 @@ class TableMap:
     def log_det(self, data: Encoded) -> Floats:
         """(n,) what is added to log densities of the values made to have those of encoded numbers;
         of smooth maps."""
-        total = np.zeros(len(data))
         if not isinstance(self.margins, SmoothMargins):
-            return total
+            return np.zeros(len(data))
         x, rest = data.x[:, self.plain], data.x[:, ~self.plain]
         few = (one.log_density(rest[:, j])[:, None] for j, one in enumerate(self.few))
         every = np.column_stack([self.margins.log_slopes(x), *few])
-        return total + np.nansum(every[:, ~self.told[: every.shape[1]]], axis=1)
+        return np.asarray(np.nansum(every[:, ~self.told[: every.shape[1]]], axis=1))
 
     def far(self, data: Encoded) -> tuple[str, ...]:
         """Names of the numbers of one row, NaN where free, that lie beyond those fitted by more
