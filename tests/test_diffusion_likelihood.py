@@ -130,7 +130,7 @@ def test_a_gaussian_of_16_dimensions_has_its_density(process) -> None:
     found = log_density(oracle, process, x, GaussianFrame.of(mean, covariance))
     truth = exact(oracle, x)
     assert (found.values - truth).abs().max() < 1e-3
-    # What noise at t_min takes off is the only error there is, and is reported.
+    # What noise at t_min does is the only error there is, and is reported.
     assert (found.values - truth - found.smoothing).abs().max() < 1e-6
     assert found.ode_error.max() < 1e-9
 
@@ -152,6 +152,19 @@ def test_a_mixture_in_two_dimensions_has_its_density(process) -> None:
     assert wrong.max() < 3e-3
     assert (wrong <= 2 * found.ode_error).double().mean() > 0.9
     assert found.stderr is None
+
+
+def test_rows_far_out_cost_no_more_steps_than_single_precision_is_worth() -> None:
+    oracle = ring()
+
+    def single(x_t, t):
+        return oracle(x_t, t).float().double()
+
+    x = torch.tensor([[0.0, 0.0], [50.0, 0.0], [2e3, 1e3], [1e6, -1e6], [1e9, 1.0]], **F64)
+    found = log_density(single, LINEAR, x, frame_of(oracle))
+    truth = exact(oracle, x)
+    assert ((found.values - truth) / truth).abs().max() < 1e-3
+    assert found.evaluations.max() < 500
 
 
 def test_the_density_integrates_to_one() -> None:

@@ -17,7 +17,7 @@ end z_1 ~ N(0, I) is exact where alpha_1 is 0, as on the linear path; elsewhere 
 there of any rows with this mean and covariance.
 
 What is integrated to is p at t_min, of rows with noise of r = sigma_0 / alpha_0, a thousandth of
-a deviation. To first order in r^2 this is less than the density without noise by
+a deviation. To first order in r^2 the log of this is that of the density without noise plus
 
     smoothing = (r^2 / 2) (trace of the Hessian + squared norm of the gradient of log p),
 
@@ -50,6 +50,7 @@ from .runge_kutta import METHODS, Solution, adaptive, fixed
 from .trace import Told, products, units
 
 FEWEST = 4  # steps of one size
+_ROUNDED = 1e-5  # of |z|^2 / 2
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Steps:
     Attributes:
         count: steps of one size, an even number; None chooses them, for each row, by their errors.
         method: of steps of one size, in `METHODS`.
-        tolerance: nats that a chosen step may be wrong by.
+        tolerance: nats that a chosen step may be wrong by, besides a hundred-thousandth of the log
+            density where a row is far out.
     """
 
     count: int | None = None
@@ -83,7 +85,7 @@ class FlowDensity:
         values: (n,).
         stderr: (n,) standard error of what probes estimate; None where the trace is exact.
         ode_error: (n,) how wrong the steps may have made each.
-        smoothing: (n,) what noise at t_min takes off, to first order.
+        smoothing: (n,) what noise at t_min adds to it, to first order; less than 0 at modes.
         evaluations: (n,) of the denoiser, with its products.
     """
 
@@ -119,7 +121,9 @@ def log_density(
     steps = steps or Steps()
     start, end = process.t_min, process.t_max
     if steps.count is None:
-        found = adaptive(flow.slope, flow.start, start, end, steps.tolerance, flow.nats)
+        # Nets in single precision round by this share of how far out a row is.
+        bear = steps.tolerance + _ROUNDED * flow.start[:, : x.shape[1]].square().sum(1) / 2
+        found = adaptive(flow.slope, flow.start, start, end, bear, flow.nats)
         values = flow.totals(found)
         error, evaluations = found.error, found.evaluations
     else:
@@ -207,6 +211,6 @@ class _Flow:
         gain, scale = self.frame.gain(self.process, t), self.frame.scale(self.process, t)
         data = self.frame.mean + self.frame.back(apart + gain * scale * self.start[:, : self.size])
         noise = (x_t - alpha_t[:, None] * data) / sigma_t[:, None]
-        # tr H sigma^2 = alpha (alpha tr J - F), the Gaussian's part without the difference.
+        # r^2 tr H = alpha tr J - F, the Gaussian's part without the difference.
         curvature = alpha_t * trace.mean(1) - (sigma_t[:, None] / scale).square().sum(1)
         return (curvature + noise.square().sum(1)) / 2

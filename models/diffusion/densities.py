@@ -33,6 +33,7 @@ from .trained import TrainedDiffusion
 
 _TOLERANCE = 1e-4  # nats a step, times the root of the number of features
 _WRONG = (0.05, 1e-3)  # nats by which steps may be wrong: at all, and for each feature
+_FAR = 1e-4  # the same as a share of log densities far out
 _AT_ONCE, _MOST = 1 << 19, 2048  # numbers of a block of rows, with what is drawn for them; rows
 _CELLS, _LOOKS = 11, 12  # seeds
 
@@ -113,13 +114,13 @@ class Asked:
         error = density.diagnostics.get("ode_error")
         if error is None:
             return ""
-        bad = int((error > self.wrong).sum())
+        bad = int((error > self.wrong + _FAR * np.abs(density.values)).sum())
         if not bad:
             return ""
         raised = "Leave steps out" if self.steps.count else 'Take method="bound" for these'
         return (
             f"steps may be wrong by more than {self.wrong:.2g} nats for {bad} of {len(error)} "
-            f"rows, by {np.median(error):.2g} in the middle: their densities are not to be "
+            f"rows, by {np.nanmedian(error):.2g} in the middle: their densities are not to be "
             f"trusted. {raised}, or give more steps."
         )
 
