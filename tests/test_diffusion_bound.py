@@ -57,6 +57,17 @@ def test_the_gaussians_loss_is_its_integral() -> None:
     assert float(_gaussian_loss(frame, x, u[0], u[-1])) == pytest.approx(float(loss), rel=1e-4)
 
 
+def test_a_frame_of_fewer_rows_than_features_bounds_other_rows() -> None:
+    scales = torch.linspace(0.1, 2.0, 30, **F64)
+    oracle = exact_gaussian(LINEAR, torch.zeros(30, **F64), scales.square().diag())
+    x = oracle.sample(40, generator())
+    found = bound(
+        oracle, LINEAR, x[12:], GaussianFrame.fit(x[:12]), np.arange(28), end_scale=1.0, draws=256
+    )
+    assert z_of(found, exact(oracle, x[12:])).abs() < 4
+    assert found.stderr.median() < 2
+
+
 def test_the_bound_of_a_mixtures_denoiser_is_its_density() -> None:
     oracle = ring()
     x = oracle.sample(500, generator(1))

