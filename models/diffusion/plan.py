@@ -20,7 +20,7 @@ from .times import Times
 _BETWEEN = 400  # steps between two evaluations at least
 _PATIENCE = 8  # evaluations between two checks for stopping
 _MANY = 48  # features of a row from which a perceptron is wide
-_LOW = 4  # numbers of a row up to which waves are seen of them
+_LOW = 4  # numbers of a row up to which waves are seen of them, and less noise
 _IMAGES = 64  # rows a step of images
 # Mean and spread of log r_t of images: what they show is settled where noise hides single pixels.
 _OF_IMAGES = (0.3, 1.4)
@@ -102,7 +102,7 @@ def planned(
     """
     net = _net_for(values.shape) if asked.net == "auto" else asked.net
     check_rows(asked, net, values.shape)
-    noise = replace(_noise(asked, net, sigma_data), widest=widest)
+    noise = replace(_noise(asked, net, values, sigma_data), widest=widest)
     context = 0 if seen.context is None else seen.context.shape[1]
     n, images = len(seen), net == "unet"
     build = _unet(asked, values.shape, n, gpu=gpu) if images else _perceptron(asked, values, n)
@@ -118,7 +118,7 @@ def planned(
         asked.coupling,
         float(asked.drop_context) if context else 0.0,
         1 if images else 4,
-        _schedule(asked, build, n, timed=timed),
+        _schedule(asked, build, values, n, timed=timed),
     )
 
 
@@ -126,8 +126,10 @@ def _net_for(shape: tuple[int, ...]) -> str:
     return "unet" if len(shape) == 3 and net_for(shape) == "conv" else "mlp"
 
 
-def _noise(asked: Any, net: str, sigma_data: float) -> Noise:
+def _noise(asked: Any, net: str, values: Values, sigma_data: float) -> Noise:
     mean, spread = (-1.2, 2.0) if net == "mlp" else _OF_IMAGES
+    if net == "mlp" and _few(values):
+        mean = -2.0  # edges of few numbers show at little noise
     mean = mean if asked.noise_mean is None else float(asked.noise_mean)
     return Noise(
         asked.process,
@@ -137,6 +139,11 @@ def _noise(asked: Any, net: str, sigma_data: float) -> Noise:
         float(asked.noise_spread or spread),
         asked.coupling == "optimal",
     )
+
+
+def _few(values: Values) -> bool:
+    """Whether rows are a few numbers."""
+    return 0 < values.numbers <= _LOW and not values.levels
 
 
 def _perceptron(asked: Any, values: Values, n: int) -> Architecture:
@@ -171,11 +178,13 @@ def _width(n: int, values: Values) -> int:
     return 64 if n < 1000 else 128 if values.features < _MANY else 256
 
 
-def _schedule(asked: Any, build: Architecture, n: int, *, timed: bool) -> Schedule:
+def _schedule(asked: Any, build: Architecture, values: Values, n: int, *, timed: bool) -> Schedule:
     wanted, rate, batch = 10_000, 2e-3, batch_for(n)
     if build.net == "unet":
         wanted, batch = 6000, _IMAGES
         rate *= min(1.0, _NARROW / build.channels[0])
+    elif _few(values):
+        rate = 4e-3
     batch = int(asked.batch_size or batch)
     each = steps_of(n, batch)
     wanted = min(wanted, 4000) if n < 2000 else wanted
