@@ -21,6 +21,7 @@ _BETWEEN = 400  # steps between two evaluations at least
 _PATIENCE = 8  # evaluations between two checks for stopping
 _MANY = 48  # features of a row from which a perceptron is wide
 _LOW = 4  # numbers of a row up to which waves are seen of them, and less noise
+_SHARP = 10_000  # rows from which one more wave is seen of numbers
 _IMAGES = 64  # rows a step of images
 # Mean and spread of log r_t of images: what they show is settled where noise hides single pixels.
 _OF_IMAGES = (0.3, 1.4)
@@ -149,7 +150,7 @@ def _few(values: Values) -> bool:
 def _perceptron(asked: Any, values: Values, n: int) -> Architecture:
     waves = asked.frequencies
     if waves is None:
-        waves = 5 if values.numbers <= _LOW else 0
+        waves = (4 if n < _SHARP else 5) if values.numbers <= _LOW else 0
     return Architecture(
         net="mlp",
         width=int(asked.width or _width(n, values)),

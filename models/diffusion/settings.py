@@ -48,7 +48,8 @@ class DiffusionSettings(TrainingSettings):
     frequencies: int | None = setting(
         None,
         "waves that a perceptron sees of each number, each of twice the frequency of the one "
-        "before: they draw edges sharp. None is 5 for up to four numbers, else 0.",
+        "before: they draw edges sharp. None is 4 for up to four numbers, 5 for many rows of them, "
+        "else 0.",
         least=0,
     )
     channels: Sequence[int] | None = setting(
