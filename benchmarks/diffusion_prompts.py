@@ -142,7 +142,7 @@ def main() -> None:
         if given.sheet:
             path = Path(given.sheet)
             name = path.with_name(f"{path.stem}_{w:g}{path.suffix}")
-            sheet(np.concatenate(pictures), name, 20)
+            sheet(np.concatenate(pictures), name, min(20, given.samples))
         for key, value in found.items():
             print(f"{key}: {value}", flush=True)
         print(json.dumps({**about, **found}), flush=True)
