@@ -19,9 +19,8 @@ from ...errors import InputError
 from ...family_density import Density, joined
 from ...inference.diffusion.bound import bound
 from ...inference.diffusion.likelihood import Steps, log_density
-from ...inference.diffusion.process import EDMTarget
 from ...inference.diffusion.row_noise import row_noise
-from ...inference.diffusion.trace import denoised, signs
+from ...inference.diffusion.trace import signs
 from ...inference.torch_state import within_cores
 from ...progress import rows_bar
 from ...rows import Rows
@@ -35,7 +34,7 @@ _TOLERANCE = 1e-4  # nats a step, times the root of the number of features
 _WRONG = (0.05, 1e-3)  # nats by which steps may be wrong: at all, and for each feature
 _FAR = 1e-4  # the same as a share of log densities far out
 _AT_ONCE, _MOST = 1 << 19, 2048  # numbers of a block of rows, with what is drawn for them; rows
-_CELLS, _LOOKS = 11, 12  # seeds
+_CELLS = 11  # a seed
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def by_flow(nets: TrainedDiffusion, rows: Rows, asked: Asked) -> Density:
     parts = []
     name = "densities by the flow"
     with rows_bar(name, len(rows), show=asked.progress) as done:
-        for x, context, numbers in _blocks(nets, stored, rows, size * columns):
+        for x, context, numbers in blocks(nets, stored, rows, size * columns):
             probes = None if asked.probes is None else signs(numbers, asked.probes, size, x)
             found = log_density(
                 in_single(nets.denoise, nets.device),
@@ -145,15 +144,15 @@ def by_flow(nets: TrainedDiffusion, rows: Rows, asked: Asked) -> Density:
                 probes=probes,
                 context=context,
             )
-            stderr = None if found.stderr is None else _array(found.stderr)
+            stderr = None if found.stderr is None else as_array(found.stderr)
             parts.append(
                 Density(
-                    _array(found.values) + nets.view.values.log_det,
+                    as_array(found.values) + nets.view.values.log_det,
                     stderr,
                     {
-                        "ode_error": _array(found.ode_error),
-                        "smoothing": _array(found.smoothing),
-                        "evaluations": _array(found.evaluations),
+                        "ode_error": as_array(found.ode_error),
+                        "smoothing": as_array(found.smoothing),
+                        "evaluations": as_array(found.evaluations),
                     },
                 )
             )
@@ -185,7 +184,7 @@ def by_bound(
             stored, added = _stored(nets, place)
             log_det.append(place.log_det + added)
             parts = []
-            for x, context, drawn in _blocks(nets, stored, rows, values.features * 8):
+            for x, context, drawn in blocks(nets, stored, rows, values.features * 8):
                 one = bound(
                     in_single(nets.denoise, nets.device),
                     nets.process,
@@ -199,7 +198,7 @@ def by_bound(
                     context=context,
                 )
                 terms = (one.prior, one.diffusion, one.reconstruction, one.stderr)
-                parts.append(np.stack([_array(term) for term in terms]))
+                parts.append(np.stack([as_array(term) for term in terms]))
                 done(len(x))
             found.append(np.concatenate(parts, 1))
     prior, diffusion, reconstruction, stderr = np.stack(found).transpose(1, 0, 2)
@@ -224,40 +223,6 @@ def by_bound(
     )
 
 
-@torch.no_grad()
-@within_cores()
-def denoising_errors(
-    nets: TrainedDiffusion, rows: Rows, looks: Sequence[float], draws: int
-) -> Floats:
-    """(n,) errors of rows restored from noise, see `Scoring.reconstruction_error`.
-
-    Args:
-        looks: ratios of noise to the rows' deviation.
-        draws: of noise at each.
-    """
-    values, process, sigma = nets.view.values, nets.process, nets.noise.sigma_data
-    scaled = EDMTarget(process, sigma)
-    found = []
-    stored = nets.view.stored(rows.data)
-    for x, context, numbers in _blocks(nets, stored, rows, values.features):
-        total = torch.zeros_like(x[:, 0])
-        for k, look in enumerate(looks):
-            t = process.time_of(torch.tensor(look * sigma, dtype=x.dtype)).to(x).expand(len(x))
-            unit = scaled.error_scale(t)[:, None]
-            for draw in range(draws):
-                eps = row_noise(_LOOKS, numbers, k * draws + draw, values.features).to(x)
-                data = denoised(
-                    in_single(nets.denoise, nets.device), process.noisy(x, eps, t), t, context
-                )
-                apart = ((x - data) * unit)[:, : values.numbers]
-                total += apart.square().sum(1)
-                logs = data.clamp(min=1e-37).log()
-                for at in values.indicators:
-                    total -= (x[:, at] * logs[:, at]).sum(1)
-        found.append(_array(total) / (len(looks) * draws * values.size))
-    return np.concatenate(found)
-
-
 def _stored(nets: TrainedDiffusion, data: Encoded) -> tuple[Array, Floats]:
     """(n, D) values of encoded rows whose densities the net has, and (n,) what is added to these
     for the density of the encoded rows.
@@ -273,7 +238,7 @@ def _stored(nets: TrainedDiffusion, data: Encoded) -> tuple[Array, Floats]:
     return nets.view.stored(data), nets.view.log_det(data)
 
 
-def _blocks(
+def blocks(
     nets: TrainedDiffusion, stored: Array, rows: Rows, size: int
 ) -> Iterator[tuple[Tensor, Tensor | None, NDArray[np.int64]]]:
     """Features (m, F) of stored rows (n, D) in double precision, their context, and a number of
@@ -292,5 +257,5 @@ def _blocks(
         yield x, context, numbers
 
 
-def _array(x: Tensor) -> Floats:
+def as_array(x: Tensor) -> Floats:
     return np.asarray(x.double().cpu().numpy())

@@ -42,7 +42,7 @@ class Scoring(DensityEstimator):
             y: of a conditional fit, what each is conditioned on.
             draws: of noise at each level, a function of the row alone.
         """
-        from .densities import denoising_errors
+        from .restoration import denoising_errors
 
         check_is_fitted(self)
         integer(1).check("draws", draws)
