@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from itertools import pairwise
 from typing import Any
@@ -298,3 +299,19 @@ def test_draws_of_a_row_are_its_own() -> None:
     assert not torch.equal(few.normal(1)[0], few.normal(1)[1])
     assert not torch.equal(few.normal(1), few.normal(2))
     assert 0 < float(many.uniform(2).min()) < float(many.uniform(2).max()) < 1
+
+
+def test_what_a_log_likelihood_says_is_exact_of_a_line_and_of_a_parabola() -> None:
+    a, sigma_y, y = torch.tensor([0.6, -0.8, 0.3], dtype=torch.float64), 0.3, 0.7
+    xhat = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    p = torch.tensor([[[0.5]], [[2.0]]], dtype=torch.float64).expand(2, 1, 3)
+    line = LogLikelihood(lambda x: x @ a)
+    expected = xhat @ a + (p[..., 0] * a.square().sum()) / 2
+    assert torch.allclose(line.log_likelihood(xhat, p), expected)
+
+    def parabola(x: torch.Tensor) -> torch.Tensor:
+        return -((y - x @ a) ** 2) / (2 * sigma_y**2) - math.log(sigma_y * math.sqrt(2 * math.pi))
+
+    same = LinearMap(a[None], torch.full((2, 1), y, dtype=torch.float64), sigma_y)
+    found = LogLikelihood(parabola).log_likelihood(xhat, p)
+    assert torch.allclose(found, same.log_likelihood(xhat, p))

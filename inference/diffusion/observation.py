@@ -6,7 +6,10 @@ For x ~ N(xhat, diag P), log p(y | xhat) is the log of the mean of p(y | x):
                        sum_f log N(y_f; xhat_f, sigma_y^2 + P_f); of a block of indicators with
                        the level c observed, log xhat_c, which is exact: the level's probability
     linear map         y = A x + sigma_y eps: log N(y; A xhat, sigma_y^2 I + A diag(P) A^T)
-    log likelihood     l(x): l(xhat) / (1 + mean P), which is l(x) where P is 0
+    log likelihood     l(x), with gradient g at xhat, P_g = g^T diag(P) g / |g|^2 the variance along
+                       it, and curvature k = max(0, -g^T H g / |g|^2):
+                       l(xhat) + P_g |g|^2 / (2 (1 + k P_g)) - log(1 + k P_g) / 2, which is exact
+                       where l is linear, or a parabola along one direction
 
 Shapes: xhat (n, K, F) are K states of each of n rows, P (n, 1, F), and y one a row.
 """
@@ -135,7 +138,24 @@ class LogLikelihood(Observation):
         self.function = function
 
     def log_likelihood(self, xhat: Tensor, variance: Tensor) -> Tensor:
-        return self.of(xhat) / (1 + variance.mean(2))
+        with torch.enable_grad():
+            x = xhat if xhat.requires_grad else xhat.detach().requires_grad_()
+            l = self.of(x)
+            (g,) = torch.autograd.grad(l.sum(), x, create_graph=True)
+        square = g.square().sum(2)
+        spread = (variance * g.square()).sum(2) / square.clamp(min=_LEAST)
+        k = self._curvature(x, g) / square.detach().clamp(min=_LEAST)
+        loose = 1 + k * spread
+        return l + spread * square / (2 * loose) - loose.log() / 2
+
+    def _curvature(self, x: Tensor, g: Tensor) -> Tensor:
+        """(n, K) -g^T H g, 0 where l bends upwards."""
+        flat = torch.zeros_like(g[..., 0])
+        if not g.requires_grad:  # l is linear
+            return flat
+        along = g.detach()
+        (bent,) = torch.autograd.grad(g, x, along, retain_graph=True, allow_unused=True)
+        return flat if bent is None else -(bent.detach() * along).sum(2).clamp(max=0.0)
 
     def of(self, x: Tensor) -> Tensor:
         """(n, K) l of rows (n, K, F)."""
