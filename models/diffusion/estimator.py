@@ -33,10 +33,10 @@ class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring, Filling, 
     """A diffusion model: rows turn into noise, and a net learns to reverse it; with the linear path
     it is flow matching.
 
-    Numbers are seen standardised. Of the rows a tenth is held out, unless `fit` is given
-    `validation`: their loss, at times and with noise that are fixed for each row, chooses the
-    weights that are kept. What is None is chosen by the rows. In the trace, validation is minus
-    that loss.
+    Numbers are seen standardised, or by their margins where a table has levels (`margins`). Of the
+    rows a tenth is held out, unless `fit` is given `validation`: their loss, at times and with
+    noise that are fixed for each row, chooses the weights that are kept. What is None is chosen by
+    the rows. In the trace, validation is minus that loss.
 
     Attributes:
         nets_: the trained net: `denoiser` gives E[x | x_t] of features.
