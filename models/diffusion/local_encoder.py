@@ -2,7 +2,7 @@
 
 A prompt is the mean over its words of the last hidden layer, standardised over the prompts that
 were fitted. The encoder itself is not trained and not saved with a run: the run keeps the folder's
-path and a digest of its configuration, by which another encoder in its place is noticed.
+path and a digest of its configuration and weights, by which another one in its place is noticed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LocalEncoder:
 
     Attributes:
         folder: of the model, as transformers' `save_pretrained` writes it, in safetensors.
-        digest: of its configuration.
+        digest: of its configuration and weights.
         mean, scale: (k,) of the vectors of the prompts fitted.
     """
 
@@ -45,11 +45,9 @@ class LocalEncoder:
         Raises:
             InputError: if transformers is not installed, or the folder holds no model.
         """
-        vectors = _vectors(folder, prompts)
+        digest, vectors = _digest(folder), _vectors(folder, prompts)
         scale = np.maximum(vectors.std(0), 1e-6)
-        return cls(
-            str(folder), _digest(folder), tuple(vectors.mean(0).tolist()), tuple(scale.tolist())
-        )
+        return cls(str(folder), digest, tuple(vectors.mean(0).tolist()), tuple(scale.tolist()))
 
     @property
     def size(self) -> int:
@@ -91,12 +89,15 @@ def _digest(folder: str) -> str:
             f"text_encoder is {str(folder)!r}, and there is no {_CONFIG}; expected the folder of "
             "a model as transformers' save_pretrained writes it."
         )
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    found = hashlib.sha256()
+    for part in (file, *sorted(Path(folder).glob("*.safetensors"))):
+        with part.open("rb") as content:
+            found.update(hashlib.file_digest(content, "sha256").digest())
+    return found.hexdigest()
 
 
 def _vectors(folder: str, prompts: Sequence[str]) -> Floats:
     """(n, k) means over words of the last hidden layer."""
-    _digest(folder)
     try:
         transformers: Any = import_module("transformers")
     except ImportError:
