@@ -15,6 +15,7 @@ from scipy import stats
 import ppgen
 from ppgen.inference.diffusion.process import PROCESSES, TARGETS
 from ppgen.models.diffusion.coupling import coupled
+from ppgen.models.diffusion.held_out_loss import HeldOutLoss
 from ppgen.models.diffusion.nets import Architecture
 from ppgen.models.diffusion.plan import Noise
 from ppgen.models.diffusion.times import Times
@@ -197,6 +198,24 @@ def test_too_few_steps_are_refused_and_few_are_warned_of() -> None:
         model.sample(5, method="heun", steps=1)
     with pytest.warns(UserWarning, match="5 steps of euler are few"):
         model.sample(5, method="euler", steps=5)
+
+
+def test_the_noise_of_held_out_rows_is_paired_as_in_training() -> None:
+    x = np.random.default_rng(0).normal(size=(7, 2))
+    units, seen = np.arange(7, dtype=np.uint64), []
+
+    def losses(x: torch.Tensor, eps: torch.Tensor, t: torch.Tensor, context: Any) -> torch.Tensor:
+        seen.append((x, eps))
+        return eps.sum(1)
+
+    rows, times = torch.from_numpy(x).float(), nets().noise.times()
+    for together in (0, 4):
+        HeldOutLoss(losses, rows, None, units, times, 2, together)()
+    (_, free), (_, paired) = ((x.view(7, 2, 2), eps.view(7, 2, 2)) for x, eps in seen)
+    for k in range(2):
+        for at in (slice(0, 4), slice(4, 7)):
+            assert torch.equal(paired[at, k], coupled(rows[at], free[at, k]))
+    assert not torch.equal(free, paired)
 
 
 def test_a_coupled_fit_has_a_flow_and_no_score() -> None:

@@ -23,17 +23,21 @@ from torch import Tensor
 
 def coupled(x: Tensor, eps: Tensor, context: Tensor | None = None) -> Tensor:
     """The noise eps (n, F), permuted among rows x (n, F) of the same context (n, c)."""
+    return eps[paired(x, eps, context)]
+
+
+def paired(x: Tensor, eps: Tensor, context: Tensor | None = None) -> Tensor:
+    """(n,) which noise each row is paired with: see `coupled`."""
     if context is None:
-        return eps[_nearest(x, eps)]
+        return _nearest(x, eps)
     groups = torch.unique(context, dim=0, return_inverse=True)[1]
-    out = eps.clone()
+    out = torch.arange(len(x), device=x.device)
     for group in range(int(groups.max()) + 1):
         at = torch.nonzero(groups == group)[:, 0]
-        out[at] = eps[at][_nearest(x[at], eps[at])]
+        out[at] = at[_nearest(x[at], eps[at])]
     return out
 
 
 def _nearest(x: Tensor, eps: Tensor) -> Tensor:
-    """(n,) which noise each row is paired with."""
     costs = torch.cdist(x, eps).square().cpu().numpy()
     return torch.from_numpy(linear_sum_assignment(costs)[1]).to(x.device)

@@ -3,6 +3,10 @@
 Times and noise of a row are a pure function of the row: two evaluations differ by the net alone,
 and small differences show. A row is looked at K times, at the quantiles (k + u) / K of the times,
 with u and the noise hashed from the row (see `inference.diffusion.row_noise`).
+
+Where noise is paired with rows in training (see `coupling`), so it is among held-out rows, in
+blocks as large as a batch: other noise has another flow, and a loss that the training leads away
+from.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from torch import Tensor
 from ...arrays import Floats, Hashes
 from ...inference.diffusion.row_noise import row_noise
 from ..nets.batches import slices
+from .coupling import paired
 from .times import Times
 
 Losses = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
@@ -32,6 +37,7 @@ class HeldOutLoss:
         units: (n,) hashes of the rows.
         times: their distribution.
         looks: K.
+        coupled: rows of a block in which noise is paired with rows; 0 for noise as it is drawn.
     """
 
     def __init__(
@@ -42,12 +48,21 @@ class HeldOutLoss:
         units: Hashes,
         times: Times,
         looks: int,
+        coupled: int = 0,
     ) -> None:
         self.losses, self.x, self.context, self.looks = losses, x, context, looks
         self.units = units.astype(np.int64)
         u = torch.special.ndtr(row_noise(0, self.units, 0, 1))
         quantiles = (torch.arange(looks) + u) / looks
         self.t = times.at(quantiles.flatten()).view(-1, looks).to(x.device)
+        # (K, n) the row whose noise a row has.
+        self.noise_of = np.tile(np.arange(len(x)), (looks, 1))
+        for at in slices(len(x), coupled) if coupled else ():
+            told = None if context is None else context[at]
+            for k in range(looks):
+                self.noise_of[k, at] = (
+                    at.start + paired(x[at], self._noise(k, at), told).cpu().numpy()
+                )
 
     def __call__(self) -> Floats:
         """(m,) the mean loss of each row over its looks."""
@@ -60,7 +75,11 @@ class HeldOutLoss:
         context = self.context
         if context is not None:
             context = context[at].repeat_interleave(self.looks, 0)
-        each = [row_noise(0, self.units[at], k + 1, x.shape[1]) for k in range(self.looks)]
-        eps = torch.stack(each, 1).reshape(len(x), -1).to(x.device)
+        eps = torch.stack([self._noise(k, at) for k in range(self.looks)], 1).reshape(len(x), -1)
         losses = self.losses(x, eps, self.t[at].reshape(-1), context)
         return losses.view(-1, self.looks).mean(1)
+
+    def _noise(self, k: int, at: slice) -> Tensor:
+        """(m, F) the noise of some rows at a look."""
+        units = self.units[self.noise_of[k, at]]
+        return row_noise(0, units, k + 1, self.x.shape[1]).to(self.x.device)

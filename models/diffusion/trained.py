@@ -173,7 +173,8 @@ class TrainedDiffusion:
             if redraw is not None:
                 rows.x = rows.source(redraw(epoch))
 
-        held_out = None if unseen is None else self.held_out_loss(unseen, plan.looks)
+        together = plan.schedule.batch_size if optimal else 0
+        held_out = None if unseen is None else self.held_out_loss(unseen, plan.looks, together)
         return TorchLearner(
             dict(self.net.named_parameters()),
             loss,
@@ -183,8 +184,8 @@ class TrainedDiffusion:
             seed=seed,
         )
 
-    def held_out_loss(self, rows: Subset, looks: int) -> HeldOutLoss:
-        """The loss of rows that are held out, each looked at so many times."""
+    def held_out_loss(self, rows: Subset, looks: int, coupled: int = 0) -> HeldOutLoss:
+        """The loss of rows that are held out, each looked at so many times (see `HeldOutLoss`)."""
         x, context = rows.values()
         return HeldOutLoss(
             self.losses,
@@ -193,6 +194,7 @@ class TrainedDiffusion:
             rows.units(),
             self.noise.times(),
             looks,
+            coupled,
         )
 
     def keep(self, learner: TorchLearner, seen: Subset) -> None:
