@@ -35,7 +35,7 @@ def rows(n: int, seed: int = 0) -> Any:
 @cache
 def fitted() -> ppgen.Diffusion:
     return ppgen.Diffusion(
-        width=32, depth=1, max_epochs=40, learning_rate=1e-2, random_state=0, margins="none"
+        width=32, depth=1, max_epochs=25, learning_rate=1e-2, random_state=0, margins="none"
     ).fit(rows(400))
 
 
