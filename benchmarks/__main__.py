@@ -44,6 +44,7 @@ QUICK = {
     "cyclegan_digits": ["--speed", "5"],
     "debiasing": [],
     "diffusion_samplers": [],
+    "diffusion_conditioning": ["--rows", "20", "--particles", "500"],
     "diffusion_likelihood": ["--rows", "30"],
     "calibration": [],
 }
@@ -79,6 +80,7 @@ FULL = {
     "image_features": ["--seeds", "2"],
     "debiasing": [],
     "diffusion_samplers": ["--sections", "methods", "grids"],
+    "diffusion_conditioning": [],
     "diffusion_likelihood": ["--seeds", "0", "1", "2"],
     "calibration": ["--full"],
 }

@@ -216,7 +216,7 @@ def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
 def _joint(held: _Held, drawn: Rows, seed: int) -> Uniformity | None:
     """The places of the rows' log densities among those of samples, where there are any."""
     model = held.model
-    if model.capabilities.density is None:
+    if model.capabilities.density is None or model._told():
         return None
     log_probs = model._log_prob(held.rows).values, model._log_prob(drawn).values
     return pit_joint(*log_probs, seed, fitted=held.fitted)

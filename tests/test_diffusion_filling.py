@@ -274,3 +274,15 @@ def test_noise_takes_the_place_of_a_site_and_gradients_reach_it() -> None:
     trace = pyro.poutine.trace(pyro.poutine.condition(moved, {"x_base": z})).get_trace()
     (slope,) = torch.autograd.grad(trace.log_prob_sum(), z)
     assert slope.abs().min() > 0.1
+
+
+def test_columns_that_a_fit_is_told_of_are_held_beside_those_that_it_makes() -> None:
+    model = ppgen.Diffusion(
+        width=8, depth=1, max_epochs=2, random_state=0, condition_on=["kind"]
+    ).fit(rows(80))
+    drawn = model.sample(4, given={"kind": "low", "a": 9.0})
+    assert (drawn["a"] == 9.0).all()
+    assert (drawn["kind"] == "low").all()
+    assert drawn["b"].nunique() == 4
+    with pytest.raises(InputError, match="no value of kind"):
+        model.sample(4, given={"a": 9.0})
