@@ -8,6 +8,7 @@ import pytest
 from ppgen.inference.learner import Outcome
 from ppgen.models.gan.trained import GENERATED, REAL
 from ppgen.models.gan.verdicts import course, lost_modes, memory
+from ppgen.models.nets.memory import repeated
 from ppgen.neighbours import memorised
 
 
@@ -26,7 +27,7 @@ def said(generated, seen=None, unseen=None):
     unseen = groups(100, 2) if unseen is None else unseen
     each = tuple(np.arange(len(rows), dtype=np.uint64) for rows in (seen, unseen))
     modes = lost_modes(generated, seen, unseen, np.random.default_rng(0))
-    return [r.what for r in (*modes, *memory(generated, seen, unseen, each))]
+    return [r.what for r in (*modes, *memory(repeated(generated, seen, unseen, each)))]
 
 
 # Samples
@@ -83,9 +84,9 @@ def test_copies_of_any_of_many_rows_are_found():
     seen, unseen = rng.normal(size=(30_000, 40)), rng.normal(size=(3000, 40))
     each = tuple(np.arange(len(rows), dtype=np.uint64) for rows in (seen, unseen))
     copies = seen[rng.integers(0, len(seen), 200)] + 0.1
-    (found,) = memory(copies, seen, unseen, each)
+    (found,) = memory(repeated(copies, seen, unseen, each))
     assert "about 100% of samples" in found.what
-    assert memory(rng.normal(size=(200, 40)), seen, unseen, each) == []
+    assert memory(repeated(rng.normal(size=(200, 40)), seen, unseen, each)) == []
 
 
 def test_few_rows_are_not_judged():

@@ -39,11 +39,11 @@ import torch
 from torch import Tensor
 
 from ...arrays import Floats
+from ..nets.features import gains
 from ..nets.values import Values
 
 _MOST, _FEWEST = 1000, 250  # rows and samples: 2 million distances, fewer of longer rows
 _LONG = 1024  # features from which on fewer are taken
-_RARE = 0.1  # variance of all indicators of a column, below which they are scaled no further
 _EXACT = 64  # columns up to which differences are taken one by one: near rows stay apart
 
 
@@ -108,7 +108,7 @@ class HeldOutScore:
             if held_out.shares is not None:
                 self.weights = held_out.shares[self._owner]
         real = real.thinned(self.n_samples)
-        self._gain, self._scale, self._far = _gain(values, real.features), 1.0, 1.0
+        self._gain, self._scale, self._far = gains(values, real.features), 1.0, 1.0
         self._take_scales(real)
         self._rows = self._scaled(held_out)
         self.floor = 0.0
@@ -162,15 +162,6 @@ class HeldOutScore:
         """(n, F) features as distances are taken among them, without contexts."""
         scaled = self._scaled(Side(features))
         return np.asarray(scaled.double().cpu().numpy())
-
-
-def _gain(values: Values, real: Tensor) -> Tensor:
-    """(F,) by what features are multiplied: the indicators of a column count as a column does."""
-    gain = torch.ones(values.features, device=real.device)
-    for at in values.indicators:
-        shares = real[:, at].float().mean(0)
-        gain[at] = (shares * (1 - shares)).sum().clamp(min=_RARE).rsqrt()
-    return gain
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:

@@ -1,31 +1,24 @@
 """A look at a trained GAN: what its samples are, and what its discriminator says of them.
 
-Copies are looked for among all rows trained on. Of rows of more than 128 features, distances are
-taken among as many random projections, which keep each to some 6 %: a copy is much nearer than
-that. Samples have the contexts of rows trained on and held out alike, in their numbers, so that
-those of neither side are nearer for it.
+Copies are looked for among all rows trained on (see `nets.memory`).
 """
 
 from __future__ import annotations
-
-import time
-from collections.abc import Callable
 
 import numpy as np
 
 from ...arrays import Floats
 from ...fitting import Fit
 from ...verdict import Reason
-from ..nets.batches import slices
 from ..nets.held_out import Subset
+from ..nets.memory import Narrow, contexts, repeated
+from ..nets.timing import took
 from . import verdicts
 from .held_out_score import HeldOutScore
 from .refine import Ratio
 from .trained import TrainedGAN
 
 _SETS = 5  # of generated rows, that scores are calibrated by
-_WIDTH = 128  # columns that copies are looked for in
-_BLOCK = 4096  # rows that are projected at once
 _SCORES = 10  # that take as long as all that is done with samples
 _TRIED = 500  # rows trained on that are timed
 
@@ -45,17 +38,7 @@ def seconds(nets: TrainedGAN, score: HeldOutScore, seen: Subset, seed: int) -> f
     def of_rows() -> None:
         score.space(nets.tensor(nets.features(some.values()[0])))
 
-    return _SCORES * _took(of_score) + _took(of_rows) / len(some) * len(seen)
-
-
-def _took(what: Callable[[], None]) -> float:
-    """Seconds that something takes: the less of two times, as the first may load and allocate."""
-    times = []
-    for _ in range(2):
-        began = time.perf_counter()
-        what()
-        times.append(time.perf_counter() - began)
-    return min(times)
+    return _SCORES * took(of_score) + took(of_rows) / len(some) * len(seen)
 
 
 def of_samples(
@@ -69,14 +52,10 @@ def of_samples(
         steps: of the training.
     """
     rng = fit.rng()
-    spread = _projection(nets.view.values.features, fit.seed)
+    narrow = Narrow(nets.view.values.features, fit.seed)
 
     def space(rows: Subset) -> Floats:
         return score.space(nets.tensor(nets.features(rows.values()[0])))
-
-    def narrow(rows: Subset) -> Floats:
-        parts = (space(rows.only(rows.numbers[at])) for at in slices(len(rows), _BLOCK))
-        return np.concatenate([part if spread is None else part @ spread for part in parts])
 
     def made(context: Floats | None) -> Floats:
         rows = nets.view.finished(nets.generate(score.n_samples, context, fit.seed))
@@ -85,19 +64,11 @@ def of_samples(
     few = [space(rows.thinned(verdicts.MOST, rng)) for rows in (seen, unseen)]
     fake = made(None if score.contexts is None else score.contexts.cpu().numpy())
     reasons = verdicts.lost_modes(fake, few[0], few[1], rng, steps)
-    if seen.context is not None and unseen.context is not None:
-        told = np.concatenate([seen.values()[1], unseen.values()[1]])
-        fake = made(told[rng.integers(len(told), size=score.n_samples)])
-    fake = fake if spread is None else fake @ spread
-    units = seen.units(), unseen.units()
-    return [*reasons, *verdicts.memory(fake, narrow(seen), narrow(unseen), units)]
-
-
-def _projection(features: int, seed: int) -> Floats | None:
-    """(F, 128) directions at random, None of few features."""
-    if features <= _WIDTH:
-        return None
-    return np.random.default_rng([seed, 0x10]).standard_normal((features, _WIDTH))
+    told = contexts(seen, unseen, score.n_samples, rng)
+    fake = narrow(fake if told is None else made(told))
+    real = [narrow.rows(rows, space) for rows in (seen, unseen)]
+    found = repeated(fake, real[0], real[1], (seen.units(), unseen.units()))
+    return [*reasons, *verdicts.memory(found)]
 
 
 def calibrate(nets: TrainedGAN, unseen: Subset, score: HeldOutScore, seed: int) -> None:

@@ -5,9 +5,7 @@ score (see `held_out_score`), the discriminator's outputs on held-out real rows 
 ones (both 0.5 where it cannot tell them), and where samples lie among real rows:
 
 - lost modes: coverage of held-out rows, beside that by as many training rows;
-- memorised rows: whose nearest real row, of all that were trained on and all that were held out,
-  is a held-out one less often than chance has it, with a false-alarm rate of 0.1 % (see
-  `neighbours.memorised`).
+- memorised rows: see `nets.memory`.
 """
 
 from __future__ import annotations
@@ -17,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Floats, Hashes
+from ...arrays import Floats
 from ...inference.learner import Outcome
-from ...neighbours import Neighbours, memorised
+from ...neighbours import Memorised, Neighbours
 from ...thinning import thinned
 from ...verdict import Reason, warning
+from ..nets.memory import FEW
+from ..nets.memory import memory as memory_reasons
 from .trained import GENERATED, REAL
 
 Trace = Sequence[Mapping[str, Any]]
@@ -33,11 +33,8 @@ _RISE = 0.1  # of that way, which is worth more training
 _STEPS = 300  # below which no generator has learnt much
 _LEAST = 6  # evaluations from which on the course is judged
 _COVERED = 0.7  # of the coverage that training rows reach
-_COPIES, _LEVEL = 0.25, 0.001  # share of memorised samples that is warned of, and the level
-FEW = 50  # rows below which samples are not judged
 _CELLS = 500_000_000  # differences that a look for modes takes at most: about a second
 MOST = 1000  # rows on either side that modes are looked for among
-_PRODUCTS, _NARROW = 20_000_000_000, 16  # that a look for copies takes, and columns that cost alike
 
 
 def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
@@ -147,25 +144,6 @@ def lost_modes(
     )
 
 
-def memory(
-    generated: Floats, seen: Floats, unseen: Floats, units: tuple[Hashes, Hashes]
-) -> list[Reason]:
-    """Whether samples repeat training rows.
-
-    Args:
-        generated, seen, unseen: (n, d) samples, all rows trained on and all held-out rows, in any
-            space of Euclidean distances; of many rows, some of the samples are looked at.
-        units: what the rows trained on, and those held out, belong to.
-    """
-    if min(map(len, (generated, seen, unseen))) < FEW:
-        return []
-    cost = (len(seen) + len(unseen)) * max(generated.shape[1], _NARROW)
-    found = memorised(seen, generated[: max(FEW, _PRODUCTS // cost)], unseen, units)
-    if found.p_value > _LEVEL or found.share < _COPIES:
-        return []
-    return warning(
-        f"rows trained on were memorised, about {found.share:.0%} of samples: the nearest real row "
-        f"is a held-out one for {found.to_held_out:.1%} of samples, by chance for "
-        f"{found.expected:.1%}.",
-        "Give more rows, train for less time, or take a smaller hidden.",
-    )
+def memory(found: Memorised | None) -> list[Reason]:
+    """Whether samples repeat training rows."""
+    return memory_reasons(found, "Give more rows, train for less time, or take a smaller hidden.")

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from .values import Values
 
+_RARE = 0.1  # variance of all indicators of a column, below which they are scaled no further
+
 
 def features(values: Values, y: Tensor) -> Tensor:
     """(n, F) numbers and indicators of model values (n, D)."""
@@ -21,6 +23,20 @@ def features(values: Values, y: Tensor) -> Tensor:
 def indicators(codes: Tensor, count: int) -> Tensor:
     """(n, count) indicators of level numbers (n,): zeros where one is missing or unseen."""
     return (codes[:, None] == torch.arange(count, device=codes.device)).to(codes.dtype)
+
+
+def gains(values: Values, rows: Tensor) -> Tensor:
+    """(F,) by what features are multiplied where distances are taken among them: the indicators of
+    a column count as a column of unit variance does.
+
+    Args:
+        rows: (n, F) features of real ones.
+    """
+    gain = torch.ones(values.features, device=rows.device)
+    for at in values.indicators:
+        shares = rows[:, at].float().mean(0)
+        gain[at] = (shares * (1 - shares)).sum().clamp(min=_RARE).rsqrt()
+    return gain
 
 
 class Features(nn.Module):
