@@ -16,12 +16,12 @@ from ...data import AnyCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
-from ...verdict import Reason, warning
+from ...verdict import Reason
 from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
 from ..nets.trainer import Trainer, Training
-from ..nets.verdicts import too_few
 from ..nets.views import View
+from . import novelty, verdicts
 from .plan import Plan, planned
 from .trained import TrainedDiffusion
 from .views import view_of
@@ -64,6 +64,7 @@ def fit_net(
     timed, gpu = fit.deadline() is not None, machine.device.type == "cuda"
     plan = planned(asked, view.values, seen, sigma_data, timed=timed, widest=widest, gpu=gpu)
     _check_coupling(plan, seen)
+    held = unseen
     if unseen is not None:
         most = max(_FEWEST, min(_MOST, _EVALUATED // view.values.features))
         unseen = unseen.thinned(most, fit.rng())
@@ -77,10 +78,20 @@ def fit_net(
 
     anew = again is not None or view.drawn_anew
     learner = nets.learner(seen, unseen, plan, redraw=redrawn if anew else None, seed=fit.seed)
-    training = Trainer(fit, seen, unseen, plan.schedule, machine=machine).train(learner)
+    trainer, samples = Trainer(fit, seen, unseen, plan.schedule, machine=machine), 0
+    if held is not None:
+        samples, trainer.after = novelty.affordable(nets, trainer)
+    training = trainer.train(learner)
     most = max(_FEWEST, min(_GAUSSIAN, _GAUSSIAN_VALUES // view.values.features))
     nets.keep(learner, seen.thinned(most, fit.rng()))
-    return Fitted(nets, training, _reasons(training, seen, unseen, held=asked.hold_out))
+    reasons = verdicts.course(training, seen, unseen, held=asked.hold_out)
+    if held is None:
+        reasons += verdicts.not_judged("no rows were held out")
+    elif not training.failed:
+        n = min(samples, novelty.of_training(nets, training))
+        found = novelty.repeats(nets, seen, held, n, fit.seed)
+        reasons += verdicts.novelty(found, images=plan.architecture.net == "unet")
+    return Fitted(nets, training, reasons)
 
 
 def _spreads(view: View, some: Subset) -> tuple[float, float]:
@@ -124,28 +135,3 @@ def _check_coupling(plan: Plan, seen: Subset) -> None:
                 'batch share theirs. Take coupling="independent", a larger batch_size, or a y of '
                 "fewer values."
             )
-
-
-def _reasons(
-    training: Training, seen: Subset, unseen: Subset | None, *, held: bool
-) -> list[Reason]:
-    """What is said of a training; `held` is whether rows were to be held out."""
-    out = training.outcome
-    reasons = list(training.reasons)
-    if out.why == "diverged" and out.best_step:
-        reasons = [r for r in reasons if r.status != "failed"]
-        reasons += warning(
-            f"the loss was not finite {out.rollbacks + 1} times, each at half the rate; the best "
-            f"weights before that, of step {out.best_step}, are kept.",
-            "Lower learning_rate, or look for outliers.",
-        )
-    if not held:
-        return reasons
-    if unseen is None:
-        reasons += too_few(len(seen), "Give validation rows.")
-    elif out.steps and not out.best_step:
-        reasons += warning(
-            "nothing was learnt: the loss of held-out rows was never lower than at the start.",
-            "Give more rows or a longer fit, or lower learning_rate.",
-        )
-    return reasons

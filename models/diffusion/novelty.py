@@ -1,0 +1,80 @@
+"""A look at the samples of a trained diffusion model, beside all rows trained on and held out.
+
+Distances are taken among features, the indicators of a column scaled so that they count as a
+column does. What samples cost is bounded: of a budget, by a share of it; else by a share of what
+the training computed, a step of B rows being about 3 B evaluations of the net.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ...arrays import Floats
+from ...neighbours import Memorised
+from ..nets.features import features, gains
+from ..nets.held_out import Subset
+from ..nets.memory import FEW, Narrow, contexts, repeated
+from ..nets.trainer import Trainer, Training
+from .sampling import sampled, sampling_plan
+from .trained import TrainedDiffusion
+
+_SAMPLES = 500  # that are looked at, at most
+_SHARE = 0.05  # of a budget, or of a training, that samples take at most
+_SCALED = 2000  # rows that indicators are scaled by
+
+
+def affordable(nets: TrainedDiffusion, trainer: Trainer) -> tuple[int, float]:
+    """How many samples can be looked at after a training, and the seconds that they take: 0 of an
+    endless budget, and of one that is too short."""
+    evaluations = _evaluations(nets)
+
+    @torch.no_grad()
+    def once(rows: Subset) -> None:
+        x, context = rows.values()
+        t = nets.process.time_of(nets.tensor(np.array(nets.noise.sigma_data)))
+        made = nets.denoiser(context)(nets.features(nets.tensor(x)), t.expand(len(x)))
+        made.cpu()
+
+    once(trainer.seen.only(trainer.seen.numbers[:1]))  # the first may load and allocate
+    found, seconds = trainer.looking(once, _SAMPLES * evaluations, _SHARE)
+    n = found // evaluations
+    return (n, seconds) if n >= FEW else (0, 0.0)
+
+
+def of_training(nets: TrainedDiffusion, training: Training) -> int:
+    """How many samples take no more than a share of a training."""
+    trained = 3 * training.outcome.steps * training.batch_size
+    return int(_SHARE * trained / _evaluations(nets))
+
+
+def repeats(
+    nets: TrainedDiffusion, seen: Subset, unseen: Subset, n: int, seed: int
+) -> Memorised | None:
+    """How far samples repeat training rows; None where there are too few rows to tell.
+
+    Args:
+        seen, unseen: all rows trained on and all that were held out.
+        n: samples.
+        seed: of the samples.
+    """
+    if min(n, len(seen), len(unseen)) < FEW:
+        return None
+    rng, values = np.random.default_rng([seed, 0x4E]), nets.view.values
+    some = seen.thinned(_SCALED, rng).values()[0]
+    gain = gains(values, nets.features(nets.tensor(some))).double().cpu().numpy()
+    narrow = Narrow(values.features, seed)
+
+    def space(rows: Subset) -> Floats:
+        x = nets.features(nets.tensor(rows.values()[0]))
+        return np.asarray(x.double().cpu().numpy() * gain)
+
+    made = sampled(nets, n, contexts(seen, unseen, n, rng), seed)
+    levels = values.gathered(nets.view.finished(made))
+    fake = features(values, nets.tensor(levels)).double().cpu().numpy() * gain
+    real = [narrow.rows(rows, space) for rows in (seen, unseen)]
+    return repeated(narrow(fake), real[0], real[1], (seen.units(), unseen.units()))
+
+
+def _evaluations(nets: TrainedDiffusion) -> int:
+    return len(sampling_plan(nets).times) - 1
