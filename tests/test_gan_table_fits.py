@@ -15,7 +15,7 @@ import ppgen
 from ppgen import GAN, InputError
 from ppgen.cli import app
 from ppgen.cli.options import settings
-from ppgen.models.gan import verdicts
+from ppgen.models.gan import looked as at_samples
 from ppgen.models.nets.told import Told
 from ppgen.models.nets.values import Values
 
@@ -176,7 +176,7 @@ def test_held_out_rows_have_their_places_within_ties_drawn_as_samples_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked: list[Any] = []
-    monkeypatch.setattr(verdicts, "memory", lambda *rows: looked.extend(rows) or [])
+    monkeypatch.setattr(at_samples, "repeated", lambda *rows: looked.extend(rows))
     x = np.random.default_rng(0).normal(size=(600, 2))
     GAN(**SMALL, max_epochs=1).fit({"rain": np.where(x[:, 0] < 1, 0.0, x[:, 0]), "wind": x[:, 1]})
     _, seen, unseen, _ = looked
