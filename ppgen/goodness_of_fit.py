@@ -67,6 +67,8 @@ class Judged(Protocol):
 
     def _filled(self, rows: Rows, rng: np.random.Generator) -> Encoded | None: ...
 
+    def _told(self) -> tuple[str, ...]: ...
+
 
 @dataclass(frozen=True)
 class _Held:
