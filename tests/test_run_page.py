@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from ppgen.analysis.nearest import nearest_rows
 from ppgen.data import as_dataset
 from ppgen.plotting.measures import measure_figures, measured
 from ppgen.study.drawn import Gallery
-from ppgen.study.made_figures import pairs
+from ppgen.study.made_figures import draw_made, pairs
 from ppgen.study.run_page import run_page
 
 from .zoo import fitted, mixed, numbers
@@ -106,3 +108,16 @@ def test_measures_are_drawn_by_what_they_are() -> None:
     titles = list(measure_figures(trace))
     assert titles == ["Outputs of the discriminator", "Norms of the gradients"]
     assert measure_figures([{"step": 0, "measures": {}}]) == {}
+
+
+def test_a_study_shows_images_made_of_noise_beside_the_nearest_real_ones(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 4, 4)).astype(np.uint8)
+    real, drawn = as_dataset(images), as_dataset(images[::-1].copy())
+    cells: Any = [SimpleNamespace(cell=SimpleNamespace(model=m)) for m in ("diffusion", "gaussian")]
+    models = {cell.cell.model: [cell] for cell in cells}
+    nowhere: Any = None  # no run is read
+    samples = dict.fromkeys(models, drawn)
+    ((label, (part,)),) = draw_made(nowhere, models, real, samples, Gallery(tmp_path / "f", "x"))
+    assert label == "diffusion"
+    assert "a model that copies shows the same picture twice" in part.note
+    assert (tmp_path / "f" / "x-diffusion-samples.png").exists()

@@ -31,7 +31,8 @@ def draw_made(
     drawn: Mapping[str, Dataset],
     gallery: Gallery,
 ) -> list[tuple[str, list[Part]]]:
-    """How samples came about, of each model that keeps sheets of its training: of its first fit.
+    """How samples came about, of the first fit of each model that keeps sheets of its training, and
+    of those that make rows out of noise the images beside the nearest real ones.
 
     Args:
         models: label -> the finished cells of a model.
@@ -42,12 +43,14 @@ def draw_made(
     for label, cells in models.items():
         if not cells or cells[0].cell.model not in registry.names():
             continue  # a report is made of stored cells, whoever made them
-        if registry.get(cells[0].cell.model).capabilities.sheets:
+        can, parts = registry.get(cells[0].cell.model).capabilities, list[Part]()
+        if (can.sheets or can.denoises) and real.images is not None and label in drawn:
+            some = drawn[label].take(slice(SAMPLES))
+            parts.append(beside(some, real, gallery, f"{label}-"))
+        if can.sheets:
             fit = registry.load(store.cell(cells[0].cell) / "run")
-            parts = list(history(fit, gallery, f"{label}-", real))
-            if real.images is not None and label in drawn:
-                some = drawn[label].take(slice(SAMPLES))
-                parts.insert(0, beside(some, real, gallery, f"{label}-"))
+            parts += history(fit, gallery, f"{label}-", real)
+        if parts:
             made.append((label, parts))
     return made
 
