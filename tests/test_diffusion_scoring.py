@@ -153,6 +153,11 @@ def test_a_density_without_y_sums_over_what_was_fitted() -> None:
         np.testing.assert_allclose(whole[4:5], alone, rtol=1e-4)
 
 
+def test_a_solver_without_steps_is_refused() -> None:
+    with pytest.raises(InputError, match="solver play no part"):
+        numbers().log_density(normal(2, 1), solver="euler")
+
+
 def test_a_loaded_fit_scores_alike(tmp_path: Path) -> None:
     fit, data = mixed()
     loaded = ppgen.load(fit.save(tmp_path / "run"))

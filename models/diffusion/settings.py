@@ -201,6 +201,12 @@ def check_scoring(given: Any) -> None:
             'method is "bound", which takes no steps and no probes. Leave them out, give draws, or '
             'take method="ode".'
         )
+    if given.solver != "rk4" and not given.steps:
+        raise InputError(
+            f'solver is "{given.solver}", which is of steps of one size, and none are given: steps '
+            "would be chosen by errors and solver play no part. Give steps=64 or the like, or "
+            "leave solver out."
+        )
 
 
 SCORING = Settings(_Scoring, together=check_scoring)
