@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,16 @@ def test_a_density_without_y_sums_over_what_was_fitted() -> None:
         whole = fit.log_density(some, told, method=method).values
         alone = fit.log_density(some[4:5], told[4:5], method=method).values
         np.testing.assert_allclose(whole[4:5], alone, rtol=1e-4)
+
+
+def test_bounds_that_draws_leave_anywhere_are_told_of() -> None:
+    from ppgen.models.diffusion.densities import Asked
+
+    asked = Asked.of(numbers().nets_, method="bound")
+    bound = numbers().log_density(normal(5, 1), method="bound")
+    assert bound.diagnostics["advice"] == ""
+    wild = replace(bound, stderr=np.full(5, 40.0))
+    assert "more draws" in asked.advice(wild)
 
 
 def test_a_solver_without_steps_is_refused() -> None:

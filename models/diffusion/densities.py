@@ -33,6 +33,7 @@ from .trained import TrainedDiffusion
 _TOLERANCE = 1e-4  # nats a step, times the root of the number of features
 _WRONG = (0.05, 1e-3)  # nats by which steps may be wrong: at all, and for each feature
 _FAR = 1e-4  # the same as a share of log densities far out
+_SCATTERED = (1.0, 0.1)  # the same of standard errors of bounds
 _AT_ONCE, _MOST = 1 << 19, 2048  # numbers of a block of rows, with what is drawn for them; rows
 _CELLS = 11  # a seed
 
@@ -47,6 +48,7 @@ class Asked:
         steps: of the flow.
         draws: of the bound.
         wrong: nats by which steps may be wrong before it is said.
+        scattered: standard errors of bounds, in nats, above which it is said.
         progress: whether a bar is shown.
     """
 
@@ -55,6 +57,7 @@ class Asked:
     steps: Steps
     draws: int
     wrong: float
+    scattered: float
     progress: bool
 
     @classmethod
@@ -97,6 +100,7 @@ class Asked:
             Steps(steps, solver, _TOLERANCE * math.sqrt(size)),
             draws,
             max(_WRONG[0], _WRONG[1] * size),
+            max(_SCATTERED[0], _SCATTERED[1] * size),
             progress,
         )
 
@@ -112,7 +116,7 @@ class Asked:
         """What to do about rows whose numbers cannot be trusted; "" where there are none."""
         error = density.diagnostics.get("ode_error")
         if error is None:
-            return ""
+            return self._advice_on_draws(density)
         bad = int((error > self.wrong + _FAR * np.abs(density.values)).sum())
         if not bad:
             return ""
@@ -121,6 +125,19 @@ class Asked:
             f"steps may be wrong by more than {self.wrong:.2g} nats for {bad} of {len(error)} "
             f"rows, by {np.nanmedian(error):.2g} in the middle: their densities are not to be "
             f"trusted. {raised}, or give more steps."
+        )
+
+    def _advice_on_draws(self, density: Density) -> str:
+        """The same of bounds, whose draws may leave them anywhere; "" where they do not."""
+        if density.stderr is None or not len(density.stderr):
+            return ""
+        spread = float(np.median(density.stderr))
+        if not spread > self.scattered:
+            return ""
+        return (
+            f"bounds are means of few draws, with a standard error of {spread:.2g} nats in the "
+            "middle, so that they tell little, and may come out above what they bound. Give more "
+            "draws, or train the net for longer."
         )
 
 
