@@ -91,7 +91,8 @@ class Filling(Imputer):
         """Images with some of their pixels drawn anew given the others, which stay as they were.
 
         Args:
-            X: images as in `fit`; what they are under the mask is not looked at.
+            X: images as in `fit`; which values pixels have under the mask plays no part, but they
+                are to be of the kind fitted: finite, and levels where those were levels.
             mask: true where pixels are to be drawn: (height, width) for all images, one for each,
                 or with channels as in X.
             y: for a conditional fit, what to condition on, one a row.
