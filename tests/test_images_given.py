@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import ppgen
 from ppgen.analysis.latents import arithmetic
-from ppgen.data import as_dataset, mapped, read, read_arrays, row_hashes
+from ppgen.data import Encoded, ImageCodec, as_dataset, mapped, read, read_arrays, row_hashes
 from ppgen.data.mapped import is_mapped
 from ppgen.errors import InputError
 from ppgen.models.autoencoder import Autoencoder
@@ -37,6 +37,13 @@ def colour():
 
 
 # Types of the same values
+
+
+def test_a_level_that_is_rounded_from_below_is_no_negative_zero() -> None:
+    codec = ImageCodec(as_dataset(LEVELS.astype(float)).schema)
+    made = codec.decode(Encoded(np.full((1, 63), -0.2), np.empty((1, 0), np.int32), np.zeros(1)))
+    assert not made.any()
+    assert not np.signbit(made).any()
 
 
 @pytest.mark.parametrize("images", [BITS, LEVELS, LEVELS * np.uint16(200)], ids=NAMES)

@@ -71,7 +71,7 @@ class ImageCodec:
         their range."""
         values = np.asarray(encoded.x).reshape(-1, *self.shape)
         if self.pixels.kind != "real":
-            values = np.clip(np.rint(values), 0, self.pixels.levels - 1)
+            values = np.clip(np.rint(values), 0, self.pixels.levels - 1) + 0.0  # of -0.0 makes 0.0
         return self.pixels.values(values).astype(self.pixels.dtype, copy=False)
 
     def expected(self, encoded: Encoded) -> Encoded:
