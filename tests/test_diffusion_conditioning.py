@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ppgen.inference.diffusion.exact import ExactMixture, exact_gaussian
+from ppgen.inference.diffusion.gaussian_frame import GaussianFrame
 from ppgen.inference.diffusion.mmps import gaussian_step, matched, mmps, newton_step
 from ppgen.inference.diffusion.observation import Known, LinearMap, LogLikelihood
 from ppgen.inference.diffusion.process import PROCESSES
@@ -198,6 +199,9 @@ def test_moment_matching_is_exact_where_rows_are_normal(name: str, kind: str) ->
         )
     t = process.time_of(torch.tensor([0.05, 0.8, 20.0], dtype=torch.float64))
     found = matched(denoise, process, observation, 3, solves=4)(x_t, t)
+    law = GaussianFrame.of(mean, covariance)
+    by_law = matched(denoise, process, observation, 3, law=law, solves=4)(x_t, t)
+    torch.testing.assert_close(by_law, found)
     for i in range(3):  # precision of x given x_t and y
         alpha, sigma = float(process.alpha(t[i])), float(process.sigma(t[i]))
         inverse = torch.linalg.inv(covariance)
@@ -223,6 +227,27 @@ def test_draws_by_moment_matching_are_those_of_a_normal_posterior() -> None:
     assert z.abs().max() < 3.5
     whitened = torch.linalg.solve(torch.linalg.cholesky(spread), (x - right).T)
     torch.testing.assert_close(torch.cov(whitened), torch.eye(4).double(), atol=0.15, rtol=0)
+
+
+def test_errors_of_a_jacobian_are_not_multiplied_by_the_noise() -> None:
+    denoise, mean, covariance = gaussian(LINEAR)
+    ratios = torch.tensor([0.05, 0.3, 1.0, 3.0, 20.0, 80.0], dtype=torch.float64)
+    t = LINEAR.time_of(ratios)
+    g = torch.Generator().manual_seed(3)
+    row = 0.5 * torch.randn(6, 4, dtype=torch.float64, generator=g)
+    x_t = LINEAR.noisy(row, torch.randn(6, 4, dtype=torch.float64, generator=g), t)
+
+    def rough(x_t: Tensor, t: Tensor) -> Tensor:  # off by 0.1, as a net of a scaled input is
+        scale = LINEAR.scale(t, 1.0)[:, None]
+        error = (5 * x_t / scale + 1).sin() * LINEAR.sigma(t)[:, None] / scale
+        return denoise(x_t, t) + 0.1 * error
+
+    right = matched(denoise, LINEAR, known(row), 6)(x_t, t)
+    law = GaussianFrame.of(mean, covariance)
+    off = (matched(rough, LINEAR, known(row), 6, law=law)(x_t, t) - right).abs()
+    assert off.max() < 0.4
+    alone = (matched(rough, LINEAR, known(row), 6)(x_t, t) - right).abs()
+    assert alone.max() > 1
 
 
 def test_both_ways_to_solve_agree_and_more_iterations_do_not_hurt() -> None:

@@ -17,6 +17,7 @@ import ppgen
 from ppgen import InputError
 from ppgen.inference.diffusion.exact import exact_gaussian
 from ppgen.inference.diffusion.process import PROCESSES
+from ppgen.models.diffusion.gauge import Gauge
 from ppgen.models.diffusion.linear_units import LinearUnits
 from ppgen.models.diffusion.pixel_mask import pixel_mask
 
@@ -134,6 +135,37 @@ def test_rows_with_a_column_held_are_those_of_the_conditional() -> None:
     assert "of which" in repr(held)
     with pytest.raises(InputError, match="particles=801"):
         held.sample(801)
+
+
+@pytest.mark.parametrize("given", [{"a": 12.0}, {"b": 9.0}, {"kind": "high"}], ids=str)
+def test_moments_matched_by_a_trained_net_spread_as_particles_do(given: Any) -> None:
+    right, drawn = (
+        fitted().condition(given, method=method, particles=400).sample(400)
+        for method in ("smc", "mmps")
+    )
+    for name in {"a", "b"} - set(given):
+        assert drawn[name].std() == pytest.approx(right[name].std(), rel=0.3)
+        assert abs(drawn[name].mean() - right[name].mean()) < 0.6 * right[name].std()
+        assert np.abs(drawn[name] - right[name].mean()).max() < 6 * right[name].std()
+
+
+def test_what_the_context_says_is_no_part_of_the_law_that_moments_are_matched_by() -> None:
+    rng = np.random.default_rng(0)
+    c = torch.tensor(rng.normal(size=(500, 1)))
+    x = 3 * c + 0.5 * torch.tensor(rng.normal(size=(500, 2)))
+
+    def nothing(x_t: torch.Tensor, t: torch.Tensor, told: Any = None) -> torch.Tensor:
+        return 0 * x_t
+
+    gauge = Gauge.fit(nothing, PROCESSES["linear"], x, 2, c)
+    np.testing.assert_allclose(gauge.law.variances, [0.25, 0.25], rtol=0.2)
+    assert gauge.frame.variances.max() > 10
+    again = Gauge.load(gauge.arrays(), PROCESSES["linear"])
+    assert torch.equal(again.law.variances, gauge.law.variances)
+    assert torch.equal(again.frame.variances, gauge.frame.variances)
+    plain = Gauge.fit(nothing, PROCESSES["linear"], x, 2)
+    assert plain.law is plain.frame
+    assert Gauge.fit(nothing, PROCESSES["linear"], x, 1).law.variances.shape == (2,)
 
 
 def test_samples_with_a_level_held_go_with_it() -> None:

@@ -66,10 +66,10 @@ class GaussianFrame:
         variances, axes = torch.linalg.eigh(covariance.double())
         return cls(mean.double(), variances.clamp(min=0.0), axes)
 
-    def to(self, device: torch.device) -> GaussianFrame:
-        """The same on a device."""
-        axes = None if self.axes is None else self.axes.to(device)
-        return GaussianFrame(self.mean.to(device), self.variances.to(device), axes)
+    def to(self, where: torch.device | Tensor) -> GaussianFrame:
+        """The same on a device, or like a tensor."""
+        axes = None if self.axes is None else self.axes.to(where)
+        return GaussianFrame(self.mean.to(where), self.variances.to(where), axes)
 
     def rotated(self, x: Tensor) -> Tensor:
         """B^T x of differences x (..., F)."""

@@ -194,7 +194,8 @@ def _states(
         states = repaint(denoise, process, observed, noise, steps=steps)
     else:
         assert isinstance(observed, GaussianObservation | LogLikelihood)
-        states = mmps(denoise, process, observed, noise, steps=steps)
+        law = nets.gauge.law
+        states = mmps(denoise, process, observed, noise, law=law, steps=steps)
     x = _last(states)
     even = torch.full((len(x),), float(asked.states))
     return Answers(*map(_array, (x.mean(1), x[:, :draws], even, even)))

@@ -39,7 +39,7 @@ class TrainedDiffusion:
     Attributes:
         process, target: see `inference.diffusion.process`.
         levels: the features of levels, or None.
-        gauge: what densities need besides.
+        gauge: what densities and conditioning need besides.
     """
 
     gauge: Gauge
@@ -211,6 +211,7 @@ class TrainedDiffusion:
             self.view.values.numbers,
             None if context is None else self.tensor(context),
             None if shares is None else torch.as_tensor(shares),
+            words=self.architecture.words > 0,
         )
 
     # Saved runs
