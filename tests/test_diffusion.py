@@ -245,3 +245,25 @@ def test_settings_that_do_not_suit_are_refused(settings: dict[str, Any], words: 
     y = settings.pop("y", x[:, 0] + 1)
     with pytest.raises(ppgen.InputError, match=words):
         ppgen.Diffusion(max_epochs=1, **settings).fit(x, y)
+
+
+def test_columns_of_unlike_units_are_scaled_and_it_is_said() -> None:
+    rng = np.random.default_rng(0)
+    table = {"mass": 1e6 + 1e4 * rng.normal(size=80), "width": 1e-3 * rng.normal(size=80)}
+    model = ppgen.Diffusion(width=8, depth=1, max_epochs=2, random_state=0).fit(table)
+    said = [reason.what for reason in model.verdict_.reasons if "one scale" in reason.what]
+    assert len(said) == 1
+    assert "(width)" in said[0]
+    assert "(mass)" in said[0]
+    alike = ppgen.Diffusion(width=8, depth=1, max_epochs=2, random_state=0).fit(
+        rng.normal(size=(80, 2))
+    )
+    assert not any("one scale" in reason.what for reason in alike.verdict_.reasons)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"), [({"dropout": 0.5}, "dropout"), ({"drop_context": 0.5}, "drop_context")]
+)
+def test_settings_that_would_play_no_part_are_refused(settings: Any, named: str) -> None:
+    with pytest.raises(ppgen.InputError, match=named):
+        ppgen.Diffusion(**settings).fit(np.random.default_rng(0).normal(size=(30, 2)))

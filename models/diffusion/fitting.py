@@ -85,6 +85,7 @@ def fit_net(
     most = max(_FEWEST, min(_GAUSSIAN, _GAUSSIAN_VALUES // view.values.features))
     nets.keep(learner, seen.thinned(most, fit.rng()))
     reasons = verdicts.course(training, seen, unseen, held=asked.hold_out)
+    reasons += verdicts.scales(codec)
     if held is None:
         reasons += verdicts.not_judged("no rows were held out")
     elif not training.failed:

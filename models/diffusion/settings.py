@@ -249,6 +249,13 @@ def check(given: Any) -> None:
             'net is "mlp", and channels is given, which a U-Net has. Leave it out, or give width '
             "and depth."
         )
+    told = given.conditional or given.prompts or given.condition_on is not None
+    if given.drop_context != DiffusionSettings.drop_context and not told:
+        raise InputError(
+            f"drop_context is {given.drop_context:g}, and the fit is conditional on nothing that "
+            "could be dropped. Leave it out, or give conditional=True, prompts=True or "
+            "condition_on."
+        )
 
 
 def check_rows(given: Any, net: str, shape: tuple[int, ...]) -> None:
@@ -264,6 +271,11 @@ def check_rows(given: Any, net: str, shape: tuple[int, ...]) -> None:
     if net == "mlp" and given.channels is not None:
         raise InputError(
             "channels are those of a U-Net, and the net is a perceptron. Leave channels out."
+        )
+    if net == "mlp" and given.dropout is not None:
+        raise InputError(
+            f"dropout is {given.dropout:g}, and the net is a perceptron, which has none. Leave "
+            "dropout out; a smaller width learns less by heart."
         )
 
 

@@ -8,12 +8,32 @@ which real row is nearest to each sample (see `nets.memory`, with a false-alarm 
 
 from __future__ import annotations
 
+from ...data import AnyCodec, Codec
 from ...neighbours import Memorised
 from ...verdict import Reason, warning
 from ..nets.held_out import Subset
 from ..nets.memory import memory
 from ..nets.trainer import Training
 from ..nets.verdicts import too_few
+
+_UNLIKE = 100.0  # times that scales of columns differ from 1, or each other, to be told of
+
+
+def scales(codec: AnyCodec) -> list[Reason]:
+    """What is said of columns whose units are far apart, or far from 1."""
+    if not isinstance(codec, Codec):
+        return []
+    found = sorted((warp.scale, warp.column.name) for warp in codec.warps)
+    if not found:
+        return []
+    least, most = found[0], found[-1]
+    if most[0] <= _UNLIKE and max(most[0], 1.0) <= _UNLIKE * least[0]:
+        return []
+    what = (
+        "columns are brought to one scale for the net: their standard deviations are from "
+        f"{least[0]:.3g} ({least[1]}) to {most[0]:.3g} ({most[1]})."
+    )
+    return [Reason("ok", what)]
 
 
 def course(training: Training, seen: Subset, unseen: Subset | None, *, held: bool) -> list[Reason]:
