@@ -17,12 +17,14 @@ import ppgen
 from ppgen import InputError
 from ppgen.inference.diffusion.exact import exact_gaussian
 from ppgen.inference.diffusion.process import PROCESSES
+from ppgen.models.diffusion.conditionals import Answers, Asked
+from ppgen.models.diffusion.conditioning import _warn
 from ppgen.models.diffusion.gauge import Gauge
 from ppgen.models.diffusion.linear_units import LinearUnits
 from ppgen.models.diffusion.pixel_mask import pixel_mask
 
 SLOPE, SPREAD = 0.8, 0.6  # of the second column given the first
-QUICK: dict[str, Any] = {"particles": 50, "steps": 20}
+QUICK: dict[str, Any] = {"particles": 100, "steps": 20}
 
 
 def rows(n: int, seed: int = 0) -> Any:
@@ -181,6 +183,14 @@ def test_samples_with_a_level_held_go_with_it() -> None:
 def test_few_effective_particles_are_warned_of() -> None:
     with pytest.warns(UserWarning, match="effective particles"):
         fitted().condition({"a": 25.0, "b": 3.0}, particles=30, steps=10)
+
+
+def test_particles_that_were_few_before_they_were_resampled_are_warned_of() -> None:
+    ess, least = np.array([90.0, 80.0, 70.0]), np.array([5.0, 60.0, 50.0])
+    answers = Answers(np.zeros((3, 1)), np.zeros((3, 1, 1)), ess, least)
+    with pytest.warns(UserWarning, match="of 3 rows 1 have fewer than 20 .* at the least 5.0"):
+        _warn(answers, Asked.of(particles=100))
+    _warn(Answers(answers.mean, answers.drawn, ess, ess), Asked.of(particles=100))
 
 
 def test_a_coupled_fit_is_refused_with_the_way_out() -> None:

@@ -22,16 +22,18 @@ V multiplies errors of a net's Jacobian by r_t^2. The Jacobian of a net with the
 rows of variance l, is off by about e / r_t at large r_t, where e is what its output's is off, and V
 by e r_t: at r_t = 80 that is noise of any sign. There x given x_t has nearly the covariance of all
 rows, and that of a Gaussian with that covariance is right. So of a net, with J_G of
-`gaussian_frame` and the mean l of the variances, J = d xhat / d x_t in V gives way to
+`gaussian_frame` and the mean l of its variances, J = d xhat / d x_t in V gives way to
 
     (1 - w_t) J + w_t J_G,    w_t = (r_t^2 / (r_t^2 + l))^2.
 
-J_G is exact where rows are normal, at every r_t, and elsewhere as r_t grows. The error of V is then
-at most e, where l is 1; as r_t falls, w_t does as r_t^4. Where even so u^T V u of a direction u is
-less than half w_t^(1/2) of that of the Gaussian, J_G takes over more, wholly where u^T V u is not
-above 0, which no variance is: else states far from all rows are sent farther. Of the exact Jacobian
-of a mixture this raises the bias from 0.35 standard deviations to 0.37, and w_t^(1/2) in the place
-of w_t to 0.40 (`benchmarks/diffusion_conditioning.py`, 40 rows of 300 draws).
+Where the frame keeps no covariances, which J alone has then, l is the sum of the variances: no axis
+has more. J_G is exact where rows are normal, at every r_t, and elsewhere as r_t grows. The error of
+V is then at most about e, where l is 1; as r_t falls, w_t does as r_t^4. Where even so u^T V u of a
+direction u is less than half w_t^(1/2) of that of the Gaussian, J_G takes over more, wholly where
+u^T V u is not above 0, which no variance is: else states far from all rows are sent farther. Of the
+exact Jacobian of a mixture this raises the bias from 0.35 standard deviations to 0.37, and
+w_t^(1/2) in the place of w_t to 0.40 (`benchmarks/diffusion_conditioning.py`, 40 rows of 300
+draws).
 
 `mmps` takes ancestral steps of that denoiser, of second order: with D in the place of its mean,
 
@@ -146,7 +148,8 @@ def matched(
 def _share_of_law(law: GaussianFrame, process: Process, t: Tensor) -> Tensor:
     """(n, 1) w_t at times (n,)."""
     square = process.ratio(t)[:, None] ** 2
-    return (square / (square + law.variances.mean().to(square))) ** 2
+    l = law.variances.sum() if law.axes is None else law.variances.mean()
+    return (square / (square + l.to(square))) ** 2
 
 
 def _steadied(product: Tensor, of_law: Tensor, u: Tensor, share: Tensor) -> Tensor:

@@ -283,13 +283,16 @@ def _enough(asked: Asked, draws: int) -> Asked:
 
 
 def _warn(answers: Answers, asked: Asked) -> None:
-    """Say where few particles count."""
-    few = answers.ess < min(_FEW, asked.states)
+    """Say where few particles count, at whatever step: resampling makes weights even again, and
+    what is drawn comes of the few that were left."""
+    least = np.minimum(answers.ess, answers.least_ess)
+    few = least < min(_FEW, asked.states)
     if few.any():
         warnings.warn(
             f"of {len(few)} rows {few.sum()} have fewer than {_FEW} effective particles of "
-            f"{asked.states}, at the least {answers.ess.min():.1f}: what is drawn of them rests on "
-            'few. Give more particles or steps, or take method="mmps", which is not exact.',
+            f"{asked.states} at some step, at the least {least.min():.1f}: what is drawn of them "
+            'rests on few. Give more particles or steps, or take method="mmps", which is not '
+            "exact.",
             UserWarning,
             stacklevel=4,
         )

@@ -99,7 +99,8 @@ def _left(x: Tensor, context: Tensor, weights: Tensor | None) -> Tensor:
     x, c = x - (w * x).sum(0), c - (w * c).sum(0)
     square = c.T @ (w * c)
     kept = square + torch.eye(len(square), dtype=x.dtype) / len(x)
-    return x - c @ torch.linalg.solve(kept, c.T @ (w * x))
+    slopes: Tensor = torch.linalg.solve(kept, c.T @ (w * x))
+    return x - c @ slopes
 
 
 def in_single(denoise: Told, device: torch.device) -> Told:

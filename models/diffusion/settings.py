@@ -223,7 +223,11 @@ class Imputing:
         'moment matching, and "repaint" are faster and not calibrated.',
     )
     particles: int | None = setting(
-        None, "of each row, or draws of which the mean is taken; None is 256.", least=2
+        None,
+        "of each row, or draws of which the mean is taken; None is 256. Of numbers seen by ranks "
+        '(margins) it is the mean of their normal scores: without draw, "impute" then fills gaps '
+        "with values near the median rather than the mean.",
+        least=2,
     )
     steps: int | None = setting(None, "from noise to rows; None is 50.", least=2)
     progress: bool = setting(False, "whether to show a bar on a terminal.")
