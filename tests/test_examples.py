@@ -59,6 +59,7 @@ def test_every_example_is_run() -> None:
     "ignore:Estimated shape parameter of Pareto",
     "ignore:The inplace keyword",  # ArviZ on pandas 3.1
 )
+@pytest.mark.filterwarnings("ignore:of .* effective particles")  # of fits of seconds
 @pytest.mark.parametrize("path", SIZES)
 def test_examples_run(path: str, tmp_path: Path) -> None:
     assert main_of(path)(str(tmp_path / "out"), **SIZES[path]) is not None
