@@ -61,6 +61,7 @@ def main(
         axes.axline((true.mean(), true.mean()), slope=1, lw=0.8, color="0.6")
         axes.set(xlabel=f"{name}, hidden", ylabel="drawn")
     fig.savefig(folder / "gaps.png", dpi=150)
+    plt.close(fig)
     share = float(np.mean(within))
     print(f"{share:.0%} of {len(within)} hidden numbers lie within the middle 80 % of their draws")
     return share
