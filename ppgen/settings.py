@@ -226,11 +226,16 @@ class Settings:
     Args:
         declared: a dataclass of fields made by `setting`; None for no settings.
         together: raises InputError if values do not go together; is given them as attributes.
+        options: of the model's methods besides, by the method's name.
     """
 
     def __init__(
-        self, declared: type | None = None, together: Callable[[Any], None] = lambda values: None
+        self,
+        declared: type | None = None,
+        together: Callable[[Any], None] = lambda values: None,
+        options: Mapping[str, Settings] | None = None,
     ) -> None:
+        self.options = dict(options or {})
         each = () if declared is None else _declared(declared)
         self._declared = {setting.name: setting for setting in each}
         self._together = together

@@ -188,3 +188,9 @@ def test_engines_and_backends_that_can_be_set_are_those_declared(model: str) -> 
 def test_an_unknown_argument_is_refused_in_the_name_of_the_class_that_was_called() -> None:
     with pytest.raises(TypeError, match=r"^GaussianMixture\.__init__\(\).*'n_component'"):
         ppgen.GaussianMixture(n_component=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_options_are_listed_without_the_class_as_the_class_declares_them(name: str) -> None:
+    declared = registry.get(name).capabilities.options
+    assert registry.settings(name).options == {m: o for m, o in declared.items() if o.names}

@@ -283,4 +283,10 @@ def check_rows(given: Any, net: str, shape: tuple[int, ...]) -> None:
         )
 
 
-SETTINGS = {"diffusion": Settings(DiffusionSettings, together=check)}
+SETTINGS = {
+    "diffusion": Settings(
+        DiffusionSettings,
+        together=check,
+        options={"log_density": SCORING, "impute": IMPUTING, "sample": SAMPLING},
+    )
+}

@@ -25,8 +25,7 @@ from ..nets.conditional import Conditional
 from ..nets.sheeted import Sheeted
 from ..nets.sheets import Sheets
 from ..nets.trainer import Trained
-from .refine import SAMPLING, Refining
-from .settings import SETTINGS, GANSettings
+from .settings import SAMPLING, SETTINGS, GANSettings, Refining
 
 if TYPE_CHECKING:
     from .nets import Architecture

@@ -52,13 +52,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from ...arrays import Array, Floats
-from ...errors import InputError
-from ...settings import Settings, flag, setting
 
 BINS = 50
 LEAST = 40  # held-out scores from which on there is a calibration
@@ -66,29 +64,6 @@ _EACH = 4  # scores of real rows a bin at least, on average
 _FOLDS = 5
 _SHARES = np.linspace(0, 1, 6)  # of log w, from which one is chosen
 _HALF = 0.5  # score added to each bin on either side: no ratio is 0 or infinite
-
-
-@dataclass(eq=False, repr=False, kw_only=True)
-class Refining:
-    """What can be asked of samples."""
-
-    refine: bool = setting(
-        False, "whether rows are refined by the discriminator (see `models/gan/refine.py`).", flag
-    )
-    refine_steps: int = setting(
-        80, "rows that are generated for each one that is given, where they are refined.", least=1
-    )
-
-    def check(self, given: Mapping[str, Any]) -> None:
-        """Raise InputError where what was given plays no part."""
-        if "refine_steps" in given and not self.refine:
-            raise InputError(
-                "refine_steps was given, and rows are not refined; give refine=True, or leave it "
-                "out."
-            )
-
-
-SAMPLING = Settings(Refining)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from ...errors import InputError
-from ...settings import Settings, columns, setting, sizes
+from ...settings import Settings, columns, flag, setting, sizes
 from ..nets.settings import NET, Net, TrainingSettings
 
 Objectives = Literal[
@@ -157,7 +157,32 @@ def check_growing(given: ProgressiveSettings) -> None:
         )
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
+class Refining:
+    """What can be asked of samples."""
+
+    refine: bool = setting(
+        False, "whether rows are refined by the discriminator (see `models/gan/refine.py`).", flag
+    )
+    refine_steps: int = setting(
+        80, "rows that are generated for each one that is given, where they are refined.", least=1
+    )
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise InputError where what was given plays no part."""
+        if "refine_steps" in given and not self.refine:
+            raise InputError(
+                "refine_steps was given, and rows are not refined; give refine=True, or leave it "
+                "out."
+            )
+
+
+SAMPLING = Settings(Refining)
+
+
 SETTINGS = {
-    "gan": Settings(GANSettings, together=check),
-    "progressive-gan": Settings(ProgressiveSettings, together=check_growing),
+    "gan": Settings(GANSettings, together=check, options={"sample": SAMPLING}),
+    "progressive-gan": Settings(
+        ProgressiveSettings, together=check_growing, options={"sample": SAMPLING}
+    ),
 }

@@ -130,5 +130,9 @@ class _Imputing:
     n_samples: int = setting(128, "draws a row that what is expected is the mean over.", least=1)
 
 
-SETTINGS = {"vae": Settings(VAESettings, together=check)}
 SCORING, IMPUTING = Settings(_Scoring), Settings(_Imputing)
+SETTINGS = {
+    "vae": Settings(
+        VAESettings, together=check, options={"log_density": SCORING, "impute": IMPUTING}
+    )
+}

@@ -35,9 +35,7 @@ def models(
 
     if model is not None:
         table = registry.settings(model).table()
-        for method, options in registry.get(model).capabilities.options.items():
-            if not options.names:
-                continue
+        for method, options in registry.settings(model).options.items():
             more = options.table()
             more["setting"] = [f"{method}: {name}" for name in more["setting"]]
             table = {head: cells + more[head] for head, cells in table.items()}
