@@ -38,6 +38,7 @@ def main(
         axes.plot(*x.T, ".", ms=1.5)
         axes.set(xticks=[], yticks=[], title=f"{share:.0%} noise", aspect="equal")
     fig.savefig(folder / "out_of_noise.png", dpi=150)
+    plt.close(fig)
 
     sides = np.linspace(rows.min(0), rows.max(0), 40)
     places = np.stack(np.meshgrid(*sides.T), -1).reshape(-1, 2)
@@ -47,6 +48,7 @@ def main(
         axes.pcolormesh(*sides.T, np.exp(log).reshape(40, 40), vmin=0)
         axes.set(xticks=[], yticks=[], title=title, aspect="equal")
     fig.savefig(folder / "density.png", dpi=150)
+    plt.close(fig)
     return gap
 
 
