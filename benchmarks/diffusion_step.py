@@ -11,15 +11,11 @@ and its spread. Writes a JSON line.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import statistics
-import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from gan_step import compare
 
 CHUNK, DECAY, RATE = 16, 0.999, 1e-3
 MEAN, SPREAD = -1.2, 2.0
@@ -95,28 +91,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(given.threads)
-    x = np.random.default_rng(given.seed).standard_normal((5000, given.columns))
-    loops = {"by_hand": by_hand(x, given), "ours": ours(x, given)}
-    for loop in loops.values():
-        next(loop)
-    took: dict[str, list[float]] = {name: [] for name in loops}
-    for pair in range(given.pairs):
-        for name in sorted(loops, reverse=bool(pair % 2)):
-            began = time.process_time()
-            next(loops[name])
-            took[name].append((time.process_time() - began) / given.steps)
-    ratios = [a / b for a, b in zip(took["ours"], took["by_hand"], strict=True)]
-    found = {
-        "by_hand_ms": 1e3 * statistics.median(took["by_hand"]),
-        "ours_ms": 1e3 * statistics.median(took["ours"]),
-        "ratio": statistics.median(ratios),
-        "quartiles": np.quantile(ratios, [0.25, 0.75]).tolist(),
-    }
-    versions = {"torch": version("torch"), "python": platform.python_version()}
-    print(json.dumps({"benchmark": "diffusion_step", **vars(given), **found, "versions": versions}))
+    compare("diffusion_step", by_hand, ours, given)
 
 
 if __name__ == "__main__":

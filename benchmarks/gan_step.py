@@ -15,12 +15,14 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+
+Loop = Callable[[Any, argparse.Namespace], Iterator[None]]
 
 CHUNK, DECAY = 16, 0.999
 BETAS, GAMMA, RATE = (0.0, 0.99), 0.1, 1e-3
@@ -101,18 +103,8 @@ def by_hand(x: Any, given: argparse.Namespace) -> Iterator[None]:
         yield
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=192, help="a turn")
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--columns", type=int, default=2)
-    parser.add_argument("--latent", type=int, default=8)
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
+def compare(benchmark: str, by_hand: Loop, ours: Loop, given: argparse.Namespace) -> None:
+    """Write what a step costs by hand and by ppgen's learner, in turns, as a JSON line."""
     import torch
 
     torch.set_num_threads(given.threads)
@@ -134,7 +126,22 @@ def main() -> None:
         "quartiles": np.quantile(ratios, [0.25, 0.75]).tolist(),
     }
     versions = {"torch": version("torch"), "python": platform.python_version()}
-    print(json.dumps({"benchmark": "gan_step", **vars(given), **found, "versions": versions}))
+    print(json.dumps({"benchmark": benchmark, **vars(given), **found, "versions": versions}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=192, help="a turn")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--columns", type=int, default=2)
+    parser.add_argument("--latent", type=int, default=8)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    compare("gan_step", by_hand, ours, given)
 
 
 if __name__ == "__main__":
