@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from .models.gan import GAN as GAN
     from .models.gan import ProgressiveGAN as ProgressiveGAN
     from .models.gmm import GaussianMixture as GaussianMixture
+    from .models.pair import Pair as Pair
+    from .models.pair import PairFit as PairFit
     from .models.registry import load as load
     from .models.translation import CycleGAN as CycleGAN
     from .models.translation import PairedTranslation as PairedTranslation
@@ -85,6 +87,8 @@ _HOME = {
     "Likelihood": "models.bayesnet",
     "LogDensity": "density",
     "ModeCounts": "analysis.modes",
+    "Pair": "models.pair",
+    "PairFit": "models.pair",
     "Schema": "data.schema",
     "StudyResult": "study",
     "Verdict": "verdict",

@@ -1,4 +1,5 @@
-"""What a running fit is told, and where it reports: the one object handed to a family's `_fit`."""
+"""What a running fit is told, and where it reports: the one object handed to a family's `_fit`, and
+to the engines of a user's pair."""
 
 from __future__ import annotations
 
@@ -16,9 +17,55 @@ from .progress import Clock, Progress
 from .rows import Rows
 
 
+class Running:
+    """What any running fit is told: its seed, its time, where its state is kept and who watches."""
+
+    seed: int
+    clock: Clock
+    checkpoints: Checkpoints | None
+    judging: float
+    progress: Callable[[Progress], None] | None
+    trace: list[dict[str, Any]]
+
+    def deadline(self) -> float | None:
+        """Seconds that the fit has left, never negative; None where there is no budget."""
+        left = self.clock.left()
+        return None if left is None else max(0.0, left - self.judging)
+
+    def rng(self) -> np.random.Generator:
+        """A fresh generator from the fit's seed."""
+        return np.random.default_rng(self.seed)
+
+    def report(self, progress: Progress) -> None:
+        """Keep a record for the trace and show it."""
+        self.trace.append(asdict(progress))
+        if self.progress is not None:
+            self.progress(progress)
+
+
 @dataclass
-class Fit:
-    """The surroundings of one fit.
+class EngineFit(Running):
+    """The surroundings of a fit that has no rows of its own: that of a user's model and data.
+
+    Attributes:
+        seed: the only source of randomness.
+        clock: time since the fit began, and the budget.
+        checkpoints: where to keep the state of a long fit, or None.
+        judging: seconds of the budget that are kept for the verdict.
+        progress: called with each record.
+    """
+
+    seed: int
+    clock: Clock = field(default_factory=Clock)
+    checkpoints: Checkpoints | None = None
+    judging: float = 0.0
+    progress: Callable[[Progress], None] | None = None
+    trace: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Fit(Running):
+    """The surroundings of one fit to rows.
 
     Attributes:
         seed: the only source of randomness.
@@ -49,18 +96,3 @@ class Fit:
     judging: float = 0.0
     progress: Callable[[Progress], None] | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
-
-    def deadline(self) -> float | None:
-        """Seconds that the family has left, never negative; None where there is no budget."""
-        left = self.clock.left()
-        return None if left is None else max(0.0, left - self.judging)
-
-    def rng(self) -> np.random.Generator:
-        """A fresh generator from the fit's seed."""
-        return np.random.default_rng(self.seed)
-
-    def report(self, progress: Progress) -> None:
-        """Keep a record for the trace and show it."""
-        self.trace.append(asdict(progress))
-        if self.progress is not None:
-            self.progress(progress)

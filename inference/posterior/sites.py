@@ -1,0 +1,202 @@
+"""The sites of a pair's model: what is drawn, what is observed, and whether it can be fitted."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ...errors import InputError
+
+Kind = Literal["latent", "discrete", "observed", "factor", "deterministic", "param"]
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A plate that a site stands in.
+
+    Attributes:
+        name: as the model calls it.
+        dim: counted from the right of a batch shape: -1 is the last.
+        size: how many there are in all.
+        subsample: how many of them are looked at.
+    """
+
+    name: str
+    dim: int
+    size: int
+    subsample: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site of a model.
+
+    Attributes:
+        name: as the model calls it.
+        kind: "latent" (continuous, drawn), "discrete" (drawn, and summed out), "observed",
+            "factor" (a term of the log density), "deterministic", or "param" (optimised).
+        shape: of its value.
+        event_dim: how many of the last dimensions are one event.
+        distribution: the name of its class.
+        support: in words; "" where it has none.
+        plates: that it stands in, outermost first.
+        unconstrained: the shape of a latent's value on the unconstrained scale.
+        improper: whether the distribution has no draws, being improper.
+        levels: of a discrete site, how many values it takes.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    event_dim: int = 0
+    distribution: str = ""
+    support: str = ""
+    plates: tuple[Plate, ...] = ()
+    unconstrained: tuple[int, ...] = ()
+    improper: bool = False
+    levels: int = 0
+
+    @property
+    def words(self) -> str:
+        """The site as errors describe it."""
+        support = f", support {self.support}" if self.support else ""
+        return f"site {self.name!r} ({self.distribution or self.kind}, shape {self.shape}{support})"
+
+
+class Sites(Mapping[str, Site]):
+    """The sites of a model by name, in the order in which it runs."""
+
+    def __init__(self, sites: Mapping[str, Site]) -> None:
+        self._sites = dict(sites)
+
+    def __getitem__(self, name: str) -> Site:
+        return self._sites[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sites)
+
+    def __len__(self) -> int:
+        return len(self._sites)
+
+    def of(self, *kinds: Kind) -> dict[str, Site]:
+        """Those of these kinds."""
+        return {name: site for name, site in self._sites.items() if site.kind in kinds}
+
+    @property
+    def latents(self) -> dict[str, Site]:
+        """What engines draw: continuous and not observed."""
+        return self.of("latent")
+
+    @property
+    def discrete(self) -> dict[str, Site]:
+        """What is summed out."""
+        return self.of("discrete")
+
+    @property
+    def observed(self) -> dict[str, Site]:
+        """What is observed; terms by `factor` are not among them."""
+        return self.of("observed")
+
+    @property
+    def deterministic(self) -> dict[str, Site]:
+        return self.of("deterministic")
+
+    @property
+    def subsampled(self) -> dict[str, Plate]:
+        """Plates that look at some of their elements only."""
+        plates = {plate.name: plate for site in self._sites.values() for plate in site.plates}
+        return {name: plate for name, plate in plates.items() if plate.subsample < plate.size}
+
+
+# What a site cannot be
+
+
+def check_model(sites: Sites) -> None:
+    """Raise InputError if a model leaves nothing to draw, or nothing to draw it by."""
+    if not sites.latents:
+        what = "; its sites are " + ", ".join(sites) if sites else ""
+        raise InputError(
+            f"the model has no continuous latent site{what}, so there is nothing to infer. Draw "
+            'a parameter in it, such as numpyro.sample("mu", dist.Normal(0, 1)) without obs.'
+        )
+    if not sites.of("observed", "factor"):
+        raise InputError(
+            "the model observes nothing: none of its sites has obs, so the posterior is the "
+            "prior. Give the data to the model, and a site there obs=data; Pair.prior draws from "
+            "the prior."
+        )
+
+
+def check_whole(sites: Sites, method: str) -> None:
+    """Raise InputError if a method that needs the log density of all the data cannot have it."""
+    for plate in sites.subsampled.values():
+        raise InputError(
+            f"plate {plate.name!r} looks at {plate.subsample} of its {plate.size} elements, and "
+            f'method {method!r} needs all of them. Leave subsample_size out, or take method="svi".'
+        )
+    for name in sites.of("param"):
+        raise InputError(
+            f"site {name!r} is a param, which has no prior, and method {method!r} draws from a "
+            'posterior. Draw it from a distribution by sample, or take method="svi".'
+        )
+
+
+def check_observed(site: Site, value: Any, inside: Any, batch: tuple[int, ...]) -> None:
+    """Raise InputError if an observed value does not fit its distribution.
+
+    Args:
+        value: what was observed.
+        inside: whether each event of it is in the support; masked ones are.
+        batch: the shape of the distribution, batch and event.
+    """
+    try:
+        whole = np.broadcast_shapes(np.shape(value), batch)
+    except ValueError:
+        raise InputError(
+            f"observed {site.words} has a value of shape {np.shape(value)}, which does not "
+            f"broadcast with the shape {batch} of its distribution. Give data and parameters of "
+            "the same rows."
+        ) from None
+    if len(whole) and whole != np.shape(value) and whole != batch:
+        raise InputError(
+            f"observed {site.words} has a value of shape {np.shape(value)} and a distribution of "
+            f"shape {batch}, which broadcast to {whole}: each value would be compared with each "
+            "parameter. Give both the same shape, such as y.reshape(-1) for a column."
+        )
+    numbers = np.asarray(value)
+    if numbers.dtype.kind == "f" and (bad := int(np.isnan(numbers).sum())) and not np.all(inside):
+        raise InputError(
+            f"observed {site.words}: {bad} of {numbers.size} values are NaN. Drop or fill them, or "
+            "leave them out by handlers.mask."
+        )
+    if outside := int(np.size(inside) - np.count_nonzero(inside)):
+        at = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0]) if np.ndim(inside) else ()
+        raise InputError(
+            f"observed {site.words}: {outside} of {np.size(inside)} values are outside the "
+            f"support, the first at {list(at)}: {np.array2string(numbers[at], threshold=5)}. "
+            "Give other data, or a distribution whose support has them."
+        )
+
+
+def model_raised(error: BaseException, args: Any, kwargs: Mapping[str, Any]) -> InputError:
+    """The error that the model raised one, and where; to be raised from it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    libraries = ("/numpyro/", "/pyro/", "/jax/", "/torch/", "/funsor/", "inference/posterior/")
+    own = [f for f in frames if not any(name in f.filename for name in libraries)]
+    where = f" at line {own[-1].lineno} of {own[-1].filename} ({own[-1].line})" if own else ""
+    given = [_told(value) for value in args] + [f"{k}={_told(v)}" for k, v in kwargs.items()]
+    return InputError(
+        f"the model raised {type(error).__name__}{where}: {error}. It was called with "
+        f"({', '.join(given)}); mend the model, or give it other data."
+    )
+
+
+def _told(value: Any) -> str:
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is None or dtype is None:
+        return repr(value) if isinstance(value, int | float | str | None) else type(value).__name__
+    return f"{str(dtype).removeprefix('torch.')}{list(shape)}"

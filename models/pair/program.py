@@ -1,0 +1,61 @@
+"""A user's model and guide, and what they are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ...errors import InputError
+from ...inference.posterior.target import Target, make_target
+from .data import as_backend
+from .keywords import arguments, check_call
+
+BACKENDS = ("numpyro", "pyro")
+
+
+class Program:
+    """A model, and its guide.
+
+    Attributes:
+        model: called with the data.
+        guide: called as the model is; the name of an autoguide; None leaves it to the engine.
+        backend: "numpyro" or "pyro".
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        guide: Callable[..., Any] | str | None = None,
+        backend: Literal["numpyro", "pyro"] = "numpyro",
+    ) -> None:
+        if backend not in BACKENDS:
+            raise InputError(f"backend is {backend!r}; expected 'numpyro' or 'pyro'.")
+        if not callable(model):
+            raise InputError(f"model is a {type(model).__name__}; expected a function.")
+        if not (guide is None or isinstance(guide, str) or callable(guide)):
+            raise InputError(
+                f"guide is a {type(guide).__name__}; expected a function, the name of an "
+                "autoguide, or None."
+            )
+        self.model, self.guide, self.backend = model, guide, backend
+
+    def call(self, data: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """What the model is called with, as arrays of the backend.
+
+        Raises:
+            InputError: if it cannot be called with these.
+        """
+        check_call(self.model, data, named)
+        names, _ = arguments(self.model)
+        each = [*names, *(f"argument {i + 1}" for i in range(len(names), len(data)))]
+        args = tuple(as_backend(v, n, self.backend) for n, v in zip(each, data, strict=False))
+        return args, {n: as_backend(v, n, self.backend) for n, v in named.items()}
+
+    def target(self, *data: Any, **named: Any) -> Target:
+        """The log joint of the model called with these data, as engines see it.
+
+        Raises:
+            InputError: if the model cannot be called with them, raises, has a site that cannot be
+                fitted, nothing to infer or nothing observed.
+        """
+        return make_target(self.model, *self.call(data, named), self.backend)

@@ -1,0 +1,136 @@
+"""The target of a pair: its log joint against that by hand, on both backends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import halfcauchy, halfnorm, norm
+
+from ppgen.inference.posterior.target import Target, make_target
+
+Y = np.array([28.0, 8.0, -3.0, 7.0])
+SIGMA = np.array([15.0, 10.0, 16.0, 11.0])
+
+
+def schools(backend: str) -> Target:
+    """Four schools, centred."""
+    if backend == "numpyro":
+        import numpyro as p
+        import numpyro.distributions as dist
+
+        args: Any = (Y, SIGMA)
+    else:
+        import pyro as p  # type: ignore[no-redef]
+        import pyro.distributions as dist  # type: ignore[no-redef]
+        import torch
+
+        args = (torch.as_tensor(Y), torch.as_tensor(SIGMA))
+
+    def model(y: Any, sigma: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0, 5))
+        tau = p.sample("tau", dist.HalfCauchy(5))
+        with p.plate("schools", 4):
+            theta = p.sample("theta", dist.Normal(mu, tau))
+            p.sample("y", dist.Normal(theta, sigma), obs=y)
+        p.deterministic("twice", 2 * mu)
+
+    return make_target(model, args, backend=backend)  # type: ignore[arg-type]
+
+
+def mixture(backend: str) -> Target:
+    """Two components with known weights."""
+    if backend == "numpyro":
+        import jax.numpy as xp
+        import numpyro as p
+        import numpyro.distributions as dist
+
+        x: Any = xp.asarray(Y)
+    else:
+        import pyro as p  # type: ignore[no-redef]
+        import pyro.distributions as dist  # type: ignore[no-redef]
+        import torch as xp  # type: ignore[no-redef]
+
+        x = xp.as_tensor(Y)
+
+    def model(x: Any) -> None:
+        array = xp.array if backend == "numpyro" else xp.tensor
+        mu = p.sample("mu", dist.Normal(0, 5).expand([2]).to_event(1))
+        sd = p.sample("sd", dist.HalfNormal(10.0))
+        with p.plate("rows", 4):
+            k = p.sample("k", dist.Categorical(array([0.3, 0.7])))
+            p.sample("x", dist.Normal(mu[k], sd), obs=x)
+
+    return make_target(model, (x,), backend=backend)  # type: ignore[arg-type]
+
+
+BACKENDS = pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+
+
+def at(target: Target, z: Any) -> tuple[float, float, float]:
+    with target.precision():
+        z = target.start(0) * 0 + (
+            z if target.backend == "numpyro" else __import__("torch").as_tensor(z)
+        )
+        prior, likelihood = target.log_parts(z)
+        assert float(target.log_prior(z)) == pytest.approx(float(prior))
+        assert float(target.log_likelihood(z)) == pytest.approx(float(likelihood))
+        return float(prior), float(likelihood), float(target.log_joint(z))
+
+
+@BACKENDS
+def test_log_prior_and_likelihood_are_those_of_scipy(backend: str) -> None:
+    target = schools(backend)
+    z = np.array([1.0, 0.5, 3.0, -2.0, 0.0, 5.0])
+    prior, likelihood, joint = at(target, z)
+    tau = np.exp(0.5)
+    by_hand = (
+        norm(0, 5).logpdf(1)
+        + halfcauchy(scale=5).logpdf(tau)
+        + 0.5
+        + norm(1, tau).logpdf(z[2:]).sum()
+    )
+    assert prior == pytest.approx(by_hand)
+    assert likelihood == pytest.approx(norm(z[2:], SIGMA).logpdf(Y).sum())
+    assert joint == pytest.approx(prior + likelihood)
+
+
+@BACKENDS
+def test_discrete_sites_are_summed_out(backend: str) -> None:
+    target = mixture(backend)
+    assert target.sites["k"].levels == 2
+    prior, likelihood, joint = at(target, np.array([-1.0, 4.0, 1.5]))
+    sd = np.exp(1.5)
+    assert prior == pytest.approx(
+        norm(0, 5).logpdf([-1, 4]).sum() + halfnorm(scale=10).logpdf(sd) + 1.5
+    )
+    each = 0.3 * norm(-1, sd).pdf(Y) + 0.7 * norm(4, sd).pdf(Y)
+    assert likelihood == pytest.approx(np.log(each).sum())
+    assert joint == pytest.approx(prior + likelihood)
+
+
+@BACKENDS
+def test_values_go_to_the_unconstrained_scale_and_back(backend: str) -> None:
+    target = schools(backend)
+    with target.precision():
+        z = target.start(1)
+        values = target.constrain(z, with_deterministic=True)
+        assert float(values["twice"]) == pytest.approx(2 * float(values["mu"]))
+        np.testing.assert_allclose(np.asarray(target.unconstrain(values)), np.asarray(z))
+        assert np.asarray(target.draw_prior(3)).shape == (6,)
+    assert target.coordinates == ["mu", "tau", *(f"theta[{i}]" for i in range(4))]
+
+
+@BACKENDS
+def test_sites_are_read_with_their_plates(backend: str) -> None:
+    sites = schools(backend).sites
+    assert {name: site.kind for name, site in sites.items()} == {
+        "mu": "latent",
+        "tau": "latent",
+        "theta": "latent",
+        "y": "observed",
+        "twice": "deterministic",
+    }
+    (plate,) = sites["theta"].plates
+    assert (plate.name, plate.dim, plate.size, plate.subsample) == ("schools", -1, 4, 4)
