@@ -1,0 +1,1 @@
+"""Models of groups: eight schools, and regressions whose coefficients vary by group."""

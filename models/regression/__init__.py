@@ -1,0 +1,1 @@
+"""Linear, logistic and Poisson regression, with normal or horseshoe priors of the slopes."""

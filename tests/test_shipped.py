@@ -1,0 +1,74 @@
+"""Every pair that ships: the backends say the same, and what is observed can be drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppgen.errors import InputError
+from ppgen.models import shipped
+from ppgen.models.small_cases import call
+from tests.shipped_pairs import numpyro_run, pyro_run
+
+UNITS = {"x_units": np.array([[1.0, -2.0], [0.5, 3.0]]), "y_units": np.array([10.0, 4.0])}
+X_UNITS = {"x_units": UNITS["x_units"]}
+SLOPES = {"x_units": np.array([[1.0], [0.5]]), "y_units": UNITS["y_units"]}
+
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in shipped.names()),
+    ("linear_regression", UNITS | {"horseshoe": 1.0, "n_total": 40}),
+    ("logistic_regression", X_UNITS | {"horseshoe": 1.0, "slab_scale": 0.5, "n_total": 60}),
+    ("poisson_regression", X_UNITS | {"horseshoe": 1.0, "rate": 3.0, "n_total": 30}),
+    ("eight_schools", {"centred": True}),
+    ("varying_intercepts", UNITS | {"n_total": 80}),
+    ("varying_slopes", SLOPES | {"n_total": 80}),
+]
+
+
+def with_options(name: str, options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    args, kwargs = call(name)
+    return args, kwargs | options
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_the_backends_have_the_same_sites_values_and_log_joint(
+    name: str, options: dict[str, Any]
+) -> None:
+    given = with_options(name, options)
+    drawn = pyro_run(name, given)
+    theirs = pyro_run(name, given, drawn.values)
+    ours = numpyro_run(name, given, drawn.values)
+    assert ours.plates == theirs.plates
+    assert ours.scales == theirs.scales
+    for site, value in theirs.values.items():
+        np.testing.assert_allclose(ours.values[site], value, rtol=1e-10)
+        assert ours.values[site].shape == value.shape
+    assert ours.log_joint == pytest.approx(theirs.log_joint, rel=1e-10)
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_what_is_observed_is_drawn_where_it_is_left_out(name: str) -> None:
+    drawn, again, other = (pyro_run(name, call(name), seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_equal(drawn.values, again.values)
+    assert not np.array_equal(drawn.values["y"], other.values["y"])
+    assert np.isfinite(drawn.values["y"]).all()
+    kinds = {value.dtype for value in drawn.values.values() if value.dtype.kind == "f"}
+    assert kinds == {np.dtype("float64")}
+
+
+@pytest.mark.parametrize("name", [n for n in shipped.names() if n != "eight_schools"])
+def test_a_minibatch_counts_as_the_rows_it_stands_for(name: str) -> None:
+    args, kwargs = call(name)
+    drawn = pyro_run(name, (args, kwargs))
+    larger = args, kwargs | {"n_total": 3 * len(drawn.values["y"])}
+    whole = pyro_run(name, larger)
+    assert whole.scales == {k: 3 if "rows" in p else 1 for k, p in drawn.plates.items()}
+
+
+def test_a_name_that_is_none_is_answered_by_the_nearest() -> None:
+    with pytest.raises(InputError, match="Did you mean 'eight_schools'"):
+        shipped.model("eight_school", "numpyro")
+    with pytest.raises(InputError, match="no backend 'torch'"):
+        shipped.model("eight_schools", "torch")
