@@ -35,7 +35,7 @@ from pyro.infer import Trace_ELBO
 
 from .learner import Array, Data, HeldOut, n_rows, take
 from .torch_learner import TorchLearner
-from .torch_state import seeded
+from .torch_state import as_found, seeded
 
 
 class PyroLearner(TorchLearner):
@@ -93,6 +93,7 @@ class PyroLearner(TorchLearner):
     def _own_store(self) -> Iterator[None]:
         """Within it, Pyro has the learner's parameters and validates nothing."""
         with (
+            as_found(),
             pyro.get_param_store().scope(self._store),
             pyro.validation_enabled(False),
             warnings.catch_warnings(),

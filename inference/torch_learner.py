@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .learner import Array, Learner
-from .torch_state import from_state, random_state, seeded, within_cores
+from .torch_state import as_found, from_state, random_state, seeded, within_cores
 
 Loss = Callable[[Tensor, int], Tensor]
 
@@ -76,7 +76,8 @@ class TorchLearner(Learner):
         self.parameters = {name: p for name, p in parameters.items() if p.requires_grad}
         self._list = list(self.parameters.values())
         make = optimiser or (lambda ps: torch.optim.Adam(ps, fused=True))
-        self.optimiser = make(self._list)
+        with as_found():
+            self.optimiser = make(self._list)
         self.averages = [p.detach().clone() for p in self._list]
 
     # Randomness and modes
@@ -88,7 +89,7 @@ class TorchLearner(Learner):
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """Within it, torch draws from the learner's own random state, on the cores there are."""
-        with from_state(self._rng, self.device), within_cores():
+        with as_found(), from_state(self._rng, self.device), within_cores():
             yield
             self._rng = random_state(self.device)
 

@@ -1,9 +1,10 @@
 """Torch's global state for the time of a block: random states, after which those of the processor
-and of the device are as before, and how many threads compute."""
+and of the device are as before, how many threads compute, and what libraries set on the way."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import torch
@@ -38,6 +39,28 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 def _cuda(device: torch.device | None) -> list[torch.device]:
     return [device] if device is not None and device.type == "cuda" else []
+
+
+_OF_COMPILER = "TORCHINDUCTOR_"
+
+
+@contextlib.contextmanager
+def as_found() -> Iterator[None]:
+    """After it, whether distributions check their arguments, and the environment variables of
+    torch's compiler, are as before.
+
+    Pyro sets the former to its own when it leaves a block without checks; an optimiser's first step
+    loads the compiler, which sets where it would keep its files.
+    """
+    checks = torch.distributions.Distribution._validate_args
+    variables = {k: v for k, v in os.environ.items() if k.startswith(_OF_COMPILER)}
+    try:
+        yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(checks)
+        for name in [k for k in os.environ if k.startswith(_OF_COMPILER)]:
+            del os.environ[name]
+        os.environ.update(variables)
 
 
 @contextlib.contextmanager

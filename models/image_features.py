@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from ..arrays import Array, Floats
 from ..artifact import read_safetensors, write_safetensors
 from ..errors import InputError
-from ..inference.torch_state import seeded, within_cores
+from ..inference.torch_state import as_found, seeded, within_cores
 from ..thinning import thinned
 from .spoiling import KINDS, Spoiler
 
@@ -204,7 +204,7 @@ def _fit(
     optimiser = torch.optim.Adam(net.parameters(), lr=_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     cross = nn.functional.cross_entropy
-    with within_cores():
+    with as_found(), within_cores():
         for _ in range(steps):
             rows = torch.randint(len(images), (_BATCH,), generator=draws).numpy()
             x, kind = spoiler.spoilt(spoiler.scaled(images[rows]), draws)

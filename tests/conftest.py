@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +51,7 @@ _DEFAULTS = {
     "torch.dtype": "torch.float32",
     "torch.grad": True,
     "torch.deterministic": False,
+    "torch.validation": True,
     "jax.x64": False,
     "jax.debug_nans": False,
     "pyro.params": (),
@@ -56,11 +59,18 @@ _DEFAULTS = {
     "numpyro.stack": 0,
     "numpyro.validation": True,
 }
+_OF_PYTEST = ("PYTEST_CURRENT_TEST",)
+_Key = pytest.StashKey[dict[str, Any]]()
 
 
 def _global_state() -> dict[str, Any]:
     """Whatever a library call must leave as it found it, of the modules loaded so far."""
-    state: dict[str, Any] = {"random": random.getstate()}
+    state: dict[str, Any] = {
+        "random": random.getstate(),
+        "environment": {k: v for k, v in os.environ.items() if k not in _OF_PYTEST},
+        "working folder": os.getcwd(),
+        "signal handlers": [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)],
+    }
     modules = sys.modules
     if "numpy" in modules:
         numpy = modules["numpy"]
@@ -74,6 +84,7 @@ def _global_state() -> dict[str, Any]:
         state["torch.grad"] = torch.is_grad_enabled()
         state["torch.deterministic"] = torch.are_deterministic_algorithms_enabled()
         state["torch.threads"] = torch.get_num_threads()
+        state["torch.validation"] = torch.distributions.Distribution._validate_args
     if "jax" in modules:
         jax = modules["jax"]
         state["jax.x64"] = jax.config.jax_enable_x64
@@ -92,13 +103,27 @@ def _global_state() -> dict[str, Any]:
     return state
 
 
-@pytest.fixture(autouse=True)
-def _leaves_no_trace() -> Iterator[None]:
-    """Fail any test after which a random state, a default or a global store is another."""
-    state = _global_state()
-    before = _DEFAULTS | state
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Keep the global state from before any fixture of a test, a module's own included."""
+    item.stash[_Key] = _global_state()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that leaves a filter of warnings, unless it loads a library, which may."""
+    filters, loaded = list(warnings.filters), set(sys.modules)
     yield
-    after = _global_state()
+    if set(sys.modules) == loaded:
+        assert list(warnings.filters) == filters, "filters of warnings were changed"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail any test after which a random state, a default or a global store is another."""
+    yield
+    state = item.stash[_Key]
+    before, after = _DEFAULTS | state, _global_state()
     if "jax.x64" in after and "jax.x64" not in state:
         after.pop("numpy.random", None)  # importing jax draws from it
     leaked = [name for name in after if name in before and after[name] != before[name]]

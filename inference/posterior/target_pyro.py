@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from ...errors import InputError
+from ..torch_state import as_found
 from .sites_pyro import read
 from .target import TRIES, Target
 
@@ -31,6 +32,7 @@ def apart(validate: bool = False) -> Iterator[None]:
     """Double precision, a param store and random state of its own, and afterwards all as it was."""
     dtype = torch.get_default_dtype()
     with (
+        as_found(),
         torch.random.fork_rng(devices=[]),
         pyro.get_param_store().scope(),
         pyro.validation_enabled(validate),

@@ -27,7 +27,7 @@ from ...arrays import Floats
 from ...inference.local_pyro import bound_parts, divergences, terms
 from ...inference.local_sites import Sites, values_of
 from ...inference.local_sites_pyro import site
-from ...inference.torch_state import seeded
+from ...inference.torch_state import as_found, seeded
 from .priors import normal
 from .row_draws import RowDraws
 from .trained_nets import CODE, TrainedNets, doubles, middle
@@ -92,7 +92,7 @@ def amortisation_gap(
     """(n,) ELBO of a Gaussian fitted to each row by Adam, less that of the encoder's; both by the
     same draws, other ones than those fitted with."""
     gaps = []
-    with seeded(seed, net.device):
+    with as_found(), seeded(seed, net.device):
         for _, y, c in net.blocks(x, context, _BLOCK):
             with torch.no_grad():
                 base = net.guided(y, c, 1, middle)[CODE]["fn"].base_dist
