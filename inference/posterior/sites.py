@@ -68,10 +68,14 @@ class Site:
 
 
 class Sites(Mapping[str, Site]):
-    """The sites of a model by name, in the order in which it runs."""
+    """The sites of a model by name, in the order in which it runs.
 
-    def __init__(self, sites: Mapping[str, Site]) -> None:
-        self._sites = dict(sites)
+    Attributes:
+        data: the values of observed sites, as the model has them.
+    """
+
+    def __init__(self, sites: Mapping[str, Site], data: Mapping[str, Any] | None = None) -> None:
+        self._sites, self.data = dict(sites), dict(data or {})
 
     def __getitem__(self, name: str) -> Site:
         return self._sites[name]

@@ -25,8 +25,13 @@ from .sites import Kind, Plate, Site, Sites, check_model, check_observed, model_
 _WRAPPERS = ExpandedDistribution | Independent | MaskedDistribution
 
 
-def read(model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sites:
-    """The sites of a model, checked. To be called in double precision.
+def read(
+    model: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    check: bool = True,
+) -> Sites:
+    """The sites of a model, checked unless it is run forward. To be called in double precision.
 
     Raises:
         InputError: see `target.make_target`.
@@ -45,7 +50,11 @@ def read(model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, 
         for n, site in trace.items()
         if site["type"] == "plate"
     }
-    sites = Sites({n: _site(s, kind, wholes) for n, s in trace.items() if (kind := _kind(s))})
+    found = {name: _site(s, kind, wholes) for name, s in trace.items() if (kind := _kind(s))}
+    observed = [name for name, site in found.items() if site.kind == "observed"]
+    sites = Sites(found, {name: trace[name]["value"] for name in observed})
+    if not check:
+        return sites
     for name in sites.observed:
         fn, value = trace[name]["fn"], trace[name]["value"]
         check_observed(sites[name], value, _inside(fn, value), tuple(fn.shape()))
@@ -60,11 +69,12 @@ def _kind(site: Any) -> Kind | None:
     if site["type"] != "sample":
         return None
     if site["is_observed"]:
-        return "factor" if isinstance(_base(site["fn"]), Unit) else "observed"
+        return "factor" if isinstance(base(site["fn"]), Unit) else "observed"
     return "discrete" if site["fn"].support.is_discrete else "latent"
 
 
-def _base(fn: Any) -> Any:
+def base(fn: Any) -> Any:
+    """The distribution within its wrappers."""
     while isinstance(fn, _WRAPPERS):
         fn = fn.base_dist
     return fn
@@ -79,7 +89,7 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
     fn = site["fn"]
     about: dict[str, Any] = {
         "event_dim": fn.event_dim,
-        "distribution": type(_base(fn)).__name__,
+        "distribution": type(base(fn)).__name__,
         "support": _words(fn.support),
         "plates": plates,
     }
@@ -95,11 +105,11 @@ def _words(support: Any) -> str:
     base = getattr(support, "base_constraint", None)
     if base is not None:
         return _words(base)
-    limits = {k: getattr(support, k) for k in ("lower_bound", "upper_bound") if k in dir(support)}
-    ends = [
-        f"{k.removesuffix('_bound')} {np.asarray(v).reshape(-1)[:1]}" for k, v in limits.items()
-    ]
-    return " ".join([text, *ends])
+    for end in ("lower", "upper"):
+        if f"{end}_bound" in dir(support):
+            bound = np.asarray(getattr(support, f"{end}_bound")).reshape(-1)
+            text += f", {end} {bound[0]:g}" + (", ..." if bound.size > 1 else "")
+    return text
 
 
 def _unconstrained(name: str, fn: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -107,7 +117,7 @@ def _unconstrained(name: str, fn: Any, shape: tuple[int, ...]) -> tuple[int, ...
         return tuple(biject_to(fn.support).inverse_shape(shape))
     except NotImplementedError:
         raise InputError(
-            f"site {name!r} is drawn from {type(_base(fn)).__name__}, whose support "
+            f"site {name!r} is drawn from {type(base(fn)).__name__}, whose support "
             f"{_words(fn.support)} has no bijection to the reals, so no engine can draw it. Write "
             "it as a transform of sites whose support has one."
         ) from None
@@ -124,7 +134,7 @@ def _improper(fn: Any) -> bool:
 def _levels(name: str, fn: Any) -> int:
     if not fn.has_enumerate_support:
         raise InputError(
-            f"site {name!r} is drawn from {type(_base(fn)).__name__}, which takes infinitely many "
+            f"site {name!r} is drawn from {type(base(fn)).__name__}, which takes infinitely many "
             "discrete values and cannot be summed out. Observe it, bound it (Categorical over "
             "0 .. K), or write the sum over it in the model."
         )

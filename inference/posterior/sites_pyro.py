@@ -25,8 +25,14 @@ from .sites import Kind, Plate, Site, Sites, check_model, check_observed, model_
 _WRAPPERS = (ExpandedDistribution, Independent, MaskedDistribution, torch.distributions.Independent)
 
 
-def read(model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sites:
-    """The sites of a model, checked. To be called in double precision, within `apart`.
+def read(
+    model: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    check: bool = True,
+) -> Sites:
+    """The sites of a model, checked unless it is run forward. To be called in double precision,
+    within `apart`.
 
     Raises:
         InputError: see `target.make_target`.
@@ -43,7 +49,11 @@ def read(model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, 
         for site in trace.values()
         if site["type"] == "sample" and site_is_subsample(site)
     }
-    sites = Sites({n: _site(s, kind, wholes) for n, s in trace.items() if (kind := _kind(s))})
+    found = {name: _site(s, kind, wholes) for name, s in trace.items() if (kind := _kind(s))}
+    observed = [name for name, site in found.items() if site.kind == "observed"]
+    sites = Sites(found, {name: trace[name]["value"] for name in observed})
+    if not check:
+        return sites
     for name in sites.observed:
         fn, value = trace[name]["fn"], trace[name]["value"]
         check_observed(sites[name], value, _inside(fn, value), tuple(fn.shape()))
@@ -68,11 +78,12 @@ def _kind(site: Any) -> Kind | None:
     if site["infer"].get("_deterministic"):
         return "deterministic"
     if site["is_observed"]:
-        return "factor" if isinstance(_base(site["fn"]), Unit) else "observed"
+        return "factor" if isinstance(base(site["fn"]), Unit) else "observed"
     return "discrete" if site["fn"].support.is_discrete else "latent"
 
 
-def _base(fn: Any) -> Any:
+def base(fn: Any) -> Any:
+    """The distribution within its wrappers."""
     while isinstance(fn, _WRAPPERS):
         fn = fn.base_dist
     return fn
@@ -89,7 +100,7 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
         return Site(name, kind, shape, fn.event_dim, plates=plates)
     about: dict[str, Any] = {
         "event_dim": fn.event_dim,
-        "distribution": type(_base(fn)).__name__,
+        "distribution": type(base(fn)).__name__,
         "support": str(fn.support).removesuffix("()").lower(),
         "plates": plates,
     }
@@ -105,7 +116,7 @@ def _unconstrained(name: str, fn: Any, shape: tuple[int, ...]) -> tuple[int, ...
         return tuple(biject_to(fn.support).inverse_shape(shape))
     except NotImplementedError:
         raise InputError(
-            f"site {name!r} is drawn from {type(_base(fn)).__name__}, whose support {fn.support} "
+            f"site {name!r} is drawn from {type(base(fn)).__name__}, whose support {fn.support} "
             "has no bijection to the reals, so no engine can draw it. Write it as a transform of "
             "sites whose support has one."
         ) from None
@@ -122,7 +133,7 @@ def _improper(fn: Any) -> bool:
 def _levels(name: str, fn: Any) -> int:
     if not fn.has_enumerate_support:
         raise InputError(
-            f"site {name!r} is drawn from {type(_base(fn)).__name__}, which takes infinitely many "
+            f"site {name!r} is drawn from {type(base(fn)).__name__}, which takes infinitely many "
             "discrete values and cannot be summed out. Observe it, bound it (Categorical over "
             "0 .. K), or write the sum over it in the model."
         )

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from ...arrays import Array
 from ...errors import InputError
 from .sites import Sites
 
@@ -77,6 +78,16 @@ class Target(ABC):
     @abstractmethod
     def unconstrain(self, values: Mapping[str, Any]) -> Any:
         """z (p,) of the values of all latent sites."""
+
+    @abstractmethod
+    def log_density(self, values: Mapping[str, Any]) -> Array:
+        """(n,) log joint densities of values (n, ...) of all latent sites in their supports:
+        `log_joint` without log |d theta / d z|; -inf outside them."""
+
+    @abstractmethod
+    def log_priors(self, draws: Mapping[str, Array]) -> dict[str, Array]:
+        """(chain, draw) log density of each latent site in its support, given those that it depends
+        on, of its draws (chain, draw, ...). There are none where sites are discrete."""
 
     @abstractmethod
     def draw_prior(self, key: Any) -> Any:

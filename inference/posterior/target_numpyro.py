@@ -14,6 +14,7 @@ from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.util import _unconstrain_params
 
+from ...arrays import Array
 from ...errors import InputError
 from .sites import check_model
 from .sites_numpyro import read
@@ -126,6 +127,38 @@ class NumPyroTarget(Target):
             data={name: jnp.asarray(values[name]) for name in self.sites.latents},
         )
         return self._flat(handlers.trace(placed).get_trace(*self.args, **self.kwargs))
+
+    def log_density(self, values: Mapping[str, Any]) -> Array:
+        def one(given: Mapping[str, Any]) -> Any:
+            placed = handlers.substitute(self._whole, data=dict(given))
+            if self.sites.discrete:
+                from numpyro.contrib.funsor import log_density
+
+                return log_density(placed, self.args, self.kwargs, {})[0]
+            trace = handlers.trace(placed).get_trace(*self.args, **self.kwargs).values()
+            return sum((_log_prob(s) for s in trace if s["type"] == "sample"), jnp.zeros(()))
+
+        def inside(given: Mapping[str, Any]) -> Any:
+            placed = handlers.substitute(handlers.seed(self.model, jax.random.key(0)), data=given)
+            trace = handlers.trace(placed).get_trace(*self.args, **self.kwargs)
+            checks = [trace[name]["fn"].support(value) for name, value in given.items()]
+            return jnp.all(jnp.stack([jnp.all(check) for check in checks]))
+
+        with self.precision():
+            each = {name: jnp.asarray(value) for name, value in values.items()}
+            both = jax.jit(jax.vmap(lambda v: jnp.where(inside(v), one(v), -jnp.inf)))
+            return np.asarray(both(each))
+
+    def log_priors(self, draws: Mapping[str, Array]) -> dict[str, Array]:
+        def one(given: Mapping[str, Any]) -> dict[str, Any]:
+            placed = handlers.substitute(self._whole, data=dict(given))
+            trace = handlers.trace(placed).get_trace(*self.args, **self.kwargs)
+            return {name: _log_prob(trace[name]) for name in self.sites.latents}
+
+        with self.precision():
+            each = {name: jnp.asarray(value) for name, value in draws.items()}
+            found = jax.jit(jax.vmap(jax.vmap(one)))(each)
+            return {name: np.asarray(value) for name, value in found.items()}
 
     def draw_prior(self, key: Any) -> Any:
         self.check_proper()

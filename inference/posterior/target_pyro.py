@@ -3,10 +3,12 @@
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pyro
 import torch
 from pyro import poutine
@@ -16,6 +18,7 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor
 from torch.distributions import biject_to
 
+from ...arrays import Array
 from ...errors import InputError
 from ..torch_state import as_found
 from .sites_pyro import read
@@ -129,9 +132,42 @@ class PyroTarget(Target):
                 f"{', '.join(self.sites.latents)}."
             )
         given = {name: torch.as_tensor(values[name]) for name in self.sites.latents}
-        with _Given(given):
+        with Given(given):
             trace = poutine.trace(self.model).get_trace(*self.args, **self.kwargs)
         return self._flat(trace)
+
+    def log_density(self, values: Mapping[str, Any]) -> Array:
+        found = []
+        with apart(), torch.no_grad():
+            each = {name: torch.as_tensor(value) for name, value in values.items()}
+            for s in range(len(next(iter(each.values())))):
+                found.append(self._density_at({name: value[s] for name, value in each.items()}))
+        return np.array(found)
+
+    def _density_at(self, values: Mapping[str, Tensor]) -> float:
+        """The log joint density at one value of each latent site, in their supports."""
+        with Given(values):
+            trace: Any = poutine.trace(self.model).get_trace(*self.args, **self.kwargs)
+        for name, value in values.items():
+            if not trace.nodes[name]["fn"].support.check(value).all():
+                return -math.inf
+        if not self.sites.discrete:
+            return float(trace.log_prob_sum())
+        z = self.unconstrain(values)
+        return float(self.log_joint(z) - self._traced(self.model, z)[1])
+
+    def log_priors(self, draws: Mapping[str, Array]) -> dict[str, Array]:
+        shape = next(iter(draws.values())).shape[:2]
+        found = {name: np.empty(shape) for name in self.sites.latents}
+        with apart(), torch.no_grad():
+            each = {name: torch.as_tensor(value) for name, value in draws.items()}
+            for at in np.ndindex(*shape):
+                with Given({name: value[at] for name, value in each.items()}):
+                    trace = poutine.trace(self.model).get_trace(*self.args, **self.kwargs)
+                trace.compute_log_prob(lambda name, site: name in found)
+                for name, values in found.items():
+                    values[at] = float(trace.nodes[name]["log_prob_sum"])
+        return found
 
     def draw_prior(self, key: torch.Generator | int) -> Tensor:
         self.check_proper()
@@ -178,7 +214,7 @@ class _Placed(Messenger):
         self.log_det = self.log_det + to.log_abs_det_jacobian(z, msg["value"]).sum()
 
 
-class _Given(Messenger):
+class Given(Messenger):
     """Gives latent sites these values."""
 
     def __init__(self, values: Mapping[str, Tensor]) -> None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from ...errors import InputError
+from ...arrays import Array
+from ...artifact import fingerprint
+from ...checkpoint import Checkpoints
+from ...checks import seed_of
 from ...fitting import EngineFit
 from ...inference.posterior.sites import check_whole
 from ...progress import Clock, duration, progress_bar
+from .arguments import Call
 from .engines import engine
 from .fitted import PairFit
 from .keywords import shared_out
+from .notes import notes
+from .predictive import prior_draws
 from .program import Program
+from .saved import loaded
 
 
 class Pair(Program):
@@ -34,40 +41,61 @@ class Pair(Program):
         self,
         *data: Any,
         method: str = "nuts",
-        random_state: int = 0,
+        random_state: Any = 0,
         budget: str | float | None = None,
         progress: bool = False,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
         **named: Any,
     ) -> PairFit:
         """Fit the posterior of the model's latent sites.
 
         Args:
             data: of the model: arrays, frames, columns, lists; numbers and others as they are.
-            method: the engine; see `ppgen infer --help`.
+            method: the engine; `ppgen infer --settings` lists them.
             random_state: the only source of randomness.
             budget: seconds, or such as "60s"; what is drawn by then is kept.
             progress: whether a terminal shows how the fit goes.
+            checkpoint_dir: where a long fit keeps its state, to go on after a stop.
             named: the engine's settings, and the model's arguments by name.
 
         Raises:
             InputError: if the data, the model or the settings are wrong.
         """
+        clock = Clock(duration(budget))
         chosen = engine(method)
         of_engine, of_model = shared_out(self.model, method, chosen.settings, named)
         run = chosen.runner(self.backend)
-        clock = Clock(duration(budget))
         target = self.target(*data, **of_model)
         if chosen.whole:
             check_whole(target.sites, method)
-        settings = chosen.declared(**of_engine)
+        settings, seed = chosen.declared(**of_engine), seed_of(random_state)
+        call = Call.of(self.model, target.args, target.kwargs, target.sites.data)
+        checkpoints = None
+        if checkpoint_dir is not None:
+            what = fingerprint(method, asdict(settings), seed, call.to_json())
+            checkpoints = Checkpoints(checkpoint_dir, what)
         with progress_bar(method, clock, show=progress) as show:
-            fit = EngineFit(random_state, clock, progress=show)
+            fit = EngineFit(seed, clock, checkpoints, progress=show)
             given = (target, self.guide) if chosen.guided else (target,)
             posterior = run(*given, settings, fit)
         return PairFit(
-            self, method, settings, target.sites, posterior, target, fit.trace, clock.seconds(),
-            random_state,
+            self, method, settings, target.sites, posterior, call, target, fit.trace,
+            clock.seconds(), seed, notes(target),
         )  # fmt: skip
+
+    def prior(self, n: int, *data: Any, random_state: Any = 0, **named: Any) -> dict[str, Array]:
+        """n draws of all sites from the prior, observed ones too.
+
+        Args:
+            data, named: what the model is called with; what it observes may be None.
+
+        Returns:
+            Site -> (n, ...).
+
+        Raises:
+            InputError: if a site is improper.
+        """
+        return prior_draws(self, data, named, n, random_state)
 
     @staticmethod
     def load(
@@ -75,5 +103,13 @@ class Pair(Program):
         model: Callable[..., Any],
         guide: Callable[..., Any] | str | None = None,
     ) -> PairFit:
-        """The fit that `PairFit.save` wrote, of the same model."""
-        raise InputError(f"{Path(path)} cannot be loaded.")
+        """The fit that `PairFit.save` wrote.
+
+        Args:
+            path: the folder.
+            model, guide: those that were fitted: a run holds no code.
+
+        Raises:
+            InputError: if there is no run, it is damaged, or the model has other sites.
+        """
+        return loaded(PairFit, path, model, guide)

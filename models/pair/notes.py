@@ -1,0 +1,26 @@
+"""What is to be said of the data that a pair was fitted to."""
+
+from __future__ import annotations
+
+from ...inference.posterior.target import Target
+from ...verdict import Reason
+from .arguments import numbers, positional
+
+
+def notes(target: Target) -> list[Reason]:
+    """Data in single precision, which stay what they are."""
+    names = positional(target.model, len(target.args))
+    given = dict(zip(names, target.args, strict=True)) | target.kwargs
+    single = [
+        name
+        for name, value in given.items()
+        if (array := numbers(value)) is not None and array.dtype == "float32"
+    ]
+    if not single:
+        return []
+    what = (
+        f"{', '.join(single)} {'is' if len(single) == 1 else 'are'} in single precision and were "
+        "not changed; the rest is computed in double precision."
+    )
+    advice = "Where differences of 1e-7 matter, give the data in float64."
+    return [Reason("ok", what, advice)]
