@@ -48,6 +48,20 @@ SHIPPED: dict[str, Shipped] = {
     "varying_slopes": Shipped(
         "hierarchical", "varying_slopes", "linear regression, correlated coefficients by group"
     ),
+    "gp_regression": Shipped(
+        "gaussian_process", "regression", "Gaussian process regression, a length scale each input"
+    ),
+    "gp_classification": Shipped(
+        "gaussian_process", "classification", "two classes by a latent Gaussian process"
+    ),
+    "gp_counts": Shipped("gaussian_process", "counts", "counts by a latent Gaussian process"),
+    "gaussian_hmm": Shipped("hmm", "gaussian", "hidden Markov model of numbers"),
+    "categorical_hmm": Shipped("hmm", "categorical", "hidden Markov model of levels"),
+    "dirichlet_mixture": Shipped(
+        "dirichlet_mixture", "model", "Gaussian mixture of as many components as the data ask for"
+    ),
+    "bnn_regression": Shipped("bnn", "regression", "Bayesian neural network for numbers"),
+    "bnn_classification": Shipped("bnn", "classification", "Bayesian neural network for classes"),
 }
 
 

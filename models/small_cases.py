@@ -23,5 +23,13 @@ def call(name: str) -> Call:
         "eight_schools": ((), {"sigma": SCHOOLS}),
         "varying_intercepts": ((X, group), {"n_groups": 5}),
         "varying_slopes": ((X[:, :1], group), {"n_groups": 5}),
+        "gp_regression": ((X[:, :1],), {}),
+        "gp_classification": ((X[:, :1],), {}),
+        "gp_counts": ((X[:, :1],), {}),
+        "gaussian_hmm": ((), {"n_states": 2, "n_total": 3, "length": 8}),
+        "categorical_hmm": ((), {"n_states": 2, "n_levels": 3, "n_total": 3, "length": 8}),
+        "dirichlet_mixture": ((), {"n_components": 4, "n_total": 20}),
+        "bnn_regression": ((X,), {"width": 3}),
+        "bnn_classification": ((X,), {"width": 3, "n_classes": 3}),
     }
     return calls[name]

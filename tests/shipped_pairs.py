@@ -38,9 +38,14 @@ def pyro_run(name: str, call: Call, values: dict[str, Any] | None = None, seed: 
     if "y" in values:
         kwargs = kwargs | {"y": values.pop("y")}
     model = poutine.condition(shipped.model(name, "pyro"), values)
+    dtype = torch.get_default_dtype()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        trace = poutine.trace(model).get_trace(*args, **kwargs)
+        torch.set_default_dtype(torch.float64)  # as where a pair is fitted
+        try:
+            trace = poutine.trace(model).get_trace(*args, **kwargs)
+        finally:
+            torch.set_default_dtype(dtype)
     assert trace.nodes["_RETURN"]["value"] is trace.nodes["y"]["value"]
     sites = {
         k: s

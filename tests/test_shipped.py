@@ -14,17 +14,30 @@ from tests.shipped_pairs import numpyro_run, pyro_run
 
 UNITS = {"x_units": np.array([[1.0, -2.0], [0.5, 3.0]]), "y_units": np.array([10.0, 4.0])}
 X_UNITS = {"x_units": UNITS["x_units"]}
+THERE = np.random.default_rng(1).random((3, 8)) < 0.7
 SLOPES = {"x_units": np.array([[1.0], [0.5]]), "y_units": UNITS["y_units"]}
 
+# Each pair at least once.
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in shipped.names()),
+    *((name, {}) for name in shipped.names()[:6]),
     ("linear_regression", UNITS | {"horseshoe": 1.0, "n_total": 40}),
     ("logistic_regression", X_UNITS | {"horseshoe": 1.0, "slab_scale": 0.5, "n_total": 60}),
     ("poisson_regression", X_UNITS | {"horseshoe": 1.0, "rate": 3.0, "n_total": 30}),
     ("eight_schools", {"centred": True}),
     ("varying_intercepts", UNITS | {"n_total": 80}),
     ("varying_slopes", SLOPES | {"n_total": 80}),
+    ("gp_regression", SLOPES | {"kernel": "rbf", "X_new": np.array([[0.3], [9.0]])}),
+    ("gp_classification", {"kernel": "matern32", "X_new": np.array([[0.3], [9.0]])}),
+    ("gp_counts", {"x_units": SLOPES["x_units"], "X_new": np.array([[0.3]])}),
+    ("gaussian_hmm", {"y_units": UNITS["x_units"], "n_columns": 2, "there": THERE}),
+    ("categorical_hmm", {"there": THERE}),
+    ("dirichlet_mixture", {"y_units": UNITS["x_units"], "n_columns": 2}),
+    ("bnn_regression", UNITS | {"depth": 2, "n_total": 60}),
+    ("bnn_classification", X_UNITS | {"n_total": 60}),
 ]
+
+
+WHOLE = ("eight_schools", "gp_regression", "gp_classification", "gp_counts")
 
 
 def with_options(name: str, options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -58,13 +71,17 @@ def test_what_is_observed_is_drawn_where_it_is_left_out(name: str) -> None:
     assert kinds == {np.dtype("float64")}
 
 
-@pytest.mark.parametrize("name", [n for n in shipped.names() if n != "eight_schools"])
+@pytest.mark.parametrize("name", [n for n in shipped.names() if n not in WHOLE])
 def test_a_minibatch_counts_as_the_rows_it_stands_for(name: str) -> None:
     args, kwargs = call(name)
     drawn = pyro_run(name, (args, kwargs))
     larger = args, kwargs | {"n_total": 3 * len(drawn.values["y"])}
-    whole = pyro_run(name, larger)
-    assert whole.scales == {k: 3 if "rows" in p else 1 for k, p in drawn.plates.items()}
+    part = pyro_run(name, larger, drawn.values)
+    assert part.scales == {k: 3 if "rows" in p else 1 for k, p in drawn.plates.items()}
+
+
+def test_every_pair_is_compared() -> None:
+    assert {name for name, _ in OPTIONS} == set(shipped.names())
 
 
 def test_a_name_that_is_none_is_answered_by_the_nearest() -> None:

@@ -29,7 +29,7 @@ Units = Any  # (location, scale), numbers or tensors (d,), or a tensor of both, 
 def eight_schools(y: Tensor | None = None, *, sigma: Tensor, centred: bool = False) -> Tensor:
     """Effects of schools that were estimated apart as y (J,) with standard errors sigma (J,). The
     twin describes each argument, here and below."""
-    one = sigma.new_ones(())
+    one = 1.0 * sigma.new_ones(())
     mu = pyro.sample("mu", dist.Normal(0 * one, 5.0))
     tau = pyro.sample("tau", dist.HalfCauchy(5 * one))
     with pyro.plate("schools", len(sigma)):
@@ -53,7 +53,7 @@ def varying_intercepts(
     n_total: int | None = None,
 ) -> Tensor:
     """Regression of y (n,) on X (n, d) with an intercept for each `group` (n,)."""
-    one = X.new_ones(())
+    one = 1.0 * X.new_ones(())
     _, v, sigma = _common(X, x_units, y_units)
     tau = pyro.sample("tau", dist.HalfNormal(one))
     with pyro.plate("groups", n_groups):
@@ -74,7 +74,7 @@ def varying_slopes(
     n_total: int | None = None,
 ) -> Tensor:
     """Regression of y (n,) on X (n, d) with an intercept and slopes for each `group` (n,)."""
-    one = X.new_ones(())
+    one = 1.0 * X.new_ones(())
     u, v, sigma = _common(X, x_units, y_units)
     k = 1 + X.shape[1]
     with pyro.plate("coefficients", k):
@@ -91,7 +91,7 @@ def varying_slopes(
 
 def _common(X: Tensor, x_units: Units, y_units: Units) -> tuple[Tensor, Tensor, Tensor]:
     """u (n, d), alpha + u' beta (n,), and sigma."""
-    (x_loc, x_scale), (y_loc, y_scale), one = x_units, y_units, X.new_ones(())
+    (x_loc, x_scale), (y_loc, y_scale), one = x_units, y_units, 1.0 * X.new_ones(())
     alpha = pyro.sample("alpha", dist.Normal(0 * one, 2.5))
     with pyro.plate("inputs", X.shape[1]):
         beta = pyro.sample("beta", dist.Normal(0 * one, 2.5))

@@ -43,7 +43,7 @@ def linear(
     n_total: int | None = None,
 ) -> Tensor:
     """Linear regression of y (n,) on X (n, d). The twin describes each argument."""
-    n, one = n_total or len(X), X.new_ones(())
+    n, one = n_total or len(X), 1.0 * X.new_ones(())
     inputs = pyro.plate("inputs", X.shape[1])
     alpha = pyro.sample("alpha", dist.Normal(0 * one, 2.5))
     sigma = pyro.sample("sigma", dist.Exponential(one))
@@ -67,7 +67,7 @@ def logistic(
     n_total: int | None = None,
 ) -> Tensor:
     """Logistic regression: y (n,) of 0 and 1; the other arguments are those of `linear`."""
-    n, one = n_total or len(X), X.new_ones(())
+    n, one = n_total or len(X), 1.0 * X.new_ones(())
     inputs = pyro.plate("inputs", X.shape[1])
     alpha = pyro.sample("alpha", dist.Normal(0 * one, 2.5))
     beta = slopes(inputs, n, horseshoe, slab_scale, 2 * one, 2.5 * one)
@@ -92,7 +92,7 @@ def poisson(
 ) -> Tensor:
     """Poisson regression: y (n,) counts for `exposure` (n,), `rate` expected for an exposure of 1
     where x is at its location; the other arguments are those of `linear`."""
-    n, one = n_total or len(X), X.new_ones(())
+    n, one = n_total or len(X), 1.0 * X.new_ones(())
     inputs = pyro.plate("inputs", X.shape[1])
     alpha = pyro.sample("alpha", dist.Normal(0 * one, 1.0))
     beta = slopes(inputs, n, horseshoe, slab_scale, one, one)

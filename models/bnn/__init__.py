@@ -1,0 +1,1 @@
+"""Bayesian neural networks for regression and classification."""

@@ -1,0 +1,1 @@
+"""Gaussian processes: regression in closed form, classes and counts by latent functions."""
