@@ -61,7 +61,15 @@ class Engine:
         return import_module(name).run
 
 
-_TABLE = (Engine("nuts", "the No-U-Turn sampler", settings.NUTS, {"numpyro": "chains"}),)
+_BOTH = ("numpyro", "pyro")
+_TABLE = (
+    Engine("nuts", "the No-U-Turn sampler", settings.NUTS, {"numpyro": "chains"}),
+    Engine("laplace", "a Gaussian at the mode", settings.Laplace, dict.fromkeys(_BOTH, "laplace")),
+    Engine(
+        "smc", "particles tempered from the prior to the posterior, with evidence",
+        settings.SMC, {"numpyro": "smc"},
+    ),
+)  # fmt: skip
 
 ENGINES = {engine.method: engine for engine in _TABLE}
 

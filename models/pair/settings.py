@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from ...settings import setting
 from ..engine_settings import NUTSSettings
 
 
 @dataclass(kw_only=True)
 class NUTS(NUTSSettings):
     """What can be set of NUTS."""
+
+
+@dataclass(kw_only=True)
+class Laplace:
+    """What can be set of Laplace's approximation."""
+
+    num_starts: int = setting(8, "searches for a mode, from different places.", least=1)
+    num_draws: int = setting(2000, "draws from the Gaussian at the mode.", least=100)
+
+
+@dataclass(kw_only=True)
+class SMC:
+    """What can be set of tempered sequential Monte Carlo."""
+
+    num_particles: int = setting(256, "particles of a run.", least=25)
+    num_runs: int = setting(8, "independent runs, by which the standard error is told.", least=2)
+    num_moves: int = setting(10, "Hamiltonian moves of each particle at a temperature.", least=1)
+    target_ess: float = setting(
+        0.5, "share of particles that are to stay effective from one temperature to the next.",
+        above=0, below=1,
+    )  # fmt: skip
+    target_accept: float = setting(0.8, "share of moves to accept.", above=0, below=1)
+    start: Literal["prior", "laplace"] | None = setting(
+        None, "where paths start; the prior if it is proper, else a Gaussian at the mode."
+    )
