@@ -17,6 +17,7 @@ X_UNITS = {"x_units": UNITS["x_units"]}
 THERE = np.random.default_rng(1).random((3, 8)) < 0.7
 SLOPES = {"x_units": np.array([[1.0], [0.5]]), "y_units": UNITS["y_units"]}
 
+SEEN = {"X_seen": np.array([[0.3], [9.0]]), "y_seen": np.array([1.0, -2.0])}
 # Each pair at least once.
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in shipped.names()[:6]),
@@ -26,9 +27,9 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("eight_schools", {"centred": True}),
     ("varying_intercepts", UNITS | {"n_total": 80}),
     ("varying_slopes", SLOPES | {"n_total": 80}),
-    ("gp_regression", SLOPES | {"kernel": "rbf", "X_new": np.array([[0.3], [9.0]])}),
-    ("gp_classification", {"kernel": "matern32", "X_new": np.array([[0.3], [9.0]])}),
-    ("gp_counts", {"x_units": SLOPES["x_units"], "X_new": np.array([[0.3]])}),
+    ("gp_regression", SLOPES | {"kernel": "rbf"} | SEEN),
+    ("gp_classification", {"kernel": "matern32"}),
+    ("gp_counts", {"x_units": SLOPES["x_units"]}),
     ("gaussian_hmm", {"y_units": UNITS["x_units"], "n_columns": 2, "there": THERE}),
     ("categorical_hmm", {"there": THERE}),
     ("dirichlet_mixture", {"y_units": UNITS["x_units"], "n_columns": 2}),

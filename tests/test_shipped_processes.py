@@ -12,6 +12,7 @@ import numpyro.distributions as jax_dist
 import pyro.distributions as dist
 import pytest
 import torch
+from numpyro import handlers
 from scipy import stats
 from sklearn.gaussian_process.kernels import RBF, Matern
 
@@ -56,33 +57,61 @@ def test_in_numpyro_a_kernel_has_a_slope_at_0() -> None:
 
 
 def test_gaussian_process_regression_is_the_marginal_and_conditional_of_one_gaussian() -> None:
-    given = {"kernel": "rbf", "X_new": X_NEW, "y_units": (3.0, 2.0)}
-    v, log_joint = at("gp_regression", (X,), given)
+    v, log_joint = at("gp_regression", (X,), {"kernel": "rbf", "y_units": (3.0, 2.0)})
     assert v["amplitude"] == pytest.approx(2 * v["eta"])
-    both = np.concatenate([X, X_NEW]) / v["ell"]
-    K = v["eta"] ** 2 * (RBF(1.0)(both) + 1e-6 * np.eye(10))
-    C = K + np.diag([v["sigma"] ** 2] * 7 + [0.0] * 3)
-    whole = stats.multivariate_normal(np.full(10, 3.0), 4 * C)
-    by_hand = whole.logpdf(np.concatenate([v["y"], v["f_new"]]))
-    by_hand += stats.norm(v["f_new"], 2 * v["sigma"]).logpdf(v["y_new"]).sum()
-    by_hand += stats.halfnorm.logpdf(v["eta"]) - v["sigma"]
-    by_hand += stats.invgamma(3, scale=3).logpdf(v["ell"]).sum()
-    assert log_joint == pytest.approx(by_hand, rel=1e-6)
+    K = v["eta"] ** 2 * (RBF(1.0)(np.concatenate([X, X_NEW]) / v["ell"]) + 1e-6 * np.eye(10))
+    C = 4 * (K + v["sigma"] ** 2 * np.eye(10))
+    prior = stats.halfnorm.logpdf(v["eta"]) - v["sigma"]
+    prior += stats.invgamma(3, scale=3).logpdf(v["ell"]).sum()
+    seen = stats.multivariate_normal(np.full(7, 3.0), C[:7, :7]).logpdf(v["y"])
+    assert log_joint == pytest.approx(prior + seen, rel=1e-8)
+    y_new = np.array([2.0, 4.0, 3.5])
+    both = stats.multivariate_normal(np.full(10, 3.0), C).logpdf([*v["y"], *y_new])
+    given = {"kernel": "rbf", "y_units": (3.0, 2.0), "X_seen": X, "y_seen": v["y"]}
+    new = pyro_run("gp_regression", ((X_NEW,), given), v | {"y": y_new})
+    assert new.log_joint == pytest.approx(prior + both - seen, rel=1e-8)
 
 
-def test_a_latent_gaussian_process_is_one_gaussian_of_both_old_and_new() -> None:
-    v, log_joint = at("gp_counts", (X,), {"X_new": X_NEW})
-    both = np.concatenate([X, X_NEW]) / v["ell"]
-    K = v["eta"] ** 2 * (Matern(1.0, nu=2.5)(both) + 1e-6 * np.eye(10))
-    L = np.linalg.cholesky(K[:7, :7])
+def test_a_latent_gaussian_process_is_its_formula() -> None:
+    v, log_joint = at("gp_counts", (X,), {})
+    K = v["eta"] ** 2 * (Matern(1.0, nu=2.5)(X / v["ell"]) + 1e-6 * np.eye(7))
+    L = np.linalg.cholesky(K)
     np.testing.assert_allclose(v["f"], v["alpha"] + L @ v["z"], rtol=1e-8)
-    whole = stats.multivariate_normal(np.full(10, v["alpha"]), K)
-    by_hand = whole.logpdf(np.concatenate([v["f"], v["f_new"]])) + np.log(np.diagonal(L)).sum()
-    by_hand += stats.poisson(np.exp(v["f"])).logpmf(v["y"]).sum()
-    by_hand += stats.poisson(np.exp(v["f_new"])).logpmf(v["y_new"]).sum()
+    by_hand = stats.multivariate_normal(np.full(7, v["alpha"]), K).logpdf(v["f"])
+    by_hand += np.log(np.diagonal(L)).sum() + stats.poisson(np.exp(v["f"])).logpmf(v["y"]).sum()
     by_hand += stats.norm(0, 2.5).logpdf(v["alpha"]) + stats.halfnorm.logpdf(v["eta"])
     by_hand += stats.invgamma(3, scale=3).logpdf(v["ell"]).sum()
-    assert log_joint == pytest.approx(by_hand, rel=1e-6)
+    assert log_joint == pytest.approx(by_hand, rel=1e-8)
+
+
+@pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+def test_at_new_inputs_a_latent_function_has_the_mean_and_covariance_given_the_old(
+    backend: str,
+) -> None:
+    v, _ = at("gp_counts", (X,), {})
+    theta = {site: v[site] for site in ("alpha", "eta", "ell", "z")}
+    K = v["eta"] ** 2 * (
+        Matern(1.0, nu=2.5)(np.concatenate([X, X_NEW]) / v["ell"]) + 1e-6 * np.eye(10)
+    )
+    weights = np.linalg.solve(K[:7, :7], K[:7, 7:])
+    mean = v["alpha"] + weights.T @ (v["f"] - v["alpha"])
+    C, n = K[7:, 7:] - weights.T @ K[:7, 7:], 4000
+    if backend == "pyro":
+        given: Any = ((X_NEW,), {"X_seen": X})
+        f = np.stack([pyro_run("gp_counts", given, theta, s).values["f"] for s in range(n // 20)])
+    else:
+        placed = handlers.condition(jax_gp.counts, theta)
+
+        def draw(key: Any) -> Any:
+            trace = handlers.trace(handlers.seed(placed, key)).get_trace(X_NEW, X_seen=X)
+            return trace["f"]["value"]
+
+        with jax.enable_x64(True):
+            f = np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), n)))
+    whitened = np.linalg.solve(np.linalg.cholesky(C), (f - mean).T)
+    for standard in whitened:
+        assert stats.kstest(standard, "norm").pvalue > 1e-3
+    assert np.abs(np.corrcoef(whitened) - np.eye(3)).max() < 5 / np.sqrt(len(f))
 
 
 # Hidden Markov models

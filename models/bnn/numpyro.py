@@ -84,7 +84,7 @@ def network(X: Array, width: int, depth: int, n_outputs: int, x_units: Units) ->
     sizes = [X.shape[1], *[width] * depth, n_outputs]
     with numpyro.plate("layers", depth + 1):
         tau = numpyro.sample("tau", dist.HalfNormal(1.0))
-    h = (X - x_units[0]) / x_units[1]
+    h: Array = (X - x_units[0]) / x_units[1]
     for l, (m, n) in enumerate(pairwise(sizes), start=1):
         Z = numpyro.sample(f"Z_{l}", dist.Normal(0.0, 1.0).expand((m, n)).to_event(2))
         b = numpyro.sample(f"b_{l}", dist.Normal(0.0, 1.0).expand((n,)).to_event(1))

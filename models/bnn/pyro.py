@@ -64,7 +64,7 @@ def network(X: Tensor, width: int, depth: int, n_outputs: int, x_units: Units) -
     sizes, one = [X.shape[1], *[width] * depth, n_outputs], 1.0 * X.new_ones(())
     with pyro.plate("layers", depth + 1):
         tau = pyro.sample("tau", dist.HalfNormal(one))
-    h = (X - x_units[0]) / x_units[1]
+    h: Tensor = (X - x_units[0]) / x_units[1]
     for l, (m, n) in enumerate(pairwise(sizes), start=1):
         Z = pyro.sample(f"Z_{l}", dist.Normal(0 * one, 1.0).expand((m, n)).to_event(2))
         b = pyro.sample(f"b_{l}", dist.Normal(0 * one, 1.0).expand((n,)).to_event(1))

@@ -17,18 +17,20 @@ Regression: y = location + scale v with v ~ Normal(f(x), sigma). At rows X, f is
 
     v ~ Normal(0, C),    C = K + sigma^2 I,    K = k(X, X) + epsilon eta^2 I,
 
-and at new inputs X_*, given y, with C = L L', A = L^-1 k(X, X_*) and w = L^-1 v,
+and where rows X_s, v_s were seen, C_s = L L' of them, A = L^-1 k(X_s, X) and w = L^-1 v_s,
 
-    f_* ~ Normal(A' w, k(X_*, X_*) + epsilon eta^2 I - A' A).
+    v ~ Normal(A' w, C - A' A).
 
-Classes and counts: with z ~ Normal(0, I), K = L L' and alpha ~ Normal(0, 2.5), not centred,
+Classes and counts: with z ~ Normal(0, I) at the n places X_s, L L' = K of them, and
+alpha ~ Normal(0, 2.5), not centred,
 
-    f = alpha + L z,    y ~ Bernoulli(1 / (1 + exp(-f)))  or  y ~ Poisson(exp(f)),
+    f(X_s) = alpha + L z,    f(X) ~ Normal(alpha + A' z, K - A' A),
+    y ~ Bernoulli(1 / (1 + exp(-f)))  or  y ~ Poisson(exp(f)).
 
-and f_* is as above, with w = z. The jitter epsilon = 1e-6 keeps covariances positive definite: it
-stands for noise of a thousandth of the amplitude. All takes the cube of the number of rows, which
-cannot be split into minibatches. `amplitude`, `length_scale` and `noise` are in the units of the
-data. A prediction needs the rows it is conditioned on: a Gaussian process is its data.
+The jitter epsilon = 1e-6 keeps covariances positive definite: it stands for noise of a thousandth
+of the amplitude. All takes the cube of the number of rows, which cannot be split into minibatches.
+`amplitude`, `length_scale` and `noise` are in the units of the data. A Gaussian process is its
+data: a prediction is told the rows that were seen.
 
 Reference: Rasmussen and Williams, "Gaussian processes for machine learning", 2006,
 https://gaussianprocess.org/gpml (algorithm 2.1, section 4.2).
@@ -40,6 +42,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
@@ -60,7 +63,8 @@ KERNELS: dict[str, Callable[[Array], Array]] = {
 def regression(
     X: Array,
     y: Array | None = None,
-    X_new: Array | None = None,
+    X_seen: Array | None = None,
+    y_seen: Array | None = None,
     *,
     kernel: str = "matern52",
     x_units: Units = (0.0, 1.0),
@@ -71,8 +75,8 @@ def regression(
     Args:
         X: (n, d) inputs.
         y: (n,) numbers; None draws them.
-        X_new: (m, d) inputs for which `f_new` and `y_new` (m,) are drawn given y: for predictions,
-            not for fits.
+        X_seen, y_seen: (m, d) and (m,) rows that were seen, given which those of X and y are new: a
+            fit has none, a prediction those that were fitted.
         kernel: one of `KERNELS`.
         x_units, y_units: location and scale of inputs and y.
     """
@@ -81,70 +85,73 @@ def regression(
     y_loc, y_scale = y_units
     numpyro.deterministic("noise", y_scale * sigma)
     U = (X - x_units[0]) / x_units[1] / ell
-    C = eta**2 * gram(U, U, kernel) + (EPSILON * eta**2 + sigma**2) * jnp.eye(len(X))
-    L = jnp.linalg.cholesky(C)
-    normal = dist.MultivariateNormal(y_loc * jnp.ones(len(X)), scale_tril=y_scale * L)
+    mean, C = jnp.zeros(len(X)), covariance(U, eta, kernel) + sigma**2 * jnp.eye(len(X))
+    if X_seen is not None:
+        U_s, v_s = (X_seen - x_units[0]) / x_units[1] / ell, (y_seen - y_loc) / y_scale
+        C_s = covariance(U_s, eta, kernel) + sigma**2 * jnp.eye(len(U_s))
+        L = jnp.linalg.cholesky(C_s)
+        A = solve_triangular(L, eta**2 * gram(U_s, U, kernel), lower=True)
+        mean, C = A.T @ solve_triangular(L, v_s, lower=True), C - A.T @ A
+    tril = y_scale * jnp.linalg.cholesky(C)
+    normal = dist.MultivariateNormal(y_loc + y_scale * mean, scale_tril=tril)
     drawn: Array = numpyro.sample("y", normal, obs=y)
-    if X_new is not None:
-        U_new = (X_new - x_units[0]) / x_units[1] / ell
-        w = solve_triangular(L, (drawn - y_loc) / y_scale, lower=True)
-        mean, covariance = conditional(U, U_new, L, w, eta, kernel)
-        normal = dist.MultivariateNormal(y_loc + y_scale * mean, y_scale**2 * covariance)
-        f_new = numpyro.sample("f_new", normal)
-        with numpyro.plate("new rows", len(X_new)):
-            numpyro.sample("y_new", dist.Normal(f_new, y_scale * sigma))
     return drawn
 
 
 def classification(
     X: Array,
     y: Array | None = None,
-    X_new: Array | None = None,
+    X_seen: Array | None = None,
     *,
     kernel: str = "matern52",
     x_units: Units = (0.0, 1.0),
 ) -> Array:
     """Classes 0 and 1, y (n,), by a latent function; the other arguments are those of
     `regression`."""
-    return _latent(X, y, X_new, kernel, x_units, lambda f: dist.Bernoulli(logits=f))
+    rows = numpyro.plate("rows", len(X))
+    f = _latent(rows, X, X_seen, kernel, x_units)
+    with rows:
+        drawn: Array = numpyro.sample("y", dist.Bernoulli(logits=f), obs=y)
+    return drawn
 
 
 def counts(
     X: Array,
     y: Array | None = None,
-    X_new: Array | None = None,
+    X_seen: Array | None = None,
     *,
     kernel: str = "matern52",
     x_units: Units = (0.0, 1.0),
 ) -> Array:
     """Counts y (n,) by a latent function, the log of their mean; the other arguments are those of
     `regression`."""
-    return _latent(X, y, X_new, kernel, x_units, lambda f: dist.Poisson(jnp.exp(f)))
+    rows = numpyro.plate("rows", len(X))
+    f = _latent(rows, X, X_seen, kernel, x_units)
+    with rows:
+        drawn: Array = numpyro.sample("y", dist.Poisson(jnp.exp(f)), obs=y)
+    return drawn
 
 
 def _latent(
-    X: Array,
-    y: Array | None,
-    X_new: Array | None,
-    kernel: str,
-    x_units: Units,
-    likelihood: Callable[[Array], dist.Distribution],
+    rows: numpyro.plate, X: Array, X_seen: Array | None, kernel: str, x_units: Units
 ) -> Array:
+    """f (n,). At inputs that were not seen it is drawn, and is no site: they have no data."""
     alpha = numpyro.sample("alpha", dist.Normal(0.0, 2.5))
     eta, ell = _kernel_sites(X.shape[1], x_units, 1.0)
-    U = (X - x_units[0]) / x_units[1] / ell
-    L = eta * jnp.linalg.cholesky(gram(U, U, kernel) + EPSILON * jnp.eye(len(X)))
-    with numpyro.plate("rows", len(X)):
+    U_s = ((X if X_seen is None else X_seen) - x_units[0]) / x_units[1] / ell
+    L = jnp.linalg.cholesky(covariance(U_s, eta, kernel))
+    with numpyro.plate("places", len(U_s)):
         z = numpyro.sample("z", dist.Normal(0.0, 1.0))
-        f = numpyro.deterministic("f", alpha + L @ z)
-        drawn: Array = numpyro.sample("y", likelihood(f), obs=y)
-    if X_new is not None:
-        U_new = (X_new - x_units[0]) / x_units[1] / ell
-        mean, covariance = conditional(U, U_new, L, z, eta, kernel)
-        f_new = numpyro.sample("f_new", dist.MultivariateNormal(alpha + mean, covariance))
-        with numpyro.plate("new rows", len(X_new)):
-            numpyro.sample("y_new", likelihood(f_new))
-    return drawn
+    f: Array = alpha + L @ z
+    if X_seen is not None:
+        U = (X - x_units[0]) / x_units[1] / ell
+        A = solve_triangular(L, eta**2 * gram(U_s, U, kernel), lower=True)
+        tril = jnp.linalg.cholesky(covariance(U, eta, kernel) - A.T @ A)
+        e = jax.random.normal(numpyro.prng_key(), (len(U),), tril.dtype)
+        f = alpha + A.T @ z + tril @ e
+    with rows:
+        numpyro.deterministic("f", f)
+    return f
 
 
 def _kernel_sites(d: int, x_units: Units, y_scale: Any) -> tuple[Array, Array]:
@@ -164,10 +171,6 @@ def gram(U: Array, V: Array, kernel: str) -> Array:
     return KERNELS[kernel](jnp.where(apart, jnp.sqrt(jnp.where(apart, r2, 1.0)), 0.0))
 
 
-def conditional(
-    U: Array, U_new: Array, L: Array, w: Array, eta: Array, kernel: str
-) -> tuple[Array, Array]:
-    """Mean A' w (m,) and covariance (m, m) of f at new inputs, less alpha, in standard units."""
-    A = solve_triangular(L, eta**2 * gram(U, U_new, kernel), lower=True)
-    K = gram(U_new, U_new, kernel) + EPSILON * jnp.eye(len(U_new))
-    return A.T @ w, eta**2 * K - A.T @ A
+def covariance(U: Array, eta: Array, kernel: str) -> Array:
+    """K (n, n) of inputs in units of the length scales, (n, d), with its jitter."""
+    return eta**2 * (gram(U, U, kernel) + EPSILON * jnp.eye(len(U)))

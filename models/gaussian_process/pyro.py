@@ -4,11 +4,13 @@ sites, shapes and log joint.
     f ~ GP(0, k),    k(x, x') = eta^2 kappa(r),    r^2 = sum_j (u_j - u'_j)^2 / ell_j^2
     eta ~ Normal+(1),   ell_j ~ InverseGamma(3, 3),   sigma ~ Exponential(1),   epsilon = 1e-6
 
-    regression   v ~ Normal(0, C),   C = K + sigma^2 I,   y = location + scale v,
-                 K = k(X, X) + epsilon eta^2 I,   C = L L',   w = L^-1 v
-    others       f = alpha + L z,   K = L L',   z ~ Normal(0, I),   alpha ~ Normal(0, 2.5),   w = z,
+    K = k(X, X) + epsilon eta^2 I,   and of rows seen, by L and w,   A = L^-1 k(X_s, X)
+
+    regression   v ~ Normal(A' w, K + sigma^2 I - A' A),   L L' = K_s + sigma^2 I,   w = L^-1 v_s,
+                 y = location + scale v
+    others       f ~ Normal(alpha + A' z, K - A' A),   f(X_s) = alpha + L z,   L L' = K_s,
+                 z ~ Normal(0, I),   alpha ~ Normal(0, 2.5),
                  y ~ Bernoulli(1 / (1 + exp(-f)))  or  y ~ Poisson(exp(f))
-    new inputs   f_* ~ Normal(A' w, k(X_*, X_*) + epsilon eta^2 I - A' A),   A = L^-1 k(X, X_*)
 """
 
 # mypy: disallow-untyped-calls=False
@@ -37,84 +39,88 @@ KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
 def regression(
     X: Tensor,
     y: Tensor | None = None,
-    X_new: Tensor | None = None,
+    X_seen: Tensor | None = None,
+    y_seen: Tensor | None = None,
     *,
     kernel: str = "matern52",
     x_units: Units = (0.0, 1.0),
     y_units: Units = (0.0, 1.0),
 ) -> Tensor:
-    """Gaussian process regression of y (n,) on X (n, d), with `f_new` and `y_new` at `X_new`. The
-    twin describes each argument, here and below."""
+    """Gaussian process regression of y (n,) on X (n, d). The twin describes each argument, here and
+    below."""
     eta, ell = _kernel_sites(X, x_units, y_units[1])
     sigma = pyro.sample("sigma", dist.Exponential(torch.ones_like(eta)))
     y_loc, y_scale = y_units
     pyro.deterministic("noise", y_scale * sigma)
     U = (X - x_units[0]) / x_units[1] / ell
-    C = eta**2 * gram(U, U, kernel) + (EPSILON * eta**2 + sigma**2) * torch.eye(len(X)).to(U)
-    L = torch.linalg.cholesky(C)
-    normal = dist.MultivariateNormal(y_loc * U.new_ones(len(X)), scale_tril=y_scale * L)
+    mean, C = U.new_zeros(len(U)), covariance(U, eta, kernel) + sigma**2 * torch.eye(len(U)).to(U)
+    if X_seen is not None:
+        U_s, v_s = (X_seen - x_units[0]) / x_units[1] / ell, (y_seen - y_loc) / y_scale
+        C_s = covariance(U_s, eta, kernel) + sigma**2 * torch.eye(len(U_s)).to(U)
+        L = torch.linalg.cholesky(C_s)
+        A = torch.linalg.solve_triangular(L, eta**2 * gram(U_s, U, kernel), upper=False)
+        w = torch.linalg.solve_triangular(L, v_s[:, None], upper=False)[:, 0]
+        mean, C = A.T @ w, C - A.T @ A
+    tril = y_scale * torch.linalg.cholesky(C)
+    normal = dist.MultivariateNormal(y_loc + y_scale * mean, scale_tril=tril)
     drawn: Tensor = pyro.sample("y", normal, obs=y)
-    if X_new is not None:
-        U_new = (X_new - x_units[0]) / x_units[1] / ell
-        v = (drawn - y_loc) / y_scale
-        w = torch.linalg.solve_triangular(L, v[:, None], upper=False)[:, 0]
-        mean, covariance = conditional(U, U_new, L, w, eta, kernel)
-        normal = dist.MultivariateNormal(y_loc + y_scale * mean, y_scale**2 * covariance)
-        f_new = pyro.sample("f_new", normal)
-        with pyro.plate("new rows", len(X_new)):
-            pyro.sample("y_new", dist.Normal(f_new, y_scale * sigma))
     return drawn
 
 
 def classification(
     X: Tensor,
     y: Tensor | None = None,
-    X_new: Tensor | None = None,
+    X_seen: Tensor | None = None,
     *,
     kernel: str = "matern52",
     x_units: Units = (0.0, 1.0),
 ) -> Tensor:
     """Classes 0 and 1, y (n,), by a latent function."""
-    return _latent(X, y, X_new, kernel, x_units, lambda f: dist.Bernoulli(logits=f))
+    rows = pyro.plate("rows", len(X))
+    f = _latent(rows, X, X_seen, kernel, x_units)
+    y = y if y is None else y.to(f)
+    with rows:
+        drawn: Tensor = pyro.sample("y", dist.Bernoulli(logits=f), obs=y)
+    return drawn
 
 
 def counts(
     X: Tensor,
     y: Tensor | None = None,
-    X_new: Tensor | None = None,
+    X_seen: Tensor | None = None,
     *,
     kernel: str = "matern52",
     x_units: Units = (0.0, 1.0),
 ) -> Tensor:
     """Counts y (n,) by a latent function, the log of their mean."""
-    return _latent(X, y, X_new, kernel, x_units, lambda f: dist.Poisson(f.exp()))
+    rows = pyro.plate("rows", len(X))
+    f = _latent(rows, X, X_seen, kernel, x_units)
+    y = y if y is None else y.to(f)  # of whole numbers torch takes lgamma in single precision
+    with rows:
+        drawn: Tensor = pyro.sample("y", dist.Poisson(f.exp()), obs=y)
+    return drawn
 
 
 def _latent(
-    X: Tensor,
-    y: Tensor | None,
-    X_new: Tensor | None,
-    kernel: str,
-    x_units: Units,
-    likelihood: Callable[[Tensor], Any],
+    rows: pyro.plate, X: Tensor, X_seen: Tensor | None, kernel: str, x_units: Units
 ) -> Tensor:
+    """f (n,). At inputs that were not seen it is drawn, and is no site: they have no data."""
     zero = 0.0 * X.new_ones(())
     alpha = pyro.sample("alpha", dist.Normal(zero, 2.5))
     eta, ell = _kernel_sites(X, x_units, 1.0)
-    U = (X - x_units[0]) / x_units[1] / ell
-    L = eta * torch.linalg.cholesky(gram(U, U, kernel) + EPSILON * torch.eye(len(X)).to(U))
-    with pyro.plate("rows", len(X)):
+    U_s = ((X if X_seen is None else X_seen) - x_units[0]) / x_units[1] / ell
+    L = torch.linalg.cholesky(covariance(U_s, eta, kernel))
+    with pyro.plate("places", len(U_s)):
         z = pyro.sample("z", dist.Normal(zero, 1.0))
-        f = pyro.deterministic("f", alpha + L @ z, event_dim=0)
-        y = y if y is None else y.to(f)  # torch takes neither classes nor counts as whole numbers
-        drawn: Tensor = pyro.sample("y", likelihood(f), obs=y)
-    if X_new is not None:
-        U_new = (X_new - x_units[0]) / x_units[1] / ell
-        mean, covariance = conditional(U, U_new, L, z, eta, kernel)
-        f_new = pyro.sample("f_new", dist.MultivariateNormal(alpha + mean, covariance))
-        with pyro.plate("new rows", len(X_new)):
-            pyro.sample("y_new", likelihood(f_new))
-    return drawn
+    f: Tensor = alpha + L @ z
+    if X_seen is not None:
+        U = (X - x_units[0]) / x_units[1] / ell
+        A = torch.linalg.solve_triangular(L, eta**2 * gram(U_s, U, kernel), upper=False)
+        tril = torch.linalg.cholesky(covariance(U, eta, kernel) - A.T @ A)
+        f = alpha + A.T @ z + tril @ torch.randn(len(U), dtype=tril.dtype)
+    with rows:
+        pyro.deterministic("f", f, event_dim=0)
+    return f
 
 
 def _kernel_sites(X: Tensor, x_units: Units, y_scale: Any) -> tuple[Tensor, Tensor]:
@@ -135,10 +141,6 @@ def gram(U: Tensor, V: Tensor, kernel: str) -> Tensor:
     return KERNELS[kernel](torch.where(apart, torch.where(apart, r2, 1.0).sqrt(), 0.0))
 
 
-def conditional(
-    U: Tensor, U_new: Tensor, L: Tensor, w: Tensor, eta: Tensor, kernel: str
-) -> tuple[Tensor, Tensor]:
-    """Mean A' w (m,) and covariance (m, m) of f at new inputs, less alpha, in standard units."""
-    A = torch.linalg.solve_triangular(L, eta**2 * gram(U, U_new, kernel), upper=False)
-    K = gram(U_new, U_new, kernel) + EPSILON * torch.eye(len(U_new)).to(U)
-    return A.T @ w, eta**2 * K - A.T @ A
+def covariance(U: Tensor, eta: Tensor, kernel: str) -> Tensor:
+    """K (n, n) of inputs in units of the length scales, (n, d), with its jitter."""
+    return eta**2 * (gram(U, U, kernel) + EPSILON * torch.eye(len(U)).to(U))

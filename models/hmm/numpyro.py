@@ -25,7 +25,7 @@ recognition", 1989, https://doi.org/10.1109/5.18626.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -107,7 +107,7 @@ def _chain(n_states: int, stay: float) -> tuple[numpyro.plate, Array, Array]:
     return states, pi, A
 
 
-class Hidden(dist.Distribution):
+class Hidden(dist.Distribution):  # type: ignore[misc]
     """Sequences whose states are summed out.
 
     Args:
@@ -118,7 +118,7 @@ class Hidden(dist.Distribution):
         there: (n, T) of what was observed; None has all.
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints: ClassVar[dict[str, Any]] = {}
     pytree_data_fields = ("pi", "A", "emission", "there")
     pytree_aux_fields = ("length",)
 

@@ -16,7 +16,7 @@ b_t(k) = p(y_t | s_t = k).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import pyro
 import pyro.distributions as dist
@@ -85,10 +85,10 @@ def _chain(n_states: int, stay: float, like: Tensor) -> tuple[pyro.plate, Tensor
     return states, pi, A
 
 
-class Hidden(dist.TorchDistribution):  # type: ignore[misc]
+class Hidden(dist.TorchDistribution):
     """Sequences whose states are summed out: see the twin."""
 
-    arg_constraints = {}  # noqa: RUF012
+    arg_constraints: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self, pi: Tensor, A: Tensor, emission: Any, length: int, there: Tensor | None
