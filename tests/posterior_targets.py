@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pyro
+import pyro.distributions as pyro_dist
+import torch
 from scipy.stats import multivariate_normal, norm
 
 from ppgen.fitting import EngineFit
@@ -30,33 +36,26 @@ def fit(seed: int = 0, budget: float | None = None, **how: Any) -> EngineFit:
     return EngineFit(seed, Clock(budget), **how)
 
 
+def library(backend: str) -> Any:
+    """A backend and its distributions."""
+    return (numpyro, dist) if backend == "numpyro" else (pyro, pyro_dist)
+
+
 def linear_gaussian(backend: str = "numpyro") -> Target:
     """w ~ N(0, I), y ~ N(X w, NOISE^2)."""
-    if backend == "numpyro":
-        import numpyro as p
-        import numpyro.distributions as dist
-
-        args: Any = (X, Y)
-    else:
-        import pyro as p  # type: ignore[no-redef]
-        import pyro.distributions as dist  # type: ignore[no-redef]
-        import torch
-
-        args = (torch.as_tensor(X), torch.as_tensor(Y))
+    p, d = library(backend)
+    args = (X, Y) if backend == "numpyro" else (torch.as_tensor(X), torch.as_tensor(Y))
 
     def model(x: Any, y: Any) -> None:
-        w = p.sample("w", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+        w = p.sample("w", d.Normal(0.0, 1.0).expand([2]).to_event(1))
         with p.plate("rows", 12):
-            p.sample("y", dist.Normal(x @ w, NOISE), obs=y)
+            p.sample("y", d.Normal(x @ w, NOISE), obs=y)
 
     return make_target(model, args, backend=backend)  # type: ignore[arg-type]
 
 
 def two_modes() -> Target:
     """Two modes far from each other, of weights SHARE and 1 - SHARE."""
-    import jax.numpy as jnp
-    import numpyro
-    import numpyro.distributions as dist
 
     def model(y: Any) -> None:
         z = numpyro.sample("z", dist.Normal(0.0, WIDE))

@@ -19,11 +19,10 @@ Y8 = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
 
 def scalar(latents: Any, noise: float = 1.0) -> Target:
     """Eight observations of what `latents` draws."""
-    import numpyro
-    import numpyro.distributions as dist
+    p, dist = exact.library("numpyro")
 
     def model(y: Any) -> None:
-        numpyro.sample("y", dist.Normal(latents(numpyro, dist), noise).to_event(1), obs=y)
+        p.sample("y", dist.Normal(latents(p, dist), noise).to_event(1), obs=y)
 
     return make_target(model, (Y8,))
 

@@ -39,6 +39,7 @@ from .target import Target
 _FLAT = 1e-10  # of the curvature, each coordinate in units of its own
 _GAIN = 1e-8  # nats that a Newton step may still promise at a mode
 _APART = 1.0  # standard deviations between two modes
+_SEARCHES = 4  # for a mode that another engine starts at
 _SHARE = 0.01  # of the evidence, from which a mode beside the chosen one is worth a warning
 
 
@@ -74,6 +75,16 @@ class Mode:
         noise = rng.standard_normal((n, len(self.z)))
         log_q = np.log(np.diag(root)).sum() - (noise**2 + np.log(2 * np.pi)).sum(axis=1) / 2
         return self.z + np.linalg.solve(root.T, noise.T).T, log_q
+
+    def draw_t(self, n: int, df: float, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Draws (n, p) from the multivariate t with location m, scale P^-1 and `df` degrees of
+        freedom, and their log densities (n,)."""
+        from scipy import stats
+
+        z, _ = self.draw(n, rng)
+        gap = (z - self.z) * np.sqrt(df / rng.chisquare(df, size=n))[:, None]
+        t = stats.multivariate_t(self.z, np.linalg.inv(self.precision), df)
+        return self.z + gap, np.asarray(t.logpdf(self.z + gap)).reshape(n)
 
 
 def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
@@ -147,6 +158,22 @@ def found_modes(f: Numeric, num_starts: int, fit: EngineFit) -> tuple[list[Mode]
 def chosen(modes: list[Mode]) -> Mode:
     """The mode with the largest Laplace evidence; where none was found, the highest place."""
     return modes[0] if modes[0].found else max(modes, key=lambda m: m.log_joint)
+
+
+def required_mode(f: Numeric, fit: EngineFit) -> Mode:
+    """The mode with the largest Laplace evidence, for engines that start at one.
+
+    Raises:
+        InputError: if none was found.
+    """
+    mode = chosen(found_modes(f, _SEARCHES, fit)[0])
+    if not mode.found:
+        raise InputError(
+            f"no mode was found to start at: along {f.target.coordinates[mode.open or 0]!r} the "
+            "log joint is flat, or rises. Give each site a proper prior and start at the prior, or "
+            'take method="nuts".'
+        )
+    return mode
 
 
 def _starts(f: Numeric, n: int, seed: int) -> Iterator[Array]:

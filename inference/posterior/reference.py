@@ -18,14 +18,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...errors import InputError
 from ...fitting import EngineFit
-from . import laplace
+from .laplace import required_mode
 from .numeric import Numeric
 
 LogDensity = Callable[[Any], Any]
 _WIDER = 2.0
-_STARTS = 4
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,7 @@ def reference(f: Numeric, start: Literal["prior", "laplace"] | None, fit: Engine
 
 
 def _gaussian(f: Numeric, fit: EngineFit) -> Reference:
-    mode = laplace.chosen(laplace.found_modes(f, _STARTS, fit)[0])
-    if not mode.found:
-        raise InputError(
-            "no mode was found that a path could start at: along "
-            f"{f.target.coordinates[mode.open or 0]!r} the log joint is flat, or rises. Give each "
-            'site a proper prior and start="prior", or take method="nuts".'
-        )
+    mode = required_mode(f, fit)
     root = np.linalg.cholesky(mode.precision) / _WIDER
     mean, log_det = mode.z, np.log(np.diag(root)).sum()
 

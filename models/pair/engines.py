@@ -69,6 +69,10 @@ _TABLE = (
         "smc", "particles tempered from the prior to the posterior, with evidence",
         settings.SMC, {"numpyro": "smc"},
     ),
+    Engine(
+        "importance", "draws from the prior, a t at the mode or a guide, weighed",
+        settings.Importance, dict.fromkeys(_BOTH, "weighted"), guided=True,
+    ),
 )  # fmt: skip
 
 ENGINES = {engine.method: engine for engine in _TABLE}

@@ -37,3 +37,15 @@ class SMC:
     start: Literal["prior", "laplace"] | None = setting(
         None, "where paths start; the prior if it is proper, else a Gaussian at the mode."
     )
+
+
+@dataclass(kw_only=True)
+class Importance:
+    """What can be set of importance sampling."""
+
+    proposal: Literal["prior", "laplace", "guide"] | None = setting(
+        None, "what draws come from; the pair's guide if it has one, else a t at the mode."
+    )
+    num_proposals: int = setting(10000, "draws that are weighed.", least=25)
+    num_draws: int = setting(1000, "of these, drawn anew by their weights.", least=1)
+    df: float = setting(5.0, "degrees of freedom of the t at the mode.", above=2)

@@ -1,0 +1,47 @@
+"""Draws from a NumPyro guide as it is, with their importance weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro import handlers
+from numpyro.infer.util import log_density
+
+from ...arrays import Array
+from ...errors import InputError
+from .target import Target
+
+
+def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tuple[Array, Array]:
+    """Draws z (n, p) and log weights (n,) = log p(theta, y) - log q(theta).
+
+    Raises:
+        InputError: if the guide misses a site, or the model has discrete ones.
+    """
+    if target.sites.discrete:
+        raise InputError("a guide cannot be weighed where sites are discrete; take method='nuts'.")
+
+    def one(key: Any) -> tuple[Any, Any]:
+        sampled = handlers.seed(guide, key)
+        trace = handlers.trace(sampled).get_trace(*target.args, **target.kwargs)
+        sites = {k: site for k, site in trace.items() if site["type"] == "sample"}
+        missing = [name for name in target.sites.latents if name not in sites]
+        if missing:
+            raise InputError(
+                f"the guide has no site {missing[0]!r}; it has {', '.join(sites) or 'none'}. Give "
+                "it one of each latent site of the model."
+            )
+        log_q = sum(jnp.sum(site["fn"].log_prob(site["value"])) for site in sites.values())
+        values = {name: sites[name]["value"] for name in target.sites.latents}
+        seeded = handlers.seed(target.model, jax.random.key(0))
+        log_p, _ = log_density(seeded, target.args, target.kwargs, values)
+        return target.unconstrain(values), log_p - log_q
+
+    with target.precision():
+        keys = jax.random.split(jax.random.key(seed), n)
+        z, log_w = jax.jit(jax.vmap(one))(keys)
+        return np.asarray(z), np.asarray(log_w)

@@ -1,0 +1,89 @@
+"""Importance sampling: evidence against closed forms, and proposals that miss are told off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ppgen.errors import InputError
+from ppgen.inference.posterior import weighted
+from ppgen.inference.posterior.psis import smooth
+from ppgen.models.pair.settings import Importance
+from ppgen.verdict import Verdict
+from tests import posterior_targets as exact
+
+ROOT = np.linalg.cholesky(exact.COVARIANCE)
+
+
+def guide_of(backend: str, mean: Any, scale_tril: Any) -> Any:
+    p, dist = exact.library(backend)
+    if backend == "pyro":
+        mean, scale_tril = torch.as_tensor(mean), torch.as_tensor(scale_tril)
+
+    def guide(x: Any, y: Any) -> None:
+        p.sample("w", dist.MultivariateNormal(mean, scale_tril=scale_tril))
+
+    return guide
+
+
+@pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+def test_weights_of_the_posterior_itself_are_all_the_evidence(backend: str) -> None:
+    guide = guide_of(backend, exact.MEAN, ROOT)
+    how = Importance(num_proposals=500, num_draws=400)
+    posterior = weighted.run(exact.linear_gaussian(backend), guide, how, exact.fit())
+    assert posterior.log_evidence is not None
+    assert posterior.log_evidence.value == pytest.approx(exact.LOG_EVIDENCE, abs=1e-9)
+    assert posterior.log_evidence.stderr < 1e-9
+    exact.check_moments(posterior.draws["w"], 200)
+    assert Verdict(tuple(posterior.reasons)).ok
+
+
+@pytest.mark.parametrize("proposal", ["prior", "laplace"])
+def test_draws_and_evidence_are_those_of_the_closed_form(proposal: Any) -> None:
+    how = Importance(proposal=proposal, num_proposals=8000)
+    posterior = weighted.run(exact.linear_gaussian(), None, how, exact.fit())
+    assert posterior.log_evidence is not None
+    error = posterior.log_evidence.value - exact.LOG_EVIDENCE
+    assert abs(error) < 4 * posterior.log_evidence.stderr < 0.2
+    exact.check_moments(posterior.draws["w"], 300)
+    assert Verdict(tuple(posterior.reasons)).ok
+
+
+def test_a_guide_that_misses_is_told_off() -> None:
+    guide = guide_of("numpyro", exact.MEAN + 5, 0.1 * ROOT)
+    how = Importance(num_proposals=1000)
+    posterior = weighted.run(exact.linear_gaussian(), guide, how, exact.fit())
+    verdict = Verdict(tuple(posterior.reasons))
+    assert verdict.status == "failed"
+    assert "k-hat" in str(verdict)
+
+
+def test_a_guide_without_a_site_is_an_error_that_names_it() -> None:
+    with pytest.raises(InputError, match="no site 'w'"):
+        weighted.run(
+            exact.linear_gaussian(), lambda x, y: None, Importance(num_proposals=50), exact.fit()
+        )
+
+
+def test_a_budget_ends_the_draws_and_keeps_those_there_are() -> None:
+    how = Importance(proposal="prior", num_proposals=5000)
+    posterior = weighted.run(exact.linear_gaussian(), None, how, exact.fit(budget=1e-6))
+    assert posterior.why == "budget"
+    assert posterior.draws["w"].shape == (1, 1000, 2)
+
+
+def test_smoothed_weights_keep_their_order_and_resample_in_proportion() -> None:
+    rng = np.random.default_rng(0)
+    x = 1.3 * rng.standard_normal(4000)
+    log_w = x**2 * (1 / 1.3**2 - 1) / 2
+    smoothed = smooth(log_w)
+    assert smoothed.weights.sum() == pytest.approx(1)
+    # The largest weight stands for one of the largest quantiles.
+    assert (np.argsort(smoothed.weights)[:3000] == np.argsort(log_w)[:3000]).mean() > 0.95
+    chosen = smoothed.resample(2000, rng)
+    counts = np.bincount(chosen, minlength=4000)
+    assert np.abs(counts - 2000 * smoothed.weights).max() <= 1
+    assert x[chosen].std() == pytest.approx(1, abs=0.07)
