@@ -28,7 +28,7 @@ class Redrawn(Messenger):
             return
         if msg["infer"].get("_deterministic"):
             return
-        fn, shape = msg["fn"], tuple(msg["value"].shape)
+        fn, shape = msg["fn"], np.shape(msg["value"])
         batch = np.broadcast_shapes(fn.batch_shape, shape[: len(shape) - fn.event_dim])
         if batch != tuple(fn.batch_shape):
             msg["fn"] = fn.expand(batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -116,6 +117,9 @@ class Sites(Mapping[str, Site]):
         return {name: plate for name, plate in plates.items() if plate.subsample < plate.size}
 
 
+# Whose lines are not the model's
+_NOT_THE_MODEL = ("site-packages", str(Path(__file__).parent), str(Path(traceback.__file__).parent))
+
 # What a site cannot be
 
 
@@ -189,14 +193,40 @@ def check_observed(site: Site, value: Any, inside: Any, batch: tuple[int, ...]) 
 def model_raised(error: BaseException, args: Any, kwargs: Mapping[str, Any]) -> InputError:
     """The error that the model raised one, and where; to be raised from it."""
     frames = traceback.extract_tb(error.__traceback__)
-    libraries = ("/numpyro/", "/pyro/", "/jax/", "/torch/", "/funsor/", "inference/posterior/")
-    own = [f for f in frames if not any(name in f.filename for name in libraries)]
+    own = [f for f in frames if not any(part in f.filename for part in _NOT_THE_MODEL)]
     where = f" at line {own[-1].lineno} of {own[-1].filename} ({own[-1].line})" if own else ""
-    given = [_told(value) for value in args] + [f"{k}={_told(v)}" for k, v in kwargs.items()]
+    given = {f"argument {i + 1}": value for i, value in enumerate(args)} | dict(kwargs)
+    told = ", ".join(f"{name} {_told(value)}" for name, value in given.items())
+    single = [name for name, value in given.items() if "float32" in _told(value)]
+    advice = "Mend the model, or give it other data."
+    if single:
+        advice = (
+            f"{' and '.join(single)} in single precision meet{'s' * (len(single) == 1)} latent "
+            f"sites in double precision: give float64, such as by astype. Else, {advice[0].lower()}"
+            f"{advice[1:]}"
+        )
     return InputError(
         f"the model raised {type(error).__name__}{where}: {error}. It was called with "
-        f"({', '.join(given)}); mend the model, or give it other data."
+        f"{told or 'nothing'}. {advice}"
     )
+
+
+def words_of(support: Any) -> str:
+    """A support in words, the same of both backends."""
+    base = getattr(support, "base_constraint", None)
+    if base is not None:
+        return words_of(base)
+    text = type(support).__name__.strip("_").lower()
+    bounds = {
+        end: np.asarray(getattr(support, f"{end}_bound")).reshape(-1)
+        for end in ("lower", "upper")
+        if f"{end}_bound" in dir(support)
+    }
+    if [*bounds] == ["lower"] and not bounds["lower"].any() and "integer" not in text:
+        return "positive"
+    for end, bound in bounds.items():
+        text += f", {end} {bound[0]:g}" + (", ..." if bound.size > 1 else "")
+    return text
 
 
 def _told(value: Any) -> str:

@@ -20,7 +20,16 @@ from numpyro.distributions.distribution import (
 from numpyro.infer import init_to_feasible
 
 from ...errors import InputError
-from .sites import Kind, Plate, Site, Sites, check_model, check_observed, model_raised
+from .sites import (
+    Kind,
+    Plate,
+    Site,
+    Sites,
+    check_model,
+    check_observed,
+    model_raised,
+    words_of,
+)
 
 _WRAPPERS = ExpandedDistribution | Independent | MaskedDistribution
 
@@ -90,7 +99,7 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
     about: dict[str, Any] = {
         "event_dim": fn.event_dim,
         "distribution": type(base(fn)).__name__,
-        "support": _words(fn.support),
+        "support": words_of(fn.support),
         "plates": plates,
     }
     if kind == "latent":
@@ -100,26 +109,14 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
     return Site(name, kind, shape, **about)
 
 
-def _words(support: Any) -> str:
-    text = type(support).__name__.strip("_").lower()
-    base = getattr(support, "base_constraint", None)
-    if base is not None:
-        return _words(base)
-    for end in ("lower", "upper"):
-        if f"{end}_bound" in dir(support):
-            bound = np.asarray(getattr(support, f"{end}_bound")).reshape(-1)
-            text += f", {end} {bound[0]:g}" + (", ..." if bound.size > 1 else "")
-    return text
-
-
 def _unconstrained(name: str, fn: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return tuple(biject_to(fn.support).inverse_shape(shape))
     except NotImplementedError:
         raise InputError(
             f"site {name!r} is drawn from {type(base(fn)).__name__}, whose support "
-            f"{_words(fn.support)} has no bijection to the reals, so no engine can draw it. Write "
-            "it as a transform of sites whose support has one."
+            f"{words_of(fn.support)} has no bijection to the reals, so no engine can draw it. "
+            "Write it as a transform of sites whose support has one."
         ) from None
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from pyro import poutine
 from pyro.distributions import (
@@ -20,7 +21,16 @@ from pyro.poutine.util import site_is_subsample
 from torch.distributions import biject_to, transform_to
 
 from ...errors import InputError
-from .sites import Kind, Plate, Site, Sites, check_model, check_observed, model_raised
+from .sites import (
+    Kind,
+    Plate,
+    Site,
+    Sites,
+    check_model,
+    check_observed,
+    model_raised,
+    words_of,
+)
 
 _WRAPPERS = (ExpandedDistribution, Independent, MaskedDistribution, torch.distributions.Independent)
 
@@ -55,7 +65,7 @@ def read(
     if not check:
         return sites
     for name in sites.observed:
-        fn, value = trace[name]["fn"], trace[name]["value"]
+        fn, value = trace[name]["fn"], torch.as_tensor(trace[name]["value"])
         check_observed(sites[name], value, _inside(fn, value), tuple(fn.shape()))
     check_model(sites)
     return sites
@@ -90,7 +100,7 @@ def base(fn: Any) -> Any:
 
 
 def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
-    name, shape = site["name"], tuple(site["value"].shape)
+    name, shape = site["name"], tuple(np.shape(site["value"]))
     if kind == "param":
         return Site(name, kind, shape)
     frames = sorted((f for f in site["cond_indep_stack"] if f.vectorized), key=lambda f: f.dim)
@@ -101,7 +111,7 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
     about: dict[str, Any] = {
         "event_dim": fn.event_dim,
         "distribution": type(base(fn)).__name__,
-        "support": str(fn.support).removesuffix("()").lower(),
+        "support": words_of(fn.support),
         "plates": plates,
     }
     if kind == "latent":
@@ -116,9 +126,9 @@ def _unconstrained(name: str, fn: Any, shape: tuple[int, ...]) -> tuple[int, ...
         return tuple(biject_to(fn.support).inverse_shape(shape))
     except NotImplementedError:
         raise InputError(
-            f"site {name!r} is drawn from {type(base(fn)).__name__}, whose support {fn.support} "
-            "has no bijection to the reals, so no engine can draw it. Write it as a transform of "
-            "sites whose support has one."
+            f"site {name!r} is drawn from {type(base(fn)).__name__}, whose support "
+            f"{words_of(fn.support)} has no bijection to the reals, so no engine can draw it. "
+            "Write it as a transform of sites whose support has one."
         ) from None
 
 

@@ -28,7 +28,8 @@ class Pair(Program):
     """A model in NumPyro or Pyro, and its guide.
 
     Args:
-        model: called with the data; it draws latent sites, and observes the data by `obs`.
+        model: called with the data; it draws latent sites, and observes the data by `obs`. Or the
+            name of a pair that ships, such as "eight_schools".
         guide: called as the model is; the name of an autoguide; None leaves it to the engine.
         backend: what the model is written in, "numpyro" or "pyro".
 
@@ -100,7 +101,7 @@ class Pair(Program):
     @staticmethod
     def load(
         path: str | os.PathLike[str],
-        model: Callable[..., Any],
+        model: Callable[..., Any] | str,
         guide: Callable[..., Any] | str | None = None,
     ) -> PairFit:
         """The fit that `PairFit.save` wrote.

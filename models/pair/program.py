@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ...errors import InputError
 from ...inference.posterior.target import Target, make_target
+from .. import shipped
 from .data import as_backend
 from .keywords import arguments, check_call
 
@@ -17,27 +18,33 @@ class Program:
     """A model, and its guide.
 
     Attributes:
-        model: called with the data.
+        model: called with the data; or the name of a pair that ships.
         guide: called as the model is; the name of an autoguide; None leaves it to the engine.
         backend: "numpyro" or "pyro".
     """
 
     def __init__(
         self,
-        model: Callable[..., Any],
+        model: Callable[..., Any] | str,
         guide: Callable[..., Any] | str | None = None,
         backend: Literal["numpyro", "pyro"] = "numpyro",
     ) -> None:
         if backend not in BACKENDS:
             raise InputError(f"backend is {backend!r}; expected 'numpyro' or 'pyro'.")
+        if isinstance(model, str):
+            model = shipped.model(model, backend)
         if not callable(model):
-            raise InputError(f"model is a {type(model).__name__}; expected a function.")
+            raise InputError(
+                f"model is a {type(model).__name__}; expected a function, or the name of a pair "
+                f"that ships: {', '.join(shipped.names())}."
+            )
         if not (guide is None or isinstance(guide, str) or callable(guide)):
             raise InputError(
                 f"guide is a {type(guide).__name__}; expected a function, the name of an "
                 "autoguide, or None."
             )
-        self.model, self.guide, self.backend = model, guide, backend
+        self.model: Callable[..., Any] = model
+        self.guide, self.backend = guide, backend
 
     def call(self, data: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """What the model is called with, as arrays of the backend.

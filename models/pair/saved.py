@@ -64,7 +64,7 @@ class Saved(Judged):
 def loaded(
     kind: type[F],
     path: str | os.PathLike[str],
-    model: Callable[..., Any],
+    model: Callable[..., Any] | str,
     guide: Callable[..., Any] | str | None,
 ) -> F:
     """The fit that `Saved.save` wrote, as one of `kind`; see `Pair.load`."""

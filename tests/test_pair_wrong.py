@@ -1,0 +1,193 @@
+"""What a pair says of models, data and settings that are wrong, on both backends."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppgen import InputError
+from ppgen.inference.posterior.sites import check_whole
+from ppgen.models.pair import Pair
+
+from .pair_models import SIGMA, Y, library, line, schools
+
+
+@pytest.fixture(scope="module", params=["numpyro", "pyro"])
+def backend(request: pytest.FixtureRequest) -> Any:
+    return str(request.param)
+
+
+def refused(model: Any, backend: Any, *data: Any, match: str, **named: Any) -> InputError:
+    with pytest.raises(InputError, match=match) as caught:
+        Pair(model, backend=backend).target(*data, **named)
+    return caught.value
+
+
+def test_an_error_of_the_model_is_said_with_its_place_and_chained(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        weight = {"a": mu}["b"]
+        p.sample("y", dist.Normal(weight, 1.0), obs=y)
+
+    error = refused(
+        model, backend, Y, match=r'KeyError at line \d+ of .*test_pair_wrong.py \(weight = .*"b"'
+    )
+    assert isinstance(error.__cause__, KeyError)
+    assert "argument 1 float64[4]" in str(error)
+
+
+def test_shapes_that_do_not_go_together_are_said_with_both(backend: Any) -> None:
+    refused(line(backend), backend, np.ones((4, 2)), np.ones(3), match=r"site 'y'|raised")
+    p, dist = library(backend)
+
+    def no_plate(X: Any, y: Any) -> None:
+        slope = p.sample("slope", dist.Normal(0.0, 1.0).expand([2]).to_event(1))
+        p.sample("y", dist.Normal(X @ slope, 1.0), obs=y)
+
+    x = np.ones((4, 2))
+    refused(no_plate, backend, x, np.ones(3), match=r"site 'y'.*\(3,\).*does not broadcast.*\(4,\)")
+    refused(no_plate, backend, x, np.ones((4, 1)), match=r"\(4, 1\).*\(4,\).*broadcast to \(4, 4\)")
+
+
+def test_an_observed_value_outside_the_support_is_said(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any) -> None:
+        rate = p.sample("rate", dist.Gamma(2.0, 1.0))
+        p.sample("y", dist.Exponential(rate), obs=y)
+
+    wrong = np.array([1.0, -2.0, 3.0])
+    refused(model, backend, wrong, match=r"'y' \(Exponential.*positive.*1 of 3.*\[1\]: -2")
+    refused(model, backend, np.array([1.0, np.nan]), match=r"'y'.*1 of 2 values are NaN")
+
+
+def test_a_log_joint_that_is_nowhere_finite_names_the_site(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        p.sample("y", dist.Normal(mu, 1e-300), obs=y)
+
+    target = Pair(model, backend=backend).target(Y)
+    with pytest.raises(InputError, match=r"not finite.*site 'y' \(Normal, shape \(4,\).*-inf"):
+        target.start(0)
+
+
+def test_models_without_latent_or_observed_sites_are_refused(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def nothing_to_draw(y: Any) -> None:
+        p.sample("y", dist.Normal(0.0, 1.0), obs=y)
+
+    def nothing_observed(y: Any) -> None:
+        p.sample("mu", dist.Normal(0.0, 1.0))
+
+    refused(nothing_to_draw, backend, 1.0, match="no continuous latent site; its sites are y")
+    refused(nothing_observed, backend, 1.0, match="observes nothing")
+
+
+def test_sites_that_no_engine_can_draw_are_refused_by_name(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def counts(y: Any) -> None:
+        n = p.sample("n", dist.Poisson(3.0))
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        p.sample("y", dist.Normal(mu * n, 1.0), obs=y)
+
+    refused(counts, backend, 1.0, match="'n' is drawn from Poisson, which takes infinitely many")
+
+
+def test_an_improper_prior_is_fitted_but_not_drawn(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any) -> None:
+        mu = p.sample("mu", dist.ImproperUniform(dist.constraints.real, (), ()))
+        p.sample("y", dist.Normal(mu, 1.0), obs=y)
+
+    pair = Pair(model, backend=backend)
+    target = pair.target(1.5)
+    with target.precision():
+        z = target.start(0)
+        assert float(target.log_joint(z)) == pytest.approx(
+            -0.5 * (1.5 - float(z[0])) ** 2 - 0.5 * np.log(2 * np.pi)
+        )
+    with pytest.raises(InputError, match=r"'mu' \(ImproperUniform.*improper"):
+        pair.prior(3, 1.5)
+    with pytest.raises(InputError, match="'mu'"):
+        target.draw_prior(0)
+
+
+def test_a_subsampled_plate_is_refused_where_all_data_are_needed(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        with p.plate("rows", 4, subsample_size=2) as at:
+            p.sample("y", dist.Normal(mu, 1.0), obs=y[at])
+
+    sites = Pair(model, backend=backend).target(Y).sites
+    with pytest.raises(InputError, match=r"'rows' looks at 2 of its 4.*subsample_size"):
+        check_whole(sites, "nuts")
+
+
+def test_single_precision_is_said_and_not_changed() -> None:
+    from ppgen.models.pair.notes import notes
+
+    pair = Pair(schools("numpyro"))
+    target = pair.target(SIGMA.astype(np.float32), Y)
+    assert target.args[0].dtype == "float32"
+    (note,) = notes(target)
+    assert note.what.startswith("sigma is in single precision")
+    with pytest.raises(InputError, match=r"single precision.*double precision.*astype"):
+        Pair(line("pyro"), backend="pyro").target(np.ones((4, 2), np.float32), Y)
+
+
+# Keywords, settings, data
+
+
+def test_keywords_find_their_owner() -> None:
+    pair = Pair(schools("numpyro"))
+    with pytest.raises(InputError, match=r"'num_sample' is neither.*Did you mean 'num_samples'"):
+        pair.fit(SIGMA, Y, num_sample=3)
+    with pytest.raises(InputError, match="num_samples is 0; expected an integer >= 1"):
+        pair.fit(SIGMA, Y, num_samples=0)
+    with pytest.raises(InputError, match=r"method is 'nutts'.*Did you mean 'nuts'"):
+        pair.fit(SIGMA, Y, method="nutts")
+    with pytest.raises(InputError, match=r"cannot be called.*missing.*'y'"):
+        pair.fit(SIGMA)
+
+    def model(num_samples: Any, y: Any) -> None: ...
+
+    with pytest.raises(InputError, match=r"both|functools\.partial\(model, num_samples="):
+        Pair(model).fit(y=Y, num_samples=3)
+    with pytest.raises(InputError, match="no continuous latent site"):
+        Pair(partial(model, num_samples=3)).fit(y=Y, num_samples=3)
+
+
+def test_what_is_no_pair_is_refused() -> None:
+    with pytest.raises(InputError, match="backend is 'stan'"):
+        Pair(line("numpyro"), backend="stan")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="model is a int"):
+        Pair(3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="eight_school"):
+        Pair("eight_school")
+
+
+def test_lists_and_frames_become_arrays_and_texts_are_refused() -> None:
+    import pandas as pd
+
+    pair = Pair(schools("numpyro"))
+    frame = pd.DataFrame({"sigma": SIGMA, "y": Y})
+    of_frame, of_lists = pair.target(frame["sigma"], frame["y"]), pair.target(list(SIGMA), list(Y))
+    z = of_lists.start(0)
+    with of_lists.precision():
+        assert float(of_frame.log_joint(z)) == float(of_lists.log_joint(z))
+    with pytest.raises(InputError, match=r"y holds <U1 values.*whole\s+numbers"):
+        pair.target(SIGMA, np.array(["a", "b", "c", "d"]))
+    with pytest.raises(InputError, match="y has rows of different lengths"):
+        pair.target(SIGMA, [[1.0, 2.0], [3.0]])
