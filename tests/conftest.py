@@ -59,7 +59,8 @@ _DEFAULTS = {
     "numpyro.stack": 0,
     "numpyro.validation": True,
 }
-_OF_PYTEST = ("PYTEST_CURRENT_TEST",)
+# What pytest sets, and the import of jax.
+_NOT_OURS = ("PYTEST_CURRENT_TEST", "TF_CPP_MIN_LOG_LEVEL", "TPU_SKIP_MDS_QUERY")
 _Key = pytest.StashKey[dict[str, Any]]()
 
 
@@ -67,7 +68,7 @@ def _global_state() -> dict[str, Any]:
     """Whatever a library call must leave as it found it, of the modules loaded so far."""
     state: dict[str, Any] = {
         "random": random.getstate(),
-        "environment": {k: v for k, v in os.environ.items() if k not in _OF_PYTEST},
+        "environment": {k: v for k, v in os.environ.items() if k not in _NOT_OURS},
         "working folder": os.getcwd(),
         "signal handlers": [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)],
     }
