@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -198,7 +199,8 @@ def _write_posterior(file: Path, draws: Arrays) -> None:
 def _read_posterior(file: Path) -> dict[str, NDArray[Any]]:
     import xarray as xr
 
-    with xr.open_dataset(file, engine="h5netcdf") as data:
+    # Opening leaves a filter of warnings behind.
+    with warnings.catch_warnings(), xr.open_dataset(file, engine="h5netcdf") as data:
         return {str(name): np.asarray(v.values) for name, v in data.data_vars.items()}
 
 
