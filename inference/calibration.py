@@ -27,7 +27,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,6 +36,9 @@ from ..arrays import Array, Floats
 from ..significance import LEVEL, holm
 from ..verdict import Reason, Verdict
 from .rank_uniformity import detectable, uniform_p_value
+
+if TYPE_CHECKING:
+    from xarray import DataTree
 
 MAX_AUTOCORRELATION = 0.1  # of draws that count as independent
 _NAMED = 5  # quantities that a reason names
@@ -148,6 +151,19 @@ class Calibration:
             f"uniform at level {self.level:g} together; {able}."
         )
 
+    def to_datatree(self) -> DataTree:
+        """For `arviz_plots.plot_ecdf_pit`: a group `prior_sbc` with each quantity's ranks as
+        numbers in (0, 1), uniform within the cell of a rank; (chain, draw) is (1, n)."""
+        from arviz_base import dict_to_dataset
+        from xarray import DataTree
+
+        rng = np.random.default_rng(0x5BC)
+        u = {
+            name: ((ranks + rng.random(len(ranks))) / (self.num_draws + 1))[None]
+            for name, ranks in self.ranks.items()
+        }
+        return DataTree.from_dict({"prior_sbc": dict_to_dataset(u, sample_dims=["chain", "draw"])})
+
     def __repr__(self) -> str:
         return f"Calibration({self.replications} replications; {self.verdict_})"
 
@@ -159,33 +175,35 @@ def ranks_among(truth: ArrayLike, draws: ArrayLike, rng: np.random.Generator) ->
     return np.asarray(below + rng.integers(0, ties + 1))
 
 
-def autocorrelations(draws: ArrayLike) -> Floats:
-    """(L // 2,) of lags 0, 1, ...: the mean over n replications of the autocorrelation of draws
-    (n, L, k), of the quantity where it is largest.
+def autocorrelations(draws: ArrayLike, lag: int = 1) -> Floats:
+    """(n, k) autocorrelations at a lag of draws (n, L, k); NaN where they do not move.
 
-    The mean of few draws takes on average 1 / L off each; that is put back. Draws that never
-    move have 1.
+    The mean of few draws takes on average 1 / L off each; that is put back.
     """
     x = np.asarray(draws, np.float64)
-    with np.errstate(invalid="ignore"):
-        x = x - x.mean(axis=1, keepdims=True)
-    x[~np.isfinite(x)] = 0.0
     length = x.shape[1]
-    power = (x**2).sum(axis=1)
-    still = power <= 1e-24 * length
-    varies = ~still.all(axis=0)
-    found = np.zeros(max(2, length // 2))
-    for lag in range(len(found) if varies.any() else 0):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            r = (x[:, lag:] * x[:, : length - lag]).sum(axis=1) / power * length / (length - lag)
-        found[lag] = np.where(still, 1.0, r).mean(axis=0)[varies].max() + (lag > 0) / length
-    return found
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = x - x.mean(axis=1, keepdims=True)
+        power = (x**2).sum(axis=1)
+        each = (x[:, lag:] * x[:, : length - lag]).sum(axis=1) / power * length / (length - lag)
+    return np.asarray(np.where(power > 1e-24 * length, each + 1 / length, np.nan))
+
+
+def most_correlated(each: ArrayLike) -> float:
+    """The largest of the means over n replications of autocorrelations (n, k), where draws that do
+    not move have 1; quantities that never move do not count."""
+    found = np.asarray(each)
+    found = found[:, ~np.isnan(found).all(axis=0)]
+    return float(np.where(np.isnan(found), 1.0, found).mean(axis=0).max()) if found.size else 0.0
 
 
 def thinning(draws: ArrayLike, most: int) -> int:
     """The first lag, `most` at the most, at which draws (n, L, k) are nearly independent."""
-    enough = np.flatnonzero(autocorrelations(draws)[1:] <= MAX_AUTOCORRELATION / 2)
-    return min(most, int(enough[0]) + 1) if len(enough) else most
+    length = np.shape(draws)[1]
+    for lag in range(1, min(most, length // 2)):
+        if most_correlated(autocorrelations(draws, lag)) <= MAX_AUTOCORRELATION / 2:
+            return lag
+    return most
 
 
 def reading(ranks: ArrayLike, largest: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..significance import LEVEL
-from .calibration import Calibration, autocorrelations, ranks_among
+from .calibration import Calibration, autocorrelations, most_correlated, ranks_among
 
 
 class Block(NamedTuple):
@@ -52,22 +52,22 @@ def calibrate(
     """
     began, rng = time.perf_counter(), np.random.default_rng([seed, 0x5BC])
     ranks: list[Array] = []
-    correlated: list[tuple[int, float]] = []
+    correlated: list[Array] = []
     diverging: list[Array] = []
     done = lost = largest = 0
     why: Literal["done", "budget", "interrupted"] = "done"
     try:
         while done < replications:
             one = run(range(done, min(done + block, replications)))
-            fine = ~np.isnan(one.draws).any(axis=(1, 2)) & ~np.isnan(one.truth).any(axis=1)
+            lacking = np.isnan(one.draws).any(axis=(1, 2)) | np.isnan(one.truth).any(axis=1)
+            fine = np.flatnonzero(~lacking)
             ranks.append(ranks_among(one.truth[fine], one.draws[fine], rng))
             largest = one.draws.shape[1]
-            if fine.any() and largest > 3:
-                lag = float(autocorrelations(one.draws[fine])[1])
-                correlated.append((int(fine.sum()), lag))
+            if largest > 3:
+                correlated.append(autocorrelations(one.draws[fine]))
             if one.diverging is not None:
                 diverging.append(one.diverging)
-            done, lost = done + len(fine), lost + int((~fine).sum())
+            done, lost = done + len(lacking), lost + int(lacking.sum())
             report(done)
             left = deadline()
             if left is not None and left <= 0 and done < replications:
@@ -78,10 +78,9 @@ def calibrate(
             raise
         why = "interrupted"
     columns = np.concatenate(ranks).T
-    weights, lags = np.array(correlated).T if correlated else ([1.0], [0.0])
     return Calibration(
         dict(zip(names, columns, strict=True)), largest, replications, lost,
-        float(np.average(lags, weights=weights)),
+        most_correlated(np.concatenate(correlated)) if correlated else 0.0,
         float(np.concatenate(diverging).mean()) if diverging else 0.0,
         why, level, time.perf_counter() - began,
     )  # fmt: skip

@@ -59,7 +59,7 @@ def read(
         for n, site in trace.items()
         if site["type"] == "plate"
     }
-    found = {name: _site(s, kind, wholes) for name, s in trace.items() if (kind := _kind(s))}
+    found = {n: _site(s, kind, wholes, check) for n, s in trace.items() if (kind := _kind(s))}
     observed = [name for name, site in found.items() if site.kind == "observed"]
     sites = Sites(found, {name: trace[name]["value"] for name in observed})
     if not check:
@@ -89,7 +89,7 @@ def base(fn: Any) -> Any:
     return fn
 
 
-def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
+def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: bool) -> Site:
     name, shape = site["name"], tuple(np.shape(site["value"]))
     frames = sorted(site.get("cond_indep_stack", ()), key=lambda frame: frame.dim)
     plates = tuple(Plate(f.name, f.dim, *wholes.get(f.name, (f.size, f.size))) for f in frames)
@@ -104,7 +104,7 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
     }
     if kind == "latent":
         about |= {"unconstrained": _unconstrained(name, fn, shape), "improper": _improper(fn)}
-    if kind == "discrete":
+    if kind == "discrete" and check:
         about["levels"] = _levels(name, fn)
     return Site(name, kind, shape, **about)
 

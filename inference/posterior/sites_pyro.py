@@ -59,7 +59,7 @@ def read(
         for site in trace.values()
         if site["type"] == "sample" and site_is_subsample(site)
     }
-    found = {name: _site(s, kind, wholes) for name, s in trace.items() if (kind := _kind(s))}
+    found = {n: _site(s, kind, wholes, check) for n, s in trace.items() if (kind := _kind(s))}
     observed = [name for name, site in found.items() if site.kind == "observed"]
     sites = Sites(found, {name: trace[name]["value"] for name in observed})
     if not check:
@@ -99,7 +99,7 @@ def base(fn: Any) -> Any:
     return fn
 
 
-def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
+def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: bool) -> Site:
     name, shape = site["name"], tuple(np.shape(site["value"]))
     if kind == "param":
         return Site(name, kind, shape)
@@ -116,7 +116,7 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]]) -> Site:
     }
     if kind == "latent":
         about |= {"unconstrained": _unconstrained(name, fn, shape), "improper": _improper(fn)}
-    if kind == "discrete":
+    if kind == "discrete" and check:
         about["levels"] = _levels(name, fn)
     return Site(name, kind, shape, **about)
 

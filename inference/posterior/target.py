@@ -56,6 +56,10 @@ class Target(ABC):
         """Double precision for what is computed within, and the process as it was afterwards."""
 
     @abstractmethod
+    def observing(self, values: Mapping[str, Any]) -> Target:
+        """The same with other values of observed sites, of the same shapes."""
+
+    @abstractmethod
     def log_joint(self, z: Any) -> Any:
         """Scalar, of z (p,)."""
 

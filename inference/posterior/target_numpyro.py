@@ -13,10 +13,11 @@ import numpy as np
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.util import _unconstrain_params
+from numpyro.primitives import Messenger
 
 from ...arrays import Array
 from ...errors import InputError
-from .sites import check_model
+from .sites import Sites, check_model
 from .sites_numpyro import read
 from .target import TRIES, Target
 
@@ -32,11 +33,15 @@ class NumPyroTarget(Target):
     backend = "numpyro"
 
     def __init__(
-        self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        model: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        sites: Sites | None = None,
     ) -> None:
         self.model, self.args, self.kwargs = model, args, kwargs
         with self.precision():
-            self.sites = read(model, args, kwargs)
+            self.sites = read(model, args, kwargs) if sites is None else sites
             seeded = handlers.seed(model, jax.random.key(0))  # for draws that are no sites
         check_model(self.sites)
         self._log_dets = {f"_{name}_log_det" for name in self.sites.latents}
@@ -47,6 +52,10 @@ class NumPyroTarget(Target):
 
     def precision(self) -> AbstractContextManager[Any]:
         return jax.enable_x64(True)  # type: ignore[no-any-return]
+
+    def observing(self, values: Mapping[str, Any]) -> NumPyroTarget:
+        model = Observing(self.model, values)
+        return NumPyroTarget(model, self.args, self.kwargs, self.sites)
 
     # Densities
 
@@ -189,6 +198,18 @@ class NumPyroTarget(Target):
                 if self._finite(z):
                     return z
             raise self.no_start(z)
+
+
+class Observing(Messenger):  # type: ignore[misc]
+    """Observed sites have these values in place of their own."""
+
+    def __init__(self, model: Callable[..., Any], values: Mapping[str, Any]) -> None:
+        super().__init__(model)
+        self.values = values
+
+    def process_message(self, msg: Any) -> None:
+        if msg["type"] == "sample" and msg["is_observed"] and msg["name"] in self.values:
+            msg["value"] = self.values[msg["name"]]
 
 
 def _key(key: Any) -> Any:

@@ -21,6 +21,7 @@ from torch.distributions import biject_to
 from ...arrays import Array
 from ...errors import InputError
 from ..torch_state import as_found
+from .sites import Sites
 from .sites_pyro import read
 from .target import TRIES, Target
 
@@ -53,12 +54,16 @@ class PyroTarget(Target):
     backend = "pyro"
 
     def __init__(
-        self, model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        model: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        sites: Sites | None = None,
     ) -> None:
         self.model, self.args, self.kwargs = model, args, kwargs
         with apart(validate=True), torch.no_grad():
             torch.manual_seed(0)
-            self.sites = read(model, args, kwargs)
+            self.sites = read(model, args, kwargs) if sites is None else sites
         dims = [plate.dim for site in self.sites.values() for plate in site.plates]
         self._nested = -min(dims, default=0)
         self.size = sum(part.stop - part.start for _, part, _ in self._slices())
@@ -66,6 +71,10 @@ class PyroTarget(Target):
 
     def precision(self) -> Any:
         return apart()
+
+    def observing(self, values: Mapping[str, Any]) -> PyroTarget:
+        model = Observing(values)(self.model)
+        return PyroTarget(model, self.args, self.kwargs, self.sites)
 
     # Densities
 
@@ -224,6 +233,18 @@ class Given(Messenger):
     def _pyro_sample(self, msg: Any) -> None:
         if msg["name"] in self.values and not msg["is_observed"]:
             msg["value"], msg["done"] = self.values[msg["name"]], True
+
+
+class Observing(Messenger):
+    """Observed sites have these values in place of their own."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.values = {name: torch.as_tensor(value) for name, value in values.items()}
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["is_observed"] and msg["name"] in self.values:
+            msg["value"] = self.values[msg["name"]]
 
 
 def _of_data(site: Any) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from .checks import Checked
 from .densities import Densities
 from .trees import Trees
 
 
-class PairFit(Trees, Densities):
+class PairFit(Trees, Densities, Checked):
     """A pair fitted to data.
 
     Attributes:

@@ -15,16 +15,16 @@ from ...fitting import EngineFit
 from ...inference.posterior.sites import check_whole
 from ...progress import Clock, duration, progress_bar
 from .arguments import Call
+from .checks import Checking
 from .engines import engine
 from .fitted import PairFit
 from .keywords import shared_out
 from .notes import notes
 from .predictive import prior_draws
-from .program import Program
 from .saved import loaded
 
 
-class Pair(Program):
+class Pair(Checking):
     """A model in NumPyro or Pyro, and its guide.
 
     Args:

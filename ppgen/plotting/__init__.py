@@ -1,5 +1,5 @@
 """Figures in one style: samples against real rows, training curves, the ranking, mixtures, latents,
-networks.
+networks, posteriors.
 
 Every function returns a matplotlib `Figure` and leaves global settings and pyplot alone; matplotlib
 is imported when the first one is called.
@@ -21,6 +21,13 @@ from .latent_images import reconstruction_strip as reconstruction_strip
 from .latent_images import traversal_grid as traversal_grid
 from .latent_images import traversal_lines as traversal_lines
 from .mixture import plot_mixture as plot_mixture
+from .posterior import plot_calibration as plot_calibration
+from .posterior import plot_energy as plot_energy
+from .posterior import plot_khat as plot_khat
+from .posterior import plot_loo_pit as plot_loo_pit
+from .posterior import plot_posterior as plot_posterior
+from .posterior import plot_ppc_pit as plot_ppc_pit
+from .posterior import plot_rank as plot_rank
 from .ranking import plot_ranking as plot_ranking
 from .samples import dependent_pairs as dependent_pairs
 from .samples import marginals as marginals

@@ -1,0 +1,137 @@
+"""Predictive checks of pairs, and figures of posteriors by ArviZ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+
+import ppgen
+from ppgen.errors import InputError
+from ppgen.inference.calibration import Calibration
+from ppgen.inference.predictive_checks import check
+from ppgen.plotting import (
+    plot_calibration,
+    plot_energy,
+    plot_khat,
+    plot_loo_pit,
+    plot_posterior,
+    plot_ppc_pit,
+    plot_rank,
+)
+from ppgen.plotting.style import png
+
+
+def test_p_values_are_those_of_counting() -> None:
+    reps = np.arange(10.0)[:, None] + np.zeros(3)
+    found = check("posterior", {"y": np.full(3, 7.0)}, {"y": reps}, ["mean", "q50"])
+    assert found.p_values == {"y": {"mean": 0.25, "q50": 0.25}}  # 8 and 9, and half of 7
+    assert found.verdict_.ok
+    assert "0.250" in str(found)
+
+
+def test_data_unlike_replicates_are_named_with_the_statistic() -> None:
+    rng = np.random.default_rng(0)
+    y, reps = np.append(rng.normal(size=50), 9.0), rng.normal(size=(400, 51))
+    found = check("posterior", {"y": y}, {"y": reps})
+    assert found.p_values["y"]["max"] == 0.0
+    assert "max (9, replicates" in str(found.verdict_)
+    assert "median" not in str(found.verdict_)
+    prior = check("prior", {"y": y}, {"y": reps})
+    assert "Look whether the priors" in str(prior.verdict_)
+
+
+def test_missing_data_are_left_out_of_replicates() -> None:
+    reps = np.tile([1.0, 50.0, 3.0], (4, 1))
+    found = check("prior", {"y": [1.0, np.nan, 3.0]}, {"y": reps}, {"largest": np.max})
+    assert found.sites["y"]["largest"].replicated.tolist() == [3.0] * 4
+
+
+def test_statistics_are_known_or_functions_that_give_a_number() -> None:
+    y, reps = np.zeros(3), np.zeros((5, 3))
+
+    def zeros(data: Any) -> int:
+        return int((data == 0).sum())
+
+    assert check("prior", {"y": y}, {"y": reps}, [zeros]).p_values == {"y": {"zeros": 0.5}}
+    with pytest.raises(InputError, match="Did you mean 'median'"):
+        check("prior", {"y": y}, {"y": reps}, ["medain"])
+    with pytest.raises(InputError, match=r"shape \(3,\)"):
+        check("prior", {"y": y}, {"y": reps}, [np.sort])
+
+
+def counts(x: Any, y: Any = None) -> None:
+    rate = numpyro.sample("rate", dist.Gamma(2.0, 1.0))
+    with numpyro.plate("rows", len(x)):
+        numpyro.sample("y", dist.Poisson(rate * x), obs=y)
+
+
+def test_priors_and_fits_of_pairs_are_checked() -> None:
+    x = np.ones(30)
+    y = np.where(np.arange(30) < 15, 0, 8)  # half of the counts are 0: no Poisson
+    pair = ppgen.Pair(counts)
+    assert pair.check_prior(x, y // 3, n=200, statistics="mean").verdict_.ok
+    assert not pair.check_prior(x, 100 * y, n=200, statistics="mean").verdict_.ok
+    fit = pair.fit(x, y, method="laplace", num_draws=300)
+    found = fit.check_predictive(statistics=["mean", "sd"])
+    assert 0.05 < found.p_values["y"]["mean"] < 0.95
+    assert found.p_values["y"]["sd"] == 0.0
+    assert "data of 'y' are unlike those drawn from the posterior: sd" in str(found.verdict_)
+
+
+@pytest.fixture(scope="module")
+def tree() -> Any:
+    """What a fit of four chains to 30 rows is handed to ArviZ as."""
+    from arviz_base import dict_to_dataset
+    from xarray import DataTree
+
+    rng = np.random.default_rng(0)
+    y, mu = rng.normal(size=30), rng.normal(0, 30**-0.5, size=(4, 250))
+    groups = {
+        "posterior": {"mu": mu},
+        "sample_stats": {"energy": rng.gamma(2.0, size=(4, 250))},
+        "posterior_predictive": {"y": mu[..., None] + rng.normal(size=(4, 250, 30))},
+        "log_likelihood": {"y": -0.5 * (y - mu[..., None]) ** 2},
+    }
+    made = {name: dict_to_dataset(each, dims={"y": ["row"]}) for name, each in groups.items()}
+    observed = dict_to_dataset({"y": y}, dims={"y": ["row"]}, sample_dims=[])
+    return DataTree.from_dict({**made, "observed_data": observed})
+
+
+def test_each_figure_is_drawn_and_pyplot_is_left_alone(tree: Any) -> None:
+    from arviz_stats import loo
+    from matplotlib import pyplot, rcParams
+
+    before = dict(rcParams)
+    rng = np.random.default_rng(0)
+    ranks = {name: rng.integers(0, 64, 100) for name in ("mu", *(f"z[{i}]" for i in range(30)))}
+    ranks["log_joint"] = np.zeros(100, int)
+    found = plot_calibration(Calibration(ranks, 63, 100))
+    titles = [title for axes in found.axes if (title := axes.get_title("left"))]
+    assert len(titles) == 16  # the least uniform
+    assert "log_joint" in titles
+    figures = [
+        found,
+        plot_rank(tree),
+        plot_energy(tree),
+        plot_ppc_pit(tree),
+        plot_loo_pit(tree),
+        plot_khat(loo(tree, pointwise=True)),
+    ]
+    assert all(len(png(figure)) > 5000 for figure in figures)
+    assert pyplot.get_fignums() == []
+    assert dict(rcParams) == before
+
+
+def test_what_cannot_be_drawn_is_said(tree: Any) -> None:
+    with pytest.raises(InputError, match="no group 'log_likelihood'"):
+        plot_posterior(tree.filter(lambda node: node.name != "log_likelihood"), "loo_pit")
+    with pytest.raises(InputError, match="Did you mean 'rank'"):
+        plot_posterior(tree, "ranks")
+    bare = tree.copy()
+    bare["sample_stats"] = bare["sample_stats"].to_dataset().rename(energy="lp")
+    with pytest.raises(InputError, match="has no 'energy'"):
+        plot_energy(bare)
