@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from ..arrays import Floats
-from ..fitting import Fit
-from ..inference.mcmc import ChainSettings, nuts
+from ..fitting import EngineFit, Fit
+from ..inference.diagnostics import convergence
 from ..progress import Progress
 from ..verdict import Reason
 from .problem import Problem
 from .variational import svi
 
 Draws = dict[str, Floats]
+
+_JITTER = 0.1  # of where chains start, on the unconstrained scale
 
 
 def fit_posterior(
@@ -49,11 +52,30 @@ def fit_posterior(
 
     if engine == "svi":
         return svi(problem, backend, options, fit, report)
+    draws, stats, reasons = _nuts(problem, SimpleNamespace(**options), fit, report)
+    draws = align(draws, problem)
+    return draws, stats, [*reasons, *convergence(draws, stats)]
+
+
+def _nuts(
+    problem: Problem, settings: Any, fit: Fit, report: Callable[[Progress], None]
+) -> tuple[Draws, Draws, list[Reason]]:
+    """Draws of NUTS around the start, their statistics, and what it says of itself."""
+    import jax
+
+    from ..inference.posterior.nuts import run
+    from ..inference.posterior.target import make_target
+
     n = len(problem.rows[0])
-    run = nuts(
-        problem.pair("numpyro")[0], problem.rows, ChainSettings(**options), seed=fit.seed,
-        init=problem.start, deadline=fit.deadline,
-        report=lambda step, u: report(Progress(step, u / n)),
+    with jax.enable_x64(True):
+        given = problem.on(jax.numpy.asarray)
+        target = make_target(given.pair("numpyro")[0], given.rows)
+        centre = target.unconstrain(given.start)
+        noise = fit.rng().normal(size=(settings.num_chains, target.size))
+        starts = centre + _JITTER * noise
+    within = EngineFit(
+        fit.seed, fit.clock, judging=fit.judging,
+        progress=lambda record: report(replace(record, loss=record.loss / n)),
     )  # fmt: skip
-    run = replace(run, posterior=align(run.posterior, problem))
-    return run.posterior, run.stats, run.reasons()
+    found = run(target, settings, within, starts)
+    return found.draws, found.stats, found.reasons

@@ -29,9 +29,17 @@ class NUTSSettings:
     num_chains: int = setting(4, "chains.", least=1)
     target_accept: float = setting(0.8, "share of proposals to accept.", above=0, below=1)
     max_tree_depth: int = setting(10, "doublings of a path at most.", least=1)
-    chain_method: Literal["sequential", "vectorized"] = setting(
-        "sequential", "one chain after the other within a block of draws, or all at once."
+    chain_method: Literal["sequential", "vectorized", "parallel"] = setting(
+        "sequential",
+        "one chain after the other within a block of draws, all at once, or each in a thread (on a "
+        "device of its own where there are several).",
     )
+    adaptation: Literal["diag", "dense", "low_rank"] = setting(
+        "diag",
+        "metric: variances of the draws, their covariance, or scales and the few directions that "
+        "draws and gradients say matter.",
+    )
+    max_rank: int = setting(10, 'directions of adaptation="low_rank" at most.', least=1)
 
 
 def check_engine(given: Any, engines: Mapping[str, Settings]) -> None:

@@ -1,43 +1,104 @@
-"""NUTS on a pair's target, in blocks of draws."""
+"""What engines of Markov chains share: from a target to the draws of its sites."""
 
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...arrays import Array
 from ...errors import InputError
 from ...fitting import EngineFit
 from ...progress import Progress
-from ..mcmc import ChainSettings, nuts
+from ...verdict import Reason
+from .blocks import Advance, Records, Run, run_blocks
 from .result import Posterior
 from .target import Target
 
+_STATS = ("lp", "energy", "acceptance_rate", "step_size", "n_steps", "diverging")
 
-def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
-    """Draw from the posterior of a NumPyro pair."""
-    if target.backend != "numpyro" or target.sites.discrete:
-        raise InputError("NUTS runs on NumPyro pairs without discrete sites.")
+
+def run_chains(
+    target: Target, sampler: Any, settings: Any, fit: EngineFit, starts: Any = None
+) -> Posterior:
+    """Draw from a target by a `compiled.Sampler`.
+
+    Args:
+        settings: has num_samples, num_chains and chain_method.
+        starts: (chain, p) places to start from; None draws them.
+
+    Raises:
+        InputError: if the log joint is not finite where chains start.
+    """
+    import jax
+
+    from .compiled import compiled
+    from .improper import improper
+
     began = time.perf_counter()
-    chains = ChainSettings(
-        num_warmup=settings.num_warmup,
-        num_samples=settings.num_samples,
-        num_chains=settings.num_chains,
-        target_accept=settings.target_accept,
-        max_tree_depth=settings.max_tree_depth,
-        chain_method=settings.chain_method,
+    with target.precision():
+        places, paths = jax.random.split(jax.random.key(fit.seed))
+        if starts is None:
+            starts = draw_starts(target, places, settings.num_chains)
+        keys = jax.random.split(paths, settings.num_chains)
+        states = jax.jit(jax.vmap(sampler.begin))(keys, jax.numpy.asarray(starts))
+        if not np.isfinite(sampler.lp(states)).all():
+            raise InputError(
+                "the log joint is not finite where the chains start; give other places, or less "
+                "jitter around them."
+            )
+        advance = compiled(sampler, settings.chain_method, settings.num_chains)
+        found = draw(advance, states, settings.num_samples, fit, began)
+        values = jax.jit(jax.vmap(jax.vmap(target.constrain)))(found.records["z"])
+        reasons = improper(target, found.records["z"])
+    return posterior(values, found, advance, sampler.max_tree_depth, reasons)
+
+
+def draw_starts(target: Target, key: Any, num_chains: int) -> Any:
+    """(chain, p) places where the log joint is finite."""
+    import jax
+
+    return np.stack([target.start(one) for one in jax.random.split(key, num_chains)])
+
+
+def draw(advance: Advance, states: Any, num_samples: int, fit: EngineFit, began: float) -> Run:
+    """Run chains within the budget of a fit, and report to it."""
+
+    def report(step: int, records: Records) -> None:
+        measures = {"divergences": float(records["diverging"].sum())}
+        loss, seconds = -float(records["lp"].mean()), time.perf_counter() - began
+        fit.report(Progress(step, loss, seconds=seconds, measures=measures))
+
+    return run_blocks(
+        advance, states, num_samples, deadline=fit.deadline, report=report, began=began
     )
-    run = nuts(
-        partial(target.model, **target.kwargs), target.args, chains, seed=fit.seed,
-        deadline=fit.deadline, report=lambda step, u: fit.report(Progress(step, u)),
-    )  # fmt: skip
+
+
+def posterior(
+    values: dict[str, Any], run: Run, advance: Advance, max_tree_depth: int, reasons: list[Reason]
+) -> Posterior:
+    """The posterior of the values of sites, name -> (chain, draw, ...), and their records."""
+    stats: dict[str, Array] = {name: run.records[name] for name in _STATS}
+    if max_tree_depth:
+        stats["tree_depth"] = np.floor(np.log2(np.maximum(stats["n_steps"], 1))).astype(int) + 1
+        stats["reached_max_treedepth"] = stats["n_steps"] >= 2**max_tree_depth - 1
     return Posterior(
-        {name: run.posterior[name] for name in target.sites.latents},
-        run.stats,
-        why=run.why,
-        gradients=int(np.sum(run.stats["n_steps"])),
-        seconds_to_first_draw=time.perf_counter() - began,
-        reasons=run.reasons(),
-    )
+        {site: np.asarray(value) for site, value in values.items()}, stats,
+        why=run.why, gradients=run.gradients, seconds_to_first_draw=run.seconds_to_first_draw,
+        reasons=[Reason("ok", f"chains: {advance.method}."), *_early_end(run), *reasons],
+    )  # fmt: skip
+
+
+def _early_end(run: Run) -> list[Reason]:
+    """What an end before all draws were made means."""
+    kept = run.records["lp"].shape[1]
+    if run.why == "interrupted":
+        what = f"interrupted after {kept} draws a chain."
+        return [Reason("warn", what, "Fit again for all of them, or ask for fewer.")]
+    if run.why == "done":
+        return []
+    what = f"the budget ended after {kept} draws a chain"
+    if run.why == "warm-up":
+        what += f", and cut the warm-up to {run.num_warmup}"
+    return [Reason("warn", f"{what}.", "Give a larger budget, or fewer draws.")]

@@ -63,7 +63,8 @@ class Engine:
 
 _BOTH = ("numpyro", "pyro")
 _TABLE = (
-    Engine("nuts", "the No-U-Turn sampler", settings.NUTS, {"numpyro": "chains"}),
+    Engine("nuts", "the No-U-Turn sampler", settings.NUTS, {"numpyro": "nuts"}),
+    Engine("hmc", "HMC along paths of a fixed time", settings.HMC, {"numpyro": "fixed_length"}),
     Engine("laplace", "a Gaussian at the mode", settings.Laplace, dict.fromkeys(_BOTH, "laplace")),
     Engine(
         "smc", "particles tempered from the prior to the posterior, with evidence",

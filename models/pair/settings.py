@@ -13,6 +13,26 @@ from ..engine_settings import NUTSSettings
 class NUTS(NUTSSettings):
     """What can be set of NUTS."""
 
+    num_warmup: int = setting(1000, "draws a chain to adapt with.", least=1)
+    num_samples: int = setting(1000, "draws a chain to keep.", least=1)
+
+
+@dataclass(kw_only=True)
+class HMC:
+    """What can be set of HMC."""
+
+    num_warmup: int = setting(1000, "draws a chain to adapt with.", least=1)
+    num_samples: int = setting(1000, "draws a chain to keep.", least=1)
+    num_chains: int = setting(4, "chains.", least=1)
+    target_accept: float = setting(0.8, "share of proposals to accept.", above=0, below=1)
+    path_length: float = setting(
+        1.5, "time of a path; pi / 2 is a quarter turn of a standard normal.", above=0
+    )
+    chain_method: Literal["sequential", "vectorized", "parallel"] = setting(
+        "sequential", "as of NUTS."
+    )
+    adaptation: Literal["diag", "dense"] = setting("diag", "metric, as of NUTS.")
+
 
 @dataclass(kw_only=True)
 class Laplace:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from ...inference.diagnostics import convergence
 from ...verdict import Reason
 from .base import Fitted
+
+CHAINS = ("nuts", "hmc", "chees")
 
 
 def reasons(fit: Fitted) -> list[Reason]:
     """What the engine said, and what its draws show."""
-    return [*fit.posterior.reasons]
+    found = list(fit.posterior.reasons)
+    if fit.method not in CHAINS or any(r.status == "failed" for r in found):
+        return found
+    scales = [name for name, site in fit.sites.latents.items() if site.support == "positive"]
+    return [*found, *convergence(fit.draws, fit.stats, scales)]
