@@ -82,7 +82,8 @@ def run_blocks(
         report: called after each block with the transitions so far and the block's records.
         began: `time.perf_counter()` at the start of the fit.
     """
-    allowed, kept, gradients = deadline(), [], 0
+    allowed, gradients = deadline(), 0
+    kept: list[Records] = []
     why: Why = "done"
     first = float("nan")
     num_warmup, done, size = advance.num_warmup, 0, _FIRST

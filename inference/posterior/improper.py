@@ -12,10 +12,11 @@ posterior is improper. Its chains run away for as long as they run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...arrays import Array, Floats
 from ...verdict import Reason
@@ -50,7 +51,7 @@ def improper(target: Target, z: Array) -> list[Reason]:
     return [Reason("failed", what, advice)]
 
 
-def runaways(log_joint: Callable[[Any], Any], z: Array, suspects: Sequence[int]) -> list[int]:
+def runaways(log_joint: Callable[[Any], Any], z: Array, suspects: Iterable[int]) -> list[int]:
     """The coordinates along which mass is infinite, from draws z (chain, draw, p).
 
     Args:
@@ -59,7 +60,7 @@ def runaways(log_joint: Callable[[Any], Any], z: Array, suspects: Sequence[int])
     import jax
 
     size = z.shape[-1]
-    finite = np.isfinite(z).all(axis=-1)
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(z).all(axis=-1))
     ends = np.stack([one[np.flatnonzero(ok)[-1]] for one, ok in zip(z, finite, strict=True)])
     spread = np.ptp(z[finite], axis=0)
     went = ends - z[:, 0]
@@ -72,7 +73,7 @@ def runaways(log_joint: Callable[[Any], Any], z: Array, suspects: Sequence[int])
     steps = np.concatenate([np.stack(lines), -np.stack(lines)])
     points = ends[far] + _T[:, None] * steps[:, None, :]
     values = np.asarray(jax.jit(lambda p: jax.lax.map(jax.vmap(log_joint), p))(points))
-    falls = [_fall(f[most >= _T]) for f, most in zip(values, longest * 2, strict=True)]
+    falls = [_fall(f[_T <= most]) for f, most in zip(values, longest * 2, strict=True)]
     flat = [line for line, fall in zip(steps, falls, strict=True) if fall <= _FLAT]
     shares = [np.abs(line / np.where(spread > 0, spread, 1.0)) for line in flat]
     found = {int(k) for share in shares for k in np.flatnonzero(share >= share.max() / 2)}

@@ -72,8 +72,8 @@ def windows(num_warmup: int) -> Windows:
         oldest[i] = before
         if end[i]:
             before, begin = begin, i + 1
-    i = np.arange(num_warmup)
-    due = slow & (end | (i % _EVERY == _EVERY - 1)) & (i + 1 - oldest >= _LEAST)
+    each = np.arange(num_warmup)
+    due = slow & (end | (each % _EVERY == _EVERY - 1)) & (each + 1 - oldest >= _LEAST)
     return Windows(oldest, due, end)
 
 
