@@ -73,7 +73,7 @@ def runaways(log_joint: Callable[[Any], Any], z: Array, suspects: Iterable[int])
     steps = np.concatenate([np.stack(lines), -np.stack(lines)])
     points = ends[far] + _T[:, None] * steps[:, None, :]
     values = np.asarray(jax.jit(lambda p: jax.lax.map(jax.vmap(log_joint), p))(points))
-    falls = [_fall(f[_T <= most]) for f, most in zip(values, longest * 2, strict=True)]
+    falls = [_fall(f[most >= _T]) for f, most in zip(values, longest * 2, strict=True)]
     flat = [line for line, fall in zip(steps, falls, strict=True) if fall <= _FLAT]
     shares = [np.abs(line / np.where(spread > 0, spread, 1.0)) for line in flat]
     found = {int(k) for share in shares for k in np.flatnonzero(share >= share.max() / 2)}
