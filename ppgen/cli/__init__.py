@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from . import auditing, fits, querying, studies, tables, translating
+from . import auditing, fits, inferring, querying, studies, tables, translating
 
 app = typer.Typer(
     name="ppgen",
@@ -50,6 +50,7 @@ for _command in (
     translating.translate,
     tables.outliers,
     querying.query,
+    inferring.infer,
     auditing.audit,
     studies.report,
     fits.models,
