@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import unknown
+from ..errors import InputError, unknown
 
 if TYPE_CHECKING:
     from ..estimator import Estimator
@@ -169,6 +169,11 @@ def load(path: str | os.PathLike[str]) -> Estimator:
     from ..artifact import read_run
 
     run = read_run(path)
+    if run.manifest["family"] == "pair":
+        raise InputError(
+            f"{path} holds a fitted pair, and no model's code; give it again: "
+            "ppgen.Pair.load(path, model)."
+        )
     return get(str(run.manifest["family"]))._of_run(run)
 
 

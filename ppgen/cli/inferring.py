@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..data.named_arrays import NamedArrays
     from ..models.pair import PairFit
 
+METHODS = "nuts, hmc, chees, svi, dadvi, laplace, pathfinder, smc, nested, importance or ais"
 _INTERRUPTED = 130
 
 
@@ -28,9 +29,9 @@ _INTERRUPTED = 130
 class InferOptions:
     """The options of `ppgen infer`."""
 
-    method: Annotated[
-        str, typer.Option(help="The engine; `--settings` without MODEL lists what it takes.")
-    ] = "nuts"
+    method: Annotated[str, typer.Option(help=f"{METHODS}; `--settings` lists what it takes.")] = (
+        "nuts"
+    )
     guide: Annotated[
         str | None,
         typer.Option(
@@ -177,7 +178,11 @@ def _run_file(path: Path) -> dict[str, Callable[..., Any]]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        own = [
+            f
+            for f in traceback.extract_tb(error.__traceback__)
+            if Path(f.filename).name == path.name
+        ]
         where = f" at line {own[-1].lineno}" if own else ""
         raise InputError(f"{path} raised {type(error).__name__}{where}: {error}.") from error
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..models import registry
+from ..models.pair.engines import ENGINES
 from ..settings import Settings
 
 _HEAD = """# Settings
@@ -21,6 +22,10 @@ def page() -> str:
         for method, options in registry.get(name).capabilities.options.items():
             if options.names:
                 parts.append(f"Options of `{entry.class_name}.{method}`:\n\n{_table(options)}")
+    for method, one in ENGINES.items():
+        backends = " and ".join(one.modules)
+        head = f'## `Pair.fit(..., method="{method}")`: {one.about}'
+        parts.append(f"{head}\n\nRuns on {backends}.\n\n{_table(one.settings)}")
     return "\n\n".join(parts)
 
 
