@@ -46,6 +46,9 @@ class Capabilities:
         translates: whether `fit(X, y)` takes rows of two domains, which `translate` and
             `translate_back` bring to each other.
         paired: whether the rows of two domains belong together one by one.
+        distribution: whether `as_distribution` gives the density as a distribution of Pyro and
+            NumPyro: "differentiable", or "values" where its log density has no gradient; None where
+            there is none.
         draws: whether a posterior over parameters can be drawn.
         decodes: whether `decode` makes rows of codes, (n, k) numbers; what has latents does. Where
             rows have no codes, `sample_latents` draws them.
@@ -91,6 +94,7 @@ class Capabilities:
     supervised: bool = False
     translates: bool = False
     paired: bool = False
+    distribution: Literal["differentiable", "values"] | None = None
     draws: bool = False
     decodes: bool | None = None
     latents: bool = False

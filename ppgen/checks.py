@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .capabilities import Capabilities
 from .data import Codec, Encoded
 from .errors import InputError
 from .verdict import Reason
@@ -72,3 +73,19 @@ def unused_reasons(used: Collection[str], who: str, **given: Any) -> list[Reason
         for name, value in given.items()
         if value is not None and name not in used
     ]
+
+
+def no_distribution(family: str, can: Capabilities) -> str:
+    """What is said of a fit that is no distribution of Pyro or NumPyro, and what to do."""
+    instead = (
+        "Fit ppgen.NormalizingFlow or ppgen.GaussianMixture to the rows"
+        + " or to many of `sample(n)`" * bool(can.samples)
+        + ", and take its as_distribution"
+    )
+    if can.density is None:
+        return f"{family} has no density, so that it is no distribution of a model. {instead}."
+    known = "estimates" if can.density == "estimate" else can.density.replace("_", " ") + "s"
+    return (
+        f"the log densities of {family} are {known} ({can.method}), and a model that treats them "
+        f"as exact has another posterior than it says. {instead}."
+    )

@@ -11,14 +11,15 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from functools import cache
 from types import FunctionType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from .artifact import digest, fingerprint
 from .checkpoint import Checkpoints
-from .checks import check_weights, seed_of, unused_reasons
+from .checks import check_weights, no_distribution, seed_of, unused_reasons
 from .columns import column_reasons
 from .conditioning import Conditioning, Context
 from .data import AnyCodec, Dataset, Encoded
@@ -30,7 +31,7 @@ from .fitting import Fit
 from .progress import Clock, duration, progress_bar
 from .rows import Rows
 from .saving import Saved
-from .settings import Settings
+from .settings import Settings, choice
 from .verdict import Reason, Verdict
 
 _JUDGING = 0.5  # seconds at most, and a tenth of a budget, that the goodness of a fit may take
@@ -103,6 +104,18 @@ class Estimator(Saved):
     def _chosen(self) -> dict[str, Any]:
         """The declared settings as fits read them, whatever the constructor of a subclass takes."""
         return {s.name: s.taken(getattr(self, s.name)) for s in self.settings}
+
+    def _distribution(
+        self, backend: Literal["numpyro", "pyro"], context: NDArray[np.float64] | None
+    ) -> Any:
+        """The fitted density as a distribution of a backend, in the units of the data; written
+        where `capabilities.distribution` says that there is one.
+
+        Args:
+            backend: "numpyro" or "pyro".
+            context: (n, k) the encoded `y` of a conditional fit.
+        """
+        raise NotImplementedError
 
     # What users call
 
@@ -177,6 +190,41 @@ class Estimator(Saved):
     def to_datatree(self, X: Any, y: Any = None, **more: Any) -> Any:
         """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
         return to_datatree(self, X, y, **more)
+
+    def as_distribution(self, backend: Literal["numpyro", "pyro"], y: Any = None) -> Any:
+        """The fitted density as a distribution of NumPyro or Pyro: a prior or a likelihood in a
+        model of yours, which needs the fit no more.
+
+        Values are vectors (..., D) in the units of the data: the columns of the fit in their order,
+        without those that do not vary, a vector of one entry for a single column. A level is its
+        number among the `levels` of its column in `schema_`, counted from 0. `support` has the
+        range of each column. The density of a rounded column is that of the values before they were
+        rounded, which `log_density` averages over the cell. Rows have no gaps.
+
+        Pyro's compute in double precision, NumPyro's in that of JAX: double under
+        `jax.enable_x64(True)`.
+
+        Args:
+            backend: "numpyro" or "pyro".
+            y: for a conditional fit, what to condition on: one row, or n for n distributions, a
+                batch of them.
+
+        Raises:
+            InputError: if the family has no density, columns have none at their values (counts,
+                levels that the family fills with noise), or a conditional fit is given no y.
+        """
+        check_is_fitted(self)
+        choice("numpyro", "pyro").check("backend", backend)
+        if self.capabilities.distribution is None:
+            raise InputError(no_distribution(type(self).__name__, self.capabilities))
+        self._refuse_unused(y)
+        if self.context_ is not None and y is None:
+            raise InputError(
+                "this fit is conditional on y, and no y was given; give one row, or one for each "
+                "distribution of a batch."
+            )
+        context = None if self.context_ is None else self.context_.encode(y)
+        return self._distribution(backend, context)
 
     # The steps of a fit
 

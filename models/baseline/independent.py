@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,11 @@ class IndependentColumns(IndependentSettings, Imputer):
     settings = SETTINGS["independent"]
     codec_: Codec
     capabilities: ClassVar[Capabilities] = Capabilities(
-        density="exact", discrete="native", missing=True, imputes=True
+        density="exact",
+        discrete="native",
+        missing=True,
+        imputes=True,
+        distribution="differentiable",
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
@@ -120,6 +124,22 @@ class IndependentColumns(IndependentSettings, Imputer):
         for j, table in enumerate(self.tables_):
             codes[:, j] = rng.choice(len(table), size=n, p=table)
         return Encoded(x, codes, np.zeros(n))
+
+    def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
+        from ..distributions.columns import Columns
+        from ..distributions.components import Components
+        from ..distributions.making import of_components
+
+        columns = Columns.of(self.codec_, type(self).__name__)
+        named = zip(self.columns_, columns.continuous, strict=True)
+        parts = [kernels.components(np.array([place])) for kernels, place in named]
+        one, none = np.ones(1), np.empty(0, np.intp)
+        for table, place in zip(self.tables_, columns.discrete, strict=True):
+            of_levels = (table[None],)
+            parts.append(
+                Components(one, none, np.array([place]), np.empty((1, 0)), tables=of_levels)
+            )
+        return of_components(parts, columns, backend)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         arrays: dict[str, NDArray[Any]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,9 @@ class KernelDensity(KernelSettings, DensityEstimator):
 
     name: ClassVar[str] = "kde"
     settings = SETTINGS["kde"]
-    capabilities: ClassVar[Capabilities] = Capabilities(density="exact")
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        density="exact", distribution="differentiable"
+    )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         data, weights = rows.data, rows.weights
@@ -69,6 +71,13 @@ class KernelDensity(KernelSettings, DensityEstimator):
         **how: Any,
     ) -> Encoded:
         return Encoded(self.kernels_.sample(n, rng), np.empty((n, 0), np.int32), np.zeros(n))
+
+    def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
+        from ..distributions.columns import Columns
+        from ..distributions.making import of_components
+
+        columns = Columns.of(self.codec_, type(self).__name__)
+        return of_components([self.kernels_.components(columns.continuous)], columns, backend)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {}, dict(self.kernels_.arrays())

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...thinning import thinned
 from ...verdict import Reason
+from ..distributions.components import Components
 from .bandwidth import best_bandwidth
 
 _BLOCK_CELLS = 1 << 20  # distances held at a time
@@ -129,6 +130,16 @@ class KernelSum:
         chosen = rng.choice(len(shares), size=n, p=shares / shares.sum())
         noise = rng.standard_normal((n, self.centres.shape[1]))
         return self.mean + (self.centres[chosen] + self.bandwidth * noise) @ self.factor.T
+
+    def components(self, places: Ints) -> Components:
+        """The kernels as components of a mixture, over the columns at these places (d,)."""
+        return Components(
+            np.exp(self.log_weights) / np.exp(self.log_weights).sum(),
+            places,
+            np.empty(0, np.intp),
+            self.mean + self.centres @ self.factor.T,
+            tril=(self.bandwidth * self.factor)[None],
+        )
 
     def arrays(self) -> dict[str, Floats]:
         return {

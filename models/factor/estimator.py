@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,7 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         latents=True,
         prior=True,
         draws=True,
+        distribution="differentiable",
         engines=("em", "svi", "nuts"),
         backends=("numpyro", "pyro"),
         uses=("budget", "checkpoint_dir"),
@@ -193,6 +194,22 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
 
         assert self.posterior_ is not None
         return factors.components(of_draws(self.posterior_, None), data.x).T
+
+    def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
+        from ..distributions.columns import Columns
+        from ..distributions.components import Components
+        from ..distributions.making import of_components
+
+        columns, p = Columns.of(self.codec_, type(self).__name__), self.predictive_
+        made = Components(
+            p.weights,
+            columns.continuous,
+            columns.discrete,
+            p.means,
+            scale=np.sqrt(p.noise),
+            loadings=p.loadings,
+        )
+        return of_components([made], columns, backend)
 
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
         names = {"mu": ["feature"], "psi": ["feature"], "W": ["feature", "factor"]}

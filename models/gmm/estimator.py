@@ -51,6 +51,7 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         missing=True,
         conditions=True,
         draws=True,
+        distribution="differentiable",
         engines=("em", "svi", "nuts"),
         backends=("numpyro", "pyro"),
         uses=("budget", "checkpoint_dir"),

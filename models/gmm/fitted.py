@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,13 @@ class FittedMixture(ByEngine, Conditioned):
         fixed = None if given is None else (given.x[0].astype(np.float64), given.codes[0])
         x, codes = conditional.sample(self._predictive(), n, rng, fixed)
         return Encoded(x, codes, np.zeros(n))
+
+    def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
+        from ..distributions.columns import Columns
+        from .distribution import distribution
+
+        columns = Columns.of(self.codec_, type(self).__name__)
+        return distribution(self._predictive(), columns, backend)
 
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
         from .posterior import dims

@@ -1,0 +1,1 @@
+"""Fitted densities as distributions of NumPyro and Pyro, in the units of the data."""
