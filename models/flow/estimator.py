@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         weights=True,
         conditional=True,
         conditions=False,
+        distribution="differentiable",
         engines=("svi",),
         backends=("pyro", "numpyro"),
         uses=TRAINED,
@@ -111,6 +112,14 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         seed = int(rng.integers(2**31 - 1))
         x = self.flow_.sample(n, seed, context) if d else np.empty((n, 0))
         return Encoded(x, np.empty((n, 0), dtype=np.int32), np.zeros(n))
+
+    def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
+        from ..distributions.columns import Columns
+        from .distribution import of_jax, of_torch
+
+        columns = Columns.of(self.codec_, type(self).__name__)
+        made = of_torch if self.backend == "pyro" else of_jax
+        return made(self.flow_, context, columns, backend)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         state = {"architecture": self.architecture_.to_json(), "seed": self.flow_seed_}
