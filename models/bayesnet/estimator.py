@@ -73,6 +73,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         missing=True,
         conditions=True,
         draws=True,
+        distribution="differentiable",
         surprises=True,
         graph=True,
         engines=("em", "conjugate", "svi", "nuts"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -197,6 +197,14 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         """(draws, n) log densities under draws of the parameters."""
         rows = self.layout_.spread(data)
         return draws.log_prob_draws(self.network_, self._parameters(), rows)
+
+    def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
+        from ..distributions.columns import Columns
+        from .distribution import distribution
+
+        columns = Columns.of(self.codec_, type(self).__name__)
+        parameters = None if self.posterior_ is None else self._parameters()
+        return distribution(self.network_, self.layout_, parameters, columns, backend)
 
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
         names = draws.dims(self.network_)

@@ -64,6 +64,25 @@ class FlowConditional:
         e, deviation = self.standardised(codes, x, own)
         return np.asarray(-0.5 * e**2 - np.log(deviation) - 0.5 * np.log(2 * np.pi))
 
+    def log_prob_torch(self, codes: Any, x: Any, own: Any) -> Any:
+        """The same of tensors, with gradients."""
+        import torch
+
+        def tensor(a: Floats) -> Any:
+            return torch.tensor(np.asarray(a, np.float64))
+
+        u, linear = tuple(codes.unbind(1)), self.linear
+        mean = tensor(linear.intercept)[u] + (tensor(linear.coefficients)[u] * x).sum(-1)
+        deviation = tensor(linear.variance)[u].sqrt()
+        eyes = [torch.eye(r, dtype=torch.float64) for r in linear.intercept.shape]
+        indicators = [eye[codes[:, j]] for j, eye in enumerate(eyes)]
+        context = torch.cat([*indicators, (x - tensor(self.shift)) / tensor(self.scale)], 1)
+        given = context if context.shape[1] else None
+        y = ((own - mean) / deviation)[:, None]
+        e, log_slope = self._flow(given).transform.call_and_ladj(y)
+        normal = -0.5 * e[:, 0] ** 2 - 0.5 * np.log(2 * np.pi)
+        return normal + log_slope - deviation.log()
+
     def draw(self, codes: NDArray[np.integer], x: Floats, rng: np.random.Generator) -> Floats:
         """(n,) values given those of the parents."""
         y, _ = self._mapped(codes, x, rng.standard_normal(len(codes)), inverse=True)
