@@ -7,13 +7,13 @@ the value in one pass, so that
     d f(x) = sum_j (df/dx_j) dx_j
 
 goes through `jit`, `vmap`, `grad` of JAX, and `backward` and `torch.func` of torch. There are no
-second derivatives. Both compute in double precision on the processor; each call costs what the
-function costs and the way to the host, some tenths of a millisecond, and batches are one call.
+second derivatives. The function computes in double precision on the processor; a call costs what it
+costs and the way to the host, some tenths of a millisecond, and a batch is one call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -29,34 +29,57 @@ from ..arrays import Floats
 def torch_in_jax(function: Callable[[Tensor], Tensor]) -> Callable[[Array], Array]:
     """A function of torch, (..., D) -> (...), as one of JAX, whose gradient is torch's."""
 
-    def value_on_host(x: Any) -> Any:
+    def value_on_host(x: Floats) -> Sequence[Floats]:
         with torch.no_grad():
-            found = function(torch.tensor(np.asarray(x), dtype=torch.float64))
-        return found.numpy().astype(x.dtype)
+            return [function(torch.tensor(x)).numpy()]
 
-    def both_on_host(x: Any) -> Any:
-        rows = torch.tensor(np.asarray(x), dtype=torch.float64, requires_grad=True)
+    def both_on_host(x: Floats) -> Sequence[Floats]:
+        rows = torch.tensor(x, requires_grad=True)
         with torch.enable_grad():
             found = function(rows)
             (slope,) = torch.autograd.grad(found.sum(), rows)
-        return found.detach().numpy().astype(x.dtype), slope.numpy().astype(x.dtype)
-
-    def results(x: Array) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
-        return jax.ShapeDtypeStruct(x.shape[:-1], x.dtype), jax.ShapeDtypeStruct(x.shape, x.dtype)
+        return [found.detach().numpy(), slope.numpy()]
 
     @jax.custom_jvp
     def call(x: Array) -> Array:
-        found: Array = jax.pure_callback(
-            value_on_host, results(x)[0], x, vmap_method="broadcast_all"
-        )
-        return found
+        return _on_host(value_on_host, [x.shape[:-1]], x)[0]
 
     @call.defjvp
     def call_with_tangent(primals: Any, tangents: Any) -> Any:
         (x,), (dx,) = primals, tangents
-        value, slope = jax.pure_callback(both_on_host, results(x), x, vmap_method="broadcast_all")
+        value, slope = _on_host(both_on_host, [x.shape[:-1], x.shape], x)
         return value, (slope * dx).sum(-1)
 
+    return call
+
+
+def map_in_jax(function: Callable[[Tensor], Tensor]) -> Callable[[Array], Array]:
+    """A map of torch, (..., D) -> (..., D), as one of JAX, for gradients in reverse mode: each
+    computes the map again."""
+
+    def value_on_host(x: Floats) -> Sequence[Floats]:
+        with torch.no_grad():
+            return [function(torch.tensor(x)).numpy()]
+
+    def back_on_host(x: Floats, of_value: Floats) -> Sequence[Floats]:
+        rows = torch.tensor(x, requires_grad=True)
+        with torch.enable_grad():
+            found = function(rows)
+            weight = torch.tensor(of_value).to(found.dtype)
+            (slope,) = torch.autograd.grad(found, rows, weight)
+        return [slope.numpy()]
+
+    @jax.custom_vjp
+    def call(x: Array) -> Array:
+        return _on_host(value_on_host, [x.shape], x)[0]
+
+    def forward(x: Array) -> tuple[Array, Array]:
+        return call(x), x
+
+    def backward(x: Array, of_value: Array) -> tuple[Array]:
+        return (_on_host(back_on_host, [x.shape], x, of_value)[0],)
+
+    call.defvjp(forward, backward)
     return call
 
 
@@ -66,11 +89,7 @@ def values_in_jax(function: Callable[[Floats], Floats], why: str) -> Callable[[A
 
     @jax.custom_jvp
     def call(x: Array) -> Array:
-        shape = jax.ShapeDtypeStruct(x.shape[:-1], x.dtype)
-        found: Array = jax.pure_callback(
-            lambda x: function(np.asarray(x)).astype(x.dtype), shape, x, vmap_method="broadcast_all"
-        )
-        return found
+        return _on_host(lambda x: [function(x)], [x.shape[:-1]], x)[0]
 
     @call.defjvp
     def call_with_tangent(primals: Any, tangents: Any) -> Any:
@@ -89,12 +108,13 @@ def draws_in_jax(
 
         def on_host(bits: Any) -> Any:
             seed = int(np.asarray(bits)) >> 1
-            return draw(int(np.prod(shape)), seed).reshape(*shape, size).astype(dtype)
+            drawn = draw(int(np.prod(shape)), seed).reshape(*shape, size)
+            return _packed(drawn, dtype)
 
-        result = jax.ShapeDtypeStruct((*shape, size), dtype)
         bits = jax.random.bits(key, (), jnp.uint32)
-        found: Array = jax.pure_callback(on_host, result, bits, vmap_method="sequential")
-        return found
+        result = _bits_of((*shape, size), dtype)
+        found = jax.pure_callback(on_host, result, bits, vmap_method="sequential")
+        return jax.lax.bitcast_convert_type(found, dtype)
 
     return draws
 
@@ -134,16 +154,58 @@ def jax_in_torch(function: Callable[[Array], Array]) -> Callable[[Tensor], Tenso
             ctx.save_for_backward(output[1])
 
         @staticmethod
-        def backward(ctx: Any, of_value: Tensor, of_slope: Tensor) -> Tensor:  # type: ignore[override]
+        def backward(ctx: Any, of_value: Any, of_slope: Any) -> Any:
             (slope,) = ctx.saved_tensors
             return of_value[..., None] * slope
 
         @staticmethod
-        def vmap(info: Any, in_dims: Any, x: Tensor) -> tuple[Any, Any]:
-            return Call.apply(x.movedim(in_dims[0], 0)), (0, 0)
+        def vmap(info: Any, in_dims: Any, x: Tensor) -> Any:
+            return _applied(Call, x.movedim(in_dims[0], 0)), (0, 0)
 
     def call(x: Tensor) -> Tensor:
-        found: Tensor = Call.apply(x)[0]
+        found: Tensor = _applied(Call, x)[0]
         return found
 
     return call
+
+
+def _applied(operation: Any, x: Tensor) -> Any:
+    return operation.apply(x)
+
+
+# A callback may run on a thread where JAX has single precision, whatever the program has, and would
+# round what passes. So numbers pass as their bits.
+
+
+def _on_host(
+    function: Callable[..., Sequence[Floats]], shapes: Sequence[tuple[int, ...]], *args: Array
+) -> list[Array]:
+    """What a function of arrays in double precision gives on the host, arrays of some shapes; it
+    takes batches."""
+    dtype = args[0].dtype
+
+    def on_host(*given: Any) -> Any:
+        found = function(*(_unpacked(bits, dtype) for bits in given))
+        return [_packed(each, dtype) for each in found]
+
+    results = [_bits_of(shape, dtype) for shape in shapes]
+    given = (jax.lax.bitcast_convert_type(each, jnp.uint32) for each in args)
+    found = jax.pure_callback(on_host, results, *given, vmap_method="broadcast_all")
+    return [jax.lax.bitcast_convert_type(bits, dtype) for bits in found]
+
+
+def _bits_of(shape: tuple[int, ...], dtype: Any) -> Any:
+    """What stands for an array of floats: 32 bits in an entry, the lower first."""
+    words = (*shape, 2) if dtype == np.float64 else shape
+    made: Any = jax.ShapeDtypeStruct
+    return made(words, np.uint32)
+
+
+def _packed(x: Floats, dtype: Any) -> Any:
+    x = np.array(x, dtype, order="C")
+    return x[..., None].view(np.uint32) if dtype == np.float64 else x.view(np.uint32)
+
+
+def _unpacked(bits: Any, dtype: Any) -> Floats:
+    x = np.array(bits, order="C").view(dtype)
+    return (x[..., 0] if dtype == np.float64 else x).astype(np.float64)

@@ -213,6 +213,12 @@ class Estimator(Saved):
             InputError: if the family has no density, columns have none at their values (counts,
                 levels that the family fills with noise), or a conditional fit is given no y.
         """
+        return self._distribution(backend, self._given_to_distribution(backend, y))
+
+    # Shared plumbing
+
+    def _given_to_distribution(self, backend: Any, y: Any) -> NDArray[np.float64] | None:
+        """The encoded `y` of a distribution; InputError if there is none of this fit."""
         check_is_fitted(self)
         choice("numpyro", "pyro").check("backend", backend)
         if self.capabilities.distribution is None:
@@ -223,8 +229,7 @@ class Estimator(Saved):
                 "this fit is conditional on y, and no y was given; give one row, or one for each "
                 "distribution of a batch."
             )
-        context = None if self.context_ is None else self.context_.encode(y)
-        return self._distribution(backend, context)
+        return None if self.context_ is None else self.context_.encode(y)
 
     # The steps of a fit
 

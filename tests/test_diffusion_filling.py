@@ -289,7 +289,7 @@ def test_pixels_are_linear_units_of_what_the_net_sees() -> None:
 def test_a_site_of_pyro_draws_scores_and_inverts() -> None:
     model, x = numbers(), rows(400)[["a", "b"]]
     mean, covariance = gaussian(x)
-    prior = model.as_distribution()
+    prior = model.as_distribution("pyro")
     z = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
     flow = prior.transforms[0]
     drawn = flow(z)
@@ -304,7 +304,7 @@ def test_a_site_of_pyro_draws_scores_and_inverts() -> None:
 
 
 def test_noise_takes_the_place_of_a_site_and_gradients_reach_it() -> None:
-    prior = numbers().as_distribution(steps=6)
+    prior = numbers().as_distribution("pyro", steps=6)
 
     def model() -> Any:
         x = pyro.sample("x", prior)

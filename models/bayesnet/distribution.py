@@ -25,8 +25,8 @@ from .flow_node import FlowConditional
 from .layout import Layout, NodeRows
 from .network import Network
 from .posterior import posterior_of
-from .row_density import Parameters, RowDensity
 from .row_density import Backend as Functions
+from .row_density import Parameters, RowDensity
 
 Numbers = dict[int, Floats]
 

@@ -14,7 +14,6 @@ from ...settings import integer
 from .settings import IMPUTING
 
 if TYPE_CHECKING:
-    from .pyro_site import DiffusionDistribution
     from .trained import TrainedDiffusion
 
 
@@ -75,20 +74,37 @@ class Component(Sampler):
         )
         return np.asarray(units.offset + units.slope * found.drawn[0])
 
-    def as_distribution(self, y: Any = None, *, steps: int | None = None) -> DiffusionDistribution:
-        """The rows as a distribution of Pyro, for a site of a model; see
-        `models/diffusion/pyro_site.py`.
+    def as_distribution(
+        self, backend: Literal["numpyro", "pyro"], y: Any = None, *, steps: int | None = None
+    ) -> Any:
+        """The rows as a distribution of NumPyro or Pyro, for a site of a model: values (..., D) in
+        the units of the data, columns in order or pixels channel by channel.
+
+        Its log density has no gradient. `TransformReparam` of the backend puts noise in the place
+        of the site, and gradients pass through the flow from noise to rows; see
+        `models/diffusion/pyro_site.py`. The net computes in single precision; NumPyro calls back to
+        torch for it.
 
         Args:
+            backend: "numpyro" or "pyro".
             y: for a conditional fit, what to condition on: one row.
             steps: of the flow from noise to rows; None is 18.
+
+        Raises:
+            InputError: if rows are not seen by the net in linear units, or no y is given to a
+                conditional fit.
         """
         from .linear_units import LinearUnits
-        from .pyro_site import distribution
 
-        check_is_fitted(self)
+        context = self._given_to_distribution(backend, y)
+        if context is not None and len(context) > 1:
+            raise InputError(f"y has {len(context)} rows; give one row.")
         units = LinearUnits.of(self.codec_, self.nets_)
-        return distribution(self.nets_, units, self._one_context(y), steps)
+        if backend == "pyro":
+            from .pyro_site import distribution
+        else:
+            from .numpyro_site import distribution
+        return distribution(self.nets_, units, context, steps)
 
     def _one_context(self, y: Any) -> Floats | None:
         self._refuse_unused(y)

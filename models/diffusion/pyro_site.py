@@ -3,7 +3,7 @@
 With z ~ N(0, I), the flow from t_max down to t_min carries scale z to a row's features f, and x =
 offset + slope f. In a model,
 
-    x = pyro.sample("x", fitted.as_distribution())
+    x = pyro.sample("x", fitted.as_distribution("pyro"))
     pyro.sample("y", dist.Normal(blur(x), 0.1).to_event(1), obs=y)
 
 and `pyro.infer.reparam.TransformReparam` puts the noise z in the place of x, which HMC and guides
@@ -84,7 +84,7 @@ class ProbabilityFlow(Transform):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """(...,) log densities of rows, without gradient; the trace is exact."""
-        f = ((x.detach() - self.offset) / self.slope).reshape(-1, x.shape[-1])
+        f = ((x.detach() - self.offset) / self.slope).to(self.slope).reshape(-1, x.shape[-1])
         nets = self.nets
 
         def denoise(x_t: Tensor, t: Tensor, context: Tensor | None = None) -> Tensor:

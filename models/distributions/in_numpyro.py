@@ -36,7 +36,7 @@ class Support(constraints.Constraint):  # type: ignore[misc]
         self.columns = columns
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         return self.columns.is_discrete
 
     def __call__(self, x: Any) -> Any:

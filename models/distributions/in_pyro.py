@@ -82,10 +82,12 @@ class Units(Transform):
     __hash__ = None  # type: ignore[assignment]
 
 
-@biject_to.register(Support)
-@transform_to.register(Support)
 def _onto_support(support: Support) -> Units:
     return Units(support.columns.unconstrained(), support)
+
+
+biject_to.register(Support, _onto_support)
+transform_to.register(Support, _onto_support)
 
 
 class Joined(dist.TorchDistribution):  # type: ignore[misc]
@@ -106,7 +108,7 @@ class Joined(dist.TorchDistribution):  # type: ignore[misc]
         for part, places in self.parts:
             own = value[..., places]
             total = total + part.log_prob(own if part.event_shape else own[..., 0])
-        return total  # type: ignore[no-any-return]
+        return total
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
         drawn = []
