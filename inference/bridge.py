@@ -208,4 +208,4 @@ def _packed(x: Floats, dtype: Any) -> Any:
 
 def _unpacked(bits: Any, dtype: Any) -> Floats:
     x = np.array(bits, order="C").view(dtype)
-    return (x[..., 0] if dtype == np.float64 else x).astype(np.float64)
+    return np.asarray(x[..., 0] if dtype == np.float64 else x, dtype=np.float64)

@@ -90,7 +90,7 @@ biject_to.register(Support, _onto_support)
 transform_to.register(Support, _onto_support)
 
 
-class Joined(dist.TorchDistribution):  # type: ignore[misc]
+class Joined(dist.TorchDistribution):
     """Independent distributions, each of some of the columns: vectors of these, or, of one column,
     numbers."""
 
@@ -108,7 +108,7 @@ class Joined(dist.TorchDistribution):  # type: ignore[misc]
         for part, places in self.parts:
             own = value[..., places]
             total = total + part.log_prob(own if part.event_shape else own[..., 0])
-        return total
+        return torch.as_tensor(total)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
         drawn = []
@@ -122,7 +122,7 @@ class Joined(dist.TorchDistribution):  # type: ignore[misc]
         return Joined([(part.expand(batch_shape), places.numpy()) for part, places in self.parts])
 
 
-class ByFunction(dist.TorchDistribution):  # type: ignore[misc]
+class ByFunction(dist.TorchDistribution):
     """Encoded rows (D,) whose density and draws are functions.
 
     Args:
@@ -156,7 +156,7 @@ class ByFunction(dist.TorchDistribution):  # type: ignore[misc]
         return ByFunction(self.event_shape[0], *self.functions, batch_shape)
 
 
-class Levels(dist.TorchDistribution):  # type: ignore[misc]
+class Levels(dist.TorchDistribution):
     """Rows (D,) of level numbers, which can be enumerated.
 
     Args:
