@@ -9,6 +9,10 @@ A `Learner` takes steps and gives its state; `train` owns everything else, as a 
   whichever is further on: a time budget ends with the schedule.
 - **Weights** are averaged (decay min(ema, (1 + t) / (10 + t)) at step t, folded in once a chunk);
   the average is what is validated, and the best is kept.
+- **Without held-out rows** a `Plateau` may watch the losses: where it finds one, the end of the
+  schedule is brought forward, so that the share `hold` of it is used and what is left is the fall
+  of the rate. Kept are the latest weights whose recent mean loss is not above the best by more than
+  a standard error.
 - **Early stopping** compares held-out rows in pairs. Every `patience` evaluations, check j takes
   d_i = (log density of row i now) - (the same `patience` evaluations ago) and stops if the upper
   confidence limit mean(d) + t_{1 - alpha_j} se(d) is below `min_delta`, with
@@ -33,6 +37,7 @@ import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -41,9 +46,10 @@ from ..progress import Progress
 from .learner import Array
 from .learner import Learner as Learner
 from .learner import Outcome as Outcome
+from .posterior.plateau import Plateau
 from .schedule import Schedule as Schedule
+from .schedule import Batches, ema_decay, rate, share_used, stderr, worth_going_on
 from .schedule import batches as batches
-from .schedule import ema_decay, rate, share_used, stderr, worth_going_on
 
 _LOOK = 0.02  # of the time allowed, between two looks at the clock
 
@@ -58,6 +64,8 @@ class _Place:
     evaluated: list[int] = field(default_factory=list)  # steps of the evaluations in `recent`
     evaluations: int = 0
     checks: int = 0
+    last: int = 0  # epochs, where a plateau has brought the end forward
+    plateau: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -69,18 +77,21 @@ class _Loop:
         n_rows: int,
         settings: Schedule,
         seed: int,
-        validation: Callable[[], Array] | None,
+        validation: Callable[[], Array] | Plateau | None,
         units: Array | None,
         checkpoints: Checkpoints | None,
         deadline: Callable[[], float | None] | None,
     ) -> None:
         self.learner, self.n_rows, self.settings, self.seed = learner, n_rows, settings, seed
-        self.validation, self.checkpoints = validation, checkpoints
+        self.plateau = validation if isinstance(validation, Plateau) else None
+        self.validation = None if isinstance(validation, Plateau) else validation
+        self.checkpoints = checkpoints
         self.units = None if units is None else np.unique(units, return_inverse=True)[1]
         self.deadline = deadline or (lambda: None)
         self.place, self.began, self.saved = _Place(), time.perf_counter(), time.perf_counter()
         self.recent: list[Array] = []  # values of the last `patience` + 1 evaluations
-        self.steps = max(1, n_rows // min(settings.batch_size, n_rows))  # an epoch
+        self.batches = Batches(seed, n_rows, settings)
+        self.steps = self.batches.steps  # an epoch
         self.reserve = 0.0  # seconds that one evaluation takes
         self.pace = 0.0  # seconds that a step takes; 0 where that is not known
         self.good = self.best = learner.state()
@@ -124,6 +135,13 @@ class _Loop:
             parts[part][rest] = array
         self.good, self.best, self.recent = parts["good"], parts["best"], [*parts["loop"]["recent"]]
         self.learner.load(self.good)
+        if self.plateau is not None:
+            self.plateau.load(self.place.plateau)
+
+    @property
+    def epochs(self) -> int:
+        """At which the schedule ends."""
+        return self.place.last or self.settings.max_epochs
 
     def save(self) -> None:
         now = time.perf_counter()
@@ -133,6 +151,8 @@ class _Loop:
         arrays = {"loop/recent": np.asarray(self.recent)}
         arrays |= {f"good/{k}": v for k, v in self.good.items()}
         arrays |= {f"best/{k}": v for k, v in self.best.items()}
+        if self.plateau is not None:
+            self.place.plateau = self.plateau.state()
         meta = asdict(self.place) | {"seconds": self.seconds()}
         self.checkpoints.save(self.place.step, arrays, meta)
 
@@ -141,8 +161,8 @@ class _Loop:
         ended."""
         place, settings = self.place, self.settings
         self.learner.begin_epoch(place.epoch)
-        rows = batches(self.seed, place.epoch, self.n_rows, settings.batch_size)
-        total, losses, done = self.steps * settings.max_epochs, [], 0
+        rows = self.batches.of(place.epoch)
+        total, losses, done = self.steps * self.epochs, [], 0
         while done < len(rows):
             used, started = self.used(), self.now()
             block = rows[done : done + self.chunk()]
@@ -155,19 +175,33 @@ class _Loop:
             if not np.isfinite(losses[-1]).all():
                 return math.nan, False
             self.learner.average(ema_decay(settings, place.step, len(block)))
+            self.watch(losses[-1])
             left = self.deadline()
             if left is not None and left - self.reserve <= 1.2 * took:  # at 0 nothing takes time
                 return float(np.concatenate(losses).mean()), True
         place.epoch += 1
         return float(np.concatenate(losses).mean()), False
 
+    def watch(self, losses: Array) -> None:
+        """Show losses to the plateau, and bring the end forward where it is found."""
+        plateau, place = self.plateau, self.place
+        if plateau is not None and not plateau.found and plateau.see(losses):
+            ends = math.ceil(place.step / max(self.settings.hold, 1e-9) / self.steps)
+            place.last = max(place.epoch + 1, min(ends, self.settings.max_epochs))
+            place.outcome.plateau_step = place.step
+        elif plateau is not None and plateau.found:
+            plateau.see(losses)
+
     def evaluate(self, loss: float) -> tuple[float | None, bool, bool]:
         """The held-out mean (None without held-out rows), whether it is the best so far, and
         whether to go on."""
         place, out = self.place, self.place.outcome
         if self.validation is None:
-            self.good = self.best = self.learner.state()
-            out.best_step, out.train_loss = place.step, loss
+            self.good = self.learner.state()
+            mean, error = (math.nan, math.nan) if self.plateau is None else self.plateau.recent
+            if math.isnan(mean) or -mean >= out.best - error:
+                self.best, out.best_step, out.train_loss = self.good, place.step, loss
+                out.best = max(out.best, -mean) if math.isfinite(mean) else out.best
             return None, False, True
         started = self.now()
         rows: Array = np.asarray(self.validation(), dtype=np.float64)
@@ -213,7 +247,7 @@ def train(
     settings: Schedule,
     *,
     seed: int,
-    validation: Callable[[], Array] | None = None,
+    validation: Callable[[], Array] | Plateau | None = None,
     units: Array | None = None,
     checkpoints: Checkpoints | None = None,
     deadline: Callable[[], float | None] | None = None,
@@ -226,7 +260,7 @@ def train(
 
     Args:
         validation: gives the log density of each held-out row, (m,), under the averaged weights;
-            usually `learner.evaluate`.
+            usually `learner.evaluate`. A `Plateau` judges by the losses instead.
         units: (m,) label of the unit that each held-out row belongs to: the stopping test counts
             each unit once. None: each row is a unit.
         checkpoints: where to keep the state; training resumes from the latest whole one.
@@ -239,9 +273,9 @@ def train(
             value, better, _ = loop.evaluate(math.nan)
             yield loop.record(math.nan, value, better)
         ended, on = False, out.why != "stopped"
-        while on and not ended and place.epoch < settings.max_epochs:
+        while on and not ended and place.epoch < loop.epochs:
             start, value, better = (place.step, place.epoch), None, False
-            for _ in range(min(settings.evaluate_every, settings.max_epochs - place.epoch)):
+            for _ in range(min(settings.evaluate_every, loop.epochs - place.epoch)):
                 loss, ended = loop.epoch()
                 if ended or math.isnan(loss):
                     break
@@ -255,8 +289,11 @@ def train(
                 place.scale, out.rollbacks = place.scale / 2, out.rollbacks + 1
                 learner.load(loop.good)
                 learner.measured()
+                if loop.plateau is not None:
+                    loop.plateau.restart()
                 continue
-            out.why = "budget" if ended else "max_epochs" if on else "stopped"
+            stopped = not on or 0 < place.last <= place.epoch
+            out.why = "budget" if ended else "stopped" if stopped else "max_epochs"
             out.steps, out.epochs = place.step, place.step / loop.steps
             record = loop.record(loss, value, better)
             loop.save()

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from .learner import Array, Data, HeldOut, Learner, take
+from .learner import Array, Data, Feed, HeldOut, Learner, take
 
 Loss = Callable[[Any, jax.Array, list[Any], jax.Array], jax.Array]
 _CARRIED = ("weight", "optimiser", "rng", "step")
@@ -30,7 +30,7 @@ class JaxLearner(Learner):
         params: pytree of arrays to train.
         loss: the mean loss of a batch, the same rows of each array in `data`, at this step (counted
             from 0). It is traced: what it does may not depend on the values of its arguments.
-        data: arrays (n, ...) with the same rows, or None in their place.
+        data: arrays (n, ...) with the same rows, or None in their place; or a `Feed`.
         held: what `evaluate` scores; its `log_density` takes params, a key and a block of rows.
         optimiser: of optax, clipping included, for a learning rate of one: what it gives is
             multiplied by the rate of the step and added. None is `adam()`.
@@ -45,7 +45,7 @@ class JaxLearner(Learner):
         self,
         params: Any,
         loss: Loss,
-        data: Data,
+        data: Data | Feed,
         *,
         held: HeldOut | None = None,
         optimiser: optax.GradientTransformation | None = None,
@@ -55,6 +55,7 @@ class JaxLearner(Learner):
     ) -> None:
         self.redraw, self.seed, self.x64 = redraw, seed, x64
         self.optimiser = optimiser or adam()
+        batch, data = (data.take, data.data) if isinstance(data, Feed) else (take, data)
         with self._precision():
             self.data = arrays(data)
             self.held = None if held is None else replace(held, data=arrays(held.data))
@@ -72,7 +73,7 @@ class JaxLearner(Learner):
             params, slots, key, step = carry
             rows, rate = inputs
             key, draw = jax.random.split(key)
-            value, grads = jax.value_and_grad(loss)(params, draw, take(data, rows), step)
+            value, grads = jax.value_and_grad(loss)(params, draw, batch(data, rows), step)
             updates, slots = self.optimiser.update(grads, slots, params)
             params = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), params, updates)
             return (params, slots, key, step + 1), value

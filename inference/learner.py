@@ -24,6 +24,28 @@ def take(data: Data, rows: Any) -> list[Any]:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """Data of which batches are not simply the rows of each array.
+
+    Attributes:
+        data: arrays or tensors.
+        n_total: rows of all the data.
+        take: gives a batch, of the data and row numbers.
+        first: a pair is set up by a batch of so many rows.
+    """
+
+    data: Data
+    n_total: int
+    take: Callable[[Data, Any], list[Any]] = take
+    first: int = 2
+
+
+def as_feed(data: Data | Feed) -> Feed:
+    """Data as they are fed to a learner: arrays with the same rows, or what says otherwise."""
+    return data if isinstance(data, Feed) else Feed(data, n_rows(data))
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """Held-out rows, and how they are scored.
 
@@ -84,8 +106,10 @@ class Outcome:
         why: "stopped" (early, by the test), "max_epochs", "budget" or "diverged".
         steps, epochs: how many were taken, whichever weights were kept.
         rollbacks: how often it went back.
-        best, best_step: the best held-out mean log density, and where.
+        best, best_step: the best held-out mean log density, and where; with a `Plateau` minus the
+            best recent mean loss, and where the kept weights come from.
         train_loss: mean loss of the epoch that the kept weights come from.
+        plateau_step: where a plateau of the losses was found; 0 where none was.
         improvement, improvement_stderr: paired, from an evaluation at about three quarters of the
             steps to the last one.
     """
@@ -97,5 +121,6 @@ class Outcome:
     best: float = -math.inf
     best_step: int = 0
     train_loss: float = math.nan
+    plateau_step: int = 0
     improvement: float = math.nan
     improvement_stderr: float = math.nan

@@ -22,6 +22,7 @@ class Schedule:
         max_epochs: passes over the rows at most; the schedule ends there, or with the time.
         warm_up: share of the schedule (of its first 1000 steps at most) in which the rate rises.
         decay: "cosine" to 0, or "constant".
+        hold: share of the schedule at which the cosine begins; the rate is constant up to there.
         ema: largest decay of the averaged weights in a step; 0 for no averaging: those
             of the last step.
         evaluate_every: epochs between evaluations.
@@ -32,6 +33,8 @@ class Schedule:
         max_rollbacks: how often a fit that diverged goes back, at most.
         chunk: steps between looks at the clock, at most.
         checkpoint_every: least seconds between two checkpoints.
+        epoch_steps: steps that count as an epoch, taken from passes over the rows one after the
+            other; 0 takes a pass.
     """
 
     batch_size: int = 256
@@ -39,6 +42,7 @@ class Schedule:
     max_epochs: int = 100
     warm_up: float = 0.02
     decay: Literal["cosine", "constant"] = "cosine"
+    hold: float = 0.0
     ema: float = 0.999
     evaluate_every: int = 1
     patience: int = 5
@@ -47,6 +51,7 @@ class Schedule:
     max_rollbacks: int = 3
     chunk: int = 16
     checkpoint_every: float = 30.0
+    epoch_steps: int = 0
 
 
 def batches(seed: int, epoch: int, n_rows: int, batch_size: int) -> NDArray[np.int64]:
@@ -54,6 +59,34 @@ def batches(seed: int, epoch: int, n_rows: int, batch_size: int) -> NDArray[np.i
     size = min(batch_size, n_rows)
     order = np.random.default_rng([seed, epoch]).permutation(n_rows)
     return order[: n_rows // size * size].reshape(-1, size).astype(np.int64, copy=False)
+
+
+class Batches:
+    """The batches of each epoch, a function of (seed, epoch) alone; the last pass is kept."""
+
+    def __init__(self, seed: int, n_rows: int, settings: Schedule) -> None:
+        self.seed, self.n_rows, self.size = seed, n_rows, settings.batch_size
+        self.steps = max(1, n_rows // min(settings.batch_size, n_rows))
+        self.whole = settings.epoch_steps == 0  # an epoch is a pass
+        self._steps_of_pass = self.steps
+        if not self.whole:
+            self.steps = settings.epoch_steps
+        self._kept: tuple[int, NDArray[np.int64]] | None = None
+
+    def of(self, epoch: int) -> NDArray[np.int64]:
+        """Row numbers (steps, batch_size)."""
+        if self.whole:
+            return batches(self.seed, epoch, self.n_rows, self.size)
+        first, per = epoch * self.steps, self._steps_of_pass
+        passes = range(first // per, (first + self.steps - 1) // per + 1)
+        stream = np.concatenate([self._pass(number) for number in passes])
+        start = first - passes[0] * per
+        return stream[start : start + self.steps]
+
+    def _pass(self, number: int) -> NDArray[np.int64]:
+        if self._kept is None or self._kept[0] != number:
+            self._kept = number, batches(self.seed, number, self.n_rows, self.size)
+        return self._kept[1]
 
 
 def share_used(step: int, total: int, used: float) -> float:
@@ -66,7 +99,8 @@ def rate(settings: Schedule, step: int, total: int, used: float) -> float:
     """Learning rate at `step` of `total` planned steps, with the share `used` of the time."""
     share = share_used(step, total, used)
     ramp = max(1.0, min(settings.warm_up * total, 1000 * settings.warm_up))
-    fall = 0.5 * (1 + math.cos(math.pi * share)) if settings.decay == "cosine" else 1.0
+    fallen = max(0.0, share - settings.hold) / (1 - settings.hold)
+    fall = 0.5 * (1 + math.cos(math.pi * fallen)) if settings.decay == "cosine" else 1.0
     return settings.learning_rate * min(1.0, (step + 1) / ramp) * fall
 
 

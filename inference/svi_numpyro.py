@@ -17,7 +17,7 @@ import optax
 from numpyro.infer import SVI, Trace_ELBO
 
 from .jax_learner import JaxLearner, arrays
-from .learner import Data, HeldOut, n_rows, take
+from .learner import Data, Feed, HeldOut, as_feed
 
 
 class NumpyroLearner(JaxLearner):
@@ -26,10 +26,11 @@ class NumpyroLearner(JaxLearner):
 
     Args:
         model, guide: called with a batch of `data` and `n_total`; functions or autoguides.
-        data: arrays (n, ...) with the same rows, or None in their place.
+        data: arrays (n, ...) with the same rows, or None in their place; or a `Feed`.
         held: what `evaluate` scores; its `log_density` takes the values of the `numpyro.param`
             sites by name and a block of rows.
-        elbo: an ELBO of `numpyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
+        elbo: an ELBO of `numpyro.infer`; `TraceEnum_ELBO` sums out enumerated sites. Its `loss` is
+            a sum over all rows.
         optimiser, redraw: as for `JaxLearner`.
         seed: of the guide's draws and the initial values.
     """
@@ -38,7 +39,7 @@ class NumpyroLearner(JaxLearner):
         self,
         model: Callable[..., Any],
         guide: Callable[..., Any],
-        data: Data,
+        data: Data | Feed,
         *,
         held: HeldOut | None = None,
         elbo: Any = None,
@@ -46,13 +47,14 @@ class NumpyroLearner(JaxLearner):
         redraw: Callable[[int], Data | None] | None = None,
         seed: int = 0,
     ) -> None:
-        self.model, self.guide, self.n_total = model, guide, n_rows(data)
+        feed = as_feed(data)
+        self.model, self.guide, self.n_total = model, guide, feed.n_total
         self.elbo = Trace_ELBO() if elbo is None else elbo
-        x64 = any(a.dtype == np.float64 for a in data if a is not None)
+        x64 = any(a.dtype == np.float64 for a in feed.data if a is not None)
         with jax.enable_x64(True) if x64 else contextlib.nullcontext():
             _, start = jax.random.split(jax.random.key(seed))
             svi = SVI(model, guide, optax.identity(), self.elbo)
-            first = arrays(take(data, slice(2)))
+            first = feed.take(arrays(feed.data), slice(feed.first))
             state = svi.init(start, *first, n_total=self.n_total)
             params = svi.optim.get_params(state.optim_state)
         self.constrain = svi.constrain_fn

@@ -33,7 +33,7 @@ import pyro
 import torch
 from pyro.infer import Trace_ELBO
 
-from .learner import Array, Data, HeldOut, n_rows, take
+from .learner import Array, Data, Feed, HeldOut, as_feed
 from .torch_learner import TorchLearner
 from .torch_state import as_found, seeded
 
@@ -46,7 +46,7 @@ class PyroLearner(TorchLearner):
 
     Args:
         model, guide: called with a batch of `data` and `n_total`.
-        data: tensors (n, ...) with the same rows, or None in their place.
+        data: tensors (n, ...) with the same rows, or None in their place; or a `Feed`.
         held: what `evaluate` scores; its `log_density` takes a block of rows.
         elbo: an ELBO of `pyro.infer`; `TraceEnum_ELBO` sums out enumerated sites.
         optimiser: as for `TorchLearner`.
@@ -58,7 +58,7 @@ class PyroLearner(TorchLearner):
         self,
         model: Callable[..., Any],
         guide: Callable[..., Any],
-        data: Data,
+        data: Data | Feed,
         *,
         held: HeldOut | None = None,
         elbo: Any = None,
@@ -66,13 +66,14 @@ class PyroLearner(TorchLearner):
         redraw: Callable[[int], Data | None] | None = None,
         seed: int = 0,
     ) -> None:
-        self.model, self.guide, self.data, self.held = model, guide, data, held
-        self.n_total, self.renew = n_rows(data), redraw
+        feed = as_feed(data)
+        self.model, self.guide, self.data, self.held = model, guide, feed.data, held
+        self.n_total, self.take, self.renew = feed.n_total, feed.take, redraw
         self.elbo = Trace_ELBO() if elbo is None else elbo
         self._store: Any = {"params": {}, "constraints": {}}
         with seeded(seed), self._own_store(), torch.no_grad():
             # One pass makes what is made lazily: autoguides, `pyro.param` sites.
-            self.elbo.loss(model, guide, *take(data, slice(2)), n_total=self.n_total)
+            self.elbo.loss(model, guide, *feed.take(feed.data, slice(feed.first)), n_total=self.n_total)
         modules = _modules(model, guide)
         named: dict[int, tuple[str, torch.Tensor]] = {}
         for i, module in enumerate(modules):
@@ -107,7 +108,7 @@ class PyroLearner(TorchLearner):
             yield
 
     def _loss(self, rows: torch.Tensor, step: int) -> torch.Tensor:
-        batch = take(self.data, rows)
+        batch = self.take(self.data, rows)
         bound = self.elbo.differentiable_loss(self.model, self.guide, *batch, n_total=self.n_total)
         return bound / self.n_total  # type: ignore[no-any-return]
 
@@ -130,7 +131,8 @@ class PyroLearner(TorchLearner):
 
 def _modules(*functions: Callable[..., Any]) -> list[torch.nn.Module]:
     """The modules among functions and what partial ones were given, each once."""
-    parts: list[Any] = []
-    for f in functions:
-        parts += [f.func, *f.args, *f.keywords.values()] if isinstance(f, partial) else [f]
+    parts: list[Any] = [*functions]
+    for part in parts:  # which grows
+        if isinstance(part, partial):
+            parts += [part.func, *part.args, *part.keywords.values()]
     return list(dict.fromkeys(p for p in parts if isinstance(p, torch.nn.Module)))

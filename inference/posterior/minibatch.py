@@ -1,0 +1,186 @@
+"""Rows of the data as batches: which arguments of a model have rows, and whether its terms are
+weighted as those of all rows.
+
+For N rows and a batch B of |B|, the terms of B's rows count N / |B| each, so that
+
+    E_B [ N/|B| sum_(i in B) log p(x_i | theta) ] = sum_i log p(x_i | theta).
+
+The weight is the model's plate, whose size is N and whose subsample is the batch. A batch is the
+same rows of every array whose first dimension is the number of rows, which is that of the first
+array that the model is given.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ...errors import InputError
+from ..learner import Data, Feed
+from .sites import Site, Sites
+
+TOTAL = "n_total"
+_HOW = {
+    "numpyro": 'numpyro.plate("{name}", n_total, subsample_size=len(x))',
+    "pyro": 'pyro.plate("{name}", n_total, subsample_size=len(x))',
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of a model, its arrays apart from the rest.
+
+    Attributes:
+        args, kwargs: that model and guide are called with.
+        n_rows: of the data; 1 where no argument is an array.
+        batch_size: rows of a batch; `n_rows` where each step sees all.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    n_rows: int
+    batch_size: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether each step sees all rows."""
+        return self.batch_size >= self.n_rows
+
+    @property
+    def data(self) -> list[Any]:
+        """The arrays among the arguments, in their order."""
+        return [value for _, value in _arrays(self.args, self.kwargs)]
+
+    def take(self, data: Data, rows: Any) -> list[Any]:
+        """The batch: these rows of what has rows, the rest as it is."""
+        if self.whole:
+            return list(data)
+        return [a[rows] if len(a) == self.n_rows else a for a in data]
+
+    def program(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A model or guide as a function of the arrays and of `n_total`, which it is told only
+        where it has such an argument."""
+        return partial(self._run, function)
+
+    def _run(self, function: Callable[..., Any], *arrays: Any, n_total: int) -> Any:
+        where = (path for path, _ in _arrays(self.args, self.kwargs))
+        args, kwargs = _placed(self.args, self.kwargs, dict(zip(where, arrays, strict=True)))
+        if takes_total(function):
+            return function(*args, **kwargs | {TOTAL: n_total})
+        kwargs.pop(TOTAL, None)
+        return function(*args, **kwargs)
+
+    @property
+    def feed(self) -> Feed:
+        """The data as a learner takes them."""
+        return Feed(self.data, self.n_rows, self.take, self.batch_size)
+
+    @property
+    def first(self) -> list[Any]:
+        """The first batch, by which model and guide are set up."""
+        return self.take(self.data, slice(self.batch_size))
+
+
+def call_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], batch_size: int | None) -> Call:
+    """How a model is called a batch at a time; `batch_size` None is all rows.
+
+    Raises:
+        InputError: if batches are asked for and no argument has rows.
+    """
+    arrays = [value for _, value in _arrays(args, kwargs)]
+    if not arrays and batch_size is not None:
+        raise InputError(
+            f"batch_size is {batch_size}, and the model is given no array to take rows of. Leave "
+            "batch_size out, or give the data as arguments of the model."
+        )
+    n = len(arrays[0]) if arrays else 1
+    return Call(args, kwargs, n, n if batch_size is None else min(batch_size, n))
+
+
+def takes_total(function: Callable[..., Any]) -> bool:
+    """Whether a model or guide has an argument `n_total`."""
+    parameters = inspect.signature(function).parameters
+    bound = getattr(function, "keywords", None) or {}
+    return TOTAL in parameters and TOTAL not in bound
+
+
+def check_weights(
+    whole: Sites, batch: Sites, scales: Mapping[str, float], call: Call, backend: str
+) -> None:
+    """Raise InputError unless the terms of rows are weighted as those of all rows.
+
+    Args:
+        whole, batch: the sites of the model called with all rows, and with a batch.
+        scales: what the log density of each observed site of the batch is multiplied by.
+    """
+    n, size = call.n_rows, call.batch_size
+    for name, site in batch.of("observed", "factor").items():
+        rows = _plates(site, size)
+        of_rows = site.shape != whole[name].shape or bool(rows)
+        if not of_rows or abs(scales[name] - 1.0) > 1e-9 or _weighted(site, n, size):
+            continue
+        how = _HOW[backend].format(name=rows[0] if rows else "rows")
+        stands = (
+            f"stands in plate {rows[0]!r} of size {size}, which is that of a batch; the plate "
+            f"needs the size {n} of all rows"
+            if rows
+            else f"stands in no plate of the {n} rows of which a batch has {size}"
+        )
+        raise InputError(
+            f"observed {site.words} {stands}, or the rows of a batch count as if they were all. "
+            f"Give the model an argument n_total and write `with {how}:`; n_total is then given "
+            "the number of all rows."
+        )
+
+
+def check_local(batch: Sites, guide: str) -> None:
+    """Raise InputError if an autoguide would need to know which rows a batch has."""
+    for name, site in batch.latents.items():
+        for plate in site.plates:
+            if plate.subsample < plate.size:
+                raise InputError(
+                    f"site {name!r} is local to the rows of plate {plate.name!r}, and guide "
+                    f"{guide!r} cannot know which rows a batch has. Write a guide that computes "
+                    "it from the batch; or leave batch_size out and let the model take its "
+                    f"subsample: plate({plate.name!r}, {plate.size}, subsample_size="
+                    f"{plate.subsample}) over all the data, indexed by what the plate gives."
+                )
+
+
+def _plates(site: Site, size: int) -> list[str]:
+    return [plate.name for plate in site.plates if plate.size == plate.subsample == size]
+
+
+def _weighted(site: Site, n: int, size: int) -> bool:
+    return any(plate.size == n and plate.subsample == size for plate in site.plates)
+
+
+Path = tuple[Any, ...]  # of a number or name, and the keys of dicts within
+
+
+def _arrays(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    for name, value in [*enumerate(args), *kwargs.items()]:
+        yield from _within((name,), value)
+
+
+def _within(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _within((*path, key), one)
+    elif not isinstance(value, str | list | tuple) and len(getattr(value, "shape", ())) > 0:
+        yield path, value
+
+
+def _placed(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[Path, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def put(path: Path, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: put((*path, key), one) for key, one in value.items()}
+        return values.get(path, value)
+
+    placed = tuple(put((i,), value) for i, value in enumerate(args))
+    return placed, {name: put((name,), value) for name, value in kwargs.items()}

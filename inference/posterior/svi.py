@@ -1,0 +1,216 @@
+"""Stochastic variational inference: a guide q_phi fitted to the posterior of a pair by gradients.
+
+With latents z, N rows x and a batch B, steps raise an estimate from B's rows of one of
+
+| objective | |
+|---|---|
+| elbo | E_q [ log p(x, z) - log q(z) ] |
+| mean_field | the same, with closed forms of KL(q(z_s) || p(z_s)) where there are some |
+| renyi | 1 / (1 - alpha) log E_q [ (p(x, z) / q(z))^(1 - alpha) ], by draws |
+| iwae, dreg | sum_i log (1/K) sum_k p(x_i, z_ik) / q(z_ik), of latents local to rows |
+
+Discrete sites are summed out, exactly. Training is `gradient.train`: the rate is constant until the
+losses reach a plateau (`plateau`), then falls to 0 in twice as many steps as were taken; weights
+are averaged over the last hundred steps or so. Kept are the latest whose recent mean loss is not
+above the best by more than a standard error. Where the loss is not finite, training goes back to
+the last good weights, and on at half the rate.
+
+The draws of q come with `lp`, the log joint, and `log_q`, both on the unconstrained scale; Pareto's
+k-hat of their ratio says how far off q is. The mean of lp - log_q is the ELBO, a lower bound of the
+log evidence.
+
+References: Hoffman, Blei, Wang and Paisley, "Stochastic variational inference", 2013,
+https://jmlr.org/papers/v14/hoffman13a.html; Li and Turner, "Rényi divergence variational
+inference", 2016, https://arxiv.org/abs/1602.02311; Burda, Grosse and Salakhutdinov, "Importance
+weighted autoencoders", 2016, https://arxiv.org/abs/1509.00519; Tucker, Lawson, Gu and Maddison,
+"Doubly reparameterized gradient estimators", 2019, https://arxiv.org/abs/1810.04152.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...errors import InputError
+from ...progress import Progress
+from ...verdict import Reason
+from ..gradient import Outcome, Schedule, finish, train
+from .approximation import missed, settled
+from .guides import build, check_guide, check_name, chosen
+from .minibatch import Call, call_of, check_local, check_weights
+from .plateau import Plateau
+from .result import Evidence, Posterior
+from .target import Target
+
+CHUNK = 50  # steps that are compiled together; between two looks at the clock
+_HOLD = 1 / 3  # of the schedule at the highest rate
+_NUMBERS = 4e7  # of all draws: 0.3 GB
+_LEAST = 0.01  # nats of the ELBO in a block of steps that count as an improvement
+_LOCAL = ("iwae", "dreg")
+
+
+def run(target: Target, guide: Callable[..., Any] | str | None, settings: Any, fit: Any) -> Posterior:
+    """Fit a guide, and draw from it.
+
+    Args:
+        guide: a callable, the name of one of `guides.NAMES`, or None.
+        settings: `models.pair.settings.SVI`.
+        fit: has the seed, the deadline, the checkpoints and `report`.
+
+    Raises:
+        InputError: if the guide does not fit the model, or the rows of a batch would not be
+            weighted as all rows.
+    """
+    began = time.perf_counter()
+    backend: Any = import_module(f".variational_{target.backend}", __package__)
+    call = call_of(target.args, target.kwargs, settings.batch_size)
+    reasons: list[Reason] = []
+    _check(target, call, settings)
+    if not call.whole:
+        sites, scales = backend.batch_sites(target, call)
+        check_weights(target.sites, sites, scales, call, target.backend)
+    if guide is None:
+        guide, why = chosen(target, settings.objective)
+        reasons.append(Reason("ok", f"guide {guide!r} was taken, as {why}."))
+    name = guide if isinstance(guide, str) else "the guide"
+    if isinstance(guide, str):
+        check_name(guide, target, settings.objective)
+        if not call.whole:
+            check_local(sites, guide)
+        guide = build(guide, target, fit.seed)
+    check_guide(target, backend.drawn_sites(target, guide, call), f"guide {name!r}" if name else "")
+    learner = backend.make_learner(target, guide, call, settings, fit.seed)
+    outcome, why, losses = _train(learner, call, settings, fit)
+    fitted = backend.FittedGuide(target, guide, learner)
+    first = time.perf_counter() - began
+    draws, stats, few = _draws(target, fitted, settings, fit.seed)
+    reasons += [*_ended(outcome, why, losses, call), *few, *_judged(fitted, stats, name)]
+    return Posterior(
+        draws,
+        stats,
+        log_evidence=_bound(stats),
+        why=why,
+        gradients=outcome.steps * (settings.num_particles or 1),
+        seconds_to_first_draw=first,
+        guide=fitted.arrays(),
+        reasons=reasons,
+    )
+
+
+def _check(target: Target, call: Call, settings: Any) -> None:
+    objective = settings.objective
+    if objective in ("renyi", *_LOCAL) and target.sites.discrete:
+        raise InputError(
+            f'objective "{objective}" knows no discrete sites, and the model draws '
+            f"{', '.join(target.sites.discrete)}. Take objective=\"elbo\", which sums them out."
+        )
+    if objective == "renyi" and (target.sites.subsampled or not call.whole):
+        raise InputError(
+            'objective "renyi" of a part of the rows is not that of all: its logarithm of a mean '
+            'is biased. Leave batch_size and subsample_size out, or take "elbo"; for latents '
+            'local to rows "iwae" or "dreg".'
+        )
+    if objective in _LOCAL and target.sites.subsampled:
+        plate = next(iter(target.sites.subsampled.values()))
+        raise InputError(
+            f'objective "{objective}" weights each row by itself, and plate {plate.name!r} takes '
+            f"{plate.subsample} of {plate.size} rows in the model. Give the plate its size by an "
+            "argument n_total of the model, and batch_size to the fit."
+        )
+
+
+def _train(
+    learner: Any, call: Call, settings: Any, fit: Any
+) -> tuple[Outcome, Any, list[float]]:
+    """How training ended, why the fit did, and the loss of each record."""
+    steps = min(CHUNK, settings.num_steps)
+    schedule = Schedule(
+        batch_size=call.batch_size if not call.whole else 1,
+        learning_rate=settings.learning_rate,
+        max_epochs=math.ceil(settings.num_steps / steps),
+        ema=settings.ema,
+        chunk=steps,
+        hold=_HOLD,
+        epoch_steps=steps,
+    )
+    losses: list[float] = []
+
+    def keep(record: Progress) -> None:
+        if math.isfinite(record.loss):
+            losses.append(record.loss)
+            fit.report(record)
+
+    watch = Plateau(_LEAST / call.n_rows) if settings.early_stopping else None
+    loop = train(
+        learner,
+        1 if call.whole else call.n_rows,
+        schedule,
+        seed=fit.seed,
+        validation=watch,
+        checkpoints=fit.checkpoints,
+        deadline=fit.deadline,
+    )
+    try:
+        outcome = finish(loop, keep)
+    except KeyboardInterrupt:
+        loop.close()
+        return Outcome(why="interrupted", steps=steps * len(losses)), "interrupted", losses
+    return outcome, "budget" if outcome.why == "budget" else "done", losses
+
+
+def _draws(
+    target: Target, fitted: Any, settings: Any, seed: int
+) -> tuple[dict[str, Array], dict[str, Array], list[Reason]]:
+    """Draws (1, draw, ...) and their statistics; fewer than asked for where memory says so."""
+    each = sum(math.prod(site.shape) for site in target.sites.latents.values())
+    most = max(1, int(_NUMBERS / max(each, 1)))
+    n = min(settings.num_draws, most)
+    values, stats = fitted.draw(n, seed)
+    what = f"{n} of {settings.num_draws} draws were kept: each has {each:,} numbers."
+    few = [] if n == settings.num_draws else [Reason("ok", what)]
+    return *({k: a[None] for k, a in part.items()} for part in (values, stats)), few  # type: ignore[return-value]
+
+
+def _ended(outcome: Outcome, why: str, losses: list[float], call: Call) -> list[Reason]:
+    """What is said of training."""
+    reasons = []
+    if why == "interrupted":
+        what = "the fit was interrupted before the ELBO had settled."
+        return [Reason("warn", what, "Let it run on, or give a budget.")]
+    if outcome.rollbacks:
+        what = f"the loss was not finite {outcome.rollbacks} times; training went back and on at a "
+        reasons.append(Reason("ok", what + "lower rate."))
+    if outcome.why == "diverged":
+        what = f"the loss is not finite after {outcome.steps} steps; the draws are of the last good "
+        return [*reasons, Reason("warn", what + "weights.", "Lower learning_rate.")]
+    if outcome.why == "stopped":
+        what = f"the losses reached a plateau at step {outcome.plateau_step} of {outcome.steps}."
+        return [*reasons, Reason("ok", what)]
+    return [*reasons, *settled(outcome.why, outcome.steps, losses, call.n_rows)]
+
+
+def _judged(fitted: Any, stats: dict[str, Array], name: str) -> list[Reason]:
+    """How far off the guide is."""
+    if not fitted.density:
+        what = f"guide {name!r} is a point: it says nothing of how uncertain the latents are."
+        return [Reason("warn", what, 'Take guide="multivariate_normal", or method="nuts".')]
+    if not {"lp", "log_q"} <= stats.keys():
+        what = "how far off the guide is is not known, as the model looks at a part of its rows."
+        return [Reason("ok", f"{what} Give it all rows, and batch_size to the fit, to know.")]
+    advice = 'Take guide="flow", or method="nuts" where the posterior itself matters.'
+    return missed(stats["lp"] - stats["log_q"], f"guide {name!r}", advice)
+
+
+def _bound(stats: dict[str, Array]) -> Evidence | None:
+    """The ELBO of the draws."""
+    if not {"lp", "log_q"} <= stats.keys():
+        return None
+    gains = (stats["lp"] - stats["log_q"]).reshape(-1)
+    stderr = float(np.std(gains, ddof=1) / math.sqrt(gains.size)) if gains.size > 1 else math.nan
+    return Evidence(float(gains.mean()), stderr, "lower_bound")
