@@ -23,13 +23,13 @@ import numpy as np
 from ..arrays import Floats
 from ..fitting import Fit
 from ..inference.gradient import Schedule, finish, train
-from ..inference.importance import MIN_SAMPLES, pareto_khat
+from ..inference.posterior.approximation import missed, settled
 from ..progress import Progress
 from ..verdict import Reason
 from .problem import Problem
 
-MAX_KHAT = 0.7
-_LEAST_STEPS = 100
+_GUIDE = "the mean-field guide"
+_ADVICE = "Its spread is too narrow: use engine='nuts' where the posterior itself matters."
 
 
 def svi(
@@ -66,8 +66,8 @@ def svi(
     )
     outcome = finish(loop, keep)
     draws, stats = _draw(problem, learner.params(), fit.seed, int(options["num_draws"]))
-    reasons = _converged(outcome.why, outcome.steps, [r.loss for r in records[1:]], n)
-    return draws, stats, reasons + _khat(stats)
+    reasons = settled(outcome.why, outcome.steps, [r.loss for r in records[1:]], n)
+    return draws, stats, reasons + missed(stats["lp"] - stats["log_q"], _GUIDE, _ADVICE)
 
 
 def _learner(problem: Problem, backend: str, seed: int) -> Any:
@@ -116,40 +116,3 @@ def _draw(
             jax.random.split(jax.random.key(seed), num_draws)
         )
         return jax.tree.map(lambda a: np.asarray(a)[None], (draws, stats))  # type: ignore[no-any-return]
-
-
-def _converged(why: str, steps: int, losses: list[float], n: int) -> list[Reason]:
-    """Warnings if SVI ended before the ELBO had settled: before its mean over the last quarter of
-    the records agreed with that of the quarter before."""
-    if why == "diverged":
-        return [Reason("failed", "the ELBO is not finite.", "Lower learning_rate.")]
-    if why == "budget":
-        advice = "Give a larger budget, or fewer num_steps."
-        return [Reason("warn", "the budget ended before the ELBO had settled.", advice)]
-    if steps < _LEAST_STEPS:
-        what = f"only {steps} steps were taken: the ELBO cannot have settled."
-        return [Reason("warn", what, f"Raise num_steps to {_LEAST_STEPS} at the least.")]
-    quarter = len(losses) // 4
-    if quarter < 3:
-        return [Reason("ok", "whether the ELBO had settled is not known: it was seen too seldom.")]
-    before, last = np.array(losses[-2 * quarter : -quarter]), np.array(losses[-quarter:])
-    gain = n * float(before.mean() - last.mean())
-    noise = n * math.sqrt((before.var(ddof=1) + last.var(ddof=1)) / quarter)
-    if gain > max(1.0, 3 * noise):
-        what = f"the ELBO was still rising, by {gain:.1f} nats over the last quarter of the steps."
-        return [Reason("warn", what, "Raise num_steps.")]
-    return []
-
-
-def _khat(stats: Mapping[str, Floats]) -> list[Reason]:
-    """A warning if Pareto's k-hat of the draws' weights is large."""
-    log_weights = stats["lp"] - stats["log_q"]
-    if log_weights.size < MIN_SAMPLES:
-        what = f"{log_weights.size} draws are too few to say how far off the mean-field guide is."
-        return [Reason("ok", what)]
-    khat = float(pareto_khat(log_weights)[0])
-    if not khat > MAX_KHAT:
-        return []
-    what = f"the mean-field guide misses the posterior (Pareto k-hat {khat:.2f}, above {MAX_KHAT})."
-    advice = "Its spread is too narrow: use engine='nuts' where the posterior itself matters."
-    return [Reason("warn", what, advice)]

@@ -39,9 +39,14 @@ from .target import Target
 
 DENSE, LOW_RANK = 200, 2000  # the largest p of each
 POINTS = ("delta",)  # guides without a density
+_OF_NUMBERS = ("normal", "multivariate_normal", "low_rank", "laplace", "delta", "structured")
 _BOTH = ("normal", "multivariate_normal", "low_rank", "laplace", "delta", "flow", "iaf", "bnaf")
 NAMES = {"numpyro": (*_BOTH, "dais"), "pyro": (*_BOTH, "structured")}
 Guide = Callable[..., Any]
+NO_MAXIMUM = (
+    "the curvature of the log joint at the mode is not positive definite, so there is no Laplace "
+    'approximation; take guide="multivariate_normal".'
+)
 
 
 def chosen(target: Target, objective: str) -> tuple[str, str]:
@@ -87,6 +92,12 @@ def check_name(name: str, target: Target, objective: str) -> None:
         raise InputError(
             f'guide {name!r} is a point and has no Renyi divergence; take objective="elbo".'
         )
+
+
+def learning_rate(guide: Any) -> float:
+    """The highest rate where none is given: 0.02 for guides whose parameters are places and scales,
+    0.005 where there are nets, or may be in a guide of the user's."""
+    return 0.02 if guide in _OF_NUMBERS else 0.005
 
 
 def build(name: str, target: Target, seed: int) -> Guide:

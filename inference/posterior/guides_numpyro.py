@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 from flowjax.bijections import Affine, RationalQuadraticSpline
 from flowjax.distributions import Normal, Transformed
@@ -35,6 +36,7 @@ class AutoSplineFlow(autoguide.AutoContinuous):  # type: ignore[misc]
             transformer=RationalQuadraticSpline(knots=8, interval=5),
             flow_layers=4,
             nn_width=max(32, 2 * p),
+            nn_activation=jnp.tanh,  # bounded, for the rare draw far out
             invert=False,
         )
         self._flow = Transformed(flow, Affine(self._init_latent, jnp.full(p, _SCALE)))
@@ -64,7 +66,8 @@ def build(name: str, target: Target, seed: int) -> Any:
     if target.sites.discrete:
         seeded = handlers.seed(model, jax.random.key(0))
         model = handlers.block(seeded, hide=list(target.sites.discrete))
-    start = init_to_value(values=start_values(target, seed))
+    values = {n: jnp.asarray(np.asarray(v)) for n, v in start_values(target, seed).items()}
+    start = init_to_value(values=values)
     if name in _SCALED:
         return _SCALED[name](model, init_loc_fn=start, init_scale=_SCALE)
     return _OTHERS[name](model, init_loc_fn=start)

@@ -50,6 +50,12 @@ class Call:
         return self.batch_size >= self.n_rows
 
     @property
+    def single(self) -> bool:
+        """Whether the arrays are of single precision."""
+        kinds = [str(a.dtype) for a in self.data]
+        return any("float32" in kind for kind in kinds) and not any("float64" in k for k in kinds)
+
+    @property
     def data(self) -> list[Any]:
         """The arrays among the arguments, in their order."""
         return [value for _, value in _arrays(self.args, self.kwargs)]
@@ -60,7 +66,7 @@ class Call:
             return list(data)
         return [a[rows] if len(a) == self.n_rows else a for a in data]
 
-    def program(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def program(self, function: Callable[..., Any]) -> partial[Any]:
         """A model or guide as a function of the arrays and of `n_total`, which it is told only
         where it has such an argument."""
         return partial(self._run, function)
@@ -98,6 +104,18 @@ def call_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], batch_size: int | 
         )
     n = len(arrays[0]) if arrays else 1
     return Call(args, kwargs, n, n if batch_size is None else min(batch_size, n))
+
+
+def with_total(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Keywords of a call, with the number of rows as `n_total` where there is such an argument and
+    it is not given."""
+    arrays = [value for _, value in _arrays(args, kwargs)]
+    given = inspect.signature(function).bind_partial(*args, **kwargs).arguments
+    if not takes_total(function) or TOTAL in given or not arrays:
+        return dict(kwargs)
+    return dict(kwargs) | {TOTAL: len(arrays[0])}
 
 
 def takes_total(function: Callable[..., Any]) -> bool:

@@ -31,6 +31,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -42,7 +43,7 @@ from ...progress import Progress
 from ...verdict import Reason
 from ..gradient import Outcome, Schedule, finish, train
 from .approximation import missed, settled
-from .guides import build, check_guide, check_name, chosen
+from .guides import build, check_guide, check_name, chosen, learning_rate
 from .minibatch import Call, call_of, check_local, check_weights
 from .plateau import Plateau
 from .result import Evidence, Posterior
@@ -67,9 +68,16 @@ def run(target: Target, guide: Callable[..., Any] | str | None, settings: Any, f
         InputError: if the guide does not fit the model, or the rows of a batch would not be
             weighted as all rows.
     """
-    began = time.perf_counter()
     backend: Any = import_module(f".variational_{target.backend}", __package__)
     call = call_of(target.args, target.kwargs, settings.batch_size)
+    with backend.precision(not call.single):
+        return _fitted(target, guide, settings, fit, call, backend)
+
+
+def _fitted(
+    target: Target, guide: Any, settings: Any, fit: Any, call: Call, backend: Any
+) -> Posterior:
+    began = time.perf_counter()
     reasons: list[Reason] = []
     _check(target, call, settings)
     if not call.whole:
@@ -78,15 +86,16 @@ def run(target: Target, guide: Callable[..., Any] | str | None, settings: Any, f
     if guide is None:
         guide, why = chosen(target, settings.objective)
         reasons.append(Reason("ok", f"guide {guide!r} was taken, as {why}."))
-    name = guide if isinstance(guide, str) else "the guide"
+    name = guide if isinstance(guide, str) else ""
     if isinstance(guide, str):
         check_name(guide, target, settings.objective)
         if not call.whole:
             check_local(sites, guide)
         guide = build(guide, target, fit.seed)
-    check_guide(target, backend.drawn_sites(target, guide, call), f"guide {name!r}" if name else "")
+    check_guide(target, backend.drawn_sites(target, guide, call), _words(name))
     learner = backend.make_learner(target, guide, call, settings, fit.seed)
-    outcome, why, losses = _train(learner, call, settings, fit)
+    rate = settings.learning_rate or learning_rate(name)
+    outcome, why, losses = _train(learner, call, replace(settings, learning_rate=rate), fit)
     fitted = backend.FittedGuide(target, guide, learner)
     first = time.perf_counter() - began
     draws, stats, few = _draws(target, fitted, settings, fit.seed)
@@ -198,13 +207,18 @@ def _ended(outcome: Outcome, why: str, losses: list[float], call: Call) -> list[
 def _judged(fitted: Any, stats: dict[str, Array], name: str) -> list[Reason]:
     """How far off the guide is."""
     if not fitted.density:
-        what = f"guide {name!r} is a point: it says nothing of how uncertain the latents are."
+        what = f"{_words(name)} is a point: it says nothing of how uncertain the latents are."
         return [Reason("warn", what, 'Take guide="multivariate_normal", or method="nuts".')]
     if not {"lp", "log_q"} <= stats.keys():
         what = "how far off the guide is is not known, as the model looks at a part of its rows."
         return [Reason("ok", f"{what} Give it all rows, and batch_size to the fit, to know.")]
     advice = 'Take guide="flow", or method="nuts" where the posterior itself matters.'
-    return missed(stats["lp"] - stats["log_q"], f"guide {name!r}", advice)
+    return missed(stats["lp"] - stats["log_q"], _words(name), advice)
+
+
+def _words(name: str) -> str:
+    """A guide as messages call it; one of the user's has no name."""
+    return f"guide {name!r}" if name else "the guide"
 
 
 def _bound(stats: dict[str, Array]) -> Evidence | None:

@@ -23,9 +23,11 @@ from numpyro.infer import (
 from numpyro.infer.autoguide import AutoDelta, AutoLaplaceApproximation, AutoNormal
 
 from ...arrays import Array
+from ...errors import InputError
 from .. import local_numpyro
 from ..local_objective import Objective
 from ..svi_numpyro import NumpyroLearner
+from .guides import NO_MAXIMUM
 from .guides_numpyro import plain, site_log_prob
 from .minibatch import Call
 from .sites import Sites
@@ -80,7 +82,8 @@ def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> set[st
 
 def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: int) -> Any:
     """The learner of the pair, on the objective that `settings` names."""
-    model, proposal = call.program(target.model), call.program(guide)
+    model: Callable[..., Any] = call.program(target.model)
+    proposal: Callable[..., Any] = call.program(guide)
     if target.sites.discrete and settings.objective not in ("iwae", "dreg"):
         from numpyro.contrib.funsor import config_enumerate
 
@@ -92,9 +95,13 @@ def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: in
         optax.scale_by_adam(b2=settings.b2),
         optax.scale(-1.0),
     )
-    with target.precision():
-        bound = _bound(target, settings)
-        return NumpyroLearner(model, proposal, call.feed, elbo=bound, optimiser=rates, seed=seed)
+    bound = _bound(target, settings)
+    return NumpyroLearner(model, proposal, call.feed, elbo=bound, optimiser=rates, seed=seed)
+
+
+def precision(double: bool) -> Any:
+    """Within it, double precision or single, and the process as it was afterwards."""
+    return jax.enable_x64(double)
 
 
 def _bound(target: Target, settings: Any) -> Any:
@@ -131,7 +138,7 @@ class FittedGuide:
     def draw(self, n: int, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
         """Draws of the latent sites, name -> (draw, ...), and `lp` and `log_q` (draw,) on the
         unconstrained scale, as far as they are known."""
-        with self.target.precision():
+        with self.target.precision():  # densities are compared
             keys = jax.random.split(jax.random.key(seed), n)
             values, stats = jax.jit(lambda ks: jax.lax.map(self._sampler(), ks))(keys)
             return jax.tree.map(np.asarray, (values, stats))  # type: ignore[no-any-return]
@@ -167,7 +174,10 @@ class FittedGuide:
             at = handlers.substitute(self.guide, data=self.params)
             values = at(*self.target.args, **self.target.kwargs)
         mode = self.target.unconstrain(values)
-        q = MultivariateNormal(mode, precision_matrix=-jax.hessian(log_joint)(mode))
+        hessian = -jax.hessian(log_joint)(mode)
+        if not jnp.isfinite(jnp.linalg.cholesky(hessian)).all():
+            raise InputError(NO_MAXIMUM)
+        q = MultivariateNormal(mode, precision_matrix=hessian)
 
         def one(key: Any) -> Any:
             z = q.sample(key)

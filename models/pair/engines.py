@@ -74,6 +74,10 @@ _TABLE = (
         "importance", "draws from the prior, a t at the mode or a guide, weighed",
         settings.Importance, dict.fromkeys(_BOTH, "weighted"), guided=True,
     ),
+    Engine(
+        "svi", "a guide fitted by stochastic gradients", settings.SVI,
+        dict.fromkeys(_BOTH, "svi"), guided=True, whole=False,
+    ),
 )  # fmt: skip
 
 ENGINES = {engine.method: engine for engine in _TABLE}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ...errors import InputError
+from ...inference.posterior.minibatch import with_total
 from ...inference.posterior.target import Target, make_target
 from .. import shipped
 from .data import as_backend
@@ -47,7 +48,8 @@ class Program:
         self.guide, self.backend = guide, backend
 
     def call(self, data: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """What the model is called with, as arrays of the backend.
+        """What the model is called with, as arrays of the backend; an argument `n_total` that is
+        left out is the number of rows.
 
         Raises:
             InputError: if it cannot be called with these.
@@ -56,7 +58,8 @@ class Program:
         names, _ = arguments(self.model)
         each = [*names, *(f"argument {i + 1}" for i in range(len(names), len(data)))]
         args = tuple(as_backend(v, n, self.backend) for n, v in zip(each, data, strict=False))
-        return args, {n: as_backend(v, n, self.backend) for n, v in named.items()}
+        kwargs = {n: as_backend(v, n, self.backend) for n, v in named.items()}
+        return args, with_total(self.model, args, kwargs)
 
     def target(self, *data: Any, **named: Any) -> Target:
         """The log joint of the model called with these data, as engines see it.

@@ -60,6 +60,7 @@ class SMC:
 
 
 @dataclass(kw_only=True)
+<<<<<<< HEAD
 class Importance:
     """What can be set of importance sampling."""
 
@@ -69,3 +70,29 @@ class Importance:
     num_proposals: int = setting(10000, "draws that are weighed.", least=25)
     num_draws: int = setting(1000, "of these, drawn anew by their weights.", least=1)
     df: float = setting(5.0, "degrees of freedom of the t at the mode.", above=2)
+=======
+class SVI:
+    """What can be set of stochastic variational inference."""
+
+    num_steps: int = setting(10_000, "steps at most.", least=1)
+    learning_rate: float | None = setting(
+        None, "the highest, of Adam; None is 0.02, and 0.005 where a guide may have nets.", above=0
+    )
+    batch_size: int | None = setting(None, "rows a step; None is all rows.", least=1)
+    objective: Literal["elbo", "mean_field", "renyi", "iwae", "dreg"] = setting(
+        "elbo",
+        "what is raised; discrete sites are summed out, and iwae and dreg are for latents local to "
+        "rows.",
+    )
+    num_particles: int | None = setting(
+        None, "draws of the guide a step; None is 1, and 10 of renyi, iwae and dreg.", least=1
+    )
+    alpha: float = setting(0.5, "order of the Renyi divergence, below 1.", least=0, below=1)
+    early_stopping: bool = setting(
+        True, "end soon after the losses have reached a plateau: twice as many steps on."
+    )
+    ema: float = setting(0.99, "decay of the averaged weights in a step.", least=0, below=1)
+    b2: float = setting(0.99, "decay of Adam's squared gradients in a step.", above=0, below=1)
+    clip: float = setting(5.0, "largest norm of the gradient of the loss a row.", above=0)
+    num_draws: int = setting(1000, "draws from the guide that was fitted.", least=1)
+>>>>>>> d917f23 (Watch losses for a plateau, with a stated rate of false stops; Pyro's guides by name)
