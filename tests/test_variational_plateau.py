@@ -14,7 +14,7 @@ STEPS, FLAT = 2000, 1000
 @pytest.mark.parametrize("shape", SHAPES)
 def test_traces_that_still_improve_are_not_stopped(shape):
     rng = np.random.default_rng(0)
-    stopped = [stopped_at(x) for noise in NOISE for x in traces(shape, noise, STEPS, 5, rng)]
+    stopped = [stopped_at(x) for noise in NOISE for x in traces(shape, noise, STEPS, 2, rng)]
     assert np.isfinite(stopped).sum() == 0
 
 
@@ -24,7 +24,7 @@ def test_half_of_the_plateaus_are_found_within_200_steps(shape):
     at = [
         stopped_at(x)
         for noise in NOISE
-        for x in traces(shape, noise, STEPS, 4, rng, plateau=STEPS - FLAT)
+        for x in traces(shape, noise, STEPS, 2, rng, plateau=STEPS - FLAT)
     ]
     delays = np.array(at) - (STEPS - FLAT)
     assert (delays <= 0).sum() == 0
