@@ -47,8 +47,8 @@ from .learner import Array
 from .learner import Learner as Learner
 from .learner import Outcome as Outcome
 from .posterior.plateau import Plateau
-from .schedule import Schedule as Schedule
 from .schedule import Batches, ema_decay, rate, share_used, stderr, worth_going_on
+from .schedule import Schedule as Schedule
 from .schedule import batches as batches
 
 _LOOK = 0.02  # of the time allowed, between two looks at the clock

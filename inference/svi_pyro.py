@@ -73,7 +73,9 @@ class PyroLearner(TorchLearner):
         self._store: Any = {"params": {}, "constraints": {}}
         with seeded(seed), self._own_store(), torch.no_grad():
             # One pass makes what is made lazily: autoguides, `pyro.param` sites.
-            self.elbo.loss(model, guide, *feed.take(feed.data, slice(feed.first)), n_total=self.n_total)
+            self.elbo.loss(
+                model, guide, *feed.take(feed.data, slice(feed.first)), n_total=self.n_total
+            )
         modules = _modules(model, guide)
         named: dict[int, tuple[str, torch.Tensor]] = {}
         for i, module in enumerate(modules):

@@ -52,7 +52,9 @@ NO_MAXIMUM = (
 def chosen(target: Target, objective: str) -> tuple[str, str]:
     """The guide of a model for which none is given, and why."""
     p = target.size
-    if any(plate.subsample < plate.size for s in target.sites.latents.values() for plate in s.plates):
+    if any(
+        plate.subsample < plate.size for s in target.sites.latents.values() for plate in s.plates
+    ):
         return "normal", "latents stand in a plate that is subsampled"
     if objective in ("mean_field", "iwae", "dreg"):
         return "normal", f'objective "{objective}" needs the sites apart'

@@ -56,7 +56,9 @@ _LEAST = 0.01  # nats of the ELBO in a block of steps that count as an improveme
 _LOCAL = ("iwae", "dreg")
 
 
-def run(target: Target, guide: Callable[..., Any] | str | None, settings: Any, fit: Any) -> Posterior:
+def run(
+    target: Target, guide: Callable[..., Any] | str | None, settings: Any, fit: Any
+) -> Posterior:
     """Fit a guide, and draw from it.
 
     Args:
@@ -117,7 +119,7 @@ def _check(target: Target, call: Call, settings: Any) -> None:
     if objective in ("renyi", *_LOCAL) and target.sites.discrete:
         raise InputError(
             f'objective "{objective}" knows no discrete sites, and the model draws '
-            f"{', '.join(target.sites.discrete)}. Take objective=\"elbo\", which sums them out."
+            f'{", ".join(target.sites.discrete)}. Take objective="elbo", which sums them out.'
         )
     if objective == "renyi" and (target.sites.subsampled or not call.whole):
         raise InputError(
@@ -134,9 +136,7 @@ def _check(target: Target, call: Call, settings: Any) -> None:
         )
 
 
-def _train(
-    learner: Any, call: Call, settings: Any, fit: Any
-) -> tuple[Outcome, Any, list[float]]:
+def _train(learner: Any, call: Call, settings: Any, fit: Any) -> tuple[Outcome, Any, list[float]]:
     """How training ended, why the fit did, and the loss of each record."""
     steps = min(CHUNK, settings.num_steps)
     schedule = Schedule(
@@ -196,7 +196,9 @@ def _ended(outcome: Outcome, why: str, losses: list[float], call: Call) -> list[
         what = f"the loss was not finite {outcome.rollbacks} times; training went back and on at a "
         reasons.append(Reason("ok", what + "lower rate."))
     if outcome.why == "diverged":
-        what = f"the loss is not finite after {outcome.steps} steps; the draws are of the last good "
+        what = (
+            f"the loss is not finite after {outcome.steps} steps; the draws are of the last good "
+        )
         return [*reasons, Reason("warn", what + "weights.", "Lower learning_rate.")]
     if outcome.why == "stopped":
         what = f"the losses reached a plateau at step {outcome.plateau_step} of {outcome.steps}."

@@ -42,9 +42,7 @@ class LocalBound(ELBO):  # type: ignore[misc]
         self.what = what
         super().__init__()
 
-    def loss(
-        self, key: Any, params: Any, model: Any, guide: Any, *batch: Any, n_total: int
-    ) -> Any:
+    def loss(self, key: Any, params: Any, model: Any, guide: Any, *batch: Any, n_total: int) -> Any:
         """Minus the bound of `n_total` rows, from those of the batch."""
         rows = len(batch[0])  # plates of the batch alone: none is weighted
         pair = local_numpyro.Pair(partial(model, n_total=rows), partial(guide, n_total=rows))
@@ -146,7 +144,9 @@ class FittedGuide:
     def _sampler(self) -> Callable[[Any], Any]:
         if isinstance(self.guide, AutoLaplaceApproximation):
             return self._of_laplace()
-        local = any(p.subsample < p.size for s in self.target.sites.latents.values() for p in s.plates)
+        local = any(
+            p.subsample < p.size for s in self.target.sites.latents.values() for p in s.plates
+        )
         return self._of_normal if local and isinstance(self.guide, AutoNormal) else self._of_guide
 
     def _of_guide(self, key: Any) -> Any:

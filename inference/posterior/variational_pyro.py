@@ -155,7 +155,8 @@ class FittedGuide:
             each = [one() for _ in range(n)]
         parts = ([values for values, _ in each], [stats for _, stats in each])
         return tuple(  # type: ignore[return-value]
-            {k: torch.stack([one[k] for one in part]).detach().numpy() for k in part[0]} for part in parts
+            {k: torch.stack([one[k] for one in part]).detach().numpy() for k in part[0]}
+            for part in parts
         )
 
     def _sampler(self) -> Callable[[], Any]:

@@ -60,7 +60,6 @@ class SMC:
 
 
 @dataclass(kw_only=True)
-<<<<<<< HEAD
 class Importance:
     """What can be set of importance sampling."""
 
@@ -70,7 +69,9 @@ class Importance:
     num_proposals: int = setting(10000, "draws that are weighed.", least=25)
     num_draws: int = setting(1000, "of these, drawn anew by their weights.", least=1)
     df: float = setting(5.0, "degrees of freedom of the t at the mode.", above=2)
-=======
+
+
+@dataclass(kw_only=True)
 class SVI:
     """What can be set of stochastic variational inference."""
 
@@ -95,4 +96,3 @@ class SVI:
     b2: float = setting(0.99, "decay of Adam's squared gradients in a step.", above=0, below=1)
     clip: float = setting(5.0, "largest norm of the gradient of the loss a row.", above=0)
     num_draws: int = setting(1000, "draws from the guide that was fitted.", least=1)
->>>>>>> d917f23 (Watch losses for a plateau, with a stated rate of false stops; Pyro's guides by name)
