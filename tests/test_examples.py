@@ -37,6 +37,13 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/26_half_a_digit.py": {"budget": "8s", "n": 4, "draws": 2, "width": 32},
     "examples/27_gaps_by_diffusion.py": {"budget": "5s", "n": 40, "draws": 5, "width": 16},
     "examples/28_tomography.py": {"n": 300, "budget": "3s", "shown": 2},
+    "examples/29_which_inputs_matter.py": {"n": 60, "num_samples": 60},
+    "examples/30_eight_schools.py": {"num_samples": 60},
+    "examples/31_slopes_by_species.py": {"n": 60, "num_samples": 60},
+    "examples/32_gaussian_process.py": {"n": 30, "num_samples": 60},
+    "examples/33_old_faithful.py": {"n": 40, "num_samples": 60},
+    "examples/34_how_many_components.py": {"n": 60, "num_samples": 60},
+    "examples/35_a_network_that_doubts.py": {"n": 60, "num_samples": 60, "width": 3},
 }
 
 
