@@ -18,7 +18,7 @@ import ppgen
 from ppgen.models.units import units
 
 
-def main(out: str = "out/29", n: int = 120, num_samples: int = 500) -> dict[str, float]:
+def main(out: str = "out/29", n: int = 120, num_samples: int = 300) -> dict[str, float]:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
