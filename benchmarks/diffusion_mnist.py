@@ -3,8 +3,8 @@
     PPGEN_DATA=... python benchmarks/diffusion_mnist.py --minutes 20 --threads 2
     PPGEN_DATA=... python benchmarks/diffusion_mnist.py --models diffusion --sheet digits.png
 
-Images are parted as in `gan_mnist.py`: 40,000 are fitted, the next 10,000 train the classifier and
-the features, and 5,000 more are the real rows that samples are compared with. For each model, of
+Images are parted as in `gan_mnist.py`: 40,000 are fitted, the next 10,000 train the features, both
+the classifier, and 5,000 more are the real rows that samples are compared with. For each model, of
 samples with the labels of real rows:
 
 - the share that the classifier takes for the label asked for, beside that of real rows;
@@ -50,7 +50,8 @@ class Judge:
 
     def __init__(self, images: Any, labels: Any, n: int) -> None:
         some, real = slice(FITTED, FITTED + CLASSIFIED), slice(-2 * COMPARED, -COMPARED)
-        self.classifier = Classifier(images[some], labels[some])
+        every = slice(FITTED + CLASSIFIED)  # labels say nothing of copies
+        self.classifier = Classifier(images[every], labels[every], epochs=6)
         self.net = ImageFeatures.train(_scaled(images[some]), seed=0)
         self.real = self.net.features(_scaled(images[real]))
         self.labels = labels[real][:n]
@@ -100,7 +101,7 @@ def measured(name: str, model: Any, judge: Judge, given: argparse.Namespace) -> 
     if name == "gan":
         return judge.of(model.sample(len(judge.labels), **how))
     _move(model, given.draw_on)
-    how["method"] = given.method
+    how |= {"method": given.method, "guidance": given.guidance}
     began = time.perf_counter()
     found = judge.of(model.sample(len(judge.labels), steps=EVALUATIONS, **how))
     found["sampling_seconds"] = time.perf_counter() - began
@@ -129,6 +130,7 @@ def main() -> None:
     parser.add_argument("--draw-on", default="", help="device that samples are drawn on")
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--method", default="dpm2m", help="sampler, an evaluation a step")
+    parser.add_argument("--guidance", type=float, default=1.5, help="each step takes two, above 1")
     parser.add_argument("--evaluations", nargs="*", type=int, default=[10, 20, 100])
     parser.add_argument("--sheet", help="where to keep pictures of samples")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=JSON", help="of diffusion")

@@ -43,8 +43,13 @@ def normal(n, seed, d=D):
     return np.random.default_rng(seed).normal(size=(n, d))
 
 
+def repeats(nets, seen, unseen, n, seed):
+    made = novelty.drawn(nets, seen, unseen, n, seed)
+    return novelty.repeats(nets, made, seen, unseen, seed)
+
+
 def judged(nets, seen, unseen, n=200, *, images=False):
-    found = novelty.repeats(nets, subset(seen), subset(unseen), n, 0)
+    found = repeats(nets, subset(seen), subset(unseen), n, 0)
     return verdicts.novelty(found, images=images)
 
 
@@ -84,7 +89,7 @@ def test_the_exact_denoiser_alarms_as_seldom_as_stated():
     p = []
     for s in range(20):
         seen, unseen = subset(normal(200, s)), subset(normal(60, 100 + s))
-        p.append(novelty.repeats(nets, seen, unseen, 100, s).p_value)
+        p.append(repeats(nets, seen, unseen, 100, s).p_value)
     assert sum(v < 0.05 for v in p) < 6
     assert 0.3 < np.mean(p) < 0.7
 
@@ -103,7 +108,7 @@ def test_samples_have_the_contexts_of_rows_of_both_sides():
         subset(normal(100, 1), np.zeros((100, 1))),
         subset(normal(50, 2), np.ones((50, 1))),
     )
-    novelty.repeats(nets, seen, unseen, 300, 0)
+    novelty.drawn(nets, seen, unseen, 300, 0)
     assert np.mean(told[0]) == pytest.approx(1 / 3, abs=0.1)
 
 

@@ -158,15 +158,13 @@ class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring, Filling, 
         return state | self._training_state(), named | self.nets_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
-        from ..nets.table_view import TableView
-        from ..nets.views import View
         from .nets import Architecture
         from .plan import Noise
         from .trained import TrainedDiffusion
+        from .views import restored_view
 
         of_view = {k.removeprefix("view."): v for k, v in arrays.items() if k.startswith("view.")}
-        kind = TableView if "table" in state["view"] else View
-        view = kind.restored(state["view"], of_view)
+        view = restored_view(state["view"], of_view)
         architecture = Architecture.from_json(state["architecture"])
         noise = Noise.from_json(state["noise"])
         self._take(TrainedDiffusion(architecture, view, noise, 0, self._device()))

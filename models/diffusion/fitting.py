@@ -22,6 +22,7 @@ from ..nets.held_out import Split, Subset
 from ..nets.trainer import Trainer, Training
 from ..nets.views import View
 from . import novelty, verdicts
+from .pixel_levels import PixelView, matched
 from .plan import Plan, planned
 from .trained import TrainedDiffusion
 from .views import view_of
@@ -90,7 +91,11 @@ def fit_net(
         reasons += verdicts.not_judged("no rows were held out")
     elif not training.failed:
         n = min(samples, novelty.of_training(nets, training))
-        found = novelty.repeats(nets, seen, held, n, fit.seed)
+        made = novelty.drawn(nets, seen, held, n, fit.seed)
+        if made is not None and isinstance(view, PixelView):
+            nets.view, moved = matched(view, made, seen, held, fit.seed)
+            reasons += verdicts.levels(moved)
+        found = novelty.repeats(nets, made, seen, held, fit.seed)
         reasons += verdicts.novelty(found, images=plan.architecture.net == "unet")
     return Fitted(nets, training, reasons)
 

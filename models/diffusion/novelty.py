@@ -48,10 +48,9 @@ def of_training(nets: TrainedDiffusion, training: Training) -> int:
     return int(_SHARE * trained / _evaluations(nets))
 
 
-def repeats(
-    nets: TrainedDiffusion, seen: Subset, unseen: Subset, n: int, seed: int
-) -> Memorised | None:
-    """How far samples repeat training rows; None where there are too few rows to tell.
+def drawn(nets: TrainedDiffusion, seen: Subset, unseen: Subset, n: int, seed: int) -> Floats | None:
+    """(n, F) features of samples, with contexts of rows; None where there are too few rows, or
+    samples, to look at.
 
     Args:
         seen, unseen: all rows trained on and all that were held out.
@@ -59,6 +58,16 @@ def repeats(
         seed: of the samples.
     """
     if min(n, len(seen), len(unseen)) < FEW:
+        return None
+    rng = np.random.default_rng([seed, 0x4E])
+    return sampled(nets, n, contexts(seen, unseen, n, rng), seed)
+
+
+def repeats(
+    nets: TrainedDiffusion, made: Floats | None, seen: Subset, unseen: Subset, seed: int
+) -> Memorised | None:
+    """How far samples, as `drawn` gives them, repeat training rows; None where there are none."""
+    if made is None:
         return None
     rng, values = np.random.default_rng([seed, 0x4E]), nets.view.values
     some = seen.thinned(_SCALED, rng).values()[0]
@@ -69,7 +78,6 @@ def repeats(
         x = nets.features(nets.tensor(rows.values()[0]))
         return np.asarray(x.double().cpu().numpy() * gain)
 
-    made = sampled(nets, n, contexts(seen, unseen, n, rng), seed)
     levels = values.gathered(nets.view.finished(made))
     fake = features(values, nets.tensor(levels)).double().cpu().numpy() * gain
     real = [narrow.rows(rows, space) for rows in (seen, unseen)]

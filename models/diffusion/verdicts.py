@@ -36,6 +36,17 @@ def scales(codec: AnyCodec) -> list[Reason]:
     return [Reason("ok", what)]
 
 
+def levels(moved: float) -> list[Reason]:
+    """What is said where the levels of generated pixels were brought to the rows' shares."""
+    if not moved:
+        return []
+    what = (
+        f"{moved:.0%} of generated pixels had levels that real ones seldom have; samples, not "
+        "densities, are brought to the levels of the rows."
+    )
+    return [Reason("ok", what)]
+
+
 def course(training: Training, seen: Subset, unseen: Subset | None, *, held: bool) -> list[Reason]:
     """What is said of a training; `held` is whether rows were to be held out."""
     out = training.outcome

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import Array
 from ...data import AnyCodec, Codec, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ..nets.table_view import TableView, check_told
 from ..nets.views import View
+from .pixel_levels import PixelView
 
 _SOME = 1000  # images whose pixels are looked at
 
@@ -28,9 +30,9 @@ def view_of(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
             "condition_on names columns of a table, and images or sequences were given. "
             "Condition on labels: Diffusion(conditional=True).fit(X, y)."
         )
-    view = View.of(codec)
     if not isinstance(codec, ImageCodec):
-        return view
+        return View.of(codec)
+    view = PixelView.of(codec) if codec.pixels.kind == "levels" else View.of(codec)
     some = np.asarray(rows.data.x[:: max(1, len(rows) // _SOME)], np.float64)
     filled = codec.pixels.kind != "real"
     some = some + 0.5 * filled
@@ -61,3 +63,9 @@ def _table_view(asked: Any, codec: Codec, rows: Rows, fit: Fit) -> TableView:
     if asked.margins != "auto" or ranked.map.few or ranked.map.levels:
         return ranked
     return TableView.fit(codec, rows, ranks=False, told=told, rng=fit.rng())
+
+
+def restored_view(state: dict[str, Any], arrays: dict[str, Array]) -> View:
+    """The view whose `state` a saved run has."""
+    kind = TableView if "table" in state else PixelView if "levels" in state else View
+    return kind.restored(state, arrays)
