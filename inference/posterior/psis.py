@@ -48,10 +48,8 @@ class Smoothed:
         return good_khat(len(self.weights))
 
     def resample(self, n: int, rng: np.random.Generator) -> Array:
-        """Indices (n,) of draws by their weights, systematically, in random order."""
-        places = (rng.random() + np.arange(n)) / n
-        chosen = np.searchsorted(np.cumsum(self.weights), places * (1 - 1e-12))
-        return rng.permutation(np.minimum(chosen, len(self.weights) - 1))
+        """Indices (n,) of draws by their weights."""
+        return resample(self.weights, n, rng)
 
     def reasons(self, source: str, advice: str) -> list[Reason]:
         """What is wrong with the weights of draws from `source`, and what to do about it."""
@@ -66,6 +64,13 @@ class Smoothed:
             what = f"the weights of {source} leave {self.ess:.0f} effective draws, below {MIN_ESS}."
             found.append(Reason("warn", what, advice))
         return found
+
+
+def resample(weights: Array, n: int, rng: np.random.Generator) -> Array:
+    """Indices (n,) in proportion to weights (K,) that sum to 1, systematically, in random order."""
+    places = (rng.random() + np.arange(n)) / n
+    chosen = np.searchsorted(np.cumsum(weights), places * (1 - 1e-12))
+    return rng.permutation(np.minimum(chosen, len(weights) - 1))
 
 
 def smooth(log_weights: Array) -> Smoothed:

@@ -67,8 +67,16 @@ _TABLE = (
     Engine("hmc", "HMC along paths of a fixed time", settings.HMC, {"numpyro": "fixed_length"}),
     Engine("laplace", "a Gaussian at the mode", settings.Laplace, dict.fromkeys(_BOTH, "laplace")),
     Engine(
+        "pathfinder", "Gaussians along quasi-Newton paths, weighed",
+        settings.Pathfinder, {"numpyro": "pathfinder"},
+    ),
+    Engine(
         "smc", "particles tempered from the prior to the posterior, with evidence",
         settings.SMC, {"numpyro": "smc"},
+    ),
+    Engine(
+        "nested", "nested slice sampling: evidence, and draws",
+        settings.Nested, {"numpyro": "nested"},
     ),
     Engine(
         "importance", "draws from the prior, a t at the mode or a guide, weighed",

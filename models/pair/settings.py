@@ -43,6 +43,18 @@ class Laplace:
 
 
 @dataclass(kw_only=True)
+class Pathfinder:
+    """What can be set of multi-path Pathfinder."""
+
+    num_paths: int = setting(8, "paths, from different places.", least=1)
+    num_draws: int = setting(1000, "draws.", least=1)
+    num_proposals: int = setting(8000, "draws of all Gaussians, weighed for these.", least=25)
+    max_steps: int = setting(200, "steps of a path at most.", least=1)
+    history: int = setting(50, "steps that the curvature is estimated from at most.", least=1)
+    elbo_draws: int = setting(25, "draws that tell the ELBO of each Gaussian.", least=2)
+
+
+@dataclass(kw_only=True)
 class SMC:
     """What can be set of tempered sequential Monte Carlo."""
 
@@ -96,3 +108,18 @@ class SVI:
     b2: float = setting(0.99, "decay of Adam's squared gradients in a step.", above=0, below=1)
     clip: float = setting(5.0, "largest norm of the gradient of the loss a row.", above=0)
     num_draws: int = setting(1000, "draws from the guide that was fitted.", least=1)
+
+
+@dataclass(kw_only=True)
+class Nested:
+    """What can be set of nested sampling."""
+
+    num_live: int = setting(500, "live points.", least=25)
+    num_draws: int = setting(1000, "draws from all points by their weights.", least=1)
+    moves: float = setting(
+        3.0, "slice moves of each new point, in units of the number of dimensions.", above=0
+    )
+    replaced: float = setting(0.1, "share of the points replaced at once.", above=0, most=0.5)
+    remaining: float = setting(
+        0.01, "share of the evidence in the live points below which it ends.", above=0, below=1
+    )
