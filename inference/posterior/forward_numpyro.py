@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr
 from numpyro import handlers
 from numpyro.distributions import Unit
 from numpyro.primitives import Messenger
@@ -18,6 +20,7 @@ from .sites import Sites
 from .sites_numpyro import base, read
 
 _NUMBERS = 1 << 22  # at a time
+_PROGRAMS = (ClosedJaxpr, Jaxpr)
 
 
 class Redrawn(Messenger):  # type: ignore[misc]
@@ -60,11 +63,10 @@ def forward(
     with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(seed), n)
         each = {name: jnp.asarray(value) for name, value in values.items()}
-        first = jax.eval_shape(one, keys[0], {name: value[0] for name, value in each.items()})
-        size = sum(a.size for a in (*first.values(), *each.values())) // max(n, 1) + sum(
-            a.size for a in first.values()
+        traced, first = jax.make_jaxpr(one, return_shape=True)(
+            keys[0], {name: value[0] for name, value in each.items()}
         )
-        block = max(1, min(n, _NUMBERS // max(1, size)))
+        block = max(1, min(n, _NUMBERS // max(1, _largest(traced.jaxpr))))
         run = jax.jit(jax.vmap(one))
         parts = []
         for start in range(0, n, block):
@@ -73,3 +75,15 @@ def forward(
             parts.append({name: np.asarray(a)[: n - start] for name, a in found.items()})
             tell(min(block, n - start))
     return {name: np.concatenate([part[name] for part in parts]) for name in first}
+
+
+def _largest(program: Any) -> int:
+    """Numbers in the largest array that a program of JAX makes on its way."""
+    sizes = [1]
+    for equation in program.eqns:
+        sizes += [math.prod(v.aval.shape) for v in equation.outvars]
+        within = jax.tree.leaves(equation.params, is_leaf=lambda v: isinstance(v, _PROGRAMS))
+        for inner in within:
+            if isinstance(inner, _PROGRAMS):
+                sizes.append(_largest(inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner))
+    return max(sizes)
