@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,6 @@ def run_chains(
     import jax
 
     from .compiled import compiled
-    from .improper import improper
 
     began = time.perf_counter()
     with target.precision():
@@ -50,9 +50,20 @@ def run_chains(
             )
         advance = compiled(sampler, settings.chain_method, settings.num_chains)
         found = draw(advance, states, settings.num_samples, fit, began)
-        values = jax.jit(jax.vmap(jax.vmap(target.constrain)))(found.records["z"])
-        reasons = improper(target, found.records["z"])
-    return posterior(values, found, advance, sampler.max_tree_depth, reasons)
+        return finished(target, found, advance, sampler.max_tree_depth)
+
+
+def finished(
+    target: Target, run: Run, advance: Advance, max_tree_depth: int, gradients: int = 0
+) -> Posterior:
+    """The posterior of a run on a NumPyro target; `gradients` were taken before it."""
+    import jax
+
+    from .improper import improper
+
+    values = jax.jit(jax.vmap(jax.vmap(target.constrain)))(run.records["z"])
+    run = replace(run, gradients=run.gradients + gradients)
+    return posterior(values, run, advance, max_tree_depth, improper(target, run.records["z"]))
 
 
 def draw_starts(target: Target, key: Any, num_chains: int) -> Any:

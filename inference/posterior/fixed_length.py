@@ -1,9 +1,9 @@
 """Hamiltonian Monte Carlo along paths of a fixed time, by NumPyro's transition.
 
-As `nuts`, but each path takes the time T, `path_length`: ceil(T / e) leapfrog steps, at whose end
-it is accepted with probability min(1, exp(H_start - H_end)). In coordinates where the posterior is
-a standard normal, T = pi / 2 leads to a draw that is independent of the last, and T = 2 pi back to
-where the path began.
+As `nuts`, but each path takes the time T, `path_length`, in as many leapfrog steps as bring them
+nearest to e; its end is accepted with probability min(1, exp(H_start - H_end)). In coordinates
+where the posterior is a standard normal, T = pi / 2 leads to a draw that is independent of the
+last, and T = 2 pi back to where the path began.
 
 Reference: Neal, "MCMC using Hamiltonian dynamics", 2011, https://arxiv.org/abs/1206.1901.
 """

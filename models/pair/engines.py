@@ -63,8 +63,18 @@ class Engine:
 
 _BOTH = ("numpyro", "pyro")
 _TABLE = (
-    Engine("nuts", "the No-U-Turn sampler", settings.NUTS, {"numpyro": "nuts"}),
-    Engine("hmc", "HMC along paths of a fixed time", settings.HMC, {"numpyro": "fixed_length"}),
+    Engine(
+        "nuts", "the No-U-Turn sampler", settings.NUTS,
+        {"numpyro": "nuts", "pyro": "nuts_pyro"},
+    ),
+    Engine(
+        "hmc", "HMC along paths of a fixed time", settings.HMC,
+        {"numpyro": "fixed_length", "pyro": "hmc_pyro"},
+    ),
+    Engine(
+        "chees", "HMC of many chains at once, their path length adapted by ChEES", settings.ChEES,
+        {"numpyro": "chees"},
+    ),
     Engine("laplace", "a Gaussian at the mode", settings.Laplace, dict.fromkeys(_BOTH, "laplace")),
     Engine(
         "pathfinder", "Gaussians along quasi-Newton paths, weighed",

@@ -35,6 +35,17 @@ class HMC:
 
 
 @dataclass(kw_only=True)
+class ChEES:
+    """What can be set of ChEES-HMC."""
+
+    num_warmup: int = setting(500, "transitions to adapt with, of all chains at once.", least=20)
+    num_samples: int = setting(250, "draws a chain to keep.", least=1)
+    num_chains: int = setting(32, "chains, which the path length is adapted by.", least=4)
+    target_accept: float = setting(0.65, "share of proposals to accept.", above=0, below=1)
+    max_steps: int = setting(1000, "leapfrog steps of a path at most.", least=1)
+
+
+@dataclass(kw_only=True)
 class Laplace:
     """What can be set of Laplace's approximation."""
 
