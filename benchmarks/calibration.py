@@ -8,6 +8,7 @@
     tails       standard errors of outlying rows
     verdicts    planted faults of fitting, and healthy fits
     audit       false alarms of audits
+    posteriors  simulation-based calibration of the pairs that ship
 
 Each simulation is a module `calibrate_NAME` with `run(full)`, which gives a list of dicts: `what`
 was counted, its `figure` and `target` in words, whether that is `met` (None: too few tables to

@@ -1,8 +1,4 @@
-"""A replication of simulation-based calibration on a pair's target, and its test quantities.
-
-The test quantities are every element of every latent site, in the support of the site, the log
-likelihood, and the log joint on the unconstrained scale.
-"""
+"""Replications of simulation-based calibration on a pair's target, one after the other."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from ...arrays import Array
 from ...errors import FitError, InputError
 from ...fitting import EngineFit
 from ..replications import Block
+from .quantities import Quantities
 from .result import Posterior
 from .target import Target
 
@@ -38,31 +35,18 @@ class Simulated:
     data: Values
 
 
-def names(target: Target) -> list[str]:
-    """The test quantities of a target."""
-    found: list[str] = []
-    for name, site in target.sites.latents.items():
-        where = [", ".join(map(str, at)) for at in np.ndindex(*site.shape)]
-        found += [f"{name}[{at}]" for at in where] if site.shape else [name]
-    return [*found, *(free(name, found) for name in ("log_likelihood", "log_joint"))]
-
-
-def free(name: str, taken: list[str]) -> str:
-    """A name that no element of a site has."""
-    return name if name not in taken else free(name + "_", taken)
-
-
 def one_by_one(
-    simulated: Simulated, run: Run, num_ranked: int, seed: int
-) -> Callable[[range], Any]:
+    simulated: Simulated, quantities: Quantities, run: Run, num_ranked: int, seed: int
+) -> Callable[[range], Block]:
     """Replications one after the other, each a fit of its own.
 
     Args:
+        quantities: that are ranked.
         run: the engine, which is given a target and its surroundings.
         num_ranked: L at most, evenly spread over those of the engine.
         seed: with the number of a replication, of all that is random in it.
     """
-    measured = _measured(simulated.target)
+    measured = _measured(simulated.target, quantities)
 
     def one(r: int, kept: int) -> tuple[Array, float]:
         data = {name: value[r] for name, value in simulated.data.items()}
@@ -93,26 +77,19 @@ def one_by_one(
         for r in which:
             each.append(one(r, kept))
             kept = len(each[-1][0]) - 1
-        found, diverging = zip(*each, strict=True)
-        quantities = np.stack(found)
-        return Block(quantities[:, 0], quantities[:, 1:], np.array(diverging))
+        rows, diverging = zip(*each, strict=True)
+        found = np.stack(rows)
+        return Block(found[:, 0], found[:, 1:], np.array(diverging))
 
     return block
 
 
-def quantities(target: Target, values: Mapping[str, Any]) -> list[Any]:
-    """The test quantities of one value of each latent site, flat, in the order of `names`."""
-    prior, likelihood = target.log_parts(target.unconstrain(values))
-    flat = [values[name].reshape(-1) for name in target.sites.latents]
-    return [*flat, likelihood.reshape(1), (prior + likelihood).reshape(1)]
-
-
-def _measured(target: Target) -> Callable[[Values, Values], Array]:
+def _measured(target: Target, quantities: Quantities) -> Callable[[Values, Values], Array]:
     """(data, n values of the latent sites) -> (n, k) test quantities."""
-    return _by_jax(target) if target.backend == "numpyro" else _by_torch(target)
+    return (_by_jax if target.backend == "numpyro" else _by_torch)(target, quantities)
 
 
-def _by_jax(target: Target) -> Callable[[Values, Values], Array]:
+def _by_jax(target: Target, quantities: Quantities) -> Callable[[Values, Values], Array]:
     import jax
     import jax.numpy as jnp
 
@@ -129,7 +106,7 @@ def _by_jax(target: Target) -> Callable[[Values, Values], Array]:
     return measured
 
 
-def _by_torch(target: Target) -> Callable[[Values, Values], Array]:
+def _by_torch(target: Target, quantities: Quantities) -> Callable[[Values, Values], Array]:
     import torch
 
     def measured(data: Values, values: Values) -> Array:

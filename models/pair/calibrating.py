@@ -8,7 +8,9 @@ from typing import Any
 from ...checks import seed_of
 from ...errors import InputError
 from ...inference.calibration import Calibration
-from ...inference.posterior.replicate import Simulated, names, one_by_one
+from ...inference.posterior.forward import sites_of
+from ...inference.posterior.quantities import Chosen, Quantities
+from ...inference.posterior.replicate import Simulated, one_by_one
 from ...inference.posterior.simulate import around_data, doubled_rows, from_prior
 from ...inference.replications import calibrate
 from ...progress import Clock, duration, terminal_bar
@@ -16,8 +18,11 @@ from ...settings import integer
 from ...significance import LEVEL
 from .base import Fitted
 from .engines import engine
-from .keywords import shared_out
+from .keywords import arguments, shared_out
+from .predictive import prior_draws
 from .program import Program
+
+_AT_ONCE = ("nuts", "hmc")  # chains that run in lockstep
 
 
 class Calibrating(Program):
@@ -30,7 +35,9 @@ class Calibrating(Program):
         replications: int = 200,
         around: Fitted | None = None,
         simulator: Callable[..., Any] | None = None,
+        quantities: Chosen = None,
         num_ranked: int = 63,
+        thin: int | None = None,
         level: float = LEVEL,
         random_state: Any = 0,
         budget: str | float | None = None,
@@ -41,11 +48,13 @@ class Calibrating(Program):
 
         Each replication draws the latent sites from the prior and data given these, fits the data,
         and ranks the sites, the log likelihood and the log joint among the draws: see
-        `inference.calibration`. Replications are fitted one after the other.
+        `inference.calibration`. "nuts" and "hmc" of a NumPyro pair run a hundred replications at
+        once, one chain each, for which num_chains and num_samples play no part; all else is fitted
+        one after the other.
 
         Args:
             data: what the model is called with, as for `fit`. Of what it observes, only the shapes
-                matter.
+                matter, and it may be left out where the argument is called as the site is.
             method: the engine.
             replications: data sets to simulate.
             around: a fit of this pair to these data; draws the latent sites from it, and fits the
@@ -53,7 +62,14 @@ class Calibrating(Program):
                 arrays, are to be independent given the latent sites, none of which may have a value
                 a row.
             simulator: another model with the same sites, which simulates in place of this one.
+            quantities: names of the latent sites to rank, or name -> function of the sites' values
+                that gives a number or an array, in the language of the backend; None takes all
+                sites. Of a mixture, whose labels a chain may never switch, rank what no labels
+                change: `{"smallest": lambda v: v["mu"].min()}`. The log likelihood and the log
+                joint are always ranked.
             num_ranked: draws that ranks are among, at most.
+            thin: transitions between two of them where replications run at once; None takes as
+                many as leave draws nearly independent, 20 at most.
             level: chance of any false alarm, over all test quantities together.
             random_state: the only source of randomness.
             budget: seconds, or such as "60s"; the replications done by then are kept, and so they
@@ -72,10 +88,19 @@ class Calibrating(Program):
         of_engine, of_model = shared_out(self.model, method, chosen.settings, named)
         run, settings = chosen.runner(self.backend), chosen.declared(**of_engine)
         simulated = self._simulated(data, of_model, replications, around, simulator, seed)
-        guide = (self.guide,) if chosen.guided else ()
-        block = one_by_one(
-            simulated, lambda target, fit: run(target, *guide, settings, fit), num_ranked, seed
-        )
+        example = {name: value[0] for name, value in simulated.truth.items()}
+        ranked = Quantities(simulated.target, quantities, example)
+        if self.backend == "numpyro" and method in _AT_ONCE:
+            from ...inference.posterior.lockstep import block_size, in_lockstep
+
+            size = min(block_size(simulated, num_ranked), replications)
+            block = in_lockstep(simulated, ranked, method, settings, num_ranked, thin, seed, size)
+        else:
+            guide, size = (self.guide,) if chosen.guided else (), 1
+            block = one_by_one(
+                simulated, ranked, lambda target, fit: run(target, *guide, settings, fit),
+                num_ranked, seed,
+            )  # fmt: skip
         with terminal_bar("calibrate", show=progress, unit=" fits", total=replications) as bar:
 
             def report(done: int) -> None:
@@ -83,8 +108,8 @@ class Calibrating(Program):
                     bar.update(done - bar.n)
 
             return calibrate(
-                names(simulated.target), block, replications,
-                block=1, seed=seed, level=level, deadline=clock.left, report=report,
+                ranked.names, block, replications,
+                block=size, seed=seed, level=level, deadline=clock.left, report=report,
             )  # fmt: skip
 
     def _simulated(
@@ -97,6 +122,7 @@ class Calibrating(Program):
         seed: int,
     ) -> Simulated:
         if around is None:
+            data, named = with_data(self, data, named)
             return from_prior(self.target(*data, **named), simulator or self.model, n, seed)
         if simulator is not None:
             raise InputError(
@@ -111,3 +137,25 @@ class Calibrating(Program):
         doubled = self.target(*args, **kwargs)
         draws = {name: a.reshape(-1, *a.shape[2:]) for name, a in around.draws.items()}
         return around_data(target, doubled, draws, n, seed)
+
+
+def with_data(
+    program: Program, data: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a model is called with, where arguments left out that are called as a site is, or are
+    None, are drawn from the prior: what stands for data whose shapes alone matter."""
+    names, _ = arguments(program.model)
+    placed = dict(zip(names, data, strict=False)) | named
+    absent = [name for name in names if placed.get(name) is None]
+    args, kwargs = program.call(data, named)
+    if not absent or len(data) > len(names):
+        return data, named
+    sites = sites_of(program.backend, program.model, args, kwargs)
+    drawn = [name for name in absent if name in sites and sites[name].kind != "deterministic"]
+    if not drawn:
+        return data, named
+    values = prior_draws(program, data, named, 1, 0)
+    return tuple(
+        values[name][0] if name in drawn else value
+        for name, value in zip(names, data, strict=False)
+    ), named | {name: values[name][0] for name in drawn if names.index(name) >= len(data)}

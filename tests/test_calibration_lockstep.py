@@ -1,0 +1,84 @@
+"""Replications of chains in lockstep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+import pytest
+
+import ppgen
+from ppgen.inference.posterior.lockstep import block_size
+from ppgen.inference.posterior.replicate import Simulated
+from ppgen.models import shipped, small_cases
+
+Y = np.zeros(3)
+
+
+def normal(y: Any = None, scale: float = 1.0) -> None:
+    mu = numpyro.sample("mu", dist.Normal(0.0, scale))
+    with numpyro.plate("rows", 3):
+        numpyro.sample("y", dist.Normal(mu, 1.0), obs=y)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """HMC whose paths are short, so that draws are correlated: thinned by its choice, and not."""
+    pair = ppgen.Pair(normal)
+    short = {"method": "hmc", "path_length": 0.5, "target_accept": 0.95, "num_warmup": 100}
+    chosen = pair.calibrate(Y, replications=150, **short)
+    wide = pair.calibrate(
+        replications=100, thin=8, scale=1.0, simulator=lambda y, scale: normal(y, 4.0), **short
+    )
+    return {"chosen": chosen, "wide": wide}
+
+
+def test_chains_of_many_data_sets_are_accepted(found: dict[str, Any]) -> None:
+    chosen = found["chosen"]
+    assert chosen.verdict_.ok
+    assert list(chosen.ranks) == ["mu", "log_likelihood", "log_joint"]
+    assert (chosen.replications, chosen.num_draws, chosen.lost) == (150, 63, 0)
+    assert chosen.autocorrelation < 0.1
+
+
+def test_data_of_another_prior_are_rejected(found: dict[str, Any]) -> None:
+    assert found["wide"].verdict_.status == "failed"
+
+
+def test_blocks_are_smaller_where_data_are_large() -> None:
+    class Target:
+        size = 10
+
+    def block(rows: int) -> int:
+        return block_size(Simulated(Target(), {}, {"y": np.zeros((2, rows))}), 63)  # type: ignore[arg-type]
+
+    assert block(50) == 100
+    assert 1 <= block(100_000) < 10
+
+
+@pytest.mark.slow
+def test_eight_schools_are_accepted_by_nuts_and_another_prior_is_not() -> None:
+    pair = ppgen.Pair(shipped.model("eight_schools", "numpyro"))
+    args, kwargs = small_cases.call("eight_schools")
+    how = {"replications": 200, "num_warmup": 200, "random_state": 1}
+    assert pair.calibrate(*args, **kwargs, **how).verdict_.ok
+
+    def narrow(y: Any = None, *, sigma: Any) -> None:
+        mu = numpyro.sample("mu", dist.Normal(0.0, 5.0))
+        tau = numpyro.sample("tau", dist.HalfCauchy(1.0))
+        with numpyro.plate("schools", len(sigma)):
+            eta = numpyro.sample("eta", dist.Normal(0.0, 1.0))
+            numpyro.sample("y", dist.Normal(mu + tau * eta, sigma), obs=y)
+
+    assert "tau" in pair.calibrate(*args, **kwargs, **how, simulator=narrow).rejected
+
+
+@pytest.mark.slow
+def test_a_fit_is_checked_around_its_data() -> None:
+    (X,), _ = small_cases.call("linear_regression")
+    y = 1 + X @ [0.5, -1.0] + 0.5 * np.random.default_rng(1).normal(size=len(X))
+    pair = ppgen.Pair(shipped.model("linear_regression", "numpyro"))
+    fit = pair.fit(X, y, random_state=0)
+    assert pair.calibrate(X, y, around=fit, replications=100, num_warmup=200).verdict_.ok
