@@ -32,7 +32,7 @@ import numpy as np
 from ..arrays import Array, Floats
 from ..data.memory_limit import amount, memory_budget
 from ..errors import InputError
-from .enumerated_groups import Factor, Group, Kind, groups_of
+from .enumerated_groups import Factor, Group, Kind, groups_of, unnamed
 from .log_sum_product import log_sum
 
 Draws = Mapping[str, Array]  # site -> (b, ...) in its support
@@ -183,7 +183,7 @@ class Axes(NamedTuple):
             elif size > 1 and dim in labels:
                 out.variables[labels[dim]] = (axis, size)
             elif size > 1:
-                out.plates[f"_dim{-dim}"] = (axis, size)
+                out.plates[unnamed(dim)] = (axis, size)
         if own is not None:
             out.variables.setdefault(own, (None, 1))
         return out

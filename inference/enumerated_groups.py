@@ -22,6 +22,12 @@ from .log_sum_product import elimination_plan
 
 STEP = "_step"  # the plate of the steps of a scan
 
+
+def unnamed(dim: int) -> str:
+    """The plate of a dimension (negative) that is in none."""
+    return f"_dim{-dim}"
+
+
 Kind = Literal["discrete", "observed", "latent"]
 
 

@@ -115,9 +115,8 @@ class _Program:
                 self.support[name] = states_of(name, fn).numpy()
 
     def _trace(self, draw: Mapping[str, Tensor]) -> Any:
-        program = poutine.condition(_parallel(self.model), data=dict(draw))
-        with _whole_plates(lengths_of(self.args, self.kwargs)):
-            return poutine.trace(program).get_trace(*self.args, **self.kwargs)
+        with _whole_plates(lengths_of(self.args, self.kwargs)), _Drawn(draw):
+            return poutine.trace(_parallel(self.model)).get_trace(*self.args, **self.kwargs)
 
     def tables(
         self, draw: Mapping[str, Tensor], factors: list[Factor] | None = None
@@ -155,6 +154,22 @@ class _Program:
                 variables = tuple(Variable(v) for v in axes.variables)
                 factors.append(Factor(name, None, kind, variables, tuple(axes.plates), axes.shape))
         return out
+
+
+class _Drawn(Messenger):
+    """Continuous latent sites and params have the values of a draw; to Pyro they are data."""
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.values = values
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["name"] in self.values and not msg["is_observed"]:
+            msg["value"], msg["is_observed"] = self.values[msg["name"]], True
+
+    def _pyro_param(self, msg: Any) -> None:
+        if msg["name"] in self.values:
+            msg["value"], msg["done"] = self.values[msg["name"]], True
 
 
 class _First(Messenger):

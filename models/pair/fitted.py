@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .checks import Checked
 from .densities import Densities
+from .discrete import Discrete
 from .trees import Trees
 
 
-class PairFit(Trees, Densities, Checked):
+class PairFit(Trees, Densities, Discrete, Checked):
     """A pair fitted to data.
 
     Attributes:

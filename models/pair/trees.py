@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...arrays import Array
+from ...inference.enumerated_groups import STEP, unnamed
 from ...inference.posterior.sites import Site
 from ...tree import free, variables
 from ...version import __version__
 from .arguments import numbers, positional
+from .pointwise import Likelihoods
 from .predictive import Predictive, prior_draws
 from .saved import Saved
 
@@ -49,7 +51,7 @@ _OF_ROWS = ("observed_data", "constant_data")
 _OF_DRAWS = ("sample_stats", "log_prior")
 
 
-class Trees(Predictive, Saved):
+class Trees(Predictive, Likelihoods, Saved):
     """A fit as ArviZ sees it."""
 
     def to_datatree(
@@ -74,7 +76,7 @@ class Trees(Predictive, Saved):
         from arviz_base import dict_to_dataset
         from xarray import DataTree
 
-        values = self._groups(data, named, groups, num_prior, random_state)
+        values, units = self._groups(data, named, groups, num_prior, random_state)
         taken = {name for group in values.values() for name in group}
         dims = self._dims(taken, values.get("constant_data", {}))
         labels = dict(coords or {})
@@ -84,13 +86,14 @@ class Trees(Predictive, Saved):
             own: dict[Any, Any] = {n: dims[n] for n in each if n in dims}
             if group in _OF_DRAWS:
                 own = {}
+            if group == "log_likelihood":
+                own = {n: self._dims_of_units(n, units[n], taken) for n in each}
             used = {dim for named_dims in own.values() for dim in named_dims}
             made[group] = dict_to_dataset(
                 each,
                 dims=own,
                 coords={d: labels[d] for d in used if d in labels},
                 sample_dims=sample,
-                skip_event_dims=group == "log_likelihood",
             )
         tree = DataTree.from_dict(made)
         tree.attrs = self._about()
@@ -110,7 +113,9 @@ class Trees(Predictive, Saved):
         wanted: tuple[str, ...],
         num_prior: int,
         random_state: Any,
-    ) -> dict[str, dict[str, Array]]:
+    ) -> tuple[dict[str, dict[str, Array]], dict[str, tuple[str, ...]]]:
+        """Group -> variable -> values; and the plates of the units of `log_likelihood`."""
+        units: dict[str, tuple[str, ...]] = {}
         groups: dict[str, dict[str, Array]] = {}
         has_data = self.target is not None or bool(data or named)
         latents, observed = self.draws, self.sites.observed
@@ -129,17 +134,22 @@ class Trees(Predictive, Saved):
                 args, kwargs = target.args, target.kwargs
                 prior = prior_draws(self.program, args, kwargs, num_prior, random_state)
                 groups["prior"] = {n: prior[n][None] for n in groups["posterior"] if n in prior}
-            if "log_prior" in wanted and not self.sites.discrete:
+            if "log_likelihood" in wanted:
+                found = self._pointwise(target, "others")
+                groups["log_likelihood"] = found.values
+                units = {variables([n])[n]: plates for n, plates in found.plates.items()}
+            if "log_prior" in wanted and not self._told_by_states(target):
                 groups["log_prior"] = target.log_priors(latents)
             if "posterior_predictive" in wanted:
                 groups["posterior_predictive"] = {n: forward[n] for n in observed}
             groups["observed_data"] = {n: np.asarray(target.sites.data[n]) for n in observed}
             groups["constant_data"] = self._constant(target.args, target.kwargs, taken=observed)
-        return {
+        named_so = {
             group: {variables(list(values))[name]: value for name, value in values.items()}
             for group in GROUPS
             if group in wanted and (values := groups.get(group))
         }
+        return named_so, units
 
     def _fixed(self) -> list[str]:
         """Deterministic sites that latent ones determine: not those that discrete ones change."""
@@ -174,6 +184,17 @@ class Trees(Predictive, Saved):
                 dim if each.count(dim) == 1 else f"{name}_dim_{i}" for i, dim in enumerate(each)
             ]
         return {variables([name])[name]: found for name, found in dims.items()}
+
+    def _dims_of_units(self, name: str, plates: tuple[str, ...], taken: set[str]) -> list[str]:
+        """The dimensions of log likelihoods: those of the observed site that are left."""
+        site = self.sites.get(name)
+        if site is None:  # of several sites
+            return [free(plate.replace("/", "|"), taken) for plate in plates]
+        batch = len(site.shape) - site.event_dim
+        numbers = {plate.name: batch + plate.dim for plate in site.plates}
+        numbers |= {unnamed(-i): batch - i for i in range(1, batch + 1)} | {STEP: 0}
+        dims = _dims_of(site, taken)
+        return [dims[numbers[plate]] for plate in plates]
 
     def _about(self) -> dict[str, Any]:
         return {

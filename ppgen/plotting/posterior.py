@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, did_you_mean
 from ..inference.calibration import Calibration
+from ..inference.leave_one_out import LeaveOneOut
 from .style import styled
 
 if TYPE_CHECKING:
@@ -40,9 +41,12 @@ def plot_khat(fit: Any, **how: Any) -> Figure:
     """Pareto k-hat of each row left out: up to 0.7, leave-one-out can be trusted.
 
     Args:
-        fit: a fitted pair, or what its `loo` gave.
+        fit: a fitted pair, or what its `loo` gave, or that of ArviZ.
     """
-    return _drawn("plot_khat", fit.loo() if "loo" in dir(fit) else fit, **how)
+    found = fit.loo() if "loo" in dir(fit) else fit
+    if isinstance(found, LeaveOneOut):
+        found = found.to_arviz()
+    return _drawn("plot_khat", found, **how)
 
 
 def plot_ppc_pit(fit: Any, **how: Any) -> Figure:
