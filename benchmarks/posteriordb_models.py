@@ -1,9 +1,7 @@
 """Fourteen posteriors of posteriordb as NumPyro models, with their data and reference draws.
 
-Each model has the densities of the Stan program of its name, the site names and the flat priors of
-it; `benchmarks/stan_log_densities.json` has log densities of the programs that
-`tests/test_posteriordb_models.py` holds the models to. Where Stan bounds a parameter by another,
-the model draws its share of the range:
+Each model has the densities, the names and the flat priors of the Stan program of its name, which
+`tests/test_posteriordb_models.py` writes out again and holds it to. Two differ in form:
 
     garch11     alpha1 ~ Beta(1, 2) and beta1 / (1 - alpha1) ~ Uniform(0, 1) are together flat on
                 alpha1 + beta1 < 1
