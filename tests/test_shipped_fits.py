@@ -10,6 +10,7 @@ import pytest
 import ppgen
 from ppgen.models import shipped
 from ppgen.models.small_cases import call
+from ppgen.models.units import units
 
 
 @pytest.mark.slow
@@ -38,3 +39,14 @@ def test_a_logistic_regression_in_pyro_takes_classes_as_whole_numbers() -> None:
     assert set(np.unique(fit.predictive()["y"])) <= {0.0, 1.0}
     new = fit.predictive([[-3.0], [3.0]])["y"].mean(axis=(0, 1))
     assert new[0] < 0.2 < 0.8 < new[1]
+
+
+def test_a_prediction_is_refused_where_units_of_the_fit_are_forgotten() -> None:
+    X = np.linspace(5, 9, 12)[:, None]
+    told = units(X)
+    pair = ppgen.Pair("logistic_regression", backend="pyro")
+    how: Any = {"method": "laplace", "num_starts": 1, "num_draws": 100}
+    fit = pair.fit(X, X[:, 0] > 7.1, **how, **told)
+    with pytest.raises(ppgen.InputError, match="fitted with x_units"):
+        fit.predictive(X[:3])
+    assert fit.predictive(X[:3], **told)["y"].shape[-1] == 3

@@ -16,6 +16,7 @@ from ...arrays import Array
 from ...checks import seed_of
 from ...errors import InputError
 from ...inference.posterior.forward import forward, sites_of
+from ...inference.posterior.minibatch import TOTAL
 from ...inference.posterior.sites import Site, Sites
 from ...progress import terminal_bar
 from ...settings import integer
@@ -83,6 +84,7 @@ class Predictive(Fitted):
             target = self.target_of((), {})
             return target.args, target.kwargs, True
         args, kwargs = self.program.call(data, self._with_none(data, named))
+        self._check_told(data, named)
         call = Call.of(self.program.model, args, kwargs, {})
         observed = {a.name for a in self.call.arguments if a.observes}
         call = Call(tuple(a for a in call.arguments if a.name not in observed))
@@ -104,6 +106,18 @@ class Predictive(Fitted):
             and signature.parameters[a.name].default is inspect.Parameter.empty
         }
         return {**named, **absent}
+
+    def _check_told(self, data: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Raise InputError if an argument of the fit would now silently have its default."""
+        told = inspect.signature(self.program.model).bind_partial(*data, **named).arguments
+        known = {TOTAL, *self.sites.observed, *told, *named}
+        for a in self.call.arguments:
+            given = a.shape is not None or a.value is not None
+            if given and not a.observes and a.name not in known and "[" not in a.name:
+                raise InputError(
+                    f"the model was fitted with {a.name}, which has its default here. Give "
+                    f"{a.name} again, or another value of it; None where it is to be left out."
+                )
 
     def _redrawn(self, args: tuple[Any, ...], kwargs: dict[str, Any], same: bool) -> set[str]:
         """The latent sites that have no value in a draw of the posterior."""
