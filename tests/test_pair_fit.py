@@ -95,6 +95,16 @@ def test_a_tree_has_plates_as_dimensions_and_one_name_for_what_is_observed(fit: 
     assert fit.summary().loc["mu", "mean"] == pytest.approx(fit.draws["mu"].mean(), abs=0.01)
 
 
+def test_a_tree_of_very_many_values_has_fewer_draws(
+    fit: PairFit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ppgen.models.pair.trees.MAX_VALUES", 16)
+    tree = fit.to_datatree(groups=("posterior", "posterior_predictive", "sample_stats"))
+    assert (tree.attrs["thinned"], tree["posterior"].sizes["draw"]) == (2, 2)
+    np.testing.assert_array_equal(tree["posterior"]["mu"], fit.draws["mu"][:, ::2])
+    assert tree["posterior_predictive"]["y"].shape == (2, 2, 4)
+
+
 def test_the_prior_is_drawn_without_data(backend: str) -> None:
     pair = Pair(schools(backend), backend=backend)  # type: ignore[arg-type]
     found = pair.prior(400, SIGMA, None)

@@ -17,13 +17,16 @@ are numbered after the site. One that bears the name of a site has an underscore
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ...arrays import Array
+from ...datatree import MAX_VALUES
 from ...inference.enumerated_groups import STEP, unnamed
 from ...inference.posterior.sites import Site
 from ...tree import free, variables
@@ -63,7 +66,8 @@ class Trees(Predictive, Likelihoods, Saved):
         random_state: Any = 0,
         **named: Any,
     ) -> DataTree:
-        """An ArviZ DataTree of the fit.
+        """An ArviZ DataTree of the fit. Of very many draws of very many observations it has every
+        so manieth, as its attribute `thinned` says.
 
         Args:
             data, named: what the model was fitted to; only a fit that was loaded needs them, and
@@ -76,7 +80,12 @@ class Trees(Predictive, Likelihoods, Saved):
         from arviz_base import dict_to_dataset
         from xarray import DataTree
 
-        values, units = self._groups(data, named, groups, num_prior, random_state)
+        size = sum(math.prod(site.shape) for site in self.sites.observed.values())
+        step = 1
+        if {"log_likelihood", "posterior_predictive"} & {*groups}:
+            step = max(1, math.ceil(math.prod(self.shape) * size / MAX_VALUES))
+        fit = self if step == 1 else self._thinned(step)
+        values, units = fit._groups(data, named, groups, num_prior, random_state)
         taken = {name for group in values.values() for name in group}
         dims = self._dims(taken, values.get("constant_data", {}))
         labels = dict(coords or {})
@@ -96,8 +105,17 @@ class Trees(Predictive, Likelihoods, Saved):
                 sample_dims=sample,
             )
         tree = DataTree.from_dict(made)
-        tree.attrs = self._about()
+        tree.attrs = self._about() | {"thinned": step}
         return tree
+
+    def _thinned(self, step: int) -> Self:
+        """The same with every so manieth draw."""
+        draws, stats = (
+            {name: values[:, ::step] for name, values in each.items()}
+            for each in (self.draws, self.stats)
+        )
+        posterior = replace(self.posterior, draws=draws, stats=stats)
+        return replace(self, posterior=posterior, judged=self.verdict_)
 
     def summary(self, **how: Any) -> DataFrame:
         """Means, standard deviations, intervals, effective sample sizes and R-hat of each latent
