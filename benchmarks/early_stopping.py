@@ -83,7 +83,7 @@ def traces(
 
 def stopped_at(losses: Any) -> float:
     """The step at which a trace is stopped; infinite where it is not."""
-    from ppgen.inference.posterior.plateau import BLOCK, Plateau
+    from ppgen.inference.plateau import BLOCK, Plateau
 
     watch = Plateau()
     for start in range(0, len(losses), BLOCK):

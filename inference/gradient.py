@@ -46,7 +46,7 @@ from ..progress import Progress
 from .learner import Array
 from .learner import Learner as Learner
 from .learner import Outcome as Outcome
-from .posterior.plateau import Plateau
+from .plateau import Plateau
 from .schedule import Batches, ema_decay, rate, share_used, stderr, worth_going_on
 from .schedule import Schedule as Schedule
 from .schedule import batches as batches

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.early_stopping import NOISE, SHAPES, stopped_at, traces
-from ppgen.inference.posterior.plateau import BLOCK, Plateau
+from ppgen.inference.plateau import BLOCK, Plateau
 
 STEPS, FLAT = 2000, 1000
 

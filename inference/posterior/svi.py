@@ -42,10 +42,10 @@ from ...errors import InputError
 from ...progress import Progress
 from ...verdict import Reason
 from ..gradient import Outcome, Schedule, finish, train
+from ..plateau import Plateau
 from .approximation import missed, settled
 from .guides import build, check_guide, check_name, chosen, learning_rate
 from .minibatch import Call, call_of, check_local, check_weights
-from .plateau import Plateau
 from .result import Evidence, Posterior
 from .target import Target
 

@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
+from ..arrays import Array
 
 BLOCK = 25  # steps
 _MEMORY = 40  # blocks that the noise is estimated from
