@@ -26,6 +26,7 @@ from ..arrays import Array, Floats
 from ..errors import InputError
 from .enumerated import Axes, Draws, Enumerated, kind_of, lengths_of, states_of
 from .enumerated_groups import Factor, Kind, Variable
+from .posterior.sites_numpyro import AtOnce
 
 _PREV, _TIME = "_PREV_", "_time_"
 
@@ -158,7 +159,7 @@ class _Program:
         from numpyro.contrib.funsor.infer_util import plate_to_enum_plate
 
         with plate_to_enum_plate():
-            program = enum(config_enumerate(_Parallel(program)), -1 - self.depth)
+            program = enum(config_enumerate(AtOnce(program)), -1 - self.depth)
             return trace(program).get_trace(*self.args, **self.kwargs)
 
     def _table(self, name: str, site: Any, kind: Kind) -> Any:
@@ -249,11 +250,3 @@ class _WholePlates(Messenger):  # type: ignore[misc]
         if msg["type"] == "plate" and msg["args"][0] in self.lengths:
             size = msg["args"][0]
             msg["args"], msg["value"] = (size, size), jnp.arange(size)
-
-
-class _Parallel(Messenger):  # type: ignore[misc]
-    """Discrete latent sites are enumerated in parallel, whatever they say themselves."""
-
-    def process_message(self, msg: Any) -> None:
-        if msg["type"] == "sample" and not msg["is_observed"] and msg["fn"].has_enumerate_support:
-            msg["infer"]["enumerate"] = "parallel"

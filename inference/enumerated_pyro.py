@@ -31,6 +31,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from ..arrays import Array, Floats
 from .enumerated import Axes, Draws, Enumerated, kind_of, lengths_of, states_of
 from .enumerated_groups import Factor, Variable
+from .posterior.sites_pyro import at_once, is_finite
 from .posterior.target_pyro import apart
 from .torch_state import as_found
 
@@ -106,7 +107,7 @@ class _Program:
         with apart(), torch.no_grad(), _First():
             trace = self._trace(draw)
         for name, site in trace.nodes.items():
-            if site["type"] != "sample" or site_is_subsample(site):
+            if site["type"] != "sample" or _aside(site):
                 continue
             fn = site["fn"]
             dims = [-f.dim for f in site["cond_indep_stack"] if f.vectorized]
@@ -116,7 +117,7 @@ class _Program:
 
     def _trace(self, draw: Mapping[str, Tensor]) -> Any:
         with _whole_plates(lengths_of(self.args, self.kwargs)), _Drawn(draw):
-            return poutine.trace(_parallel(self.model)).get_trace(*self.args, **self.kwargs)
+            return poutine.trace(at_once(self.model)).get_trace(*self.args, **self.kwargs)
 
     def tables(
         self, draw: Mapping[str, Tensor], factors: list[Factor] | None = None
@@ -128,9 +129,7 @@ class _Program:
         sites = {
             name: site
             for name, site in trace.nodes.items()
-            if site["type"] == "sample"
-            and "unscaled_log_prob" in site
-            and not site_is_subsample(site)
+            if site["type"] == "sample" and "unscaled_log_prob" in site and not _aside(site)
         }
         states = {  # the number that Pyro gives to the states of a site
             site["infer"]["_dim_to_id"][site["infer"]["_enumerate_dim"]]: name
@@ -156,6 +155,11 @@ class _Program:
         return out
 
 
+def _aside(site: Any) -> bool:
+    """Whether a sample site of Pyro's is none of the model's: rows of a plate, a deterministic."""
+    return site_is_subsample(site) or bool(site["infer"].get("_deterministic"))
+
+
 class _Drawn(Messenger):
     """Continuous latent sites and params have the values of a draw; to Pyro they are data."""
 
@@ -177,7 +181,7 @@ class _First(Messenger):
 
     def _pyro_sample(self, msg: Any) -> None:
         fn = msg["fn"]
-        if not msg["is_observed"] and _finite(fn):
+        if not msg["is_observed"] and is_finite(fn):
             msg["value"] = fn.enumerate_support(expand=False)[0].expand(fn.shape())
             msg["done"] = True
 
@@ -211,17 +215,3 @@ def _whole_plates(lengths: frozenset[int]) -> Iterator[None]:
         yield
     finally:
         messenger._subsample = usual
-
-
-def _parallel(model: Callable[..., Any]) -> Any:
-    """The model with its discrete latent sites enumerated in parallel, whatever they say."""
-
-    def how(site: Any) -> Any:
-        discrete = site["type"] == "sample" and not site["is_observed"]
-        return {"enumerate": "parallel"} if discrete and _finite(site["fn"]) else {}
-
-    return poutine.infer_config(model, how)
-
-
-def _finite(fn: Any) -> bool:
-    return bool(getattr(fn, "has_enumerate_support", False))

@@ -214,17 +214,22 @@ def test_a_model_without_discrete_sites_has_the_densities_of_its_values(b):
 
 
 def test_a_model_of_pyro_that_branches_on_a_value_is_run_draw_by_draw():
+    import pyro
+
     b, y = BACKENDS["pyro"], rng().normal(size=3)
 
     def model(b, y):
         m = b.sample("m", b.dist.Normal(0.0, 1.0))
         scale = 1.0 if m > 0 else 2.0
         with b.plate("rows", 3):
-            z = b.sample("z", b.dist.Bernoulli(0.5))
-            b.sample("y", b.dist.Normal(m * z, scale), obs=y)
+            z = b.sample("z", b.dist.Bernoulli(0.5), infer={"enumerate": "sequential"})
+            mean = pyro.deterministic("mean", m * z)
+            b.sample("y", b.dist.Normal(mean, scale), obs=y)
 
     draws = {"m": np.array([-1.0, 1.0])}
-    got = pointwise(b.read(model, (y,), draws), draws).values["y"]
+    values = pointwise(b.read(model, (y,), draws), draws).values
+    assert set(values) == {"y"}
+    got = values["y"]
     m, scale = draws["m"][:, None], [[2.0], [1.0]]
     want = (stats.norm.pdf(y, 0, scale) + stats.norm.pdf(y, m, scale)) / 2
     np.testing.assert_allclose(got, np.log(want), **EXACT)

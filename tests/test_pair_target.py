@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import halfcauchy, halfnorm, norm
 
+from ppgen.errors import InputError
 from ppgen.inference.posterior.target import Target, make_target
+
+from .pair_models import library
 
 Y = np.array([28.0, 8.0, -3.0, 7.0])
 SIGMA = np.array([15.0, 10.0, 16.0, 11.0])
@@ -134,3 +137,32 @@ def test_sites_are_read_with_their_plates(backend: str) -> None:
     }
     (plate,) = sites["theta"].plates
     assert (plate.name, plate.dim, plate.size, plate.subsample) == ("schools", -1, 4, 4)
+
+
+def test_states_that_numpyro_would_miscount_are_refused() -> None:
+    p, dist = library("numpyro")
+
+    def model(y: Any) -> None:
+        m = p.sample("m", dist.Normal(0.0, 1.0))
+        k = p.sample("k", dist.DiscreteUniform(2, 4))
+        p.sample("y", dist.Normal(m + k, 1.0), obs=y)
+
+    with pytest.raises(InputError, match=r"'k' takes the values \[2, 3, 4\]"):
+        make_target(model, (np.array(3.0),), {}, "numpyro")
+
+
+def test_states_are_summed_out_whatever_a_site_says() -> None:
+    import torch
+
+    p, dist = library("pyro")
+
+    def model(y: Any) -> None:
+        m = p.sample("m", dist.Normal(0.0, 1.0))
+        k = p.sample("k", dist.Bernoulli(0.3), infer={"enumerate": "sequential"})
+        p.sample("y", dist.Normal(m + k, 1.0), obs=y)
+
+    target = make_target(model, (torch.tensor(1.0),), {}, "pyro")
+    with target.precision():
+        found = float(target.log_likelihood(torch.zeros(1)))
+    want = np.log(0.7 * norm.pdf(1) + 0.3 * norm.pdf(0))
+    assert found == pytest.approx(want, abs=1e-6)

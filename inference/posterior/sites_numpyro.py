@@ -18,6 +18,7 @@ from numpyro.distributions.distribution import (
     Unit,
 )
 from numpyro.infer import init_to_feasible
+from numpyro.primitives import Messenger
 
 from ...errors import InputError
 from .sites import (
@@ -135,7 +136,21 @@ def _levels(name: str, fn: Any) -> int:
             "discrete values and cannot be summed out. Observe it, bound it (Categorical over "
             "0 .. K), or write the sum over it in the model."
         )
-    return int(fn.enumerate_support(expand=False).shape[0])
+    values = np.asarray(fn.enumerate_support(expand=False))
+    if not (values.reshape(len(values), -1) == np.arange(len(values))[:, None]).all():
+        raise InputError(
+            f"site {name!r} takes the values {np.unique(values).tolist()}, and NumPyro sums over "
+            "values numbered from 0. Draw such a number, and shift it in the model."
+        )
+    return len(values)
+
+
+class AtOnce(Messenger):  # type: ignore[misc]
+    """Discrete latent sites are enumerated in parallel, whatever they say themselves."""
+
+    def process_message(self, msg: Any) -> None:
+        if msg["type"] == "sample" and not msg["is_observed"] and msg["fn"].has_enumerate_support:
+            msg["infer"]["enumerate"] = "parallel"
 
 
 def _inside(fn: Any, value: Any) -> Any:

@@ -18,7 +18,7 @@ from numpyro.primitives import Messenger
 from ...arrays import Array
 from ...errors import InputError
 from .sites import Sites, check_model
-from .sites_numpyro import read
+from .sites_numpyro import AtOnce, read
 from .target import TRIES, Target
 
 
@@ -107,7 +107,7 @@ class NumPyroTarget(Target):
         from numpyro.contrib.funsor import config_enumerate, enum
 
         dims = [plate.dim for site in self.sites.values() for plate in site.plates]
-        found: Callable[..., Any] = enum(config_enumerate(model), min(dims, default=0) - 1)
+        found: Callable[..., Any] = enum(config_enumerate(AtOnce(model)), min(dims, default=0) - 1)
         return found
 
     def _of_data(self, site: Any) -> bool:

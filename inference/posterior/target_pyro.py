@@ -12,7 +12,6 @@ import numpy as np
 import pyro
 import torch
 from pyro import poutine
-from pyro.infer import config_enumerate
 from pyro.infer.mcmc.util import TraceEinsumEvaluator
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
@@ -22,7 +21,7 @@ from ...arrays import Array
 from ...errors import InputError
 from ..torch_state import as_found
 from .sites import Sites
-from .sites_pyro import read
+from .sites_pyro import at_once, read
 from .target import TRIES, Target
 
 
@@ -113,7 +112,7 @@ class PyroTarget(Target):
             trace, log_det = self._traced(model, z)
             total: Tensor = trace.log_prob_sum() + log_det
             return total
-        model = poutine.enum(config_enumerate(model), first_available_dim=-1 - self._nested)
+        model = poutine.enum(at_once(model), first_available_dim=-1 - self._nested)
         trace, log_det = self._traced(model, z)
         if prior not in self._evaluators:
             self._evaluators[prior] = TraceEinsumEvaluator(trace, True, self._nested)
