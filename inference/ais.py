@@ -31,6 +31,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..settings import integer, number
+from . import temperatures
 from .hmc import LogProb, Start, Walk
 from .importance import Weights, summarise
 
@@ -96,17 +97,13 @@ class AIS:
 
 
 def linear(n: int) -> Tensor:
-    """b_t = t / n, (n + 1,)."""
-    integer(1).check("n", n)
-    return torch.linspace(0.0, 1.0, n + 1, dtype=torch.float64)
+    """As `temperatures.linear`."""
+    return torch.from_numpy(temperatures.linear(n))
 
 
 def sigmoidal(n: int, delta: float = 4.0) -> Tensor:
-    """b_t = sigmoid(delta (2 t / n - 1)), shifted and scaled to run from 0 to 1, (n + 1,): steps
-    are short at both ends."""
-    number(above=0, below=30).check("delta", delta)
-    b = torch.sigmoid(delta * (2 * linear(n) - 1))
-    return (b - b[0]) / (b[-1] - b[0])
+    """As `temperatures.sigmoidal`."""
+    return torch.from_numpy(temperatures.sigmoidal(n, delta))
 
 
 def ais(

@@ -34,13 +34,13 @@ class Reference:
         log_start: g, of z (p,).
         log_gain: r, of z (p,).
         draws: (key, n) -> (n, p) from exp(g).
-        words: what it is.
+        kind: "prior", or "laplace" for the Gaussian.
     """
 
     log_start: LogDensity
     log_gain: LogDensity
     draws: Callable[[Any, int], Any]
-    words: str
+    kind: Literal["prior", "laplace"]
 
 
 def reference(f: Numeric, start: Literal["prior", "laplace"] | None, fit: EngineFit) -> Reference:
@@ -60,7 +60,7 @@ def reference(f: Numeric, start: Literal["prior", "laplace"] | None, fit: Engine
     def draws(key: Any, n: int) -> Any:
         return jax.lax.map(target.draw_prior, jax.random.split(key, n), batch_size=256)
 
-    return Reference(target.log_prior, target.log_likelihood, draws, "the prior")
+    return Reference(target.log_prior, target.log_likelihood, draws, "prior")
 
 
 def _gaussian(f: Numeric, fit: EngineFit) -> Reference:
@@ -79,4 +79,4 @@ def _gaussian(f: Numeric, fit: EngineFit) -> Reference:
     def log_gain(z: Any) -> Any:
         return f.target.log_joint(z) - log_start(z)
 
-    return Reference(log_start, log_gain, draws, "a Gaussian at the mode")
+    return Reference(log_start, log_gain, draws, "laplace")

@@ -239,8 +239,8 @@ def _at_the_end(
     z, log_z, b = np.asarray(state.z), np.asarray(state.log_evidence), float(state.b)
     if (log_z < _FLOOR / 2).any():
         raise InputError(
-            f"no draw from {start.words} has a finite likelihood; look at the observed sites, or "
-            "raise num_particles."
+            f"no draw from the start ({start.kind}) has a finite likelihood; look at the observed "
+            "sites, or raise num_particles."
         )
     if state.moved:
         return z, log_z, []

@@ -89,6 +89,10 @@ _TABLE = (
         settings.Nested, {"numpyro": "nested"},
     ),
     Engine(
+        "ais", "annealing from the prior, with a lower bound of the evidence and its gap",
+        settings.AIS, {"numpyro": "annealed_numpyro", "pyro": "annealed_pyro"},
+    ),
+    Engine(
         "importance", "draws from the prior, a t at the mode or a guide, weighed",
         settings.Importance, dict.fromkeys(_BOTH, "weighted"), guided=True,
     ),

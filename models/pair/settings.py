@@ -134,3 +134,19 @@ class Nested:
     remaining: float = setting(
         0.01, "share of the evidence in the live points below which it ends.", above=0, below=1
     )
+
+
+@dataclass(kw_only=True)
+class AIS:
+    """What can be set of annealed importance sampling."""
+
+    num_temperatures: int = setting(500, "temperatures between start and posterior.", least=1)
+    num_chains: int = setting(128, "chains.", least=25)
+    num_leapfrog: int = setting(5, "leapfrog steps of a transition.", least=1)
+    num_draws: int = setting(1000, "draws of all chains, at the least.", least=1)
+    num_simulated: int = setting(
+        3, "simulated data sets on which the evidence is bounded from both sides.", least=0
+    )
+    start: Literal["prior", "laplace"] | None = setting(
+        None, "where paths start; the prior if it is proper, else a Gaussian at the mode (NumPyro)."
+    )
