@@ -24,9 +24,10 @@ from ..diagnostics import split_rhat
 from .target import Target
 
 SUSPICIOUS = 1.03  # split R-hat from which lines are followed
-_T = np.logspace(0, 15, 31)  # distances, in spreads of the draws
+_T = np.logspace(0, 10, 21)  # distances, in spreads of the draws
 _EXACT = 1e6  # distance up to which the direction of an eigenvector is exact enough
 _FLAT = 1.001  # fall of the log density by log t up to which a line has infinite mass
+_DEEP = 30.0  # a fall that 1 / t does not reach, and after which what is clipped is flat
 _MAX_SIZE = 200  # coordinates of which a Hessian is taken
 _LINES = 8  # coordinates that are followed at most
 
@@ -39,7 +40,8 @@ def improper(target: Target, z: Array) -> list[Reason]:
     suspects = np.flatnonzero(~(rhat <= SUSPICIOUS) | ~np.isfinite(z).all(axis=(0, 1)))
     if not len(suspects):
         return []
-    flat = runaways(target.log_joint, z, suspects[np.argsort(-rhat[suspects])][:_LINES])
+    with target.precision():
+        flat = runaways(target.log_joint, z, suspects[np.argsort(-rhat[suspects])][:_LINES])
     names = dict.fromkeys(target.coordinates[k] for k in flat)
     if not names:
         return []
@@ -73,6 +75,7 @@ def runaways(log_joint: Callable[[Any], Any], z: Array, suspects: Iterable[int])
     steps = np.concatenate([np.stack(lines), -np.stack(lines)])
     points = ends[far] + _T[:, None] * steps[:, None, :]
     values = np.asarray(jax.jit(lambda p: jax.lax.map(jax.vmap(log_joint), p))(points))
+    values = values - float(log_joint(ends[far]))
     falls = [_fall(f[most >= _T]) for f, most in zip(values, longest * 2, strict=True)]
     flat = [line for line, fall in zip(steps, falls, strict=True) if fall <= _FLAT]
     shares = [np.abs(line / np.where(spread > 0, spread, 1.0)) for line in flat]
@@ -93,10 +96,10 @@ def _level(hessian: Floats, spread: Floats) -> list[Floats]:
 
 
 def _fall(values: Floats) -> float:
-    """a of log densities at `_T`, in the last decade before they are not numbers; infinite where
-    the density is 0."""
+    """a of log densities at `_T`, beside the one at t = 0, in the last decade before they are not
+    numbers; infinite where the density is 0 or nearly."""
     known = int(np.argmax(np.isnan(values))) if np.isnan(values).any() else len(values)
-    if known < 3 or np.isneginf(values[:known]).any():
+    if known < 3 or not (values[:known] > -_DEEP).all():
         return float("inf")
     first, last = known - 3, known - 1
     return float((values[first] - values[last]) / np.log(_T[last] / _T[first]))

@@ -1,13 +1,13 @@
-"""Label switching: putting the components of posterior draws in one order.
+"""The components of a mixture's posterior draws in one order, by the rows that they hold.
 
-The posterior of a mixture is the same under any renumbering of its components, so a mean over raw
-draws may average different components. With p_ik = p(z_i = k | row i) in one draw, this finds for
-each draw the numbering that brings its p closest to the mean q over the draws,
+With p_ik = p(z_i = k | row i) in one draw, and q their mean over the draws, calling component k by
+the label l costs
 
-    min over permutations v of  sum_i sum_k p_ik log(p_ik / q_i,v(k)),
+    c_lk = - sum_i p_ik log q_il,
 
-which is an assignment problem with the K x K costs - sum_i p_ik log q_il. Then q is computed anew,
-until no draw changes. It starts from a pivot q, such as that of the draw with the highest density.
+so that the numbering v of a draw minimises the Kullback-Leibler divergence sum_i sum_k
+p_ik log(p_ik / q_i,v(k)) (`inference.relabel`). It starts from a pivot q, such as that of the draw
+with the highest density.
 
 References: Stephens, "Dealing with label switching in mixture models", 2000,
 https://doi.org/10.1111/1467-9868.00265 (algorithm 2); Marin, Mengersen and Robert, "Bayesian
@@ -20,13 +20,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from ...arrays import Floats
+from ...inference import relabel
+from ...inference.relabel import Order, matched
 
 
-def orders(p: Floats, pivot: Floats) -> NDArray[np.int64]:
+def orders(p: Floats, pivot: Floats) -> Order:
     """The order of the components of each draw in which the draws agree best.
 
     Args:
@@ -36,28 +36,21 @@ def orders(p: Floats, pivot: Floats) -> NDArray[np.int64]:
     Returns:
         (draws, k): component `order[s, l]` of draw s is the l-th of all.
     """
-    draws, _, k = p.shape
-    order = np.tile(np.arange(k), (draws, 1))
-    q = pivot
-    for turn in range(20):
-        cost = -np.einsum("sik,il->slk", p, np.log(np.maximum(q, 1e-12)), optimize=True)
-        new = np.stack([linear_sum_assignment(c)[1] for c in cost])
-        if turn > 0 and np.array_equal(new, order):
-            break
-        order = new
-        q = np.take_along_axis(p, order[:, None], axis=2).mean(axis=0)
-    return order
+
+    def cost(order: Order | None) -> Floats:
+        q = pivot
+        if order is not None:
+            q = np.take_along_axis(p, order[:, None], axis=2).mean(axis=0)
+        log_q = np.log(np.maximum(q, 1e-12))
+        return -np.asarray(np.einsum("sik,il->slk", p, log_q, optimize=True))
+
+    return matched(cost)
 
 
 def reorder(
-    posterior: Mapping[str, Floats], order: NDArray[np.int64], shared: tuple[str, ...] = ()
+    posterior: Mapping[str, Floats], order: Order, shared: tuple[str, ...] = ()
 ) -> dict[str, Floats]:
     """Draws name -> (chain, draw, k, ...) with their components in the order (chain * draw, k) that
     `orders` gives; `shared` names have no components, such as a tied covariance."""
-    out = dict(posterior)
-    for name in out.keys() - set(shared):
-        draws = out[name]
-        flat = draws.reshape(-1, *draws.shape[2:])
-        index = order.reshape(*order.shape, *(1,) * (flat.ndim - 2))
-        out[name] = np.take_along_axis(flat, index, axis=1).reshape(draws.shape)
-    return out
+    axes = {name: (0,) for name in posterior if name not in shared}
+    return relabel.reorder(posterior, order, axes)

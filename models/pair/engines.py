@@ -31,6 +31,7 @@ class Engine:
         modules: backend -> module of `inference.posterior`.
         guided: whether it takes a guide.
         whole: whether it needs the log density of all the data.
+        chains: whether it runs Markov chains, which are to agree.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Engine:
     modules: dict[str, str]
     guided: bool = False
     whole: bool = True
+    chains: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -65,15 +67,15 @@ _BOTH = ("numpyro", "pyro")
 _TABLE = (
     Engine(
         "nuts", "the No-U-Turn sampler", settings.NUTS,
-        {"numpyro": "nuts", "pyro": "nuts_pyro"},
+        {"numpyro": "nuts", "pyro": "nuts_pyro"}, chains=True,
     ),
     Engine(
         "hmc", "HMC along paths of a fixed time", settings.HMC,
-        {"numpyro": "fixed_length", "pyro": "hmc_pyro"},
+        {"numpyro": "fixed_length", "pyro": "hmc_pyro"}, chains=True,
     ),
     Engine(
         "chees", "HMC of many chains at once, their path length adapted by ChEES", settings.ChEES,
-        {"numpyro": "chees"},
+        {"numpyro": "chees"}, chains=True,
     ),
     Engine("laplace", "a Gaussian at the mode", settings.Laplace, dict.fromkeys(_BOTH, "laplace")),
     Engine(

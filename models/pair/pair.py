@@ -21,6 +21,7 @@ from .fitted import PairFit
 from .keywords import shared_out
 from .notes import notes
 from .predictive import prior_draws
+from .relabel import relabelled
 from .saved import loaded
 
 
@@ -79,6 +80,8 @@ class Pair(Checking):
             fit = EngineFit(seed, clock, checkpoints, progress=show)
             given = (target, self.guide) if chosen.guided else (target,)
             posterior = run(*given, settings, fit)
+        if chosen.chains:
+            posterior = relabelled(target, posterior)
         return PairFit(
             self, method, settings, target.sites, posterior, call, target, fit.trace,
             clock.seconds(), seed, notes(target),
