@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain, combinations
+from typing import Any
 
 import numpy as np
 
@@ -139,5 +140,6 @@ def _features(a: Array, axes: tuple[int, ...]) -> Floats:
     flat = a.reshape(-1, *a.shape[2:])
     moved = np.moveaxis(flat, [axis + 1 for axis in axes], range(1, len(axes) + 1))
     k = np.arange(moved.shape[1])
-    found = moved[(slice(None), *[k] * len(axes))].reshape(len(flat), len(k), -1)
+    at: tuple[Any, ...] = (slice(None), *[k] * len(axes))
+    found = moved[at].reshape(len(flat), len(k), -1)
     return np.log(found) if (found > 0).all() else np.asarray(found)
