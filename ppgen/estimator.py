@@ -202,7 +202,8 @@ class Estimator(Saved):
         rounded, which `log_density` averages over the cell. Rows have no gaps.
 
         Pyro's compute in double precision, NumPyro's in that of JAX: double under
-        `jax.enable_x64(True)`.
+        `jax.enable_x64(True)`. Sites with levels are observed or drawn; Pyro enumerates those of
+        levels alone, of up to 10,000 rows.
 
         Args:
             backend: "numpyro" or "pyro".

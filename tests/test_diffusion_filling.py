@@ -318,6 +318,25 @@ def test_noise_takes_the_place_of_a_site_and_gradients_reach_it() -> None:
     assert slope.abs().min() > 0.1
 
 
+def test_numpyro_has_the_same_rows_densities_and_slopes() -> None:
+    import jax
+
+    model = numbers()
+    pyro_rows, rows = (model.as_distribution(b, steps=6) for b in ("pyro", "numpyro"))
+    z = np.array([[0.3, -1.0], [1.2, 0.4]], np.float32)
+    noise = torch.tensor(z, requires_grad=True)
+    drawn = pyro_rows.transforms[0](noise)
+    (slope,) = torch.autograd.grad(drawn[:, 0].sum(), noise)
+    flow = rows.transforms[0]
+    np.testing.assert_allclose(flow(z), drawn.detach(), rtol=1e-5)
+    found = jax.grad(lambda z: flow(z)[:, 0].sum())(jax.numpy.asarray(z))
+    np.testing.assert_allclose(found, slope, rtol=1e-4, atol=1e-5)
+    values = drawn.detach()
+    np.testing.assert_allclose(rows.log_prob(values.numpy()), pyro_rows.log_prob(values), rtol=1e-5)
+    with pytest.raises(TypeError, match="TransformReparam"):
+        jax.grad(lambda x: rows.log_prob(x).sum())(jax.numpy.asarray(values.numpy()))
+
+
 def test_columns_that_a_fit_is_told_of_are_held_beside_those_that_it_makes() -> None:
     model = ppgen.Diffusion(
         width=8, depth=1, max_epochs=2, random_state=0, condition_on=["kind"]
