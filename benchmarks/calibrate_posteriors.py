@@ -34,9 +34,7 @@ RANKED: dict[str, Any] = {
     "bnn_regression": ["tau", "sigma"],
     "bnn_classification": ["tau"],
 }
-LONGER: dict[str, dict[str, Any]] = {
-    "eight_schools": {"num_warmup": 200},
-}
+CHAINS = {"num_warmup": 200, "max_tree_depth": 8}  # all wait for the longest path
 QUICK = ("eight_schools", "linear_regression")
 
 
@@ -44,7 +42,7 @@ def calibrated(name: str, replications: int, **how: Any) -> Calibration:
     """The calibration of a pair that ships, on a small data set."""
     args, kwargs = small_cases.call(name)
     pair = ppgen.Pair(shipped.model(name, "numpyro"))
-    how = {"quantities": RANKED.get(name), **LONGER.get(name, {}), **how}
+    how = {"quantities": RANKED.get(name), **CHAINS, **how}
     return pair.calibrate(*args, **kwargs, replications=replications, random_state=1, **how)
 
 
@@ -70,7 +68,7 @@ def run(full: bool, names: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     for name in names or (shipped.names() if full else QUICK):
         timed = name == "eight_schools"
         began = time.perf_counter()
-        found = calibrated(name, 1000 if timed else 200)
+        found = calibrated(name, 1000 if timed else 200 if full else 100)
         lines.append(line(name, found, time.perf_counter() - began, SECONDS if timed else None))
     if not names or "linear_regression" in names:
         lines.append(_around())
@@ -84,5 +82,5 @@ def _around() -> dict[str, Any]:
     pair = ppgen.Pair(shipped.model("linear_regression", "numpyro"))
     fit = pair.fit(X, y, random_state=0)
     began = time.perf_counter()
-    found = pair.calibrate(X, y, around=fit, replications=200, random_state=1)
+    found = pair.calibrate(X, y, around=fit, replications=100, random_state=1, **CHAINS)
     return line("linear_regression around data", found, time.perf_counter() - began)

@@ -21,10 +21,12 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..arrays import Array
+from ..arrays import Array, Floats
 from ..errors import InputError, did_you_mean
 from ..verdict import Reason, Verdict
+from .posterior.psis import smooth
 
 EXTREME = 0.005  # of a p-value at either end
 DEFAULT = ("mean", "sd", "min", "max", "q25", "median", "q75")
@@ -149,6 +151,32 @@ def check(
             for name, f in functions.items()
         }
     return PredictiveCheck(source, sites)
+
+
+def loo_pit(
+    observed: ArrayLike,
+    replicated: ArrayLike,
+    log_p: ArrayLike,
+    log_ratio: ArrayLike | None,
+    rng: np.random.Generator,
+) -> Floats:
+    """P(y_rep_i < y_i | all data but y_i) of each value, ties placed at random: close to uniform
+    numbers where the model is right.
+
+    Draws of theta are weighted by 1 / p(y_i | theta), smoothed (PSIS).
+
+    Args:
+        observed: (n,) y.
+        replicated: (S, n) y_rep of each draw.
+        log_p: (S, n) log p(y_i | theta).
+        log_ratio: (S,) log p(theta, y) / q(theta), of draws from an approximation q.
+    """
+    y, reps = np.asarray(observed, np.float64), np.asarray(replicated, np.float64)
+    places = (reps < y) + rng.random(len(y)) * (reps == y)
+    log_w = -np.asarray(log_p, np.float64)
+    if log_ratio is not None:
+        log_w = log_w + np.asarray(log_ratio)[:, None]
+    return np.array([smooth(w).weights @ place for w, place in zip(log_w.T, places.T, strict=True)])
 
 
 def named(statistics: Sequence[str | Statistic] | Mapping[str, Statistic]) -> dict[str, Statistic]:

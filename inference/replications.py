@@ -59,7 +59,9 @@ def calibrate(
     try:
         while done < replications:
             one = run(range(done, min(done + block, replications)))
-            lacking = np.isnan(one.draws).any(axis=(1, 2)) | np.isnan(one.truth).any(axis=1)
+            lacking = np.asarray(
+                np.isnan(one.draws).any(axis=(1, 2)) | np.isnan(one.truth).any(axis=1)
+            )
             fine = np.flatnonzero(~lacking)
             ranks.append(ranks_among(one.truth[fine], one.draws[fine], rng))
             largest = one.draws.shape[1]

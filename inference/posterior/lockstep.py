@@ -44,7 +44,7 @@ METHODS = ("nuts", "hmc")
 
 def block_size(simulated: Simulated, num_ranked: int) -> int:
     """Replications at once."""
-    data = sum(value[0].size for value in simulated.data.values())
+    data = sum(int(value[0].size) for value in simulated.data.values())
     each = max(1, (simulated.target.size + 2) * num_ranked, 16 * data)
     return max(1, min(AT_ONCE, _NUMBERS // each))
 

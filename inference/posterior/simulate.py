@@ -10,6 +10,7 @@ import numpy as np
 from ...arrays import Array
 from ...errors import InputError
 from .forward import forward
+from .minibatch import TOTAL
 from .replicate import Simulated, Values
 from .sites import check_whole
 from .target import Target
@@ -93,9 +94,11 @@ def check_simulates(target: Target) -> None:
 
 
 def doubled_rows(arguments: Any, rows: int) -> Any:
-    """Arguments, of which each array with so many rows has them twice; arrays of the backend."""
+    """Arguments, of which each array with so many rows has them twice, as has `n_total`; arrays of
+    the backend."""
     if isinstance(arguments, Mapping):
-        return {name: doubled_rows(value, rows) for name, value in arguments.items()}
+        twice = {name: doubled_rows(value, rows) for name, value in arguments.items()}
+        return twice | ({TOTAL: 2 * rows} if arguments.get(TOTAL) == rows else {})
     if isinstance(arguments, tuple | list):
         return type(arguments)(doubled_rows(value, rows) for value in arguments)
     shape = getattr(arguments, "shape", ())

@@ -59,6 +59,11 @@ def plot_loo_pit(fit: Any, **how: Any) -> Figure:
     """Where each value lies among predictive draws that have not seen it: uniform, and so within
     the bands, where the model is right."""
     groups = ("posterior", "posterior_predictive", "observed_data", "log_likelihood")
+    if "log_q" in getattr(fit, "stats", {}):
+        raise InputError(
+            "the draws are of an approximation, whose weights this figure does not know. Draw the "
+            "fit's loo_pit() by arviz_plots.plot_ecdf_pit."
+        )
     return _drawn("plot_loo_pit", tree_of(fit, *groups), **how)
 
 
