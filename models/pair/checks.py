@@ -102,8 +102,9 @@ class Checked(Predictive, Likelihoods):
                     f"of which log_likelihood has {', '.join(log_p)}; a place among predictive "
                     "draws is that of a single number."
                 )
-            flat = [a.reshape(-1, y.size) for a in (drawn[name], log_p[name])]
-            u = loo_pit(y.ravel(), *flat, None if ratio is None else ratio.ravel(), rng)
+            reps, log_p_y = (a.reshape(-1, y.size) for a in (drawn[name], log_p[name]))
+            weights = None if ratio is None else ratio.ravel()
+            u = loo_pit(y.ravel(), reps, log_p_y, weights, rng)
             found[name] = u.reshape(y.shape)
         return found
 
