@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from ppgen import InputError
 from ppgen.inference.posterior.sites import check_whole
 from ppgen.models.pair import Pair
+from ppgen.models.pair.arguments import Call
 
 from .pair_models import SIGMA, Y, library, line, schools
 
@@ -167,6 +169,48 @@ def test_keywords_find_their_owner() -> None:
         Pair(model).fit(y=Y, num_samples=3)
     with pytest.raises(InputError, match="no continuous latent site"):
         Pair(partial(model, num_samples=3)).fit(y=Y, num_samples=3)
+
+
+def test_a_model_may_not_need_what_fit_takes_itself() -> None:
+    def model(y: Any, budget: Any) -> None: ...
+
+    with pytest.raises(InputError, match=r"'budget' is one of fit's own.*functools\.partial"):
+        Pair(model).fit(Y, budget=3)
+
+
+def test_tuples_stay_tuples_and_are_told_apart() -> None:
+    pair = Pair(schools("numpyro"))
+    args, _ = pair.call((SIGMA, (Y, 2)), {})
+    assert isinstance(args[1], tuple)
+    assert (str(args[1][0].dtype), args[1][1]) == ("float64", 2)
+    one, same, other = (
+        Call.of(pair.model, pair.call((SIGMA, (Y, k)), {})[0], {}, {}) for k in (2, 2, 3)
+    )
+    assert one.same_rows(same)
+    assert not one.same_rows(other)
+
+
+def test_data_in_a_loop_are_not_given_back_as_predictions() -> None:
+    from numpyro.contrib.control_flow import scan
+
+    p, dist = library("numpyro")
+
+    def model(y: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+
+        def step(last: Any, value: Any) -> tuple[Any, None]:
+            return p.sample("y", dist.Normal(mu + last, 1.0), obs=value), None
+
+        scan(step, 0.0, y)
+
+    pair = Pair(model)
+    target = pair.target(Y)
+    with target.precision():
+        at = float(target.log_joint(target.unconstrain({"mu": 0.5})))
+    previous = np.concatenate([[0.0], Y[:-1]])
+    assert at == pytest.approx(norm.logpdf(0.5) + norm.logpdf(Y, 0.5 + previous).sum())
+    with pytest.raises(InputError, match="'y' cannot be drawn anew, since it stands in a loop"):
+        pair.prior(2, Y)
 
 
 def test_what_is_no_pair_is_refused() -> None:

@@ -16,8 +16,9 @@ from numpyro.distributions import Unit
 from numpyro.primitives import Messenger
 
 from ...arrays import Array
+from ...errors import InputError
 from .sites import Sites
-from .sites_numpyro import base, read
+from .sites_numpyro import base, looped, read
 
 _NUMBERS = 1 << 22  # at a time
 _PROGRAMS = (ClosedJaxpr, Jaxpr)
@@ -29,6 +30,11 @@ class Redrawn(Messenger):  # type: ignore[misc]
     def process_message(self, msg: Any) -> None:
         if msg["type"] != "sample" or not msg["is_observed"] or isinstance(base(msg["fn"]), Unit):
             return
+        if looped(msg):  # what comes after was made from the data
+            raise InputError(
+                f"observed site {msg['name']!r} cannot be drawn anew, since it stands in a loop by "
+                "scan. Let the model draw it where its data are None, and give None for them."
+            )
         fn, shape = msg["fn"], np.shape(msg["value"])
         batch = np.broadcast_shapes(fn.batch_shape, shape[: len(shape) - fn.event_dim])
         if batch != fn.batch_shape:

@@ -48,6 +48,7 @@ class Site:
         unconstrained: the shape of a latent's value on the unconstrained scale.
         improper: whether the distribution has no draws, being improper.
         levels: of a discrete site, how many values it takes.
+        looped: whether it stands in a loop by `scan`, whose data cannot be taken from it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Site:
     unconstrained: tuple[int, ...] = ()
     improper: bool = False
     levels: int = 0
+    looped: bool = False
 
     @property
     def words(self) -> str:

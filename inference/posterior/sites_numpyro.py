@@ -90,6 +90,11 @@ def base(fn: Any) -> Any:
     return fn
 
 
+def looped(site: Any) -> bool:
+    """Whether a site stands in a loop by `scan`."""
+    return "_scan_current_index" in site["infer"]
+
+
 def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: bool) -> Site:
     name, shape = site["name"], tuple(np.shape(site["value"]))
     frames = sorted(site.get("cond_indep_stack", ()), key=lambda frame: frame.dim)
@@ -102,6 +107,7 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: b
         "distribution": type(base(fn)).__name__,
         "support": words_of(fn.support),
         "plates": plates,
+        "looped": looped(site),
     }
     if kind == "latent":
         about |= {"unconstrained": _unconstrained(name, fn, shape), "improper": _improper(fn)}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...artifact import digest
+from ...artifact import digest, fingerprint
 from .data import as_backend, as_numpy
 
 _PLAIN = int | float | str | bool | None
@@ -24,7 +24,8 @@ class Argument:
     Attributes:
         position: of a positional one; None of a keyword.
         name: of the parameter; of those of *args with their number.
-        shape, dtype, sha256: of an array, and of its bytes; None and "" where it is none.
+        shape, dtype, sha256: of an array, and of its bytes; None and "" where it is none. Tuples
+            and dicts have a hash alone.
         value: where it is a number, a text or None.
         other: whether it is none of these, so that only the user can give it again.
         observes: the site whose observed value it is.
@@ -84,7 +85,7 @@ class Call:
         return {
             a.name: (a.shape, a.dtype, a.sha256, a.value)
             for a in self.arguments
-            if not a.observes and not (a.shape is None and a.value is None)
+            if not a.observes and (a.sha256 or a.value is not None)
         }
 
     def placeholders(self, backend: str) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
@@ -122,7 +123,19 @@ def _kept(position: int | None, name: str, value: Any, observes: str) -> Argumen
         return Argument(position, name, array.shape, dtype, sha256, observes=observes)
     if isinstance(value, _PLAIN):
         return Argument(position, name, value=value)
-    return Argument(position, name, other=True)
+    return Argument(position, name, sha256=_members(value), other=True)
+
+
+def _members(value: Any) -> str:
+    """A hash of what tuples and dicts hold; "" of other things."""
+    if isinstance(value, Mapping):
+        value = tuple(value.items())
+    if isinstance(value, tuple):
+        return fingerprint([_members(member) for member in value])
+    array = numbers(value)
+    if array is not None:
+        return digest(array)
+    return repr(value) if isinstance(value, _PLAIN) else ""
 
 
 def _tuple(shape: list[int] | None) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""A user's data as a pair's model sees it: arrays of its backend in double precision."""
+"""A user's data as a pair's model sees it: arrays of its backend."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ _NUMERIC = "fiub"
 def as_backend(value: Any, name: str, backend: str) -> Any:
     """An argument as the model is given it.
 
-    Arrays, frames, columns of frames and lists of numbers become arrays of the backend; whole
-    numbers and single precision stay what they are, all else that is a number is double precision.
-    Numbers, texts, None and objects of other kinds are handed on.
+    Arrays, frames, columns of frames and lists of numbers become arrays of the backend, of the
+    numbers' own type; so do the members of tuples and dicts. Numbers, texts, None and objects of
+    other kinds are handed on.
 
     Raises:
         InputError: if a list is ragged, or a frame or array holds what is no number.
     """
     if isinstance(value, Mapping):
         return {key: as_backend(one, f"{name}[{key!r}]", backend) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(as_backend(one, f"{name}[{i}]", backend) for i, one in enumerate(value))
     array = as_numpy(value, name)
     if array is None:
         return value
@@ -45,7 +47,7 @@ def as_numpy(value: Any, name: str) -> Any:
     library = type(value).__module__.partition(".")[0]
     if library == "torch":
         value = value.detach().cpu().numpy()
-    elif "__array__" not in dir(value) and not isinstance(value, list | tuple):
+    elif "__array__" not in dir(value) and not isinstance(value, list):
         return None
     try:
         array = np.asarray(value)

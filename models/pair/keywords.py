@@ -9,6 +9,8 @@ from typing import Any
 from ...errors import InputError, did_you_mean
 from ...settings import Settings
 
+OWN = ("method", "random_state", "budget", "progress", "checkpoint_dir")
+
 
 def shared_out(
     model: Callable[..., Any], method: str, settings: Settings, given: Mapping[str, Any]
@@ -19,6 +21,13 @@ def shared_out(
         InputError: if a keyword is both's or nobody's.
     """
     named, anything = arguments(model)
+    parameters = inspect.signature(model).parameters
+    for name in OWN:
+        if name in named and parameters[name].default is inspect.Parameter.empty:
+            raise InputError(
+                f"the model's argument {name!r} is one of fit's own. Bind it by "
+                f"functools.partial(model, {name}=...), or call it otherwise."
+            )
     of_engine: dict[str, Any] = {}
     of_model: dict[str, Any] = {}
     for name, value in given.items():

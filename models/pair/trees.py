@@ -12,7 +12,8 @@
 | `constant_data` | arrays that the model was called with besides | plates |
 
 An observed site has one name in all of them. Dimensions are the model's plates; those without one
-are numbered after the site. One that bears the name of a site has an underscore behind it.
+are numbered after the site. One that bears the name of a site has an underscore behind it. What is
+observed in a loop by `scan` cannot be drawn with its data given, and leaves out two groups.
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ class Trees(Predictive, Likelihoods, Saved):
         latents, observed = self.draws, self.sites.observed
         forward: dict[str, Array] = {}
         drawn = "posterior_predictive" in wanted or self.sites.deterministic
-        if has_data and drawn:
+        looped = any(site.looped for site in observed.values())
+        if has_data and drawn and not looped:
             forward = self.predictive(*data, random_state=random_state, **named)
         fixed = {name: forward[name] for name in self._fixed() if name in forward}
         groups["posterior"] = {**latents, **fixed}
@@ -148,7 +150,7 @@ class Trees(Predictive, Likelihoods, Saved):
         if has_data:
             target = self.target_of(data, named)
             improper = any(site.improper for site in self.sites.latents.values())
-            if "prior" in wanted and not improper:
+            if "prior" in wanted and not improper and not looped:
                 args, kwargs = target.args, target.kwargs
                 prior = prior_draws(self.program, args, kwargs, num_prior, random_state)
                 groups["prior"] = {n: prior[n][None] for n in groups["posterior"] if n in prior}
@@ -158,7 +160,7 @@ class Trees(Predictive, Likelihoods, Saved):
                 units = {variables([n])[n]: plates for n, plates in found.plates.items()}
             if "log_prior" in wanted and not self._told_by_states(target):
                 groups["log_prior"] = target.log_priors(latents)
-            if "posterior_predictive" in wanted:
+            if "posterior_predictive" in wanted and not looped:
                 groups["posterior_predictive"] = {n: forward[n] for n in observed}
             groups["observed_data"] = {n: np.asarray(target.sites.data[n]) for n in observed}
             groups["constant_data"] = self._constant(target.args, target.kwargs, taken=observed)
