@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -47,11 +47,14 @@ class Enumerated:
         factors: what its tables are, in the order of the model.
         support: discrete site -> (K, ...) values of its states.
         tables: draws -> the logarithms of each factor's table, (b, *shape) in float64.
+        weights: observed site -> what its log density is multiplied by in the model beyond what
+            subsampling asks for, of those where it is not 1.
     """
 
     factors: Sequence[Factor]
     support: Mapping[str, Array]
     tables: Callable[[Draws], list[Floats]]
+    weights: Mapping[str, Array] = field(default_factory=dict)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -131,6 +134,12 @@ def states_of(site: str, fn: Any) -> Any:
         )
     values = fn.enumerate_support(expand=False)
     return values.reshape(len(values), *values.shape[1 + len(fn.batch_shape) :])
+
+
+def weighed(scales: Mapping[str, Any]) -> dict[str, Array]:
+    """The scales of sites that are not 1."""
+    found = {site: np.asarray(scale, np.float64) for site, scale in scales.items()}
+    return {site: w for site, w in found.items() if not np.allclose(w, 1, rtol=1e-9, atol=0)}
 
 
 def kind_of(discrete: bool, drawn: bool) -> Kind:

@@ -10,6 +10,7 @@ A plate that subsamples takes all its rows where data of its full size are among
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -23,10 +24,9 @@ from numpyro import handlers
 from numpyro.primitives import Messenger
 
 from ..arrays import Array, Floats
-from ..errors import InputError
-from .enumerated import Axes, Draws, Enumerated, kind_of, lengths_of, states_of
+from .enumerated import Axes, Draws, Enumerated, kind_of, lengths_of, states_of, weighed
 from .enumerated_groups import Factor, Kind, Variable
-from .posterior.sites_numpyro import AtOnce
+from .posterior.sites_numpyro import AtOnce, check_numbered
 
 _PREV, _TIME = "_PREV_", "_time_"
 
@@ -65,7 +65,8 @@ def read(
             found = [np.asarray(table, np.float64) for table in found]
         return [found[i] if place is None else found[i][:, place] for i, place, _ in parts]
 
-    return Enumerated([factor for *_, factor in parts], program.support, tables)
+    factors = [factor for *_, factor in parts]
+    return Enumerated(factors, program.support, tables, program.weights)
 
 
 def _arrays(draws: Draws) -> dict[str, Any]:
@@ -98,6 +99,7 @@ class _Program:
     Attributes:
         depth: plates nested, at most.
         support: of the discrete latent sites.
+        weights: of the observed sites that are scaled.
         sites: those whose log densities it gave last.
     """
 
@@ -106,31 +108,34 @@ class _Program:
     kwargs: Mapping[str, Any]
     depth: int = 0
     support: dict[str, Array] = field(default_factory=dict)
+    weights: dict[str, Array] = field(default_factory=dict)
     sites: list[_Site] = field(default_factory=list)
 
     def look(self, draw: Mapping[str, Any]) -> None:
         """Find the discrete sites and the plates, by a run without enumeration."""
 
-        def support(draw: Mapping[str, Any]) -> dict[str, Any]:
-            out = {}
-            for name, site in self._trace(self._given(draw)).items():
+        def support(draw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+            states, weights = {}, {}
+            trace = self._trace(self._given(draw))
+            for name, site in trace.items():
                 if site["type"] != "sample":
                     continue
                 fn, in_scan = site["fn"], "_scan_current_index" in site["infer"]
                 dims = [-f.dim for f in site["cond_indep_stack"]]
                 self.depth = max([self.depth, 0 if in_scan else len(fn.batch_shape), *dims])
                 if not site["is_observed"] and name not in draw:
-                    out[name] = states_of(name, fn)
-            return out
+                    states[name] = states_of(name, fn)
+                elif site["is_observed"] and site["scale"] is not None:
+                    plates = [trace[f.name]["args"] for f in site["cond_indep_stack"]]
+                    usual = math.prod(size / (rows or size) for size, rows in plates)
+                    weights[name] = site["scale"] / usual
+            return states, weights
 
-        found = jax.jit(support)(draw)
-        self.support.update({name: np.asarray(values) for name, values in found.items()})
+        states, weights = jax.jit(support)(draw)
+        self.support.update({name: np.asarray(values) for name, values in states.items()})
+        self.weights.update(weighed(weights))
         for name, values in self.support.items():
-            if not np.array_equal(values, np.arange(len(values))):
-                raise InputError(
-                    f"site {name!r} has the states {np.unique(values).tolist()}, and NumPyro sums "
-                    "over states numbered from 0. Draw such a number, and shift it in the model."
-                )
+            check_numbered(name, values)
 
     def _given(self, draw: Mapping[str, Any]) -> Callable[..., Any]:
         whole = _WholePlates(self.model, lengths_of(self.args, self.kwargs))

@@ -12,6 +12,7 @@ A plate that subsamples takes all its rows where data of its full size are among
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..arrays import Array, Floats
-from .enumerated import Axes, Draws, Enumerated, kind_of, lengths_of, states_of
+from .enumerated import Axes, Draws, Enumerated, kind_of, lengths_of, states_of, weighed
 from .enumerated_groups import Factor, Variable
 from .posterior.sites_pyro import at_once, is_finite
 from .posterior.target_pyro import apart
@@ -70,7 +71,7 @@ def read(
             found = [torch.stack(tables) for tables in zip(*each, strict=True)]
         return [table.double().numpy() for table in found]
 
-    return Enumerated(factors, program.support, tables)
+    return Enumerated(factors, program.support, tables, program.weights)
 
 
 def _at_once(program: _Program, draws: dict[str, Tensor]) -> list[Tensor] | None:
@@ -94,6 +95,7 @@ class _Program:
     Attributes:
         depth: plates nested, at most.
         support: of the discrete latent sites.
+        weights: of the observed sites that are scaled.
     """
 
     model: Callable[..., Any]
@@ -101,6 +103,7 @@ class _Program:
     kwargs: Mapping[str, Any]
     depth: int = 0
     support: dict[str, Array] = field(default_factory=dict)
+    weights: dict[str, Array] = field(default_factory=dict)
 
     def look(self, draw: Mapping[str, Tensor]) -> None:
         """Find the discrete sites and the plates, by a run without enumeration."""
@@ -114,6 +117,10 @@ class _Program:
             self.depth = max([self.depth, len(fn.batch_shape), *dims])
             if not site["is_observed"] and name not in draw:
                 self.support[name] = states_of(name, fn).numpy()
+            elif name not in draw:
+                frames = [f for f in site["cond_indep_stack"] if f.vectorized]
+                usual = math.prod(f.full_size / f.size for f in frames)
+                self.weights.update(weighed({name: site["scale"] / usual}))
 
     def _trace(self, draw: Mapping[str, Tensor]) -> Any:
         with _whole_plates(lengths_of(self.args, self.kwargs)), _Drawn(draw):

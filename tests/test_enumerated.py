@@ -318,7 +318,7 @@ def test_states_that_numpyro_cannot_number_are_named():
         k = b.sample("k", b.dist.DiscreteUniform(2, 4))
         b.sample("y", b.dist.Normal(1.0 * k, 1.0), obs=y)
 
-    with pytest.raises(InputError, match=r"'k' has the states \[2, 3, 4\]"):
+    with pytest.raises(InputError, match=r"'k' takes the values \[2, 3, 4\]"):
         b.read(model, (np.zeros(()),), {})
 
 

@@ -273,3 +273,37 @@ def test_columns_of_a_row_are_left_out_together():
     tree = fit.to_datatree(groups=("posterior", "log_likelihood"))
     assert tree["log_likelihood"]["joint"].dims == ("chain", "draw", "rows")
     assert arviz_stats.loo(tree).elpd == pytest.approx(fit.loo().elpd)
+
+
+def test_a_row_that_the_model_counts_twice_is_left_out_twice():
+    b, twice = backend("pyro"), 1.0 + (np.arange(len(Y)) < 4)
+
+    def model(y: Any) -> None:
+        m = b.sample("m", b.dist.Normal(0.0, 2.0))
+        with b.plate("rows", len(y)), b.scale(scale=b.array(twice)):
+            b.sample("y", b.dist.Normal(m, 1.0), obs=y)
+
+    each = of_normal(GRID)
+    whole = LOG_PRIOR + each @ twice
+    p = np.exp(whole - logsumexp(whole))
+    draws = {"m": np.random.default_rng(0).choice(GRID, p=p, size=SHAPE)}
+    found = fitted(Pair(model, backend="pyro"), draws, Y).loo()
+    np.testing.assert_array_equal(found.weights, twice)
+    want = [log_mean(each[:, [i]], whole - twice[i] * each[:, i])[0] for i in range(len(Y))]
+    np.testing.assert_allclose(found.density.values, want, atol=0.05)
+
+
+def test_a_plate_that_subsamples_is_no_weight_and_scaled_states_are_refused():
+    b = backend("numpyro")
+
+    def model(y: Any, scale: float = 1.0) -> None:
+        m = b.sample("m", b.dist.Normal(0.0, 2.0))
+        with b.plate("rows", 36, subsample_size=18), b.scale(scale=scale):
+            z = b.sample("z", b.dist.Bernoulli(0.3))
+            b.sample("y", b.dist.Normal(m * z, 1.0), obs=y)
+
+    draws = {"m": np.random.default_rng(0).normal(2, 0.3, size=(1, 100))}
+    pair = Pair(model)
+    assert (fitted(pair, draws, Y).loo().weights == 1).all()
+    with pytest.raises(InputError, match=r"site 'y' is scaled in the model.*without discrete"):
+        fitted(pair, draws, Y, scale=2.0).loo()

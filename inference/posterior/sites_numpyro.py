@@ -143,12 +143,17 @@ def _levels(name: str, fn: Any) -> int:
             "0 .. K), or write the sum over it in the model."
         )
     values = np.asarray(fn.enumerate_support(expand=False))
+    check_numbered(name, values)
+    return len(values)
+
+
+def check_numbered(name: str, values: Any) -> None:
+    """Raise InputError if the values of a discrete site are not 0, ..., K - 1."""
     if not (values.reshape(len(values), -1) == np.arange(len(values))[:, None]).all():
         raise InputError(
             f"site {name!r} takes the values {np.unique(values).tolist()}, and NumPyro sums over "
             "values numbered from 0. Draw such a number, and shift it in the model."
         )
-    return len(values)
 
 
 class AtOnce(Messenger):  # type: ignore[misc]

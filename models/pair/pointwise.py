@@ -54,32 +54,34 @@ class Likelihoods(Fitted):
         """Leave-one-out log densities of the observations, without refitting (PSIS).
 
         Observed sites in the same plates are left out together, a row of them at a time. Draws from
-        an approximation are weighted by what they lack. `ppgen.compare` compares fits by
-        `loo().density`.
+        an approximation are weighted by what they lack, and what the model scales counts as often
+        in the posterior. `ppgen.compare` compares fits by `loo().density`.
 
         Args:
             data, named: of a fit that was loaded, what it was fitted to.
             var_name: one variable of `log_likelihood`, where there are several; by default all.
 
         Raises:
-            InputError: if there are no data, or the variables are of different plates and none is
-                named.
+            InputError: if there are no data; if the variables are of different plates and none is
+                named, or they are scaled differently.
         """
-        found = self._pointwise(self.target_of(data, named), "others")
-        log_p, about = _observations(found, var_name)
-        chains, draws = self.shape
-        log_p = log_p.reshape(chains * draws, -1)
+        target = self.target_of(data, named)
+        found = self._pointwise(target, "others")
+        names, log_p, about = _observations(found, var_name)
+        shape, draws = log_p.shape[2:], math.prod(self.shape)
+        log_p = log_p.reshape(draws, -1)
         log_ratio, r_eff = None, 1.0
         if "log_q" in self.stats:
             log_ratio = (self.stats["lp"] - self.stats["log_q"]).reshape(-1)
             about += ", weighted as draws of an approximation"
         else:
             r_eff = relative_efficiency(self.draws)
-        weights = np.ones(log_p.shape[1])
+        sites = [site for name in names for site in found.sites[name]]
+        weights = _weights(sites, self._enumerated(target), shape)
         values, khat = psis_loo(log_p, weights, log_ratio, r_eff)
         w = np.zeros(len(log_p)) if log_ratio is None else log_ratio
         whole = logsumexp(log_p + w[:, None], axis=0) - logsumexp(w)
-        return summed_up(values, khat, whole, weights, len(log_p), about)
+        return summed_up(values, khat, whole, weights, draws, about)
 
     def _pointwise(self, target: Target, given: Given) -> Pointwise:
         """Values as (chain, draw, ...)."""
@@ -90,7 +92,7 @@ class Likelihoods(Fitted):
     def _enumerated(self, target: Target) -> Enumerated:
         """The model as tables over its discrete states; read once for the same data."""
         if self._read is None or self._read[0] is not target:
-            module = import_module(f"ppgen.inference.enumerated_{target.backend}")
+            module = import_module(f"...inference.enumerated_{target.backend}", __package__)
             read: Enumerated = module.read(
                 target.model, target.args, target.kwargs, self._flat_draws()
             )
@@ -112,23 +114,46 @@ class Likelihoods(Fitted):
         return draws
 
 
-def _observations(found: Pointwise, var_name: str | None) -> tuple[Floats, str]:
-    """(chain, draw, ...) log densities of what is left out at a time, and what it is, in words."""
+def _observations(found: Pointwise, var_name: str | None) -> tuple[list[str], Floats, str]:
+    """The variables, (chain, draw, ...) log densities of what is left out at a time, and what it
+    is, in words."""
     values = found.values
     if var_name is not None and var_name not in values:
         raise unknown("log likelihood", var_name, values)
-    if var_name is not None or len(values) == 1:
-        name = var_name or next(iter(values))
-        return values[name], " given the other observations" * (name in found.conditional)
-    several = list(values.values())
-    if len({value.shape for value in several}) == len(set(found.plates.values())) == 1:
-        if several[0].ndim > 2 and not found.conditional:
-            return np.sum(several, axis=0), f", {', '.join(values)} of a row left out together"
+    names = list(values) if var_name is None else [var_name]
+    told = " given the other observations" * any(name in found.conditional for name in names)
+    several = [values[name] for name in names]
+    if len(names) == 1:
+        return names, several[0], told
+    if len({(found.plates[name], value.shape) for name, value in values.items()}) > 1:
+        shapes = ", ".join(f"{name} {value.shape[2:]}" for name, value in values.items())
+        raise InputError(
+            f"the observed sites are not of the same rows ({shapes}), so that leaving one out "
+            "means different things; name one of them by var_name."
+        )
+    if told or several[0].ndim == 2:
         parts = [value.reshape(*value.shape[:2], -1) for value in several]
-        told = " given the other observations" * bool(found.conditional)
-        return np.concatenate(parts, axis=-1), told
-    shapes = ", ".join(f"{name} {value.shape[2:]}" for name, value in values.items())
-    raise InputError(
-        f"the observed sites are not of the same rows ({shapes}), so that leaving one out means "
-        "different things; name one of them by var_name."
-    )
+        return names, np.concatenate(parts, axis=-1), told
+    return names, np.sum(several, axis=0), f", {', '.join(names)} of a row left out together"
+
+
+def _weights(sites: list[str], model: Enumerated, shape: tuple[int, ...]) -> Floats:
+    """(n,) how often the model counts each observation.
+
+    Args:
+        sites: that the observations are of.
+        model: as tables.
+        shape: of the observations.
+    """
+    scaled = [site for site in sites if site in model.weights]
+    each = [model.weights.get(site, np.ones(())) for site in sites]
+    if not scaled:
+        return np.ones(math.prod(shape))
+    same = all(np.array_equal(w, each[0]) for w in each)
+    if model.support or not same or each[0].ndim > len(shape):
+        raise InputError(
+            f"site {scaled[0]!r} is scaled in the model; leave-one-out of what is scaled needs a "
+            "model without discrete sites, and one scale of all that is observed of a row. Leave "
+            "the scale out, or give rows as often as they count."
+        )
+    return np.array(np.broadcast_to(each[0], shape), np.float64).reshape(-1)
