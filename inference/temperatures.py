@@ -19,4 +19,5 @@ def sigmoidal(n: int, delta: float = 4.0) -> Array:
     are short at both ends."""
     number(above=0, below=30).check("delta", delta)
     b = 1 / (1 + np.exp(-delta * (2 * linear(n) - 1)))
-    return (b - b[0]) / (b[-1] - b[0])
+    scaled: Array = (b - b[0]) / (b[-1] - b[0])
+    return scaled

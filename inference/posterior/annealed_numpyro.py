@@ -68,7 +68,8 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         data = {} if why_not else dict(target.sites.data)
         moves = walk.pilot(data, seeds[0])
         ended: list[Chains] = []
-        cut, why = None, "done"
+        cut: float | None = None
+        why: Why = "done"
         for seed in seeds[2:]:
             chains, b, how = walk.forward(data, moves, seed)
             if how != "done":
@@ -132,7 +133,8 @@ class Annealer:
         """Chains from the start to the posterior, the temperature that they have reached, and why
         they ended there; where it is below 1 they are weighed for the rest."""
         chains = Chains(self._begin(seed), jnp.zeros(_GROUP), jnp.zeros(()))
-        reached, why = 0, "done"
+        reached = 0
+        why: Why = "done"
         try:
             for i in range(self.blocks):
                 if self.fit.deadline() == 0.0:

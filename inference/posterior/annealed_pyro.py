@@ -19,7 +19,7 @@ from ..bdmc import bdmc
 from ..hmc import Start
 from . import annealed
 from .numeric import Numeric, numeric
-from .result import Posterior
+from .result import Posterior, Why
 from .simulate import from_prior
 from .target import Target
 
@@ -67,7 +67,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
     log_w = found.log_weights[:, 0].numpy()
     weights, chosen = annealed.weighed(log_w, 1, fit.rng())
     drawn = found.z[:, 0].numpy()[chosen[0]]
-    why = "done" if why_not or len(gaps) == settings.num_simulated else "budget"
+    why: Why = "done" if why_not or len(gaps) == settings.num_simulated else "budget"
     return Posterior(
         f.constrain(drawn[None]),
         {"lp": f.log_joint(drawn)[None]},

@@ -156,7 +156,10 @@ class OfTorch(Numeric):
         self.gradients += self.target.size
         with self.target.precision():
             at = torch.tensor(z, dtype=torch.float64)
-            return np.asarray(torch.autograd.functional.hessian(self.target.log_joint, at))
+            found = torch.autograd.functional.hessian(  # type: ignore[no-untyped-call]
+                self.target.log_joint, at
+            )
+            return np.asarray(found)
 
     def start(self, seed: int) -> Array:
         return np.asarray(self.target.start(seed))

@@ -76,11 +76,11 @@ def walker(
         s = jnp.pad(jnp.where(kept, jnp.diff(path.x, axis=0), 0), before)
         y = jnp.pad(jnp.where(kept, jnp.diff(path.g, axis=0), 0), before)
 
-        def gaussian(l: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def gaussian(l: jax.Array) -> Any:
             window = l + jnp.arange(history)
             return lbfgs.lbfgs_inverse_hessian_factors(s[window].T, y[window].T, path.alpha[l])
 
-        def elbo(l: jax.Array, key: jax.Array) -> jax.Array:
+        def elbo(l: jax.Array, key: jax.Array) -> Any:
             z, log_q = lbfgs.bfgs_sample(
                 key, elbo_draws, path.x[l], -path.g[l], path.alpha[l], *gaussian(l)
             )
@@ -182,4 +182,5 @@ def _log_normal(gap: Array, root: Array) -> Array:
 
     noise = solve_triangular(root, gap.T, lower=True)
     log_det = np.log(np.diag(root)).sum()
-    return -log_det - (noise**2 + np.log(2 * np.pi)).sum(axis=0) / 2
+    log_q: Array = -log_det - (noise**2 + np.log(2 * np.pi)).sum(axis=0) / 2
+    return log_q

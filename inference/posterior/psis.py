@@ -14,6 +14,7 @@ https://arxiv.org/abs/1507.02646.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,8 @@ def smooth(log_weights: Array) -> Smoothed:
     if np.isfinite(khat):
         finite = np.isfinite(log_w)
         # It takes minus the log weights, as those of leave-one-out are log likelihoods.
-        smoothed, _ = base.array_stats.psislw(-log_w[finite])  # type: ignore[attr-defined]
+        stats: Any = base.array_stats  # type: ignore[attr-defined]
+        smoothed, _ = stats.psislw(-log_w[finite])
         weights[finite] = np.exp(smoothed)
     weights /= weights.sum()
     evidence = Evidence(float(summary.log_mean[0]), float(summary.stderr[0]))
