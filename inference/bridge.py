@@ -6,9 +6,11 @@ the value in one pass, so that
 
     d f(x) = sum_j (df/dx_j) dx_j
 
-goes through `jit`, `vmap`, `grad` of JAX, and `backward` and `torch.func` of torch. There are no
-second derivatives. The function computes in double precision on the processor; a call costs what it
-costs and the way to the host, some tenths of a millisecond, and a batch is one call.
+goes through `jit`, `vmap`, `grad` of JAX, and `backward` and `torch.func` of torch. Second
+derivatives are there for functions of torch in JAX, forward over reverse (`jax.hessian`, `jax.jvp`
+of `jax.grad`); asking for others raises. The function computes in double precision on the
+processor; a call costs what it costs and the way to the host, some tenths of a millisecond, and a
+batch is one call.
 """
 
 from __future__ import annotations
@@ -40,6 +42,28 @@ def torch_in_jax(function: Callable[[Tensor], Tensor]) -> Callable[[Array], Arra
             (slope,) = torch.autograd.grad(found.sum(), rows)
         return [found.detach().numpy(), slope.numpy()]
 
+    def curved_on_host(x: Floats, dx: Floats) -> Sequence[Floats]:
+        rows = torch.tensor(x, requires_grad=True)
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(function(rows).sum(), rows, create_graph=True)
+            along = (slope * torch.tensor(dx)).sum()
+            if not along.requires_grad:
+                return [np.zeros_like(x)]
+            (curved,) = torch.autograd.grad(along, rows, materialize_grads=True)
+        return [curved.numpy()]
+
+    @jax.custom_jvp
+    def both(x: Array) -> tuple[Array, Array]:
+        value, slope = _on_host(both_on_host, [x.shape[:-1], x.shape], x)
+        return value, slope
+
+    @both.defjvp
+    def both_with_tangent(primals: Any, tangents: Any) -> Any:
+        (x,), (dx,) = primals, tangents
+        value, slope = both(x)
+        (curved,) = _on_host(curved_on_host, [x.shape], x, dx)
+        return (value, slope), ((slope * dx).sum(-1), curved)
+
     @jax.custom_jvp
     def call(x: Array) -> Array:
         return _on_host(value_on_host, [x.shape[:-1]], x)[0]
@@ -47,7 +71,7 @@ def torch_in_jax(function: Callable[[Tensor], Tensor]) -> Callable[[Array], Arra
     @call.defjvp
     def call_with_tangent(primals: Any, tangents: Any) -> Any:
         (x,), (dx,) = primals, tangents
-        value, slope = _on_host(both_on_host, [x.shape[:-1], x.shape], x)
+        value, slope = both(x)
         return value, (slope * dx).sum(-1)
 
     return call
@@ -151,12 +175,11 @@ def jax_in_torch(function: Callable[[Array], Array]) -> Callable[[Tensor], Tenso
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
             ctx.mark_non_differentiable(output[1])
-            ctx.save_for_backward(output[1])
+            ctx.save_for_backward(*inputs, output[1])
 
         @staticmethod
         def backward(ctx: Any, of_value: Any, of_slope: Any) -> Any:
-            (slope,) = ctx.saved_tensors
-            return of_value[..., None] * slope
+            return of_value[..., None] * _applied(_Slope, *ctx.saved_tensors)
 
         @staticmethod
         def vmap(info: Any, in_dims: Any, x: Tensor) -> Any:
@@ -169,8 +192,29 @@ def jax_in_torch(function: Callable[[Array], Array]) -> Callable[[Tensor], Tenso
     return call
 
 
-def _applied(operation: Any, x: Tensor) -> Any:
-    return operation.apply(x)
+class _Slope(torch.autograd.Function):
+    """The gradient at x, which has itself none: it would else count as a constant."""
+
+    @staticmethod
+    def forward(x: Tensor, slope: Tensor) -> Tensor:
+        return slope.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, of_slope: Any) -> Any:
+        raise RuntimeError("a function of JAX has no second derivatives in torch.")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, slope: Tensor) -> Any:
+        both = zip((x, slope), in_dims, strict=True)
+        return _applied(_Slope, *(each.movedim(dim, 0) for each, dim in both)), 0
+
+
+def _applied(operation: Any, *given: Tensor) -> Any:
+    return operation.apply(*given)
 
 
 # A callback may run on a thread where JAX has single precision, whatever the program has, and would

@@ -313,6 +313,36 @@ def test_a_mixture_is_the_prior_of_a_site_of_numpyro() -> None:
     assert drawn.var() == pytest.approx(variance, rel=4 * np.sqrt(2 / 500))
 
 
+def test_a_network_is_what_is_left_of_it_given_others_and_without_some() -> None:
+    model = of_every_kind("bayesnet")
+    left = ["length", "share", "same", "angle", "ringed", "far"]
+    for fit in (model.marginal(left), model.condition({"kind": "b"})):
+        x = table(*left)
+        found = asked(fit.as_distribution("pyro"), "pyro", values(x), True, 300)
+        np.testing.assert_allclose(found[0], fit.score_samples(x), rtol=1e-9)
+        drawn = fit.sample(300, random_state=1)
+        assert ks_2samp(np.asarray(drawn["length"]), found[2][:, 0]).pvalue > LEVEL
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["pyro", "numpyro"])
+@pytest.mark.parametrize("kind", ["flow", "nuts"])
+def test_a_network_of_flows_or_of_a_posterior_has_its_density(kind: str, backend: Backend) -> None:
+    settings: dict[str, Any] = {"conditionals": "flow"}
+    if kind == "nuts":
+        few = {"num_warmup": 50, "num_samples": 30, "num_chains": 1}
+        settings = {"engine": "nuts", "engine_settings": few}
+    edges = [("kind", "length"), ("length", "share"), ("kind", "share")]
+    x = table("length", "kind", "share")
+    fit = ppgen.BayesianNetwork(edges, random_state=0, **settings).fit(x, budget="20s")
+    log_prob, slope, _ = asked(fit.as_distribution(backend), backend, values(x), True)
+    np.testing.assert_allclose(log_prob, fit.score_samples(x), rtol=1e-9)
+    step = STEP * np.array([1.0, 0.0, 0.0])
+    moved = np.concatenate([values(x)[5:9] + step, values(x)[5:9] - step])
+    up, down = asked(fit.as_distribution(backend), backend, moved, False)[0].reshape(2, 4)
+    np.testing.assert_allclose(slope[5:9, 0], (up - down) / (2 * STEP), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.slow
 def test_a_flow_is_the_prior_of_a_site_of_pyro_and_noise_takes_its_place() -> None:
     import pyro

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -33,6 +34,8 @@ def test_a_function_of_torch_has_its_value_and_gradient_in_jax() -> None:
         np.testing.assert_allclose(slope, SLOPE, rtol=1e-12)
         along = jax.jvp(function, (x,), (jnp.ones_like(x),))[1]
         np.testing.assert_allclose(along, SLOPE.sum(-1), rtol=1e-12)
+        curved = jax.jit(jax.hessian(function))(x[0, 0])
+        np.testing.assert_allclose(curved, -np.diag(np.sin(X[0, 0])), rtol=1e-12)
 
 
 def test_a_map_of_torch_is_differentiated_in_reverse_in_jax() -> None:
@@ -51,13 +54,18 @@ def test_a_function_without_a_gradient_says_so() -> None:
             jax.grad(lambda x: function(x).sum())(jnp.asarray(X))
 
 
-def test_a_function_of_jax_has_its_value_and_gradient_in_torch() -> None:
+def test_a_function_of_jax_has_its_value_and_gradient_in_torch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # or torch.func sets it for good
     function = jax_in_torch(lambda x: jnp.sin(x).sum(-1))
     x = torch.tensor(X, requires_grad=True)
     value = function(x)
     np.testing.assert_allclose(value.detach(), VALUE, rtol=1e-12)
-    (slope,) = torch.autograd.grad(value.sum(), x)
-    np.testing.assert_allclose(slope, SLOPE, rtol=1e-12)
+    (slope,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    np.testing.assert_allclose(slope.detach(), SLOPE, rtol=1e-12)
+    with pytest.raises(RuntimeError, match="no second derivatives"):
+        torch.autograd.grad((slope + x).sum(), x)
     rows: Any = torch.func.vmap(torch.func.grad(function))(torch.tensor(X[0]))
     np.testing.assert_allclose(rows, SLOPE[0], rtol=1e-12)
 
