@@ -102,6 +102,10 @@ _TABLE = (
         "svi", "a guide fitted by stochastic gradients", settings.SVI,
         dict.fromkeys(_BOTH, "svi"), guided=True, whole=False,
     ),
+    Engine(
+        "dadvi", "mean-field by fixed draws, covariances by linear response",
+        settings.DADVI, {"numpyro": "dadvi"},
+    ),
 )  # fmt: skip
 
 ENGINES = {engine.method: engine for engine in _TABLE}

@@ -150,3 +150,12 @@ class AIS:
     start: Literal["prior", "laplace"] | None = setting(
         None, "where paths start; the prior if it is proper, else a Gaussian at the mode (NumPyro)."
     )
+
+
+@dataclass(kw_only=True)
+class DADVI:
+    """What can be set of deterministic ADVI."""
+
+    num_fixed: int = setting(60, "draws that are fixed, in pairs.", least=4)
+    max_steps: int = setting(500, "steps of the optimiser at most, of each kind.", least=1)
+    num_draws: int = setting(2000, "draws from the Gaussian of linear response.", least=25)
