@@ -118,7 +118,9 @@ def objective(log_joint: Callable[[Any], Any], u: Array) -> Objective:
     def of_pairs(eta: Any) -> Any:
         return jax.lax.map(lambda pair: jax.grad(mean)(eta, pair), jnp.asarray(u.reshape(-1, 2, p)))
 
-    return Objective(*map(numbers, (jax.value_and_grad(whole), product, hessian, of_pairs)))
+    return Objective(
+        numbers(jax.value_and_grad(whole)), numbers(product), numbers(hessian), numbers(of_pairs)
+    )
 
 
 def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:

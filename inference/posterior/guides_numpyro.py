@@ -76,18 +76,22 @@ def build(name: str, target: Target, seed: int) -> Any:
 def start_values(target: Target, seed: int) -> dict[str, Any]:
     """The value of each latent where a guide starts: the median of draws from the prior if the log
     joint is finite there, or 0 on the unconstrained scale, or a random place where it is."""
+    constrain = jax.jit(target.constrain)
     with target.precision():
+        slope = jax.jit(jax.value_and_grad(target.log_joint))
         for z in _places(target, seed):
-            value, slope = jax.value_and_grad(target.log_joint)(z)
-            if jnp.isfinite(value) and jnp.isfinite(slope).all():
-                return target.constrain(z)
-        return target.constrain(target.start(seed))
+            if all(bool(jnp.isfinite(part).all()) for part in slope(z)):
+                return constrain(z)  # type: ignore[no-any-return]
+        return constrain(target.start(seed))  # type: ignore[no-any-return]
 
 
 def _places(target: Target, seed: int) -> Iterator[Any]:
+    def median(key: Any) -> Any:
+        draws = jax.vmap(target.draw_prior)(jax.random.split(key, _MEDIAN_OF))
+        return jnp.median(draws, axis=0)
+
     if not any(site.improper for site in target.sites.latents.values()):
-        keys = jax.random.split(jax.random.key(seed), _MEDIAN_OF)
-        yield jnp.median(jax.vmap(target.draw_prior)(keys), axis=0)
+        yield jax.jit(median)(jax.random.key(seed))
     yield jnp.zeros(target.size)
 
 

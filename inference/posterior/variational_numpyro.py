@@ -66,16 +66,17 @@ def batch_sites(target: Target, call: Call) -> tuple[Sites, dict[str, float]]:
 
 def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> set[str]:
     """The sites that a guide draws, auxiliary ones aside."""
-    with target.precision():
-        batch = call.first
-        seeded = handlers.seed(call.program(guide), jax.random.key(0))
-        trace = handlers.trace(seeded).get_trace(*batch, n_total=call.n_rows)
-    sites = {name: site for name, site in trace.items() if site["type"] == "sample"}
-    return {
-        name
-        for name, site in sites.items()
-        if not site["is_observed"] and not site["infer"].get("is_auxiliary")
-    }
+    found = set()
+
+    def traced(key: Any) -> None:
+        seeded = handlers.seed(call.program(guide), key)
+        trace = handlers.trace(seeded).get_trace(*call.first, n_total=call.n_rows)
+        for name, site in trace.items():
+            if site["type"] == "sample" and not site["is_observed"]:
+                found.update([] if site["infer"].get("is_auxiliary") else [name])
+
+    jax.eval_shape(traced, jax.random.key(0))  # nothing is computed
+    return found
 
 
 def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: int) -> Any:
