@@ -55,7 +55,7 @@ class JaxLearner(Learner):
     ) -> None:
         self.redraw, self.seed, self.x64 = redraw, seed, x64
         self.optimiser = optimiser or adam()
-        batch, data = (data.take, data.data) if isinstance(data, Feed) else (take, data)
+        self.batch, data = (data.take, data.data) if isinstance(data, Feed) else (take, data)
         with self._precision():
             self.data = arrays(data)
             self.held = None if held is None else replace(held, data=arrays(held.data))
@@ -73,7 +73,7 @@ class JaxLearner(Learner):
             params, slots, key, step = carry
             rows, rate = inputs
             key, draw = jax.random.split(key)
-            value, grads = jax.value_and_grad(loss)(params, draw, batch(data, rows), step)
+            value, grads = jax.value_and_grad(loss)(params, draw, self.batch(data, rows), step)
             updates, slots = self.optimiser.update(grads, slots, params)
             params = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), params, updates)
             return (params, slots, key, step + 1), value

@@ -37,7 +37,6 @@ from ..arrays import Array
 
 BLOCK = 25  # steps
 _MEMORY = 40  # blocks that the noise is estimated from
-_FIRST = 8  # blocks before anything is said
 _ALLOWED = 1.0  # standard errors a block: a gain above it is an improvement
 _LIMIT = 6.0
 _DROP = -4.0  # of a block, at most counted against the loss
@@ -51,10 +50,12 @@ class Plateau:
     Attributes:
         least: the smallest standard error of a block's mean that counts: a gain below it is none,
             however little the losses scatter.
+        first: blocks before anything is said.
         found: whether there is a plateau.
     """
 
     least: float = 0.0
+    first: int = 8
     found: bool = False
     total: float = 0.0  # S
     blocks: int = 0
@@ -78,7 +79,7 @@ class Plateau:
         self.falls.append(float(losses[:half].mean() - losses[-half:].mean()))
         self.means, self.falls = self.means[-_MEMORY:], self.falls[-_MEMORY:]
         self.blocks += 1
-        if self.blocks <= _FIRST:
+        if self.blocks <= self.first:
             return
         scale = self.scale
         gain = self.means[-2] - self.means[-1]

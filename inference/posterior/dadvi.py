@@ -6,9 +6,9 @@ minimised over m and w is the ELBO's negative by these draws,
 
     F(m, w) = -sum_j w_j - (1/M) sum_k f(m + exp(w) * u_k),
 
-a function like any other: a trust-region Newton method finds its minimum, from the mode, and says so. The draws
-come in pairs u, -u, and are mapped so that (1/M) sum u u' = I exactly where p < M / 2 (on the
-diagonal elsewhere): F is then the ELBO itself for Gaussian posteriors.
+a function like any other: a Newton method in a trust region finds its minimum, from the mode, and
+says so. The draws come in pairs u, -u, and are mapped so that (1/M) sum u u' = I exactly where
+p < M / 2 (on the diagonal elsewhere): F is then the ELBO itself for Gaussian posteriors.
 
 A mean-field Gaussian takes coordinates as independent, so exp(w) is too narrow. Linear response
 mends this. If f is tilted to f(z) + t'z, the mean of the posterior moves by Cov(z) t; that of the

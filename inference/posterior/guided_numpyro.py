@@ -13,6 +13,7 @@ from numpyro.infer.util import log_density
 
 from ...arrays import Array
 from ...errors import InputError
+from .minibatch import accepted
 from .target import Target
 
 
@@ -25,9 +26,11 @@ def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tup
     if target.sites.discrete:
         raise InputError("a guide cannot be weighed where sites are discrete; take method='nuts'.")
 
+    named = accepted(guide, target.kwargs)
+
     def one(key: Any) -> tuple[Any, Any]:
         sampled = handlers.seed(guide, key)
-        trace = handlers.trace(sampled).get_trace(*target.args, **target.kwargs)
+        trace = handlers.trace(sampled).get_trace(*target.args, **named)
         sites = {k: site for k, site in trace.items() if site["type"] == "sample"}
         missing = [name for name in target.sites.latents if name not in sites]
         if missing:

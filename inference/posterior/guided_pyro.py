@@ -12,6 +12,7 @@ from pyro import poutine
 
 from ...arrays import Array
 from ...errors import InputError
+from .minibatch import accepted
 from .target import Target
 
 
@@ -24,10 +25,11 @@ def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tup
     if target.sites.discrete:
         raise InputError("a guide cannot be weighed where sites are discrete; take method='nuts'.")
     places, log_weights = [], []
+    named = accepted(guide, target.kwargs)
     with target.precision(), torch.no_grad():
         torch.manual_seed(seed)
         for _ in range(n):
-            of_guide = poutine.trace(guide).get_trace(*target.args, **target.kwargs)
+            of_guide = poutine.trace(guide).get_trace(*target.args, **named)
             missing = [name for name in target.sites.latents if name not in of_guide.nodes]
             if missing:
                 raise InputError(

@@ -21,6 +21,7 @@ from typing import Any
 from ...errors import InputError
 from ..learner import Data, Feed
 from .sites import Site, Sites
+from .target import Target
 
 TOTAL = "n_total"
 _HOW = {
@@ -37,12 +38,14 @@ class Call:
         args, kwargs: that model and guide are called with.
         n_rows: of the data; 1 where no argument is an array.
         batch_size: rows of a batch; `n_rows` where each step sees all.
+        told: whether the model has an argument `n_total`.
     """
 
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     n_rows: int
     batch_size: int
+    told: bool = False
 
     @property
     def whole(self) -> bool:
@@ -68,16 +71,15 @@ class Call:
 
     def program(self, function: Callable[..., Any]) -> partial[Any]:
         """A model or guide as a function of the arrays and of `n_total`, which it is told only
-        where it has such an argument."""
+        where the model has such an argument, and it too."""
         return partial(self._run, function)
 
     def _run(self, function: Callable[..., Any], *arrays: Any, n_total: int) -> Any:
         where = (path for path, _ in _arrays(self.args, self.kwargs))
         args, kwargs = _placed(self.args, self.kwargs, dict(zip(where, arrays, strict=True)))
-        if takes_total(function):
-            return function(*args, **kwargs | {TOTAL: n_total})
-        kwargs.pop(TOTAL, None)
-        return function(*args, **kwargs)
+        if self.told:
+            kwargs[TOTAL] = n_total
+        return function(*args, **accepted(function, kwargs))
 
     @property
     def feed(self) -> Feed:
@@ -90,12 +92,13 @@ class Call:
         return self.take(self.data, slice(self.batch_size))
 
 
-def call_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], batch_size: int | None) -> Call:
-    """How a model is called a batch at a time; `batch_size` None is all rows.
+def call_of(target: Target, batch_size: int | None) -> Call:
+    """How the model of a target is called a batch at a time; `batch_size` None is all rows.
 
     Raises:
         InputError: if batches are asked for and no argument has rows.
     """
+    args, kwargs = target.args, target.kwargs
     arrays = [value for _, value in _arrays(args, kwargs)]
     if not arrays and batch_size is not None:
         raise InputError(
@@ -103,7 +106,8 @@ def call_of(args: tuple[Any, ...], kwargs: Mapping[str, Any], batch_size: int | 
             "batch_size out, or give the data as arguments of the model."
         )
     n = len(arrays[0]) if arrays else 1
-    return Call(args, kwargs, n, n if batch_size is None else min(batch_size, n))
+    size = n if batch_size is None else min(batch_size, n)
+    return Call(args, kwargs, n, size, takes_total(target.model))
 
 
 def with_total(
@@ -116,6 +120,15 @@ def with_total(
     if not takes_total(function) or TOTAL in given or not arrays:
         return dict(kwargs)
     return dict(kwargs) | {TOTAL: len(arrays[0])}
+
+
+def accepted(function: Callable[..., Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords that a model or guide is called with: without `n_total` where it has no such
+    argument."""
+    parameters = inspect.signature(function).parameters.values()
+    if takes_total(function) or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return dict(kwargs)
+    return {name: value for name, value in kwargs.items() if name != TOTAL}
 
 
 def takes_total(function: Callable[..., Any]) -> bool:

@@ -10,10 +10,10 @@ With latents z, N rows x and a batch B, steps raise an estimate from B's rows of
 | iwae, dreg | sum_i log (1/K) sum_k p(x_i, z_ik) / q(z_ik), of latents local to rows |
 
 Discrete sites are summed out, exactly. Training is `gradient.train`: the rate is constant until the
-losses reach a plateau (`plateau`), then falls to 0 in twice as many steps as were taken; weights
-are averaged over the last hundred steps or so. Kept are the latest whose recent mean loss is not
-above the best by more than a standard error. Where the loss is not finite, training goes back to
-the last good weights, and on at half the rate.
+losses reach a plateau (`plateau`; it counts from step 700 on), then falls to 0 in twice as many
+steps as were taken; weights are averaged over the last hundred steps or so. Kept are the latest
+whose recent mean loss is not above the best by more than a standard error. Where the loss is not
+finite, training goes back to the last good weights, and on at half the rate.
 
 The draws of q come with `lp`, the log joint, and `log_q`, both on the unconstrained scale; Pareto's
 k-hat of their ratio says how far off q is. The mean of lp - log_q is the ELBO, a lower bound of the
@@ -53,6 +53,7 @@ CHUNK = 50  # steps that are compiled together; between two looks at the clock
 _HOLD = 1 / 3  # of the schedule at the highest rate
 _NUMBERS = 4e7  # of all draws: 0.3 GB
 _LEAST = 0.01  # nats of the ELBO in a block of steps that count as an improvement
+_FIRST = 27  # blocks of steps before a plateau counts, so that 2,000 steps are taken
 _LOCAL = ("iwae", "dreg")
 
 
@@ -71,7 +72,7 @@ def run(
             weighted as all rows.
     """
     backend: Any = import_module(f".variational_{target.backend}", __package__)
-    call = call_of(target.args, target.kwargs, settings.batch_size)
+    call = call_of(target, settings.batch_size)
     with backend.precision(not call.single):
         return _fitted(target, guide, settings, fit, call, backend)
 
@@ -155,7 +156,7 @@ def _train(learner: Any, call: Call, settings: Any, fit: Any) -> tuple[Outcome, 
             losses.append(record.loss)
             fit.report(record)
 
-    watch = Plateau(_LEAST / call.n_rows) if settings.early_stopping else None
+    watch = Plateau(_LEAST / call.n_rows, _FIRST) if settings.early_stopping else None
     loop = train(
         learner,
         1 if call.whole else call.n_rows,

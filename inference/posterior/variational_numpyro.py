@@ -20,7 +20,7 @@ from numpyro.infer import (
     TraceMeanField_ELBO,
     init_to_feasible,
 )
-from numpyro.infer.autoguide import AutoDelta, AutoLaplaceApproximation, AutoNormal
+from numpyro.infer.autoguide import AutoDelta, AutoGuide, AutoLaplaceApproximation, AutoNormal
 
 from ...arrays import Array
 from ...errors import InputError
@@ -29,7 +29,7 @@ from ..local_objective import Objective
 from ..svi_numpyro import NumpyroLearner
 from .guides import NO_MAXIMUM
 from .guides_numpyro import plain, site_log_prob
-from .minibatch import Call
+from .minibatch import Call, accepted
 from .sites import Sites
 from .sites_numpyro import read
 from .target import Target, make_target
@@ -66,7 +66,9 @@ def batch_sites(target: Target, call: Call) -> tuple[Sites, dict[str, float]]:
 
 def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> set[str]:
     """The sites that a guide draws, auxiliary ones aside."""
-    found = set()
+    if isinstance(guide, AutoGuide):
+        return set(target.sites.latents)
+    found: set[str] = set()
 
     def traced(key: Any) -> None:
         seeded = handlers.seed(call.program(guide), key)
@@ -133,6 +135,7 @@ class FittedGuide:
             self.target = make_target(placed, target.args, target.kwargs, "numpyro")
         self.density = not isinstance(guide, AutoDelta)
         self.whole = not target.sites.subsampled
+        self.kwargs = accepted(guide, target.kwargs)
 
     def draw(self, n: int, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
         """Draws of the latent sites, name -> (draw, ...), and `lp` and `log_q` (draw,) on the
@@ -152,7 +155,7 @@ class FittedGuide:
 
     def _of_guide(self, key: Any) -> Any:
         placed = handlers.substitute(handlers.seed(self.guide, key), data=self.params)
-        trace = handlers.trace(placed).get_trace(*self.target.args, **self.target.kwargs)
+        trace = handlers.trace(placed).get_trace(*self.target.args, **self.kwargs)
         values = {n: trace[n]["value"] for n in self.target.sites.latents}
         if not self.density:
             return values, self._lp(values)
@@ -173,7 +176,7 @@ class FittedGuide:
         log_joint = self.target.log_joint
         with handlers.seed(rng_seed=0):
             at = handlers.substitute(self.guide, data=self.params)
-            values = at(*self.target.args, **self.target.kwargs)
+            values = at(*self.target.args, **self.kwargs)
         mode = self.target.unconstrain(values)
         hessian = -jax.hessian(log_joint)(mode)
         if not jnp.isfinite(jnp.linalg.cholesky(hessian)).all():

@@ -28,7 +28,7 @@ from .. import local_pyro
 from ..local_objective import Objective
 from ..svi_pyro import PyroLearner
 from .guides import NO_MAXIMUM
-from .minibatch import Call
+from .minibatch import Call, accepted
 from .sites import Sites
 from .sites_pyro import read
 from .target import Target
@@ -145,6 +145,7 @@ class FittedGuide:
         learner.keep_average()
         self.density = not isinstance(guide, AutoDelta)
         self.whole = not target.sites.subsampled
+        self.kwargs = accepted(guide, target.kwargs)
 
     def draw(self, n: int, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
         """Draws of the latent sites, name -> (draw, ...), and `lp` and `log_q` (draw,) on the
@@ -168,7 +169,7 @@ class FittedGuide:
 
     def _of_guide(self) -> Any:
         target = self.target
-        q = poutine.trace(self.guide).get_trace(*target.args, **target.kwargs)
+        q = poutine.trace(self.guide).get_trace(*target.args, **self.kwargs)
         values = {n: q.nodes[n]["value"] for n in target.sites.latents}
         if not self.density:
             return values, self._lp(values)
@@ -188,7 +189,7 @@ class FittedGuide:
     def _of_laplace(self) -> Callable[[], Any]:
         target = self.target
         with self.learner.inside():
-            values = self.guide(*target.args, **target.kwargs)
+            values = self.guide(*target.args, **self.kwargs)
             mode = target.unconstrain(values).detach()
             hessian = torch.autograd.functional.hessian(target.log_joint, mode)
         factor, failed = torch.linalg.cholesky_ex(-hessian)
