@@ -12,13 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr
 from numpyro import handlers
-from numpyro.distributions import Unit
 from numpyro.primitives import Messenger
 
 from ...arrays import Array
 from ...errors import InputError
 from .sites import Sites
-from .sites_numpyro import base, looped, read
+from .sites_numpyro import LIBRARY, looped, read
 
 _NUMBERS = 1 << 22  # at a time
 _PROGRAMS = (ClosedJaxpr, Jaxpr)
@@ -28,7 +27,7 @@ class Redrawn(Messenger):  # type: ignore[misc]
     """Observed sites are drawn, as many values as were observed; factors stay."""
 
     def process_message(self, msg: Any) -> None:
-        if msg["type"] != "sample" or not msg["is_observed"] or isinstance(base(msg["fn"]), Unit):
+        if msg["type"] != "sample" or not msg["is_observed"] or LIBRARY.is_factor(msg["fn"]):
             return
         if looped(msg):  # what comes after was made from the data
             raise InputError(

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from pyro import poutine
-from pyro.distributions import Unit
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 
 from ...arrays import Array
 from .sites import Sites
-from .sites_pyro import base, read
+from .sites_pyro import LIBRARY, read
 from .target_pyro import Given, apart
 
 
@@ -24,7 +23,7 @@ class Redrawn(Messenger):
     stay."""
 
     def _pyro_sample(self, msg: Any) -> None:
-        if not msg["is_observed"] or site_is_subsample(msg) or isinstance(base(msg["fn"]), Unit):
+        if not msg["is_observed"] or site_is_subsample(msg) or LIBRARY.is_factor(msg["fn"]):
             return
         if msg["infer"].get("_deterministic"):
             return

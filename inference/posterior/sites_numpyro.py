@@ -21,6 +21,7 @@ from numpyro.infer import init_to_feasible
 from numpyro.primitives import Messenger
 
 from ...errors import InputError
+from .distributions import Library
 from .sites import (
     Kind,
     Plate,
@@ -32,7 +33,13 @@ from .sites import (
     words_of,
 )
 
-_WRAPPERS = ExpandedDistribution | Independent | MaskedDistribution
+LIBRARY = Library(
+    (ExpandedDistribution, Independent, MaskedDistribution),
+    MaskedDistribution,
+    ImproperUniform,
+    Unit,
+    biject_to,
+)
 
 
 def read(
@@ -79,15 +86,8 @@ def _kind(site: Any) -> Kind | None:
     if site["type"] != "sample":
         return None
     if site["is_observed"]:
-        return "factor" if isinstance(base(site["fn"]), Unit) else "observed"
+        return "factor" if LIBRARY.is_factor(site["fn"]) else "observed"
     return "discrete" if site["fn"].support.is_discrete else "latent"
-
-
-def base(fn: Any) -> Any:
-    """The distribution within its wrappers."""
-    while isinstance(fn, _WRAPPERS):
-        fn = fn.base_dist
-    return fn
 
 
 def looped(site: Any) -> bool:
@@ -104,45 +104,21 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: b
     fn = site["fn"]
     about: dict[str, Any] = {
         "event_dim": fn.event_dim,
-        "distribution": type(base(fn)).__name__,
+        "distribution": type(LIBRARY.base(fn)).__name__,
         "support": words_of(fn.support),
         "plates": plates,
         "looped": looped(site),
     }
     if kind == "latent":
-        about |= {"unconstrained": _unconstrained(name, fn, shape), "improper": _improper(fn)}
+        about["unconstrained"] = LIBRARY.unconstrained(name, fn, shape)
+        about["improper"] = LIBRARY.is_improper(fn)
     if kind == "discrete" and check:
         about["levels"] = _levels(name, fn)
     return Site(name, kind, shape, **about)
 
 
-def _unconstrained(name: str, fn: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    try:
-        return tuple(biject_to(fn.support).inverse_shape(shape))
-    except NotImplementedError:
-        raise InputError(
-            f"site {name!r} is drawn from {type(base(fn)).__name__}, whose support "
-            f"{words_of(fn.support)} has no bijection to the reals, so no engine can draw it. "
-            "Write it as a transform of sites whose support has one."
-        ) from None
-
-
-def _improper(fn: Any) -> bool:
-    while isinstance(fn, _WRAPPERS):
-        if isinstance(fn, MaskedDistribution) and fn._mask is False:
-            return True
-        fn = fn.base_dist
-    return isinstance(fn, ImproperUniform)
-
-
 def _levels(name: str, fn: Any) -> int:
-    if not fn.has_enumerate_support:
-        raise InputError(
-            f"site {name!r} is drawn from {type(base(fn)).__name__}, which takes infinitely many "
-            "discrete values and cannot be summed out. Observe it, bound it (Categorical over "
-            "0 .. K), or write the sum over it in the model."
-        )
-    values = np.asarray(fn.enumerate_support(expand=False))
+    values = np.asarray(LIBRARY.levels(name, fn))
     check_numbered(name, values)
     return len(values)
 
@@ -166,15 +142,10 @@ class AtOnce(Messenger):  # type: ignore[misc]
 
 def _inside(fn: Any, value: Any) -> Any:
     """Whether each event is in the support; masked ones are."""
-    mask: Any = True
-    while isinstance(fn, _WRAPPERS):
-        if isinstance(fn, MaskedDistribution):
-            mask = jnp.logical_and(mask, fn._mask)
-        if isinstance(fn, Independent):
-            break
-        fn = fn.base_dist
     try:
         inside = fn.support.check(value) if "check" in dir(fn.support) else fn.support(value)
     except (ValueError, TypeError):  # shapes that do not go together: said of the shapes
         return np.True_
-    return np.asarray(inside | ~jnp.asarray(mask))
+    for mask in LIBRARY.masks(fn):
+        inside = inside | ~jnp.asarray(mask)
+    return np.asarray(inside)

@@ -21,6 +21,7 @@ from pyro.poutine.util import site_is_subsample
 from torch.distributions import biject_to, transform_to
 
 from ...errors import InputError
+from .distributions import Library
 from .sites import (
     Kind,
     Plate,
@@ -32,7 +33,13 @@ from .sites import (
     words_of,
 )
 
-_WRAPPERS = (ExpandedDistribution, Independent, MaskedDistribution, torch.distributions.Independent)
+LIBRARY = Library(
+    (ExpandedDistribution, Independent, MaskedDistribution, torch.distributions.Independent),
+    MaskedDistribution,
+    ImproperUniform,
+    Unit,
+    biject_to,
+)
 
 
 def read(
@@ -88,15 +95,8 @@ def _kind(site: Any) -> Kind | None:
     if site["infer"].get("_deterministic"):
         return "deterministic"
     if site["is_observed"]:
-        return "factor" if isinstance(base(site["fn"]), Unit) else "observed"
+        return "factor" if LIBRARY.is_factor(site["fn"]) else "observed"
     return "discrete" if site["fn"].support.is_discrete else "latent"
-
-
-def base(fn: Any) -> Any:
-    """The distribution within its wrappers."""
-    while isinstance(fn, _WRAPPERS):
-        fn = fn.base_dist
-    return fn
 
 
 def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: bool) -> Site:
@@ -110,58 +110,27 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: b
         return Site(name, kind, shape, fn.event_dim, plates=plates)
     about: dict[str, Any] = {
         "event_dim": fn.event_dim,
-        "distribution": type(base(fn)).__name__,
+        "distribution": type(LIBRARY.base(fn)).__name__,
         "support": words_of(fn.support),
         "plates": plates,
     }
     if kind == "latent":
-        about |= {"unconstrained": _unconstrained(name, fn, shape), "improper": _improper(fn)}
+        about["unconstrained"] = LIBRARY.unconstrained(name, fn, shape)
+        about["improper"] = LIBRARY.is_improper(fn)
     if kind == "discrete" and check:
-        about["levels"] = _levels(name, fn)
+        about["levels"] = len(LIBRARY.levels(name, fn))
     return Site(name, kind, shape, **about)
-
-
-def _unconstrained(name: str, fn: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    try:
-        return tuple(biject_to(fn.support).inverse_shape(shape))
-    except NotImplementedError:
-        raise InputError(
-            f"site {name!r} is drawn from {type(base(fn)).__name__}, whose support "
-            f"{words_of(fn.support)} has no bijection to the reals, so no engine can draw it. "
-            "Write it as a transform of sites whose support has one."
-        ) from None
-
-
-def _improper(fn: Any) -> bool:
-    while isinstance(fn, _WRAPPERS):
-        if isinstance(fn, MaskedDistribution) and fn._mask is False:
-            return True
-        fn = fn.base_dist
-    return isinstance(fn, ImproperUniform)
-
-
-def _levels(name: str, fn: Any) -> int:
-    if not fn.has_enumerate_support:
-        raise InputError(
-            f"site {name!r} is drawn from {type(base(fn)).__name__}, which takes infinitely many "
-            "discrete values and cannot be summed out. Observe it, bound it (Categorical over "
-            "0 .. K), or write the sum over it in the model."
-        )
-    return len(fn.enumerate_support(expand=False))
 
 
 def _inside(fn: Any, value: Any) -> Any:
     """Whether each event is in the support; masked ones are."""
-    mask: Any = torch.tensor(True)
-    while isinstance(fn, _WRAPPERS) and not isinstance(fn, torch.distributions.Independent):
-        if isinstance(fn, MaskedDistribution):
-            mask = mask & torch.as_tensor(fn._mask)
-        fn = fn.base_dist
     try:
         inside = fn.support.check(value)
     except (ValueError, TypeError, RuntimeError):  # shapes that differ: said of the shapes
-        return torch.tensor(True).numpy()
-    return (inside | ~mask).numpy()
+        return np.True_
+    for mask in LIBRARY.masks(fn):
+        inside = inside | ~torch.as_tensor(mask)
+    return inside.numpy()
 
 
 def at_once(model: Callable[..., Any]) -> Any:

@@ -133,6 +133,15 @@ class Target(ABC):
             yield name, slice(start, end), site.unconstrained
             start = end
 
+    def _check_given(self, values: Mapping[str, Any]) -> None:
+        """Raise InputError if a latent site has no value."""
+        for name in self.sites.latents:
+            if name not in values:
+                raise InputError(
+                    f"there is no value of site {name!r}; give one of each of "
+                    f"{', '.join(self.sites.latents)}."
+                )
+
     def check_proper(self) -> None:
         """Raise InputError if the prior has no draws."""
         for site in self.sites.latents.values():

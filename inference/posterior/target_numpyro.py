@@ -16,7 +16,6 @@ from numpyro.infer.util import _unconstrain_params
 from numpyro.primitives import Messenger
 
 from ...arrays import Array
-from ...errors import InputError
 from .sites import Sites, check_model
 from .sites_numpyro import AtOnce, read
 from .target import TRIES, Target
@@ -125,12 +124,7 @@ class NumPyroTarget(Target):
         return {name: trace[name]["value"] for name in self.sites.of(*kinds)}
 
     def unconstrain(self, values: Mapping[str, Any]) -> Any:
-        missing = [name for name in self.sites.latents if name not in values]
-        if missing:
-            raise InputError(
-                f"there is no value of site {missing[0]!r}; give one of each of "
-                f"{', '.join(self.sites.latents)}."
-            )
+        self._check_given(values)
         placed = handlers.substitute(
             handlers.seed(self.model, jax.random.key(0)),
             data={name: jnp.asarray(values[name]) for name in self.sites.latents},

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from ...arrays import Array
-from ...errors import InputError
 from ..torch_state import as_found
 from .sites import Sites
 from .sites_pyro import at_once, read
@@ -133,12 +132,7 @@ class PyroTarget(Target):
         return {name: trace.nodes[name]["value"] for name in self.sites.of(*kinds)}
 
     def unconstrain(self, values: Mapping[str, Any]) -> Tensor:
-        missing = [name for name in self.sites.latents if name not in values]
-        if missing:
-            raise InputError(
-                f"there is no value of site {missing[0]!r}; give one of each of "
-                f"{', '.join(self.sites.latents)}."
-            )
+        self._check_given(values)
         given = {name: torch.as_tensor(values[name]) for name in self.sites.latents}
         with Given(given):
             trace = poutine.trace(self.model).get_trace(*self.args, **self.kwargs)
