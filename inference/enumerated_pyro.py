@@ -36,6 +36,8 @@ from .posterior.sites_pyro import at_once, is_finite
 from .posterior.target_pyro import apart
 from .torch_state import as_found
 
+_SMALL = 1 << 22  # cells of a table that is made without a look at its size
+
 
 def read(
     model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], like: Draws
@@ -55,12 +57,7 @@ def read(
     first = {name: value[0] for name, value in _tensors(like).items()}
     program.look(first)
     factors: list[Factor] = []
-    try:
-        with as_found(), FakeTensorMode(allow_non_fake_inputs=True):  # shapes, without memory
-            program.tables(first, factors)
-    except RuntimeError:  # Python branches on a value
-        factors.clear()
-        program.tables(first, factors)
+    program.outline(first, factors)
 
     def tables(draws: Draws) -> list[Floats]:
         given = _tensors(draws)
@@ -96,6 +93,7 @@ class _Program:
         depth: plates nested, at most.
         support: of the discrete latent sites.
         weights: of the observed sites that are scaled.
+        cells: of a table of all states together, which none is larger than.
     """
 
     model: Callable[..., Any]
@@ -104,11 +102,14 @@ class _Program:
     depth: int = 0
     support: dict[str, Array] = field(default_factory=dict)
     weights: dict[str, Array] = field(default_factory=dict)
+    cells: int = 1
 
     def look(self, draw: Mapping[str, Tensor]) -> None:
         """Find the discrete sites and the plates, by a run without enumeration."""
         with apart(), torch.no_grad(), _First():
             trace = self._trace(draw)
+            trace.compute_log_prob()  # what distributions keep of it are numbers, then, not shapes
+        entries = 1
         for name, site in trace.nodes.items():
             if site["type"] != "sample" or _aside(site):
                 continue
@@ -117,10 +118,25 @@ class _Program:
             self.depth = max([self.depth, len(fn.batch_shape), *dims])
             if not site["is_observed"] and name not in draw:
                 self.support[name] = states_of(name, fn).numpy()
+                self.cells *= len(self.support[name])
             elif name not in draw:
                 frames = [f for f in site["cond_indep_stack"] if f.vectorized]
                 usual = math.prod(f.full_size / f.size for f in frames)
                 self.weights.update(weighed({name: site["scale"] / usual}))
+            entries = max(entries, site["log_prob"].numel())
+        self.cells *= entries
+
+    def outline(self, draw: Mapping[str, Tensor], factors: list[Factor]) -> None:
+        """Describe its factors: where tables of all states together might be large, by a run of
+        shapes alone, without memory."""
+        if self.cells > _SMALL:
+            try:
+                with as_found(), FakeTensorMode(allow_non_fake_inputs=True):
+                    self.tables(draw, factors)
+                return
+            except (RuntimeError, TypeError):  # Python takes a value for a number
+                factors.clear()
+        self.tables(draw, factors)
 
     def _trace(self, draw: Mapping[str, Tensor]) -> Any:
         with _whole_plates(lengths_of(self.args, self.kwargs)), _Drawn(draw):
