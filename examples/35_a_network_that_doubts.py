@@ -1,8 +1,8 @@
 """A neural network that says where it does not know: weights with a posterior.
 
 Three cultivars of 178 wines by two measurements (Aeberhard and Forina, "Wine recognition data",
-1991). The average over draws of the weights is unsure where no wine was seen; the network of one
-draw is sure there, too.
+1991). Averaged over draws of the weights, it is unsure between cultivars, the more so the farther
+from all wines that it has seen.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(out: str = "out/35", n: int = 120, num_samples: int = 300, width: int =
     figure = Figure((5, 4), layout="constrained")
     axis = figure.subplots()
     shade = axis.contourf(*x, sure, levels=np.linspace(1 / 3, 1, 11), cmap="Greys_r")
-    figure.colorbar(shade, label="probability of the likeliest cultivar")
+    figure.colorbar(shade, label="probability of the likeliest cultivar", format="%.2f")
     axis.scatter(*X[:n].T, c=y[:n], s=10, cmap="viridis")
     axis.set(xlabel="flavanoids", ylabel="intensity of the colour")
     figure.savefig(folder / "doubt.png")

@@ -42,7 +42,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "examples/31_slopes_by_species.py": {"n": 60, "num_samples": 60},
     "examples/32_gaussian_process.py": {"n": 30, "num_samples": 60},
     "examples/33_old_faithful.py": {"n": 40, "num_samples": 60},
-    "examples/34_how_many_components.py": {"n": 60, "num_samples": 60},
+    "examples/34_how_many_components.py": {"n": 60, "num_steps": 300},
     "examples/35_a_network_that_doubts.py": {"n": 60, "num_samples": 60, "width": 3},
     "examples/36_learnt_prior.py": {"n": 200, "read": 5, "num_samples": 60},
 }
