@@ -31,7 +31,7 @@ def main(out: str = "out/29", n: int = 120, num_samples: int = 300) -> dict[str,
     pair, told, errors = ppgen.Pair("linear_regression"), units(X[:n], y[:n]), {}
     draws = {"num_warmup": num_samples, "num_samples": num_samples, "num_chains": 2}
     figure = Figure((7, 5), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
+    axes = figure.subplots(1, 2, sharex=True, sharey=True)
     for axis, (prior, horseshoe) in zip(
         axes, {"normal": None, "horseshoe": 4}.items(), strict=True
     ):

@@ -1,8 +1,8 @@
 """How many components there are, left to the data: a Dirichlet-process mixture.
 
 150 irises by the length and the width of their petals, without their species (Fisher, "The use of
-multiple measurements in taxonomic problems", 1936). Chains would each stay in one of many equal numberings of the components, so a
-guide is fitted to one of them; its verdict says how near it comes.
+multiple measurements in taxonomic problems", 1936). Chains would each stay in one of many equal
+numberings of the components, so a guide is fitted to one; its verdict says how near it comes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main(out: str = "out/34", n: int = 150, num_steps: int = 3000) -> float:
     log_p = logsumexp(log_parts(grid), axis=(0, 2)) - np.log(len(w))
     figure = Figure((5, 4), layout="constrained")
     axis = figure.subplots()
-    axis.contour(*x, np.exp(log_p).reshape(50, 50), levels=12, linewidths=0.7)
+    axis.contour(*x, log_p.reshape(50, 50), levels=np.arange(-8, 2), linewidths=0.7)
     axis.scatter(*y.T, c=iris.target[rows], s=8)
     axis.set(xlabel="length of the petal, cm", ylabel="width, cm")
     figure.savefig(folder / "density.png")
