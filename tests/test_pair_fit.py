@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,16 @@ def test_another_model_is_refused_when_a_run_is_loaded(
     (tmp_path / "run" / "posterior.nc").write_bytes(b"")
     with pytest.raises(InputError, match="damaged"):
         Pair.load(tmp_path / "run", schools(backend))
+
+
+def test_an_autoguide_draws_the_latents_of_a_plate_and_not_the_plate(backend: str) -> None:
+
+    from ppgen.inference.posterior.guides import build
+    from ppgen.inference.posterior.minibatch import call_of
+
+    target = Pair(schools(backend), backend=backend).target(SIGMA, Y)  # type: ignore[arg-type]
+    module = import_module(f"ppgen.inference.posterior.variational_{backend}")
+    with module.precision(True):
+        call = call_of(target, None)
+        found = module.drawn_sites(target, build("normal", target, 0), call)
+    assert found == {"mu", "tau", "theta"}

@@ -19,6 +19,7 @@ from pyro import poutine
 from pyro.distributions import MultivariateNormal
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
 from pyro.infer.autoguide import AutoDelta, AutoLaplaceApproximation, AutoNormal
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 from torch.distributions import biject_to
 
@@ -92,11 +93,15 @@ def batch_sites(target: Target, call: Call) -> tuple[Sites, dict[str, float]]:
 
 
 def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> set[str]:
-    """The sites that a guide draws, auxiliary ones aside."""
+    """The sites that a guide draws, those of plates and auxiliary ones aside."""
     with target.precision(), torch.no_grad():
         trace = poutine.trace(call.program(guide)).get_trace(*call.first, n_total=call.n_rows)
     nodes: Any = trace.nodes
-    return {n for n in trace.stochastic_nodes if not nodes[n]["infer"].get("is_auxiliary")}
+    return {
+        name
+        for name in trace.stochastic_nodes
+        if not (nodes[name]["infer"].get("is_auxiliary") or site_is_subsample(nodes[name]))
+    }
 
 
 def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: int) -> Any:
