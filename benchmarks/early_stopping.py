@@ -17,10 +17,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,17 +111,18 @@ def of_traces(n: int, steps: int, seed: int) -> Iterator[dict[str, Any]]:
 
 def of_fits(names: list[str], steps: int, seed: int) -> Iterator[dict[str, Any]]:
     """The ELBO with and without early stopping."""
+    from posteriordb_models import POSTERIORS
+
     import ppgen
-    from benchmarks.posteriordb_models import MODELS, load
 
     for name in names:
-        data = load(Path(os.environ["PPGEN_DATA"]) / "posteriordb", name)
-        found = {}
+        posterior, found = POSTERIORS[name], {}
         for early in (True, False):
             began = time.perf_counter()
-            fit = ppgen.Pair(MODELS[name]).fit(
-                **data, method="svi", num_steps=steps, early_stopping=early, random_state=seed
-            )
+            fit = ppgen.Pair(posterior.model).fit(
+                **posterior.data(), method="svi", num_steps=steps, early_stopping=early,
+                random_state=seed,
+            )  # fmt: skip
             found[early] = fit.log_evidence_, fit.posterior.gradients, time.perf_counter() - began
         (early, taken, seconds), (whole, *_) = found[True], found[False]
         yield {
@@ -143,7 +142,9 @@ def main() -> None:
     parser.add_argument("--traces", type=int, default=1000)
     parser.add_argument("--length", type=int, default=4000)
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--posteriors", nargs="+", default=["kidiq-kidscore_interaction"])
+    parser.add_argument(
+        "--posteriors", nargs="+", default=["kidiq-kidscore_interaction", "mesquite-mesquite"]
+    )
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     for section in given.sections:

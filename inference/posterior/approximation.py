@@ -79,7 +79,7 @@ def missed_by_row(log_weights: Array, name: str, advice: str) -> list[Reason]:
     n, draws = log_weights.shape
     if draws < MIN_SAMPLES:
         return [Reason("ok", f"{draws} draws are too few to say how far off {name} is.")]
-    found = summarise(log_weights)
+    found = summarise(log_weights.astype(np.float64))
     bad = float(np.mean(~(found.khat <= MAX_KHAT)))
     said = f"Pareto k-hat above {MAX_KHAT} for {bad:.0%} of {n} rows; of {draws} draws of a row "
     said += f"{np.median(found.ess):.0f} count in the middle"

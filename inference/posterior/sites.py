@@ -113,6 +113,16 @@ class Sites(Mapping[str, Site]):
         return self.of("deterministic")
 
     @property
+    def common_plate(self) -> Plate | None:
+        """The plate that all latent, discrete, observed sites and factors stand in: that of rows,
+        where each has latents of its own and there are no others. None where there is none."""
+        each = [
+            site.plates for site in self.of("latent", "discrete", "observed", "factor").values()
+        ]
+        shared = [plate for plate in each[0] if all(plate in others for others in each[1:])]
+        return shared[0] if shared else None
+
+    @property
     def subsampled(self) -> dict[str, Plate]:
         """Plates that look at some of their elements only."""
         plates = {plate.name: plate for site in self._sites.values() for plate in site.plates}

@@ -43,7 +43,7 @@ from ...progress import Progress
 from ...verdict import Reason
 from ..gradient import Outcome, Schedule, finish, train
 from ..plateau import Plateau
-from .approximation import missed, settled
+from .approximation import missed, missed_by_row, settled
 from .guides import build, check_guide, check_name, chosen, learning_rate
 from .minibatch import Call, call_of, check_local, check_weights
 from .result import Evidence, Posterior
@@ -54,6 +54,7 @@ _HOLD = 1 / 3  # of the schedule at the highest rate
 _NUMBERS = 4e7  # of all draws: 0.3 GB
 _LEAST = 0.01  # nats of the ELBO in a block of steps that count as an improvement
 _FIRST = 27  # blocks of steps before a plateau counts, so that 2,000 steps are taken
+_OF_ROW = 200  # draws of each row by which k-hat is told where latents are local to rows
 _LOCAL = ("iwae", "dreg")
 
 
@@ -102,7 +103,7 @@ def _fitted(
     fitted = backend.FittedGuide(target, guide, learner)
     first = time.perf_counter() - began
     draws, stats, few = _draws(target, fitted, settings, fit.seed)
-    reasons += [*_ended(outcome, why, losses, call), *few, *_judged(fitted, stats, name)]
+    reasons += [*_ended(outcome, why, losses, call), *few, *_judged(fitted, stats, name, fit.seed)]
     return Posterior(
         draws,
         stats,
@@ -207,7 +208,7 @@ def _ended(outcome: Outcome, why: str, losses: list[float], call: Call) -> list[
     return [*reasons, *settled(outcome.why, outcome.steps, losses, call.n_rows)]
 
 
-def _judged(fitted: Any, stats: dict[str, Array], name: str) -> list[Reason]:
+def _judged(fitted: Any, stats: dict[str, Array], name: str, seed: int) -> list[Reason]:
     """How far off the guide is."""
     if not fitted.density:
         what = f"{_words(name)} is a point: it says nothing of how uncertain the latents are."
@@ -216,6 +217,9 @@ def _judged(fitted: Any, stats: dict[str, Array], name: str) -> list[Reason]:
         what = "how far off the guide is is not known, as the model looks at a part of its rows."
         return [Reason("ok", f"{what} Give it all rows, and batch_size to the fit, to know.")]
     advice = 'Take guide="flow", or method="nuts" where the posterior itself matters.'
+    each = fitted.by_row(_OF_ROW, seed)
+    if each is not None:
+        return missed_by_row(each, _words(name), "Give the guide more freedom, or take iwae.")
     return missed(stats["lp"] - stats["log_q"], _words(name), advice)
 
 

@@ -30,7 +30,7 @@ from ..svi_numpyro import NumpyroLearner
 from .guides import NO_MAXIMUM
 from .guides_numpyro import plain, site_log_prob
 from .minibatch import Call, accepted
-from .sites import Sites
+from .sites import Plate, Sites
 from .sites_numpyro import read
 from .target import Target, make_target
 
@@ -118,6 +118,20 @@ def _bound(target: Target, settings: Any) -> Any:
     return bound(particles or 1)
 
 
+class _NotByRow(Exception):
+    """A site of the guide stands in no plate of rows."""
+
+
+def _of_rows(site: Any, plate: Plate) -> Any:
+    """(rows,) log density of a site's value, summed over all else."""
+    if all(frame.name != plate.name for frame in site["cond_indep_stack"]):
+        raise _NotByRow
+    log_prob = site["fn"].log_prob(site["value"])
+    log_prob = log_prob if site["scale"] is None else site["scale"] * log_prob
+    others = tuple(d for d in range(-log_prob.ndim, 0) if d != plate.dim)
+    return log_prob.sum(axis=others)
+
+
 class FittedGuide:
     """A guide and a model with the parameters that training left.
 
@@ -135,6 +149,7 @@ class FittedGuide:
             self.target = make_target(placed, target.args, target.kwargs, "numpyro")
         self.density = not isinstance(guide, AutoDelta)
         self.whole = not target.sites.subsampled
+        self.rows = target.sites.common_plate
         self.kwargs = accepted(guide, target.kwargs)
 
     def draw(self, n: int, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -144,6 +159,31 @@ class FittedGuide:
             keys = jax.random.split(jax.random.key(seed), n)
             values, stats = jax.jit(lambda ks: jax.lax.map(self._sampler(), ks))(keys)
             return jax.tree.map(np.asarray, (values, stats))  # type: ignore[no-any-return]
+
+    def by_row(self, n: int, seed: int) -> Array | None:
+        """(rows, draws) log weights of each row, where all latents are local to rows."""
+        if self.rows is None or self.target.sites.discrete or not self.whole:
+            return None
+        plate, target = self.rows, self.target
+
+        def one(key: Any) -> Any:
+            placed = handlers.substitute(handlers.seed(self.guide, key), data=self.params)
+            q = handlers.trace(placed).get_trace(*target.args, **self.kwargs)
+            model = handlers.replay(handlers.seed(target.model, jax.random.key(0)), trace=q)
+            p = handlers.trace(model).get_trace(*target.args, **target.kwargs)
+            total = jnp.zeros(plate.size)
+            for sign, trace in ((1, p), (-1, q)):
+                for site in trace.values():
+                    if site["type"] == "sample":
+                        total += sign * _of_rows(site, plate)
+            return total
+
+        with target.precision():
+            keys = jax.random.split(jax.random.key(seed), n)
+            try:
+                return np.asarray(jax.jit(lambda ks: jax.lax.map(one, ks))(keys)).T
+            except _NotByRow:
+                return None
 
     def _sampler(self) -> Callable[[Any], Any]:
         if isinstance(self.guide, AutoLaplaceApproximation):

@@ -150,6 +150,7 @@ class FittedGuide:
         learner.keep_average()
         self.density = not isinstance(guide, AutoDelta)
         self.whole = not target.sites.subsampled
+        self.rows = target.sites.common_plate
         self.kwargs = accepted(guide, target.kwargs)
 
     def draw(self, n: int, seed: int) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -164,6 +165,32 @@ class FittedGuide:
             {k: torch.stack([one[k] for one in part]).detach().numpy() for k in part[0]}
             for part in parts
         )
+
+    def by_row(self, n: int, seed: int) -> Array | None:
+        """(rows, draws) log weights of each row, where all latents are local to rows."""
+        target, plate = self.target, self.rows
+        if plate is None or target.sites.discrete or not self.whole:
+            return None
+        weights = []
+        with self.learner.inside(), torch.no_grad():
+            torch.manual_seed(seed)
+            for _ in range(n):
+                q = poutine.trace(self.guide).get_trace(*target.args, **self.kwargs)
+                model = poutine.replay(target.model, trace=q)
+                p = poutine.trace(model).get_trace(*target.args, **target.kwargs)
+                total = torch.zeros(plate.size)
+                for sign, trace in ((1, p), (-1, q)):
+                    trace.compute_log_prob()
+                    for site in trace.nodes.values():
+                        if site["type"] != "sample" or site_is_subsample(site):
+                            continue
+                        if all(frame.name != plate.name for frame in site["cond_indep_stack"]):
+                            return None
+                        log_prob = site["log_prob"]
+                        others = [d for d in range(-log_prob.ndim, 0) if d != plate.dim]
+                        total = total + sign * (log_prob.sum(others) if others else log_prob)
+                weights.append(total)
+        return torch.stack(weights, 1).numpy()
 
     def _sampler(self) -> Callable[[], Any]:
         if isinstance(self.guide, AutoLaplaceApproximation):
