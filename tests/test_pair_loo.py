@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 from typing import Any
 
+import arviz_plots
 import arviz_stats
 import numpy as np
 import pytest
@@ -122,12 +123,11 @@ def test_arviz_says_the_same_of_the_tree(name, fits, trees):
     np.testing.assert_allclose(ours.khat, theirs.pareto_k.values, rtol=0, atol=1e-9)
     assert ours.p_loo == pytest.approx(theirs.p)
     assert f"{ours.elpd:.2f}" in str(ours.to_arviz())
+    arviz_plots.plot_khat(ours.to_arviz(), backend="none")
 
 
 @every
 def test_arviz_checks_predictions_and_sensitivity_by_the_tree(name, trees):
-    import arviz_plots
-
     tree = trees[name]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto")
@@ -208,6 +208,19 @@ def test_states_have_the_probabilities_of_bayes_rule(fits):
     np.testing.assert_array_equal(best, want > 0.5)
     with pytest.raises(InputError, match="no discrete latent site; it has m, y"):
         fits["pyro"].infer_discrete()
+
+
+def test_rows_held_out_and_fits_that_were_loaded_are_scored(fits, tmp_path):
+    fit = fits["mixture-pyro"]
+    new = np.array([0.5, 3.5, -2.0])
+    m = fit.draws["m"][..., None]
+    want = np.log(0.7 * stats.norm.pdf(new) + 0.3 * stats.norm.pdf(new, m))
+    np.testing.assert_allclose(fit.log_likelihood(new)["y"], want, rtol=0, atol=1e-10)
+    fit.save(tmp_path / "run")
+    loaded = Pair.load(tmp_path / "run", mixture(backend("pyro")))
+    with pytest.raises(InputError, match="a saved run holds no data"):
+        loaded.loo()
+    np.testing.assert_array_equal(loaded.loo(Y).density.values, fit.loo().density.values)
 
 
 def test_steps_of_a_sequence_are_left_out_given_all_others():
