@@ -139,7 +139,6 @@ def test_each_figure_is_drawn_and_pyplot_is_left_alone(tree: Any) -> None:
     assert len(titles) == 16  # the least uniform
     assert "log_joint" in titles
     figures = [
-        found,
         plot_rank(tree),
         plot_energy(tree),
         plot_ppc_pit(tree),
