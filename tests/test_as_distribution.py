@@ -361,23 +361,24 @@ def test_a_flow_is_the_prior_of_a_site_of_pyro_and_noise_takes_its_place() -> No
         config = {"x": TransformReparam(), "x_base": TransformReparam()}
         pyro.poutine.reparam(program, config=config)()
 
-    drawn = np.asarray(prior.sample((40_000,)))
-    weights = norm.pdf(13.0, drawn[:, 0], 0.5)
-    right = weights @ drawn / weights.sum()
     for each in (program, moved):
         chain = MCMC(
-            NUTS(each, max_tree_depth=5), num_samples=300, warmup_steps=200, disable_progbar=True
+            NUTS(each, max_tree_depth=4), num_samples=150, warmup_steps=100, disable_progbar=True
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
+            drawn = np.asarray(prior.sample((40_000,)))
             chain.run()
         found = chain.get_samples()
+        noise = found.get("x_base_base")
         x = (
             found["x"]
-            if "x" in found
-            else prior.transforms[0](prior.base_dist.transforms[0](found["x_base_base"]))
+            if noise is None
+            else prior.transforms[0](prior.base_dist.transforms[0](noise))
         )
-        np.testing.assert_allclose(x.mean(0), right, atol=0.3)
+        weights = norm.pdf(13.0, drawn[:, 0], 0.5)
+        right = weights @ drawn / weights.sum()
+        np.testing.assert_allclose(x.mean(0), right, atol=0.4)
     pyro.clear_param_store()
 
 
