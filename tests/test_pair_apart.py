@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
 from ppgen.models.pair import Pair, PairFit
 
@@ -14,17 +13,12 @@ from .pair_models import library, line
 X = np.column_stack([np.arange(6.0), np.ones(6)])
 
 
-@pytest.fixture(scope="module", params=["numpyro", "pyro"])
-def backend(request: pytest.FixtureRequest) -> Any:
-    return str(request.param)
-
-
 def slope(fit: PairFit) -> Any:
     return fit.draws["slope"].mean((0, 1))
 
 
-def test_sites_of_the_same_name_are_each_fits_own(backend: Any) -> None:
-    pair = Pair(line(backend), backend=backend)
+def test_sites_of_the_same_name_are_each_fits_own() -> None:
+    pair = Pair(line("pyro"), backend="pyro")
     up, down = (pair.fit(X, sign * X[:, 0], method="laplace", num_draws=100) for sign in (1, -1))
     again = pair.fit(X, X[:, 0], method="laplace", num_draws=100)
     np.testing.assert_allclose(slope(up), [1, 0], atol=0.05)

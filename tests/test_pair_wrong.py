@@ -14,7 +14,7 @@ from ppgen.inference.posterior.sites import check_whole
 from ppgen.models.pair import Pair
 from ppgen.models.pair.arguments import Call
 
-from .pair_models import SIGMA, Y, library, line, schools
+from .pair_models import SIGMA, Y, fitted, library, line, schools
 
 
 @pytest.fixture(scope="module", params=["numpyro", "pyro"])
@@ -235,3 +235,18 @@ def test_lists_and_frames_become_arrays_and_texts_are_refused() -> None:
         pair.target(SIGMA, np.array(["a", "b", "c", "d"]))
     with pytest.raises(InputError, match="y has rows of different lengths"):
         pair.target(SIGMA, [[1.0, 2.0], [3.0]])
+
+
+def test_a_param_has_no_log_joint(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        shift = p.param("shift", mu * 0.0 + 1.0)
+        p.sample("y", dist.Normal(mu + shift, 1.0), obs=y)
+
+    fit = fitted(Pair(model, backend=backend), {"mu": np.zeros((1, 2))}, Y[0])
+    with pytest.raises(InputError, match="'shift' is a param, which has no prior"):
+        check_whole(fit.sites, "nuts")
+    with pytest.raises(InputError, match="'shift' is a param, optimised with the guide"):
+        fit.log_prob({"mu": 0.0})

@@ -26,9 +26,14 @@ class Densities(Fitted):
             data, named: what the model is called with; nothing stands for the data fitted.
 
         Raises:
-            InputError: if a site's values are missing, of another shape or outside its support, or
-                there are no data.
+            InputError: if a site's values are missing, of another shape or not numbers, the model
+                has params, or there are no data.
         """
+        for name in self.sites.of("param"):
+            raise InputError(
+                f"site {name!r} is a param, optimised with the guide, and log_prob is of models "
+                "that draw what they do not know. Draw it from a prior by sample."
+            )
         target = self.target_of(data, named)
         latents = self.sites.latents
         for name in values:
