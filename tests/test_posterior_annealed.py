@@ -42,6 +42,7 @@ def test_a_gap_is_what_lies_between_both_means_of_weights() -> None:
     assert annealed.gap(forward, backward).value == pytest.approx(np.log(4) - np.log(2))
 
 
+@pytest.mark.slow
 def test_a_path_cut_short_is_weighed_for_the_rest() -> None:
     cut = annealed_numpyro.run(exact.linear_gaussian(), HOW, exact.fit(budget=1e-6))
     assert cut.why == "budget"
@@ -53,6 +54,7 @@ def test_a_path_cut_short_is_weighed_for_the_rest() -> None:
     assert "temperature" in str(verdict)
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_the_chains() -> None:
     seen: list[Any] = []
 
@@ -66,6 +68,7 @@ def test_an_interrupt_keeps_the_chains() -> None:
     assert np.isfinite(cut.draws["w"]).all()
 
 
+@pytest.mark.slow
 def test_a_pyro_pair_is_annealed_by_the_same_formulas() -> None:
     how = AIS(num_temperatures=20, num_chains=64, num_leapfrog=3, num_simulated=1)
     posterior = annealed_pyro.run(exact.linear_gaussian("pyro"), how, exact.fit())

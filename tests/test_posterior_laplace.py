@@ -27,7 +27,7 @@ def scalar(latents: Any, noise: float = 1.0) -> Target:
     return make_target(model, (Y8,))
 
 
-@pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+@pytest.mark.parametrize("backend", ["numpyro", pytest.param("pyro", marks=pytest.mark.slow)])
 def test_is_exact_for_a_gaussian_posterior(backend: str) -> None:
     posterior = laplace.run(exact.linear_gaussian(backend), HOW, exact.fit())
     np.testing.assert_allclose(posterior.guide["mode"], exact.MEAN, atol=1e-8)
@@ -42,6 +42,7 @@ def test_is_exact_for_a_gaussian_posterior(backend: str) -> None:
     assert Verdict(tuple(posterior.reasons)).ok
 
 
+@pytest.mark.slow
 def test_weights_correct_the_evidence_of_a_skewed_posterior() -> None:
     from scipy import integrate, stats
 
@@ -85,7 +86,10 @@ def centred(p: Any, d: Any) -> Any:
     return p.sample("theta", d.Normal(0.0, tau).expand([8]).to_event(1))
 
 
-@pytest.mark.parametrize(("latents", "site"), [(improper, "unseen"), (centred, "tau")])
+@pytest.mark.parametrize(
+    ("latents", "site"),
+    [(improper, "unseen"), pytest.param(centred, "tau", marks=pytest.mark.slow)],
+)
 def test_a_posterior_without_a_mode_fails_and_the_site_is_named(latents: Any, site: str) -> None:
     posterior = laplace.run(scalar(latents, 15.0), HOW, exact.fit())
     verdict = Verdict(tuple(posterior.reasons))
@@ -94,6 +98,7 @@ def test_a_posterior_without_a_mode_fails_and_the_site_is_named(latents: Any, si
     assert posterior.log_evidence is None
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_draws() -> None:
     target = exact.linear_gaussian()
     one, two, other = (laplace.run(target, HOW, exact.fit(seed)).draws["w"] for seed in (1, 1, 2))

@@ -30,6 +30,7 @@ def test_draws_and_evidence_are_those_of_the_closed_form(posterior: Posterior) -
     assert Verdict(tuple(posterior.reasons)).ok
 
 
+@pytest.mark.slow
 def test_a_run_cut_short_fails_and_says_what_is_missing() -> None:
     cut = nested.run(
         exact.linear_gaussian(), Nested(num_live=200, remaining=1e-9), exact.fit(budget=1e-3)
@@ -40,6 +41,7 @@ def test_a_run_cut_short_fails_and_says_what_is_missing() -> None:
     assert "live points" in str(verdict)
 
 
+@pytest.mark.slow
 def test_finds_both_modes_with_their_weights() -> None:
     posterior = nested.run(exact.two_modes(), HOW, exact.fit())
     assert (posterior.draws["z"] < 0).mean() == pytest.approx(exact.SHARE, abs=0.12)

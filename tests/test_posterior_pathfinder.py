@@ -51,6 +51,7 @@ def test_the_density_of_the_mixture_is_the_mean_of_its_gaussians() -> None:
     np.testing.assert_allclose(np.exp(log_q), np.mean(each, axis=0), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_finds_both_modes_with_their_weights_and_few_paths_warn() -> None:
     posterior = pathfinder.run(exact.two_modes(), HOW, exact.fit())
     assert (posterior.draws["z"] < 0).mean() == pytest.approx(exact.SHARE, abs=0.04)
@@ -62,6 +63,7 @@ def test_finds_both_modes_with_their_weights_and_few_paths_warn() -> None:
     assert "missed modes" in str(verdict)
 
 
+@pytest.mark.slow
 def test_a_budget_keeps_the_paths_that_ended() -> None:
     posterior = pathfinder.run(exact.linear_gaussian(), HOW, exact.fit(budget=1e-3))
     assert posterior.why == "budget"

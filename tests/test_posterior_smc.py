@@ -38,6 +38,7 @@ def test_temperatures_rise_to_one(posterior: Posterior) -> None:
     assert b[-1] == 1
 
 
+@pytest.mark.slow
 def test_a_path_cut_short_is_weighed_and_told_off() -> None:
     cut = smc.run(exact.linear_gaussian(), HOW, exact.fit(budget=1e-3))
     assert cut.why == "budget"
@@ -47,6 +48,7 @@ def test_a_path_cut_short_is_weighed_and_told_off() -> None:
     assert "temperature" in str(verdict)
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_the_particles() -> None:
     def interrupt(record: object) -> None:
         raise KeyboardInterrupt
@@ -57,6 +59,7 @@ def test_an_interrupt_keeps_the_particles() -> None:
     assert cut.log_evidence is not None
 
 
+@pytest.mark.slow
 def test_finds_both_modes_with_their_weights() -> None:
     posterior = smc.run(exact.two_modes(), SMC(num_particles=200, num_moves=3), exact.fit())
     low = (posterior.draws["z"] < 0).mean(axis=1)

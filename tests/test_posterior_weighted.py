@@ -29,7 +29,7 @@ def guide_of(backend: str, mean: Any, scale_tril: Any) -> Any:
     return guide
 
 
-@pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+@pytest.mark.parametrize("backend", ["numpyro", pytest.param("pyro", marks=pytest.mark.slow)])
 def test_weights_of_the_posterior_itself_are_all_the_evidence(backend: str) -> None:
     guide = guide_of(backend, exact.MEAN, ROOT)
     how = Importance(num_proposals=500, num_draws=400)
@@ -41,7 +41,7 @@ def test_weights_of_the_posterior_itself_are_all_the_evidence(backend: str) -> N
     assert Verdict(tuple(posterior.reasons)).ok
 
 
-@pytest.mark.parametrize("proposal", ["prior", "laplace"])
+@pytest.mark.parametrize("proposal", ["prior", pytest.param("laplace", marks=pytest.mark.slow)])
 def test_draws_and_evidence_are_those_of_the_closed_form(proposal: Any) -> None:
     how = Importance(proposal=proposal, num_proposals=8000)
     posterior = weighted.run(exact.linear_gaussian(), None, how, exact.fit())
