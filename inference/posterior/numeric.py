@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
@@ -12,7 +13,15 @@ import numpy as np
 from ...arrays import Array
 from .target import Target
 
-_AT_ONCE = 256  # places that are evaluated together
+_AT_ONCE = 256  # places that are evaluated together at most
+_NUMBERS = 2e7  # held for them: observed values times places
+
+
+def at_once(target: Target, most: int) -> int:
+    """How many places are evaluated together, so that memory holds the terms of all observed
+    values; `most` at the most."""
+    observed = sum(math.prod(site.shape) for site in target.sites.observed.values())
+    return int(min(most, max(1, _NUMBERS // max(observed, 1))))
 
 
 class Numeric(ABC):
@@ -120,7 +129,8 @@ class OfJax(Numeric):
         with self.target.precision():
             if name not in self._compiled:
                 one = getattr(self.target, name)
-                self._compiled[name] = jax.jit(lambda z: jax.lax.map(one, z, batch_size=_AT_ONCE))
+                batch = at_once(self.target, _AT_ONCE)
+                self._compiled[name] = jax.jit(lambda z: jax.lax.map(one, z, batch_size=batch))
             return self._compiled[name](np.asarray(z, np.float64))
 
 

@@ -43,7 +43,7 @@ from ...progress import Progress
 from ...verdict import Reason
 from ..diagnostics import worst_by_site
 from ..importance import summarise
-from .numeric import numeric
+from .numeric import at_once, numeric
 from .psis import smooth
 from .reference import LogDensity, Reference, reference
 from .result import Evidence, Posterior, Why
@@ -103,6 +103,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         step = jax.jit(stepper(
             start.log_start, start.log_gain, moves=settings.num_moves,
             target_ess=settings.target_ess, target_accept=settings.target_accept,
+            batch=_batch(target, runs, n),
         ))  # fmt: skip
         state, taken, looks = begin(z.reshape(runs, n, -1)), 0, []
         try:
@@ -156,23 +157,26 @@ def stepper(
     moves: int,
     target_ess: float,
     target_accept: float,
+    batch: int = 0,
 ) -> Callable[[jax.Array, Particles], tuple[Particles, Look]]:
-    """A function of (key, particles) that goes to the next temperature."""
+    """A function of (key, particles) that goes to the next temperature; it moves `batch` particles
+    of each run together, all of them where that is 0 or as many."""
     from blackjax.mcmc import hmc
-    from blackjax.smc import resampling, solver, tempered
+    from blackjax.smc import base, resampling, solver, tempered
 
     def likelihood(z: jax.Array) -> jax.Array:
         value = log_likelihood(z)
         return jnp.where(value > _FLOOR, value, _FLOOR)
 
     kernel = tempered.build_kernel(
-        log_prior, likelihood, hmc.build_kernel(), hmc.init, resampling.systematic
-    )
+        log_prior, likelihood, hmc.build_kernel(), hmc.init, resampling.systematic,
+        batch_size=batch,
+    )  # fmt: skip
 
     def step(key: jax.Array, old: Particles) -> tuple[Particles, Look]:
         runs, n, p = old.z.shape
         z, weights = old.z.reshape(-1, p), old.weights.reshape(-1) / runs
-        ess = partial(_log_ess, jnp.log(weights), jax.vmap(likelihood)(z))
+        ess = partial(_log_ess, jnp.log(weights), base.map_fn(likelihood, batch)(z))
         gap = solver.dichotomy(lambda d: ess(d) - jnp.log(target_ess), 0.0, 1 - old.b)
         b = jnp.where(gap > 1 - old.b - 1e-6, 1.0, old.b + gap)
         steps = jnp.clip(jnp.ceil(0.5 * jnp.pi / old.step_size), 1, _LONGEST).astype(int)
@@ -274,3 +278,9 @@ def _stuck(looks: list[Look]) -> list[Reason]:
         return []
     what = f"only {looks[-1].acceptance:.0%} of the last moves of particles were accepted."
     return [Reason("warn", what, "Raise num_moves, or num_particles.")]
+
+
+def _batch(target: Target, runs: int, n: int) -> int:
+    """Particles of each run that are moved together; 0 for all."""
+    together = at_once(target, runs * n)
+    return 0 if together == runs * n else max(1, together // runs)
