@@ -8,9 +8,9 @@
   in double in Pyro, whose nets must have the precision of the latents.
 
 The bare loops do no more than `SVI` does: NumPyro's `svi.update` compiled, called step by step
-("loop") and 50 steps in one `lax.scan` ("scan"); Pyro's `svi.step` with its Adam, and with
+("loop") and 100 steps in one `lax.scan` ("scan"); Pyro's `svi.step` with its Adam, and with
 `SVI.loss_and_grads` under the optimiser of torch that ppgen uses ("fused"). ppgen's averages
-weights, clips, keeps states and watches for a plateau besides. Ratios are of seconds for 50 steps.
+weights, clips, keeps states and watches for a plateau besides. Ratios are of seconds for 100 steps.
 
 Writes a JSON line for each.
 """
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-STEPS = 50
+STEPS = 100
 SIZES = {"gmm": (10_000, 256), "vae": (2_000, 128)}
 WIDTHS = (784, 200, 200, 50)
 
@@ -134,7 +134,7 @@ def pyro_pair(name: str, seed: int) -> tuple[Any, Any]:
     return model, guide
 
 
-# Loops: each yields after 50 steps
+# Loops: each yields after 100 steps
 
 
 def ours(name: str, backend: str, x: Any, seed: int) -> Iterator[None]:
@@ -234,7 +234,7 @@ def bare_pyro(name: str, x: Any, seed: int, fused: bool) -> Iterator[None]:
 
 
 def compared(name: str, backend: str, pairs: int, seed: int) -> dict[str, Any]:
-    """Seconds of 50 steps by each loop, in turns, and their ratios."""
+    """Seconds of 100 steps by each loop, in turns, and their ratios."""
     x = rows(name, backend, np.random.default_rng(seed))
     loops = {"ours": ours(name, backend, x, seed)}
     if backend == "numpyro":

@@ -49,7 +49,7 @@ from .minibatch import Call, call_of, check_local, check_weights
 from .result import Evidence, Posterior
 from .target import Target
 
-CHUNK = 50  # steps that are compiled together; between two looks at the clock
+CHUNK = 100  # steps that are compiled together; between two looks at the clock
 _HOLD = 1 / 3  # of the schedule at the highest rate
 _NUMBERS = 4e7  # of all draws: 0.3 GB
 _LEAST = 0.01  # nats of the ELBO in a block of steps that count as an improvement
