@@ -38,7 +38,8 @@ def worst_by_site(posterior: Mapping[str, Array]) -> dict[str, dict[str, float]]
     table = {}
     for site, draws in posterior.items():
         flat = draws.reshape(*draws.shape[:2], -1)
-        flat = flat[..., np.ptp(flat, axis=(0, 1)) > 1e-12]
+        size = np.minimum(1.0, np.abs(flat).max(axis=(0, 1)))
+        flat = flat[..., np.ptp(flat, axis=(0, 1)) > 1e-12 * size]
         if flat.shape[-1] == 0 or flat.shape[1] < 4:
             continue
         axes = {"chain_axis": 0, "draw_axis": 1}
@@ -82,8 +83,8 @@ def convergence(
             reached_max_treedepth and energy.
         scales: positive sites, among which the one is looked for where draws diverge.
     """
-    if stuck := _stuck(posterior):
-        return stuck
+    if wrong := _no_numbers(posterior) or _stuck(posterior):
+        return wrong
     table = worst_by_site(posterior)
     if not table:
         return [Reason("warn", "too few draws to tell whether chains agree.", "Draw more.")]
@@ -95,6 +96,17 @@ def convergence(
             what = f"{size:.0f} effective draws of {site} ({kind}), below {MIN_ESS}."
             reasons.append(Reason("warn", what, "Raise num_samples."))
     return [*reasons, *_of_paths(posterior, stats, scales)]
+
+
+def _no_numbers(posterior: Mapping[str, Array]) -> list[Reason]:
+    """A reason if draws are not finite, of which no diagnostic says anything."""
+    bad = {site: int((~np.isfinite(a)).sum()) for site, a in posterior.items()}
+    named = [f"{n} of {posterior[site].size} values of {site}" for site, n in bad.items() if n]
+    if not named:
+        return []
+    what = f"{', '.join(named)} are not finite: nothing is known of the draws."
+    advice = "Look at the scales of the data and priors; give parameters of the order of 1."
+    return [Reason("failed", what, advice)]
 
 
 def _stuck(posterior: Mapping[str, Array]) -> list[Reason]:

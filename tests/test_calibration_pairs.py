@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -151,6 +152,20 @@ def test_a_replication_whose_fit_fails_is_left_out(engine: Any) -> None:
     found = calibrated(replications=12)
     assert (found.replications, found.lost) == (8, 4)
     assert len(set(fits)) == 12
+
+
+def test_an_interrupt_of_one_fit_ends_the_replications(engine: Any) -> None:
+    fits = []
+
+    def interrupted(target: Target, settings: Any, fit: Any) -> Posterior:
+        # Engines keep the draws so far, which are not those that ranks are taken among.
+        fits.append(fit.seed)
+        found = exact(target, settings, fit)
+        return replace(found, why="interrupted") if len(fits) == 3 else found
+
+    engine(interrupted)
+    found = calibrated(replications=12)
+    assert (found.replications, found.why, len(fits)) == (2, "interrupted", 3)
 
 
 # Around data

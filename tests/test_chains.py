@@ -245,6 +245,21 @@ def fake_stats(shape: tuple[int, int]) -> dict[str, Any]:
     return {name: np.zeros(shape, bool) for name in ("diverging", "reached_max_treedepth")}
 
 
+def test_draws_that_are_no_numbers_have_failed() -> None:
+    draws = np.random.default_rng(0).normal(size=(4, 500))
+    bad = draws.copy()
+    bad[1, 400:] = np.nan  # R-hat and ESS would leave the site out
+    (said,) = convergence({"good": draws, "x": bad}, fake_stats((4, 500)))
+    assert said.status == "failed"
+    assert "100 of 2000 values of x" in said.what
+
+
+def test_small_units_are_diagnosed_as_others_are() -> None:
+    draws = np.random.default_rng(0).normal(size=(4, 500)) + 3 * np.arange(4)[:, None]
+    table = worst_by_site({"x": draws, "in_small_units": 1e-15 * draws})
+    assert table["in_small_units"]["rhat"] == pytest.approx(table["x"]["rhat"])
+
+
 def test_diagnostics_say_what_is_wrong() -> None:
     rng = np.random.default_rng(0)
     good = rng.normal(size=(4, 500, 2))

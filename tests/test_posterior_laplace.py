@@ -104,3 +104,12 @@ def test_the_same_seed_gives_the_same_draws() -> None:
     one, two, other = (laplace.run(target, HOW, exact.fit(seed)).draws["w"] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, other)
+
+
+def test_ends_of_searches_along_a_flat_ridge_are_one_mode() -> None:
+    # P has the eigenvalues 1 and 1e-12: ends 1e3 apart along the ridge are 0.001 sd apart.
+    along = np.array([1.0, -1.0]) / np.sqrt(2)
+    precision = np.eye(2) - (1 - 1e-12) * np.outer(along, along)
+    here, there = (laplace.Mode(z, 0.0, precision, None) for z in (np.zeros(2), 1e3 * along))
+    assert laplace.same(here, there)
+    assert not laplace.same(here, laplace.Mode(np.ones(2), 0.0, precision, None))

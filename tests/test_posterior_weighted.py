@@ -61,11 +61,19 @@ def test_a_guide_that_misses_is_told_off() -> None:
     assert "k-hat" in str(verdict)
 
 
-def test_a_guide_without_a_site_is_an_error_that_names_it() -> None:
-    with pytest.raises(InputError, match="no site 'w'"):
-        weighted.run(
-            exact.linear_gaussian(), lambda x, y: None, Importance(num_proposals=50), exact.fit()
-        )
+@pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+def test_a_guide_without_a_site_or_with_another_is_an_error_that_names_it(backend: str) -> None:
+    p, dist = exact.library(backend)
+    right = guide_of(backend, exact.MEAN, ROOT)
+
+    def more(x: Any, y: Any) -> None:  # over both, the weights would be those of no density
+        right(x, y)
+        p.sample("other", dist.Normal(0.0, 1.0))
+
+    target = exact.linear_gaussian(backend)
+    for guide, named in ((lambda x, y: None, "site 'w'"), (more, "draws 'other'")):
+        with pytest.raises(InputError, match=named):
+            weighted.run(target, guide, Importance(num_proposals=50), exact.fit())
 
 
 def test_a_budget_ends_the_draws_and_keeps_those_there_are() -> None:

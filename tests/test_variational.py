@@ -8,10 +8,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from numpyro import handlers
+from pyro import poutine
 
 from ppgen.errors import InputError
 from ppgen.fitting import EngineFit
 from ppgen.inference.posterior import svi
+from ppgen.inference.posterior.approximation import missed
 from ppgen.inference.posterior.minibatch import call_of
 from ppgen.inference.posterior.target import make_target
 from ppgen.models.pair import Pair
@@ -352,3 +355,23 @@ def test_latents_local_to_rows_are_judged_row_by_row(backend):
     (said,) = [str(reason) for reason in found.reasons if "k-hat" in reason.what]
     assert "of 100 rows" in said
     assert "misses" not in said, said
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_common_weight_of_rows_does_not_stand_for_the_plate(backend):
+    p, dist = library(backend)
+    scale = (handlers if backend == "numpyro" else poutine).scale
+
+    def model(x, n_total=None):
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        with scale(scale=2.0), p.plate("rows", len(x)):
+            p.sample("x", dist.Normal(mu, 1.0), obs=x)
+
+    target = target_of(backend, model)
+    with pytest.raises(InputError, match="n_total"):
+        svi.run(target, "normal", SVI(batch_size=2, num_steps=10), EngineFit(0))
+
+
+def test_too_few_draws_to_judge_a_guide_are_no_good_sign():
+    (said,) = missed(np.zeros((1, 24)), "the guide", "")
+    assert said.status == "warn"

@@ -179,16 +179,17 @@ class Annealer:
         if not n:
             return found
         simulated = from_prior(self.target, self.target.model, n, seed)
+        seeds = np.random.default_rng(seed).integers(2**31, size=(n, 3)).tolist()
         try:
-            for i in range(n):
+            for i, (tuned, there, back_again) in enumerate(seeds):
                 data = {name: jnp.asarray(value[i]) for name, value in simulated.data.items()}
                 truth = {name: value[i] for name, value in simulated.truth.items()}
-                moves = self.pilot(data, seed + 2 * i)
-                chains, b, _ = self.forward(data, moves, seed + 2 * i + 1)
+                moves = self.pilot(data, tuned)
+                chains, b, _ = self.forward(data, moves, there)
                 if b < 1 or self.fit.deadline() == 0.0:
                     break
                 z = self.target.observing(data).unconstrain(truth)
-                back = self.backward(data, moves, np.asarray(z), seed + 2 * i + 1)
+                back = self.backward(data, moves, np.asarray(z), back_again)
                 found.append(annealed.gap(np.asarray(chains.log_w), np.asarray(back.log_w)))
         except KeyboardInterrupt:
             return found

@@ -60,7 +60,7 @@ def missed(log_weights: Array, name: str, advice: str) -> list[Reason]:
         name: what q is, such as "the mean-field guide".
     """
     if log_weights.size < MIN_SAMPLES:
-        return [Reason("ok", f"{log_weights.size} draws are too few to say how far off {name} is.")]
+        return [_too_few(log_weights.size, name)]
     found = summarise(log_weights.reshape(1, -1))
     khat, ess = float(found.khat[0]), float(found.ess[0])
     worth = f"{log_weights.size} draws are worth {ess:.0f} of the posterior"
@@ -68,6 +68,11 @@ def missed(log_weights: Array, name: str, advice: str) -> list[Reason]:
         return [Reason("ok", f"{name}: Pareto k-hat {khat:.2f}; {worth} when weighted.")]
     what = f"{name} misses the posterior (Pareto k-hat {khat:.2f}, above {MAX_KHAT}; {worth})."
     return [Reason("warn", what, advice)]
+
+
+def _too_few(draws: int, name: str) -> Reason:
+    what = f"{draws} draws are too few to say how far off {name} is."
+    return Reason("warn", what, f"Give num_draws of {MIN_SAMPLES} or more.")
 
 
 def missed_by_row(log_weights: Array, name: str, advice: str) -> list[Reason]:
@@ -78,7 +83,7 @@ def missed_by_row(log_weights: Array, name: str, advice: str) -> list[Reason]:
     """
     n, draws = log_weights.shape
     if draws < MIN_SAMPLES:
-        return [Reason("ok", f"{draws} draws are too few to say how far off {name} is.")]
+        return [_too_few(draws, name)]
     found = summarise(log_weights.astype(np.float64))
     bad = float(np.mean(~(found.khat <= MAX_KHAT)))
     said = f"Pareto k-hat above {MAX_KHAT} for {bad:.0%} of {n} rows; of {draws} draws of a row "

@@ -13,6 +13,7 @@ from numpyro.infer.util import log_density
 
 from ...arrays import Array
 from ...errors import InputError
+from .guides import check_guide
 from .minibatch import accepted
 from .target import Target
 
@@ -21,7 +22,7 @@ def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tup
     """Draws z (n, p) and log weights (n,) = log p(theta, y) - log q(theta).
 
     Raises:
-        InputError: if the guide misses a site, or the model has discrete ones.
+        InputError: if the guide misses a site or has others, or the model has discrete ones.
     """
     if target.sites.discrete:
         raise InputError("a guide cannot be weighed where sites are discrete; take method='nuts'.")
@@ -32,12 +33,8 @@ def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tup
         sampled = handlers.seed(guide, key)
         trace = handlers.trace(sampled).get_trace(*target.args, **named)
         sites = {k: site for k, site in trace.items() if site["type"] == "sample"}
-        missing = [name for name in target.sites.latents if name not in sites]
-        if missing:
-            raise InputError(
-                f"the guide has no site {missing[0]!r}; it has {', '.join(sites) or 'none'}. Give "
-                "it one of each latent site of the model."
-            )
+        drawn = {k for k, site in sites.items() if not site["infer"].get("is_auxiliary")}
+        check_guide(target, drawn, "the guide")
         log_q = sum(jnp.sum(site["fn"].log_prob(site["value"])) for site in sites.values())
         values = {name: sites[name]["value"] for name in target.sites.latents}
         seeded = handlers.seed(target.model, jax.random.key(0))

@@ -12,7 +12,9 @@ from pyro import poutine
 
 from ...arrays import Array
 from ...errors import InputError
+from .guides import check_guide
 from .minibatch import accepted
+from .sites_pyro import drawn
 from .target import Target
 
 
@@ -20,7 +22,7 @@ def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tup
     """Draws z (n, p) and log weights (n,) = log p(theta, y) - log q(theta).
 
     Raises:
-        InputError: if the guide misses a site, or the model has discrete ones.
+        InputError: if the guide misses a site or has others, or the model has discrete ones.
     """
     if target.sites.discrete:
         raise InputError("a guide cannot be weighed where sites are discrete; take method='nuts'.")
@@ -30,12 +32,7 @@ def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tup
         torch.manual_seed(seed)
         for _ in range(n):
             of_guide = poutine.trace(guide).get_trace(*target.args, **named)
-            missing = [name for name in target.sites.latents if name not in of_guide.nodes]
-            if missing:
-                raise InputError(
-                    f"the guide has no site {missing[0]!r}. Give it one of each latent site of the "
-                    "model."
-                )
+            check_guide(target, drawn(of_guide), "the guide")
             replayed = poutine.replay(target.model, trace=of_guide)
             of_model = poutine.trace(replayed).get_trace(*target.args, **target.kwargs)
             values = {name: of_guide.nodes[name]["value"] for name in target.sites.latents}

@@ -142,7 +142,7 @@ def found_modes(f: Numeric, num_starts: int, fit: EngineFit) -> tuple[list[Mode]
     try:
         for i, start in enumerate(_starts(f, num_starts, fit.seed)):
             mode = climbed(f, start, fit)
-            if not any(_same(mode, other) for other in modes):
+            if not any(same(mode, other) for other in modes):
                 modes.append(mode)
             fit.report(Progress(i + 1, -max(m.log_joint for m in modes)))
             if fit.deadline() == 0.0:
@@ -238,9 +238,10 @@ def _flat(precision: Array) -> int | None:
     return None if values[0] > _FLAT else int(np.argmax(np.abs(vectors[:, 0])))
 
 
-def _same(mode: Mode, other: Mode) -> bool:
+def same(mode: Mode, other: Mode) -> bool:
+    """Whether two modes are one; where no mode was found the precision is no distance."""
     gap = mode.z - other.z
-    return mode.found == other.found and bool(gap @ np.abs(other.precision) @ gap < _APART**2)
+    return mode.found and other.found and bool(gap @ other.precision @ gap < _APART**2)
 
 
 def _failed(end: Mode, target: Target, why: Why) -> Reason:

@@ -139,19 +139,19 @@ def takes_total(function: Callable[..., Any]) -> bool:
 
 
 def check_weights(
-    whole: Sites, batch: Sites, scales: Mapping[str, float], call: Call, backend: str
+    whole: Sites, batch: Sites, grown: Mapping[str, float], call: Call, backend: str
 ) -> None:
     """Raise InputError unless the terms of rows are weighted as those of all rows.
 
     Args:
         whole, batch: the sites of the model called with all rows, and with a batch.
-        scales: what the log density of each observed site of the batch is multiplied by.
+        grown: by how much the weight of each observed site is larger in a batch.
     """
     n, size = call.n_rows, call.batch_size
     for name, site in batch.of("observed", "factor").items():
         rows = _plates(site, size)
         of_rows = site.shape != whole[name].shape or bool(rows)
-        if not of_rows or abs(scales[name] - 1.0) > 1e-9 or _weighted(site, n, size):
+        if not of_rows or abs(grown[name] - 1.0) > 1e-9 or _weighted(site, n, size):
             continue
         how = _HOW[backend].format(name=rows[0] if rows else "rows")
         stands = (

@@ -78,8 +78,9 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
             return jax.lax.scan(step, state, jax.random.split(key, _BLOCK))
 
         advance = jax.jit(block)
-        key = jax.random.key(fit.seed)
-        state = jax.jit(method.init)(jnp.asarray(f.prior(n, fit.seed)))
+        rng = fit.rng()
+        key, first = jax.random.key(fit.seed), int(rng.integers(2**31))
+        state = jax.jit(method.init)(jnp.asarray(f.prior(n, first)))
         dead: list[Any] = []
         why: Why = "done"
         evaluations, share = n, 1.0
@@ -102,7 +103,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         z, log_w = _weighed(state, dead, key)
     weights = np.exp(log_w - np.logaddexp.reduce(log_w, axis=0)).mean(axis=1)
     log_z = np.logaddexp.reduce(log_w, axis=0)
-    chosen = resample(weights, settings.num_draws, fit.rng())
+    chosen = resample(weights, settings.num_draws, rng)
     return Posterior(
         f.constrain(z[chosen][None]),
         {"lp": f.log_joint(z[chosen])[None]},

@@ -61,6 +61,8 @@ def one_by_one(
             lost = measured(data, everything)
             lost[1:] = np.nan
             return lost, 0.0
+        if found.why == "interrupted":  # by the user, who means all replications
+            raise KeyboardInterrupt
         flat = {n: a.reshape(-1, *a.shape[2:]) for n, a in found.draws.items()}
         total = len(next(iter(flat.values())))
         spread = np.linspace(0, total - 1, kept or min(num_ranked, total)).round().astype(int)

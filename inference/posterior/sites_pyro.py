@@ -146,3 +146,14 @@ def at_once(model: Callable[..., Any]) -> Any:
 def is_finite(fn: Any) -> bool:
     """Whether a distribution's values can be listed."""
     return bool(getattr(fn, "has_enumerate_support", False))
+
+
+def drawn(trace: Any) -> set[str]:
+    """The sites that a guide drew, by its trace; those of plates and auxiliary ones aside."""
+    return {
+        name
+        for name in trace.stochastic_nodes
+        if not (
+            trace.nodes[name]["infer"].get("is_auxiliary") or site_is_subsample(trace.nodes[name])
+        )
+    }

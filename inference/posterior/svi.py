@@ -86,7 +86,9 @@ def _fitted(
     _check(target, call, settings)
     if not call.whole:
         sites, scales = backend.batch_sites(target, call)
-        check_weights(target.sites, sites, scales, call, target.backend)
+        _, of_all = backend.batch_sites(target, replace(call, batch_size=call.n_rows))
+        grown = {name: scales[name] / (of_all.get(name) or 1.0) for name in scales}
+        check_weights(target.sites, sites, grown, call, target.backend)
     if guide is None:
         guide, why = chosen(target, settings.objective)
         reasons.append(Reason("ok", f"guide {guide!r} was taken, as {why}."))

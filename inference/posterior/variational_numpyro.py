@@ -206,7 +206,8 @@ class FittedGuide:
     def _of_normal(self, key: Any) -> Any:
         """All of latents of which steps see some: only their own parameters say what they are."""
         values = {}
-        for name, each in zip(self.target.sites.latents, jax.random.split(key, 99), strict=False):
+        latents = self.target.sites.latents
+        for name, each in zip(latents, jax.random.split(key, len(latents)), strict=True):
             loc, scale = (self.params[f"{name}_{self.guide.prefix}_{k}"] for k in ("loc", "scale"))
             z = loc + scale * jax.random.normal(each, jnp.shape(loc), jnp.result_type(loc))
             values[name] = biject_to(self.guide.prototype_trace[name]["fn"].support)(z)

@@ -31,7 +31,7 @@ from ..svi_pyro import PyroLearner
 from .guides import NO_MAXIMUM
 from .minibatch import Call, accepted
 from .sites import Sites
-from .sites_pyro import read
+from .sites_pyro import drawn, read
 from .target import Target
 from .target_pyro import apart
 
@@ -96,12 +96,7 @@ def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> set[st
     """The sites that a guide draws, those of plates and auxiliary ones aside."""
     with target.precision(), torch.no_grad():
         trace = poutine.trace(call.program(guide)).get_trace(*call.first, n_total=call.n_rows)
-    nodes: Any = trace.nodes
-    return {
-        name
-        for name in trace.stochastic_nodes
-        if not (nodes[name]["infer"].get("is_auxiliary") or site_is_subsample(nodes[name]))
-    }
+    return drawn(trace)
 
 
 def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: int) -> Any:
