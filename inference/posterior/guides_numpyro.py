@@ -14,13 +14,19 @@ from flowjax.distributions import Normal, Transformed
 from flowjax.experimental.numpyro import distribution_to_numpyro, register_params
 from flowjax.flows import masked_autoregressive_flow
 from numpyro import handlers
-from numpyro.distributions import Delta
-from numpyro.infer import autoguide, init_to_value
+from numpyro.distributions import Delta, TransformedDistribution
+from numpyro.distributions.transforms import AffineTransform, IndependentTransform
+from numpyro.infer import autoguide, init_to_feasible, init_to_value
 
+from ...fitting import EngineFit
+from .guides import DENSE
+from .laplace import Mode, chosen, found_modes
+from .numeric import numeric
 from .target import Target
 
 _SCALE = 0.1  # standard deviations at the start, on the unconstrained scale
 _MEDIAN_OF = 31
+_SEARCHES = 2  # for a mode
 
 
 class AutoSplineFlow(autoguide.AutoContinuous):  # type: ignore[misc]
@@ -45,6 +51,31 @@ class AutoSplineFlow(autoguide.AutoContinuous):  # type: ignore[misc]
         return distribution_to_numpyro(register_params(f"{self.prefix}_flow", self._flow))
 
 
+class AutoUnitsNormal(autoguide.AutoMultivariateNormal):  # type: ignore[misc]
+    """m0 + s0 * (m + L u): a dense Gaussian in units s0 around a place m0, in which steps of the
+    optimiser are alike, whatever the units of the data.
+
+    Args:
+        place, units: m0 and s0 by site, on the unconstrained scale.
+    """
+
+    def __init__(self, model: Any, place: dict[str, Any], units: dict[str, Any]) -> None:
+        self._place, self._units = place, units
+        super().__init__(model, init_loc_fn=init_to_feasible, init_scale=0.5)
+
+    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        super()._setup_prototype(*args, **kwargs)
+        place, units = (
+            jnp.concatenate([jnp.ravel(each[name]) for name in self._init_locs])
+            for each in (self._place, self._units)
+        )
+        self._affine = IndependentTransform(AffineTransform(place, units), 1)
+        self._init_latent = jnp.zeros(self.latent_dim)
+
+    def _get_posterior(self) -> Any:
+        return TransformedDistribution(super()._get_posterior(), self._affine)
+
+
 _SCALED: dict[str, Callable[..., Any]] = {
     "normal": autoguide.AutoNormal,
     "multivariate_normal": autoguide.AutoMultivariateNormal,
@@ -66,11 +97,26 @@ def build(name: str, target: Target, seed: int) -> Any:
     if target.sites.discrete:
         seeded = handlers.seed(model, jax.random.key(0))
         model = handlers.block(seeded, hide=list(target.sites.discrete))
+    mode = _mode(target, seed) if name == "multivariate_normal" else None
+    if mode is not None and mode.found:
+        units = np.diag(mode.precision) ** -0.5
+        return AutoUnitsNormal(model, *(_by_site(target, z) for z in (mode.z, units)))
     values = {n: jnp.asarray(np.asarray(v)) for n, v in start_values(target, seed).items()}
     start = init_to_value(values=values)
     if name in _SCALED:
         return _SCALED[name](model, init_loc_fn=start, init_scale=_SCALE)
     return _OTHERS[name](model, init_loc_fn=start)
+
+
+def _mode(target: Target, seed: int) -> Mode | None:
+    """The mode, where all of the model is known and it is small."""
+    if target.sites.subsampled or target.sites.of("param") or target.size > DENSE:
+        return None
+    return chosen(found_modes(numeric(target), _SEARCHES, EngineFit(seed))[0])
+
+
+def _by_site(target: Target, z: Any) -> dict[str, Any]:
+    return {name: jnp.asarray(z[at]).reshape(shape) for name, at, shape in target._slices()}
 
 
 def start_values(target: Target, seed: int) -> dict[str, Any]:
