@@ -94,9 +94,9 @@ def ours(options: dict[str, Any], posterior: Posterior, seed: int) -> Outcome:
     began = time.perf_counter()
     fit = ppgen.Pair(posterior.model).fit(random_state=seed, **options, **posterior.data())
     seconds = time.perf_counter() - began
-    kept = fit.stats.get("n_steps")
+    kept, tree = fit.stats.get("n_steps"), fit.to_datatree(groups=("posterior",))
     return {
-        "draws": fit.draws,
+        "draws": {name: np.asarray(values) for name, values in tree["posterior"].items()},
         "seconds": seconds,
         "first_draw": fit.posterior.seconds_to_first_draw,
         "gradients": None if kept is None else int(np.sum(kept)),
