@@ -76,6 +76,13 @@ def test_a_guide_without_a_site_or_with_another_is_an_error_that_names_it(backen
             weighted.run(target, guide, Importance(num_proposals=50), exact.fit())
 
 
+def test_modes_that_the_t_does_not_reach_are_told() -> None:
+    posterior = weighted.run(exact.two_modes(), None, Importance(), exact.fit())
+    verdict = Verdict(tuple(posterior.reasons))
+    assert verdict.status == "warn"  # the weights around one mode are as they should be
+    assert "25% of the posterior" in str(verdict)
+
+
 def test_a_budget_ends_the_draws_and_keeps_those_there_are() -> None:
     how = Importance(proposal="prior", num_proposals=5000)
     posterior = weighted.run(exact.linear_gaussian(), None, how, exact.fit(budget=1e-6))

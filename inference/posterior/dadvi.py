@@ -45,7 +45,7 @@ from ...fitting import EngineFit
 from ...progress import Progress
 from ...verdict import Reason
 from .approximation import missed
-from .laplace import chosen, found_modes
+from .laplace import chosen, found_modes, others
 from .numeric import numeric
 from .result import Evidence, Posterior, Why
 from .target import Target
@@ -138,11 +138,12 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
     u = fixed_draws(settings.num_fixed + settings.num_fixed % 2, p, rng)
     f = objective(target.log_joint, u)
     search = _Search(f, fit)
-    eta = search.minimum(_start(target, fit), settings.max_steps)
+    eta, several = _start(target, fit)
+    eta = search.minimum(eta, settings.max_steps)
     hessian = f.hessian(eta)
     covariance, off = _response(hessian, f.of_pairs(eta), p)
     first = time.perf_counter() - began
-    reasons = [*search.reasons(), *_errors(target, off, covariance)]
+    reasons = [*several, *search.reasons(), *_errors(target, off, covariance)]
     if covariance is None:
         what = "the objective has no minimum where the search ended; spreads are mean-field."
         reasons.append(Reason("failed", what, 'Raise max_steps and num_fixed, or take "nuts".'))
@@ -239,21 +240,24 @@ def _root(hessian: Array) -> Array:
     return root
 
 
-def _start(target: Target, fit: EngineFit) -> Array:
+def _start(target: Target, fit: EngineFit) -> tuple[Array, list[Reason]]:
     """eta: the mode, and the spread of each coordinate there given all others, where there is one;
-    elsewhere a place where the log joint is finite, and a tenth of that spread."""
+    elsewhere a place where the log joint is finite, and a tenth of that spread. And what is to be
+    said of other modes."""
     import jax
 
     from .guides_numpyro import start_values
 
-    best = chosen(found_modes(numeric(target), _MODES, fit)[0])
+    modes = found_modes(numeric(target), _MODES, fit)[0]
+    best = chosen(modes)
     if best.found:
-        return np.concatenate([best.z, -0.5 * np.log(np.diag(best.precision))])
+        eta = np.concatenate([best.z, -0.5 * np.log(np.diag(best.precision))])
+        return eta, others(modes)
     with target.precision():
         z = target.unconstrain(start_values(target, fit.seed))
         curvature = np.abs(np.diagonal(jax.jit(jax.hessian(target.log_joint))(z)))
     spread = 1 / np.sqrt(np.clip(curvature, 1e-8, 1e12))
-    return np.concatenate([np.asarray(z), np.log(_SCALE * spread)])
+    return np.concatenate([np.asarray(z), np.log(_SCALE * spread)]), []
 
 
 def _response(hessian: Array, of_pairs: Array, p: int) -> tuple[Array | None, Array]:

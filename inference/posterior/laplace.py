@@ -108,13 +108,13 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
     weights = smooth(lp - log_q)
     each = np.array([mode.log_evidence for mode in modes if mode.found])
     total = float(np.logaddexp.reduce(each))
-    share = 1 - float(np.exp(best.log_evidence - total))
+    missed = others(modes)
     evidence = weights.evidence
-    if not weights.khat <= weights.good or share > _SHARE:
+    if not weights.khat <= weights.good or missed:
         evidence = Evidence(total, float("nan"), "approximation")
     reasons = [
         *weights.reasons("Laplace's approximation", 'Take method="nuts", or "smc".'),
-        *_others(share),
+        *missed,
         Reason(
             "ok",
             f"Laplace's estimate of the log evidence at this mode is {best.log_evidence:.3f}; "
@@ -160,20 +160,22 @@ def chosen(modes: list[Mode]) -> Mode:
     return modes[0] if modes[0].found else max(modes, key=lambda m: m.log_joint)
 
 
-def required_mode(f: Numeric, fit: EngineFit) -> Mode:
-    """The mode with the largest Laplace evidence, for engines that start at one.
+def required_mode(f: Numeric, fit: EngineFit) -> tuple[Mode, list[Reason]]:
+    """The mode with the largest Laplace evidence, for engines that start at one, and what is to be
+    said of others.
 
     Raises:
         InputError: if none was found.
     """
-    mode = chosen(found_modes(f, _SEARCHES, fit)[0])
+    modes = found_modes(f, _SEARCHES, fit)[0]
+    mode = chosen(modes)
     if not mode.found:
         raise InputError(
             f"no mode was found to start at: along {f.target.coordinates[mode.open or 0]!r} the "
             "log joint is flat, or rises. Give each site a proper prior and start at the prior, or "
             'take method="nuts".'
         )
-    return mode
+    return mode, others(modes)
 
 
 def _starts(f: Numeric, n: int, seed: int) -> Iterator[Array]:
@@ -259,12 +261,15 @@ def _failed(end: Mode, target: Target, why: Why) -> Reason:
     return Reason("failed", what, advice)
 
 
-def _others(share: float) -> list[Reason]:
-    """A warning where other modes hold a share of the evidence that counts."""
+def others(modes: list[Mode]) -> list[Reason]:
+    """A warning where modes beside the chosen one hold a share of Laplace's evidence that counts:
+    weights of draws around the chosen one do not show them."""
+    each = np.array([mode.log_evidence for mode in modes if mode.found])
+    share = 1 - float(np.exp(each.max() - np.logaddexp.reduce(each))) if len(each) else 0.0
     if not share > _SHARE:
         return []
     what = (
-        "several modes were found: the draws are of the one with the largest share, and the others "
-        f"hold about {share:.0%} of the posterior."
+        "several modes were found: the draws start at the one with the largest share, and the "
+        f"others hold about {share:.0%} of the posterior."
     )
     return [Reason("warn", what, 'Take method="smc" or "nested", which weigh modes.')]

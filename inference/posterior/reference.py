@@ -11,7 +11,7 @@ either way; under an improper prior it is one up to the constant that such a pri
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import jax
@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...fitting import EngineFit
+from ...verdict import Reason
 from .laplace import required_mode
 from .numeric import Numeric
 
@@ -35,12 +36,14 @@ class Reference:
         log_gain: r, of z (p,).
         draws: (key, n) -> (n, p) from exp(g).
         kind: "prior", or "laplace" for the Gaussian.
+        reasons: what is to be said of it.
     """
 
     log_start: LogDensity
     log_gain: LogDensity
     draws: Callable[[Any, int], Any]
     kind: Literal["prior", "laplace"]
+    reasons: list[Reason] = field(default_factory=list)
 
 
 def reference(f: Numeric, start: Literal["prior", "laplace"] | None, fit: EngineFit) -> Reference:
@@ -64,7 +67,7 @@ def reference(f: Numeric, start: Literal["prior", "laplace"] | None, fit: Engine
 
 
 def _gaussian(f: Numeric, fit: EngineFit) -> Reference:
-    mode = required_mode(f, fit)
+    mode, reasons = required_mode(f, fit)
     root = np.linalg.cholesky(mode.precision) / _WIDER
     mean, log_det = mode.z, np.log(np.diag(root)).sum()
 
@@ -79,4 +82,4 @@ def _gaussian(f: Numeric, fit: EngineFit) -> Reference:
     def log_gain(z: Any) -> Any:
         return f.target.log_joint(z) - log_start(z)
 
-    return Reference(log_start, log_gain, draws, "laplace")
+    return Reference(log_start, log_gain, draws, "laplace", reasons)

@@ -131,7 +131,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         int(state.gradients) + f.gradients,
         time.perf_counter() - began,
         {"temperatures": np.array([look.temperature for look in looks])},
-        [*reasons, *_apart(draws), *_stuck(looks)],
+        [*start.reasons, *reasons, *_apart(draws), *_stuck(looks)],
     )
 
 

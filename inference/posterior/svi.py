@@ -217,7 +217,7 @@ def _judged(fitted: Any, stats: dict[str, Array], name: str, seed: int) -> list[
         return [Reason("warn", what, 'Take guide="multivariate_normal", or method="nuts".')]
     if not {"lp", "log_q"} <= stats.keys():
         what = "how far off the guide is is not known, as the model looks at a part of its rows."
-        return [Reason("ok", f"{what} Give it all rows, and batch_size to the fit, to know.")]
+        return [Reason("warn", what, "Give it all rows, and batch_size to the fit, to know.")]
     advice = 'Take guide="flow", or method="nuts" where the posterior itself matters.'
     each = fitted.by_row(_OF_ROW, seed)
     if each is not None:

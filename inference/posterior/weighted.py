@@ -25,6 +25,7 @@ from ...arrays import Array
 from ...errors import InputError
 from ...fitting import EngineFit
 from ...progress import Progress
+from ...verdict import Reason
 from ..importance import MIN_SAMPLES
 from .laplace import required_mode
 from .numeric import Numeric, numeric
@@ -44,7 +45,7 @@ def run(target: Target, guide: Any, settings: Any, fit: EngineFit) -> Posterior:
     """
     began, f = time.perf_counter(), numeric(target)
     kind = settings.proposal or ("laplace" if guide is None else "guide")
-    proposal = _proposal(kind, f, guide, settings.df, fit)
+    proposal, said = _proposal(kind, f, guide, settings.df, fit)
     places, log_weights = [], []
     why: Why = "done"
     try:
@@ -73,7 +74,7 @@ def run(target: Target, guide: Any, settings: Any, fit: EngineFit) -> Posterior:
         f.gradients,
         time.perf_counter() - began,
         {},
-        weights.reasons(f"draws from the {kind}", advice),
+        [*weights.reasons(f"draws from the {kind}", advice), *said],
     )
 
 
@@ -86,7 +87,10 @@ def _blocks(total: int, seed: int) -> Iterator[tuple[int, int]]:
             yield n, int(seeds.integers(2**31))
 
 
-def _proposal(kind: str, f: Numeric, guide: Any, df: float, fit: EngineFit) -> Proposal:
+def _proposal(
+    kind: str, f: Numeric, guide: Any, df: float, fit: EngineFit
+) -> tuple[Proposal, list[Reason]]:
+    """What draws come from, and what is to be said of it."""
     if kind == "prior":
         f.target.check_proper()
 
@@ -94,19 +98,19 @@ def _proposal(kind: str, f: Numeric, guide: Any, df: float, fit: EngineFit) -> P
             z = f.prior(n, seed)
             return z, f.log_parts(z)[1]
 
-        return from_prior
+        return from_prior, []
     if kind == "laplace":
-        mode = required_mode(f, fit)
+        mode, said = required_mode(f, fit)
 
         def from_t(n: int, seed: int) -> tuple[Array, Array]:
             z, log_q = mode.draw_t(n, df, np.random.default_rng(seed))
             return z, f.log_joint(z) - log_q
 
-        return from_t
+        return from_t, said
     if not callable(guide):
         raise InputError(
             f'proposal is "guide", and the pair\'s guide is {guide!r}; expected a function. The '
             'weights of a guide that is fitted stand in the verdict of method="svi".'
         )
     found = import_module(f".guided_{f.target.backend}", __package__).weighed
-    return lambda n, seed: found(f.target, guide, n, seed)
+    return lambda n, seed: found(f.target, guide, n, seed), []
