@@ -70,3 +70,20 @@ def test_products_and_gradients_of_pairs_are_those_of_the_objective():
     assert f.hessian(eta) @ v == pytest.approx(f.product(eta, v), rel=1e-9)
     assert f.of_pairs(eta).shape == (4, 4)
     assert f.of_pairs(eta).mean(axis=0) == pytest.approx(slope, rel=1e-9)
+
+
+def test_the_dense_guide_of_svi_does_not_mind_the_units_of_the_data():
+    # The posterior as above, its first coordinate in units of a thousandth.
+    import numpyro
+    import numpyro.distributions as dist
+
+    def model(A, y):
+        scale = np.array([2000.0, 2.0, 2.0])
+        theta = numpyro.sample("theta", dist.Normal(0.0, scale).to_event(1))
+        numpyro.sample("y", dist.Normal(A @ theta, 0.5).to_event(1), obs=y)
+
+    found = Pair(model).fit(A / np.array([1000.0, 1.0, 1.0]), Y, method="svi", num_draws=200)
+    assert LOG_EVIDENCE - 0.3 < found.log_evidence_.value < LOG_EVIDENCE + 0.05
+    mean = found.draws["theta"].mean(axis=(0, 1)) / np.array([1000.0, 1.0, 1.0])
+    assert mean == pytest.approx(MEAN, abs=0.35 * np.sqrt(np.diag(COVARIANCE)).max())
+    assert found.verdict_.ok, found.verdict_
