@@ -17,7 +17,7 @@ from scipy.special import softmax
 from ppgen.errors import InputError
 from ppgen.fitting import EngineFit
 from ppgen.inference.diagnostics import convergence, ebfmi, worst_by_site
-from ppgen.inference.posterior import blocks, fixed_length, low_rank, nuts
+from ppgen.inference.posterior import blocks, chees, fixed_length, low_rank, nuts
 from ppgen.inference.posterior.compiled import compiled
 from ppgen.inference.posterior.result import Posterior
 from ppgen.inference.posterior.target import Target, make_target
@@ -243,6 +243,24 @@ def test_chains_that_never_move_have_failed() -> None:
 
 def fake_stats(shape: tuple[int, int]) -> dict[str, Any]:
     return {name: np.zeros(shape, bool) for name in ("diverging", "reached_max_treedepth")}
+
+
+def test_energies_of_chees_are_those_of_places_that_chains_were_at() -> None:
+    # Steps far too long: proposals have energies of 1e10 and more, and are refused.
+    with jax.enable_x64(True):
+        parameters = {
+            "next_random_arg_fn": lambda i: i + 1, "integration_steps_fn": lambda i, n: n,
+            "integration_steps_params": (5,), "step_size": 10.0, "inverse_mass_matrix": jnp.ones(2),
+        }  # fmt: skip
+        sampler = chees.sampler_of(lambda z: -0.5 * (z**2).sum(), parameters)
+        state = sampler.begin(jax.random.key(0), jnp.ones(2))
+        step = jax.jit(sampler.step)
+        kinetic = []
+        for i in range(10):
+            state, record = step(i, state)
+            assert record["diverging"]
+            kinetic.append(float(record["energy"] + record["lp"]))
+    assert 0 < min(kinetic) < max(kinetic) < 20  # half a chi-squared of 2 degrees of freedom
 
 
 def test_draws_that_are_no_numbers_have_failed() -> None:

@@ -51,7 +51,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         starts = jnp.asarray(draw_starts(target, places, settings.num_chains))
         states, parameters, gradients = _warm_up(target.log_joint, settings, adapting, starts)
         keys = jax.random.split(paths, settings.num_chains)
-        sampler = _sampler(target.log_joint, parameters)
+        sampler = sampler_of(target.log_joint, parameters)
         advance = compiled(sampler, "vectorized", settings.num_chains)
         found = draw(advance, (keys, states), settings.num_samples, fit, began)
         return finished(target, found, advance, 0, gradients)
@@ -86,7 +86,7 @@ def _warm_up(
     return states, {**numbers, **functions}, int(gradients)
 
 
-def _sampler(log_joint: Any, parameters: dict[str, Any]) -> Sampler:
+def sampler_of(log_joint: Any, parameters: dict[str, Any]) -> Sampler:
     """Transitions after the warm-up; a chain's state is its key and that of blackjax."""
     from blackjax.mcmc import dynamic_hmc
 
@@ -100,8 +100,10 @@ def _sampler(log_joint: Any, parameters: dict[str, Any]) -> Sampler:
     def step(i: Any, state: Any) -> Any:
         key, now = jax.random.split(state[0])
         place, info = kernel(now, state[1], log_joint, size, metric, length)
+        refused = 0.5 * (metric * info.momentum**2).sum() - state[1].logdensity
+        energy = jnp.where(info.is_accepted, info.energy, refused)  # info has the proposal's
         return (key, place), {
-            "z": place.position, "lp": place.logdensity, "energy": info.energy,
+            "z": place.position, "lp": place.logdensity, "energy": energy,
             "acceptance_rate": info.acceptance_rate, "step_size": size,
             "n_steps": info.num_integration_steps, "diverging": info.is_divergent,
         }  # fmt: skip
