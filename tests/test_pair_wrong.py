@@ -250,3 +250,10 @@ def test_a_param_has_no_log_joint(backend: Any) -> None:
         check_whole(fit.sites, "nuts")
     with pytest.raises(InputError, match="'shift' is a param, optimised with the guide"):
         fit.log_prob({"mu": 0.0})
+
+
+def test_a_method_that_keeps_no_state_is_not_told_where(tmp_path: Any) -> None:
+    pair = Pair(schools("numpyro"))
+    with pytest.raises(InputError, match=r"'nuts' keeps no state.*checkpoint_dir"):
+        pair.fit(SIGMA, Y, method="nuts", checkpoint_dir=tmp_path)
+    assert not [*tmp_path.iterdir()]

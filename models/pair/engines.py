@@ -32,6 +32,7 @@ class Engine:
         guided: whether it takes a guide.
         whole: whether it needs the log density of all the data.
         chains: whether it runs Markov chains, which are to agree.
+        resumes: whether it keeps a state from which it goes on after a stop.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Engine:
     guided: bool = False
     whole: bool = True
     chains: bool = False
+    resumes: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -100,7 +102,7 @@ _TABLE = (
     ),
     Engine(
         "svi", "a guide fitted by stochastic gradients", settings.SVI,
-        dict.fromkeys(_BOTH, "svi"), guided=True, whole=False,
+        dict.fromkeys(_BOTH, "svi"), guided=True, whole=False, resumes=True,
     ),
     Engine(
         "dadvi", "mean-field by fixed draws, covariances by linear response",

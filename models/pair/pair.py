@@ -11,6 +11,7 @@ from ...arrays import Array
 from ...artifact import fingerprint
 from ...checkpoint import Checkpoints
 from ...checks import seed_of
+from ...errors import InputError
 from ...fitting import EngineFit
 from ...inference.posterior.sites import check_whole
 from ...progress import Clock, duration, progress_bar
@@ -57,7 +58,7 @@ class Pair(Checking):
             random_state: the only source of randomness.
             budget: seconds, or such as "60s"; what is drawn by then is kept.
             progress: whether a terminal shows how the fit goes.
-            checkpoint_dir: where a long fit keeps its state, to go on after a stop.
+            checkpoint_dir: where a long fit by "svi" keeps its state, to go on after a stop.
             named: the engine's settings, and the model's arguments by name.
 
         Raises:
@@ -74,7 +75,13 @@ class Pair(Checking):
         call = Call.of(self.model, target.args, target.kwargs, target.sites.data)
         checkpoints = None
         if checkpoint_dir is not None:
-            what = fingerprint(method, asdict(settings), seed, call.to_json())
+            if not chosen.resumes:
+                raise InputError(
+                    f"method {method!r} keeps no state to go on from, and checkpoint_dir is given. "
+                    "Leave it out; a budget or an interrupt keeps what is drawn by then."
+                )
+            guide = self.guide if isinstance(self.guide, str) else None
+            what = fingerprint(method, asdict(settings), seed, call.to_json(), guide)
             checkpoints = Checkpoints(checkpoint_dir, what)
         with progress_bar(method, clock, show=progress) as show:
             fit = EngineFit(seed, clock, checkpoints, progress=show)
