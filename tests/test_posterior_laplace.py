@@ -113,3 +113,13 @@ def test_ends_of_searches_along_a_flat_ridge_are_one_mode() -> None:
     here, there = (laplace.Mode(z, 0.0, precision, None) for z in (np.zeros(2), 1e3 * along))
     assert laplace.same(here, there)
     assert not laplace.same(here, laplace.Mode(np.ones(2), 0.0, precision, None))
+
+
+def test_a_search_that_ended_higher_at_no_mode_is_told() -> None:
+    mode = laplace.Mode(np.zeros(1), 0.0, np.eye(1), None)
+    higher, lower = (laplace.Mode(np.full(1, -20.0), at, -np.eye(1), 0) for at in (3.0, -3.0))
+    (said,) = laplace.others([mode, higher, lower])
+    assert said.status == "warn"
+    assert "3 nats above" in said.what
+    assert laplace.others([mode, lower]) == []
+    assert laplace.others([higher, lower]) == []

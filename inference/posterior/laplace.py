@@ -40,6 +40,7 @@ _FLAT = 1e-10  # of the curvature, each coordinate in units of its own
 _GAIN = 1e-8  # nats that a Newton step may still promise at a mode
 _APART = 1.0  # standard deviations between two modes
 _SEARCHES = 4  # for a mode that another engine starts at
+_ABOVE = 0.1  # nats above the chosen mode, from which the end of a search that is none is told
 _SHARE = 0.01  # of the evidence, from which a mode beside the chosen one is worth a warning
 
 
@@ -262,14 +263,24 @@ def _failed(end: Mode, target: Target, why: Why) -> Reason:
 
 
 def others(modes: list[Mode]) -> list[Reason]:
-    """A warning where modes beside the chosen one hold a share of Laplace's evidence that counts:
-    weights of draws around the chosen one do not show them."""
+    """Warnings where modes beside the chosen one hold a share of Laplace's evidence that counts, or
+    where a search ended higher at no mode: weights of draws around the chosen one show neither."""
     each = np.array([mode.log_evidence for mode in modes if mode.found])
-    share = 1 - float(np.exp(each.max() - np.logaddexp.reduce(each))) if len(each) else 0.0
-    if not share > _SHARE:
+    if not len(each):
         return []
-    what = (
-        "several modes were found: the draws start at the one with the largest share, and the "
-        f"others hold about {share:.0%} of the posterior."
-    )
-    return [Reason("warn", what, 'Take method="smc" or "nested", which weigh modes.')]
+    reasons, share = [], 1 - float(np.exp(each.max() - np.logaddexp.reduce(each)))
+    if share > _SHARE:
+        what = (
+            "several modes were found: the draws start at the one with the largest share, and the "
+            f"others hold about {share:.0%} of the posterior."
+        )
+        reasons.append(Reason("warn", what, 'Take method="smc" or "nested", which weigh modes.'))
+    above = max(mode.log_joint for mode in modes) - chosen(modes).log_joint
+    if above > _ABOVE and max(modes, key=lambda mode: mode.log_joint).open is not None:
+        what = (
+            f"a search ended {above:.3g} nats above the mode that was taken, where there is none: "
+            "the log joint may rise without bound there."
+        )
+        advice = 'Give scales priors that fall off at 0, or take method="nuts".'
+        reasons.append(Reason("warn", what, advice))
+    return reasons
