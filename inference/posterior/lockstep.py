@@ -9,6 +9,7 @@ kept, so that it is compiled once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -26,6 +27,7 @@ from .replicate import Simulated
 from .target import Target
 
 AT_ONCE = 100  # with more, the arrays leave the cache
+_CHAINS = 1  # the branch of a seed that chains draw by
 _NUMBERS = 1 << 22  # at a time
 _STARTS = 10  # places where a chain may start
 MAX_THIN = 20
@@ -79,7 +81,9 @@ def in_lockstep(
     def run(which: Any, steps: int) -> tuple[Any, Any, Any]:
         at = np.minimum(np.arange(which.start, which.start + size), n - 1)  # one shape
         with target.precision():
-            keys = jax.vmap(lambda r: jax.random.fold_in(jax.random.key(seed), r))(jnp.asarray(at))
+            # The r-th of split(key(seed), n), by which theta* was drawn, is fold_in(key(seed), r).
+            own = jax.random.fold_in(jax.random.key(seed), _CHAINS)
+            keys = jax.vmap(partial(jax.random.fold_in, own))(jnp.asarray(at))
             truth = {name: jnp.asarray(value[at]) for name, value in simulated.truth.items()}
             data = {name: jnp.asarray(value[at]) for name, value in simulated.data.items()}
             found = compiled(keys, truth, data, steps)
