@@ -10,9 +10,11 @@ import pytest
 from scipy.stats import norm
 
 from ppgen import InputError
+from ppgen.inference.posterior.result import Evidence
 from ppgen.inference.posterior.sites import check_whole
 from ppgen.models.pair import Pair
 from ppgen.models.pair.arguments import Call
+from ppgen.models.pair.notes import of_evidence
 
 from .pair_models import SIGMA, Y, fitted, library, line, schools
 
@@ -257,3 +259,18 @@ def test_a_method_that_keeps_no_state_is_not_told_where(tmp_path: Any) -> None:
     with pytest.raises(InputError, match=r"'nuts' keeps no state.*checkpoint_dir"):
         pair.fit(SIGMA, Y, method="nuts", checkpoint_dir=tmp_path)
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_log_evidence_under_an_improper_prior_is_said_to_be_none(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any, proper: bool = False) -> None:
+        flat = dist.ImproperUniform(dist.constraints.real, (), ())
+        mu = p.sample("mu", dist.Normal(0.0, 1.0) if proper else flat)
+        p.sample("y", dist.Normal(mu, 1.0), obs=y[0])
+
+    pair = Pair(model, backend=backend)
+    (said,) = of_evidence(pair.target(Y), Evidence(-1.0))
+    assert "the prior of mu is improper" in said.what
+    assert not of_evidence(pair.target(Y), None)
+    assert not of_evidence(pair.target(Y, proper=True), Evidence(-1.0))

@@ -1,7 +1,8 @@
-"""What is to be said of the data that a pair was fitted to."""
+"""What is to be said of the data and the priors that a pair was fitted with."""
 
 from __future__ import annotations
 
+from ...inference.posterior.result import Evidence
 from ...inference.posterior.target import Target
 from ...verdict import Reason
 from .arguments import numbers, positional
@@ -24,3 +25,15 @@ def notes(target: Target) -> list[Reason]:
     )
     advice = "Where differences of 1e-7 matter, give the data in float64."
     return [Reason("ok", what, advice)]
+
+
+def of_evidence(target: Target, evidence: Evidence | None) -> list[Reason]:
+    """That a log evidence under an improper prior is none."""
+    flat = [name for name, site in target.sites.latents.items() if site.improper]
+    if evidence is None or not flat:
+        return []
+    what = (
+        f"the prior of {', '.join(flat)} is improper: the log evidence holds but for a constant, "
+        "and is not to be compared with that of other models."
+    )
+    return [Reason("ok", what, "Give proper priors where models are compared.")]

@@ -20,7 +20,7 @@ from .checks import Checking
 from .engines import engine
 from .fitted import PairFit
 from .keywords import shared_out
-from .notes import notes
+from .notes import notes, of_evidence
 from .predictive import prior_draws
 from .relabel import relabelled
 from .saved import loaded
@@ -91,7 +91,7 @@ class Pair(Checking):
             posterior = relabelled(target, posterior)
         return PairFit(
             self, method, settings, target.sites, posterior, call, target, fit.trace,
-            clock.seconds(), seed, notes(target),
+            clock.seconds(), seed, notes(target) + of_evidence(target, posterior.log_evidence),
         )  # fmt: skip
 
     def prior(self, n: int, *data: Any, random_state: Any = 0, **named: Any) -> dict[str, Array]:
