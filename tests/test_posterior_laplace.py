@@ -123,3 +123,12 @@ def test_a_search_that_ended_higher_at_no_mode_is_told() -> None:
     assert "3 nats above" in said.what
     assert laplace.others([mode, lower]) == []
     assert laplace.others([higher, lower]) == []
+
+
+def test_an_interrupted_search_for_a_start_is_an_interrupted_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mode = laplace.Mode(np.zeros(1), 0.0, np.eye(1), None)
+    monkeypatch.setattr(laplace, "found_modes", lambda *_: ([mode], "interrupted"))
+    with pytest.raises(KeyboardInterrupt):
+        laplace.required_mode(None, exact.fit())  # type: ignore[arg-type]

@@ -45,7 +45,7 @@ from ...fitting import EngineFit
 from ...progress import Progress
 from ...verdict import Reason
 from .approximation import missed
-from .laplace import chosen, found_modes, others
+from .laplace import chosen, others, starting_modes
 from .numeric import numeric
 from .result import Evidence, Posterior, Why
 from .target import Target
@@ -248,7 +248,7 @@ def _start(target: Target, fit: EngineFit) -> tuple[Array, list[Reason]]:
 
     from .guides_numpyro import start_values
 
-    modes = found_modes(numeric(target), _MODES, fit)[0]
+    modes = starting_modes(numeric(target), _MODES, fit)
     best = chosen(modes)
     if best.found:
         eta = np.concatenate([best.z, -0.5 * np.log(np.diag(best.precision))])

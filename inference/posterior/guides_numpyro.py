@@ -20,7 +20,7 @@ from numpyro.infer import autoguide, init_to_feasible, init_to_value
 
 from ...fitting import EngineFit
 from .guides import DENSE
-from .laplace import Mode, chosen, found_modes
+from .laplace import Mode, chosen, starting_modes
 from .numeric import numeric
 from .target import Target
 
@@ -112,7 +112,7 @@ def _mode(target: Target, seed: int) -> Mode | None:
     """The mode, where all of the model is known and it is small."""
     if target.sites.subsampled or target.sites.of("param") or target.size > DENSE:
         return None
-    return chosen(found_modes(numeric(target), _SEARCHES, EngineFit(seed))[0])
+    return chosen(starting_modes(numeric(target), _SEARCHES, EngineFit(seed)))
 
 
 def _by_site(target: Target, z: Any) -> dict[str, Any]:

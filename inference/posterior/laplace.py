@@ -161,6 +161,15 @@ def chosen(modes: list[Mode]) -> Mode:
     return modes[0] if modes[0].found else max(modes, key=lambda m: m.log_joint)
 
 
+def starting_modes(f: Numeric, num_starts: int, fit: EngineFit) -> list[Mode]:
+    """`found_modes` for engines that start at one: as nothing is drawn yet, an interrupt of the
+    search is one of the fit."""
+    modes, why = found_modes(f, num_starts, fit)
+    if why == "interrupted":
+        raise KeyboardInterrupt
+    return modes
+
+
 def required_mode(f: Numeric, fit: EngineFit) -> tuple[Mode, list[Reason]]:
     """The mode with the largest Laplace evidence, for engines that start at one, and what is to be
     said of others.
@@ -168,7 +177,7 @@ def required_mode(f: Numeric, fit: EngineFit) -> tuple[Mode, list[Reason]]:
     Raises:
         InputError: if none was found.
     """
-    modes = found_modes(f, _SEARCHES, fit)[0]
+    modes = starting_modes(f, _SEARCHES, fit)
     mode = chosen(modes)
     if not mode.found:
         raise InputError(
