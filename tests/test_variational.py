@@ -19,6 +19,7 @@ from ppgen.inference.posterior.minibatch import call_of
 from ppgen.inference.posterior.target import make_target
 from ppgen.models.pair import Pair
 from ppgen.models.pair.settings import SVI
+from tests import posterior_targets as exact
 
 BACKENDS = ("numpyro", "pyro")
 X = np.array([0.3, 1.4, -0.2, 2.2])
@@ -375,3 +376,9 @@ def test_a_common_weight_of_rows_does_not_stand_for_the_plate(backend):
 def test_too_few_draws_to_judge_a_guide_are_no_good_sign():
     (said,) = missed(np.zeros((1, 24)), "the guide", "")
     assert said.status == "warn"
+
+
+def test_modes_that_a_guide_does_not_reach_are_told():
+    found = svi.run(exact.two_modes(), "multivariate_normal", SVI(num_steps=200), EngineFit(0))
+    said = [reason for reason in found.reasons if "several modes" in reason.what]
+    assert [reason.status for reason in said] == ["warn"]  # k-hat is that of one mode

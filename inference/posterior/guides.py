@@ -35,6 +35,7 @@ from importlib import import_module
 from typing import Any
 
 from ...errors import InputError, did_you_mean, unknown
+from ...verdict import Reason
 from .target import Target
 
 DENSE, LOW_RANK = 200, 2000  # the largest p of each
@@ -102,9 +103,11 @@ def learning_rate(guide: Any) -> float:
     return 0.02 if guide in _OF_NUMBERS else 0.005
 
 
-def build(name: str, target: Target, seed: int) -> Guide:
-    """The guide of that name, which starts where the log joint of the model is finite."""
-    made: Guide = import_module(f".guides_{target.backend}", __package__).build(name, target, seed)
+def build(name: str, target: Target, seed: int) -> tuple[Guide, list[Reason]]:
+    """The guide of that name, which starts where the log joint of the model is finite, and what was
+    seen there."""
+    module = import_module(f".guides_{target.backend}", __package__)
+    made: tuple[Guide, list[Reason]] = module.build(name, target, seed)
     return made
 
 

@@ -19,8 +19,9 @@ from numpyro.distributions.transforms import AffineTransform, IndependentTransfo
 from numpyro.infer import autoguide, init_to_feasible, init_to_value
 
 from ...fitting import EngineFit
+from ...verdict import Reason
 from .guides import DENSE
-from .laplace import Mode, chosen, starting_modes
+from .laplace import Mode, chosen, others, starting_modes
 from .numeric import numeric
 from .target import Target
 
@@ -91,28 +92,30 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def build(name: str, target: Target, seed: int) -> Any:
-    """The guide of that name; discrete sites are no part of it."""
+def build(name: str, target: Target, seed: int) -> tuple[Any, list[Reason]]:
+    """The guide of that name, of which discrete sites are no part, and what is to be said of other
+    modes than that where it starts."""
     model: Callable[..., Any] = target.model
     if target.sites.discrete:
         seeded = handlers.seed(model, jax.random.key(0))
         model = handlers.block(seeded, hide=list(target.sites.discrete))
-    mode = _mode(target, seed) if name == "multivariate_normal" else None
-    if mode is not None and mode.found:
+    modes = _modes(target, seed) if name == "multivariate_normal" else []
+    if modes and (mode := chosen(modes)).found:
         units = np.diag(mode.precision) ** -0.5
-        return AutoUnitsNormal(model, *(_by_site(target, z) for z in (mode.z, units)))
+        guide = AutoUnitsNormal(model, *(_by_site(target, z) for z in (mode.z, units)))
+        return guide, others(modes)
     values = {n: jnp.asarray(np.asarray(v)) for n, v in start_values(target, seed).items()}
     start = init_to_value(values=values)
     if name in _SCALED:
-        return _SCALED[name](model, init_loc_fn=start, init_scale=_SCALE)
-    return _OTHERS[name](model, init_loc_fn=start)
+        return _SCALED[name](model, init_loc_fn=start, init_scale=_SCALE), []
+    return _OTHERS[name](model, init_loc_fn=start), []
 
 
-def _mode(target: Target, seed: int) -> Mode | None:
-    """The mode, where all of the model is known and it is small."""
+def _modes(target: Target, seed: int) -> list[Mode]:
+    """Modes, where all of the model is known and it is small."""
     if target.sites.subsampled or target.sites.of("param") or target.size > DENSE:
-        return None
-    return chosen(starting_modes(numeric(target), _SEARCHES, EngineFit(seed)))
+        return []
+    return starting_modes(numeric(target), _SEARCHES, EngineFit(seed))
 
 
 def _by_site(target: Target, z: Any) -> dict[str, Any]:

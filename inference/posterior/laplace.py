@@ -283,7 +283,11 @@ def others(modes: list[Mode]) -> list[Reason]:
             "several modes were found: the draws start at the one with the largest share, and the "
             f"others hold about {share:.0%} of the posterior."
         )
-        reasons.append(Reason("warn", what, 'Take method="smc" or "nested", which weigh modes.'))
+        advice = (
+            'Take method="smc" or "nested", which weigh modes; those that only number components '
+            "otherwise do no harm."
+        )
+        reasons.append(Reason("warn", what, advice))
     above = max(mode.log_joint for mode in modes) - chosen(modes).log_joint
     if above > _ABOVE and max(modes, key=lambda mode: mode.log_joint).open is not None:
         what = (

@@ -97,7 +97,8 @@ def _fitted(
         check_name(guide, target, settings.objective)
         if not call.whole:
             check_local(sites, guide)
-        guide = build(guide, target, fit.seed)
+        guide, seen = build(guide, target, fit.seed)
+        reasons += seen
     check_guide(target, backend.drawn_sites(target, guide, call), _words(name))
     learner = backend.make_learner(target, guide, call, settings, fit.seed)
     rate = settings.learning_rate or learning_rate(name)
