@@ -15,8 +15,12 @@ class FitError(RuntimeError):
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
-    """Say " Did you mean 'x'?" with the nearest option, or nothing where none is near."""
-    near = difflib.get_close_matches(name, list(options), n=1)
+    """Say " Did you mean 'x'?" with the nearest option, or nothing; case counts less."""
+    known = list(options)
+    folded = {option.casefold(): option for option in known}
+    near = difflib.get_close_matches(name, known, n=1) or [
+        folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=1)
+    ]
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

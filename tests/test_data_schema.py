@@ -222,3 +222,5 @@ def test_select_and_lookup():
 def test_did_you_mean():
     assert did_you_mean("wien", ["wine", "iris"]) == " Did you mean 'wine'?"
     assert did_you_mean("zzz", ["wine", "iris"]) == ""
+    assert did_you_mean("NUTS", ["hmc", "nuts"]) == " Did you mean 'nuts'?"
+    assert did_you_mean("Y", ["X", "y"]) == " Did you mean 'y'?"

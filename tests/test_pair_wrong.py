@@ -42,7 +42,14 @@ def test_an_error_of_the_model_is_said_with_its_place_and_chained(backend: Any) 
         model, backend, Y, match=r'KeyError at line \d+ of .*test_pair_wrong.py \(weight = .*"b"'
     )
     assert isinstance(error.__cause__, KeyError)
-    assert "argument 1 float64[4]" in str(error)
+    assert "y float64[4]" in str(error)
+
+
+def test_gaps_in_what_a_model_is_given_are_said_where_it_raises(backend: Any) -> None:
+    X = np.ones((4, 2))
+    X[1, 0] = np.nan
+    match = r"X float64\[4, 2\] \(1 of them NaN\).* Drop or fill what is NaN in X"
+    refused(line(backend), backend, X, Y, match=match)
 
 
 def test_shapes_that_do_not_go_together_are_said_with_both(backend: Any) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -202,25 +203,37 @@ def check_observed(site: Site, value: Any, inside: Any, batch: tuple[int, ...]) 
         )
 
 
-def model_raised(error: BaseException, args: Any, kwargs: Mapping[str, Any]) -> InputError:
+def positional(model: Callable[..., Any], count: int) -> list[str]:
+    """The names of a model's first positional arguments; those of *args with their number."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+    bound = getattr(model, "keywords", None) or {}
+    parameters = inspect.signature(model).parameters.values()
+    names = [p.name for p in parameters if p.kind in kinds and p.name not in bound]
+    more = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
+    return [*names, *(f"{more}[{i}]" for i in range(max(0, count - len(names))))][:count]
+
+
+def model_raised(
+    error: BaseException, model: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]
+) -> InputError:
     """The error that the model raised one, and where; to be raised from it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not any(part in f.filename for part in _NOT_THE_MODEL)]
     where = f" at line {own[-1].lineno} of {own[-1].filename} ({own[-1].line})" if own else ""
-    given = {f"argument {i + 1}": value for i, value in enumerate(args)} | dict(kwargs)
+    given = {**dict(zip(positional(model, len(args)), args, strict=True)), **kwargs}
     told = ", ".join(f"{name} {_told(value)}" for name, value in given.items())
     single = [name for name, value in given.items() if "float32" in _told(value)]
     advice = "Mend the model, or give it other data."
+    if gaps := [n for n, value in given.items() if "of them NaN" in _told(value)]:
+        advice = f"Drop or fill what is NaN in {' and '.join(gaps)}, or mend the model."
     if single:
         advice = (
             f"{' and '.join(single)} in single precision meet{'s' * (len(single) == 1)} latent "
             f"sites in double precision: give float64, such as by astype. Else, {advice[0].lower()}"
             f"{advice[1:]}"
         )
-    return InputError(
-        f"the model raised {type(error).__name__}{where}: {error}. It was called with "
-        f"{told or 'nothing'}. {advice}"
-    )
+    what = f"{type(error).__name__}{where}: {str(error).rstrip('.')}"
+    return InputError(f"the model raised {what}. It was called with {told or 'nothing'}. {advice}")
 
 
 def words_of(support: Any) -> str:
@@ -245,4 +258,12 @@ def _told(value: Any) -> str:
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is None or dtype is None:
         return repr(value) if isinstance(value, int | float | str | None) else type(value).__name__
-    return f"{str(dtype).removeprefix('torch.')}{list(shape)}"
+    text = f"{str(dtype).removeprefix('torch.')}{list(shape)}"
+    return text + (f" ({gaps} of them NaN)" if (gaps := _gaps(value)) else "")
+
+
+def _gaps(value: Any) -> int:
+    """How many values of an array are NaN; 0 of one that JAX traces."""
+    if "float" not in str(value.dtype) or "Tracer" in type(value).__name__:
+        return 0
+    return int(np.isnan(np.asarray(value)).sum())

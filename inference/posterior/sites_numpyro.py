@@ -61,7 +61,7 @@ def read(
     except InputError:
         raise
     except Exception as error:
-        raise model_raised(error, args, kwargs) from error
+        raise model_raised(error, model, args, kwargs) from error
     wholes = {
         n: (site["args"][0], site["args"][1] or site["args"][0])
         for n, site in trace.items()

@@ -59,7 +59,7 @@ def read(
     except InputError:
         raise
     except Exception as error:
-        raise model_raised(error, args, kwargs) from error
+        raise model_raised(error, model, args, kwargs) from error
     trace: Any = seen.nodes
     wholes = {
         site["name"]: (site["fn"].size, len(site["value"]))

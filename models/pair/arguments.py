@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...artifact import digest, fingerprint
+from ...inference.posterior.sites import positional
 from .data import as_backend, as_numpy
 
 _PLAIN = int | float | str | bool | None
@@ -96,16 +96,6 @@ class Call:
         made = [(a, as_backend(a.placeholder(), a.name, backend)) for a in self.arguments]
         args = tuple(value for a, value in made if a.position is not None)
         return args, {a.name: value for a, value in made if a.position is None}
-
-
-def positional(model: Callable[..., Any], count: int) -> list[str]:
-    """The names of a model's first positional arguments; those of *args with their number."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
-    bound = getattr(model, "keywords", None) or {}
-    parameters = inspect.signature(model).parameters.values()
-    names = [p.name for p in parameters if p.kind in kinds and p.name not in bound]
-    more = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
-    return [*names, *(f"{more}[{i}]" for i in range(max(0, count - len(names))))][:count]
 
 
 def numbers(value: Any) -> Array | None:

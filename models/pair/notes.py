@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...inference.posterior.result import Evidence
+from ...inference.posterior.sites import positional
 from ...inference.posterior.target import Target
 from ...verdict import Reason
-from .arguments import numbers, positional
+from .arguments import numbers
 
 
 def notes(target: Target) -> list[Reason]:

@@ -29,10 +29,10 @@ import numpy as np
 from ...arrays import Array
 from ...datatree import MAX_VALUES
 from ...inference.enumerated_groups import STEP, unnamed
-from ...inference.posterior.sites import Site
+from ...inference.posterior.sites import Site, positional
 from ...tree import free, variables
 from ...version import __version__
-from .arguments import numbers, positional
+from .arguments import numbers
 from .pointwise import Likelihoods
 from .predictive import Predictive, prior_draws
 from .saved import Saved
