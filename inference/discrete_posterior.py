@@ -42,6 +42,10 @@ class DiscretePosterior:
     by_draw: dict[str, Floats]
     draws: dict[str, Ints]
 
+    def __repr__(self) -> str:
+        sites = (f"{n}: {p.shape[:-1]} of {p.shape[-1]}" for n, p in self.probabilities.items())
+        return f"DiscretePosterior(sites and their states {', '.join(sites)})"
+
     def values(self, site: str) -> Array:
         """(b, *entries, ...) the values of a site's drawn states."""
         return np.asarray(self.support[site][self.draws[site]])

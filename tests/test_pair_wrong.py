@@ -281,3 +281,28 @@ def test_a_log_evidence_under_an_improper_prior_is_said_to_be_none(backend: Any)
     assert "the prior of mu is improper" in said.what
     assert not of_evidence(pair.target(Y), None)
     assert not of_evidence(pair.target(Y, proper=True), Evidence(-1.0))
+
+
+def test_a_guide_that_raises_or_has_another_shape_or_support_is_refused(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def guide(of_mu: Any, of_tau: Any) -> Any:
+        def drawn(sigma: Any, y: Any) -> None:
+            p.sample("mu", of_mu())
+            p.sample("tau", of_tau())
+            with p.plate("schools", 4):
+                p.sample("theta", dist.Normal(0.0, 1.0))
+
+        return drawn
+
+    def fit(of_mu: Any, of_tau: Any) -> None:
+        pair = Pair(schools(backend), guide(of_mu, of_tau), backend)
+        pair.fit(SIGMA, Y, method="svi")
+
+    normal, positive = partial(dist.Normal, 0.0, 1.0), partial(dist.LogNormal, 0.0, 1.0)
+    with pytest.raises(InputError, match=r"guide raised KeyError.*'b'.*sigma float64.*Mend the"):
+        fit(lambda: {}["b"], positive)
+    with pytest.raises(InputError, match=r"'mu' \(Normal, shape \(\).*the guide in shape \(2,\)"):
+        fit(lambda: normal().expand([2]).to_event(1), positive)
+    with pytest.raises(InputError, match=r"'tau' \(HalfCauchy.*positive.*from Normal on all"):
+        fit(normal, normal)

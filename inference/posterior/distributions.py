@@ -9,6 +9,20 @@ from ...errors import InputError
 from .sites import words_of
 
 
+class Drawn(NamedTuple):
+    """A site that a guide draws.
+
+    Attributes:
+        shape: of its value.
+        distribution: the name of its class.
+        support: in words, without its bounds.
+    """
+
+    shape: tuple[int, ...]
+    distribution: str
+    support: str
+
+
 class Library(NamedTuple):
     """The classes of a backend.
 
@@ -29,6 +43,14 @@ class Library(NamedTuple):
         while isinstance(fn, self.wrappers):
             fn = fn.base_dist
         return fn
+
+    def drawn(self, fn: Any, value: Any) -> Drawn:
+        """A site of a guide, by its distribution and its value."""
+        support, base = fn.support, self.base(fn)
+        while (inner := getattr(support, "base_constraint", None)) is not None:
+            support = inner
+        words = type(support).__name__.strip("_").lower()
+        return Drawn(tuple(value.shape), type(base).__name__, words)
 
     def is_factor(self, fn: Any) -> bool:
         """Whether it is a term of the log density, and no distribution."""

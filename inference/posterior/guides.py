@@ -30,12 +30,13 @@ https://arxiv.org/abs/2107.04150.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from ...errors import InputError, did_you_mean, unknown
 from ...verdict import Reason
+from .distributions import Drawn
 from .target import Target
 
 DENSE, LOW_RANK = 200, 2000  # the largest p of each
@@ -111,22 +112,34 @@ def build(name: str, target: Target, seed: int) -> tuple[Guide, list[Reason]]:
     return made
 
 
-def check_guide(target: Target, drawn: set[str], guide: str) -> None:
-    """Raise InputError unless a guide draws the model's latents.
+def check_guide(target: Target, drawn: Mapping[str, Drawn], guide: str) -> None:
+    """Raise InputError unless a guide draws the model's latents, in their shapes and supports.
 
     Args:
         drawn: the sites of the guide, without those that are auxiliary.
     """
     latents = {*target.sites.latents}
-    for name in sorted(latents - drawn):
+    for name in sorted(latents - drawn.keys()):
         raise InputError(
             f"{target.sites[name].words} is a latent of the model, and {guide} does not draw it; "
             f"it draws {', '.join(sorted(drawn)) or 'nothing'}. Draw {name!r} in the guide, or "
             "leave the guide out." + did_you_mean(name, drawn)
         )
-    for name in sorted(drawn - latents - {*target.sites.discrete}):
+    for name in sorted(drawn.keys() - latents - {*target.sites.discrete}):
         raise InputError(
             f"{guide} draws {name!r}, which is no latent of the model; its latents are "
             f"{', '.join(sorted(latents))}. Give it infer={{'is_auxiliary': True}} if it is meant "
             "to be an auxiliary variable of the guide." + did_you_mean(name, latents)
         )
+    for name in sorted(latents):
+        site, got = target.sites[name], drawn[name]
+        if got.shape != site.shape and not site.plates:  # a batch has a part of a plate
+            raise InputError(
+                f"{site.words} is drawn by {guide} in shape {got.shape}. Give its parameters the "
+                "shape that the site has in the model."
+            )
+        if got.support == "real" != site.support and site.support and got.distribution != "Delta":
+            raise InputError(
+                f"{site.words} is drawn by {guide} from {got.distribution} on all of the reals. "
+                "Take a distribution on the support, such as LogNormal for what is positive."
+            )

@@ -214,26 +214,31 @@ def positional(model: Callable[..., Any], count: int) -> list[str]:
 
 
 def model_raised(
-    error: BaseException, model: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]
+    error: BaseException,
+    model: Callable[..., Any],
+    args: Any,
+    kwargs: Mapping[str, Any],
+    what: str = "model",
 ) -> InputError:
-    """The error that the model raised one, and where; to be raised from it."""
+    """The error that the model, or a guide, raised one, and where; to be raised from it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not any(part in f.filename for part in _NOT_THE_MODEL)]
     where = f" at line {own[-1].lineno} of {own[-1].filename} ({own[-1].line})" if own else ""
     given = {**dict(zip(positional(model, len(args)), args, strict=True)), **kwargs}
     told = ", ".join(f"{name} {_told(value)}" for name, value in given.items())
     single = [name for name, value in given.items() if "float32" in _told(value)]
-    advice = "Mend the model, or give it other data."
+    advice = f"Mend the {what}, or give it other data."
     if gaps := [n for n, value in given.items() if "of them NaN" in _told(value)]:
-        advice = f"Drop or fill what is NaN in {' and '.join(gaps)}, or mend the model."
+        advice = f"Drop or fill what is NaN in {' and '.join(gaps)}, or mend the {what}."
     if single:
         advice = (
             f"{' and '.join(single)} in single precision meet{'s' * (len(single) == 1)} latent "
             f"sites in double precision: give float64, such as by astype. Else, {advice[0].lower()}"
             f"{advice[1:]}"
         )
-    what = f"{type(error).__name__}{where}: {str(error).rstrip('.')}"
-    return InputError(f"the model raised {what}. It was called with {told or 'nothing'}. {advice}")
+    told_of = f"{type(error).__name__}{where}: {str(error).rstrip('.')}"
+    told = told or "nothing"
+    return InputError(f"the {what} raised {told_of}. It was called with {told}. {advice}")
 
 
 def words_of(support: Any) -> str:

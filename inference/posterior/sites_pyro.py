@@ -21,7 +21,7 @@ from pyro.poutine.util import site_is_subsample
 from torch.distributions import biject_to, transform_to
 
 from ...errors import InputError
-from .distributions import Library
+from .distributions import Drawn, Library
 from .sites import (
     Kind,
     Plate,
@@ -148,10 +148,10 @@ def is_finite(fn: Any) -> bool:
     return bool(getattr(fn, "has_enumerate_support", False))
 
 
-def drawn(trace: Any) -> set[str]:
+def drawn(trace: Any) -> dict[str, Drawn]:
     """The sites that a guide drew, by its trace; those of plates and auxiliary ones aside."""
     return {
-        name
+        name: LIBRARY.drawn(trace.nodes[name]["fn"], trace.nodes[name]["value"])
         for name in trace.stochastic_nodes
         if not (
             trace.nodes[name]["infer"].get("is_auxiliary") or site_is_subsample(trace.nodes[name])

@@ -27,11 +27,12 @@ from ...errors import InputError
 from .. import local_numpyro
 from ..local_objective import Objective
 from ..svi_numpyro import NumpyroLearner
+from .distributions import Drawn
 from .guides import NO_MAXIMUM
 from .guides_numpyro import plain, site_log_prob
 from .minibatch import Call, accepted
-from .sites import Plate, Sites
-from .sites_numpyro import read
+from .sites import Plate, Sites, model_raised
+from .sites_numpyro import LIBRARY, read
 from .target import Target, make_target
 
 
@@ -64,20 +65,31 @@ def batch_sites(target: Target, call: Call) -> tuple[Sites, dict[str, float]]:
     return sites, {n: 1.0 if s is None else float(np.mean(s)) for n, s in scales.items()}
 
 
-def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> set[str]:
-    """The sites that a guide draws, auxiliary ones aside."""
+def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> dict[str, Drawn]:
+    """The sites that a guide draws, auxiliary ones aside.
+
+    Raises:
+        InputError: if the guide raises.
+    """
     if isinstance(guide, AutoGuide):
-        return set(target.sites.latents)
-    found: set[str] = set()
+        sites = target.sites
+        return {n: Drawn(sites[n].shape, "", sites[n].support) for n in sites.latents}
+    found: dict[str, Drawn] = {}
 
     def traced(key: Any) -> None:
         seeded = handlers.seed(call.program(guide), key)
         trace = handlers.trace(seeded).get_trace(*call.first, n_total=call.n_rows)
         for name, site in trace.items():
-            if site["type"] == "sample" and not site["is_observed"]:
-                found.update([] if site["infer"].get("is_auxiliary") else [name])
+            drawn = site["type"] == "sample" and not site["is_observed"]
+            if drawn and not site["infer"].get("is_auxiliary"):
+                found[name] = LIBRARY.drawn(site["fn"], site["value"])
 
-    jax.eval_shape(traced, jax.random.key(0))  # nothing is computed
+    try:
+        jax.eval_shape(traced, jax.random.key(0))  # nothing is computed
+    except InputError:
+        raise
+    except Exception as error:
+        raise model_raised(error, guide, call.args, call.kwargs, "guide") from error
     return found
 
 
@@ -89,7 +101,7 @@ def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: in
         from numpyro.contrib.funsor import config_enumerate
 
         model = config_enumerate(model)
-        both = drawn_sites(target, guide, call) & {*target.sites.discrete}
+        both = drawn_sites(target, guide, call).keys() & {*target.sites.discrete}
         proposal = config_enumerate(proposal) if both else plain(proposal)
     rates = optax.chain(
         optax.clip_by_global_norm(settings.clip),

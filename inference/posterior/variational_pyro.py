@@ -28,9 +28,10 @@ from ...errors import InputError
 from .. import local_pyro
 from ..local_objective import Objective
 from ..svi_pyro import PyroLearner
+from .distributions import Drawn
 from .guides import NO_MAXIMUM
 from .minibatch import Call, accepted
-from .sites import Sites
+from .sites import Sites, model_raised
 from .sites_pyro import drawn, read
 from .target import Target
 from .target_pyro import apart
@@ -92,10 +93,19 @@ def batch_sites(target: Target, call: Call) -> tuple[Sites, dict[str, float]]:
     return sites, {n: float(torch.as_tensor(trace.nodes[n]["scale"]).mean()) for n in kept}
 
 
-def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> set[str]:
-    """The sites that a guide draws, those of plates and auxiliary ones aside."""
+def drawn_sites(target: Target, guide: Callable[..., Any], call: Call) -> dict[str, Drawn]:
+    """The sites that a guide draws, those of plates and auxiliary ones aside.
+
+    Raises:
+        InputError: if the guide raises.
+    """
     with target.precision(), torch.no_grad():
-        trace = poutine.trace(call.program(guide)).get_trace(*call.first, n_total=call.n_rows)
+        try:
+            trace = poutine.trace(call.program(guide)).get_trace(*call.first, n_total=call.n_rows)
+        except InputError:
+            raise
+        except Exception as error:
+            raise model_raised(error, guide, call.args, call.kwargs, "guide") from error
     return drawn(trace)
 
 
@@ -104,7 +114,7 @@ def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: in
     model, proposal = call.program(target.model), call.program(guide)
     if target.sites.discrete:
         model = partial(config_enumerate(model.func), *model.args)
-        if drawn_sites(target, guide, call) & {*target.sites.discrete}:
+        if drawn_sites(target, guide, call).keys() & {*target.sites.discrete}:
             proposal = partial(config_enumerate(proposal.func), *proposal.args)
 
     def adam(parameters: list[Tensor]) -> torch.optim.Optimizer:
