@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ppgen.inference.posterior import laplace
 from ppgen.inference.posterior.target import Target, make_target
@@ -132,3 +133,13 @@ def test_an_interrupted_search_for_a_start_is_an_interrupted_fit(
     monkeypatch.setattr(laplace, "found_modes", lambda *_: ([mode], "interrupted"))
     with pytest.raises(KeyboardInterrupt):
         laplace.required_mode(None, exact.fit())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("narrow", [1.0, 1e-14])
+def test_log_densities_of_t_draws_are_those_of_scipy_however_narrow(narrow: float) -> None:
+    scale = np.diag([9.0, narrow])
+    mode = laplace.Mode(np.array([-27.0, 0.0]), 0.0, np.linalg.inv(scale), None)
+    z, log_q = mode.draw_t(50, 5.0, np.random.default_rng(0))
+    units = np.sqrt(np.diag(scale))
+    whitened = stats.multivariate_t(np.zeros(2), np.eye(2), 5.0).logpdf((z - mode.z) / units)
+    assert np.allclose(log_q, whitened - np.log(units).sum(), rtol=1e-10)
