@@ -15,6 +15,7 @@ from ...arrays import Array
 from ...errors import InputError
 from .guides import check_guide
 from .minibatch import accepted
+from .sites_numpyro import LIBRARY
 from .target import Target
 
 
@@ -33,7 +34,11 @@ def weighed(target: Target, guide: Callable[..., Any], n: int, seed: int) -> tup
         sampled = handlers.seed(guide, key)
         trace = handlers.trace(sampled).get_trace(*target.args, **named)
         sites = {k: site for k, site in trace.items() if site["type"] == "sample"}
-        drawn = {k for k, site in sites.items() if not site["infer"].get("is_auxiliary")}
+        drawn = {
+            name: LIBRARY.drawn(site["fn"], site["value"])
+            for name, site in sites.items()
+            if not site["infer"].get("is_auxiliary")
+        }
         check_guide(target, drawn, "the guide")
         log_q = sum(jnp.sum(site["fn"].log_prob(site["value"])) for site in sites.values())
         values = {name: sites[name]["value"] for name in target.sites.latents}
