@@ -306,3 +306,16 @@ def test_a_guide_that_raises_or_has_another_shape_or_support_is_refused(backend:
         fit(lambda: normal().expand([2]).to_event(1), positive)
     with pytest.raises(InputError, match=r"'tau' \(HalfCauchy.*positive.*from Normal on all"):
         fit(normal, normal)
+
+
+def test_an_if_on_a_latent_of_a_compiled_model_is_said_with_its_line_and_the_way_out() -> None:
+    p, dist = library("numpyro")
+
+    def branching(y: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        p.sample("y", dist.Normal(mu, 1.0 if mu > 0 else 2.0), obs=y)
+
+    target = Pair(branching).target(Y)
+    match = r"raised TracerBool.* at line .*if mu > 0 else.*jnp.where or jax.lax.cond in place of"
+    with pytest.raises(InputError, match=match):
+        target.start(0)

@@ -230,13 +230,18 @@ def model_raised(
     advice = f"Mend the {what}, or give it other data."
     if gaps := [n for n, value in given.items() if "of them NaN" in _told(value)]:
         advice = f"Drop or fill what is NaN in {' and '.join(gaps)}, or mend the {what}."
+    if "Tracer" in type(error).__name__ or "Concretization" in type(error).__name__:
+        advice = (
+            "Values of latent sites are not known while the model is compiled: take jnp.where or "
+            "jax.lax.cond in place of if, and jax.numpy in place of numpy."
+        )
     if single:
         advice = (
             f"{' and '.join(single)} in single precision meet{'s' * (len(single) == 1)} latent "
             f"sites in double precision: give float64, such as by astype. Else, {advice[0].lower()}"
             f"{advice[1:]}"
         )
-    told_of = f"{type(error).__name__}{where}: {str(error).rstrip('.')}"
+    told_of = f"{type(error).__name__}{where}: {str(error).partition(chr(10))[0].rstrip('.')}"
     told = told or "nothing"
     return InputError(f"the {what} raised {told_of}. It was called with {told}. {advice}")
 

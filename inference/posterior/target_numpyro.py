@@ -16,7 +16,8 @@ from numpyro.infer.util import _unconstrain_params
 from numpyro.primitives import Messenger
 
 from ...arrays import Array
-from .sites import Sites, check_model
+from ...errors import InputError
+from .sites import Sites, check_model, model_raised
 from .sites_numpyro import AtOnce, read
 from .target import TRIES, Target
 
@@ -189,7 +190,13 @@ class NumPyroTarget(Target):
         with self.precision():
             for each in jax.random.split(_key(key), TRIES):
                 z = jax.random.uniform(each, (self.size,), minval=-jitter, maxval=jitter)
-                if self._finite(z):
+                try:
+                    finite = self._finite(z)
+                except InputError:
+                    raise
+                except Exception as error:  # what only raises where values are not known yet
+                    raise model_raised(error, self.model, self.args, self.kwargs) from error
+                if finite:
                     return z
             raise self.no_start(z)
 
