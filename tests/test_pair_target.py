@@ -166,3 +166,31 @@ def test_states_are_summed_out_whatever_a_site_says() -> None:
         found = float(target.log_likelihood(torch.zeros(1)))
     want = np.log(0.7 * norm.pdf(1) + 0.3 * norm.pdf(0))
     assert found == pytest.approx(want, abs=1e-6)
+
+
+def test_states_of_a_scan_are_summed_out_at_a_place_given_by_numpy() -> None:
+    import jax.numpy as jnp
+    import numpyro
+    import numpyro.distributions as dist
+    from numpyro.contrib.control_flow import scan
+
+    A, y = np.array([[0.7, 0.3], [0.2, 0.8]]), np.array([0.5, -1.0, 2.0])
+
+    def model(y: Any) -> None:
+        mu = numpyro.sample("mu", dist.Normal(0, 3).expand([2]).to_event(1))
+
+        def step(before: Any, value: Any) -> Any:
+            k = numpyro.sample("k", dist.Categorical(jnp.asarray(A)[before]))
+            numpyro.sample("y", dist.Normal(mu[k], 1), obs=value)
+            return k, None
+
+        scan(step, 0, y)
+
+    target = make_target(model, (jnp.asarray(y),), {}, "numpyro")
+    mu = np.array([-0.5, 1.5])
+    p = np.array([1.0, 0.0])
+    for value in y:
+        p = p @ A * norm.pdf(value, mu)
+    with target.precision():
+        found = float(target.log_joint(mu))
+    assert found == pytest.approx(np.log(p.sum()) + norm.logpdf(mu, 0, 3).sum(), rel=1e-6)

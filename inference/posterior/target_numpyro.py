@@ -89,6 +89,7 @@ class NumPyroTarget(Target):
             return {n: float(v) for n, v in values.items() if n not in self._log_dets}
 
     def _parts(self, z: Any) -> dict[str, Any]:
+        z = jnp.asarray(z)  # an array of NumPy cannot be indexed by states that JAX traces
         return {name: z[part].reshape(shape) for name, part, shape in self._slices()}
 
     def _log_probs(self, z: Any) -> dict[str, Any]:
