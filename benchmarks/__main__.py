@@ -49,6 +49,9 @@ QUICK = {
     "diffusion_conditioning": ["--rows", "20", "--particles", "500"],
     "diffusion_likelihood": ["--rows", "30"],
     "calibration": [],
+    "pair_nuts": ["--pairs", "1"],
+    "svi_step": ["--pairs", "3"],
+    "posteriordb": ["--posteriors", "sblrc-blr", "mesquite-mesquite"],
 }
 FULL = {
     "import_time": [],
@@ -87,8 +90,15 @@ FULL = {
     "diffusion_conditioning": [],
     "diffusion_likelihood": ["--seeds", "0", "1", "2"],
     "calibration": ["--full"],
+    "early_stopping": [],
+    "pair_nuts": [],
+    "svi_step": [],
+    "posteriordb": ["--seeds", "0", "1"],
 }
 NEED_DATA = (
+    "early_stopping",
+    "pair_nuts",
+    "posteriordb",
     "uai_problems",
     "bayesnet_queries",
     "network_em",
