@@ -19,6 +19,7 @@ from ppgen.fitting import EngineFit
 from ppgen.inference.diagnostics import convergence, ebfmi, worst_by_site
 from ppgen.inference.posterior import blocks, chees, fixed_length, low_rank, nuts
 from ppgen.inference.posterior.compiled import compiled
+from ppgen.inference.posterior.improper import runaways
 from ppgen.inference.posterior.result import Posterior
 from ppgen.inference.posterior.target import Target, make_target
 from ppgen.models.bayes import _nuts
@@ -337,3 +338,10 @@ def test_labels_that_switch_are_put_in_order() -> None:
     apart = _same_labels(raw, problem)
     assert max(row["rhat"] for row in worst_by_site(apart).values()) < 1.03
     np.testing.assert_allclose(apart["mu"].mean(axis=(0, 1))[:, 0], [2, -2], atol=0.6)
+
+
+def test_chains_that_never_moved_say_nothing_of_an_improper_posterior() -> None:
+    stuck = np.repeat(np.array([[[-1.0, 0.5]], [[2.0, 1.0]]]), 6, axis=1)
+    with jax.enable_x64(True):
+        assert runaways(lambda z: -0.5 * (z**2).sum(), stuck, [0, 1]) == []
+        assert runaways(lambda z: -0.5 * z[0] ** 2, stuck, [0, 1]) == [1]

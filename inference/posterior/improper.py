@@ -72,6 +72,10 @@ def runaways(log_joint: Callable[[Any], Any], z: Array, suspects: Iterable[int])
     if size <= _MAX_SIZE:
         level = _level(np.asarray(jax.jit(jax.hessian(log_joint))(ends[far])), spread)
         lines, longest = lines + level, longest + [_EXACT] * len(level)
+    moving = [np.any(line != 0) for line in lines]  # chains that never moved went nowhere
+    lines, longest = ([a for a, ok in zip(b, moving, strict=True) if ok] for b in (lines, longest))
+    if not lines:
+        return []
     steps = np.concatenate([np.stack(lines), -np.stack(lines)])
     points = ends[far] + _T[:, None] * steps[:, None, :]
     values = np.asarray(jax.jit(lambda p: jax.lax.map(jax.vmap(log_joint), p))(points))
