@@ -319,3 +319,11 @@ def test_an_if_on_a_latent_of_a_compiled_model_is_said_with_its_line_and_the_way
     match = r"raised TracerBool.* at line .*if mu > 0 else.*jnp.where or jax.lax.cond in place of"
     with pytest.raises(InputError, match=match):
         target.start(0)
+
+
+def test_a_model_of_the_other_backend_is_told_from_one_of_this(backend: Any) -> None:
+    other = "pyro" if backend == "numpyro" else "numpyro"
+    said = f"the model is written in {other}, and backend is '{backend}'. Give backend='{other}'"
+    refused(schools(other), backend, SIGMA, Y, match=said)
+    refused(partial(schools(other), scale=2.0), backend, SIGMA, Y, match=said)
+    Pair(schools(backend), backend=backend).target(SIGMA, Y)

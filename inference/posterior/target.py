@@ -12,6 +12,7 @@ Terms that a model adds by `factor` belong to the likelihood.
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -177,10 +178,27 @@ def make_target(
     """The target of a model called with these arguments.
 
     Raises:
-        InputError: if the model raises, has a site that cannot be fitted, has nothing to infer or
-            observes nothing.
+        InputError: if the model is of the other backend, raises, has a site that cannot be fitted,
+            has nothing to infer or observes nothing.
     """
+    check_backend(model, backend)
     made: Target = import_module(f".target_{backend}", __package__).make(
         model, tuple(args), dict(kwargs or {})
     )
     return made
+
+
+def check_backend(model: Callable[..., Any], backend: Backend) -> None:
+    """Raise InputError if a model's own code names the other backend, and not this one."""
+    function = inspect.unwrap(getattr(model, "func", model))
+    if not inspect.isfunction(function):
+        return
+    found = inspect.getclosurevars(function)
+    held = [*found.nonlocals.values(), *found.globals.values()]
+    names = [getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in held]
+    used = {str(name).partition(".")[0] for name in names}
+    (other,) = {"numpyro", "pyro"} - {backend}
+    if other in used and backend not in used:
+        raise InputError(
+            f"the model is written in {other}, and backend is {backend!r}. Give backend={other!r}."
+        )
