@@ -26,6 +26,7 @@ from numpyro.primitives import Messenger
 from ..arrays import Array, Floats
 from .enumerated import Axes, Draws, Enumerated, kind_of, lengths_of, states_of, weighed
 from .enumerated_groups import Factor, Kind, Variable
+from .funsor_backend import funsors_of_jax
 from .posterior.sites_numpyro import AtOnce, check_numbered
 
 _PREV, _TIME = "_PREV_", "_time_"
@@ -163,7 +164,7 @@ class _Program:
         from numpyro.contrib.funsor import config_enumerate, enum, trace
         from numpyro.contrib.funsor.infer_util import plate_to_enum_plate
 
-        with plate_to_enum_plate():
+        with funsors_of_jax(), plate_to_enum_plate():
             program = enum(config_enumerate(AtOnce(program)), -1 - self.depth)
             return trace(program).get_trace(*self.args, **self.kwargs)
 

@@ -16,6 +16,7 @@ import numpy as np
 import optax
 from numpyro.infer import SVI, Trace_ELBO
 
+from .funsor_backend import funsors_of_jax
 from .jax_learner import JaxLearner, arrays
 from .learner import Data, Feed, HeldOut, as_feed
 
@@ -55,7 +56,8 @@ class NumpyroLearner(JaxLearner):
             _, start = jax.random.split(jax.random.key(seed))
             svi = SVI(model, guide, optax.identity(), self.elbo)
             first = feed.take(arrays(feed.data), slice(feed.first))
-            state = svi.init(start, *first, n_total=self.n_total)
+            with funsors_of_jax():
+                state = svi.init(start, *first, n_total=self.n_total)
             params = svi.optim.get_params(state.optim_state)
         self.constrain = svi.constrain_fn
         if held is not None:
@@ -78,9 +80,10 @@ class NumpyroLearner(JaxLearner):
 
     def _loss(self, params: Any, key: jax.Array, batch: list[Any], step: jax.Array) -> jax.Array:
         values = self.constrain(params)
-        bound: jax.Array = self.elbo.loss(
-            key, values, self.model, self.guide, *batch, n_total=self.n_total
-        )
+        with funsors_of_jax():
+            bound: jax.Array = self.elbo.loss(
+                key, values, self.model, self.guide, *batch, n_total=self.n_total
+            )
         return bound / self.n_total
 
     def params(self) -> dict[str, Any]:

@@ -59,8 +59,13 @@ _DEFAULTS = {
     "numpyro.stack": 0,
     "numpyro.validation": True,
 }
-# What pytest sets, and the import of jax.
-_NOT_OURS = ("PYTEST_CURRENT_TEST", "TF_CPP_MIN_LOG_LEVEL", "TPU_SKIP_MDS_QUERY")
+# What pytest sets, and the imports of jax and of lightning_fabric.
+_NOT_OURS = (
+    "PYTEST_CURRENT_TEST",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TPU_SKIP_MDS_QUERY",
+    "PYTORCH_NVML_BASED_CUDA_CHECK",
+)
 _Key = pytest.StashKey[dict[str, Any]]()
 
 
@@ -68,7 +73,7 @@ def _global_state() -> dict[str, Any]:
     """Whatever a library call must leave as it found it, of the modules loaded so far."""
     state: dict[str, Any] = {
         "random": random.getstate(),
-        "environment": {k: v for k, v in os.environ.items() if k not in _NOT_OURS},
+        **{f"environment: {k}": v for k, v in os.environ.items() if k not in _NOT_OURS},
         "working folder": os.getcwd(),
         "signal handlers": [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)],
     }
@@ -115,7 +120,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test that leaves a filter of warnings, unless it loads a library, which may."""
     filters, loaded = list(warnings.filters), set(sys.modules)
     yield
-    if set(sys.modules) == loaded:
+    threaded = item.get_closest_marker("threads") is not None  # of which each keeps filters
+    if set(sys.modules) == loaded and not threaded:
         assert list(warnings.filters) == filters, "filters of warnings were changed"
 
 
@@ -128,6 +134,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     if "jax.x64" in after and "jax.x64" not in state:
         after.pop("numpy.random", None)  # importing jax draws from it
     leaked = [name for name in after if name in before and after[name] != before[name]]
+    leaked += [name for name in {*after} ^ {*state} if name.startswith("environment")]
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None and pyplot.get_fignums():
         pyplot.close("all")

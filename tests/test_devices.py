@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ppgen.errors import InputError
+from ppgen.inference.torch_state import as_found
 from ppgen.models.autoencoder import Autoencoder
 from ppgen.models.debias import DebiasingVAE
 from ppgen.models.gan import GAN
@@ -56,7 +57,8 @@ def fit_in_a_group(rank, folder):
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory):
-    pytest.importorskip("lightning_fabric")
+    with as_found():
+        pytest.importorskip("lightning_fabric")
     folder = tmp_path_factory.mktemp("two")
     torch.multiprocessing.spawn(fit_in_a_group, args=(str(folder),), nprocs=2)
     fits = {file.stem: dict(np.load(file)) for file in folder.glob("*.npz")}

@@ -48,7 +48,7 @@ def test_svi_finds_the_posterior(backend: str) -> None:
     error = truth.covariances[:, 1] ** 0.5 / np.sqrt(300 * truth.weights)
     np.testing.assert_allclose(posterior["mu"].std(axis=(0, 1))[:, 1], error, rtol=0.35)
     assert found["lp"].shape == (1, 500)
-    assert not reasons
+    assert {reason.status for reason in reasons} <= {"ok"}
     assert all(np.isfinite(record["loss"]) for record in fit.trace)
 
 

@@ -18,6 +18,7 @@ from numpyro.infer.util import log_density
 from pyro import poutine
 from scipy import stats
 
+from ppgen.inference.torch_state import as_found
 from ppgen.models.gmm import numpyro as jax_pair
 from ppgen.models.gmm import pyro as torch_pair
 from ppgen.models.gmm.parameters import COVARIANCE_TYPES, Mixture
@@ -262,7 +263,7 @@ def test_plain_pyro_svi_fits_rows_given_without_codes() -> None:
 
     x, given = clusters()
     arguments = {k: tensors(v) for k, v in given.items()}
-    with pyro.get_param_store().scope(), torch.random.fork_rng():
+    with as_found(), pyro.get_param_store().scope(), torch.random.fork_rng():
         torch.manual_seed(0)
         svi = SVI(torch_pair.model, torch_pair.guide, Adam({"lr": 0.1}), Trace_ELBO())
         for _ in range(150):

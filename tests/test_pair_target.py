@@ -113,6 +113,19 @@ def test_discrete_sites_are_summed_out(backend: str) -> None:
     assert joint == pytest.approx(prior + likelihood)
 
 
+def test_discrete_sites_of_numpyro_are_summed_out_whatever_funsor_computes_with() -> None:
+    import funsor
+
+    target = mixture("numpyro")
+    before = at(target, np.zeros(3))
+    funsor.set_backend("torch")  # as parts of Pyro do
+    try:
+        assert at(target, np.zeros(3)) == before
+        assert funsor.get_backend() == "torch"
+    finally:
+        funsor.set_backend("jax")
+
+
 @BACKENDS
 def test_values_go_to_the_unconstrained_scale_and_back(backend: str) -> None:
     target = schools(backend)

@@ -309,6 +309,7 @@ def test_progress_is_told(tmp_path):
     assert told[-1].n_cells == 4
 
 
+@pytest.mark.threads
 def test_threads_give_the_same_table(tmp_path):
     with ThreadPoolExecutor(2) as executor:
         threaded = study(tmp_path / "a", executor=executor)

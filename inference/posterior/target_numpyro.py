@@ -17,6 +17,7 @@ from numpyro.primitives import Messenger
 
 from ...arrays import Array
 from ...errors import InputError
+from ..funsor_backend import funsors_of_jax
 from .sites import Sites, check_model, model_raised
 from .sites_numpyro import AtOnce, read
 from .target import TRIES, Target
@@ -102,7 +103,8 @@ class NumPyroTarget(Target):
         from numpyro.contrib.funsor import log_density
 
         placed = _unconstrain_params(model, self._parts(z))
-        return log_density(placed, self.args, self.kwargs, {})[0]
+        with funsors_of_jax():
+            return log_density(placed, self.args, self.kwargs, {})[0]
 
     def _enumerated(self, model: Callable[..., Any]) -> Callable[..., Any]:
         from numpyro.contrib.funsor import config_enumerate, enum
@@ -139,7 +141,8 @@ class NumPyroTarget(Target):
             if self.sites.discrete:
                 from numpyro.contrib.funsor import log_density
 
-                return log_density(placed, self.args, self.kwargs, {})[0]
+                with funsors_of_jax():
+                    return log_density(placed, self.args, self.kwargs, {})[0]
             trace = handlers.trace(placed).get_trace(*self.args, **self.kwargs).values()
             return sum((_log_prob(s) for s in trace if s["type"] == "sample"), jnp.zeros(()))
 
