@@ -111,7 +111,15 @@ def _global_state() -> dict[str, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Keep the global state from before any fixture of a test, a module's own included."""
+    """Keep the global state from before any fixture of a test, a module's own included.
+
+    Each starts from the same random states, whatever ran before it in this process.
+    """
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
     item.stash[_Key] = _global_state()
 
 

@@ -105,6 +105,7 @@ def test_autoregressive_layers_see_only_what_comes_before():
     from ppgen.models.flow.transforms import Masked
 
     with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
         made_of = Architecture("nsf-ar", 3, hidden=(16, 16), bins=4, tail_bound=3.0)
         layer = Masked([2, 0, 1], made_of).double()
     x = torch.randn(3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
