@@ -231,7 +231,7 @@ def _unreadable(file: Path, error: Exception) -> InputError:
 
 def _gapped(values: list[Any], states: tuple[Any, ...]) -> list[Any]:
     """Values with None where a text says that there is none, unless it is a state."""
-    from ..data.read_text import MISSING
+    from ..data.number_text import MISSING
 
     labels = {str(state) for state in states}
     return [None if v in MISSING and v not in labels else v for v in values]

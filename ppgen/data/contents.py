@@ -38,6 +38,7 @@ class Contents:
         split_seed: the seed that splits the rows otherwise.
         groups: (n,) labels of what each row belongs to, numbers or texts, or None; see
             `Dataset.grouped`.
+        notes: what there is to say of how the rows were read, such as lines that were left out.
         stored: name -> how the container stored the column, in the order of the container.
         native: the container itself, where there was one, and
         native_rows: the rows of it that these are; None for all.
@@ -54,6 +55,7 @@ class Contents:
     parts: tuple[RowIndex, RowIndex, RowIndex] | None = None
     split_seed: int = 0
     groups: NDArray[Any] | None = None
+    notes: tuple[str, ...] = ()
     stored: Mapping[str, str] = field(default_factory=dict, repr=False)
     native: Any = field(default=None, repr=False)
     native_rows: NDArray[np.intp] | None = field(default=None, repr=False)

@@ -181,20 +181,28 @@ class Dataset(Contents):
         return as_dataset(row, schema)
 
 
-def as_dataset(X: Any, schema: Schema | None = None, *, estimator: str = "the fit") -> Dataset:
+def as_dataset(
+    X: Any,
+    schema: Schema | Mapping[Any, str | Mapping[str, Any]] | None = None,
+    *,
+    estimator: str = "the fit",
+) -> Dataset:
     """Rows as a `Dataset`.
 
     Args:
         X: array (n, d), images (n, h, w), (n, c, h, w) or (n, h, w, c), nested lists, frame of
             pandas, Polars or Arrow, mapping of names to columns, or `Dataset`.
         schema: what was fitted. Frames are matched to it by name, whatever their order; arrays by
-            position. None reads it off the values.
+            position. None reads it off the values; so does a mapping of columns to kinds, which
+            take the place of those read off, as `Dataset.override` takes them.
         estimator: who asks, for the message on a wrong number of columns.
 
     Raises:
         InputError: if the rows cannot be read, or do not have the columns of the schema.
         TypeError: for sparse matrices, and values that are neither numbers nor text.
     """
+    if isinstance(schema, Mapping):
+        return as_dataset(X).override(schema) if schema else as_dataset(X)
     if isinstance(X, Dataset):
         return X if schema is None or X.schema == schema else match(X, schema, estimator)
     if isinstance(X, str | os.PathLike):

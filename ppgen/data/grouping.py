@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .contents import Contents, Held
+from .contents import Held
+from .leaving_out import without
 from .values import is_gap, settle
 
 
@@ -36,40 +36,10 @@ def _by_column(data: Held, name: Any) -> Held:
             "a row."
         )
     name = data.schema[name].name
-    schema = data.schema.select({*data.schema.names} - {name})
-    if not schema.columns:
-        raise InputError(
-            f"groups is {name!r}, the only column; what rows belong to is not modelled. Give data "
-            "with other columns too."
-        )
-    columns = {key: values for key, values in data.columns.items() if key != name}
-    at = [i for i, c in enumerate(data.schema.columns) if c.name != name]
-    array = None
-    if data.array is not None:
-        array = np.ascontiguousarray(data.array[:, at])
-        columns = dict(zip(columns, array.T, strict=True))
-    return replace(
-        data,
-        schema=schema,
-        columns=columns,
-        array=array,
-        groups=data.columns[name],
-        stored={key: dtype for key, dtype in data.stored.items() if key != name},
-        native=_without(data, name, at),
-    )
-
-
-def _without(data: Contents, name: str, at: list[int]) -> Any:
-    """The container without a column, which is the others `at` these places of the schema."""
-    if data.native is None or isinstance(data.native, np.ndarray):
-        return None if data.native is None else data.native[:, at]
-    if isinstance(data.native, Mapping):
-        gone = data.schema[name].label
-        return {label: values for label, values in data.native.items() if label != gone}
-    import narwhals as nw
-
-    left = [j for j, column in enumerate(data.stored) if column != name]
-    return nw.from_native(data.native)[:, left].to_native()
+    why = f"groups is {name!r}, the only column; what rows belong to is not modelled"
+    rest = without(data, [name], why)
+    schema = replace(rest.schema, reading=replace(rest.schema.reading, groups=name))
+    return replace(rest, schema=schema, groups=data.columns[name])
 
 
 def _checked(data: Held) -> Held:

@@ -82,7 +82,9 @@ def whole_numbers(images: NDArray[Any]) -> bool:
 def fingerprint(data: Contents) -> str:
     """SHA-256 of the schema, the contents and the groups, in hexadecimal; float32 and float64
     alike."""
-    digest = hashlib.sha256(json.dumps(data.schema.to_json(), sort_keys=True).encode())
+    schema = data.schema.to_json()
+    schema.pop("reading", None)  # how a file is read is no part of what it holds
+    digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode())
     for sequence in data.sequences:
         digest.update(f"{sequence.dtype}{sequence.shape}".encode())
         digest.update(np.ascontiguousarray(sequence).data)

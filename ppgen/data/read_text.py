@@ -1,16 +1,14 @@
-"""Delimited text: what separates fields, whether names stand on top, whether lines are as long."""
+"""Delimited text: what it is encoded in, where the table stands in it, and its columns."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-import itertools
-import math
 import re
 import zlib
-from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,48 +17,59 @@ import numpy as np
 from ..errors import InputError
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
+from .number_text import MISSING, decimal_of
+from .preparing import markers_of
+from .reading import Reading
+from .text_columns import cleaned
+from .text_layout import Layout, lay_out
+from .text_rows import delimiter_of, rows
 
-MISSING = ("", "NA", "NaN", "nan", "null", "?", "None")
-BLANKS = r"\s+"
-
-_DELIMITERS = ("\t", ";", ",", BLANKS)  # the first that fits wins: a comma may be in the text
-_WORDS = re.compile(r'"[^"]*"|\S+')
-_SNIFFED = 50  # lines looked at to find the delimiter
 _CHUNK = 1 << 24
 GZIP = b"\x1f\x8b"  # what gzipped files begin with
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what files of two bytes a letter begin with
+_SEP = re.compile(r"\s*\"?sep=(.)\"?[^\n]*\n", re.IGNORECASE)
 
 
-def read_text(path: Path) -> Dataset:
+def read_text(path: Path, said: Reading = Reading()) -> Dataset:
     """Read a table of delimited text, gzipped or not.
 
-    Fields are separated by commas, semicolons, tabs or blanks. The first line holds names unless
-    there is a number in it; columns are then named c0, c1, ... Empty fields, NA, NaN, null, None
-    and ? are missing.
+    Fields are separated by tabs, semicolons, bars, commas or blanks, or by what a first line
+    `sep=` says. Titles, comments, a line of units and a footer are left out, and that is noted.
+    The first line of the table holds names unless there is a number in it, over columns that are
+    no numbers; columns are then named c0, c1, ... Numbers may have decimal commas, thousands
+    separators, and signs of percent and currencies. Where something keeps a column from being
+    numbers, its note says what.
+
+    Args:
+        path: the file.
+        said: the markers of missing values and the decimal mark.
 
     Raises:
         InputError: if the file is empty, is no text, or is ragged (naming the line).
     """
-    text = _decode(path)
-    delimiter = _delimiter(text)
+    return table_of_text(path, decoded(path), said)
+
+
+def table_of_text(path: Path, text: str, said: Reading, delimiter: str = "") -> Dataset:
+    """The table of a text that a file holds; InputError as `read_text`."""
+    if found := _SEP.match(text):
+        delimiter, text = found[1], "\n" + text[found.end() :]  # lines keep their numbers
     try:
-        rows = _rows(text, delimiter)
-        line, first = next(rows)
-        for number, fields in rows:
-            if len(fields) != len(first):
-                raise InputError(
-                    f"{path}, line {number}: {len(fields)} field{'s' * (len(fields) != 1)}, "
-                    f"expected {len(first)} as in line {line}. Correct that line."
-                )
+        layout = lay_out(path, text, delimiter or delimiter_of(text))
     except csv.Error as error:
         raise InputError(f"{path} has a quoted field that does not end well: {error}.") from None
-    first = [field.strip() for field in first]
-    named = not any(_is_number(field) for field in first)
-    names = [field or f"c{j}" for j, field in enumerate(first)] if named else None
-    frame = _parse(text, delimiter, len(first), skip=line if named else 0)
+    fields = (field.strip() for row in layout.sample for field in row)
+    decimal = decimal_of(fields, comma=layout.delimiter == ";")
+    if said.decimal and (layout.delimiter != "," or '"' in text):
+        decimal = said.decimal
+    frame = _parse(_body(text, layout), layout, decimal)
     if not len(frame):
         raise InputError(f"{path} holds names and no rows; expected at least one row.")
-    frame.columns = names or [f"c{j}" for j in range(len(first))]
-    return as_dataset(frame)
+    names = layout.names or [""] * layout.width
+    empty = [j for j, name in enumerate(names) if layout.names and not name and _empty(frame[j])]
+    frame = frame.drop(columns=empty)
+    frame.columns = [names[j] or f"c{j}" for j in frame.columns]
+    return _dataset(frame, text, layout, replace(said, decimal=decimal))
 
 
 def read_bytes(path: Path, scale: int = 1) -> bytes:
@@ -83,60 +92,46 @@ def read_bytes(path: Path, scale: int = 1) -> bytes:
     return b"".join(chunks)
 
 
-def _decode(path: Path) -> str:
+def decoded(path: Path) -> str:
+    """A file's text, its lines ended by newlines; InputError if it is none."""
     content = read_bytes(path, scale=4)
-    if b"\0" in content[:4096]:
+    if content.startswith(UTF16):
+        text = content.decode("utf-16", errors="replace")
+    elif b"\0" in content[:4096]:
         raise InputError(f"{path} is not text; expected a table such as CSV.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
+    else:
+        text = _of_bytes(content)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise InputError(f"{path} is empty; expected a table.")
     return text
 
 
-def _delimiter(text: str) -> str:
-    """What cuts most of the first lines into one number of fields, more than one."""
-    chosen, best = ",", 0.5
-    for delimiter in _DELIMITERS:
+def _of_bytes(content: bytes) -> str:
+    for encoding in ("utf-8-sig", "cp1252"):
         try:
-            rows = itertools.islice(_rows(text, delimiter), _SNIFFED)
-            lengths = Counter(len(fields) for _, fields in rows)
-        except csv.Error:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
             continue
-        length, times = lengths.most_common(1)[0]
-        share = times / sum(lengths.values())
-        if length > 1 and share > best:
-            chosen, best = delimiter, share
-    return chosen
+    return content.decode("latin-1")
 
 
-def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of each row's last line, from 1, and its fields; empty lines are left out."""
-    lines, quoted = io.StringIO(text), '"' in text
-    if delimiter == BLANKS or not quoted:
-        mark = None if delimiter == BLANKS else delimiter
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                fields = _WORDS.findall(line) if quoted else line.split(mark)
-                yield number, [field.strip('"') for field in fields]
-        return
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
-    for fields in reader:
-        if any(fields) or len(fields) > 1:
-            yield reader.line_num, fields
+def _body(text: str, layout: Layout) -> str:
+    """The lines of the values."""
+    start = 0
+    for _ in range(layout.top):
+        start = text.find("\n", start) + 1 or len(text)
+    if not layout.skipped:
+        return text[start:]
+    lines = text[start:].split("\n")
+    return "\n".join(v for i, v in enumerate(lines, layout.top + 1) if i not in layout.skipped)
 
 
-def _is_number(field: str) -> bool:
-    try:
-        return math.isfinite(float(field))
-    except ValueError:
-        return False
+def _empty(series: Any) -> bool:
+    return bool(series.isna().all())
 
 
-def _parse(text: str, delimiter: str, width: int, skip: int) -> Any:
+def _parse(text: str, layout: Layout, decimal: str) -> Any:
     """The rows as a pandas frame of numbers and text."""
     import pandas as pd
 
@@ -147,11 +142,11 @@ def _parse(text: str, delimiter: str, width: int, skip: int) -> Any:
     def load(**options: Any) -> Any:
         return pd.read_csv(
             io.StringIO(text),
-            sep=delimiter,
+            sep=layout.delimiter,
+            decimal=decimal,
             header=None,
-            names=range(width),
+            names=range(layout.width),
             index_col=False,
-            skiprows=skip,
             skipinitialspace=True,
             na_values=list(MISSING),
             keep_default_na=False,
@@ -161,26 +156,41 @@ def _parse(text: str, delimiter: str, width: int, skip: int) -> Any:
         )
 
     frame = load()
-    maybe = [j for j in range(width) if frame[j].dtype.kind in "bO"]
+    maybe = [j for j in range(layout.width) if frame[j].dtype.kind in "bO"]
     truths = [j for j in maybe if any(isinstance(v, bool | np.bool_) for v in frame[j].unique())]
     if truths:  # "TRUE" stays the text that it is
         frame[truths] = load(usecols=truths, dtype=str)
-    return pd.DataFrame({j: _cleaned(frame[j]) for j in range(width)})
+    return frame
 
 
-def _cleaned(series: Any) -> Any:
-    """Text without blanks around it, its gaps found, as numbers if nothing else is left."""
+def _dataset(frame: Any, text: str, layout: Layout, said: Reading) -> Dataset:
+    """The columns as numbers and text, with notes on those that numbers are in and that are none."""
     import pandas as pd
 
-    if series.dtype.kind in "fiu" or series.isna().all():
-        return series.astype(np.float64) if series.isna().all() else series
-    text = series.tolist()
-    stripped = {v: v.strip() for v in set(text) if isinstance(v, str)}
-    clean = {v: None if new in MISSING else new for v, new in stripped.items()}
-    text = [clean.get(v) for v in text]  # what is no text is missing
-    if any(old != new for old, new in clean.items()):
-        try:
-            return pd.to_numeric(pd.Series(text))
-        except (ValueError, TypeError):
-            pass
-    return pd.Series(text)
+    names, columns, notes = list(frame.columns), [], {}
+    more = list(layout.notes)
+    for j, name in enumerate(names):
+        column = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal)
+        columns.append(column.values)
+        if column.unit:
+            more.append(f"the numbers of {name!r} are in {column.unit}.")
+        if column.strange is not None:
+            line = _line(text, layout, column.row)
+            notes[name] = (
+                f"{column.share} of its values are numbers; {column.strange!r} in line {line} is "
+                "not"
+            )
+    whole = pd.DataFrame(dict(enumerate(columns)))
+    whole.columns = names
+    data = as_dataset(whole)
+    noted = [replace(c, note=notes.get(c.name, c.note)) for c in data.schema.columns]
+    reading = Reading(decimal=said.decimal if said.decimal == "," else "")
+    schema = replace(data.schema, columns=tuple(noted), reading=reading)
+    return replace(data, schema=schema, notes=tuple(more))
+
+
+def _line(text: str, layout: Layout, row: int) -> int:
+    """The line of a row of values, both counted in the file: rows from 0, lines from 1."""
+    stream = rows(text, layout.delimiter)
+    left = (n for n, _ in stream if n > layout.top and n not in layout.skipped)
+    return next(islice(left, row, None))

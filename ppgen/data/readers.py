@@ -7,16 +7,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from ..errors import InputError, did_you_mean
 from .builtin import BUILTIN, load_builtin
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
+from .preparing import prepared
 from .read_arrays import read_idx, read_npy, read_npz
 from .read_images import ENDINGS, read_images, read_tar
 from .read_media import read_folder, read_wav
-from .read_text import GZIP, read_text
+from .read_text import GZIP, UTF16, read_text
+from .reading import Reading, Said
 from .schema import Schema
 
 
@@ -26,6 +28,7 @@ def read(
     schema: Schema | Mapping[str, str | Mapping[str, Any]] | None = None,
     split_seed: int = 0,
     groups: Any = None,
+    **how: Unpack[Said],
 ) -> Dataset:
     """Read rows.
 
@@ -37,12 +40,18 @@ def read(
         split_seed: the seed of `.train`, `.valid` and `.test`.
         groups: what rows belong to: a column's name, such as "patient", which is then left out of
             what is modelled, or (n,) labels. Parts never divide a group; see `Dataset.grouped`.
+        how: `missing`, more markers of missing values than the usual ones, such as -999, or
+            {"age": -1} for one column alone; `decimal`, "," or ".", where a text's numbers do not
+            show it; `drop`, columns to leave out; `target`, the column to condition on, which
+            becomes the data set's `target`. A fit keeps them for files that are read for it.
 
     Raises:
         InputError: if there is no such file or name, it cannot be read, or its values do not fit
             the schema.
     """
-    data = _open(source) if isinstance(source, str | os.PathLike) else as_dataset(source)
+    said = Reading.of(how)
+    data = _open(source, said) if isinstance(source, str | os.PathLike) else as_dataset(source)
+    data = prepared(data, said)
     if groups is not None:
         data = data.grouped(groups)
     if isinstance(schema, Schema):
@@ -52,7 +61,7 @@ def read(
     return replace(data, split_seed=split_seed)
 
 
-def _open(source: str | os.PathLike[str]) -> Dataset:
+def _open(source: str | os.PathLike[str], said: Reading) -> Dataset:
     if isinstance(source, str) and (source in BUILTIN or source.startswith("toy:")):
         return load_builtin(source)
     path = Path(source)
@@ -63,7 +72,8 @@ def _open(source: str | os.PathLike[str]) -> Dataset:
             + f" Built in are {', '.join(BUILTIN)}."
         )
     try:
-        return _reader(path)(path)
+        reader = _reader(path)
+        return read_text(path, said) if reader is read_text else reader(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -127,4 +137,5 @@ _BY_START: tuple[tuple[int, bytes, Callable[[Path], Dataset]], ...] = (
     (0, b"PAR1", _read_parquet),
     (257, b"ustar", read_tar),
     (0, GZIP, read_text),
+    *((0, mark, read_text) for mark in UTF16),
 )

@@ -8,7 +8,7 @@ mass, what may be sampled) reads it here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InputError, did_you_mean
@@ -16,6 +16,7 @@ from . import column_labels
 from .column import CONTINUOUS, DISCRETE, Column
 from .override import overridden
 from .pixels import Pixels
+from .reading import Reading
 from .stacking import Layout
 
 
@@ -30,6 +31,7 @@ class Schema:
         pixels: what the values of images are.
         axis: the names of the levels that labels of columns have (see `column_labels`).
         layout: how images came: "chw", "hwc", or "hw" without an axis for their one channel.
+        reading: how other files with these columns are read; no part of what the columns are.
     """
 
     columns: tuple[Column, ...] = ()
@@ -38,6 +40,7 @@ class Schema:
     pixels: Pixels | None = None
     axis: str = ""
     layout: Layout = "chw"
+    reading: Reading = field(default=Reading(), compare=False)
 
     def __post_init__(self) -> None:
         if len(set(self.names)) < len(self.names):
@@ -120,6 +123,8 @@ class Schema:
         }
         if self.axis:
             body["axis"] = self.axis
+        if self.reading != Reading():
+            body["reading"] = self.reading.to_json()
         return body if self.layout == "chw" else body | {"layout": self.layout}
 
     @classmethod
@@ -133,6 +138,7 @@ class Schema:
             None if pixels is None else Pixels(**pixels),
             body.get("axis", ""),
             body.get("layout", "chw"),
+            Reading.from_json(body.get("reading", {})),
         )
 
     def __str__(self) -> str:

@@ -1,0 +1,83 @@
+"""What is said of a source of rows before it is read, and kept with what was fitted to them: other
+files are then read in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypedDict
+
+from ..errors import InputError, unknown
+from ..plain_json import PlainFields
+
+
+class Said(TypedDict, total=False):
+    """What `read` takes of this; `Reading` has the meanings."""
+
+    missing: Any
+    decimal: str
+    drop: Any
+    target: str
+
+
+@dataclass(frozen=True)
+class Reading(PlainFields):
+    """How rows are read.
+
+    Attributes:
+        missing: what marks a missing value besides the usual markers: texts, and numbers such as
+            "-999"; "age=-1" is a marker of the column age alone.
+        decimal: what stands before the decimals of a text's numbers, "." or ","; "" reads it off
+            the numbers.
+        drop: columns that are left out.
+        target: the column that is what to condition on, and not part of the rows; "" for none.
+        groups: the column that says what rows belong to; "" for none.
+    """
+
+    missing: tuple[str, ...] = ()
+    decimal: str = ""
+    drop: tuple[str, ...] = ()
+    target: str = ""
+    groups: str = ""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Reading:
+        """What was said, checked.
+
+        Raises:
+            InputError: for a word that is not known, or a value that it does not take.
+        """
+        known = [f.name for f in fields(cls) if f.name != "groups"]
+        for name in given:
+            if name not in known:
+                raise unknown("option of reading", name, (*known, "schema", "split_seed", "groups"))
+        decimal = given.get("decimal") or ""
+        if decimal not in ("", ".", ","):
+            raise InputError(f"decimal is {decimal!r}; expected '.' or ','.")
+        target = given.get("target")
+        return cls(
+            _markers(given.get("missing")),
+            decimal,
+            tuple(map(str, _listed(given.get("drop")))),
+            "" if target is None else str(target),
+        )
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The columns of the source that are not among those of the rows."""
+        return (*self.drop, *filter(None, (self.target, self.groups)))
+
+
+def _listed(given: Any) -> list[Any]:
+    """One value or several as a list."""
+    if given is None:
+        return []
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+    return list(given) if several else [given]
+
+
+def _markers(given: Any) -> tuple[str, ...]:
+    """Markers as text, from one, several, or those of each column."""
+    if isinstance(given, Mapping):
+        return tuple(f"{name}={m}" for name, each in given.items() for m in _listed(each))
+    return tuple(str(marker).strip() for marker in _listed(given))

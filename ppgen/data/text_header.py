@@ -1,0 +1,90 @@
+"""Whether a line of a text holds names, units, or the sums below a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .number_text import MISSING, WEAK, looks_like_number
+
+_NUMBERS = 0.9  # share of numbers in a column of them
+_SUMMARY = re.compile(
+    r"(grand |sub-?)?totals?|sums?|summe|gesamt\w*|insgesamt|somme|totale?|suma|averages?|avg"
+    r"|means?|mittelwert\w*|durchschnitt|moyenne|media",
+    re.IGNORECASE,
+)
+_YEARS = range(1500, 2200)
+_LEAST_RUN = 8  # names such as 0, 1, 2, ... over whole numbers, at least
+_LEAST_REPEATED = 10  # rows from which fields that come again below are values
+_LONGEST_UNIT = 24
+
+Fields = Sequence[str]
+
+
+def is_text(field: str) -> bool:
+    """Whether a field is neither a number nor a mark of a missing one."""
+    field = field.strip()
+    return not (field in MISSING or field.casefold() in WEAK or looks_like_number(field))
+
+
+def is_summary(field: str) -> bool:
+    """Whether a field says that its row is the sum or the mean of those above."""
+    return _SUMMARY.fullmatch(field.strip().rstrip(":")) is not None
+
+
+def are_names(fields: Fields, below: Sequence[Fields]) -> bool:
+    """Whether the first line of a table holds names.
+
+    It does where it has no number, unless all that it has comes again below; where a text of it
+    stands over numbers; or where its numbers are years, or count the columns, and those below do
+    not.
+    """
+    said = [j for j, name in enumerate(fields) if name.strip()]
+    numbers = [j for j in said if looks_like_number(fields[j].strip())]
+    if any(is_text(fields[j]) and _is_numeric(below, j) for j in said):
+        return True
+    if numbers:
+        return len({*fields}) == len(fields) and _are_labels(fields, numbers, below)
+    again = all(fields[j] in [row[j] for row in below] for j in said)
+    return not (again and len(fields) > 1 and len(below) >= _LEAST_REPEATED)
+
+
+def are_units(first: Sequence[Fields]) -> bool:
+    """Whether the first of the rows below the names holds units: no number, and a short text over
+    a column of them."""
+    if len(first) < 2:
+        return False
+    units, *below = first
+    said = [j for j, unit in enumerate(units) if unit.strip()]
+    if not said or any(looks_like_number(units[j].strip()) for j in said):
+        return False
+    over = [j for j in said if is_text(units[j]) and _is_numeric(below, j)]
+    return bool(over) and all(len(units[j]) <= _LONGEST_UNIT for j in said)
+
+
+def _is_numeric(rows: Sequence[Fields], j: int) -> bool:
+    known = [row[j].strip() for row in rows if not _is_gap(row[j])]
+    return bool(known) and sum(map(looks_like_number, known)) >= _NUMBERS * len(known)
+
+
+def _is_gap(field: str) -> bool:
+    return field.strip() in MISSING or field.strip().casefold() in WEAK
+
+
+def _are_labels(fields: Fields, numbers: list[int], below: Sequence[Fields]) -> bool:
+    """Whether the numbers of a line are years or count from 0 or 1 on, and those below it no such
+    numbers."""
+    marks = [fields[j].strip() for j in numbers]
+    if not all(mark.isdigit() and len(mark) <= 4 for mark in marks):
+        return False
+    values = [int(mark) for mark in marks]
+    under = [row[j].strip() for row in below for j in numbers]
+    if not under:
+        return False
+    steps = {b - a for a, b in zip(values, values[1:], strict=False)}
+    if all(value in _YEARS for value in values) and len(steps) <= 1 and 0 not in steps:
+        years = sum(f.isdigit() and int(f) in _YEARS for f in under if len(f) == 4)
+        return years < len(under) / 2 or len(values) > 2
+    whole = sum(f.isdigit() for f in under)
+    counts = values[0] in (0, 1) and steps == {1} and len(values) > 2
+    return counts and (whole < len(under) / 2 or len(values) >= _LEAST_RUN)
