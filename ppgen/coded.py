@@ -54,6 +54,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
         named = named or (not reset and not self.schema_.columns)
         named = named or mixed_labels(X)  # which scikit-learn refuses
+        named = named or (not reset and self._has_more(X))
         who = self._called()
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -80,6 +81,12 @@ class Coded(BaseEstimator):  # type: ignore[misc]
             were = "was" if what == "a table" else "were"
             raise InputError(f"{who} models {able}; {what} {were} given. Give {give}.")
         return data
+
+    def _has_more(self, X: Any) -> bool:
+        """Whether a frame has all columns of the fit and others, which are left out."""
+        fitted = {*getattr(self, "feature_names_in_", ())}
+        called = getattr(X, "column_names", None) or getattr(X, "columns", ())
+        return bool(fitted) and {*called} > fitted
 
     def _called(self) -> str:
         """Who reads the rows, for messages."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import AnyCodec, Codec, Dataset, Encoded, Schema
+from .data.column import CONTINUOUS
 from .extremes import extreme_reasons
 from .verdict import Reason
 
@@ -19,6 +20,10 @@ _NOTED = (
     "Model it as categorical or ordinal, name values that have a mass of their own as its atoms, "
     "or accept an unbounded density there."
 )
+_TEXT = (
+    "Correct the value in the file, or name it as missing (missing=..., --missing); until then the "
+    "numbers of the column are levels without an order."
+)
 
 
 def column_reasons(
@@ -30,7 +35,7 @@ def column_reasons(
 ) -> list[Reason]:
     """Findings about the columns of the rows fitted; rows of weight 0 are left out."""
     kept = slice(None) if weights is None else weights > 0
-    reasons = []
+    reasons = [Reason("ok", note) for note in data.notes]
     if schema.pixels is not None and schema.pixels.note:
         what = "the images are real, and"
         advice = "Give them as whole numbers, or as k / 255 for k from 0 to 255, to have a mass."
@@ -47,7 +52,8 @@ def column_reasons(
             at = " and ".join(f"{atom:g}" for atom in column.atoms)
             reasons.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
         if column.note:
-            reasons.append(Reason("warn", f"column {column.name!r}: {column.note}.", _NOTED))
+            advice = _NOTED if column.kind in CONTINUOUS else _TEXT
+            reasons.append(Reason("warn", f"column {column.name!r}: {column.note}.", advice))
         if data.images is None and column.kind in ("real", "positive", "count"):
             values = data.columns[column.name]
             if weights is not None:

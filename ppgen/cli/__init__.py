@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from . import auditing, fits, inferring, querying, studies, tables, translating
+from . import auditing, fits, inferring, inspecting, querying, studies, tables, translating
 
 app = typer.Typer(
     name="ppgen",
@@ -43,6 +43,7 @@ def _root(
 for _command in (
     studies.demo,
     studies.study,
+    inspecting.inspect,
     fits.fit,
     tables.score,
     tables.sample,

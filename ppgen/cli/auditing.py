@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
-from .options import Groups, Out, Run, Seed, read_data
+from .options import Out, Run, Seed, spread
 from .output import FIGURE_ENDINGS, check_output, print_quietly, say, write_figure, write_table
+from .reading import DataOptions, read_data
 
 
+@spread
 def audit(
     run: Run,
+    reading: DataOptions,
     data: Annotated[
         str | None,
         typer.Argument(
@@ -30,7 +33,6 @@ def audit(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 also where rows do not fit the model.")
     ] = False,
-    groups: Groups = None,
     seed: Seed = 0,
     output: Out = None,
 ) -> None:
@@ -46,7 +48,7 @@ def audit(
     from ..models import registry
 
     estimator = registry.load(run)
-    rows = None if data is None else read_data(data, estimator.schema_, groups=groups)
+    rows = None if data is None else read_data(data, reading, estimator.schema_)
     checked = run_audit(estimator, rows, budget=budget, random_state=seed)
     if output is None and sys.stdout.isatty():
         print_quietly(str(checked))

@@ -10,9 +10,10 @@ import typer
 
 from ..errors import InputError
 from ..progress import Clock, duration
-from .options import Data, Groups, Out, Seed, Settings, read_data, settings, spread
+from .options import Data, Out, Seed, Settings, settings, spread
 from .output import check_output, say, write_table
-from .tables import summarised, tell_khat
+from .reading import DataOptions, read_data
+from .tables import named_labels, named_target, summarised, tell_khat
 from .translating import Parts, check_domains, parted_pairs
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ class FitOptions:
             "pairs, as many in the same order.",
         ),
     ] = None
-    groups: Groups = None
     seed: Seed = 0
     all_rows: Annotated[
         bool, typer.Option("--all-rows", help="Fit to every row; hold none out.")
@@ -96,6 +96,7 @@ def fit(
         str, typer.Argument(help="A name that `ppgen models` lists.", show_default=False)
     ],
     options: FitOptions,
+    reading: DataOptions,
 ) -> None:
     """Fit a model to 80 % of the rows, score it on the held-out tenth, and save it.
 
@@ -111,14 +112,14 @@ def fit(
     from ..models import registry
 
     chosen, seed = registry.get(model), options.seed
-    conditional = options.conditional or bool(own.get("conditional"))
-    if conditional:
+    conditional = options.conditional or bool(own.get("conditional")) or bool(reading.target)
+    if conditional and not chosen.capabilities.supervised:
         own |= _conditional(chosen)
     check_domains(chosen, options.to)
     name = Path(data).stem.replace(":", "-") or "data"  # of toy:rings as of rings.csv
     target = options.out or Path("runs") / f"{name}-{model}"
     check_free(target)
-    rows = read_data(data, split_seed=seed, groups=options.groups)
+    rows = read_data(data, reading, split_seed=seed)
     parts, others = _parts(rows, options.all_rows), None
     if options.to is not None:
         other = read_data(options.to, split_seed=seed)
@@ -171,7 +172,7 @@ def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:
         if not estimator.capabilities.errors:
             return {}
         return {"reconstruction_error": float(estimator.reconstruction_error(rows).mean())}
-    density = estimator.log_density(rows)
+    density = estimator.log_density(rows, named_target(estimator, rows))
     tell_khat(density)
     return summarised(density, rows, "log_density")
 
@@ -206,14 +207,19 @@ def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, A
 
     if train.target is None:
         raise InputError(
-            f"{model} needs labels, and the data come with none. Give folders of images, one a "
-            "label, an .npz file that holds X and y, or a built-in name."
+            f"{model} needs labels, and the data come with none. Name their column with --target, "
+            "or give folders of images, one a label, an .npz file that holds X and y, or a "
+            "built-in name."
         )
     fields = np.asarray(train.target).dtype.names
     if fields:
         say(f"The labels are {fields[0]!r}, the first of {', '.join(fields)}.")
 
+    named = train.schema.reading.target
+
     def labels(rows: Dataset) -> Any:
+        if named:
+            return named_labels(rows, named)
         return np.asarray(rows.target)[fields[0]] if fields else rows.target
 
     return labels(train), None if valid is None else (valid, labels(valid))

@@ -7,16 +7,17 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
 from ..errors import InputError, did_you_mean, unknown
 
 if TYPE_CHECKING:
-    from ..data import Dataset, Schema
+    from ..data import Schema
     from ..estimator import Estimator
     from ..settings import Kind
 
@@ -64,17 +65,24 @@ T = TypeVar("T")
 
 
 def spread(command: Callable[..., T]) -> Callable[..., T]:
-    """A command as typer reads it: its last parameter, a dataclass, becomes an option a field."""
+    """A command as typer reads it: an option for each field of its parameters that are
+    dataclasses."""
     signature = inspect.signature(command, eval_str=True)
-    *own, last = signature.parameters.values()
-    options = inspect.signature(last.annotation, eval_str=True).parameters.values()
+    plain, options, fields = [], {}, []
+    for parameter in signature.parameters.values():
+        if not is_dataclass(parameter.annotation):
+            plain.append(parameter)
+            continue
+        options[parameter.name] = cast("type[Any]", parameter.annotation)
+        fields += inspect.signature(options[parameter.name], eval_str=True).parameters.values()
 
     @wraps(command)
     def run(**words: Any) -> T:
-        chosen = {option.name: words.pop(option.name) for option in options}
-        return command(**words, **{last.name: last.annotation(**chosen)})
+        for name, made in options.items():
+            words[name] = made(**{f: words.pop(f) for f in inspect.signature(made).parameters})
+        return command(**words)
 
-    run.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=[*plain, *fields])  # type: ignore[attr-defined]
     return run
 
 
@@ -216,13 +224,3 @@ def _typed(name: str, text: str, schema: Schema) -> Any:
         raise InputError(
             f"--given {name}={text}: column {name!r} holds numbers; give one."
         ) from None
-
-
-def read_data(
-    source: str, schema: Schema | None = None, split_seed: int = 0, groups: str | None = None
-) -> Dataset:
-    """Rows of a file or built-in, in groups; with `schema`, as a fit has them."""
-    from ..data import as_dataset
-    from ..data.readers import read
-
-    return as_dataset(read(source, split_seed=split_seed, groups=groups), schema)

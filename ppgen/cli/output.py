@@ -234,9 +234,24 @@ def _rows(columns: Columns) -> Iterator[tuple[str, ...]]:
     """Each row as text; many are turned at once."""
     import numpy as np
 
-    arrays = [np.asarray(v) for v in columns.values()]
+    arrays = [_wholes(np.asarray(v)) for v in columns.values()]
     for start in range(0, len(arrays[0]) if arrays else 0, _BLOCK):
         yield from zip(*(_texts(a[start : start + _BLOCK]) for a in arrays), strict=True)
+
+
+def _wholes(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as whole ones, None where missing, if all of them are whole: gaps make floats of
+    them in most containers."""
+    import numpy as np
+
+    if values.dtype.kind != "f":
+        return values
+    gaps = np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        if (gaps | ((values == np.rint(values)) & (np.abs(values) < 2**53))).all():
+            whole = np.where(gaps, 0, values).astype(np.int64)
+            return np.where(gaps, None, whole.astype(object)) if gaps.any() else whole
+    return values
 
 
 def _texts(values: NDArray[Any]) -> list[str]:

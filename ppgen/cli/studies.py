@@ -6,13 +6,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
-from .options import Groups, Out, Settings, read_data, settings, spread
+from .options import Out, Settings, settings, spread
 from .output import check_output, print_quietly, say, write_table
+from .reading import DataOptions, read_data
 
 if TYPE_CHECKING:
     from ..study import Event, StudyResult
@@ -27,7 +28,6 @@ class StudyOptions:
     models: Annotated[str, typer.Option(help="Names of models or families, comma between.")] = (
         "gaussian,independent,kde,gmm,bayesnet,flow"
     )
-    groups: Groups = None
     seeds: Annotated[int, typer.Option(min=1, help="How many splits and starts.")] = 3
     budget: Annotated[str, typer.Option(help="A duration that each fit ends within.")] = "60s"
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The study's folder.")] = None
@@ -60,6 +60,7 @@ def demo(
 def study(
     data: Annotated[list[str], typer.Argument(help="Files or built-in names.", show_default=False)],
     options: StudyOptions,
+    reading: DataOptions,
 ) -> int:
     """Fit models to data with several seeds and compare them on held-out rows.
 
@@ -70,15 +71,18 @@ def study(
     if len(named) < len(data):
         raise InputError(f"two of {', '.join(data)} have the same name; give each file its own.")
     folder = options.out or Path("runs") / f"study-{'-'.join(named).replace(':', '-')}"
-    result = _run(named, folder, options)
+    sets = {name: read_data(source, reading) for name, source in named.items()}
+    result = _run(sets, folder, options)
     _show(result, options.output)
     return _status(result)
 
 
+@spread
 def report(
     study: Annotated[
         Path, typer.Argument(help="A folder that study or fit wrote.", show_default=False)
     ],
+    reading: DataOptions,
     data: Annotated[
         str | None,
         typer.Option(
@@ -98,7 +102,7 @@ def report(
     from ..study.store import STUDY
 
     if (study / MANIFEST).exists():
-        return _page(study, data)
+        return _page(study, data, reading)
     if not (study / STUDY).exists():
         raise InputError(
             f"{study} holds neither a study nor a fit: it has no {STUDY} and no {MANIFEST}. Give "
@@ -115,16 +119,17 @@ def report(
     return _status(result)
 
 
-def _page(run: Path, data: str | None) -> int:
+def _page(run: Path, data: str | None, reading: DataOptions) -> int:
     from ..models import registry
     from ..study.run_page import run_page
 
     schema = registry.load(run).schema_
-    say(f"report: {run_page(run, None if data is None else read_data(data, schema))}")
+    rows = None if data is None else read_data(data, reading, schema)
+    say(f"report: {run_page(run, rows)}")
     return 0
 
 
-def _run(data: Mapping[str, str], out: Path, options: StudyOptions) -> StudyResult:
+def _run(data: Mapping[str, Any], out: Path, options: StudyOptions) -> StudyResult:
     from ..models import registry
     from ..study import run_study
 
@@ -137,7 +142,6 @@ def _run(data: Mapping[str, str], out: Path, options: StudyOptions) -> StudyResu
         return run_study(
             data,
             names,
-            groups=options.groups,
             seeds=options.seeds,
             budget=options.budget,
             out=out,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Asked, Data, Groups, Out, Run, Samples, asked, given_values, read_data
+from .options import Asked, Data, Out, Run, Samples, asked, given_values, spread
 from .output import (
     ENDINGS,
     check_output,
@@ -19,6 +19,7 @@ from .output import (
     write_rows,
     write_table,
 )
+from .reading import DataOptions, read_data
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from ..estimator import Estimator
 
 
+@spread
 def score(
     run: Run,
     data: Data,
+    reading: DataOptions,
     summary: Annotated[
         bool, typer.Option("--summary", help="One line: the mean and what it claims.")
     ] = False,
-    groups: Groups = None,
     set_: Asked = None,
     output: Out = None,
 ) -> None:
@@ -45,14 +47,14 @@ def score(
     check_output(output)
     estimator = load_run(run)
     how = asked(set_, estimator, "log_density")
-    rows = read_data(data, estimator.schema_, groups=groups)
+    rows = read_data(data, reading, estimator.schema_)
     columns: dict[str, Any]
     line: dict[str, Any] = {"rows": len(rows)}
     if estimator.capabilities.density is None:
         columns = {"reconstruction_error": _errors(run, estimator, rows)}
         line["reconstruction_error"] = float(columns["reconstruction_error"].mean())
     else:
-        density = estimator.log_density(rows, **how)
+        density = estimator.log_density(rows, named_target(estimator, rows), **how)
         say(f"log density a row: {density.describe()}")
         tell_khat(density)
         columns = {
@@ -115,8 +117,13 @@ def sample(
     write_rows(rows, estimator.schema_, output)
 
 
+@spread
 def impute(
-    run: Run, data: Data, groups: Groups = None, set_: Asked = None, output: Out = None
+    run: Run,
+    data: Data,
+    reading: DataOptions,
+    set_: Asked = None,
+    output: Out = None,
 ) -> None:
     """Print the table with its gaps filled."""
     check_output(output)
@@ -125,20 +132,21 @@ def impute(
     if estimator.schema_.image_shape is not None:
         raise InputError(f"{run} is a fit of images, which have no gaps; give a fit of a table.")
     how = asked(set_, estimator, "impute")
-    rows = read_data(data, estimator.schema_, groups=groups)
+    rows = read_data(data, reading, estimator.schema_)
     filled = native_columns(estimator.impute(rows, **how), estimator.schema_.names)
-    write_table(_labels(groups, rows) | filled, output)
+    write_table(_labels(reading.groups, rows) | filled, output)
 
 
+@spread
 def outliers(
     run: Run,
     data: Data,
+    reading: DataOptions,
     top: Annotated[int | None, typer.Option(min=1, help="Only so many, the least likely.")] = None,
     reference: Annotated[
         str | None,
         typer.Option(metavar="DATA", help="Rows to compare with, such as those fitted."),
     ] = None,
-    groups: Groups = None,
     output: Out = None,
 ) -> None:
     """Print rows by ascending log density.
@@ -157,8 +165,8 @@ def outliers(
     from .outlying import fraction_below, midranks, surprising
 
     estimator = load_run(run)
-    rows = read_data(data, estimator.schema_, groups=groups)
-    against = None if reference is None else read_data(reference, estimator.schema_, groups=groups)
+    rows = read_data(data, reading, estimator.schema_)
+    against = None if reference is None else read_data(reference, reading, estimator.schema_)
     if estimator.capabilities.density is None:
         errors = _errors(run, estimator, rows)
         order = np.argsort(-errors, kind="stable")[:top]
@@ -167,7 +175,7 @@ def outliers(
             others = np.sort(_errors(run, estimator, against))
             table["fraction_above"] = 1 - midranks(others, errors[order]) / len(others)
     else:
-        density = estimator.log_density(rows)
+        density = estimator.log_density(rows, named_target(estimator, rows))
         tell_khat(density)
         order = np.argsort(density.values, kind="stable")[:top]
         values = density.values[order]
@@ -181,7 +189,7 @@ def outliers(
         native = native_columns(rows.take(order).to_native(), rows.schema.names)
         if not index_columns(rows.index):
             native = {k: v for k, v in native.items() if k != "index" or k in rows.schema.names}
-        native = _labels(groups, rows.take(order)) | native
+        native = _labels(reading.groups, rows.take(order)) | native
         table |= {f"{k} (data)" if k in table else k: v for k, v in native.items()}
     write_table(table, output)
 
@@ -189,6 +197,22 @@ def outliers(
 def _labels(groups: str | None, rows: Dataset) -> dict[str, Any]:
     """The column that names groups, which is no part of the model."""
     return {} if groups is None else {groups: rows.groups}
+
+
+def named_target(model: Estimator, rows: Dataset) -> Any:
+    """The column of the rows that a fit conditions on, under its name; None where the fit names
+    none, or the rows have none."""
+    name = model.schema_.reading.target
+    if model.context_ is None or not name or rows.target is None:
+        return None
+    return named_labels(rows, name)
+
+
+def named_labels(rows: Dataset, name: str) -> Any:
+    """What comes with rows as a series of a name."""
+    import pandas as pd
+
+    return pd.Series(rows.target, name=name)
 
 
 def summarised(density: LogDensity, rows: Dataset, mean: str, **more: Any) -> dict[str, Any]:

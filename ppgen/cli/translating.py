@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Run, read_data
+from .options import Run
 from .output import ARRAY_ENDINGS, say
+from .reading import read_data
 from .tables import check_able, load_run
 
 if TYPE_CHECKING:

@@ -130,8 +130,10 @@ class Dataset(Contents):
         types as they were given."""
         if self.native is None or not self.stored or self.like.startswith("numpy"):
             return self.rebuild(columns)
-        called = self.native.columns if self.like == "pandas" else None
-        return rebuild(columns, as_given(self), self.like, self.index, called)
+        given, called = as_given(self), None
+        if self.like == "pandas":
+            called = self.native.columns[[name in given.names for name in self.stored]]
+        return rebuild(columns, given, self.like, self.index, called)
 
     def filled(self, columns: Mapping[str, NDArray[Any]]) -> Any:
         """These rows with values in their gaps, those of name -> (n,) values, and all else as it

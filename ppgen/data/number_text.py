@@ -46,7 +46,8 @@ def _body(decimal: str) -> re.Pattern[str]:
 
 _BODY = {decimal: _body(decimal) for decimal in _MARKS}
 _PLAIN = {
-    decimal: str.maketrans({decimal: "."} | dict.fromkeys(marks)) for decimal, marks in _MARKS.items()
+    decimal: str.maketrans({decimal: "."} | dict.fromkeys(marks))
+    for decimal, marks in _MARKS.items()
 }
 
 

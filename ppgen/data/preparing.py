@@ -3,6 +3,8 @@ column that is what to condition on."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +41,11 @@ def prepared(data: Dataset, said: Reading) -> Dataset:
     return replace(data, target=target, schema=replace(data.schema, reading=kept))
 
 
+def with_target(data: Dataset, name: str) -> Dataset:
+    """Rows for a fit: the column that it conditions on, where they have it, is their target."""
+    return replace(data, target=data.columns[name]) if name in data.schema.names else data
+
+
 def marked(data: Dataset, said: Reading) -> Dataset:
     """The rows with missing values where there is a marker."""
     whole: dict[str, NDArray[Any]] = {}
@@ -67,19 +74,18 @@ def markers_of(said: Reading, name: str, names: Any) -> tuple[str, ...]:
     return tuple(own)
 
 
+def floats_of(markers: Collection[str]) -> list[float]:
+    """The markers that are numbers."""
+    numbers = []
+    for marker in markers:
+        with suppress(ValueError):
+            numbers.append(float(marker))
+    return numbers
+
+
 def _marked(values: NDArray[Any], markers: tuple[str, ...]) -> NDArray[np.bool_]:
     """(n,) whether each value is one of the markers."""
     if values.dtype == object:
         known = set(markers)
         return np.array([v in known for v in values.tolist()], bool)
-    numbers = np.array([float(m) for m in markers if is_float(m)], values.dtype)
-    return np.isin(values, numbers)
-
-
-def is_float(text: str) -> bool:
-    """Whether Python reads a text as a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return np.isin(values, np.array(floats_of(markers), values.dtype))

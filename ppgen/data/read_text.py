@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .dataset import Dataset, as_dataset
+from .dataset import Dataset
 from .memory_limit import check_memory
 from .number_text import MISSING, decimal_of
-from .preparing import markers_of
 from .reading import Reading
-from .text_columns import cleaned
+from .text_columns import table_of
 from .text_layout import Layout, lay_out
 from .text_rows import delimiter_of, rows
 
@@ -30,7 +29,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what files of two bytes a letter begin wit
 _SEP = re.compile(r"\s*\"?sep=(.)\"?[^\n]*\n", re.IGNORECASE)
 
 
-def read_text(path: Path, said: Reading = Reading()) -> Dataset:
+def read_text(path: Path, said: Reading | None = None) -> Dataset:
     """Read a table of delimited text, gzipped or not.
 
     Fields are separated by tabs, semicolons, bars, commas or blanks, or by what a first line
@@ -47,7 +46,7 @@ def read_text(path: Path, said: Reading = Reading()) -> Dataset:
     Raises:
         InputError: if the file is empty, is no text, or is ragged (naming the line).
     """
-    return table_of_text(path, decoded(path), said)
+    return table_of_text(path, decoded(path), Reading() if said is None else said)
 
 
 def table_of_text(path: Path, text: str, said: Reading, delimiter: str = "") -> Dataset:
@@ -69,7 +68,9 @@ def table_of_text(path: Path, text: str, said: Reading, delimiter: str = "") -> 
     empty = [j for j, name in enumerate(names) if layout.names and not name and _empty(frame[j])]
     frame = frame.drop(columns=empty)
     frame.columns = [names[j] or f"c{j}" for j in frame.columns]
-    return _dataset(frame, text, layout, replace(said, decimal=decimal))
+    said = replace(said, decimal=decimal)
+    data = table_of(frame, said, lambda row: f"line {_line(text, layout, row)}")
+    return replace(data, notes=(*layout.notes, *data.notes))
 
 
 def read_bytes(path: Path, scale: int = 1) -> bytes:
@@ -161,32 +162,6 @@ def _parse(text: str, layout: Layout, decimal: str) -> Any:
     if truths:  # "TRUE" stays the text that it is
         frame[truths] = load(usecols=truths, dtype=str)
     return frame
-
-
-def _dataset(frame: Any, text: str, layout: Layout, said: Reading) -> Dataset:
-    """The columns as numbers and text, with notes on those that numbers are in and that are none."""
-    import pandas as pd
-
-    names, columns, notes = list(frame.columns), [], {}
-    more = list(layout.notes)
-    for j, name in enumerate(names):
-        column = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal)
-        columns.append(column.values)
-        if column.unit:
-            more.append(f"the numbers of {name!r} are in {column.unit}.")
-        if column.strange is not None:
-            line = _line(text, layout, column.row)
-            notes[name] = (
-                f"{column.share} of its values are numbers; {column.strange!r} in line {line} is "
-                "not"
-            )
-    whole = pd.DataFrame(dict(enumerate(columns)))
-    whole.columns = names
-    data = as_dataset(whole)
-    noted = [replace(c, note=notes.get(c.name, c.note)) for c in data.schema.columns]
-    reading = Reading(decimal=said.decimal if said.decimal == "," else "")
-    schema = replace(data.schema, columns=tuple(noted), reading=reading)
-    return replace(data, schema=schema, notes=tuple(more))
 
 
 def _line(text: str, layout: Layout, row: int) -> int:

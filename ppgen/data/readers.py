@@ -17,9 +17,12 @@ from .preparing import prepared
 from .read_arrays import read_idx, read_npy, read_npz
 from .read_images import ENDINGS, read_images, read_tar
 from .read_media import read_folder, read_wav
+from .read_tables import SHEETS, read_json, read_sheet, refuse
 from .read_text import GZIP, UTF16, read_text
 from .reading import Reading, Said
 from .schema import Schema
+
+Reader = Callable[..., Dataset]  # of a path; of cells that hold text, also of what was said
 
 
 def read(
@@ -73,18 +76,19 @@ def _open(source: str | os.PathLike[str], said: Reading) -> Dataset:
         )
     try:
         reader = _reader(path)
-        return read_text(path, said) if reader is read_text else reader(path)
+        return reader(path, said) if reader in _OF_CELLS else reader(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _reader(path: Path) -> Callable[[Path], Dataset]:
+def _reader(path: Path) -> Reader:
     """The function that reads what the path holds, by its name, else by its first bytes."""
     if path.is_dir():
         return read_folder
     for ending, reader in _BY_NAME:
         if re.search(ending, path.name.lower()):
             return reader
+    refuse(path)
     with path.open("rb") as file:
         start = file.read(512)
     for at, mark, reader in _BY_START:
@@ -93,8 +97,9 @@ def _reader(path: Path) -> Callable[[Path], Dataset]:
     if b"\0" not in start:
         return read_text
     raise InputError(
-        f"{path} is of no known format; read are CSV, TSV and TXT (also .gz), Parquet, NPY, NPZ, "
-        "IDX, WAV, images and TAR files of them, and folders of images or WAV files."
+        f"{path} is of no known format; read are CSV, TSV, TXT and JSON (also "
+        ".gz), Excel, Parquet, NPY, NPZ, IDX, WAV, images and TAR files of them, and folders of "
+        "images or WAV files."
     )
 
 
@@ -121,9 +126,11 @@ def _read_parquet(path: Path) -> Dataset:
     return as_dataset(table.to_pandas() if labelled else table)
 
 
-_BY_NAME: tuple[tuple[str, Callable[[Path], Dataset]], ...] = (
+_BY_NAME: tuple[tuple[str, Reader], ...] = (
     (r"\.(tar(\.gz|\.bz2|\.xz)?|tgz|tbz2|txz)$", read_tar),
     (r"\.(csv|tsv|txt|dat|data|tab)(\.gz)?$", read_text),
+    (rf"({'|'.join(map(re.escape, SHEETS))})$", read_sheet),
+    (r"\.(json|jsonl|ndjson)(\.gz)?$", read_json),
     (r"\.npy(\.gz)?$", read_npy),
     (r"\.npz$", read_npz),
     (r"\.(parquet|pq)(\.gz)?$", _read_parquet),
@@ -131,7 +138,7 @@ _BY_NAME: tuple[tuple[str, Callable[[Path], Dataset]], ...] = (
     (rf"({'|'.join(map(re.escape, ENDINGS))})$", lambda path: read_images([path])),
     (r"(idx\d[.-]ubyte|[.-]idx\d?)(\.gz)?$", read_idx),
 )
-_BY_START: tuple[tuple[int, bytes, Callable[[Path], Dataset]], ...] = (
+_BY_START: tuple[tuple[int, bytes, Reader], ...] = (
     (0, b"\x93NUMPY", read_npy),
     (0, b"PK", read_npz),
     (0, b"PAR1", _read_parquet),
@@ -139,3 +146,4 @@ _BY_START: tuple[tuple[int, bytes, Callable[[Path], Dataset]], ...] = (
     (0, GZIP, read_text),
     *((0, mark, read_text) for mark in UTF16),
 )
+_OF_CELLS: tuple[Reader, ...] = (read_text, read_sheet, read_json)

@@ -67,6 +67,16 @@ class Reading(PlainFields):
         """The columns of the source that are not among those of the rows."""
         return (*self.drop, *filter(None, (self.target, self.groups)))
 
+    def again(self, said: Mapping[str, Any]) -> Said:
+        """What `read` is told of rows for what was fitted to these: the same, and what is said of
+        them besides. Columns that the fit left out stay in them, until they are matched."""
+        more = Reading.of(said)
+        return {
+            "missing": (*self.missing, *more.missing),
+            "decimal": more.decimal or self.decimal,
+            "drop": more.drop,
+        }
+
 
 def _listed(given: Any) -> list[Any]:
     """One value or several as a list."""

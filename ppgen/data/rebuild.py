@@ -44,7 +44,7 @@ def rebuild(
 
 
 def as_given(data: Contents) -> Schema:
-    """The columns of rows in the order of their container, with its labels and types.
+    """The columns that are modelled in the order of their container, with its labels and types.
 
     Gaps force whole numbers into floats and truth values into objects: such a column is of the
     type that was fitted.
@@ -53,6 +53,8 @@ def as_given(data: Contents) -> Schema:
     column_of = {c.name: c for c in data.schema.columns}
     columns = []
     for label, (name, dtype) in zip(given, data.stored.items(), strict=True):
+        if name not in column_of:  # it is not modelled
+            continue
         column, gaps = column_of[name], bool(is_gap(data.columns[name]).any())
         forced = gaps and dtype.startswith(("float", "object")) and _is_whole(column.dtype)
         dtype = column.dtype if forced else dtype
@@ -74,7 +76,8 @@ def fill(data: Contents, rows: Any, columns: Columns) -> Any:
                 values = columns[column.name][gaps]
                 out[gaps, j] = scalars(column, values) if out.dtype == object else values
         return out
-    changed = [(j, c) for j, c in enumerate(as_given(data).columns) if c.name in columns]
+    place = {name: j for j, name in enumerate(data.stored)}
+    changed = [(place[c.name], c) for c in as_given(data).columns if c.name in columns]
     if kind == "dict":
         return {**rows, **{c.label: _dict_array(c, columns[c.name]) for _, c in changed}}
     if kind == "pandas":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,13 +20,15 @@ from .schema import Schema
 from .values import check_finite, in_double, is_gap, to_numbers
 
 Columns = Mapping[str, NDArray[Any]]
+_SHOWN = 10  # names of columns in a message
 
 
 def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
     """The rows under a fitted schema: frames matched by name, arrays by position.
 
-    A level that the schema does not have stays as it is: the codec gives it probability zero. So
-    does a number outside the support of its column.
+    Columns that the fit does not have are left out; a warning names those that it did not leave
+    out itself. A level that the schema does not have stays as it is: the codec gives it probability
+    zero. So does a number outside the support of its column.
 
     Raises:
         InputError: if they are of another sort, columns are unknown or absent, text stands where
@@ -52,27 +55,37 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
                 f"{len(schema.columns)} features as input"
             )
         columns = dict(zip(schema.names, columns.values(), strict=True))
-    check_names(columns, schema)
+    _check_names(columns, schema)
+    _warn_of_extra(columns, schema, estimator)
     matched = {c.name: _conformed(c, columns[c.name]) for c in schema.columns}
     same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
     return replace(data, schema=schema, columns=matched, array=data.array if same else None)
 
 
-def check_names(names: Iterable[str], schema: Schema) -> None:
-    """Raise InputError unless the names are those of the schema, in any order."""
+def _check_names(names: Iterable[str], schema: Schema) -> None:
+    """Raise InputError unless all names of the schema are among those given, in any order."""
     given = list(names)
-    for name in given:
-        if name not in schema.names:
-            raise InputError(
-                f"column {name!r} was not in the fit; drop it."
-                + did_you_mean(name, [n for n in schema.names if n not in given])
-            )
+    others = [name for name in given if name not in schema.names]
     for name in schema.names:
         if name not in given:
+            near = did_you_mean(name, others).replace("Did you mean", "Is it")
             raise InputError(
                 f"column {name!r} is missing, and the fit has it. Add it, with missing values "
-                "where it is not known."
+                f"where it is not known.{near}"
             )
+
+
+def _warn_of_extra(names: Iterable[str], schema: Schema, estimator: str) -> None:
+    """Name columns that are left out because the fit does not have them."""
+    known = {*schema.names, *schema.reading.left_out}
+    extra = [name for name in names if name not in known]
+    if extra:
+        shown = ", ".join(map(repr, extra[:_SHOWN])) + ", ..." * (len(extra) > _SHOWN)
+        s, were = ("s", "were") if len(extra) > 1 else ("", "was")
+        warnings.warn(
+            f"column{s} {shown} {were} not in {estimator} and {'are' if s else 'is'} left out.",
+            stacklevel=2,
+        )
 
 
 def complete(columns: Columns, schema: Schema) -> Schema:

@@ -1,15 +1,18 @@
-"""A column of text as numbers, where it is meant so."""
+"""Columns of text as numbers, where they are meant so."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .dataset import Dataset, as_dataset
 from .number_text import MISSING, WEAK, numbers_among
+from .preparing import floats_of, markers_of
+from .reading import Reading
 
 _MOSTLY = 0.5  # share of numbers from which the others are named
 
@@ -34,6 +37,40 @@ class Cleaned:
     share: str = ""
 
 
+def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
+    """A pandas frame with its columns of text as numbers, where they are meant so.
+
+    Args:
+        frame: numbers and text.
+        said: the markers of missing values and the decimal mark.
+        where: what to call a row, counted from 0, such as "line 122".
+
+    Returns:
+        The rows. The note of a column names what keeps it from being numbers.
+    """
+    import pandas as pd
+
+    names = [str(name) for name in frame.columns]
+    columns, strange, notes = [], {}, []
+    for j, name in enumerate(names):
+        column = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal or ".")
+        columns.append(column.values)
+        if column.unit:
+            notes.append(f"the numbers of {name!r} are in {column.unit}.")
+        if column.strange is not None:
+            strange[name] = (
+                f"{column.share} of its values are numbers; {column.strange!r} in "
+                f"{where(column.row)} is not"
+            )
+    table = pd.DataFrame(dict(enumerate(columns)))
+    table.columns = frame.columns
+    data = as_dataset(table)
+    noted = [replace(c, note=strange.get(c.name, c.note)) for c in data.schema.columns]
+    reading = Reading(decimal=said.decimal if said.decimal == "," else "")
+    schema = replace(data.schema, columns=tuple(noted), reading=reading)
+    return replace(data, schema=schema, notes=tuple(notes))
+
+
 def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     """Text without blanks around it, its gaps found, as numbers if nothing else is left.
 
@@ -46,9 +83,13 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
 
     if series.dtype.kind in "fiu" or series.isna().all():
         values = series.astype(np.float64) if series.isna().all() else series
-        return Cleaned(values.where(~values.isin(_floats(markers))) if markers else values)
+        return Cleaned(values.where(~values.isin(floats_of(markers))) if markers else values)
     given = series.tolist()
-    stripped = {v: v.strip() for v in set(given) if isinstance(v, str)}  # what is no text is missing
+    if any(not isinstance(v, str) and v == v and v is not None for v in given):
+        return Cleaned(series)  # truth values, and what JSON has besides text
+    stripped = {
+        v: v.strip() for v in set(given) if isinstance(v, str)
+    }  # what is no text is missing
     texts = {v: new for v, new in stripped.items() if new not in MISSING and new not in markers}
     seen = {*texts.values()}
     weak = {text for text in seen if text.casefold() in WEAK}
@@ -56,7 +97,7 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     if numbers and len(numbers) == len(seen - weak):
         of = {v: numbers.get(new, math.nan) for v, new in texts.items()}
         column = np.array([of.get(v, math.nan) for v in given], np.float64)
-        column[np.isin(column, _floats(markers))] = np.nan
+        column[np.isin(column, floats_of(markers))] = np.nan
         fractions = any(way.decimal in text or "e" in text.lower() for text in numbers)
         whole = not fractions and not np.isnan(column).any()
         return Cleaned(pd.Series(column.astype(np.int64) if whole else column), way.unit)
@@ -73,17 +114,7 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     return Cleaned(values, "", known[row], row, _percent(share))
 
 
-def _floats(markers: Collection[str]) -> list[float]:
-    out = []
-    for marker in markers:
-        try:
-            out.append(float(marker))
-        except ValueError:
-            continue
-    return out
-
-
 def _percent(share: float) -> str:
-    """A share below 1, rounded down: 99.9% where it is near."""
+    """A share below 1, rounded, but not up to 100%."""
     percent = 100 * share
-    return f"{math.floor(percent)}%" if percent < 99 else f"{math.floor(10 * percent) / 10:g}%"
+    return f"{percent:.0f}%" if percent < 99.5 else f"{math.floor(10 * percent) / 10:g}%"

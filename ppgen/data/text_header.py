@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -81,7 +82,7 @@ def _are_labels(fields: Fields, numbers: list[int], below: Sequence[Fields]) -> 
     under = [row[j].strip() for row in below for j in numbers]
     if not under:
         return False
-    steps = {b - a for a, b in zip(values, values[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(values)}
     if all(value in _YEARS for value in values) and len(steps) <= 1 and 0 not in steps:
         years = sum(f.isdigit() and int(f) in _YEARS for f in under if len(f) == 4)
         return years < len(under) / 2 or len(values) > 2

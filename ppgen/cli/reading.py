@@ -1,0 +1,113 @@
+"""Options about DATA, and DATA read as they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from ..errors import InputError
+from .options import Groups, pairs, value_of
+from .output import say
+
+if TYPE_CHECKING:
+    from ..data import Dataset, Schema
+    from ..data.reading import Said
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How DATA are read; a run keeps it for the files that are read for it."""
+
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=KIND",
+            help="What a column is: real, positive, count, ordinal, categorical, binary, or with "
+            "settings interval,lower=0,upper=1 or circular,period=360; repeatable. `ppgen inspect` "
+            "shows what it is taken for.",
+        ),
+    ] = None
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A column to leave out; repeatable.")
+    ] = None
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VALUE",
+            help="What marks a missing value besides NA, N/A, null, ?, -- and the like, such as "
+            "-999; NAME=VALUE for one column. Repeatable.",
+        ),
+    ] = None
+    decimal: Annotated[
+        str | None,
+        typer.Option(help="The decimal mark, . or , where a text's numbers do not show it."),
+    ] = None
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The column to condition on; it is then not modelled."),
+    ] = None
+    groups: Groups = None
+
+    @property
+    def kinds(self) -> dict[str, dict[str, Any]]:
+        """Kinds by column, with their settings."""
+        return {name: _kind(name, text) for name, text in pairs(self.column, "--column").items()}
+
+    def said(self) -> Said:
+        """What `ppgen.read` takes."""
+        words: dict[str, Any] = {
+            "missing": self.missing,
+            "decimal": self.decimal,
+            "drop": self.drop,
+            "target": self.target,
+        }
+        return cast("Said", {name: value for name, value in words.items() if value})
+
+
+def _kind(name: str, text: str) -> dict[str, Any]:
+    """A kind with settings, from `circular,period=360`."""
+    kind, *words = text.split(",")
+    given = pairs(words, f"--column {name}={text}: the setting")
+    return {"kind": kind.strip()} | {key: value_of(value) for key, value in given.items()}
+
+
+def read_data(
+    source: str,
+    options: DataOptions | None = None,
+    schema: Schema | None = None,
+    split_seed: int = 0,
+) -> Dataset:
+    """Rows of a file or built-in, as the options say; with `schema`, as a fit has them, read as the
+    rows that were fitted. What was left out of a file is said.
+
+    Raises:
+        InputError: if they cannot be read, or are not what the fit takes.
+    """
+    from ..data import as_dataset
+    from ..data.preparing import with_target
+    from ..data.readers import read
+
+    options = DataOptions() if options is None else options
+    said, kinds, groups = options.said(), options.kinds, options.groups
+    if schema is None:
+        rows = read(source, schema=kinds, split_seed=split_seed, groups=groups, **said)
+    else:
+        _check_kinds(kinds, schema)
+        again = schema.reading.again(said)
+        rows = read(source, split_seed=split_seed, groups=groups, **again)
+        rows = with_target(rows, options.target or schema.reading.target)
+    for note in rows.notes:
+        say(f"{source}: {note}")
+    return as_dataset(rows, schema)
+
+
+def _check_kinds(kinds: dict[str, dict[str, Any]], schema: Schema) -> None:
+    """Raise InputError where another kind is asked for than the fit has."""
+    for name, given in kinds.items():
+        if given["kind"] != schema[name].kind:
+            raise InputError(
+                f"--column {name}={given['kind']} was given, and the fit has it as "
+                f"{schema[name].kind}. Leave it out, or fit anew with it."
+            )
