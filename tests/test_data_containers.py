@@ -227,12 +227,36 @@ def test_frames_match_by_name():
     schema = as_dataset(frame).schema
     again = as_dataset(frame[list(reversed(frame.columns))], schema)
     assert tuple(again.columns) == schema.names
-    with pytest.raises(InputError, match=r"column 'foo' was not in the fit; drop it"):
-        as_dataset(frame.assign(foo=1), schema)
-    with pytest.raises(InputError, match=r"Did you mean 'whole'"):
+    with pytest.warns(UserWarning, match=r"columns 'foo', 'bar' were not in the fit and are left"):
+        again = as_dataset(frame.assign(foo=1, bar="u"), schema)
+    assert tuple(again.columns) == schema.names
+    with pytest.raises(InputError, match=r"'whole' is missing.* Is it 'hole'\?"):
         as_dataset(frame.rename(columns={"whole": "hole"}), schema)
     with pytest.raises(InputError, match=r"column 'text' is missing"):
         as_dataset(frame.drop(columns="text"), schema)
+
+
+def test_columns_that_the_fit_does_not_have_come_back_as_they_were():
+    x = np.array([1.5, np.nan, 2.5, 7.0])
+    schema = as_dataset(pd.DataFrame({"x": x})).schema
+    frame = pd.DataFrame({"note": ["a", "b", "c", "d"], "x": x, "id": range(4)})
+    for native in (frame, {name: frame[name].to_numpy() for name in frame}):
+        with pytest.warns(UserWarning, match="'note', 'id'"):
+            data = as_dataset(native, schema)
+        filled = pd.DataFrame(data.filled({"x": np.full(4, 9.0)}))
+        pd.testing.assert_frame_equal(filled, frame.fillna({"x": 9.0}))
+        replaced = pd.DataFrame(data.replaced({"x": np.zeros(4)}))
+        assert replaced["x"].tolist() == [0.0] * 4
+
+
+def test_kinds_may_be_given_with_the_rows():
+    frame = mixed()
+    data = as_dataset(frame, schema={"whole": "real"})
+    assert data.schema["whole"].kind == "real"
+    assert data.schema == as_dataset(frame).override({"whole": "real"}).schema
+    assert as_dataset(frame, schema={}).schema == as_dataset(frame).schema
+    with pytest.raises(InputError, match="no column 'hole'"):
+        as_dataset(frame, schema={"hole": "real"})
 
 
 def test_arrays_match_by_position():

@@ -64,7 +64,7 @@ def table_of_text(path: Path, text: str, said: Reading, delimiter: str = "") -> 
     frame = _parse(_body(text, layout), layout, decimal)
     if not len(frame):
         raise InputError(f"{path} holds names and no rows; expected at least one row.")
-    names = layout.names or [""] * layout.width
+    names = [name.strip() for name in layout.names or [""] * layout.width]
     empty = [j for j, name in enumerate(names) if layout.names and not name and _empty(frame[j])]
     frame = frame.drop(columns=empty)
     frame.columns = [names[j] or f"c{j}" for j in frame.columns]
