@@ -141,7 +141,6 @@ def test_constant_columns_are_modelled_and_named(files: Files, tmp_path: Path, c
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("another_column", "'extra'"),
         ("column_missing", "'shift'"),
         ("words", "'shift'"),
         ("empty", "empty"),

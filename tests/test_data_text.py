@@ -89,9 +89,280 @@ def test_the_decimal_mark_is_what_the_numbers_show():
 
 
 def test_one_way_of_writing_is_taken_for_a_column():
-    assert numbers_among(["1,815", "7", "1,200.5"], ".")[1].values() == {1815: 0, 7: 0, 1200.5: 0}.keys() or True
-    way, numbers = numbers_among(["1,815", "7"], ",")
-    assert (way.decimal, numbers) == (",", {"1,815": 1.815, "7": 7.0})
+    for texts, preferred, decimal, expected in (
+        (["1,815", "7"], ".", ".", [1815, 7]),
+        (["1,815", "7"], ",", ",", [1.815, 7]),
+        (["1,815", "7", "1,200.5"], ",", ".", [1815, 7, 1200.5]),
+        (["1,815", "7", "1.200,5"], ".", ",", [1.815, 7, 1200.5]),
+    ):
+        way, numbers = numbers_among(texts, preferred)
+        assert (way.decimal, [*numbers.values()]) == (decimal, expected)
     # Percent beside a share is not one scale; numbers of a list are not negative.
     assert numbers_among(["12%", "7%", "0.12", "0"], ".")[1] == {"12%": 12, "7%": 7, "0": 0}
     assert numbers_among(["(1)", "(2)", "(3)"], ".")[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("write", "values", "delimiter"),
+    [
+        (lambda v: f"{v:,.2f}".translate(str.maketrans(",.", ".,")), [1815.5, 12.25, 1e6], ";"),
+        (lambda v: f'"{v:,}"', [1815, 12, 1_000_000], ","),
+        (lambda v: f"{v}%", [12.5, 7.25, 0.5], ","),
+        (lambda v: f"${v}", [5, 6.5, 0.25], ","),
+        (lambda v: f"{v} €".replace(".", ","), [5.5, 6.25, 0.5], "\t"),
+        (lambda v: str(v).replace(".", ","), [5.5, 6.25, 0.5], " "),
+        (lambda v: f'"{v}"', [5.5, 6.25, 0.5], ","),
+    ],
+)
+def test_columns_of_numbers_as_people_write_them(file, write, values, delimiter):
+    rows = [f"{write(v)}{delimiter}{name}" for v, name in zip(values * 7, "abc" * 7, strict=True)]
+    data = read(file(f"x{delimiter}name\n" + "\n".join(rows)))
+    np.testing.assert_array_equal(data.columns["x"], values * 7)
+    assert data.schema["x"].dtype == ("int64" if all(v == int(v) for v in values) else "float64")
+
+
+def test_decimal_commas_are_kept_for_other_files(file):
+    european = file("x;y\n" + "".join(f"{i},5;1.{i:03d}\n" for i in range(100, 160)))
+    data = read(european)
+    np.testing.assert_array_equal(data.columns["x"], np.arange(100, 160) + 0.5)
+    np.testing.assert_array_equal(data.columns["y"], np.arange(1100, 1160))
+    assert data.schema.reading.decimal == ","
+    again = Schema.from_json(json.loads(json.dumps(data.schema.to_json())))
+    assert again.reading == data.schema.reading
+    # A file that does not show its mark is read in the same way, but for one that commas part.
+    few = file("x;y\n1,815;1.815\n", "few.csv")
+    assert read(few, **again.reading.again({})).columns["x"][0] == 1.815
+    assert read(few, decimal=".").columns["x"][0] == 1815
+    own = file("x,y\n1.815,1.815\n", "own.csv")
+    assert read(own, **again.reading.again({})).columns["x"][0] == 1.815
+    assert read(file("x\n1,5\n2,5\n7,25\n")).columns["x"].tolist() == [1.5, 2.5, 7.25]
+
+
+# Missing values ----------------------------------------------------------------------------------
+
+MARKS = ["N/A", "NULL", "n/a", "#N/A", "<NA>", "#DIV/0!", "NaN", ".", "-", "--", "unknown", "n.d."]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_usual_markers_among_numbers(file, mark):
+    data = read(file(TABLE + f"{mark},1.5\n{mark} ,2.5\n"))
+    same(data, x=[*X, np.nan, np.nan], y=[*Y, 1.5, 2.5])
+    assert data.schema["x"].missing
+    assert not data.schema["x"].note
+
+
+def test_what_may_be_a_word_is_one_among_words(file):
+    text = "job,sign,dash\n" + "nurse,+,a\nunknown,-,-\ncook,+,b\n" * 5
+    data = read(file(text))
+    assert data.schema["job"].levels == ("cook", "nurse", "unknown")
+    assert data.schema["sign"].levels == ("+", "-")
+    assert data.schema["dash"].levels == ("a", "b")
+    assert data.schema["dash"].missing
+
+
+def test_named_markers_are_missing(file):
+    text = "x,age,word\n-999,-1,a\n2.5,30,gone\n-1,-999,b\n"
+    path = file(text)
+    gone = [np.nan, 2.5, -1], [-1, 30, np.nan], ["a", None, "b"]
+    frame = pd.read_csv(path)
+    for source in (path, frame, {name: frame[name].to_numpy() for name in frame}):
+        data = read(source, missing=[-999, "gone"])
+        for name, values in zip(frame, gone, strict=True):
+            np.testing.assert_array_equal(
+                data.columns[name], np.array(values, object if name == "word" else float)
+            )
+    assert np.isnan(read(path, missing={"age": -1}).columns["age"]).tolist() == [True, False, False]
+    assert read(path, missing={"age": -1}).columns["x"].tolist() == [-999, 2.5, -1]
+    assert read(path, missing=-999).schema.reading.missing == ("-999",)
+    same(read(np.array([[1.0, -9], [-9, 2]]), missing=-9), x0=[1, np.nan], x1=[np.nan, 2])
+
+
+def test_columns_are_left_out_and_conditioned_on(file):
+    path = file("id,x,kind\n" + "".join(f"u{i},{x},{'ab'[i % 2]}\n" for i, x in enumerate(X)))
+    data = read(path, drop="id", target="kind")
+    same(data, x=X)
+    assert data.target.tolist() == ["a", "b"] * 20
+    assert data.train.target.shape == (len(data.train),)
+    again = Schema.from_json(data.schema.to_json())
+    assert (again.reading.drop, again.reading.target) == (("id",), "kind")
+    same(as_dataset(read(path), again), x=X)  # without a warning: they are known
+    with pytest.raises(InputError, match=r"no column 'idd'.* Did you mean 'id'"):
+        read(path, drop=["idd"])
+    with pytest.raises(InputError, match="no column is left"):
+        read(path, drop=["id", "x", "kind"])
+    with pytest.raises(InputError, match=r"option of reading 'mising'.* Did you mean 'missing'"):
+        read(path, mising="-")
+    with pytest.raises(InputError, match="decimal is ':'"):
+        read(path, decimal=":")
+    with pytest.raises(InputError, match="have no columns; leave out drop"):
+        read(np.zeros((3, 8, 8)), drop="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("Total,3.5\n1.5,2.5\n", "98% of its values are numbers; 'Total' in line 42 is not"),
+        ("1.5,2.5\n<0.5,1.5\n5.5,1.5\n", "98% of its values are numbers; '<0.5' in line 43"),
+        ("-,2.5\n\n0.5 kg,1.5\n5.5,1.5\n", "98% of its values are numbers; '0.5 kg' in line 44"),
+    ],
+)
+def test_what_keeps_a_column_from_being_numbers_is_named(file, text, note):
+    data = read(file(TABLE + text))
+    assert note in data.schema["x"].note
+    assert note in str(data.schema)
+    assert data.schema["y"].kind == "real"
+
+
+def test_shares_are_not_rounded_up_to_all(file):
+    path = file("x\n" + "1.5\n" * 9999 + "high\n2.5\n")
+    assert read(path).schema["x"].note == (
+        "99.9% of its values are numbers; 'high' in line 10001 is not"
+    )
+    assert not read(file("x\n" + "1.5\nhigh\nlow\n" * 9)).schema["x"].note
+
+
+# Around the table --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (TABLE + "Total,300\n", "line 42 left out, below the table: 'Total 300'"),
+        (TABLE + ",\nSource: here\n", "line 43 left out, below the table: 'Source: here'"),
+        (TABLE + "Mean:,0.5\n,\n", "line 42 left out, below the table"),
+        (TABLE.replace("x,y", "x,y\nmm,°C"), "line 2 left out, of units: 'mm °C'"),
+        ("Sales 2020\n\n" + TABLE, "line 1 left out, above the table: 'Sales 2020'"),
+        ("Sales 2020,\n,\n" + TABLE, "line 1 left out, above the table: 'Sales 2020'"),
+        ("# by hand\n# twice\n" + TABLE, "lines 1, 2 left out, above the table: '# by hand'"),
+        ("#by hand, twice\n" + TABLE, "line 1 left out, above the table"),
+        (
+            TABLE.replace("\n", "\n# again\n", 5),
+            "lines 2, 4, 6, 8, 10 left out, of comment: '# again'",
+        ),
+        ("sep=,\n" + TABLE, ""),
+        ("\n\n" + TABLE + "\n\n", ""),
+        (TABLE.replace("\n", ",\n"), ""),
+        ("x,y\n" + TABLE[4:].replace("\n", ",\n"), ""),
+        (TABLE.replace(",", "|"), ""),
+        ("sep=;\n" + TABLE.replace(",", ";"), ""),
+        (TABLE.replace(",", " , "), ""),
+        ("# " + TABLE.replace(",", " "), ""),
+        ("% " + TABLE.replace(",", "\t"), ""),
+    ],
+)
+def test_what_stands_around_a_table_is_left_out(file, text, note):
+    data = read(file(text))
+    same(data, x=X, y=Y)
+    assert [note in told for told in data.notes] == [True] * bool(note)
+
+
+def test_names_of_rows_as_r_writes_them(file):
+    text = '"x" "y"\n' + "".join(
+        f'"{i + 1}" {line.replace(",", " ")}\n' for i, line in enumerate(LINES)
+    )
+    same(read(file(text)), c0=np.arange(1, 41), x=X, y=Y)
+    with pytest.raises(InputError, match="line 1: 2 fields, expected 3 as in line 2"):
+        read(file("x,y\n" + "".join(f"7,{line}\n" for line in LINES)))
+
+
+def test_other_encodings(file):
+    text = "größe,preis\n" + "".join(f"{line} €\n" for line in LINES)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        same(read(file(text.encode(encoding))), größe=X, preis=Y)
+    same(read(file(text.encode("utf-16"), "table")), größe=X, preis=Y)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (
+            "name,2019,2020\n" + "".join(f"n{i},{i * 0.5},{i}\n" for i in range(80)),
+            ["name", "2019", "2020"],
+        ),
+        (
+            "2018,2019,2020\n" + "".join(f"{1990 + i},{i},{1985 + i}\n" for i in range(80)),
+            ["2018", "2019", "2020"],
+        ),
+        (
+            ",0,1,2\n" + "".join(f"{i},{i * 0.5},{i * 0.25},0.1\n" for i in range(80)),
+            ["c0", "0", "1", "2"],
+        ),
+        ("id,1x1\n" + "5,7\n6,8\n" * 40, ["id", "1x1"]),
+        # Rows of values are none.
+        (
+            "Ford,1999,2004\n"
+            + "".join(f"n{i % 9},{1980 + i % 30},{2001 + i % 7}\n" for i in range(79)),
+            ["c0", "c1", "c2"],
+        ),
+        ("1,2,3\n" + "".join(f"{i % 5},{i % 4},{i % 3}\n" for i in range(79)), ["c0", "c1", "c2"]),
+        ("p,x,s\n" + "e,y,s\np,x,t\ne,x,s\n" * 26 + "p,x,s\n", ["c0", "c1", "c2"]),
+        ("?,a,1.5\n" + "2.5,b,?\n" * 79, ["c0", "c1", "c2"]),
+    ],
+)
+def test_names_of_columns(file, text, names):
+    data = read(file(text))
+    assert list(data.schema.names) == names
+    assert len(data) in (79, 80)
+
+
+# Other programs ----------------------------------------------------------------------------------
+
+
+def test_json(file):
+    records = [{"x": x, "y": {"z": y}} for x, y in zip(X, Y, strict=True)]
+    same(read(file(json.dumps(records), "t.json")), **{"x": X, "y.z": Y})
+    lines = "\n".join(json.dumps({"x": x, "y": y}) for x, y in zip(X, Y, strict=True))
+    columns = {"x": X.tolist(), "y": Y.tolist()}
+    split = {"columns": ["x", "y"], "index": list(range(40)), "data": np.c_[X, Y].tolist()}
+    for name, text in (
+        ("t.jsonl", lines),
+        ("u.json", json.dumps(columns)),
+        ("v.json", json.dumps(split)),
+        ("w.json", pd.DataFrame(columns).to_json()),
+    ):
+        same(read(file(text, name)), x=X, y=Y)
+    data = read(file('[{"x": "1,5", "b": true}, {"x": "-", "b": false}]', "t.json"), decimal=",")
+    np.testing.assert_array_equal(data.columns["x"], [1.5, np.nan])
+    assert data.schema["b"].levels == (False, True)
+    note = "67% of its values are numbers; 'high' in record 2 is not"
+    assert read(file('[{"x": "1"}, {"x": "high"}, {"x": "2"}]', "t.json")).schema["x"].note == note
+    for text in ("[1, 2", "7", '{"a": 1}', "[[1, 2], [3, 4]]"):
+        with pytest.raises(InputError, match="JSON"):
+            read(file(text, "t.json"))
+
+
+def test_spreadsheets(file, monkeypatch):
+    path = file(b"PK", "t.xlsx")
+    day = pd.Timestamp("2020-01-31")
+    cells = [
+        ["Sales", None, None],
+        ["x", "y", "day"],
+        *([x, y, day] for x, y in zip(X, Y, strict=True)),
+    ]
+    sheets = {
+        "empty": pd.DataFrame(),
+        "a": pd.DataFrame(cells, dtype=object),
+        "b": pd.DataFrame([[1]]),
+    }
+    monkeypatch.setattr(read_tables, "find_spec", lambda name: name)
+    monkeypatch.setattr(pd, "read_excel", lambda *_, **__: sheets)
+    data = read(path, drop="day")
+    same(data, x=X, y=Y)
+    assert "'a' is read; 'b' left out" in data.notes[0]
+    assert "'Sales'" in data.notes[1]
+    assert read_tables._cell(day) == "2020-01-31 00:00:00"
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(InputError, match=r"t.xlsx is a spreadsheet.* pip install openpyxl"):
+        read(path)
+
+
+def test_formats_that_are_not_read_are_named(file):
+    for name, what in (
+        ("t.sav", "SPSS"),
+        ("t.mat", "MATLAB"),
+        ("t.pkl", "pickle"),
+        ("t.rds", "of R"),
+    ):
+        with pytest.raises(InputError, match=what):
+            read(file(b"abc\0", name))

@@ -426,7 +426,7 @@ def test_one_column_of_conditions_means_the_same_in_any_shape() -> None:
         assert [c.kind for c in fit.context_.schema.columns] == ["ordinal"]
         for given_ in shapes:
             np.testing.assert_array_equal(fit.encode(X, given_), codes)
-    with pytest.raises(InputError, match="'other' was not in the fit"):
+    with pytest.raises(InputError, match="'k' is missing"):
         fits[3].encode(X, pd.DataFrame({"other": y}))
 
 

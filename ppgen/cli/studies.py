@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -71,8 +71,7 @@ def study(
     if len(named) < len(data):
         raise InputError(f"two of {', '.join(data)} have the same name; give each file its own.")
     folder = options.out or Path("runs") / f"study-{'-'.join(named).replace(':', '-')}"
-    sets = {name: read_data(source, reading) for name, source in named.items()}
-    result = _run(sets, folder, options)
+    result = _run(named, folder, options, reading)
     _show(result, options.output)
     return _status(result)
 
@@ -129,7 +128,9 @@ def _page(run: Path, data: str | None, reading: DataOptions) -> int:
     return 0
 
 
-def _run(data: Mapping[str, Any], out: Path, options: StudyOptions) -> StudyResult:
+def _run(
+    data: Mapping[str, str], out: Path, options: StudyOptions, reading: DataOptions | None = None
+) -> StudyResult:
     from ..models import registry
     from ..study import run_study
 
@@ -140,7 +141,7 @@ def _run(data: Mapping[str, Any], out: Path, options: StudyOptions) -> StudyResu
     progress = True if sys.stderr.isatty() else _tell
     try:
         return run_study(
-            data,
+            {name: read_data(source, reading) for name, source in data.items()},
             names,
             seeds=options.seeds,
             budget=options.budget,

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from .read_text import decoded, read_bytes, table_of_text
 from .reading import Reading
 from .text_columns import table_of
 
-SHEETS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd", ".ods": "odfpy"}
-JSON = (".json", ".jsonl", ".ndjson")
+SHEETS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd", ".ods": "odf"}
+_PACKAGES = {"odf": "odfpy"}  # of an engine of pandas, where it is called otherwise
 UNREAD = {
     ".xlsb": "an Excel workbook in binary form",
     ".sav": "of SPSS",
@@ -65,15 +66,18 @@ def read_sheet(path: Path, said: Reading) -> Dataset:
     import pandas as pd
 
     ending = path.suffix.lower()
-    package = SHEETS[ending]
-    check_memory(path, _UNZIPPED * path.stat().st_size)
-    try:
-        book = pd.read_excel(path, sheet_name=None, header=None, dtype=object, na_filter=False)
-    except ImportError:
+    engine = SHEETS[ending]
+    if find_spec(engine) is None:
+        package = _PACKAGES.get(engine, engine)
         raise InputError(
             f"{path} is a spreadsheet ({ending}); pandas reads it with {package}, which is not "
             f"installed. Install it with pip install {package}, or save the sheet as CSV."
-        ) from None
+        )
+    check_memory(path, _UNZIPPED * path.stat().st_size)
+    try:
+        book = pd.read_excel(
+            path, sheet_name=None, header=None, dtype=object, na_filter=False, engine=engine
+        )
     except (ValueError, KeyError, OSError, zipfile.BadZipFile, SyntaxError) as error:
         raise InputError(f"{path} is no readable spreadsheet ({ending}): {error}.") from None
     full = {name: sheet for name, sheet in book.items() if sheet.size}

@@ -1,0 +1,130 @@
+"""Options about DATA: how a command reads it, what a run keeps of that, and `ppgen inspect`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ppgen
+from ppgen.__main__ import main
+
+N = 120
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table as an office has it, and a fit of it."""
+    folder = tmp_path_factory.mktemp("data")
+    x, kind = RNG.normal(1500, 200, N), RNG.choice(["a", "b"], N)
+    lines = ["Bericht 2020;;;;", ";;;;", "nummer;x;y;anzahl;kind"]
+    for i, (a, k) in enumerate(zip(x, kind, strict=True)):
+        written = f"{a:,.2f}".translate(str.maketrans(",.", ".,"))
+        y = "-999" if i % 9 == 0 else f"{a / 100 + RNG.normal():.3f}".replace(".", ",")
+        lines.append(f"{i % 7};{written};{y};{'' if i % 11 == 0 else i % 60 + 20};{k}")
+    (folder / "office.csv").write_text("\n".join([*lines, "Summe;1;2;3;"]), encoding="cp1252")
+    words = ["fit", folder / "office.csv", "gmm", "--set", "n_components=1", "--drop", "nummer"]
+    words += ["--missing", "y=-999", "--column", "anzahl=real", "--out", folder / "run"]
+    assert main([str(w) for w in words]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, capsys: Any) -> Any:
+    def call(*words: object, status: int = 0) -> tuple[list[dict[str, str]], str]:
+        capsys.readouterr()
+        assert main([str(folder / w if isinstance(w, Path) else w) for w in words]) == status
+        out, err = capsys.readouterr()
+        return list(csv.DictReader(io.StringIO(out))), err
+
+    return call
+
+
+def test_a_run_keeps_how_its_data_were_read(folder: Path, run: Any) -> None:
+    fit = ppgen.load(folder / "run")
+    assert fit.schema_.names == ("x", "y", "anzahl", "kind")
+    assert fit.schema_["anzahl"].kind == "real"
+    assert fit.schema_["y"].missing
+    reading = fit.schema_.reading
+    assert (reading.drop, reading.missing, reading.decimal) == (("nummer",), ("y=-999",), ",")
+    told = [str(reason) for reason in fit.verdict_.reasons]
+    assert any("line 1 left out" in reason for reason in told)
+    rows, err = run("score", Path("run"), Path("office.csv"))
+    assert len(rows) == N
+    assert "warning" not in err
+    assert "'Bericht 2020'" in err
+    data = ppgen.read(folder / "office.csv", missing="y=-999", drop="nummer")
+    expected = fit.score_samples(data.columns)
+    np.testing.assert_allclose([float(row["log_density"]) for row in rows], expected)
+
+
+def test_rows_filled_have_all_their_columns_and_whole_numbers(folder: Path, run: Any) -> None:
+    rows, _ = run("impute", Path("run"), Path("office.csv"))
+    assert [*rows[0]] == ["nummer", "x", "y", "anzahl", "kind"]
+    assert [row["nummer"] for row in rows] == [str(i % 7) for i in range(N)]
+    assert all(row["anzahl"].isdigit() for row in rows)
+    assert all(5 < float(row["y"]) < 25 for row in rows)
+    rows, _ = run("sample", Path("run"), "-n", 30)
+    assert [*rows[0]] == ["x", "y", "anzahl", "kind"]
+    assert all(row["anzahl"].isdigit() for row in rows)
+
+
+def test_other_columns_are_named_and_left_out(folder: Path, run: Any) -> None:
+    rows, _ = run("impute", Path("run"), Path("office.csv"))
+    more = "x,y,anzahl,kind,extra\n" + "".join(
+        f"{row['x']},{row['y']},{row['anzahl']},{row['kind']},u\n" for row in rows
+    )
+    (folder / "more.csv").write_text(more)
+    scored, err = run("score", Path("run"), Path("more.csv"))
+    assert len(scored) == N
+    assert "warning: column 'extra' was not in GaussianMixture and is left out." in err or (
+        "'extra' was not in the fit and is left out" in err
+    )
+    # What was written has points, and commas between: it is not read as the office's own.
+    whole = ppgen.load(folder / "run").score_samples(ppgen.read(folder / "more.csv", drop="extra"))
+    np.testing.assert_allclose([float(row["log_density"]) for row in scored], whole)
+
+
+def test_inspect_shows_what_columns_are_taken_for(folder: Path, run: Any) -> None:
+    rows, err = run("inspect", Path("office.csv"), "--drop", "kind", "--column", "nummer=ordinal")
+    about = {row["column"]: row for row in rows}
+    assert [*about] == ["nummer", "x", "y", "anzahl", "kind"]
+    assert about["nummer"]["kind"] == "ordinal"
+    assert about["kind"]["kind"] == "left out"
+    assert about["y"]["least"] == "-999"
+    assert about["anzahl"]["missing"] == "11"
+    assert f"{N} rows of 4 columns" in err
+    assert "'Bericht 2020'" in err
+    (folder / "total.csv").write_text("price\n" + "1.5\n2.5\n" * 60 + "Total\n3.5\n")
+    rows, _ = run("inspect", Path("total.csv"))
+    assert "99% of its values are numbers; 'Total' in line 122 is not" in rows[0]["about"]
+    np.save(folder / "images.npy", RNG.integers(0, 256, (5, 8, 8)).astype(np.uint8))
+    assert run("inspect", Path("images.npy"))[1].startswith("5 rows: images")
+    assert "10 distinct: 0, 1" in run("inspect", "digits")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--column", "x=rael"), "Did you mean 'real'"),
+        (("--column", "hoehe=real"), "no column 'hoehe'"),
+        (("--column", "x=interval,lowr=0,upper=1"), "Did you mean 'lower'"),
+        (("--column", "x"), "expected NAME=VALUE"),
+        (("--drop", "numer"), "Did you mean 'nummer'"),
+        (("--decimal", ";"), "expected '.' or ','"),
+        (("--target", "kin"), "Did you mean 'kind'"),
+    ],
+)
+def test_options_that_are_wrong_are_named(run: Any, words: tuple[str, ...], said: str) -> None:
+    _, err = run("inspect", Path("office.csv"), *words, status=2)
+    assert said in err
+
+
+def test_a_kind_that_the_fit_has_not_is_refused(run: Any) -> None:
+    words = ("score", Path("run"), Path("office.csv"), "--column", "x=count")
+    assert "the fit has it as real" in run(*words, status=2)[1]
