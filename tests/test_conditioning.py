@@ -82,3 +82,9 @@ def test_rows_are_summed_over_y_in_blocks(monkeypatch):
     monkeypatch.setattr(fit, "_log_prob", lambda rows: sizes.append(len(rows)) or log_prob(rows))
     np.testing.assert_allclose(fit.score_samples(X[:9]), whole, rtol=1e-6)
     assert max(sizes) == 4  # of 8, for two values of y
+
+
+def test_a_class_is_named_as_it_was_given():
+    context = Context.fit(np.array([0, 1, 2] * 5), 15)
+    with pytest.raises(InputError, match=r"y has 11, a class .* it saw 0, 1, 2"):
+        context.encode([11])

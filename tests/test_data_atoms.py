@@ -132,7 +132,7 @@ def test_a_bound_that_the_fit_did_not_see_has_probability_zero() -> None:
     data = table(BETWEEN)
     model = ppgen.Gaussian().fit(data)
     rows = as_dataset({"p": [0.0, 0.5, 1.0]}, data.schema)
-    with pytest.warns(UserWarning, match=r"0\.0, 1\.0, which the fit never saw"):
+    with pytest.warns(UserWarning, match=r"holds 0, 1, which the fit never saw"):
         values = model.score_samples(rows)
     np.testing.assert_array_equal(np.isneginf(values), [True, False, True])
     assert model.log_density(data).kind == "exact"

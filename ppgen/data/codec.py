@@ -35,7 +35,7 @@ from .column import DISCRETE, MASS, Column, Scalar
 from .dataset import Dataset
 from .encoded import Encoded as Encoded
 from .grain import Grain
-from .levels import level_codes, levels_at
+from .levels import level_codes, levels_at, short
 from .real_columns import encode_linear
 from .schema import Schema
 from .schema_matching import check_support, match, outside_support
@@ -219,7 +219,7 @@ class Codec:
             else:
                 outside = outside_support(column, values)
             if outside.any():
-                unseen[column.name] = list(dict.fromkeys(values[outside].tolist()))
+                unseen[column.name] = [short(v) for v in dict.fromkeys(values[outside].tolist())]
         return unseen
 
     def select(self, names: Collection[str]) -> Codec:

@@ -56,6 +56,11 @@ def match_levels(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     return np.array([known[v] for v in objects], np.float64 if numeric else object)
 
 
+def short(value: Any) -> Any:
+    """A value as it is shown: a float that is a whole number as that number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _texts(values: NDArray[np.floating[Any]]) -> NDArray[Any]:
     texts = [
         None if v != v else str(int(v)) if v.is_integer() else repr(v) for v in values.tolist()
@@ -64,6 +69,4 @@ def _texts(values: NDArray[np.floating[Any]]) -> NDArray[Any]:
 
 
 def _spelling(value: Scalar) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip().casefold()
+    return str(short(value)).strip().casefold()
