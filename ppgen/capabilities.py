@@ -57,6 +57,8 @@ class Capabilities:
             `sample_posterior` draw from these.
         bounds: whether `bound` gives the parts of a variational bound on log p(x).
         errors: whether `reconstruction_error` says how far each row is from its reconstruction.
+        predicts: what `predict` says of each row: its "class" or "component", of which
+            `predict_proba` has the probabilities, or "inlier", 1 or -1; None where there is none.
         surprises: whether `surprises` says of each value how unlikely it is given those that its
             column depends on.
         graph: whether a fit has a directed graph of its columns (`dag_`, `edges_`).
@@ -101,6 +103,7 @@ class Capabilities:
     prior: bool = False
     bounds: bool = False
     errors: bool = False
+    predicts: Literal["class", "component", "inlier"] | None = None
     surprises: bool = False
     graph: bool = False
     sheets: bool = False

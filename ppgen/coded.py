@@ -17,11 +17,13 @@ from .checks import check_no_gaps
 from .conditioning import Conditioning
 from .data import AnyCodec, Codec, Dataset, Encoded, ImageCodec, Schema, as_dataset, rebuild
 from .data.dequantise import offsets
+from .data.pillow_values import is_picture
 from .data.rebuild import mixed_labels
 from .data.recording_codec import RecordingCodec
 from .data.sequence_codec import SequenceCodec
 from .data.sequences import in_container, sequences
 from .data.stacking import dimensions, in_layout, in_shape
+from .data.torch_rows import is_torch_dataset
 from .errors import InputError
 
 
@@ -50,6 +52,8 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         return cast(Tags, tags)
 
     def _dataset(self, X: Any, *, reset: bool) -> Dataset:
+        if is_torch_dataset(X) or is_picture(X):
+            X = as_dataset(X)
         # What is no table of two dimensions is for `as_dataset` to read or to refuse.
         named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
         named = named or (not reset and not self.schema_.columns)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .coded import made_rows
-from .data import Codec, Dataset, Encoded, as_dataset
+from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
 from .data.rebuild import row_labels
+from .data.stacking import in_layout
 from .data.values import is_gap
 from .errors import InputError
 from .estimator import Estimator
@@ -64,6 +65,8 @@ class Sampler(Estimator):
         *,
         y: Any = None,
         random_state: Any = None,
+        expected: bool = False,
+        clip: bool = False,
         **how: Any,
     ) -> Any:
         """Rows like those fitted: in the container that was fitted, its columns written as they
@@ -82,6 +85,11 @@ class Sampler(Estimator):
             y: for a conditional fit, what to condition on: one row for all, or n; None draws from
                 the fitted `y`. Samples for the n rows of a pandas frame or series bear its labels.
             random_state: seed; None takes the estimator's own.
+            expected: whether rows are those expected of draws of the latents, without the noise of
+                their values, where the family has latents with a prior (`capabilities.prior`): of
+                images, floats that are not rounded, within the range seen.
+            clip: whether values of images beyond the range seen are brought to its ends. Levels
+                never are beyond it; real values may be, as the density has them.
             how: options of how rows are drawn, named in the family's docstring, where it has any.
 
         Raises:
@@ -92,10 +100,47 @@ class Sampler(Estimator):
         sampling = self.capabilities.sampling
         sampling.check_names(f"{type(self).__name__}.sample", how, "option")
         sampling.check(how)
+        if clip and not isinstance(self.codec_, ImageCodec):
+            raise InputError("clip=True is for images, and the fit is of none. Leave it out.")
+        if expected:
+            return self._expected(n, given, y, random_state, how)
         encoded = self._draw(n, given, y, random_state, **how)
-        return self._decoded(encoded, given, row_labels(y, len(encoded)))
+        made = self._decoded(encoded, given, row_labels(y, len(encoded)))
+        return self._within(made) if clip else made
 
     # Shared plumbing
+
+    def _expected(
+        self, n: int, given: Any, y: Any, random_state: Any, how: Mapping[str, Any]
+    ) -> Any:
+        """Rows expected of n draws of the latents."""
+        if given is not None or how or not self.capabilities.prior:
+            beside = "given" if given is not None else ", ".join(how)
+            problem = f"and {beside}" if beside else f"of a {type(self).__name__}"
+            raise InputError(
+                f"expected=True {problem}: it decodes draws of a model's latents, with no column "
+                "held fixed and no option. Leave it out."
+            )
+        integer(1).check("n", n)
+        self._refuse_unused(y)
+        rng = np.random.default_rng(self._seed(random_state))
+        context = None if self.context_ is None else self.context_.draw(n, y, rng)
+        rows = self._expected_of_prior(int(n), self._seed(random_state), context)
+        if not isinstance(self.codec_, ImageCodec):
+            return self._decoded(rows, index=row_labels(y, n))
+        images = np.asarray(rows.x, dtype=np.float64).reshape(-1, *self.codec_.shape)
+        return self._within(in_layout(images, self.schema_.layout))
+
+    def _expected_of_prior(self, n: int, seed: int, context: NDArray[np.float64] | None) -> Encoded:
+        """The encoded rows expected of n draws of the latents, images in the units of the data;
+        written where `capabilities.prior` says that there are latents with a prior."""
+        raise NotImplementedError
+
+    def _within(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Images with their values in the range seen."""
+        pixels = self.schema_.pixels
+        assert pixels is not None
+        return images.clip(pixels.low, pixels.high)
 
     def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:
         if any(reason.status == "failed" for reason in reasons):

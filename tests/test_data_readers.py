@@ -9,7 +9,6 @@ import sys
 import tarfile
 import tracemalloc
 import zipfile
-import zlib
 
 import numpy as np
 import pandas as pd
@@ -369,30 +368,9 @@ def test_lists_of_images_are_alike():
         assert stack_images(X) is X
 
 
-def deep_png(path, grey: bool) -> None:
-    """A PNG of 16 bits a channel, which Pillow opens as one of 8 if it is in colour."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
-    row = b"\0" + bytes(4 * (2 if grey else 6))
-    head = struct.pack(">IIBBBBB", 4, 5, 16, 0 if grey else 2, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(row * 5)), (b"IEND", b""))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
-
-
-@pytest.mark.parametrize("kind", ["grey png", "colour png", "ppm", "float tiff"])
-def test_deep_images_are_refused(tmp_path, kind):
-    path = tmp_path / f"deep.{kind.split()[-1]}"
-    if kind.endswith("png"):
-        deep_png(path, kind.startswith("grey"))
-    elif kind == "ppm":
-        path.write_bytes(b"P6 2 2 65535\n" + bytes(24))
-    else:
-        Image.new("F", (4, 5)).save(path)
-    with pytest.raises(InputError, match=r"deep\.\w+ has more than 8 bits a channel"):
+def test_a_plain_ppm_of_16_bits_is_refused(tmp_path):
+    (tmp_path / "deep.ppm").write_bytes(b"P3 1 1 65535\n1 2 3\n")
+    with pytest.raises(InputError, match=r"deep\.ppm is a plain PPM of more than 8 bits"):
         read(tmp_path)
 
 

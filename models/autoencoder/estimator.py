@@ -49,6 +49,7 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         weights=True,
         latents=True,
         errors=True,
+        predicts="inlier",
         images=True,
         uses=TRAINED,
     )

@@ -57,6 +57,7 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
         weights=True,
         supervised=True,
         latents=True,
+        predicts="class",
         images=True,
         engines=("gradient",),
         uses=TRAINED,

@@ -115,6 +115,9 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
 
     # What the contract asks for
 
+    def _expected_of_prior(self, n: int, seed: int, context: Floats | None) -> Encoded:
+        return self._rows(self.sample_latents(n, random_state=seed), context)
+
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         return self._fit_from(rows, fit, None)
 

@@ -50,6 +50,7 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         scaling="none",
         missing=True,
         conditions=True,
+        predicts="component",
         draws=True,
         distribution="differentiable",
         engines=("em", "svi", "nuts"),

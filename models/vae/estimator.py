@@ -168,6 +168,9 @@ class VAE(VAESettings, Trained, Conditional, LatentEstimator, Imputer):
 
     # What the contract asks for
 
+    def _expected_of_prior(self, n: int, seed: int, context: Floats | None) -> Encoded:
+        return self._rows(self.sample_latents(n, random_state=seed), context)
+
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_nets
 

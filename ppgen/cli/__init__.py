@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typer
 
-from . import auditing, fits, inferring, inspecting, querying, studies, tables, translating
+from . import auditing, coding, fits, inferring, inspecting, querying, studies, tables, translating
 
 app = typer.Typer(
     name="ppgen",
     help="A suite of generative models. DATA is a file (CSV, Parquet, NPY, NPZ, IDX, WAV, a folder "
-    "or a TAR file of images) or a built-in name such as wine, digits, sprites or "
+    "or a ZIP or TAR file of images) or a built-in name such as wine, digits, sprites or "
     "toy:checkerboard.",
     add_completion=False,
     rich_markup_mode=None,
@@ -48,8 +48,11 @@ for _command in (
     tables.score,
     tables.sample,
     tables.impute,
-    translating.translate,
     tables.outliers,
+    coding.encode,
+    coding.reconstruct,
+    coding.predict,
+    translating.translate,
     querying.query,
     inferring.infer,
     auditing.audit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -49,6 +50,28 @@ class DataOptions:
         typer.Option(metavar="NAME", help="The column to condition on; it is then not modelled."),
     ] = None
     groups: Groups = None
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Bring pictures to this size while they are read: 64, or HEIGHTxWIDTH such as "
+            "64x48.",
+        ),
+    ] = None
+    crop: Annotated[
+        bool,
+        typer.Option(
+            "--crop",
+            help="Cut pictures around their middle to the proportions of --size, where they would "
+            "be squeezed; without --size, to the least height and width of them.",
+        ),
+    ] = False
+    skip_unreadable: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unreadable", help="Leave out pictures that cannot be read, and name them."
+        ),
+    ] = False
 
     @property
     def kinds(self) -> dict[str, dict[str, Any]]:
@@ -62,8 +85,21 @@ class DataOptions:
             "decimal": self.decimal,
             "drop": self.drop,
             "target": self.target,
+            "size": _size(self.size),
+            "crop": self.crop,
+            "skip_unreadable": self.skip_unreadable,
         }
         return cast("Said", {name: value for name, value in words.items() if value})
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Pixels from 64 or 64x48."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
+        raise InputError(f"--size {text!r} was given; expected pixels, 64, or HEIGHTxWIDTH, 64x48.")
+    return int(sides[0]), int(sides[-1])
 
 
 def _kind(name: str, text: str) -> dict[str, Any]:
@@ -87,17 +123,22 @@ def read_data(
     """
     from ..data import as_dataset
     from ..data.preparing import with_target
+    from ..data.read_images import LeftOut
     from ..data.readers import read
 
     options = DataOptions() if options is None else options
     said, kinds, groups = options.said(), options.kinds, options.groups
-    if schema is None:
-        rows = read(source, schema=kinds, split_seed=split_seed, groups=groups, **said)
-    else:
-        _check_kinds(kinds, schema)
-        again = schema.reading.again(said)
-        rows = read(source, split_seed=split_seed, groups=groups, **again)
-        rows = with_target(rows, options.target or schema.reading.target)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOut)  # it is among the notes
+        if schema is None:
+            rows = read(source, schema=kinds, split_seed=split_seed, groups=groups, **said)
+        elif schema.image_shape is not None:
+            rows = read(source, schema=schema, split_seed=split_seed, groups=groups, **said)
+        else:
+            _check_kinds(kinds, schema)
+            again = schema.reading.again(said)
+            rows = read(source, split_seed=split_seed, groups=groups, **again)
+            rows = with_target(rows, options.target or schema.reading.target)
     for note in rows.notes:
         say(f"{source}: {note}")
     return as_dataset(rows, schema)

@@ -69,7 +69,7 @@ def score(
         write_table({name: [value] for name, value in line.items()}, output, pretty=True)
         return
     known = {name: values for name, values in columns.items() if values is not None}
-    write_table({"row": range(len(rows)), **index_columns(rows.index), **known}, output)
+    write_table(numbered(rows) | known, output)
 
 
 def sample(
@@ -93,6 +93,9 @@ def sample(
             "their values.",
         ),
     ] = False,
+    clip: Annotated[
+        bool, typer.Option("--clip", help="Bring values of images to the range that was seen.")
+    ] = False,
     set_: Asked = None,
     output: Samples = None,
 ) -> None:
@@ -102,18 +105,18 @@ def sample(
     check_able(run, estimator, "samples", "draws no samples")
     check_rows(output, estimator.schema_)
     how = asked(set_, estimator, "sample")
-    if expected:
-        if given or how or not estimator.capabilities.prior:
-            beside = "with --given" if given else "with --set" if how else ""
-            raise InputError(
-                f"--expected {beside or f'of a fit of {estimator.name}'}; it decodes draws of a "
-                "model's latents, with nothing held fixed and no option. Leave it out."
-            )
-        rows = estimator.decode(estimator.sample_latents(n, random_state=seed))
-    else:
-        context = None if estimator.context_ is None else estimator.context_.schema
-        fixed, y = given_values(given, estimator.schema_, context)
-        rows = estimator.sample(n, fixed, y=y, random_state=seed, **how)
+    context = None if estimator.context_ is None else estimator.context_.schema
+    fixed, y = given_values(given, estimator.schema_, context)
+    if expected and (fixed or how or not estimator.capabilities.prior):
+        beside = "with --given" if fixed else "with --set" if how else ""
+        raise InputError(
+            f"--expected {beside or f'of a fit of {estimator.name}'}; it decodes draws of a "
+            "model's latents, with no column held fixed and no option. Leave it out."
+        )
+    if clip and estimator.schema_.image_shape is None:
+        raise InputError(f"--clip is for images, and {run} is a fit of none. Leave it out.")
+    how |= {"expected": expected, "clip": clip}
+    rows = estimator.sample(n, fixed, y=y, random_state=seed, **how)
     write_rows(rows, estimator.schema_, output)
 
 
@@ -191,7 +194,15 @@ def outliers(
             native = {k: v for k, v in native.items() if k != "index" or k in rows.schema.names}
         native = _labels(reading.groups, rows.take(order)) | native
         table |= {f"{k} (data)" if k in table else k: v for k, v in native.items()}
+    elif rows.files is not None:
+        table = {"row": order, "file": rows.files[order], **table}
     write_table(table, output)
+
+
+def numbered(rows: Dataset) -> dict[str, Any]:
+    """What tells rows apart: their numbers, with their labels or the files that they came from."""
+    columns = {"row": range(len(rows)), **index_columns(rows.index)}
+    return columns if rows.files is None else columns | {"file": rows.files}
 
 
 def _labels(groups: str | None, rows: Dataset) -> dict[str, Any]:

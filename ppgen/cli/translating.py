@@ -14,13 +14,14 @@ import typer
 from ..errors import InputError
 from .options import Run
 from .output import ARRAY_ENDINGS, say
+from .pictures import encoded_pictures
 from .reading import read_data
 from .tables import check_able, load_run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..data import Dataset, Schema
+    from ..data import Dataset
     from ..estimator import Estimator
 
 Parts = tuple["Dataset", "Dataset | None", "Dataset | None"]
@@ -59,13 +60,15 @@ def translate(
     given = Given.of(source, output)
     model: Any = load_run(run)
     check_able(run, model, "translates", "translates nothing")
-    rows = read_data(str(source))
+    schema = (model.target_ if back else model).schema_
+    rows = read_data(str(source), schema=schema if schema.reading.pictures else None)
     made = model.translate_back(rows) if back else model.translate(rows)
     side = model if back else model.target_
     if rows.schema.sequence:
         given.write([_sound(row, side.codec_.own) for row in made], output)
     elif given.names:
-        given.write(_pictures(made, side.schema_, given.names), output)
+        pictures = encoded_pictures(made, side.schema_, given.names)
+        given.write([(content, 0) for content in pictures], output)
     else:
         _write_arrays(made, rows.target, output)
     what = "recording" if rows.schema.sequence else "image"
@@ -127,7 +130,7 @@ class Given:
         if self.folder:
             with whole_folder(output) as folder:
                 for name, (content, _) in zip(self.names, contents, strict=True):
-                    (folder / name).parent.mkdir(exist_ok=True)
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     (folder / name).write_bytes(content)
         else:
             write_bytes(output, contents[0][0])
@@ -146,27 +149,6 @@ def _sound(v: NDArray[Any], rate: int) -> tuple[bytes, int]:
     from ..data.write_wav import wav
 
     return wav(v, rate, whole=v.dtype != np.float32)
-
-
-def _pictures(rows: Any, schema: Schema, names: Sequence[Path]) -> list[tuple[bytes, int]]:
-    """The files of images, which their names' endings say the formats of."""
-    import numpy as np
-    from PIL import Image
-
-    from ..data.stacking import in_shape
-
-    assert schema.image_shape is not None
-    assert schema.pixels is not None
-    low, high = schema.pixels.low, schema.pixels.high
-    images = in_shape(np.asarray(rows), schema.image_shape, schema.layout).astype(np.float64)
-    levels = np.rint((images - low) * 255 / max(high - low, 1e-300)).clip(0, 255).astype(np.uint8)
-    files = []
-    for image, name in zip(levels, names, strict=True):
-        stream = io.BytesIO()
-        picture = Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
-        picture.save(stream, format=Image.registered_extensions()[name.suffix.lower()])
-        files.append((stream.getvalue(), 0))
-    return files
 
 
 def _write_arrays(rows: Any, labels: Any, output: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from . import column_labels
 from .column import Scalar
+from .pillow_values import is_picture
 from .schema import Schema
 from .stacking import as_images, stack_images
 from .values import COMPLEX, floats, settle
@@ -82,7 +83,7 @@ def read_table(X: Any, names: Sequence[str] | None = None) -> RawTable:
         )
     if isinstance(X, Mapping):
         table = _mapping(X)
-    elif isinstance(X, np.ndarray | list | tuple):
+    elif isinstance(X, np.ndarray | list | tuple) or is_picture(X):
         table = _array(X, names)
     else:
         frame = _frame(X)

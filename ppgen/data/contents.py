@@ -38,6 +38,7 @@ class Contents:
         split_seed: the seed that splits the rows otherwise.
         groups: (n,) labels of what each row belongs to, numbers or texts, or None; see
             `Dataset.grouped`.
+        files: (n,) the name of the file that each row came from, or None.
         notes: what there is to say of how the rows were read, such as lines that were left out.
         stored: name -> how the container stored the column, in the order of the container.
         native: the container itself, where there was one, and
@@ -55,6 +56,7 @@ class Contents:
     parts: tuple[RowIndex, RowIndex, RowIndex] | None = None
     split_seed: int = 0
     groups: NDArray[Any] | None = None
+    files: NDArray[np.str_] | None = None
     notes: tuple[str, ...] = ()
     stored: Mapping[str, str] = field(default_factory=dict, repr=False)
     native: Any = field(default=None, repr=False)
@@ -69,7 +71,8 @@ class Contents:
 
     def __repr__(self) -> str:
         what = f"{len(self.schema.columns)} columns" if self.schema.columns else str(self.schema)
-        return f"{type(self).__name__}({len(self)} rows, {what})"
+        said = "".join(f"\n{note}" for note in self.notes)
+        return f"{type(self).__name__}({len(self)} rows, {what}){said}"
 
     def take(self, rows: RowIndex) -> Self:
         """Some rows, by slice, numbers or mask; the schema stays as it is, and many images of a
@@ -99,6 +102,8 @@ class Contents:
             target=None if self.target is None else self.target[rows],
             parts=None,
             groups=None if self.groups is None else self.groups[rows],
+            files=None if self.files is None else self.files[rows],
+            notes=(),
             native_rows=native_rows,
         )
 

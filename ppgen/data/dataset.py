@@ -24,6 +24,7 @@ from .rebuild import as_given, fill, rebuild
 from .schema import Schema
 from .schema_matching import check_support, complete, match
 from .stacking import in_layout
+from .torch_rows import from_torch, is_torch_dataset
 from .units import TOGETHER, split_units, unit_hashes
 from .values import is_gap
 
@@ -193,7 +194,8 @@ def as_dataset(
 
     Args:
         X: array (n, d), images (n, h, w), (n, c, h, w) or (n, h, w, c), nested lists, frame of
-            pandas, Polars or Arrow, mapping of names to columns, or `Dataset`.
+            pandas, Polars or Arrow, mapping of names to columns, `Dataset`, a picture of Pillow or
+            a list of them, or a `Dataset` of torch, whose labels become the `target`.
         schema: what was fitted. Frames are matched to it by name, whatever their order; arrays by
             position. None reads it off the values; so does a mapping of columns to kinds, which
             take the place of those read off, as `Dataset.override` takes them.
@@ -207,6 +209,9 @@ def as_dataset(
         return as_dataset(X).override(schema) if schema else as_dataset(X)
     if isinstance(X, Dataset):
         return X if schema is None or X.schema == schema else match(X, schema, estimator)
+    if is_torch_dataset(X):
+        rows, target = from_torch(X)
+        return replace(as_dataset(rows, schema, estimator=estimator), target=target)
     if isinstance(X, str | os.PathLike):
         raise InputError(f"{X!r} is a name, not rows; read them first: ppgen.read({str(X)!r}).")
     table = read_table(X, None if schema is None else schema.names)

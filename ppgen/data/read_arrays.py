@@ -10,6 +10,7 @@ import io
 import math
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +22,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .dataset import Dataset, as_dataset
+from .given_parts import parted
 from .memory_limit import check_memory
+from .npz_names import Header, Roles, roles
 from .read_text import GZIP, read_bytes
-from .units import split_units
 
-_PARTS = {name: name for name in ("train", "valid", "test")} | {
-    "val": "valid",
-    "validation": "valid",
-}
-_TARGETS = ("y", "target", "targets", "label", "labels")
 MAPPED = 64 << 20  # bytes from which images in a file that is not zipped are mapped, not read
 _LONGEST_HEAD = 4 + 4 * 255  # of an IDX file
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -52,26 +49,37 @@ def read_npy(path: Path) -> Dataset:
 def read_npz(path: Path) -> Dataset:
     """Read an NPZ file.
 
-    It holds `train`, `valid` and `test`: these are the parts (without `test`, half of `valid` is;
-    without `valid`, a tenth of `train` is); or `X`, or any one array, with
-    labels under `y`, `target` or `labels`: these are kept as `target`.
+    Its arrays are rows, under names such as `X` or `images`, with labels under `y` or `labels`,
+    which become the `target`; or parts, `train`, `valid` and `test`, or `x_train`, `y_train` and so
+    on (without `test`, half of `valid` is; without `valid`, a tenth of `train` is). See
+    `npz_names`. Others are not read; `notes` names them.
 
     Raises:
         InputError: if no array or more than one could be the data, or one is as `read_npy` refuses.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            check_memory(path, sum(member.file_size for member in members))
+            members = {m.filename.removesuffix(".npy"): m for m in archive.infolist()}
+            found = roles(path, {n: _header_of(path, archive, m) for n, m in members.items()})
+            wanted = [*found.rows.values(), *found.labels.values()]
+            check_memory(path, sum(members[name].file_size for name in wanted))
             arrays = {}
-            for member in members:
-                with archive.open(member) as file:
-                    what = f"{path}, array {member.filename!r}"
-                    name = member.filename.removesuffix(".npy")
-                    arrays[name] = _load(what, file, member.file_size)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            for name in wanted:
+                with archive.open(members[name]) as file:
+                    arrays[name] = _load(f"{path}, array {name!r}", file, members[name].file_size)
+    except (zipfile.BadZipFile, RuntimeError, zlib.error) as error:
         raise InputError(f"{path} is no readable NPZ file: {error}.") from None
-    return _from_arrays(path, arrays)
+    others = ", ".join(map(repr, found.others))
+    return replace(
+        _from_arrays(path, found, arrays),
+        notes=(f"left out the arrays {others}.",) if others else (),
+    )
+
+
+def _header_of(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header:
+    with archive.open(member) as file:
+        shape, _, dtype = _header(f"{path}, array {member.filename!r}", file)
+    return Header(shape, dtype)
 
 
 def read_idx(path: Path) -> Dataset:
@@ -97,12 +105,7 @@ def read_idx(path: Path) -> Dataset:
 
 def _load(what: object, file: IO[bytes], size: int, path: Path | None = None) -> NDArray[Any]:
     """An array of an open NPY file of `size` bytes; `path` is where it can be mapped."""
-    try:
-        version = npy.read_magic(file)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = read_header(file)
-    except (ValueError, EOFError, SyntaxError, TypeError) as error:
-        raise InputError(f"{what} is no NPY file: {error}") from None
+    shape, fortran, dtype = _header(what, file)
     if dtype.hasobject:
         raise InputError(
             f"{what} holds Python objects, which are not loaded because they can run code. "
@@ -125,6 +128,16 @@ def _load(what: object, file: IO[bytes], size: int, path: Path | None = None) ->
         raise InputError(f"{what} ends early. It is cut off or damaged: get it again.")
     array = np.frombuffer(bytearray(content), dtype=dtype, count=count)
     return array.reshape(shape, order=order)
+
+
+def _header(what: object, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of an open NPY file, whose values come next."""
+    try:
+        version = npy.read_magic(file)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        return read_header(file)
+    except (ValueError, EOFError, SyntaxError, TypeError) as error:
+        raise InputError(f"{what} is no NPY file: {error}") from None
 
 
 def _is_mapped(shape: tuple[int, ...], size: int) -> bool:
@@ -159,49 +172,25 @@ def load_idx(path: Path) -> NDArray[Any]:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _from_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
-    parts = {_PARTS[n.lower()]: a for n, a in arrays.items() if n.lower() in _PARTS}
-    if "train" in parts:
-        return _from_parts(path, parts)
-    targets = [n for n in arrays if n.lower() in _TARGETS]
-    others = [n for n in arrays if n not in targets]
-    named = [n for n in others if n.lower() == "x"] or others
-    if len(named) != 1:
-        raise InputError(
-            f"{path} holds the arrays {', '.join(arrays) or 'none'}; expected one with the data "
-            "('X'), or parts named 'train', 'valid' and 'test'."
-        )
-    data = _dataset(f"{path}, array {named[0]!r}", arrays[named[0]])
-    if not targets:
-        return data
-    labels = arrays[targets[0]]
-    if len(labels) != len(data):
-        raise InputError(
-            f"{path} has {len(labels)} labels in {targets[0]!r} for {len(data)} rows; give one a "
-            "row."
-        )
-    return replace(data, target=labels)
-
-
-def _from_parts(path: Path, parts: Mapping[str, NDArray[Any]]) -> Dataset:
-    """Rows with the parts that they come in; a part that is not there is cut from another."""
-    shapes = {a.shape[1:] for a in parts.values()}
+def _from_arrays(path: Path, found: Roles, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
+    rows = {part: arrays[name] for part, name in found.rows.items()}
+    shapes = {array.shape[1:] for array in rows.values()}
     if len(shapes) > 1:
         raise InputError(
             f"{path} has parts with rows of shapes {sorted(shapes)}; expected the same in each."
         )
-    data = _dataset(path, np.concatenate(list(parts.values())))
-    ends = np.cumsum([len(a) for a in parts.values()])
-    rows = dict(zip(parts, np.split(np.arange(len(data)), ends[:-1]), strict=True))
-    # What was held out stays held out: no row is tuned on and scored on, none of `test` is trained
-    # on.
-    cuts = [("train", "valid", 0.1)] if "valid" not in rows else []
-    if "test" not in rows:
-        cuts.insert(0, ("valid", "test", 0.5) if "valid" in rows else ("train", "test", 0.1))
-    for source, new, share in cuts:
-        left, cut = split_units(data.take(rows[source]), (1 - share, share), seed=0)
-        rows[source], rows[new] = rows[source][left], rows[source][cut]
-    return replace(data, parts=(rows["train"], rows["valid"], rows["test"]))
+    name = next(iter(found.rows.values()))
+    what = path if len(rows) > 1 else f"{path}, array {name!r}"
+    data = _dataset(what, np.concatenate(list(rows.values())) if len(rows) > 1 else arrays[name])
+    if found.labels:
+        labels = [arrays[found.labels[part]] for part in rows]
+        target = np.concatenate(labels) if len(labels) > 1 else labels[0]
+        data = replace(data, target=target[:, 0] if target.shape[1:] == (1,) else target)
+    if "train" not in rows:
+        return data
+    ends = np.cumsum([len(array) for array in rows.values()])
+    places = np.split(np.arange(len(data)), ends[:-1])
+    return parted(data, dict(zip(rows, places, strict=True)))
 
 
 def _dataset(what: object, array: NDArray[Any]) -> Dataset:

@@ -1,69 +1,96 @@
-"""Images: lists of files, and TAR files.
+"""Data sets of pictures: folders, ZIP and TAR files, single files.
 
-Images become bytes: one channel if all are grey, else three, grey ones with three equal channels.
-What is transparent is shown on white. An animation is its first picture. Images of more than 8 bits
-a channel are refused, since bytes would keep a part of each value only.
+Pictures of one data set have one size; where some are in colour, grey ones get three equal
+channels, and where some have 16 bits, values k of 8 bits become 257 k.
 """
 
 from __future__ import annotations
 
-import io
-import math
 import os
-import re
-import tarfile
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from .dataset import Dataset, as_dataset
+from .given_parts import parted
+from .media_sources import PICTURES, Found, Opened, in_tar, in_zip
 from .memory_limit import check_memory
+from .picture import Picture, read_picture, upright_size
+from .read_arrays import read_npz
+from .reading import Reading
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-_GREY = ("1", "L", "LA")
-_AHEAD = 256  # images between two looks at the memory
-
-
-def read_images(files: list[Path], target: NDArray[Any] | None = None) -> Dataset:
-    """Read image files of one size; InputError if one cannot be read or has another size (naming
-    it), or they do not fit in memory."""
-    sizes, grey = [], []
-    for file in files:
-        with _opened(file, file) as image:
-            sizes.append(image.size)
-            grey.append(image.mode in _GREY)
-        if sizes[-1] != sizes[0]:
-            raise _differ(file, sizes[-1], files[0].name, sizes[0])
-    size, channels = sizes[0], 1 if all(grey) else 3
-    check_memory(files[0].parent, len(files) * channels * size[0] * size[1])
-    out = np.empty((len(files), channels, size[1], size[0]), dtype=np.uint8)
-    for i, file in enumerate(files):
-        out[i] = _pixels(file, file)
-    return replace(as_dataset(out), target=target)
+ENDINGS = PICTURES
+_AS_THEY_ARE = Reading()
 
 
-def read_tar(path: Path) -> Dataset:
-    """Read the images of a TAR file as `read_tar_images` does.
+class LeftOut(UserWarning):
+    """Pictures of a folder or an archive were not read; a data set's `notes` say so too."""
 
-    Where they lie in several folders, the folder's name is the `target`.
+
+def read_tar(path: Path, said: Reading = _AS_THEY_ARE) -> Dataset:
+    """Read the pictures of a TAR file, as `read_images` says."""
+    return read_images(in_tar(path), said)
+
+
+def read_zip(path: Path, said: Reading = _AS_THEY_ARE) -> Dataset:
+    """Read the pictures of a ZIP file, as `read_images` says; or the arrays of an NPZ file, which
+    is one."""
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is no readable ZIP file. It is cut off or damaged: get it again.")
+    with zipfile.ZipFile(path) as archive:
+        arrays = all(name.endswith(".npy") for name in archive.namelist())
+    if arrays and said.pictures:
+        raise InputError(f"{path} holds arrays; size and crop are for pictures, leave them out.")
+    return read_npz(path) if arrays else read_images(in_zip(path), said)
+
+
+def read_image(path: Path, said: Reading = _AS_THEY_ARE) -> Dataset:
+    """Read one picture, a data set of one row; InputError if it cannot be read."""
+    pixels = read_picture(path, path, said)
+    check_memory(path, pixels.nbytes)
+    return replace(as_dataset(pixels[None]), files=np.array([path.name]))
+
+
+def read_images(found: Found, said: Reading = _AS_THEY_ARE) -> Dataset:
+    """Read the pictures of a folder or an archive.
+
+    Folders of classes become the `target`, folders of parts the `parts`, and `files` holds the
+    files' names; `notes` says what was left out.
+
+    Raises:
+        InputError: if one cannot be read or has another size (naming it), or they do not fit in
+            memory.
     """
-    images, names = read_tar_images(path)
-    folders = np.array([PurePosixPath(name).parent.name for name in names])
-    return replace(as_dataset(images), target=folders if len(set(folders)) > 1 else None)
+    if found.recordings:
+        raise InputError(f"{found.path} holds recordings. Unpack them, and give their folder.")
+    stack, layout = _read(found, found.rows, said), found.layout
+    images, kept = stack.images(found.path)
+    notes = found.notes(stack.skipped)
+    if layout.left_out or stack.skipped:
+        warnings.warn(f"{found.path}: {notes[0]}", LeftOut, stacklevel=2)
+    data = replace(
+        as_dataset(images),
+        target=None if layout.classes is None else layout.classes[kept],
+        files=np.array([str(found.rows[i]) for i in kept]),
+        notes=notes,
+    )
+    parts = {name: np.flatnonzero(np.isin(kept, at)) for name, at in (layout.parts or {}).items()}
+    parts = {name: at for name, at in parts.items() if len(at)}
+    return parted(data, parts) if "train" in parts and len(parts) > 1 else data
 
 
 def read_tar_images(
     path: str | os.PathLike[str],
     size: tuple[int, int] | None = None,
     limit: int | None = None,
-) -> tuple[NDArray[np.uint8], list[str]]:
+) -> tuple[NDArray[Any], list[str]]:
     """The images of a TAR file, zipped or not, in its order; nothing is extracted.
 
     Args:
@@ -73,7 +100,7 @@ def read_tar_images(
         limit: how many are read, the first ones. None reads all.
 
     Returns:
-        (n, c, h, w) bytes, and the names of the n members.
+        (n, c, h, w) values, and the names of the n members.
 
     Raises:
         InputError: if the file is damaged, holds no images, one of them cannot be read or has
@@ -81,90 +108,102 @@ def read_tar_images(
     """
     if (limit is not None and limit < 1) or (size is not None and min(size) < 1):
         raise InputError(f"size is {size} and limit {limit}; expected positive numbers.")
-    pictures: list[NDArray[np.uint8]] = []
-    names: list[str] = []
-    try:
-        with tarfile.open(path, "r|*") as archive:
-            for member in archive:
-                inside = PurePosixPath(member.name)
-                hidden = inside.name.startswith(".")
-                if not member.isfile() or hidden or inside.suffix.lower() not in ENDINGS:
-                    continue
-                check_memory(path, member.size)
-                stream = archive.extractfile(member)
-                content = b"" if stream is None else stream.read()
-                pixels = _pixels(f"{path}, {member.name}", io.BytesIO(content), size)
-                if pictures and pixels.shape[1:] != pictures[0].shape[1:]:
-                    (_, h, w), (_, height, width) = pixels.shape, pictures[0].shape
-                    raise _differ(f"{path}, {member.name}", (w, h), names[0], (width, height))
-                if len(pictures) % _AHEAD == 0:
-                    check_memory(path, (len(pictures) + 2 * _AHEAD) * pixels.size)
-                pictures.append(pixels)
-                names.append(member.name)
-                if len(pictures) == limit:
-                    break
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is no readable TAR file: {error}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not pictures:
-        raise InputError(f"{path} holds no images. Give a TAR file of {', '.join(ENDINGS)} files.")
-    channels = max(len(pixels) for pixels in pictures)
-    shape = (len(pictures), channels, *pictures[0].shape[1:])
-    check_memory(path, math.prod(shape))
-    return np.stack([np.broadcast_to(pixels, shape[1:]) for pixels in pictures]), names
+    found = in_tar(Path(path))
+    names = found.names[:limit]
+    images, _ = _read(found, names, Reading(size=size or ())).images(found.path)
+    return images, [str(name) for name in names]
 
 
-def _differ(file: object, size: Sequence[int], first: str, other: Sequence[int]) -> InputError:
-    return InputError(
-        f"{file} is {size[0]} x {size[1]} pixels, {first} {other[0]} x {other[1]}; expected images "
-        "of one size. Resize or crop them."
-    )
+@dataclass
+class _Stack:
+    """Pictures read so far, in an array that is as long as all of them.
 
+    Attributes:
+        size: how many there are to be.
+        array: (size, c, h, w); None before the first.
+        kept: numbers of those that could be read.
+        skipped: names of those that could not.
+        first: the name of the first.
+    """
 
-@contextmanager
-def _opened(what: object, file: Path | IO[bytes]) -> Iterator[Any]:
-    """An image file, opened; what goes wrong within is an InputError."""
-    from PIL import Image
+    size: int
+    array: NDArray[Any] | None = None
+    kept: list[int] = field(default_factory=list)
+    skipped: list[PurePosixPath] = field(default_factory=list)
+    first: PurePosixPath = field(default_factory=PurePosixPath)
 
-    try:
-        with Image.open(file) as image:
-            yield image
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{what} is no readable image: {error}. Replace or remove it.") from None
-
-
-def _is_deep(image: Any) -> bool:
-    """Whether an opened image file holds more than 8 bits a channel, whatever it is opened as."""
-    if image.mode[:1] in ("I", "F"):
-        return True
-    return any(
-        re.search(r";(16|32)[BLNS]", str(args)) or (codec.startswith("ppm") and args[-1] > 255)
-        for codec, _, _, args in image.tile
-    )
-
-
-def _pixels(
-    what: object, file: Path | IO[bytes], size: tuple[int, int] | None = None
-) -> NDArray[np.uint8]:
-    """(1, h, w) bytes of a grey image, (3, h, w) of another."""
-    from PIL import Image
-
-    with _opened(what, file) as image:
-        if _is_deep(image):
+    def add(self, where: Path, name: PurePosixPath, number: int, picture: Picture) -> None:
+        """Take a picture in; InputError if it has another size than the first."""
+        if self.array is None:
+            self.first = name
+            check_memory(where, self.size * picture.nbytes)
+            self.array = np.empty((self.size, *picture.shape), picture.dtype)
+        array = self.array
+        (_, h, w), (_, height, width) = picture.shape, array.shape[1:]
+        if (h, w) != (height, width):
             raise InputError(
-                f"{what} has more than 8 bits a channel; expected 8. Convert it, or give the "
-                "values as an array (.npy), which keeps them."
+                f"{where / name} is {w} x {h} pixels, {self.first} {width} x {height}; expected "
+                f"images of one size. Resize them while they are read: size=({min(h, height)}, "
+                f"{min(w, width)}), and crop=True to keep their proportions (--size, --crop)."
             )
-        mode = "L" if image.mode in _GREY else "RGB"
-        plain = image
-        if image.has_transparency_data:
-            clear = image.convert("RGBA")
-            plain = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-        plain = plain.convert(mode)
-    if size is not None:
-        plain = plain.resize((size[1], size[0]), Image.Resampling.BOX)
-    pixels = np.asarray(plain)
-    return pixels[None] if mode == "L" else pixels.transpose(2, 0, 1)
+        if picture.dtype != array.dtype:
+            picture = self._of_one_type(where / name, picture)
+        if len(picture) > len(self.array[0]):
+            check_memory(where, len(picture) * self.array.nbytes)
+            self.array = np.repeat(self.array, len(picture), axis=1)
+        self.array[len(self.kept)] = picture
+        self.kept.append(number)
+
+    def _of_one_type(self, what: Path, picture: Picture) -> Picture:
+        """Of two types, which the array and a picture have, the deeper."""
+        assert self.array is not None
+        kinds = {picture.dtype, self.array.dtype}
+        if kinds != {np.dtype(np.uint8), np.dtype(np.uint16)}:
+            raise InputError(
+                f"{what} holds values of type {picture.dtype}, {self.first} {self.array.dtype}; "
+                "expected one type and one scale of values. Convert them."
+            )
+        if picture.dtype == np.uint8:
+            return picture.astype(np.uint16) * np.uint16(257)
+        check_memory(what, 2 * self.array.nbytes)
+        self.array = self.array.astype(np.uint16) * np.uint16(257)
+        return picture
+
+    def images(self, where: Path) -> tuple[NDArray[Any], NDArray[np.intp]]:
+        """The pictures and their numbers; InputError if none could be read."""
+        if self.array is None:
+            raise InputError(f"{where}: none of {self.size} pictures can be read. Replace them.")
+        return self.array[: len(self.kept)], np.array(self.kept, dtype=np.intp)
+
+
+def _read(found: Found, names: Sequence[PurePosixPath], said: Reading) -> _Stack:
+    stack = _Stack(len(names))
+    least = None
+    if said.crop and not said.size:
+        sizes = list(_sizes(found, names, said))
+        least = (min(h for h, _ in sizes), min(w for _, w in sizes)) if sizes else None
+    for number, (name, file) in enumerate(_each(found, names)):
+        try:
+            picture = read_picture(found.path / name, file, said, least)
+        except InputError:
+            if not said.skip_unreadable:
+                raise
+            stack.skipped.append(name)
+            continue
+        stack.add(found.path, name, number, picture)
+    return stack
+
+
+def _each(found: Found, names: Sequence[PurePosixPath]) -> Iterable[tuple[PurePosixPath, Opened]]:
+    return zip(names, found.opened(names), strict=True)
+
+
+def _sizes(
+    found: Found, names: Sequence[PurePosixPath], said: Reading
+) -> Iterator[tuple[int, int]]:
+    for name, file in _each(found, names):
+        try:
+            yield upright_size(found.path / name, file)
+        except InputError:
+            if not said.skip_unreadable:
+                raise

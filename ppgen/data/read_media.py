@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +13,45 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .dataset import Dataset
+from .given_parts import parted
+from .media_sources import in_folder
 from .memory_limit import check_memory
-from .read_images import ENDINGS, read_images
+from .read_images import read_images
+from .reading import Reading
 from .schema import Schema
 
+_AS_THEY_ARE = Reading()
 
-def read_folder(path: Path) -> Dataset:
-    """Read a folder of images or WAV files, or of folders of them.
 
-    A folder of folders holds one a class; its name becomes the `target`.
+def read_folder(path: Path, said: Reading = _AS_THEY_ARE) -> Dataset:
+    """Read the pictures or the WAV files of a folder and of the folders in it.
+
+    Folders of folders hold one a class, whose name becomes the `target`; above them may stand
+    `train`, `valid` and `test` (see `folder_layout`).
 
     Raises:
-        InputError: if there are no such files, images differ in size, or a file cannot be read
+        InputError: if there are no such files, pictures differ in size, or a file cannot be read
             (naming it).
     """
-    files = media_files(path)
-    target = None
-    if files[0].parent != path:
-        target = np.array([f.parent.name for f in files])
-    return _recordings(files, target) if _is_wav(files[0]) else read_images(files, target)
+    found = in_folder(path)
+    if not found.recordings:
+        return read_images(found, said)
+    if said.pictures:
+        raise InputError(f"{path} holds recordings, which have no size; leave size and crop out.")
+    layout = found.layout
+    data = _recordings([path / name for name in found.rows], layout.classes)
+    data = replace(data, files=np.array([str(name) for name in found.rows]), notes=found.notes())
+    return parted(data, layout.parts) if layout.parts else data
 
 
 def media_files(path: Path) -> list[Path]:
     """The files that `read_folder` reads, in its order; InputError as it says."""
-    files = _files(path)
-    if not files:
-        files = [f for sub in sorted(path.iterdir()) if sub.is_dir() for f in _files(sub)]
-    if not files:
-        raise InputError(
-            f"the folder {path} holds no images or WAV files, and no folders of them. "
-            "Give a file, or a folder of such files."
-        )
-    if len({_is_wav(file) for file in files}) > 1:
-        raise InputError(f"the folder {path} holds images and recordings; expected one kind.")
-    return files
-
-
-def _is_wav(file: Path) -> bool:
-    return file.suffix.lower() == ".wav"
+    return [path / name for name in in_folder(path).rows]
 
 
 def read_wav(path: Path) -> Dataset:
     """Read one recording; InputError if it cannot be read."""
     return _recordings([path], None)
-
-
-def _files(folder: Path) -> list[Path]:
-    endings = (*ENDINGS, ".wav")
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in endings and f.is_file())
 
 
 def _recordings(files: list[Path], target: NDArray[Any] | None) -> Dataset:

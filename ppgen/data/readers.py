@@ -15,14 +15,14 @@ from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
 from .preparing import prepared
 from .read_arrays import read_idx, read_npy, read_npz
-from .read_images import ENDINGS, read_images, read_tar
+from .read_images import ENDINGS, read_image, read_tar, read_zip
 from .read_media import read_folder, read_wav
 from .read_tables import SHEETS, read_json, read_sheet, refuse
 from .read_text import GZIP, UTF16, read_text
 from .reading import Reading, Said
 from .schema import Schema
 
-Reader = Callable[..., Dataset]  # of a path; of cells that hold text, also of what was said
+Reader = Callable[..., Dataset]  # of a path; of text and pictures, also of what was said
 
 
 def read(
@@ -37,7 +37,8 @@ def read(
 
     Args:
         source: a file, a folder of images or recordings, a built-in name such as "wine" (a file of
-            that name is "./wine"), or what `as_dataset` takes.
+            that name is "./wine"), or what `as_dataset` takes. Folders in a folder, or in a ZIP or
+            TAR file, are classes, the `target`; `train`, `valid` and `test` above them are parts.
         schema: the schema that the rows have; or kinds that override the inferred ones, such as
             {"mass": "positive", "angle": {"kind": "circular", "period": 360}}.
         split_seed: the seed of `.train`, `.valid` and `.test`.
@@ -46,14 +47,28 @@ def read(
         how: `missing`, more markers of missing values than the usual ones, such as -999, or
             {"age": -1} for one column alone; `decimal`, "," or ".", where a text's numbers do not
             show it; `drop`, columns to leave out; `target`, the column to condition on, which
-            becomes the data set's `target`. A fit keeps them for files that are read for it.
+            becomes the data set's `target`. Of pictures `size`, pixels of both sides or (height,
+            width) that they are brought to; `crop`, True to cut them around their middle to the
+            proportions of `size` (without one, to the least height and width of them), which else
+            are squeezed; `skip_unreadable`, True to leave out what cannot be read. A fit keeps them
+            for files that are read for it, and so they are read under its schema.
+
+    What is left out of a file or a folder is in `notes`; where that is pictures, a warning
+    (`LeftOut`) says so.
 
     Raises:
         InputError: if there is no such file or name, it cannot be read, or its values do not fit
             the schema.
     """
-    said = Reading.of(how)
+    said = Reading.of(schema.reading.again(how) if isinstance(schema, Schema) else how)
     data = _open(source, said) if isinstance(source, str | os.PathLike) else as_dataset(source)
+    if data.files is not None and data.images is not None and said.crop:
+        said = replace(said, size=data.images.shape[2:])
+    elif data.files is None and Reading.of(how).pictures:
+        raise InputError(
+            f"{source if isinstance(source, str | os.PathLike) else 'what was given'} holds no "
+            "files of pictures, which size, crop and skip_unreadable are for; leave them out."
+        )
     data = prepared(data, said)
     if groups is not None:
         data = data.grouped(groups)
@@ -76,7 +91,7 @@ def _open(source: str | os.PathLike[str], said: Reading) -> Dataset:
         )
     try:
         reader = _reader(path)
-        return reader(path, said) if reader in _OF_CELLS else reader(path)
+        return reader(path, said) if reader in _AS_SAID else reader(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -98,8 +113,8 @@ def _reader(path: Path) -> Reader:
         return read_text
     raise InputError(
         f"{path} is of no known format; read are CSV, TSV, TXT and JSON (also "
-        ".gz), Excel, Parquet, NPY, NPZ, IDX, WAV, images and TAR files of them, and folders of "
-        "images or WAV files."
+        ".gz), Excel, Parquet, NPY, NPZ, IDX, WAV, images, ZIP and TAR files of them, and folders "
+        "of images or WAV files."
     )
 
 
@@ -135,15 +150,23 @@ _BY_NAME: tuple[tuple[str, Reader], ...] = (
     (r"\.npz$", read_npz),
     (r"\.(parquet|pq)(\.gz)?$", _read_parquet),
     (r"\.wav(\.gz)?$", read_wav),
-    (rf"({'|'.join(map(re.escape, ENDINGS))})$", lambda path: read_images([path])),
+    (rf"({'|'.join(map(re.escape, ENDINGS))})$", read_image),
     (r"(idx\d[.-]ubyte|[.-]idx\d?)(\.gz)?$", read_idx),
 )
 _BY_START: tuple[tuple[int, bytes, Reader], ...] = (
     (0, b"\x93NUMPY", read_npy),
-    (0, b"PK", read_npz),
+    (0, b"PK", read_zip),
     (0, b"PAR1", _read_parquet),
     (257, b"ustar", read_tar),
     (0, GZIP, read_text),
     *((0, mark, read_text) for mark in UTF16),
 )
-_OF_CELLS: tuple[Reader, ...] = (read_text, read_sheet, read_json)
+_AS_SAID: tuple[Reader, ...] = (
+    read_text,
+    read_sheet,
+    read_json,
+    read_folder,
+    read_image,
+    read_tar,
+    read_zip,
+)

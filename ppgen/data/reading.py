@@ -18,6 +18,9 @@ class Said(TypedDict, total=False):
     decimal: str
     drop: Any
     target: str
+    size: Any
+    crop: bool
+    skip_unreadable: bool
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Reading(PlainFields):
         drop: columns that are left out.
         target: the column that is what to condition on, and not part of the rows; "" for none.
         groups: the column that says what rows belong to; "" for none.
+        size: (height, width) that pictures are brought to; () leaves each its own.
+        crop: whether pictures are cut around their middle to the proportions of `size`, and else
+            squeezed; without a size, to the least height and width of them.
+        skip_unreadable: whether pictures that cannot be read are left out.
     """
 
     missing: tuple[str, ...] = ()
@@ -39,6 +46,9 @@ class Reading(PlainFields):
     drop: tuple[str, ...] = ()
     target: str = ""
     groups: str = ""
+    size: tuple[int, ...] = ()
+    crop: bool = False
+    skip_unreadable: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Reading:
@@ -60,7 +70,15 @@ class Reading(PlainFields):
             decimal,
             tuple(map(str, _listed(given.get("drop")))),
             "" if target is None else str(target),
+            size=_sides(given.get("size")),
+            crop=bool(given.get("crop")),
+            skip_unreadable=bool(given.get("skip_unreadable")),
         )
+
+    @property
+    def pictures(self) -> bool:
+        """Whether something is said of pictures."""
+        return bool(self.size or self.crop or self.skip_unreadable)
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -75,6 +93,9 @@ class Reading(PlainFields):
             "missing": (*self.missing, *more.missing),
             "decimal": more.decimal or self.decimal,
             "drop": more.drop,
+            "size": more.size or self.size or None,
+            "crop": more.crop if more.size else more.crop or self.crop,
+            "skip_unreadable": more.skip_unreadable,
         }
 
 
@@ -84,6 +105,23 @@ def _listed(given: Any) -> list[Any]:
         return []
     several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
     return list(given) if several else [given]
+
+
+def _sides(given: Any) -> tuple[int, ...]:
+    """(height, width) from one number for both, or two."""
+    if given is None or given == ():
+        return ()
+    pair = (given, given) if isinstance(given, int) and given is not True else given
+    try:
+        height, width = pair
+        whole = int(height) == height and int(width) == width and min(height, width) >= 1
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise InputError(
+            f"size is {given!r}; expected pixels, such as 64, or (height, width), such as (64, 48)."
+        )
+    return int(height), int(width)
 
 
 def _markers(given: Any) -> tuple[str, ...]:

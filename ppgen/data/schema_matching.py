@@ -34,6 +34,7 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
         InputError: if they are of another sort, columns are unknown or absent, text stands where
             numbers were, or a value is infinite.
     """
+    data = _in_colour(data, schema)
     other_sort = data.schema.sequence != schema.sequence or (data.images is None) != (
         schema.image_shape is None
     )
@@ -86,6 +87,18 @@ def _warn_of_extra(names: Iterable[str], schema: Schema, estimator: str) -> None
             f"column{s} {shown} {were} not in {estimator} and {'are' if s else 'is'} left out.",
             stacklevel=2,
         )
+
+
+def _in_colour(data: Held, schema: Schema) -> Held:
+    """Grey picture files of a fit in colour, with three equal channels."""
+    if data.files is None or data.images is None or schema.image_shape is None:
+        return data
+    if data.images.shape[1] != 1 or schema.image_shape[0] != 3:
+        return data
+    _, height, width = data.images.shape[1:]
+    images = np.repeat(data.images, 3, axis=1)
+    of_colour = replace(data.schema, image_shape=(3, height, width))
+    return replace(data, images=images, native=None, schema=of_colour)
 
 
 def complete(columns: Columns, schema: Schema) -> Schema:

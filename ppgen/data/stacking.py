@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .pillow_values import is_picture, upright, values_of
 
 Layout = Literal["chw", "hwc", "hw"]
 
@@ -18,18 +19,32 @@ CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 
 
 def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout:
-    """The layout of images of a shape; `otherwise`, or InputError, where no axis is channels."""
+    """The layout of images of a shape; `otherwise`, or InputError, where it does not tell.
+
+    The axis of the channels is the second or the last: the one of 1, 3 or 4; where that does not
+    decide, the one that leaves square images; else the shorter of the two.
+    """
     if len(shape) == 3:
         return "hw"
-    if len(shape) == 4 and shape[1] in CHANNELS:
-        return "chw"
-    if len(shape) == 4 and shape[3] in CHANNELS:
-        return "hwc"
-    if len(shape) == 4 and otherwise:
-        return otherwise
+    if len(shape) == 4:
+        _, first, middle, last = shape
+        if (first in CHANNELS) != (last in CHANNELS):
+            return "chw" if first in CHANNELS else "hwc"
+        if first in CHANNELS:
+            return "chw"
+        if (first == middle) != (middle == last):
+            return "chw" if middle == last else "hwc"
+        if first != last:
+            return "chw" if first < last else "hwc"
+        if otherwise:
+            return otherwise
+        raise InputError(
+            f"an array of shape {shape} given, which does not tell whether the channels are its "
+            "second or its last axis. Give them as the shorter one, or one channel more or less."
+        )
     raise InputError(
         f"an array of shape {shape} given; expected a table (n, d), or images (n, h, w), "
-        "(n, c, h, w) or (n, h, w, c) with 1, 3 or 4 channels. Reshape it."
+        "(n, c, h, w) or (n, h, w, c). Reshape it."
     )
 
 
@@ -79,12 +94,18 @@ def dimensions(X: Any) -> int:
 
 
 def stack_images(X: Any) -> Any:
-    """A list of images, or an array of objects that are images, as one array (n, ...); anything
-    else as it is. InputError names an image of another size, channels or type than the first."""
+    """A list of images, or an array of objects that are images, as one array (n, ...), one picture
+    of Pillow as (1, ...), and anything else as it is.
+
+    InputError names an image of another size, channels or type than the first.
+    """
+    if is_picture(X):
+        return upright(values_of(X), X)[None]
     if isinstance(X, np.ndarray):
         items: Any = X.tolist() if X.dtype == object and X.ndim == 1 else ()
     else:
         items = X if isinstance(X, list | tuple) else ()
+    items = [upright(values_of(i), i) if is_picture(i) else i for i in items]
     if not len(items) or not all(isinstance(i, np.ndarray) and i.ndim in (2, 3) for i in items):
         return X
     first = items[0]

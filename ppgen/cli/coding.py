@@ -1,0 +1,121 @@
+"""Commands that ask a fit of rows: `encode`, `reconstruct`, `predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from .options import Data, Out, Run, spread
+from .output import check_output, native_columns, write_file, write_table
+from .pictures import check_pictures, write_pictures
+from .reading import DataOptions, read_data
+from .tables import check_able, load_run, named_labels, numbered
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+
+_MOST_CLASSES = 50  # whose probabilities are columns
+
+
+@spread
+def encode(run: Run, data: Data, reading: DataOptions, output: Out = None) -> None:
+    """Print each row's code: the mean of its latents, z0, z1, ...
+
+    A .npy file holds the codes alone, (n, k). Of a fit that is conditional on labels, the rows come
+    with theirs.
+    """
+    check_output(output)
+    model: Any = load_run(run)
+    check_able(run, model, "latents", "has no codes")
+    rows = read_data(data, reading, model.schema_)
+    codes = model.encode(rows, _labels(model, rows))
+    if output is not None and output.suffix.lower() == ".npy":
+        write_file(output, _array(codes))
+        return
+    columns = {f"z{j}": codes[:, j] for j in range(codes.shape[1])}
+    write_table(numbered(rows) | _given(rows) | columns, output)
+
+
+@spread
+def reconstruct(
+    run: Run,
+    data: Data,
+    reading: DataOptions,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="A table as csv, tsv, parquet, npy, npz. Images as npy, npz, a picture of each in "
+            "a folder that is not there yet, or one picture of all, png.",
+        ),
+    ] = None,
+) -> None:
+    """Encode rows and decode them again: a table, or images, which go to a file or a folder."""
+    model: Any = load_run(run)
+    check_able(run, model, "latents", "reconstructs nothing")
+    if model.schema_.image_shape is None:
+        check_output(output)
+    else:
+        check_pictures(output)
+    rows = read_data(data, reading, model.schema_)
+    made = model.reconstruct(rows, _labels(model, rows))
+    if rows.images is None:
+        write_table(native_columns(made, rows.schema.names), output)
+    elif output is not None:
+        write_pictures(made, rows.schema, rows.files, output)
+
+
+@spread
+def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> None:
+    """Print each row's class, with its probability and those of the others; of a mixture, its
+    component; of an autoencoder, 1 for rows like those fitted and -1 for outliers."""
+    check_output(output)
+    model: Any = load_run(run)
+    check_able(run, model, "predicts", "predicts nothing")
+    rows = read_data(data, reading, model.schema_)
+    what = model.capabilities.predicts
+    columns: dict[str, Any] = {what: model.predict(rows)}
+    if what != "inlier":
+        p = model.predict_proba(rows)
+        names = model.classes_.tolist() if what == "class" else range(p.shape[1])
+        columns["probability"] = p.max(axis=1)
+        if len(names) <= _MOST_CLASSES:
+            columns |= {f"p({name})": p[:, j] for j, name in enumerate(names)}
+    write_table(numbered(rows) | _given(rows) | columns, output)
+
+
+def _labels(model: Any, rows: Dataset) -> Any:
+    """What a conditional fit is told of rows; None for others."""
+    if model.context_ is None:
+        return None
+    if rows.target is None:
+        raise InputError(
+            f"the fit of {model.name} is conditional on labels, and the data come with none. Give "
+            "folders of images, one a label, or an .npz file that holds X and y."
+        )
+    name = model.schema_.reading.target
+    return named_labels(rows, name) if name else rows.target
+
+
+def _given(rows: Dataset) -> dict[str, Any]:
+    """The labels that rows came with."""
+    import numpy as np
+
+    labels = None if rows.target is None else np.asarray(rows.target)
+    plain = labels is not None and labels.ndim == 1 and not labels.dtype.names
+    return {"label": labels} if plain else {}
+
+
+def _array(codes: Any) -> bytes:
+    import io
+
+    import numpy as np
+
+    stream = io.BytesIO()
+    np.save(stream, codes, allow_pickle=False)
+    return stream.getvalue()
