@@ -153,8 +153,8 @@ def _found(
     sound = [name.suffix.lower() in RECORDINGS for name in media]
     if len(set(sound)) > 1:
         raise InputError(
-            f"{path} holds images and recordings ({media[0]}, {media[sound.index(not sound[0])]}); "
-            "expected one kind."
+            f"{path} holds images and recordings; expected one kind, and there are {media[0]} and "
+            f"{media[sound.index(not sound[0])]}."
         )
     what = "recording" if sound[0] else "picture"
     passed += counted(others, f"file that is no {what}", f"files that are no {what}s")

@@ -22,7 +22,7 @@ def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout
     """The layout of images of a shape; `otherwise`, or InputError, where it does not tell.
 
     The axis of the channels is the second or the last: the one of 1, 3 or 4; where that does not
-    decide, the one that leaves square images; else the shorter of the two.
+    decide, the one that leaves square images; else the one of at most half the length.
     """
     if len(shape) == 3:
         return "hw"
@@ -34,13 +34,13 @@ def layout_of(shape: tuple[int, ...], otherwise: Layout | None = None) -> Layout
             return "chw"
         if (first == middle) != (middle == last):
             return "chw" if middle == last else "hwc"
-        if first != last:
+        if 2 * min(first, last) <= max(first, last):
             return "chw" if first < last else "hwc"
         if otherwise:
             return otherwise
         raise InputError(
-            f"an array of shape {shape} given, which does not tell whether the channels are its "
-            "second or its last axis. Give them as the shorter one, or one channel more or less."
+            f"images of shape {shape} given, which does not tell whether the channels are the "
+            "second axis or the last. Reshape it, so that these differ by more than a factor of 2."
         )
     raise InputError(
         f"an array of shape {shape} given; expected a table (n, d), or images (n, h, w), "
