@@ -20,6 +20,7 @@ RESULTS = HERE / "results" / "results.jsonl"
 QUICK = {
     "import_time": [],
     "gmm_vs_sklearn": ["--repeats", "1", "--seeds", "1"],
+    "gmm_times": ["--repeats", "1"],
     "factor_vs_sklearn": ["--pairs", "1"],
     "uai_problems": [],
     "bayesnet_queries": ["--queries", "10"],
@@ -56,6 +57,7 @@ QUICK = {
 FULL = {
     "import_time": [],
     "gmm_vs_sklearn": ["--sections", "speed", "quality", "scaling"],
+    "gmm_times": ["--repeats", "5"],
     "factor_vs_sklearn": [],
     "uai_problems": [],
     "bayesnet_queries": [],

@@ -210,9 +210,7 @@ def test_the_search_goes_on_while_it_gains_or_says_that_it_did_not() -> None:
 
 def test_logsumexp_of_parts_is_the_whole() -> None:
     rows, mixture, _ = rows_of("full", 0.0)
-    from ppgen.models.gmm.leave_one_out import _joint
-
-    joint, distance, size = _joint(rows, mixture)
+    joint, distance, size = rows.joint(mixture)
     np.testing.assert_allclose(logsumexp(joint, axis=1), rows.score(mixture)[1])
     e = rows.x[:, None] - mixture.means
     exact = np.einsum("nki,kij,nkj->nk", e, np.linalg.inv(mixture.covariances), e)

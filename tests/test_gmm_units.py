@@ -37,7 +37,7 @@ def given_last(x: float) -> tuple[np.ndarray, np.ndarray]:
 
 def test_conditional_draws_have_the_right_covariance_in_any_units() -> None:
     row = np.array([np.nan, np.nan, np.nan, 4.0])
-    x, _ = conditional.sample(one(), 20_000, np.random.default_rng(0), (row, NONE))
+    x, *_ = conditional.sample(one(), 20_000, np.random.default_rng(0), (row, NONE))
     mean, sigma = given_last(4.0)
     spread = np.sqrt(np.diag(sigma))
     assert sigma[0, 2] / (spread[0] * spread[2]) == pytest.approx(0.913, abs=1e-3)
@@ -55,7 +55,7 @@ def test_gaps_are_drawn_with_the_right_covariance_in_any_units() -> None:
     whole = rng.multivariate_normal(np.zeros(4), R, 8000) * UNITS + MEAN
     gaps = np.zeros((8000, 4), bool)
     gaps[:, :3] = (np.arange(8000)[:, None] >> np.arange(3)) & 1
-    x, _ = conditional.impute(one(), np.where(gaps, np.nan, whole), np.empty((8000, 0), int), rng)
+    x, *_ = conditional.impute(one(), np.where(gaps, np.nan, whole), np.empty((8000, 0), int), rng)
     np.testing.assert_array_equal(x[~gaps], whole[~gaps])
     standard = (x - MEAN) / UNITS
     np.testing.assert_allclose(np.cov(standard.T), R, atol=0.06)
@@ -66,7 +66,7 @@ def test_draws_have_the_right_covariance_in_any_units(kind: Any) -> None:
     shapes = {"full": SIGMA[None], "tied": SIGMA, "diag": np.diag(SIGMA)[None], "spherical": 1e-6}
     mixture = Mixture(np.ones(1), MEAN[None], np.atleast_1d(shapes[kind]), kind)
     expected, unit = correlations(mixture.full_covariances()[0])
-    x, _ = conditional.sample(mixture, 20_000, np.random.default_rng(2))
+    x, *_ = conditional.sample(mixture, 20_000, np.random.default_rng(2))
     np.testing.assert_allclose(np.cov(((x - MEAN) / unit).T), expected, atol=0.04)
 
 

@@ -1,4 +1,4 @@
-"""Mixtures of normals and tables over some of the columns, as plain numbers.
+"""Mixtures of normals, or Student's t, and tables over some of the columns, as plain numbers.
 
     p(z, c) = sum_k w_k N(z; mu_k, Sigma_k) prod_j P_j[k, c_j]
 
@@ -24,6 +24,7 @@ class Components:
         scale: (K, d) standard deviations, or
         loadings: (K, d, k) W, beside `scale`: Sigma = W W' + diag(scale^2).
         tables: P_j, (K, levels) of each discrete column.
+        dof: (K,) degrees of freedom of t in place of normals, beside `tril` or `scale`, or None.
     """
 
     weights: Floats
@@ -34,3 +35,4 @@ class Components:
     scale: Floats | None = None
     loadings: Floats | None = None
     tables: tuple[Floats, ...] = ()
+    dof: Floats | None = None

@@ -240,7 +240,12 @@ def _normals(part: Components, array: Callable[[Any], Any]) -> Any:
     mean = array(part.means)
     if part.tril is not None:
         tril = jnp.broadcast_to(array(part.tril), (*mean.shape, mean.shape[-1]))
+        if part.dof is not None:
+            return dist.MultivariateStudentT(array(part.dof), mean, tril)
         return dist.MultivariateNormal(mean, scale_tril=tril)
+    if part.dof is not None:  # of independent directions, not of independent columns
+        tril = array(part.scale)[..., None] * jnp.eye(mean.shape[-1])
+        return dist.MultivariateStudentT(array(part.dof), mean, tril)
     if part.loadings is not None and part.loadings.shape[2]:
         W, diagonal = array(part.loadings), jnp.square(array(part.scale))
         return dist.LowRankMultivariateNormal(mean, W, diagonal)

@@ -239,8 +239,12 @@ def _normals(part: Components, tensor: Callable[[Any], Tensor]) -> Any:
     mean = tensor(part.means)
     if part.tril is not None:
         tril = tensor(part.tril).expand(*mean.shape, mean.shape[-1])
+        if part.dof is not None:
+            return dist.MultivariateStudentT(tensor(part.dof), mean, tril)
         return dist.MultivariateNormal(mean, scale_tril=tril)
     scale = tensor(part.scale)
+    if part.dof is not None:  # of independent directions, not of independent columns
+        return dist.MultivariateStudentT(tensor(part.dof), mean, torch.diag_embed(scale))
     if part.loadings is not None and part.loadings.shape[2]:
         return dist.LowRankMultivariateNormal(mean, tensor(part.loadings), scale.square())
     return dist.Normal(mean, scale).to_event(1)

@@ -70,6 +70,7 @@ def fit_bayes(
         Prior(
             start.n_components, np.zeros(d), np.ones(d), np.full(d, 0.5),
             tuple(int(v) for v in rows.n_levels), kind, **concentrations,
+            student=start.dof is not None,
         ),
         _in_units(sites(start), -centre / spread, 1 / spread, kind),
         rows.gaps,

@@ -6,6 +6,8 @@ With x = (x_o, x_m) and the same for the codes,
                                      prod_missing P_j[k, c_j],
     G = Sigma_mo Sigma_oo^-1,
     w'_k proportional to w_k N(x_o; mu_o, Sigma_oo) prod_observed P_j[k, c_j].
+
+Of Student's t in place of N, the parts are t too (`radial`).
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.stats import chi2, f
 
 from ...arrays import Ints
 from ...covariance import root
 from .kernel import responsibilities
-from .missing import Filled, blocks, fill
+from .missing import Filled, blocks
 from .parameters import CovarianceType, Floats, Mixture
 from .weighted_rows import table_columns
 
@@ -35,8 +37,8 @@ def marginal(mixture: Mixture, columns: Ints, tables: Ints) -> Mixture:
         covariances = covariances[columns[:, None], columns]
     elif kind == "diag":
         covariances = covariances[:, columns]
-    probs = tuple(mixture.probs[j] for j in tables)
-    return Mixture(mixture.weights, mixture.means[:, columns], covariances, kind, probs)
+    probs, means = tuple(mixture.probs[j] for j in tables), mixture.means[:, columns]
+    return Mixture(mixture.weights, means, covariances, kind, probs, mixture.dof)
 
 
 def condition(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Mixture:
@@ -44,22 +46,26 @@ def condition(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Mixture:
     filled = _fill_one(mixture, x, codes)
     r, _ = responsibilities(np, filled.joint)
     free = np.flatnonzero(np.isnan(x))
-    covariances = filled.covariance[0][:, free[:, None], free]
-    kind: CovarianceType = mixture.covariance_type
-    if kind == "tied":
+    stretch, kind = filled.stretch[0], mixture.covariance_type
+    covariances = filled.covariance[0] * stretch[:, None, None]
+    if kind == "tied" and mixture.dof is None:
         covariances = covariances[0]
+    elif kind == "tied":  # each component is widened by its own distance
+        kind = "full"
     elif kind == "diag":
         covariances = np.diagonal(covariances, axis1=1, axis2=2)
     elif kind == "spherical":
-        covariances = mixture.covariances
+        covariances = mixture.covariances * stretch
     probs = tuple(p for p, code in zip(mixture.probs, codes, strict=True) if code == -1)
-    return Mixture(r[0], filled.mean[0][:, free], np.ascontiguousarray(covariances), kind, probs)
+    dof = None if mixture.dof is None else mixture.dof + len(x) - len(free)
+    means = filled.mean[0][:, free]
+    return Mixture(r[0], means, np.ascontiguousarray(covariances), kind, probs, dof)
 
 
 def _fill_one(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> Filled:
     """One row x (d,), codes (c,) under each component."""
     columns = table_columns(codes[None], mixture.n_levels)
-    return fill(mixture, x[None], columns, np.zeros(1, np.intp), ~np.isnan(x)[None])
+    return next(blocks(mixture, x[None], columns))
 
 
 def far_out(mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32]) -> float | None:
@@ -69,37 +75,41 @@ def far_out(mixture: Mixture, x: NDArray[Any], codes: NDArray[np.int32]) -> floa
     if m == 0:
         return None
     distance = _fill_one(mixture, np.asarray(x, dtype=np.float64), codes).distance[0]
-    if mixture.weights @ chi2.sf(distance, m) >= _SEEN:
+    dof = mixture.dof
+    further = chi2.sf(distance, m) if dof is None else f.sf(distance / m, m, dof)
+    if mixture.weights @ further >= _SEEN:
         return None
     return float(np.sqrt(distance.min()))
 
 
 def impute(
     mixture: Mixture, x: Floats, codes: NDArray[np.int32], rng: np.random.Generator | None
-) -> tuple[Floats, NDArray[np.int32]]:
-    """Rows with gaps filled: by conditional means and likeliest levels, or by draws from `rng`."""
+) -> tuple[Floats, NDArray[np.int32], Ints]:
+    """Rows with gaps filled: by conditional means and likeliest levels, or by draws from `rng`; and
+    the component (n,) that each is drawn from, or the likeliest."""
     x, codes = x.copy(), codes.copy()
+    component = np.empty(len(x), np.intp)
     # A level that the fit never saw says nothing about the gaps in its row.
     known = np.where(codes == -2, -1, codes)
-    for rows, filled in blocks(mixture, x, table_columns(known, mixture.n_levels)):
+    for filled in blocks(mixture, x, table_columns(known, mixture.n_levels)):
+        rows, lack = filled.rows, filled.lack
         r, _ = responsibilities(np, filled.joint)
-        chosen = None if rng is None else draw_rows(r, rng)
-        if rng is None or chosen is None:
+        component[rows] = chosen = r.argmax(axis=1) if rng is None else draw_rows(r, rng)
+        each = np.arange(len(rows))
+        if rng is None:
             values = np.einsum("nk,nkd->nd", r, filled.mean)
+            values = np.take_along_axis(values, lack, axis=1)
         else:
-            values = filled.mean[np.arange(len(rows)), chosen]
-            values = values + _noise(filled.covariance, filled.pattern, chosen, rng)
-        gaps = ~filled.observed[filled.pattern]
-        part = x[rows]
-        part[gaps] = values[gaps]
-        x[rows] = part
+            values = np.take_along_axis(filled.mean[each, chosen], lack, axis=1)
+            values = values + _noise(filled, chosen, rng)
+        x[rows[:, None], lack] = values
         for j, table in enumerate(mixture.probs):
-            lack = codes[rows, j] == -1
-            if lack.any():
-                shares = r[lack] @ table if chosen is None else table[chosen[lack]]
+            gap = codes[rows, j] == -1
+            if gap.any():
+                shares = r[gap] @ table if rng is None else table[chosen[gap]]
                 level = shares.argmax(axis=1) if rng is None else draw_rows(shares, rng)
-                codes[rows[lack], j] = level
-    return x, codes
+                codes[rows[gap], j] = level
+    return x, codes, component
 
 
 def sample(
@@ -107,8 +117,9 @@ def sample(
     n: int,
     rng: np.random.Generator,
     given: tuple[Floats, NDArray[np.int32]] | None = None,
-) -> tuple[Floats, NDArray[np.int32]]:
-    """n rows and codes; `given` is one row, with NaN and -1 in what is to be drawn."""
+) -> tuple[Floats, NDArray[np.int32], Ints]:
+    """n rows and codes, and the component (n,) of each; `given` is one row, with NaN and -1 in what
+    is to be drawn."""
     k, d = mixture.means.shape
     if given is not None:
         row, row_codes = given
@@ -118,11 +129,14 @@ def sample(
     factors = root(mixture.full_covariances())
     for c in range(k):
         rows = component == c
-        x[rows] += rng.standard_normal((int(rows.sum()), d)) @ factors[c].T
+        noise = rng.standard_normal((int(rows.sum()), d)) @ factors[c].T
+        if mixture.dof is not None:
+            noise *= _scales(np.full(len(noise), mixture.dof[c]), rng)[:, None]
+        x[rows] += noise
     codes = np.empty((n, len(mixture.probs)), np.int32)
     for j, table in enumerate(mixture.probs):
         codes[:, j] = draw_rows(table[component], rng)
-    return x, codes
+    return x, codes, component
 
 
 def draw_rows(shares: Floats, rng: np.random.Generator) -> Ints:
@@ -132,10 +146,21 @@ def draw_rows(shares: Floats, rng: np.random.Generator) -> Ints:
     return np.asarray((point >= edges).sum(axis=1).clip(max=shares.shape[1] - 1), dtype=np.intp)
 
 
-def _noise(covariances: Floats, pattern: Ints, component: Ints, rng: np.random.Generator) -> Floats:
-    """(n, d) draws from N(0, C), C being (p, k, d, d) by each row's pattern and component."""
-    k, d = covariances.shape[1:3]
-    used, which = np.unique(pattern * k + component, return_inverse=True)
+def _noise(filled: Filled, component: Ints, rng: np.random.Generator) -> Floats:
+    """(n, m) draws of the gaps about their means, each row of one component."""
+    covariances, dof = filled.covariance, filled.mixture.dof
+    k, m = covariances.shape[1:3]
+    used, which = np.unique(filled.pattern * k + component, return_inverse=True)
     factors = root(covariances[used // k, used % k])
-    z = rng.standard_normal((len(pattern), d))
-    return np.asarray(np.einsum("nij,nj->ni", factors[which.reshape(-1)], z))
+    z = rng.standard_normal((len(component), m))
+    noise = np.einsum("nij,nj->ni", factors[which.reshape(-1)], z)
+    if dof is not None:
+        nu = dof[component] + filled.e.shape[2] - m
+        stretch = np.take_along_axis(filled.stretch, component[:, None], axis=1)
+        noise = noise * np.sqrt(stretch) * _scales(nu, rng)[:, None]
+    return np.asarray(noise)
+
+
+def _scales(dof: Floats, rng: np.random.Generator) -> Floats:
+    """(n,) what makes normal draws those of a t: sqrt(nu / chi^2_nu)."""
+    return np.asarray(np.sqrt(dof / rng.chisquare(dof)))

@@ -23,6 +23,7 @@ def distribution(mixture: Mixture, columns: Columns, backend: Backend) -> Any:
         columns.discrete,
         mixture.means,
         tables=mixture.probs,
+        dof=mixture.dof,
     )
     kind = mixture.covariance_type
     if kind in ("diag", "spherical") or not d:

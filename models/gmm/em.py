@@ -6,7 +6,8 @@ gaps). M step, with N_k = sum v r:
     w_k = N_k / sum N,     mu_k = sum v r x / N_k,     S_k = sum v r x x^T / N_k - mu_k mu_k^T,
     Sigma_k = S_k where it is regular, P_j[k, l] = (n_jkl + a / L_j) / (sum_l n_jkl + a),
 
-with a the weight of a uniform prior on each table. The regularisation changes a covariance only
+with a the weight of a uniform prior on each table. Of Student's t, mu_k and S_k are those with r u
+in place of r, of the u of `radial`, which gives the degrees of freedom too. The regularisation changes a covariance only
 where it is singular: correlations are multiplied by 1 - reg^2 (columns that differ by a thousandth
 of their spread do not count as singular), and a variance is at least `floor`, a share reg of the
 square of the narrowest interval that holds a hundredth of a column's values. Neither depends on how
@@ -25,6 +26,7 @@ from ...covariance import correlations
 from ...inference.em import Iteration, em
 from .kernel import Moments
 from .parameters import Floats, Mixture
+from .radial import better_dof
 from .weighted_rows import WeightedRows
 
 _LEAST = 1e-10  # eigenvalue of correlations
@@ -82,7 +84,8 @@ def steps(
     if kind in ("full", "tied"):  # of components merged or split they need not be regular
         start = replace(start, covariances=regularisation.regular(start.covariances))
     moments = rows.moments(kind, start.n_components)
-    pooled = _pooled(rows) if kind == "tied" and not rows.gaps else None
+    constant = kind == "tied" and not rows.gaps and start.dof is None
+    pooled = _pooled(rows) if constant else None
 
     def step(mixture: Mixture) -> tuple[Mixture, float]:
         sums = moments(mixture)
@@ -103,20 +106,22 @@ def maximise(
     n = np.asarray(sums.n, dtype=np.float64)
     k, d = old.means.shape
     empty = n <= 1e-10 * n.sum()
-    safe = np.where(empty, 1.0, n)
-    delta = np.where(empty[:, None], old.means - shift, sums.first / safe[:, None])
+    pull = n if sums.pull is None else np.asarray(sums.pull, dtype=np.float64)
+    safe_pull = np.where(empty, 1.0, pull)
+    delta = np.where(empty[:, None], old.means - shift, sums.first / safe_pull[:, None])
     kind = old.covariance_type
     if kind == "tied":
         second = pooled if pooled is not None else sums.second.sum(axis=0)
-        covariances = (second - np.einsum("k,ki,kj->ij", n, delta, delta)) / n.sum()
+        covariances = (second - np.einsum("k,ki,kj->ij", pull, delta, delta)) / n.sum()
         covariances = regularisation.regular(covariances)
     elif kind == "full":
-        covariances = sums.second / safe[:, None, None] - delta[:, :, None] * delta[:, None, :]
+        covariances = sums.second / safe_pull[:, None, None]
+        covariances -= delta[:, :, None] * delta[:, None, :]
         covariances = regularisation.regular(covariances)
     else:
         whole = sums.second.ndim == 3  # of rows with gaps
         square = np.diagonal(sums.second, axis1=1, axis2=2) if whole else sums.second
-        covariances = np.maximum(square / safe[:, None] - delta**2, regularisation.floor)
+        covariances = np.maximum(square / safe_pull[:, None] - delta**2, regularisation.floor)
         if kind == "spherical":
             covariances = covariances.mean(axis=1) if d else np.ones(k)
     if kind != "tied":
@@ -127,7 +132,9 @@ def maximise(
         levels = n_jkl.shape[1]
         probs.append((n_jkl + a / levels) / (n_jkl.sum(axis=1, keepdims=True) + a))
     weights = np.maximum(n, 1e-300)
-    return Mixture(weights / weights.sum(), shift + delta, covariances, kind, tuple(probs))
+    dof = None if old.dof is None else better_dof(n, np.asarray(sums.tail), old.dof)
+    means = shift + delta
+    return Mixture(weights / weights.sum(), means, covariances, kind, tuple(probs), dof)
 
 
 def _pooled(rows: WeightedRows) -> Floats:

@@ -1,4 +1,4 @@
-"""The Gaussian mixture that users meet (model: `parameters`; EM: `em`; pair: `pyro`, `numpyro`)."""
+"""The mixture that users meet (model: `parameters`; EM: `em`; pair: `pyro`, `numpyro`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 
 
 class GaussianMixture(MixtureSettings, FittedMixture):
-    """A mixture of Gaussians; with categorical columns, of Gaussians times tables.
+    """A mixture of Gaussians, or of Student's t (`tails`), where rows lie far out; with categorical
+    columns, of these times tables.
 
     Fitted by EM its densities are exact. Those of a posterior ("svi", "nuts") are means over 200 of
     its draws: estimates, with a standard error, k-hat and effective number of draws for each row.
@@ -34,10 +35,12 @@ class GaussianMixture(MixtureSettings, FittedMixture):
     likely to be too low.
 
     Attributes:
-        weights_, means_, covariances_, precisions_cholesky_: as in scikit-learn, over the encoded
-            columns.
+        weights_, means_, covariances_, precisions_, precisions_cholesky_: as in scikit-learn, over
+            the encoded columns.
+        dof_: (k,) degrees of freedom of Student's t; None of Gaussians.
         probs_: a table (k, levels) for each discrete column.
-        n_components_, converged_, n_iter_, lower_bound_: of the fit that was kept.
+        n_components_, converged_, n_iter_, lower_bound_, lower_bounds_: of the fit that was kept;
+            the bounds are mean log densities a row, one an iteration, in the units of the data.
         selection_: scores of the sizes tried, where `n_components` is a criterion.
     """
 
@@ -65,7 +68,7 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         result = fit_em(weighted, self, fit, before)
         self.selection_ = [row._asdict() for row in result.table]
         self.converged_, self.n_iter_ = result.converged, result.n_iter
-        self.lower_bound_ = result.objective
+        self.lower_bounds_, self.lower_bound_ = result.bounds, result.bounds[-1]
         mixture, reasons = result.mixture, result.reasons
         self.sample_stats_ = {}
         self._draws = 0
@@ -92,6 +95,7 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         same = {
             "the number of components": sizes,
             "covariance_type": self.covariance_type == mixture.covariance_type,
+            "tails": (self.tails == "student") == (mixture.dof is not None),
             "the columns or their levels": columns_of(self.codec_) == self._layout,
         }
         changed = [name for name, kept in same.items() if not kept]
@@ -120,10 +124,12 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         m = self.mixture_
         arrays = {"weights": m.weights, "means": m.means, "covariances": m.covariances}
         arrays |= {f"probs.{j}": p for j, p in enumerate(m.probs)}
+        arrays |= {} if m.dof is None else {"dof": m.dof}
         ended, stats = self._ended()
         body = {
             "covariance_type": m.covariance_type,
             "lower_bound": float(self.lower_bound_),
+            "lower_bounds": [float(bound) for bound in self.lower_bounds_],
             "selection": self.selection_,
             "draws": self._draws,
         }
@@ -131,8 +137,10 @@ class GaussianMixture(MixtureSettings, FittedMixture):
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
         probs = tuple(arrays[f"probs.{j}"] for j in range(len(self.codec_.n_levels)))
-        kind = state["covariance_type"]
-        self._set(Mixture(arrays["weights"], arrays["means"], arrays["covariances"], kind, probs))
+        kind, dof = state["covariance_type"], arrays.get("dof")
+        parts = (arrays["weights"], arrays["means"], arrays["covariances"])
+        self._set(Mixture(*parts, kind, probs, dof))
         self._restore_ended(state, arrays)
         self.lower_bound_, self.selection_ = state["lower_bound"], state["selection"]
+        self.lower_bounds_ = state.get("lower_bounds", [self.lower_bound_])
         self._draws = int(state.get("draws", 0))

@@ -15,7 +15,7 @@ from ...verdict import Reason
 from .em import Regularisation, steps
 from .given_start import given_start, is_given
 from .initialise import best_start
-from .parameters import Mixture
+from .parameters import Floats, Mixture
 from .search import Search
 from .selection import Choice, Criteria, choose
 from .settings import MixtureSettings
@@ -24,11 +24,11 @@ from .weighted_rows import WeightedRows
 
 @dataclass(frozen=True)
 class Result:
-    """How a fit ended; `objective` is the mean log density a row in the units of the data, `table`
-    the scores of the sizes tried."""
+    """How a fit ended; `bounds` are the mean log densities a row, in the units of the data, that the
+    iterations began with, `table` the scores of the sizes tried."""
 
     mixture: Mixture
-    objective: float
+    bounds: list[float]
     n_iter: int
     converged: bool
     table: list[Criteria]
@@ -62,19 +62,19 @@ def fit_em(
         moves = settings.split_merge
         chosen = Choice(best_start(rows, int(k), search, fit.rng(), split_merge=moves))
     done = len(fit.trace)
-    last, falls = None, 0
+    last, falls, bounds = None, 0, []
     for last in steps(
         rows, chosen.mixture, search.regularisation, max_iter=settings.max_iter,
         tol=settings.tol, deadline=fit.deadline,
     ):  # fmt: skip
         falls += last.change < -1e-6 * max(1.0, abs(last.objective))
-        loss, seconds = -(last.objective + rows.constant), fit.clock.seconds()
-        fit.report(Progress(step=done + last.number, loss=loss, seconds=seconds))
+        bounds.append(last.objective + rows.constant)
+        seconds = fit.clock.seconds()
+        fit.report(Progress(step=done + last.number, loss=-bounds[-1], seconds=seconds))
     assert last is not None
     reasons = _of_size(chosen, settings) + _of_run(last, settings, falls)
     reasons += _of_mixture(last.state, rows, search.regularisation)
-    objective = last.objective + rows.constant
-    return Result(last.state, objective, last.number, last.converged, chosen.table, reasons)
+    return Result(last.state, bounds, last.number, last.converged, chosen.table, reasons)
 
 
 def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:
@@ -112,7 +112,10 @@ def _of_mixture(
     alone = mixture.weights * rows.total < 1.5
     if alone.any():
         what = f"{int(alone.sum())} of {k} components hold one row or less."
-        advice = "Use fewer components; look whether such rows belong to the data."
+        advice = (
+            "Use fewer components; look whether such rows belong to the data, and if they do, try "
+            'tails="student".'
+        )
         reasons.append(Reason("warn", what, advice))
     if thin := _thin(mixture.take(np.flatnonzero(~alone)), regularisation):
         what = f"{thin} of {k} components lie in fewer dimensions than the data."
@@ -130,7 +133,8 @@ def _of_mixture(
 
 def of_parameters(mixture: Mixture) -> list[Reason]:
     """Warnings of parameters that are not finite, and of columns none of which varies."""
-    parts = (mixture.weights, mixture.means, mixture.covariances, *mixture.probs)
+    parts = [mixture.weights, mixture.means, mixture.covariances, *mixture.probs]
+    parts += [] if mixture.dof is None else [mixture.dof]
     if not all(np.isfinite(part).all() for part in parts):
         what = "the fit ended with parameters that are not finite."
         return [Reason("failed", what, "Rescale the columns, or use fewer components.")]
@@ -145,6 +149,15 @@ def _thin(mixture: Mixture, regularisation: Regularisation) -> int:
     if not mixture.means.shape[1]:
         return 0
     full = mixture.full_covariances()
-    flat = np.diagonal(full, axis1=1, axis2=2) <= 1.5 * regularisation.floor
-    least = np.linalg.eigvalsh(correlations(full)[0])[:, 0]
-    return int((flat.any(axis=1) | (least < 3 * regularisation.shrinkage)).sum())
+    flat = (np.diagonal(full, axis1=1, axis2=2) <= 1.5 * regularisation.floor).any(axis=1)
+    unitless, least = correlations(full)[0], 3 * regularisation.shrinkage
+    return sum(flat[c] or not _above(one, least) for c, one in enumerate(unitless))
+
+
+def _above(unitless: Floats, least: float) -> bool:
+    """Whether the eigenvalues of correlations (d, d) are above `least`."""
+    try:
+        np.linalg.cholesky(unitless - least * np.eye(len(unitless)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

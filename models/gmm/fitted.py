@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ...arrays import Ints
 from ...conditioned import Conditioned
 from ...data import Codec, Encoded
 from ...family_density import Density, cell_average
@@ -38,6 +38,7 @@ class FittedMixture(ByEngine, Conditioned):
         self.weights_, self.means_ = mixture.weights, mixture.means
         self.covariances_, self.probs_ = mixture.covariances, mixture.probs
         self.precisions_cholesky_ = mixture.precisions_cholesky()
+        self.dof_ = mixture.dof
         self.n_components_ = mixture.n_components
 
     def _n_draws(self) -> int:
@@ -85,8 +86,31 @@ class FittedMixture(ByEngine, Conditioned):
         **how: Any,
     ) -> Encoded:
         fixed = None if given is None else (given.x[0].astype(np.float64), given.codes[0])
-        x, codes = conditional.sample(self._predictive(), n, rng, fixed)
+        x, codes, component = conditional.sample(self._predictive(), n, rng, fixed)
+        if how.get("labels"):  # as one code more, which stays with its row
+            own = component % (len(self._predictive().weights) // max(1, self._n_draws()))
+            codes = np.concatenate([codes, own[:, None].astype(np.int32)], axis=1)
         return Encoded(x, codes, np.zeros(n))
+
+    def sample(
+        self,
+        n: int = 1,
+        given: Mapping[Any, Any] | None = None,
+        *,
+        labels: bool = False,
+        y: Any = None,
+        random_state: Any = None,
+        **how: Any,
+    ) -> Any:
+        """Rows like those fitted; see `Sampler.sample`. With `labels`, a pair: the rows, and the
+        component (n,) that each was drawn from."""
+        if not labels:
+            return super().sample(n, given, y=y, random_state=random_state, **how)
+        check_is_fitted(self)
+        self.capabilities.sampling.check_names(f"{type(self).__name__}.sample", how, "option")
+        drawn = self._draw(n, given, y, random_state, labels=True)
+        rows = Encoded(drawn.x, drawn.codes[:, :-1], drawn.log_det)
+        return self._decoded(rows, given), np.asarray(drawn.codes[:, -1], dtype=np.intp)
 
     def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
         from ..distributions.columns import Columns
@@ -102,13 +126,26 @@ class FittedMixture(ByEngine, Conditioned):
         levels = {column.name: column.levels for column in self.codec_.discrete}
         return dims(self.posterior_ or {}, self.covariance_type, names, levels)
 
+    @property
+    def precisions_(self) -> Floats:
+        """Inverses of the covariances, in scikit-learn's shapes."""
+        check_is_fitted(self)
+        factor = self.precisions_cholesky_
+        if self.covariance_type in ("diag", "spherical"):
+            return np.square(factor)
+        return np.asarray(factor @ np.swapaxes(factor, -1, -2))
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, **how: Any) -> Ints:
+        """Fit, and the likeliest component (n,) of each row; arguments as of `fit`."""
+        return self.fit(X, y, sample_weight, **how).predict(X)
+
     def predict_proba(self, X: Any) -> Floats:
         """(n, k) probability of each component for each row."""
         check_is_fitted(self)
         rows = self._encode(self._dataset(X, reset=False), draw=None)
         return score(self.mixture_, rows.x, rows.codes)[0]
 
-    def predict(self, X: Any) -> NDArray[np.intp]:
+    def predict(self, X: Any) -> Ints:
         """(n,) likeliest component of each row."""
         return np.asarray(self.predict_proba(X).argmax(axis=1), dtype=np.intp)
 
@@ -138,8 +175,8 @@ class FittedMixture(ByEngine, Conditioned):
 
     def _filled(self, rows: Rows, rng: np.random.Generator | None, **how: Any) -> Encoded:
         x = np.asarray(rows.data.x, dtype=np.float64)
-        filled = conditional.impute(self._predictive(), x, rows.data.codes, rng)
-        return Encoded(*filled, rows.data.log_det)
+        x, codes, _ = conditional.impute(self._predictive(), x, rows.data.codes, rng)
+        return Encoded(x, codes, rows.data.log_det)
 
     def _over(self, mixture: Mixture, names: Sequence[str]) -> Self:
         """This estimator over some of its columns, with a mixture of them."""

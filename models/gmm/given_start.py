@@ -1,4 +1,5 @@
-"""Starts of EM that the user gave: a mean, a weight or a precision of each component."""
+"""Starts of EM that the user gave: a mean, a weight or a precision of each component, or which rows
+each has."""
 
 from __future__ import annotations
 
@@ -6,16 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...covariance import correlations
 from ...errors import InputError
-from .initialise import best_start, from_labels, nearest
+from .initialise import best_start, from_labels, from_responsibilities, nearest
 from .parameters import CovarianceType, Floats, Mixture
 from .search import SAMPLE, Search
 from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
-NAMES = ("weights_init", "means_init", "precisions_init")
+NAMES = ("weights_init", "means_init", "precisions_init", "responsibilities_init")
 
 
 def is_given(settings: MixtureSettings) -> bool:
@@ -24,8 +26,8 @@ def is_given(settings: MixtureSettings) -> bool:
 
 
 def given_start(rows: WeightedRows, search: Search, rng: np.random.Generator) -> Mixture:
-    """The start that the user gave. What is not given comes from the rows nearest to each mean, or,
-    without means, from the best of the starts that are tried."""
+    """The start that the user gave. What is not given comes from the rows of each component, or
+    else from those nearest to each mean, or else from the best of the starts that are tried."""
     settings = search.settings
     k, d, kind = _components(settings), rows.x.shape[1], settings.covariance_type
     shape = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[kind]
@@ -44,6 +46,14 @@ def given_start(rows: WeightedRows, search: Search, rng: np.random.Generator) ->
     def given(start: Mixture) -> Mixture:
         return replace(start, **own)
 
+    if settings.responsibilities_init is not None:
+        r = _responsibilities(settings.responsibilities_init, k)
+        if len(r) != rows.n_given:
+            raise InputError(
+                f"responsibilities_init is of {len(r)} rows, and {rows.n_given} were given; give "
+                "one line or label a row."
+            )
+        return given(from_responsibilities(rows, r[rows.given], search, correlated=True))
     if means is None:
         return best_start(rows, k, search, rng, given)
     # What is not given is estimated from a sample: it is only where EM starts.
@@ -57,9 +67,15 @@ def _components(settings: MixtureSettings) -> int:
     sizes = {} if isinstance(asked, str) else {"n_components": int(asked)}
     for name in NAMES:
         value = getattr(settings, name)
-        if value is not None and not (name == "precisions_init" and tied):
-            shape = np.shape(value)
+        if value is None or (name == "precisions_init" and tied):
+            continue
+        shape = np.shape(value)
+        if name != "responsibilities_init":
             sizes[name] = shape[0] if shape else 1
+        elif len(shape) == 2:
+            sizes[name] = shape[1]
+        elif not sizes:  # labels say only how many there are at least
+            sizes[name] = int(_whole(value).max(initial=0)) + 1
     if not sizes:
         raise InputError(
             "precisions_init of a tied covariance does not say how many components there are; give "
@@ -83,6 +99,45 @@ def _numbers(
     if not np.isfinite(numbers).all():
         raise InputError(f"{name} holds NaN or infinite values; give numbers.")
     return numbers
+
+
+def _whole(labels: Any) -> NDArray[np.intp]:
+    """Labels (n,) as whole numbers from -1."""
+    numbers = np.asarray(labels)
+    if numbers.dtype.kind not in "iuf" or not (numbers == np.floor(numbers)).all():
+        raise InputError(
+            "responsibilities_init holds labels that are no whole numbers; give (n,) labels from 0, "
+            "or (n, k) responsibilities."
+        )
+    if len(numbers) and numbers.min() < -1:
+        raise InputError(f"responsibilities_init has the label {numbers.min():g}; expected -1 or more.")
+    return numbers.astype(np.intp)
+
+
+def _responsibilities(value: Any, k: int) -> Floats:
+    """(n, k) shares of each row in the components: of labels, or as given."""
+    if np.ndim(value) == 1:
+        labels = _whole(value)
+        if labels.max(initial=-1) >= k:
+            raise InputError(
+                f"responsibilities_init has the label {labels.max()}; with {k} components they are 0 "
+                f"to {k - 1}."
+            )
+        return np.vstack([np.eye(k), np.zeros((1, k))])[labels]
+    r = np.asarray(value, dtype=np.float64)
+    if r.ndim != 2:
+        raise InputError(
+            f"responsibilities_init has shape {r.shape}; expected (n, {k}), or (n,) labels."
+        )
+    if not np.isfinite(r).all() or (r < 0).any():
+        raise InputError("responsibilities_init holds negative or missing values; give shares.")
+    total = r.sum(axis=1, keepdims=True)
+    if (np.abs(total - 1) > 1e-3)[total > 0].any():
+        raise InputError(
+            f"responsibilities_init has a row that sums to {total[np.abs(total - 1).argmax(), 0]:g}; "
+            "expected 1, or 0 for a row that has none."
+        )
+    return r / np.where(total > 0, total, 1.0)
 
 
 def _inverted(precisions: Floats, kind: CovarianceType) -> Floats:

@@ -3,7 +3,7 @@
 k-means++ seeds are refined by k-means and short runs of EM; EM goes on from the best start, which
 is then improved by splitting and merging components (`moves`). The best start explains rows that
 are left out best (`leave_one_out`): by the likelihood, a start whose components sit on single rows
-would win.
+would win. Starts that part the rows alike are one.
 
 Reference: Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007,
 https://dl.acm.org/doi/10.5555/1283383.1283494.
@@ -12,15 +12,17 @@ https://dl.acm.org/doi/10.5555/1283383.1283494.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .leave_one_out import left_out
 from .moves import split_and_merge
-from .parameters import CovarianceType, Floats, Mixture
-from .search import LONG_ITER, SAMPLE, SHORT_ITER, SHORT_ROWS, Search
+from .parameters import Floats, Mixture
+from .radial import START
+from .search import LONG_ITER, SAMPLE, SHORT_ITER, SHORT_ROWS, Run, Search
+from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
 _FAR = 6.0  # standard deviations
@@ -38,30 +40,44 @@ def best_start(
     puts what the user gave into each start, and `split_merge` improves the best by moves."""
     sample = rows.thinned(SAMPLE, rng)
     short = sample.thinned(max(SHORT_ROWS, 20 * k), rng)
-    tried: list[tuple[float, Mixture]] = []
-    for _ in range(search.settings.n_init if k > 1 else 1):
-        labels = _labels(short, k, rng, search.settings.init_params)
-        start = given(from_labels(short, labels, k, search))
-        mixture, _ = search.run(short, start, SHORT_ITER)
-        tried.append((left_out(short, mixture), mixture))
+    tried: list[Run] = []
+    for r in _different(_parts(short, k, search.settings, rng)):
+        start = given(from_responsibilities(short, r, search))
+        tried.append(search.run(short, start, SHORT_ITER))
         if search.out_of_time():
             break
-    ends: list[tuple[float, Mixture, float]] = []
-    for _, start in sorted(tried, key=lambda pair: -pair[0]):
-        mixture, objective = search.run(sample, start, LONG_ITER)
-        ends.append((left_out(sample, mixture), mixture, objective))
-        # A run that ends worse than it began has put components on single rows: try the next.
-        if k == 1 or search.out_of_time() or ends[-1][0] >= left_out(sample, start):
+    if len(tried) > 1:
+        tried.sort(key=lambda run: -left_out(short, run.mixture))
+    ends: list[tuple[float, Run]] = []
+    for run in tried:
+        begun = run.mixture
+        if not (run.converged and short is sample):
+            run = search.run(sample, begun, LONG_ITER)
+        if len(tried) == 1:
+            ends.append((0.0, run))
             break
-    _, mixture, objective = max(ends, key=lambda end: end[0])
+        ends.append((left_out(sample, run.mixture), run))
+        # A run that ends worse than it began has put components on single rows: try the next.
+        if search.out_of_time() or ends[-1][0] >= left_out(sample, begun):
+            break
+    mixture, objective, _ = max(ends, key=lambda end: end[0])[1]
     if split_merge and k > 2:
         mixture = split_and_merge(sample, mixture, objective, search, rng)
     return mixture
 
 
 def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Search) -> Mixture:
-    """The mixture of the labelled groups; an empty group has the covariance of all rows."""
-    r = np.eye(k)[labels] * rows.v[:, None]
+    """The mixture of the labelled groups."""
+    return from_responsibilities(rows, np.eye(k)[labels], search)
+
+
+def from_responsibilities(
+    rows: WeightedRows, r: Floats, search: Search, correlated: bool = False
+) -> Mixture:
+    """The mixture of groups that rows belong to by shares r (n, k), of independent columns unless
+    `correlated`; an empty group has the covariance of all rows."""
+    k, d, kind = r.shape[1], rows.x.shape[1], search.settings.covariance_type
+    r = r * rows.v[:, None]
     n = r.sum(axis=0)
     x = rows.filled() - rows.centre
     floor = search.regularisation.floor
@@ -69,51 +85,73 @@ def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Se
     means = (r.T @ x) / np.maximum(n, 1e-12)[:, None]
     within = (r.T @ (x * x)) / np.maximum(n, 1e-12)[:, None] - means**2
     # Few rows say little about a covariance: theirs are mixed with the variances of all rows.
-    trust = (n / (n + x.shape[1] + 1))[:, None]
-    overall = variance / max(1, k) ** (2 / max(1, x.shape[1]))
+    trust = (n / (n + d + 1))[:, None]
+    overall = variance / max(1, k) ** (2 / max(1, d))
     variances = trust * np.maximum(within, 0) + (1 - trust) * overall + floor
     probs = []
     for j, levels in enumerate(rows.n_levels):
-        counts = np.zeros((k, levels + 2))
-        np.add.at(counts, (labels, rows.columns[:, j]), rows.v)
+        counts = r.T @ np.eye(levels + 2)[rows.columns[:, j]]
         seen = counts[:, :levels]
         share = (seen.sum(axis=0) + 1) / (seen.sum() + levels)
         probs.append((seen + share) / (seen.sum(axis=1, keepdims=True) + 1))
     weights = (n + 1) / (n + 1).sum()
-    kind = search.settings.covariance_type
-    covariances = _shaped(variances, weights, kind)
-    return Mixture(weights, means + rows.centre, covariances, kind, tuple(probs))
+    if kind in ("full", "tied"):
+        full = variances[:, :, None] * np.eye(d)
+        if correlated:
+            for c in range(k):
+                second = (r[:, c, None] * x).T @ x / np.maximum(n[c], 1e-12)
+                between = trust[c] * (second - np.outer(means[c], means[c]))
+                full[c] += between - np.diag(np.diagonal(between))
+        covariances = full if kind == "full" else np.einsum("k,kij->ij", weights, full)
+    elif kind == "diag":
+        covariances = variances
+    else:
+        covariances = variances.mean(axis=1) if d else np.ones(k)
+    dof = np.full(k, START) if search.settings.tails == "student" else None
+    return Mixture(weights, means + rows.centre, covariances, kind, tuple(probs), dof)
 
 
-def _shaped(variances: Floats, weights: Floats, kind: CovarianceType) -> Floats:
-    """Variances (k, d) as covariances of a type."""
-    if kind == "diag":
-        return variances
-    if kind == "spherical":
-        return variances.mean(axis=1) if variances.shape[1] else np.ones(len(variances))
-    full = variances[:, :, None] * np.eye(variances.shape[1])
-    return full if kind == "full" else np.einsum("k,kij->ij", weights, full)
+def _different(parts: Iterator[Floats]) -> Iterator[Floats]:
+    """Responsibilities (n, k) that are not those of before with the groups numbered otherwise."""
+    before = set()
+    for r in parts:
+        seen = r[:, np.lexsort(r)].tobytes()
+        if seen not in before:
+            before.add(seen)
+            yield r
 
 
-def _labels(
-    rows: WeightedRows, k: int, rng: np.random.Generator, init_params: str
-) -> NDArray[np.intp]:
-    from sklearn.cluster import KMeans
+def _parts(
+    rows: WeightedRows, k: int, settings: MixtureSettings, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """`n_init` responsibilities (n, k) to start from."""
+    from sklearn.cluster import KMeans, kmeans_plusplus
     from sklearn.exceptions import ConvergenceWarning
 
-    features = _features(rows)
-    if k == 1 or features.shape[1] == 0:
-        return np.arange(len(rows), dtype=np.intp) % k
-    if init_params == "random":
-        chosen = rng.choice(len(rows), k, replace=False, p=rows.v / rows.v.sum())
-        return _closest(features, features[chosen])
-    seed = int(rng.integers(2**31 - 1))
-    means = KMeans(k, init="k-means++", n_init=1, max_iter=20, random_state=seed)
-    with warnings.catch_warnings():
-        # Fewer distinct rows than components leaves groups empty, which `from_labels` fills.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        means.fit(features, sample_weight=rows.weights)
-    return np.asarray(means.labels_, dtype=np.intp)
+    features, way = _features(rows) if k > 1 else np.empty((len(rows), 0)), settings.init_params
+    if features.shape[1] == 0:
+        yield np.eye(k)[np.arange(len(rows)) % k]
+        return
+    for _ in range(settings.n_init):
+        if way == "random":
+            yield rng.dirichlet(np.ones(k), len(rows))
+        elif way == "random_from_data":
+            chosen = rng.choice(len(rows), k, replace=False, p=rows.v / rows.v.sum())
+            yield np.eye(k)[_closest(features, features[chosen])]
+        else:
+            seed = int(rng.integers(2**31 - 1))
+            if way == "k-means++":
+                centres = kmeans_plusplus(
+                    features, k, sample_weight=rows.weights, random_state=seed
+                )[0]
+                yield np.eye(k)[_closest(features, centres)]
+                continue
+            means = KMeans(k, init="k-means++", n_init=1, max_iter=20, random_state=seed)
+            with warnings.catch_warnings():
+                # Fewer distinct rows than components leaves groups empty, which are filled.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                means.fit(features, sample_weight=rows.weights)
+            yield np.eye(k)[means.labels_]
 
 
 def _features(rows: WeightedRows) -> Floats:

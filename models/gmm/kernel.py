@@ -2,17 +2,19 @@
 
 With shifted rows x_n, weights v_n and responsibilities
 
-    log r_nk = l_nk - logsumexp_k l_nk,     l_nk = constant_k - |A_k x_n - b_k|^2 / 2 + sum_j log
-    P_j[k, c_nj],
+    log r_nk = l_nk - logsumexp_k l_nk,     l_nk = constant_k - D_nk / 2 + sum_j log P_j[k, c_nj],
+    D_nk = |A_k x_n - b_k|^2,
 
 a pass gathers, for each component, N_k = sum v r, the first moments sum v r x, the second moments
 sum v r x x^T (full: one matrix product of r-weighted copies of x; diag: squares only; tied: none,
-as their total never changes) and the table counts. Whitened residuals
-rather than expanded quadratics keep narrow clusters exact: the error grows with distance / width,
-    not with its square.
+as their total never changes) and the table counts. Whitened residuals rather than expanded
+quadratics keep narrow clusters exact: the error grows with distance / width, not with its square.
+With Student's t, the moments are of v r u in place of v r, of the u of `radial`.
 
-Work: 2 n k d^2 operations each way for full covariances, n k exponentials. Memory: one block of
-    rows.
+Work: 2 n k d^2 operations each way for full covariances, n k exponentials. Of many columns, where
+products of matrices are nearly all of it, they are left to BLAS: the second moments as products of
+a matrix with itself, half of the work, over the rows that a component has a part of. Memory: one
+block of rows.
 """
 
 from __future__ import annotations
@@ -24,26 +26,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .parameters import Floats, Whitening
+from .radial import log_decay, log_tau
 
 BLOCK = 1000  # rows whose responsibilities are held at a time; fits the cache
 _LARGE = 1 << 17  # rows handed to a jitted pass at a time
 _JIT_FROM = 3_000_000  # n k d from which compiling pays
+_WIDE = 64  # columns from which products of matrices are left to BLAS
 
 
 class Moments(NamedTuple):
     """Sums over rows: N_k (k,), first (k, d) and second moments ((k, d, d), (k, d) or (0,)), counts
-    (k, levels) each, and
-    the weighted sum of log densities."""
+    (k, levels) each, and the weighted sum of log densities; with Student's t also sum v r u (k,),
+    and sum v r (E[log tau] - u) (k,)."""
 
     n: Any
     first: Any
     second: Any
     counts: tuple[Any, ...]
     log_likelihood: Any
+    pull: Any = None
+    tail: Any = None
 
 
-def log_joint(xp: Any, kind: str, w: Whitening, x: Any, codes: Any) -> Any:
-    """(n, k) l_nk of shifted rows x (n, d) and table columns `codes` (n, c)."""
+def distances(kind: str, w: Whitening, x: Any) -> Any:
+    """(n, k) D_nk of shifted rows x (n, d)."""
     k, d = w.b.shape
     if kind == "full":
         y = (x @ w.A).reshape(x.shape[0], k, d) - w.b
@@ -51,7 +57,12 @@ def log_joint(xp: Any, kind: str, w: Whitening, x: Any, codes: Any) -> Any:
         y = (x @ w.A)[:, None, :] - w.b
     else:
         y = x[:, None, :] * w.A - w.b
-    out = w.constant - 0.5 * (y * y).sum(axis=2)
+    return (y * y).sum(axis=2)
+
+
+def log_joint(xp: Any, w: Whitening, distance: Any, codes: Any) -> Any:
+    """(n, k) l_nk of rows at distances (n, k) with table columns `codes` (n, c)."""
+    out = w.constant + log_decay(xp, distance, w.b.shape[1], w.dof)
     for j, table in enumerate(w.tables):
         out = out + table.T[codes[:, j]]
     return out
@@ -70,29 +81,57 @@ def responsibilities(xp: Any, joint: Any) -> tuple[Any, Any]:
 
 def moments(xp: Any, kind: str, w: Whitening, x: Any, codes: Any, v: Any) -> Moments:
     """The sums over one block of rows with weights v (n,)."""
-    (n, d), k = x.shape, len(w.b)
-    r, log_prob = responsibilities(xp, log_joint(xp, kind, w, x, codes))
-    r = r * v[:, None]
-    if kind == "full":
-        second = ((r[:, :, None] * x[:, None, :]).reshape(n, k * d).T @ x).reshape(k, d, d)
-    else:
-        second = xp.zeros((0,), x.dtype) if kind == "tied" else r.T @ (x * x)
+    d, distance = x.shape[1], distances(kind, w, x)
+    r, log_prob = responsibilities(xp, log_joint(xp, w, distance, codes))
+    r, pull, tail = r * v[:, None], None, None
+    share = r
+    if w.dof is not None:
+        u = (w.dof + d) / (w.dof + distance)
+        share = r * u
+        pull, tail = share.sum(axis=0), (r * (xp.log(u) - u)).sum(axis=0)
+    second = second_moments(xp, kind, share, x, w.dof is not None)
     counts = tuple(
         r.T @ xp.eye(t.shape[1], dtype=x.dtype)[codes[:, j]] for j, t in enumerate(w.tables)
     )
     log_likelihood = (v * xp.where(v > 0, log_prob, 0.0)).sum()
-    return Moments(r.sum(axis=0), r.T @ x, second, counts, log_likelihood)
+    return Moments(r.sum(axis=0), share.T @ x, second, counts, log_likelihood, pull, tail)
+
+
+def second_moments(xp: Any, kind: str, share: Any, x: Any, weighed: bool) -> Any:
+    """sum share x x^T of each component; of a tied covariance with weighed rows, of all in one,
+    (1, d, d), and otherwise none."""
+    (n, d), k = x.shape, share.shape[1]
+    if kind in ("diag", "spherical"):
+        return share.T @ (x * x)
+    if kind == "tied":
+        return ((share.sum(axis=1)[:, None] * x).T @ x)[None] if weighed else xp.zeros(0, x.dtype)
+    if xp is np and d >= _WIDE:
+        return np.stack([_square(share[:, c], x) for c in range(k)])
+    return ((share[:, :, None] * x[:, None, :]).reshape(n, k * d).T @ x).reshape(k, d, d)
+
+
+def _square(share: Floats, x: Floats) -> Floats:
+    """sum share x x^T as the product of a matrix with itself."""
+    some = np.flatnonzero(share)
+    root = x[some] * np.sqrt(share[some])[:, None]
+    return np.asarray(root.T @ root)
 
 
 def add(a: Moments, b: Moments) -> Moments:
-    counts = tuple(p + q for p, q in zip(a.counts, b.counts, strict=True))
-    return Moments(
-        a.n + b.n,
-        a.first + b.first,
-        a.second + b.second,
-        counts,
-        a.log_likelihood + b.log_likelihood,
-    )
+    def plus(p: Any, q: Any) -> Any:
+        if isinstance(p, tuple):
+            return tuple(map(plus, p, q))
+        return None if p is None else p + q
+
+    return Moments(*map(plus, a, b))
+
+
+def with_log_tau(moments: Moments, w: Whitening) -> Moments:
+    """The sums with the part of E[log tau] that is the same for all rows."""
+    if w.dof is None:
+        return moments
+    tail = moments.tail + moments.n * log_tau(w.b.shape[1], w.dof)
+    return moments._replace(tail=tail)
 
 
 class Pass:
@@ -118,12 +157,13 @@ class Pass:
     ) -> None:
         self.x, self.codes, self.v, self.kind = x, codes, v, kind
         self.shift = shift
-        self.jitted = x.shape[0] * k * max(1, x.shape[1]) >= _JIT_FROM
+        n, d = x.shape
+        self.jitted = n * k * max(1, d) >= _JIT_FROM and not (kind == "full" and d >= _WIDE)
         self.dtype = x.dtype if x.dtype == np.float32 and self.jitted else np.dtype(np.float64)
         self._held: list[tuple[Any, ...]] | None = None
 
     def __call__(self, w: Whitening) -> Moments:
-        return self._compiled(w) if self.jitted else self._plain(w)
+        return with_log_tau(self._compiled(w) if self.jitted else self._plain(w), w)
 
     def wide(self) -> None:
         """Go on in double precision."""
@@ -133,6 +173,7 @@ class Pass:
     def _plain(self, w: Whitening) -> Moments:
         total: Moments | None = None
         step = max(64, BLOCK * 16 // max(1, w.b.size // 8))
+        step = BLOCK if self.x.shape[1] >= _WIDE else step
         for start in range(0, len(self.x), step):
             part = moments(np, self.kind, w, *self._rows(start, start + step))
             total = part if total is None else add(total, part)
@@ -189,11 +230,9 @@ class Pass:
 
 
 def _cast(part: Any, dtype: np.dtype[Any]) -> Any:
-    return (
-        tuple(np.asarray(p, dtype) for p in part)
-        if isinstance(part, tuple)
-        else np.asarray(part, dtype)
-    )
+    if isinstance(part, tuple):
+        return tuple(np.asarray(p, dtype) for p in part)
+    return None if part is None else np.asarray(part, dtype)
 
 
 @lru_cache(maxsize=8)
@@ -229,7 +268,6 @@ def log_prob(
     for start in range(0, len(x), step):
         rows = slice(start, start + step)
         block = np.subtract(x[rows], shift, dtype=np.float64)
-        r[rows], log_density[rows] = responsibilities(
-            np, log_joint(np, kind, w, block, codes[rows])
-        )
+        joint = log_joint(np, w, distances(kind, w, block), codes[rows])
+        r[rows], log_density[rows] = responsibilities(np, joint)
     return r, log_density

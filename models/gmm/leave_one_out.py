@@ -10,7 +10,13 @@ rows with mean mu and covariance Sigma, leaves, in closed form,
 
 by the matrix determinant lemma and the formula of Sherman and Morrison. For a diagonal covariance
 the same holds in each column; for one of a single variance, with D / d in q and d log q; for
-tables, with their counts. If the row alone spans a direction, q = 0 and the component cannot
+tables, with their counts. For Student's t, whose mean and covariance weigh rows by r u
+(`radial`), with S = sum r u and S' = S - r u,
+
+    e' = e S / S',      Sigma' = N / N' (Sigma - r u S / (N S') e e^T),
+    q = 1 - r u S D / (N S'),      e'^T Sigma'^-1 e' = (S / S')^2 N' D / (N q),
+
+which is the above where u = 1. If the row alone spans a direction, q = 0 and the component cannot
 explain it. The score of a row is
 
     log [ (1 - 1/n) sum_k w'_k p'_k(x) + 1/n b(x) ],
@@ -27,8 +33,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp
 
-from . import kernel, missing
+from . import kernel
 from .parameters import Floats, Mixture
+from .radial import log_decay
 from .weighted_rows import WeightedRows
 
 _NUMBERS = 1 << 21  # in the largest temporary
@@ -38,32 +45,42 @@ _TINY = 1e-12
 def left_out(rows: WeightedRows, mixture: Mixture) -> float:
     """Weighted sum of the rows' log densities, each when the row is left out."""
     n = rows.total
-    joint, distance, size = _joint(rows, mixture)
-    r, _ = kernel.responsibilities(np, joint)
-    held = np.maximum(rows.v @ r, _TINY)
-    out = r * np.minimum(rows.v, 1.0)[:, None]
-    left = np.maximum(held - out, _TINY * held)
-    grown = held / left
+    joint, distance, size = rows.joint(mixture)
     d = size[:, None]
+    r, _ = kernel.responsibilities(np, joint)
+    out = r * np.minimum(rows.v, 1.0)[:, None]
+    held = np.maximum(rows.v @ r, _TINY)
+    left = np.maximum(held - out, _TINY * held)
+    grown = held / left  # N / N'
+    pull, further, part = 1.0, grown, out / left  # u, S / S' and r u S / (N S')
+    if mixture.dof is not None:
+        pull = (mixture.dof + d) / (mixture.dof + distance)
+        whole = np.maximum(rows.v @ (r * pull), _TINY)
+        further = whole / np.maximum(whole - out * pull, _TINY * whole)
+        part = out * pull * further / held
     if mixture.covariance_type == "diag":
-        change = d * np.log(grown)
+        log_det, away = d * np.log(grown), np.empty_like(distance)
         step = max(64, _NUMBERS // max(1, mixture.means.size))
         for start in range(0, len(rows), step):
             at = slice(start, start + step)
             e = np.nan_to_num(rows.x[at, None, :] - mixture.means)
-            distance = e**2 / mixture.covariances  # (m, k, d), 0 in gaps
-            q = np.maximum(1 - (out / left)[at, :, None] * distance, _TINY)
-            change[at] += (np.log(q) + (grown[at, :, None] / q - 1) * distance).sum(axis=2)
+            square = e**2 / mixture.covariances  # (m, k, d), 0 in gaps
+            q = np.maximum(1 - part[at, :, None] * square, _TINY)
+            log_det[at] += np.log(q).sum(axis=2)
+            away[at] = (square / q).sum(axis=2)
+        away *= further**2 / grown
     elif mixture.covariance_type == "tied":
         all_left = np.maximum(n - out, _TINY * n)
-        q = np.maximum(1 - out * grown / n * distance, _TINY)
-        change = np.log(q) + (grown**2 * all_left / n / q - 1) * distance
-        change += d * np.log(n / all_left)
+        q = np.maximum(1 - out * pull * further / n * distance, _TINY)
+        log_det = np.log(q) + d * np.log(n / all_left)
+        away = further**2 * all_left / n * distance / q
     else:
         each = np.maximum(d, 1) if mixture.covariance_type == "spherical" else 1
-        q = np.maximum(1 - out / left * distance / each, _TINY)
-        change = each * np.log(q) + (grown / q - 1) * distance + d * np.log(grown)
-    joint = joint - change / 2 - np.log(grown)
+        q = np.maximum(1 - part * distance / each, _TINY)
+        log_det = each * np.log(q) + d * np.log(grown)
+        away = further**2 / grown * distance / q
+    decay = log_decay(np, away, d, mixture.dof) - log_decay(np, distance, d, mixture.dof)
+    joint = joint + decay - log_det / 2 - np.log(grown)
     joint += np.log(n / np.maximum(n - np.minimum(rows.v, 1.0), 1.0))[:, None]
     for j, table in enumerate(mixture.probs):
         seen = rows.columns[:, j] < table.shape[1]
@@ -74,35 +91,6 @@ def left_out(rows: WeightedRows, mixture: Mixture) -> float:
     known = np.log1p(-share) + logsumexp(joint, axis=1)
     scores = np.logaddexp(known, np.log(share) + _background(rows))
     return float(rows.v @ scores)
-
-
-def _joint(rows: WeightedRows, mixture: Mixture) -> tuple[Floats, Floats, Floats]:
-    """(n, k) log w_k p_k(x); (n, k) squared distances, 0 for a diagonal covariance, which has them
-    by column; and (n,) numbers of columns without gaps."""
-    k, d = mixture.means.shape
-    kind, n = mixture.covariance_type, len(rows)
-    size = (~np.isnan(rows.x)).sum(axis=1).astype(np.float64)
-    joint, distance = np.empty((n, k)), np.zeros((n, k))
-    if rows.gaps:
-        x = np.asarray(rows.x, dtype=np.float64)
-        for at, filled in missing.blocks(mixture, x, rows.columns):
-            joint[at] = filled.joint
-            if kind != "diag":
-                distance[at] = filled.distance
-    else:
-        whitening = mixture.whitening(rows.centre)
-        step = max(64, _NUMBERS // max(1, k * d))
-        for start in range(0, n, step):
-            at = np.arange(start, min(start + step, n))
-            x = rows.x[at] - rows.centre
-            joint[at] = kernel.log_joint(np, kind, whitening, x, rows.columns[at])
-            if kind != "diag":
-                tables = sum(
-                    (t.T[rows.columns[at, j]] for j, t in enumerate(whitening.tables)),
-                    np.zeros((len(at), k)),
-                )
-                distance[at] = 2 * (whitening.constant + tables - joint[at])
-    return joint, np.maximum(np.nan_to_num(distance), 0.0), size
 
 
 def _background(rows: WeightedRows) -> Floats:

@@ -1,23 +1,31 @@
 """The sums of EM over rows with gaps, each gap integrated out exactly.
 
-For a row with observed entries o, write M for the diagonal 0/1 matrix of o, e = M (x - mu) and A =
-M Sigma M + I - M. Then
+Under one component let R be the correlations, P = R^-1 and e = (x - mu) / spread, and let m be the
+gaps of a row and o the rest. With the gaps filled by what is expected of them,
 
-    log N(x_o; mu_o, Sigma_oo) = -(e^T A^-1 e + log |A| + |o| log 2 pi) / 2,
-    E[x | x_o]   = mu + Sigma A^-1 e,
-    Cov[x | x_o] = Sigma - Sigma M A^-1 M Sigma,
+    e_m = -P_mm^-1 P_mo e_o,      Cov[e_m | e_o] = P_mm^-1,
 
-which is one shape for every pattern of gaps, so that patterns are handled in batches. It is
-computed on correlations, so that units do not matter.
+the whole row is as far from the middle as its observed part is, and that has a determinant of its
+own,
 
-Reference: Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach",
-1994, https://papers.nips.cc/paper/1993/hash/f2201f5191c4e92cc5af043eebfd0946-Abstract.html.
+    e^T P e = e_o^T R_oo^-1 e_o,      log |R_oo| = log |R| + log |P_mm|.
+
+So each component is factored once for all patterns of gaps, and a pattern takes the inverse of a
+matrix of the size of its gaps. Patterns with as many gaps are inverted together, by Gauss-Jordan
+steps over all of them at once where they are small. The pivots of P_mm are 1 / Var[e_i | others],
+hence at least 1: it needs no pivoting. All is computed on correlations, so that units do not matter.
+
+References: Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach",
+1994, https://papers.nips.cc/paper/1993/hash/f2201f5191c4e92cc5af043eebfd0946-Abstract.html; Rue and
+Held, "Gaussian Markov random fields", 2005, section 2.2 (conditioning by the precision),
+https://doi.org/10.1201/9780203492024.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,104 +33,187 @@ from numpy.typing import NDArray
 from ...arrays import Ints
 from ...covariance import correlations
 from .kernel import Moments, add, responsibilities
-from .parameters import Floats, Mixture
+from .parameters import Floats, Mixture, inverse_of_lower
+from .radial import log_radial, log_tau
 
-_CELLS = 1 << 21  # numbers in the largest temporary
+_CELLS = 1 << 18  # numbers in the largest temporary
+_SWEPT = 16  # gaps up to which steps over all patterns beat LAPACK, a pattern at a time
 
 
 @dataclass(frozen=True)
 class Patterns:
-    """Rows sorted by which entries they lack.
+    """Rows sorted by how many entries they lack, and by which.
 
     Attributes:
-        order: row numbers so sorted.
-        pattern: (n,) pattern of each sorted row.
-        observed: (p, d) the patterns.
+        order: (n,) row numbers so sorted.
+        pattern: (n,) pattern of each sorted row, ascending.
+        gaps: (p, d) the patterns.
     """
 
     order: Ints
     pattern: Ints
-    observed: NDArray[np.bool_]
+    gaps: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, x: Floats) -> Patterns:
-        observed, pattern = np.unique(~np.isnan(x), axis=0, return_inverse=True)
-        pattern = pattern.reshape(-1)
+    def of(cls, x: Floats) -> Self:
+        gaps = np.isnan(x)
+        if not gaps.any():
+            return cls(np.arange(len(x)), np.zeros(len(x), np.intp), gaps[:1])
+        packed = np.packbits(gaps, axis=1)
+        bits = packed.view(np.dtype((np.void, packed.shape[1]))).reshape(-1)
+        _, first, pattern = np.unique(bits, return_index=True, return_inverse=True)
+        by_size = np.argsort(gaps[first].sum(axis=1), kind="stable")
+        pattern = np.argsort(by_size)[pattern]
         order = np.argsort(pattern, kind="stable")
-        return cls(order, pattern[order], observed)
+        return cls(order, pattern[order], gaps[first[by_size]])
+
+
+class _Frame:
+    """The components of a mixture in their own units, each factored once."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        self.mixture = mixture
+        R, self.spread = correlations(mixture.full_covariances())
+        self.R = np.ascontiguousarray(R)
+        inverse = inverse_of_lower(np.linalg.cholesky(self.R))
+        self.factor = np.swapaxes(inverse, -1, -2)  # P = U U^T
+        self.P = self.factor @ inverse
+        diagonal = np.diagonal(inverse, axis1=-2, axis2=-1)
+        self.log_det = -2 * np.log(diagonal).sum(axis=-1)  # (k,) log |R|
+        with np.errstate(divide="ignore"):
+            self.log_weights = np.log(mixture.weights)
+            edge = np.tile([0.0, -np.inf], (mixture.n_components, 1))
+            self.tables = [np.concatenate([np.log(p), edge], axis=1) for p in mixture.probs]
+
+    @property
+    def independent(self) -> bool:
+        """Whether the columns of a component say nothing of each other."""
+        return self.mixture.covariance_type in ("diag", "spherical")
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Rows of one block under each component.
+    """Rows with as many gaps each, under each component.
 
     Attributes:
-        observed: (p, d) the patterns of gaps among them.
-        pattern: (n,) which of these each row has.
+        rows: (n,) their numbers.
+        gaps: (p, m) the columns that each pattern lacks.
+        pattern: (n,) which of these each row has, ascending.
         joint: (n, k) log w_k p(x_o, c_o | k).
-        distance: (n, k) squared distances e^T A^-1 e.
-        mean: (n, k, d) E[x | x_o, k].
-        covariance: (p, k, d, d) Cov[x | x_o, k] of each pattern.
+        distance: (n, k) squared distances of x_o.
+        e: (k, n, d) E[e | e_o].
+        inverse: (m, m, p, k) P_mm^-1, the covariance of the gaps of a normal in its own units.
+        mixture: the components.
+        spread: (k, d) square roots of their variances.
     """
 
-    observed: NDArray[np.bool_]
+    rows: Ints
+    gaps: Ints
     pattern: Ints
     joint: Floats
     distance: Floats
-    mean: Floats
-    covariance: Floats
+    e: Floats
+    inverse: Floats
+    mixture: Mixture
+    spread: Floats
+
+    @property
+    def lack(self) -> Ints:
+        """(n, m) the columns that each row lacks."""
+        return np.asarray(self.gaps[self.pattern])
+
+    @property
+    def mean(self) -> Floats:
+        """(n, k, d) E[x | x_o, k]."""
+        return self.mixture.means + self.spread * self.e.transpose(1, 0, 2)
+
+    @property
+    def covariance(self) -> Floats:
+        """(p, k, m, m) Cov[x_m | x_o, k] of a normal; a t's is wider by `stretch`."""
+        spread = self.spread[:, self.gaps].transpose(1, 0, 2)  # (p, k, m)
+        unitless = self.inverse.transpose(2, 3, 0, 1)
+        return np.asarray(unitless * spread[..., :, None] * spread[..., None, :])
+
+    @property
+    def stretch(self) -> Floats:
+        """(n, k) what a t multiplies its covariance by, given the row."""
+        nu = self.mixture.dof
+        size = self.e.shape[2] - self.gaps.shape[1]
+        return np.ones(self.joint.shape) if nu is None else (nu + self.distance) / (nu + size)
 
 
-def fill(
-    mixture: Mixture,
-    x: Floats,
-    codes: NDArray[np.int32],
-    pattern: Ints,
-    observed: NDArray[np.bool_],
+def _fill(
+    frame: _Frame, rows: Ints, x: Floats, codes: NDArray[np.int32], gaps: Ints, pattern: Ints
 ) -> Filled:
-    """Densities and conditional moments of rows x (n, d) and table columns `codes` (n, c);
-    `pattern` numbers their patterns among `observed` (p, d)."""
-    k, d = mixture.means.shape
-    sigma, spread = correlations(mixture.full_covariances())
-    m = observed[:, None, :].astype(np.float64)
-    A = sigma * (m[..., :, None] * m[..., None, :]) + (1 - m)[..., None] * np.eye(d)
-    inverse = np.linalg.inv(A) * (m[..., :, None] * m[..., None, :])
-    gain = sigma @ inverse
-    # What is observed has no variance; what rounding leaves there must not be taken for one.
-    free = (1 - m) * spread
-    covariance = (sigma - gain @ sigma) * (free[..., :, None] * free[..., None, :])
-    log_det = np.linalg.slogdet(A)[1] + 2 * observed @ np.log(spread).T
-    e = np.where(np.isnan(x)[:, None, :], 0.0, (x[:, None, :] - mixture.means) / spread)
-    joint, distance = np.empty((len(x), k)), np.empty((len(x), k))
-    mean = np.empty((len(x), k, d))
-    for p in range(len(observed)):
-        rows = pattern == p
-        part = e[rows].transpose(1, 0, 2)
-        distance[rows] = ((part @ inverse[p]) * part).sum(axis=2).T
-        size = log_det[p] + observed[p].sum() * np.log(2 * np.pi)
-        joint[rows] = -0.5 * (distance[rows] + size)
-        mean[rows] = (part @ np.swapaxes(gain[p], 1, 2)).transpose(1, 0, 2)
-    mean = mixture.means + spread * mean
-    with np.errstate(divide="ignore"):
-        joint += np.log(mixture.weights)
-        for j, table in enumerate(mixture.probs):
-            logs = np.concatenate([np.log(table), np.tile([0.0, -np.inf], (k, 1))], axis=1)
-            joint += logs.T[codes[:, j]]
-    return Filled(observed, pattern, joint, distance, mean, covariance)
+    """Densities and conditional moments of rows x (n, d) with table columns `codes` (n, c), whose
+    patterns lack the columns `gaps` (p, m)."""
+    mixture, spread = frame.mixture, frame.spread
+    (n, d), (p, m), k = x.shape, gaps.shape, mixture.n_components
+    lack, each = gaps[pattern], np.arange(n)[:, None]
+    e = (x - mixture.means[:, None]) / spread[:, None]
+    e[:, each, lack] = 0.0
+    log_det = np.zeros((p, k))  # log |P_mm|
+    if m == d:
+        inverse = np.broadcast_to(frame.R.transpose(1, 2, 0)[:, :, None], (d, d, p, k))
+        log_det = log_det - frame.log_det
+    elif frame.independent:
+        inverse = np.broadcast_to(np.eye(m)[:, :, None, None], (m, m, p, k))
+    else:
+        i, j = gaps.T[:, None], gaps.T[None]
+        inverse, log_det = _inverses(np.ascontiguousarray(frame.P.transpose(1, 2, 0)[i, j]))
+        if m:
+            h = (e @ frame.P)[:, each, lack].transpose(2, 1, 0)  # (m, n, k) P_mo e_o
+            own = inverse if p == n else inverse[:, :, pattern]
+            e[:, each, lack] = -(own * h).sum(axis=1).transpose(2, 1, 0)
+    y = e @ frame.factor
+    distance = np.asarray((y * y).sum(axis=2).T)
+    there = np.ones((p, d))
+    np.put_along_axis(there, gaps, 0.0, axis=1)
+    log_det = log_det + frame.log_det + 2 * there @ np.log(spread).T
+    joint = log_radial(distance, d - m, mixture.dof) - 0.5 * log_det[pattern] + frame.log_weights
+    for j, table in enumerate(frame.tables):
+        joint += table.T[codes[:, j]]
+    return Filled(rows, gaps, pattern, joint, distance, e, inverse, mixture, spread)
+
+
+def _inverses(M: Floats) -> tuple[Floats, Floats]:
+    """Inverses of matrices (m, m, ...) with pivots of at least 1, in place, and the logarithms of
+    their determinants (...)."""
+    m = len(M)
+    if m > _SWEPT:
+        last = np.moveaxis(M, (0, 1), (-2, -1))
+        inverse = np.moveaxis(np.linalg.inv(last), (-2, -1), (0, 1))
+        return inverse, np.asarray(np.linalg.slogdet(last)[1])
+    log_det = np.zeros(M.shape[2:])
+    for j in range(m):
+        pivot = np.maximum(M[j, j], 1.0)  # rounding of nearly singular correlations aside
+        log_det += np.log(pivot)
+        row, column = M[j] / pivot, M[:, j].copy()
+        row[j] = 1 / pivot
+        M[:, j] = 0.0
+        M -= column[:, None] * row
+        M[j] = row
+    return M, log_det
 
 
 def blocks(
     mixture: Mixture, x: Floats, codes: NDArray[np.int32], patterns: Patterns | None = None
-) -> Iterator[tuple[Ints, Filled]]:
-    """All rows, in blocks that share patterns: their numbers, and what `fill` says of them."""
+) -> Iterator[Filled]:
+    """All rows, in blocks with as many gaps each."""
     patterns = Patterns.of(x) if patterns is None else patterns
-    k, d = mixture.means.shape
-    # In the worst case each row is its own pattern, with k matrices of d x d.
-    size = max(16, _CELLS // max(1, k * d * d))
-    for start in range(0, len(x), size):
-        rows = patterns.order[start : start + size]
-        kept, pattern = np.unique(patterns.pattern[start : start + size], return_inverse=True)
-        yield rows, fill(mixture, x[rows], codes[rows], pattern, patterns.observed[kept])
+    frame, (k, d) = _Frame(mixture), mixture.means.shape
+    sizes = patterns.gaps.sum(axis=1)[patterns.pattern]  # ascending
+    start = 0
+    while start < len(x):
+        m = int(sizes[start])
+        most = max(16, _CELLS // max(1, k * max(d, m * m)))
+        stop = min(start + most, int(np.searchsorted(sizes, m, side="right")))
+        rows, pattern = patterns.order[start:stop], patterns.pattern[start:stop]
+        first = pattern[0]
+        these = patterns.gaps[first : pattern[-1] + 1]
+        lack = np.nonzero(these)[1].reshape(len(these), m)
+        yield _fill(frame, rows, x[rows], codes[rows], lack, pattern - first)
+        start = stop
 
 
 def moments(
@@ -135,29 +226,69 @@ def moments(
 ) -> Moments:
     """The sums of `kernel.moments`, of E[x x^T | x_o] for x x^T; second ones always (k, d, d)."""
     total: Moments | None = None
-    for rows, filled in blocks(mixture, x, codes, patterns):
-        r, log_prob = responsibilities(np, filled.joint)
-        weight = v[rows]
-        r = r * weight[:, None]
-        mean = filled.mean - shift
-        second = np.einsum("nki,nkj->kij", r[:, :, None] * mean, mean, optimize=True)
-        share = np.zeros((len(filled.observed), r.shape[1]))
-        np.add.at(share, filled.pattern, r)
-        second += np.einsum("pk,pkij->kij", share, filled.covariance, optimize=True)
-        counts = tuple(
-            r.T @ np.eye(t.shape[1] + 2)[codes[rows, j]] for j, t in enumerate(mixture.probs)
-        )
-        seen = np.where(weight > 0, log_prob, 0.0)
-        first = np.einsum("nk,nkd->kd", r, mean, optimize=True)
-        part = Moments(r.sum(axis=0), first, second, counts, (weight * seen).sum())
+    for filled in blocks(mixture, x, codes, patterns):
+        part = _own_moments(filled, codes[filled.rows], v[filled.rows])
         total = part if total is None else add(total, part)
     assert total is not None
-    return total
+    return _about(total, mixture, shift)
 
 
-def log_prob(mixture: Mixture, x: Floats, codes: NDArray[np.int32]) -> tuple[Floats, Floats]:
+def _own_moments(filled: Filled, codes: NDArray[np.int32], weight: Floats) -> Moments:
+    """The sums over rows of one block, of e for x."""
+    mixture, m = filled.mixture, filled.gaps.shape[1]
+    r, log_prob = responsibilities(np, filled.joint)
+    r = r * weight[:, None]
+    share, pull, tail = r, None, None
+    if mixture.dof is not None:
+        size = filled.e.shape[2] - m
+        u = (mixture.dof + size) / (mixture.dof + filled.distance)
+        share = r * u
+        pull = share.sum(axis=0)
+        tail = (r * (np.log(u) - u)).sum(axis=0) + r.sum(axis=0) * log_tau(size, mixture.dof)
+    weighted = share.T[:, :, None] * filled.e
+    second = weighted.transpose(0, 2, 1) @ filled.e
+    if m:
+        _add_covariance(second, filled, r)
+    counts = tuple(
+        r.T @ np.eye(t.shape[1] + 2)[codes[:, j]] for j, t in enumerate(mixture.probs)
+    )
+    seen = np.where(weight > 0, log_prob, 0.0)
+    first = weighted.sum(axis=1)
+    return Moments(r.sum(axis=0), first, second, counts, (weight * seen).sum(), pull, tail)
+
+
+def _add_covariance(second: Floats, filled: Filled, r: Floats) -> None:
+    """Add sum r Cov[e_m | e_o] to second moments (k, d, d), in place."""
+    begins = np.flatnonzero(np.diff(filled.pattern, prepend=-1))
+    share = np.add.reduceat(r, begins, axis=0)  # (p, k)
+    d = second.shape[1]
+    cells = (filled.gaps.T[:, None] * d + filled.gaps.T[None]).reshape(-1)
+    values = (filled.inverse * share).reshape(len(cells), -1)
+    for c in range(len(second)):
+        second[c] += np.bincount(cells, values[:, c], d * d).reshape(d, d)
+
+
+def _about(own: Moments, mixture: Mixture, shift: Floats) -> Moments:
+    """Moments of e as those of x - shift, which is (mu - shift) + spread e."""
+    spread = correlations(mixture.full_covariances())[1]
+    pull = own.n if own.pull is None else own.pull
+    delta = mixture.means - shift
+    scaled = spread * own.first
+    cross = delta[:, :, None] * scaled[:, None, :]
+    second = own.second * spread[:, :, None] * spread[:, None, :]
+    second += cross + cross.swapaxes(1, 2)
+    second += pull[:, None, None] * delta[:, :, None] * delta[:, None, :]
+    return own._replace(first=pull[:, None] * delta + scaled, second=second)
+
+
+def log_prob(
+    mixture: Mixture,
+    x: Floats,
+    codes: NDArray[np.int32],
+    patterns: Patterns | None = None,
+) -> tuple[Floats, Floats]:
     """(n, k) responsibilities and (n,) log densities of the observed entries."""
     r, log_density = np.empty((len(x), mixture.n_components)), np.empty(len(x))
-    for rows, filled in blocks(mixture, x, codes):
-        r[rows], log_density[rows] = responsibilities(np, filled.joint)
+    for filled in blocks(mixture, x, codes, patterns):
+        r[filled.rows], log_density[filled.rows] = responsibilities(np, filled.joint)
     return r, log_density

@@ -18,6 +18,7 @@ from itertools import islice
 import numpy as np
 
 from ...covariance import root
+from .kernel import responsibilities
 from .leave_one_out import left_out
 from .parameters import Floats, Mixture
 from .search import LONG_ITER, SHORT_ITER, SHORT_ROWS, Search
@@ -38,20 +39,20 @@ def split_and_merge(
         return float(short.v @ short.score(mixture)[1]) / short.total
 
     for _ in range(k):
-        r, _ = rows.score(mixture)
-        pairs = _merges(r, rows.v)
-        splits = misfit(mixture, rows, r)
+        joint = rows.joint(mixture).log_prob
+        pairs = _merges(responsibilities(np, joint)[0], rows.v)
+        splits = misfit(mixture, rows, joint)
         better = None
         for a, b, c in _candidates(pairs, splits, k):
             if search.out_of_time():
                 return mixture
             moved = split(merge(mixture, a, b), c if c < b else c - 1, short, rng)
             # A move that is behind after a short run on few rows is not worth a long one.
-            tried, _ = search.run(short, moved, SHORT_ITER)
+            tried = search.run(short, moved, SHORT_ITER).mixture
             gain = mean(tried) - mean(mixture)
             if gain < -0.02:
                 continue
-            tried, reached = search.run(rows, tried, LONG_ITER)
+            tried, reached, _ = search.run(rows, tried, LONG_ITER)
             if (
                 reached > objective + 2 * search.settings.tol
                 and (now := left_out(rows, tried)) > held
@@ -87,15 +88,17 @@ def _merges(r: Floats, v: Floats) -> list[tuple[int, int]]:
     return [(int(a[i]), int(b[i])) for i in order]
 
 
-def misfit(mixture: Mixture, rows: WeightedRows, r: Floats) -> list[int]:
-    """Components by the divergence of their rows from their density, the largest first."""
+def misfit(mixture: Mixture, rows: WeightedRows, joint: Floats) -> list[int]:
+    """Components by the divergence of their rows from their density, the largest first; `joint` is
+    (n, k) log w_k p_k(x)."""
+    r, _ = responsibilities(np, joint)
     f = r * rows.v[:, None]
     f = f / np.maximum(f.sum(axis=0), 1e-300)
     divergence = np.empty(mixture.n_components)
     for c in range(mixture.n_components):
-        log_density = rows.score(mixture.take(np.array([c])))[1]
         used = f[:, c] > 0
-        divergence[c] = f[used, c] @ (np.log(f[used, c]) - log_density[used])
+        log_density = joint[used, c] - np.log(mixture.weights[c])
+        divergence[c] = f[used, c] @ (np.log(f[used, c]) - log_density)
     return [int(c) for c in np.argsort(-divergence * mixture.weights)]
 
 
@@ -118,7 +121,8 @@ def merge(mixture: Mixture, a: int, b: int) -> Mixture:
         covariances = averaged(covariances)
         covariances[a] += p * q * (square.mean() if kind == "spherical" else square)
     probs = tuple(averaged(table) for table in mixture.probs)
-    merged = Mixture(weights, averaged(mixture.means), covariances, kind, probs)
+    dof = None if mixture.dof is None else averaged(mixture.dof)
+    merged = Mixture(weights, averaged(mixture.means), covariances, kind, probs, dof)
     return merged.take(np.delete(np.arange(len(w)), b))
 
 

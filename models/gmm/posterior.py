@@ -1,6 +1,6 @@
 """Densities, components and mixtures from draws of a mixture's parameters.
 
-Draws are named as the sites of the pair, w, mu, sigma, L, B_0, B_1, ..., each (chain, draw, ...). A
+Draws are named as the sites of the pair, w, mu, sigma, L, nu, B_0, B_1, ..., each (chain, draw, ...). A
 row's density given the rows fitted is the mean of its density over S draws,
 
     p(x | data) = 1/S sum_s p(x | theta_s).
@@ -20,6 +20,7 @@ from .parameters import CovarianceType, Floats, Mixture
 
 Posterior = Mapping[str, Floats]
 _BLOCKS = (64, 512, 4096)
+_NU = (1.5, 50.0)
 
 
 def _flatten(posterior: Posterior, draws: int | None = None) -> dict[str, Floats]:
@@ -73,7 +74,7 @@ def _compiled(covariance_type: CovarianceType, gaps: bool, components: bool) -> 
         if covariance_type == "spherical" and "sigma" in draw:
             sigma = sigma[:, None]
         B = [draw[name] for name in _table_names(draw)]
-        log_p = log_components(x, codes, w, mu, sigma, draw.get("L"), B, gaps)
+        log_p = log_components(x, codes, w, mu, sigma, draw.get("L"), B, gaps, draw.get("nu"))
         return log_p if components else jax.nn.logsumexp(log_p, -1)
 
     return jax.jit(lambda draws, x, codes: jax.lax.map(partial(one, x, codes), draws))
@@ -86,40 +87,42 @@ def _table_names(names: Mapping[str, Any]) -> list[str]:
 
 def parameters(
     posterior: Posterior, covariance_type: CovarianceType, draws: int | None = None
-) -> tuple[Floats, Floats, Floats, tuple[Floats, ...]]:
-    """Weights (S, k), means (S, k, d), covariances (S, ...) in the type's shape and tables
-    (S, k, levels) of all S draws, or of `draws` of them."""
+) -> tuple[Floats, Floats, Floats, tuple[Floats, ...], Floats | None]:
+    """Weights (S, k), means (S, k, d), covariances (S, ...) in the type's shape, tables
+    (S, k, levels) and degrees of freedom (S, k) of all S draws, or of `draws` of them."""
     flat = _flatten(posterior, draws)
     n, k = flat["w"].shape
     mu = flat.get("mu", np.zeros((n, k, 0)))
     tables = tuple(flat[name] for name in _table_names(flat))
     if "sigma" not in flat:
         shape = {"full": (k, 0, 0), "tied": (0, 0), "diag": (k, 0), "spherical": (k,)}
-        return flat["w"], mu, np.ones((n, *shape[covariance_type])), tables
-    sigma = flat["sigma"]
+        return flat["w"], mu, np.ones((n, *shape[covariance_type])), tables, None
+    sigma, nu = flat["sigma"], flat.get("nu")
     if covariance_type in ("diag", "spherical"):
-        return flat["w"], mu, np.square(sigma), tables
+        return flat["w"], mu, np.square(sigma), tables, nu
     tril = sigma[..., None] * flat.get("L", np.ones((1, 1)))
-    return flat["w"], mu, np.asarray(tril @ np.swapaxes(tril, -1, -2)), tables
+    return flat["w"], mu, np.asarray(tril @ np.swapaxes(tril, -1, -2)), tables, nu
 
 
 def predictive_mixture(
     posterior: Posterior, covariance_type: CovarianceType, draws: int | None = None
 ) -> Mixture:
     """p(x | data) = 1/S sum_s p(x | theta_s) as one mixture, of the components of all S draws."""
-    w, mu, covariances, tables = parameters(posterior, covariance_type, draws)
+    w, mu, covariances, tables, nu = parameters(posterior, covariance_type, draws)
     if covariance_type == "tied":
         covariance_type, covariances = "full", np.repeat(covariances[:, None], w.shape[1], axis=1)
     mu, covariances, *tables_ = (a.reshape(-1, *a.shape[2:]) for a in (mu, covariances, *tables))
-    return Mixture(w.reshape(-1) / w.sum(), mu, covariances, covariance_type, tuple(tables_))
+    dof = None if nu is None else nu.reshape(-1)
+    return Mixture(w.reshape(-1) / w.sum(), mu, covariances, covariance_type, tuple(tables_), dof)
 
 
 def mean_mixture(posterior: Posterior, covariance_type: CovarianceType) -> Mixture:
     """The mixture at the posterior means of the parameters, of draws numbered alike (`relabel`)."""
-    w, mu, covariances, tables = parameters(posterior, covariance_type)
+    w, mu, covariances, tables, nu = parameters(posterior, covariance_type)
     w, mu, covariances, *means = (a.mean(axis=0) for a in (w, mu, covariances, *tables))
     probs = tuple(table / table.sum(axis=1, keepdims=True) for table in means)
-    return Mixture(w / w.sum(), mu, covariances, covariance_type, probs)
+    dof = None if nu is None else nu.mean(axis=0)
+    return Mixture(w / w.sum(), mu, covariances, covariance_type, probs, dof)
 
 
 def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Floats]:
@@ -135,6 +138,8 @@ def sites(mixture: Mixture, floor: float = 1e-3) -> dict[str, Floats]:
     if d == 0:
         return out
     out["mu"] = mixture.means
+    if mixture.dof is not None:  # where the prior of nu has mass
+        out["nu"] = np.clip(mixture.dof, *_NU)
     cov = mixture.covariances
     if mixture.covariance_type in ("diag", "spherical"):
         return out | {"sigma": np.sqrt(cov)}
@@ -156,6 +161,7 @@ def dims(
     own = [] if covariance_type == "tied" else ["component"]
     names: dict[str, list[Any]] = {"w": ["component"], "mu": ["component", "feature"]}
     names["sigma"] = own if covariance_type == "spherical" else [*own, "feature"]
+    names["nu"] = ["component"]
     names["L"] = [*own, "feature", "feature_to"]
     coords: dict[str, list[Any]] = {"component": list(range(posterior["w"].shape[-1]))}
     coords |= {"feature": list(continuous), "feature_to": list(continuous)}

@@ -21,6 +21,7 @@ class Prior:
         covariance_type: "full", "tied", "diag" or "spherical".
         alpha, beta: concentrations of w and of the tables B.
         eta: concentration of the correlations, 1 for uniform.
+        student: whether components are Student's t, in place of normal.
     """
 
     k: int
@@ -32,6 +33,7 @@ class Prior:
     alpha: float = 1.0
     beta: float = 1.0
     eta: float = 1.0
+    student: bool = False
 
     def on(self, array: Callable[[Any], Any]) -> Prior:
         """The same with its arrays made a backend's own by `array`."""

@@ -7,6 +7,8 @@
     L_k      ~ LKJCholesky(eta),    Sigma_k = diag(sigma_k) L_k L_k' diag(sigma_k)
     B_j,k    ~ Dirichlet(beta, ..., beta)                          levels of categorical column j
     z        ~ Categorical(w),   x | z ~ Normal(mu_z, Sigma_z),   c_j | z ~ Categorical(B_j,z)
+
+or, with nu_k ~ Gamma(2, 0.1), x | z ~ t_nu_z(mu_z, Sigma_z).
 """
 
 # mypy: disallow-untyped-calls=False
@@ -38,7 +40,7 @@ def model(
 ) -> tuple[Tensor | None, list[Tensor]] | None:
     """The joint of parameters and rows: x (n, d) with NaN and codes (n, c) with -1 in gaps, to the
     power of `row_weights` (n,). The twin describes each argument."""
-    k, m, t, kind = prior.k, prior.m, prior.t, prior.covariance_type
+    k, m, typical, kind = prior.k, prior.m, prior.t, prior.covariance_type
     d = len(m)
     w = pyro.sample("w", dist.Dirichlet(m.new_full((k,), prior.alpha)))
     components = pyro.plate("components", k)
@@ -48,12 +50,13 @@ def model(
             pyro.sample(f"B_{j}", dist.Dirichlet(m.new_full((v,), prior.beta)))
             for j, v in enumerate(prior.n_levels)
         ]
+        nu = pyro.sample("nu", dist.Gamma(m.new_tensor(2.0), 0.1)) if prior.student and d else None
     L = None
     with contextlib.nullcontext() if kind == "tied" else components:
         if kind == "spherical" and d:
-            sigma = pyro.sample("sigma", dist.LogNormal(t.log().mean(), 1.0))[:, None]
+            sigma = pyro.sample("sigma", dist.LogNormal(typical.log().mean(), 1.0))[:, None]
         elif d:
-            sigma = pyro.sample("sigma", dist.LogNormal(t.log(), 1.0).to_event(1))
+            sigma = pyro.sample("sigma", dist.LogNormal(typical.log(), 1.0).to_event(1))
         else:
             sigma = m.new_ones(0)
         if kind in ("full", "tied") and d > 1:
@@ -64,10 +67,12 @@ def model(
             z = pyro.sample("z", dist.Categorical(w))
             if d:
                 tril = cholesky(mu, sigma, L)[z]
-                x = pyro.sample("x", dist.MultivariateNormal(mu[z], scale_tril=tril))
+                normal = dist.MultivariateNormal(mu[z], scale_tril=tril)
+                t = None if nu is None else dist.MultivariateStudentT(nu[z], mu[z], tril)
+                x = pyro.sample("x", normal if t is None else t)
             return x, [pyro.sample(f"c_{j}", dist.Categorical(B_j[z])) for j, B_j in enumerate(B)]
 
-    log_p = log_components(x, codes, w, mu, sigma, L, B, gaps).logsumexp(-1)
+    log_p = log_components(x, codes, w, mu, sigma, L, B, gaps, nu).logsumexp(-1)
     n = len(log_p)
     with poutine.scale(scale=(n_total or n) / n), pyro.plate("rows", n):
         pyro.factor("row", log_p if row_weights is None else row_weights * log_p)
@@ -104,6 +109,8 @@ def guide(
     with components:
         if "mu" in start:
             q("mu", constraints.real)
+        if "nu" in start:
+            q("nu", constraints.positive)
         for j in range(len(prior.n_levels)):
             q(f"B_{j}", constraints.simplex)
     with contextlib.nullcontext() if prior.covariance_type == "tied" else components:
@@ -122,8 +129,10 @@ def log_components(
     L: Tensor | None,
     B: Sequence[Tensor],
     gaps: bool,
+    nu: Tensor | None = None,
 ) -> Tensor:
-    """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is observed, (n, k)."""
+    """log w_k + log Normal(x; mu_k, Sigma_k) + sum_j log B_j,k[c_j] of what is observed, (n, k);
+    with `nu` (k,), of Student's t."""
     n = len(next(a for a in (x, codes) if a is not None))
     log_p = w.log().expand(n, -1)
     if codes is not None:
@@ -132,6 +141,8 @@ def log_components(
             log_p = log_p + torch.where(c < 0, 0.0, B_j.log().T[c[:, 0].clamp(min=0)])
     if x is None or mu.shape[-1] == 0:
         return log_p
+    if nu is not None:
+        return log_p + log_t(x, mu, cholesky(mu, sigma, L), nu, gaps)
     if L is None:
         log_x: Tensor = dist.Normal(mu, sigma).log_prob(x.nan_to_num()[:, None])
         return log_p + torch.where(x.isnan()[:, None], 0.0, log_x).sum(-1)
@@ -157,3 +168,22 @@ def log_normal(x: Tensor, mu: Tensor, scale_tril: Tensor, gaps: bool) -> Tensor:
     tril = torch.linalg.cholesky(sigma)
     log_p = dist.MultivariateNormal(torch.zeros_like(r), scale_tril=tril).log_prob(r)
     return log_p + 0.5 * math.log(2 * math.pi) * (~there).to(x).sum(-1, keepdim=True)
+
+
+def log_t(x: Tensor, mu: Tensor, scale_tril: Tensor, nu: Tensor, gaps: bool) -> Tensor:
+    """log t_nu(x_o; mu_o, Sigma_oo) of the observed part (o) of each row and component, (n, k);
+    what gaps are replaced by adds nothing to its distance or determinant."""
+    there = ~x.isnan()
+    r = torch.where(there[:, None], x.nan_to_num()[:, None] - mu, 0.0)
+    if gaps:
+        both = there[:, None, :, None] & there[:, None, None, :]
+        sigma = torch.where(both, scale_tril @ scale_tril.mT, torch.eye(x.shape[-1], dtype=x.dtype))
+        scale_tril = torch.linalg.cholesky(sigma)
+        y = torch.linalg.solve_triangular(scale_tril, r[..., None], upper=False)[..., 0]
+    else:
+        columns = r.permute(1, 2, 0)
+        y = torch.linalg.solve_triangular(scale_tril, columns, upper=False).permute(2, 0, 1)
+    log_det = scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    size, distance = there.to(x).sum(-1, keepdim=True), y.square().sum(-1)
+    at_middle = ((nu + size) / 2).lgamma() - (nu / 2).lgamma() - size / 2 * (math.pi * nu).log()
+    return at_middle - log_det - (nu + size) / 2 * (distance / nu).log1p()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from .em import Regularisation, steps
 from .parameters import Mixture
@@ -14,6 +14,15 @@ from .weighted_rows import WeightedRows
 SAMPLE = 20_000  # rows that starts are tried on
 SHORT_ROWS, SHORT_ITER = 5_000, 15
 LONG_ITER = 200
+
+
+class Run(NamedTuple):
+    """Where EM came to: its mixture, the mean log density just before, and whether it had
+    converged."""
+
+    mixture: Mixture
+    objective: float
+    converged: bool
 
 
 @dataclass(frozen=True)
@@ -31,15 +40,15 @@ class Search:
         regularisation = Regularisation.of(rows, settings.reg_covar, settings.categorical_prior)
         return cls(settings, regularisation, deadline)
 
-    def run(self, rows: WeightedRows, start: Mixture, max_iter: int) -> tuple[Mixture, float]:
-        """EM from a start: the parameters it ends with, and the mean log density just before."""
-        mixture, objective = start, float("-inf")
+    def run(self, rows: WeightedRows, start: Mixture, max_iter: int) -> Run:
+        """EM from a start."""
+        ended = Run(start, float("-inf"), False)
         for iteration in steps(
             rows, start, self.regularisation, max_iter=max_iter, tol=self.settings.tol,
             deadline=self.deadline,
         ):  # fmt: skip
-            mixture, objective = iteration.state, iteration.objective
-        return mixture, objective
+            ended = Run(iteration.state, iteration.objective, iteration.converged)
+        return ended
 
     def out_of_time(self) -> bool:
         return self.deadline() == 0.0

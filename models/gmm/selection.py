@@ -95,7 +95,7 @@ def choose(
     while True:
         tried = [] if k > _FRESH else [best_start(sample, k, search, rng)]
         if before is not None:
-            tried.append(search.run(sample, _grown(before, k, sample, search, rng), LONG_ITER)[0])
+            tried.append(search.run(sample, _grown(before, k, sample, search, rng), LONG_ITER).mixture)
         scored = [(left_out(sample, mixture), mixture) for mixture in tried]
         out, before = max(scored, key=lambda pair: pair[0])
         score = criteria(sample, before)
@@ -127,11 +127,11 @@ def _grown(
     mixture: Mixture, k: int, rows: WeightedRows, search: Search, rng: np.random.Generator
 ) -> Mixture:
     """The mixture with its worst fitting components split, so that there are k."""
-    worst = misfit(mixture, rows, rows.score(mixture)[0])
+    worst = misfit(mixture, rows, rows.joint(mixture).log_prob)
     if k == mixture.n_components + 1:
         short = rows.thinned(SHORT_ROWS, rng)
         tried = [split(mixture, c, short, rng) for c in worst[:_SPLITS]]
-        tried = [search.run(short, start, SHORT_ITER)[0] for start in tried]
+        tried = [search.run(short, start, SHORT_ITER).mixture for start in tried]
         return max(tried, key=lambda each: left_out(short, each))
     for c in worst[: k - mixture.n_components]:
         mixture = split(mixture, c, rows, rng)

@@ -66,14 +66,27 @@ class MixtureSettings(EMSettings):
     )
     _: KW_ONLY
     covariance_type: CovarianceType = setting("full", "of each component.")
+    tails: Literal["gaussian", "student"] = setting(
+        "gaussian",
+        "of each component; Student's t has degrees of freedom of its own for each, and rows far "
+        "out move it little.",
+    )
     n_init: int = setting(4, "starts that are tried.", least=1)
-    init_params: Literal["k-means++", "random"] = setting(
-        "k-means++", "the rows that starts are made of; k-means++ is refined by k-means."
+    init_params: Literal["kmeans", "k-means++", "random_from_data", "random"] = setting(
+        "kmeans",
+        "what starts are made of: k-means, its seeds, rows at random, or responsibilities at "
+        "random.",
     )
     weights_init: ArrayLike | None = setting(None, f"(k,) {_START}.", array)
     means_init: ArrayLike | None = setting(None, f"(k, d) {_START}, {_UNITS}", array)
     precisions_init: ArrayLike | None = setting(
         None, f"{_START}, in scikit-learn's shapes, {_UNITS}", array
+    )
+    responsibilities_init: ArrayLike | None = setting(
+        None,
+        f"{_START}: (n, k) responsibilities of the rows, or (n,) labels from 0, -1 for a row that "
+        "has none.",
+        array,
     )
     warm_start: bool = setting(False, "whether a second `fit` starts where the first ended.")
     max_components: int | None = setting(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Ints
 from ...covariance import correlations
 from ...errors import FitError
 from ...rows import Rows
@@ -17,9 +18,19 @@ from . import kernel, missing
 from .kernel import Moments, Pass
 from .parameters import CovarianceType, Floats, Mixture
 
+_NUMBERS = 1 << 21  # in the largest temporary
 _SOME = 20_000  # rows that quartiles and the like are taken of
 _FLOAT32_ERROR = 1e-3  # relative error of a variance from which double precision is used
 _LEAST, _MOST = 1e-290, 1e290  # variances that leave room for products
+
+
+class Joint(NamedTuple):
+    """Rows under each component: log w_k p_k(x) (n, k), squared distances D (n, k), and how many
+    continuous columns each row has, (n,)."""
+
+    log_prob: Floats
+    distance: Floats
+    size: Floats
 
 
 class WeightedRows:
@@ -31,6 +42,8 @@ class WeightedRows:
         n_levels: levels of each categorical column.
         weights: (n,) or None.
         log_det: (n,) added to a log density for that in the units of the data, or None.
+        given: (n,) their numbers among the rows that the user gave.
+        n_given: how many the user gave.
     """
 
     def __init__(
@@ -40,8 +53,12 @@ class WeightedRows:
         n_levels: tuple[int, ...],
         weights: Floats | None,
         log_det: Floats | None = None,
+        given: Ints | None = None,
+        n_given: int | None = None,
     ) -> None:
         self.x = x
+        self.given = np.arange(len(x)) if given is None else given
+        self.n_given = len(x) if n_given is None else n_given
         self.log_det = log_det
         self.codes = codes
         self.columns = table_columns(codes, n_levels)
@@ -58,10 +75,12 @@ class WeightedRows:
     @classmethod
     def of(cls, rows: Rows, n_levels: tuple[int, ...]) -> Self:
         """Rows as a fit is given them, those of weight 0 left out."""
+        given, n = np.arange(len(rows)), len(rows)
         if rows.weights is not None and (rows.weights == 0).any():
-            rows = rows.take(rows.weights > 0)
+            given = np.flatnonzero(rows.weights)
+            rows = rows.take(given)
         data = rows.data
-        return cls(data.x, data.codes, n_levels, rows.weights, data.log_det)
+        return cls(data.x, data.codes, n_levels, rows.weights, data.log_det, given, n)
 
     @cached_property
     def quartiles(self) -> Floats:
@@ -115,13 +134,19 @@ class WeightedRows:
         """Mean of `log_det`: added to a mean log density for that in the units of the data."""
         return 0.0 if self.log_det is None else float(self.v @ self.log_det) / self.total
 
+    @cached_property
+    def patterns(self) -> missing.Patterns:
+        """The patterns of gaps."""
+        return missing.Patterns.of(self.x)
+
     @property
     def v(self) -> Floats:
         return np.ones(len(self.x)) if self.weights is None else self.weights
 
     def take(self, rows: NDArray[np.intp]) -> WeightedRows:
         weights, log_det = (None if a is None else a[rows] for a in (self.weights, self.log_det))
-        return WeightedRows(self.x[rows], self.codes[rows], self.n_levels, weights, log_det)
+        x, codes, given = self.x[rows], self.codes[rows], self.given[rows]
+        return WeightedRows(x, codes, self.n_levels, weights, log_det, given, self.n_given)
 
     def thinned(self, most: int, rng: np.random.Generator) -> WeightedRows:
         """At most `most` of the rows, at random."""
@@ -137,7 +162,7 @@ class WeightedRows:
         """The sums of one pass, as a function of the parameters."""
         if self.gaps:
             x = np.asarray(self.x, dtype=np.float64)
-            patterns, v = missing.Patterns.of(x), self.v
+            patterns, v = self.patterns, self.v
             return lambda m: missing.moments(m, x, self.columns, v, patterns, self.centre)
         whole = Pass(self.x, self.columns, self.weights, self.centre, covariance_type, k)
 
@@ -157,7 +182,31 @@ class WeightedRows:
 
     def score(self, mixture: Mixture) -> tuple[Floats, Floats]:
         """(n, k) responsibilities and (n,) log densities."""
+        if self.gaps:
+            x = np.asarray(self.x, dtype=np.float64)
+            return missing.log_prob(mixture, x, self.columns, self.patterns)
         return score(mixture, self.x, self.codes, self.centre)
+
+    def joint(self, mixture: Mixture) -> Joint:
+        """The rows under each component, gaps integrated out."""
+        k, d = mixture.means.shape
+        n = len(self)
+        size = (~np.isnan(self.x)).sum(axis=1).astype(np.float64)
+        joint, distance = np.empty((n, k)), np.zeros((n, k))
+        if self.gaps:
+            x = np.asarray(self.x, dtype=np.float64)
+            for part in missing.blocks(mixture, x, self.columns, self.patterns):
+                joint[part.rows], distance[part.rows] = part.joint, part.distance
+            return Joint(joint, distance, size)
+        whitening = mixture.whitening(self.centre)
+        step = max(64, _NUMBERS // max(1, k * d))
+        for start in range(0, n, step):
+            at = slice(start, start + step)
+            distance[at] = kernel.distances(
+                mixture.covariance_type, whitening, self.x[at] - self.centre
+            )
+            joint[at] = kernel.log_joint(np, whitening, distance[at], self.columns[at])
+        return Joint(joint, distance, size)
 
 
 def _thin(moments: Moments) -> bool:
