@@ -160,7 +160,9 @@ def test_leaving_rows_out_costs_about_a_nat_a_parameter(kind: Any) -> None:
 
     x = multivariate_t.rvs(np.zeros(3), np.eye(3), df=5, size=2000, random_state=7)
     fit = G(1, tails="student", covariance_type=kind, random_state=0).fit(x)
-    lost = fit.score_samples(x).sum() - left_out(WeightedRows(x, none(2000), (), None), fit.mixture_)
+    lost = fit.score_samples(x).sum() - left_out(
+        WeightedRows(x, none(2000), (), None), fit.mixture_
+    )
     assert lost == pytest.approx(fit.mixture_.n_parameters(), rel=0.5)
 
 

@@ -62,6 +62,7 @@ ZOO: dict[str, Make] = {
     "gmm-tied": _mixture(covariance_type="tied"),
     "gmm-diag": _mixture(covariance_type="diag"),
     "gmm-spherical": _mixture(covariance_type="spherical"),
+    "gmm-student": _mixture(tails="student"),
     "gmm-bic": _mixture(n_components="bic", max_components=3),
     "gmm-svi": _mixture(engine="svi", engine_settings={"num_steps": 200, "num_draws": 50}),
     "gmm-svi-pyro": _mixture(

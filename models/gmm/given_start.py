@@ -110,7 +110,9 @@ def _whole(labels: Any) -> NDArray[np.intp]:
             "or (n, k) responsibilities."
         )
     if len(numbers) and numbers.min() < -1:
-        raise InputError(f"responsibilities_init has the label {numbers.min():g}; expected -1 or more.")
+        raise InputError(
+            f"responsibilities_init has the label {numbers.min():g}; expected -1 or more."
+        )
     return numbers.astype(np.intp)
 
 

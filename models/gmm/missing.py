@@ -78,6 +78,7 @@ class _Frame:
         inverse = inverse_of_lower(np.linalg.cholesky(self.R))
         self.factor = np.swapaxes(inverse, -1, -2)  # P = U U^T
         self.P = self.factor @ inverse
+        self.entries = np.ascontiguousarray(self.P.reshape(len(R), -1).T)  # (d d, k)
         diagonal = np.diagonal(inverse, axis1=-2, axis2=-1)
         self.log_det = -2 * np.log(diagonal).sum(axis=-1)  # (k,) log |R|
         with np.errstate(divide="ignore"):
@@ -149,24 +150,27 @@ def _fill(
     patterns lack the columns `gaps` (p, m)."""
     mixture, spread = frame.mixture, frame.spread
     (n, d), (p, m), k = x.shape, gaps.shape, mixture.n_components
-    lack, each = gaps[pattern], np.arange(n)[:, None]
-    e = (x - mixture.means[:, None]) / spread[:, None]
-    e[:, each, lack] = 0.0
+    e = x - mixture.means[:, None]
+    e *= 1 / spread[:, None]
     log_det = np.zeros((p, k))  # log |P_mm|
+    if m:
+        np.copyto(e, 0.0, where=np.isnan(x))
     if m == d:
         inverse = np.broadcast_to(frame.R.transpose(1, 2, 0)[:, :, None], (d, d, p, k))
         log_det = log_det - frame.log_det
     elif frame.independent:
         inverse = np.broadcast_to(np.eye(m)[:, :, None, None], (m, m, p, k))
     else:
-        i, j = gaps.T[:, None], gaps.T[None]
-        inverse, log_det = _inverses(np.ascontiguousarray(frame.P.transpose(1, 2, 0)[i, j]))
+        cells = gaps.T[:, None] * d + gaps.T[None]
+        inverse, log_det = _inverses(frame.entries.take(cells.reshape(-1), 0).reshape(m, m, p, k))
         if m:
-            h = (e @ frame.P)[:, each, lack].transpose(2, 1, 0)  # (m, n, k) P_mo e_o
-            own = inverse if p == n else inverse[:, :, pattern]
-            e[:, each, lack] = -(own * h).sum(axis=1).transpose(2, 1, 0)
+            lack = (np.arange(n) * d + gaps[pattern].T).reshape(-1)  # among the cells of rows
+            h = np.ascontiguousarray((e @ frame.P).reshape(k, -1).take(lack, 1).T)  # P_mo e_o
+            own = inverse if p == n else inverse.take(pattern, 2)
+            filled = np.einsum("ijnk,jnk->kin", own, h.reshape(m, n, k))
+            e.reshape(k, -1)[:, lack] = -filled.reshape(k, -1)
     y = e @ frame.factor
-    distance = np.asarray((y * y).sum(axis=2).T)
+    distance = np.einsum("knd,knd->nk", y, y)
     there = np.ones((p, d))
     np.put_along_axis(there, gaps, 0.0, axis=1)
     log_det = log_det + frame.log_det + 2 * there @ np.log(spread).T
@@ -249,9 +253,7 @@ def _own_moments(filled: Filled, codes: NDArray[np.int32], weight: Floats) -> Mo
     second = weighted.transpose(0, 2, 1) @ filled.e
     if m:
         _add_covariance(second, filled, r)
-    counts = tuple(
-        r.T @ np.eye(t.shape[1] + 2)[codes[:, j]] for j, t in enumerate(mixture.probs)
-    )
+    counts = tuple(r.T @ np.eye(t.shape[1] + 2)[codes[:, j]] for j, t in enumerate(mixture.probs))
     seen = np.where(weight > 0, log_prob, 0.0)
     first = weighted.sum(axis=1)
     return Moments(r.sum(axis=0), first, second, counts, (weight * seen).sum(), pull, tail)

@@ -95,7 +95,9 @@ def choose(
     while True:
         tried = [] if k > _FRESH else [best_start(sample, k, search, rng)]
         if before is not None:
-            tried.append(search.run(sample, _grown(before, k, sample, search, rng), LONG_ITER).mixture)
+            tried.append(
+                search.run(sample, _grown(before, k, sample, search, rng), LONG_ITER).mixture
+            )
         scored = [(left_out(sample, mixture), mixture) for mixture in tried]
         out, before = max(scored, key=lambda pair: pair[0])
         score = criteria(sample, before)
