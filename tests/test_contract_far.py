@@ -11,6 +11,7 @@ from ppgen import VAE, GaussianMixture, NormalizingFlow
 from .zoo import each, fitted, numbers
 
 ROWS = numbers(8, seed=1)
+POWERS = ("gmm-student",)  # the tails fall as powers: a logarithm of -1700 nats is a number
 
 
 @each("density")
@@ -22,7 +23,10 @@ def test_a_row_far_out_is_impossible_and_alone(name: str, far: float) -> None:
     rows = np.insert(rows, 6, [[10.0, far]], axis=0)
     rows = np.append(rows, [[far, -far]], axis=0)
     values = model.score_samples(rows)
-    assert np.isneginf(values[[3, 6, 10]]).all()
+    if name in POWERS:
+        assert (np.isneginf(values) | (np.exp(values) == 0))[[3, 6, 10]].all()
+    else:
+        assert np.isneginf(values[[3, 6, 10]]).all()
     others = np.delete(values, [3, 6, 10])
     np.testing.assert_allclose(others, expected, rtol=1e-5)  # nets: blocks of another size
 

@@ -1,4 +1,4 @@
-"""Mixtures of Student's t: density, marginals, conditionals, samples, gaps, EM, saving, the pair."""
+"""Mixtures of Student's t: density, conditionals, samples, gaps, EM, saving, the pair."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from ...arrays import Ints
 from ...covariance import root
 from .kernel import responsibilities
 from .missing import Filled, blocks
-from .parameters import CovarianceType, Floats, Mixture
+from .parameters import Floats, Mixture
 from .weighted_rows import table_columns
 
 _SEEN = 1e-9  # share of rows

@@ -7,11 +7,11 @@ gaps). M step, with N_k = sum v r:
     Sigma_k = S_k where it is regular, P_j[k, l] = (n_jkl + a / L_j) / (sum_l n_jkl + a),
 
 with a the weight of a uniform prior on each table. Of Student's t, mu_k and S_k are those with r u
-in place of r, of the u of `radial`, which gives the degrees of freedom too. The regularisation changes a covariance only
-where it is singular: correlations are multiplied by 1 - reg^2 (columns that differ by a thousandth
-of their spread do not count as singular), and a variance is at least `floor`, a share reg of the
-square of the narrowest interval that holds a hundredth of a column's values. Neither depends on how
-far apart components are, nor on one value far out.
+in place of r, of the u of `radial`, which gives the degrees of freedom too. The regularisation
+changes a covariance only where it is singular: correlations are multiplied by 1 - reg^2 (columns
+that differ by a thousandth of their spread do not count as singular), and a variance is at least
+`floor`, a share reg of the square of the narrowest interval that holds a hundredth of a column's
+values. Neither depends on how far apart components are, nor on one value far out.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from .weighted_rows import WeightedRows
 
 @dataclass(frozen=True)
 class Result:
-    """How a fit ended; `bounds` are the mean log densities a row, in the units of the data, that the
-    iterations began with, `table` the scores of the sizes tried."""
+    """How a fit ended; `bounds` are the mean log densities a row that the iterations began with, in
+    the units of the data, and `table` the scores of the sizes tried."""
 
     mixture: Mixture
     bounds: list[float]

@@ -106,8 +106,8 @@ def _whole(labels: Any) -> NDArray[np.intp]:
     numbers = np.asarray(labels)
     if numbers.dtype.kind not in "iuf" or not (numbers == np.floor(numbers)).all():
         raise InputError(
-            "responsibilities_init holds labels that are no whole numbers; give (n,) labels from 0, "
-            "or (n, k) responsibilities."
+            "responsibilities_init holds labels that are no whole numbers; give (n,) labels from "
+            "0, or (n, k) responsibilities."
         )
     if len(numbers) and numbers.min() < -1:
         raise InputError(
@@ -122,8 +122,8 @@ def _responsibilities(value: Any, k: int) -> Floats:
         labels = _whole(value)
         if labels.max(initial=-1) >= k:
             raise InputError(
-                f"responsibilities_init has the label {labels.max()}; with {k} components they are 0 "
-                f"to {k - 1}."
+                f"responsibilities_init has the label {labels.max()}; with {k} components they are "
+                f"0 to {k - 1}."
             )
         return np.vstack([np.eye(k), np.zeros((1, k))])[labels]
     r = np.asarray(value, dtype=np.float64)
@@ -135,9 +135,10 @@ def _responsibilities(value: Any, k: int) -> Floats:
         raise InputError("responsibilities_init holds negative or missing values; give shares.")
     total = r.sum(axis=1, keepdims=True)
     if (np.abs(total - 1) > 1e-3)[total > 0].any():
+        far = total[np.where(total > 0, np.abs(total - 1), 0).argmax(), 0]
         raise InputError(
-            f"responsibilities_init has a row that sums to {total[np.abs(total - 1).argmax(), 0]:g}; "
-            "expected 1, or 0 for a row that has none."
+            f"responsibilities_init has a row that sums to {far:g}; expected 1, or 0 for a row "
+            "that has none."
         )
     return r / np.where(total > 0, total, 1.0)
 

@@ -13,7 +13,7 @@ own,
 So each component is factored once for all patterns of gaps, and a pattern takes the inverse of a
 matrix of the size of its gaps. Patterns with as many gaps are inverted together, by Gauss-Jordan
 steps over all of them at once where they are small. The pivots of P_mm are 1 / Var[e_i | others],
-hence at least 1: it needs no pivoting. All is computed on correlations, so that units do not matter.
+hence at least 1, and it needs no pivoting. All is computed on correlations: units do not matter.
 
 References: Ghahramani and Jordan, "Supervised learning from incomplete data via an EM approach",
 1994, https://papers.nips.cc/paper/1993/hash/f2201f5191c4e92cc5af043eebfd0946-Abstract.html; Rue and

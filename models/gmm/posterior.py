@@ -1,7 +1,7 @@
 """Densities, components and mixtures from draws of a mixture's parameters.
 
-Draws are named as the sites of the pair, w, mu, sigma, L, nu, B_0, B_1, ..., each (chain, draw, ...). A
-row's density given the rows fitted is the mean of its density over S draws,
+Draws are named as the sites of the pair, w, mu, sigma, L, nu, B_0, B_1, ..., each
+(chain, draw, ...). A row's density given the rows fitted is the mean of its density over S draws,
 
     p(x | data) = 1/S sum_s p(x | theta_s).
 """

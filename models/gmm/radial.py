@@ -9,7 +9,8 @@ are, but for -log |Sigma| / 2,
 The t is a normal of which each row has a scale of its own, x ~ N(mu, Sigma / tau) with
 tau ~ Gamma(nu / 2, nu / 2), and
 
-    E[tau | x] = u = (nu + p) / (nu + D),      E[log tau | x] = log u + psi((nu + p)/2) - log((nu + p)/2),
+    E[tau | x]     = u = (nu + p) / (nu + D),
+    E[log tau | x] = log u + psi((nu + p) / 2) - log((nu + p) / 2),
 
 psi being the digamma function. So the M step weighs rows by r u, which a row far out has little of,
 and nu solves
@@ -24,7 +25,7 @@ https://doi.org/10.1023/A:1008981510081; Liu and Rubin, "ML estimation of the t 
 EM and its extensions, ECM and ECME", 1995,
 https://www3.stat.sinica.edu.tw/statistica/oldpdf/A5n12.pdf (rows with gaps); Kent, Tyler and Vardi,
 "A curious likelihood identity for the multivariate t-distribution", 1994,
-https://doi.org/10.1080/03610919408813180 (Sigma over sum r u in place of N, which converges faster).
+https://doi.org/10.1080/03610919408813180 (Sigma over sum r u, not N, which converges faster).
 """
 
 from __future__ import annotations
