@@ -85,6 +85,6 @@ def test_rows_are_summed_over_y_in_blocks(monkeypatch):
 
 
 def test_a_class_is_named_as_it_was_given():
-    context = Context.fit(np.array([0, 1, 2] * 5), 15)
+    context = Context.fit(np.array([0, 1, 2] * 50), 150)
     with pytest.raises(InputError, match=r"y has 11, a class .* it saw 0, 1, 2"):
         context.encode([11])
