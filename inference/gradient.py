@@ -21,9 +21,13 @@ A `Learner` takes steps and gives its state; `train` owns everything else, as a 
   (Student's limit, so up to how far mean(d) is from normal).
 - **Divergence**: when a loss is not finite, training goes back to the last good state and goes on
   at half the learning rate, at most `max_rollbacks` times.
+- **Time** is measured a chunk of steps at a time (see `pace`).
 - **Checkpoints** hold all of this, so a fit that was killed goes on bit for bit (same machine,
   threads and versions) if no time budget is set; under a budget the learning rate follows the
   clock, and the time used before counts.
+- **An interrupt** (`KeyboardInterrupt`) ends training as the end of the schedule would: the state
+  of the last evaluation is kept as a checkpoint, what was learnt since then is evaluated, and the
+  best is kept. A second one ends that evaluation. Before the first step there is nothing to keep.
 
 References: Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", 2017,
 https://arxiv.org/abs/1608.03983; Polyak and Juditsky, "Acceleration of stochastic approximation by
@@ -36,6 +40,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -46,12 +51,11 @@ from ..progress import Progress
 from .learner import Array
 from .learner import Learner as Learner
 from .learner import Outcome as Outcome
+from .pace import Pace
 from .plateau import Plateau
 from .schedule import Batches, ema_decay, rate, share_used, stderr, worth_going_on
 from .schedule import Schedule as Schedule
 from .schedule import batches as batches
-
-_LOOK = 0.02  # of the time allowed, between two looks at the clock
 
 
 @dataclass
@@ -87,41 +91,17 @@ class _Loop:
         self.validation = None if isinstance(validation, Plateau) else validation
         self.checkpoints = checkpoints
         self.units = None if units is None else np.unique(units, return_inverse=True)[1]
-        self.deadline = deadline or (lambda: None)
-        self.place, self.began, self.saved = _Place(), time.perf_counter(), time.perf_counter()
+        self.place, self.saved = _Place(), time.perf_counter()
         self.recent: list[Array] = []  # values of the last `patience` + 1 evaluations
+        self.losses: list[Array] = []  # of the steps of this epoch
         self.batches = Batches(seed, n_rows, settings)
         self.steps = self.batches.steps  # an epoch
-        self.reserve = 0.0  # seconds that one evaluation takes
-        self.pace = 0.0  # seconds that a step takes; 0 where that is not known
+        learner.most = settings.chunk
         self.good = self.best = learner.state()
         self.resume()
-        left = self.deadline()
-        self.allowed = None if left is None else self.place.seconds + left
-
-    def seconds(self) -> float:
-        return self.place.seconds + time.perf_counter() - self.began
-
-    def now(self) -> float:
-        """Seconds by the clock that decides: if there is a deadline, by what is left until it, on
-        which processes that train together agree."""
-        left = self.deadline()
-        return self.seconds() if left is None else -left
-
-    def used(self) -> float:
-        left = self.deadline()
-        if self.allowed is None or left is None:
-            return 0.0
-        return 1.0 - (left - self.reserve) / max(self.allowed - self.reserve, 1e-9)
-
-    def chunk(self) -> int:
-        """Steps until the next look at the clock: as many as take `_LOOK` of the time, one where
-        none is left; always the same number where steps are compiled together."""
-        if self.allowed == 0 and not self.learner.compiled:
-            return 1
-        if self.allowed is None or self.learner.compiled or self.pace == 0:
-            return self.settings.chunk
-        return int(min(max(1.0, _LOOK * self.allowed / self.pace), self.settings.chunk))
+        self.mark()
+        spent = self.place.seconds
+        self.pace = Pace(deadline or (lambda: None), settings.chunk, learner.compiled, spent)
 
     def resume(self) -> None:
         latest = self.checkpoints.latest() if self.checkpoints else None
@@ -143,44 +123,52 @@ class _Loop:
         """At which the schedule ends."""
         return self.place.last or self.settings.max_epochs
 
-    def save(self) -> None:
-        now = time.perf_counter()
-        if self.checkpoints is None or now - self.saved < self.settings.checkpoint_every:
+    def mark(self) -> None:
+        """Note where the loop is at its last good state: what checkpoints hold of it."""
+        if self.plateau is not None:
+            self.place.plateau = self.plateau.state()
+        self.marked = asdict(self.place)
+
+    def save(self, *, at_once: bool = False) -> None:
+        now, every = time.perf_counter(), self.settings.checkpoint_every
+        if self.checkpoints is None or (now - self.saved < every and not at_once):
             return
         self.saved = now
         arrays = {"loop/recent": np.asarray(self.recent)}
         arrays |= {f"good/{k}": v for k, v in self.good.items()}
         arrays |= {f"best/{k}": v for k, v in self.best.items()}
-        if self.plateau is not None:
-            self.place.plateau = self.plateau.state()
-        meta = asdict(self.place) | {"seconds": self.seconds()}
-        self.checkpoints.save(self.place.step, arrays, meta)
+        meta = self.marked | {"seconds": self.pace.seconds()}
+        self.checkpoints.save(self.marked["step"], arrays, meta)
+
+    def loss(self) -> float:
+        """The mean over the steps of this epoch."""
+        return float(np.concatenate(self.losses).mean()) if self.losses else math.nan
 
     def epoch(self) -> tuple[float, bool]:
         """Take the steps of one epoch: their mean loss (NaN if it diverged), and whether the time
         ended."""
-        place, settings = self.place, self.settings
+        place, settings, pace = self.place, self.settings, self.pace
         self.learner.begin_epoch(place.epoch)
         rows = self.batches.of(place.epoch)
-        total, losses, done = self.steps * self.epochs, [], 0
+        total, done = self.steps * self.epochs, 0
+        self.losses = []
         while done < len(rows):
-            used, started = self.used(), self.now()
-            block = rows[done : done + self.chunk()]
+            used, started = pace.used(), pace.now()
+            block = rows[done : done + pace.chunk()]
             rates = [rate(settings, place.step + i, total, used) for i in range(len(block))]
             self.learner.share = share_used(place.step, total, used)
-            losses.append(np.asarray(self.learner.run(block, place.scale * np.asarray(rates))))
+            losses = np.asarray(self.learner.run(block, place.scale * np.asarray(rates)))
             place.step, done = place.step + len(block), done + len(block)
-            took = self.now() - started
-            self.pace = took / len(block)
-            if not np.isfinite(losses[-1]).all():
+            ended = pace.ended(len(block), pace.now() - started)
+            if not np.isfinite(losses).all():
                 return math.nan, False
+            self.losses.append(losses)
             self.learner.average(ema_decay(settings, place.step, len(block)))
-            self.watch(losses[-1])
-            left = self.deadline()
-            if left is not None and left - self.reserve <= 1.2 * took:  # at 0 nothing takes time
-                return float(np.concatenate(losses).mean()), True
+            self.watch(losses)
+            if ended:
+                return self.loss(), True
         place.epoch += 1
-        return float(np.concatenate(losses).mean()), False
+        return self.loss(), False
 
     def watch(self, losses: Array) -> None:
         """Show losses to the plateau, and bring the end forward where it is found."""
@@ -203,7 +191,7 @@ class _Loop:
                 self.best, out.best_step, out.train_loss = self.good, place.step, loss
                 out.best = max(out.best, -mean) if math.isfinite(mean) else out.best
             return None, False, True
-        started = self.now()
+        started = self.pace.now()
         rows: Array = np.asarray(self.validation(), dtype=np.float64)
         mean = float(rows.mean())
         if self.units is not None:  # a value for each unit, with the mean of the rows
@@ -227,18 +215,60 @@ class _Loop:
         keep = max(patience, 1)
         self.recent = [*self.recent, rows][-keep:]
         place.evaluated = [*place.evaluated, place.step][-keep:]
-        took = self.now() - started
-        # The first evaluation may compile: the least counts.
-        self.reserve = took if self.reserve == 0 else min(self.reserve, took)
-        if self.pace == 0:  # a forward and a backward pass take three times a forward pass
-            size = min(self.settings.batch_size, self.n_rows)
-            self.pace = 3 * took / max(len(rows), 1) * size
+        self.pace.evaluated(self.pace.now() - started)
         return mean, better, on
 
     def record(self, loss: float, value: float | None, better: bool) -> Progress:
         place, measures = self.place, self.learner.measured()
-        epochs = place.outcome.epochs
-        return Progress(place.step, loss, epochs, value, self.seconds(), better, measures=measures)
+        epochs, seconds = place.outcome.epochs, self.pace.seconds()
+        return Progress(place.step, loss, epochs, value, seconds, better, measures=measures)
+
+    def interrupted(self) -> None:
+        """Keep what an interrupted training has come to; raise the interrupt where that is nothing,
+        or where other processes wait for this one."""
+        place, out = self.place, self.place.outcome
+        if place.step == 0 or self.learner.together:
+            raise
+        self.save(at_once=True)
+        if place.step > self.marked["step"]:
+            with suppress(KeyboardInterrupt):
+                self.evaluate(self.loss())
+        out.why, out.steps, out.epochs = "interrupted", place.step, place.step / self.steps
+
+    def rounds(self) -> Generator[Progress, None, None]:
+        """Train to the end: a record for each evaluation."""
+        place, out, learner = self.place, self.place.outcome, self.learner
+        if place.step == 0:
+            value, better, _ = self.evaluate(math.nan)
+            self.mark()
+            yield self.record(math.nan, value, better)
+        ended, on = False, out.why != "stopped"
+        while on and not ended and place.epoch < self.epochs:
+            start, value, better = (place.step, place.epoch), None, False
+            for _ in range(min(self.settings.evaluate_every, self.epochs - place.epoch)):
+                loss, ended = self.epoch()
+                if ended or math.isnan(loss):
+                    break
+            if not math.isnan(loss):
+                value, better, on = self.evaluate(loss)
+            if math.isnan(loss) or (value is not None and math.isnan(value)):
+                if out.rollbacks == self.settings.max_rollbacks:
+                    out.why = "diverged"
+                    return
+                (place.step, place.epoch), ended = start, False
+                place.scale, out.rollbacks = place.scale / 2, out.rollbacks + 1
+                learner.load(self.good)
+                learner.measured()
+                if self.plateau is not None:
+                    self.plateau.restart()
+                continue
+            stopped = not on or 0 < place.last <= place.epoch
+            out.why = "budget" if ended else "stopped" if stopped else "max_epochs"
+            out.steps, out.epochs = place.step, place.step / self.steps
+            self.mark()
+            record = self.record(loss, value, better)
+            self.save()
+            yield record
 
 
 def train(
@@ -265,53 +295,33 @@ def train(
             each unit once. None: each row is a unit.
         checkpoints: where to keep the state; training resumes from the latest whole one.
         deadline: gives the seconds left, or None. They include the evaluation at the end.
+
+    Raises:
+        KeyboardInterrupt: where it is interrupted before its first step.
     """
     loop = _Loop(learner, n_rows, settings, seed, validation, units, checkpoints, deadline)
-    place, out = loop.place, loop.place.outcome
     try:
-        if place.step == 0:
-            value, better, _ = loop.evaluate(math.nan)
-            yield loop.record(math.nan, value, better)
-        ended, on = False, out.why != "stopped"
-        while on and not ended and place.epoch < loop.epochs:
-            start, value, better = (place.step, place.epoch), None, False
-            for _ in range(min(settings.evaluate_every, loop.epochs - place.epoch)):
-                loss, ended = loop.epoch()
-                if ended or math.isnan(loss):
-                    break
-            if not math.isnan(loss):
-                value, better, on = loop.evaluate(loss)
-            if math.isnan(loss) or (value is not None and math.isnan(value)):
-                if out.rollbacks == settings.max_rollbacks:
-                    out.why = "diverged"
-                    break
-                (place.step, place.epoch), ended = start, False
-                place.scale, out.rollbacks = place.scale / 2, out.rollbacks + 1
-                learner.load(loop.good)
-                learner.measured()
-                if loop.plateau is not None:
-                    loop.plateau.restart()
-                continue
-            stopped = not on or 0 < place.last <= place.epoch
-            out.why = "budget" if ended else "stopped" if stopped else "max_epochs"
-            out.steps, out.epochs = place.step, place.step / loop.steps
-            record = loop.record(loss, value, better)
-            loop.save()
-            yield record
+        yield from loop.rounds()
+    except KeyboardInterrupt:
+        loop.interrupted()
     finally:
         learner.load(loop.best)
-    return out
+    return loop.place.outcome
 
 
 def finish(
     loop: Generator[Progress, None, Outcome], report: Callable[[Progress], None] | None = None
 ) -> Outcome:
-    """Run a `train` loop to its end, handing each record to `report`."""
-    while True:
-        try:
-            record = next(loop)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        if report is not None:
-            report(record)
+    """Run a `train` loop to its end, handing each record to `report`. An interrupt of `report` is
+    one of the training."""
+    try:
+        while True:
+            try:
+                record = next(loop)
+                if report is not None:
+                    report(record)
+            except KeyboardInterrupt as interrupt:
+                loop.throw(interrupt)  # a loop that is over gives it back
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome

@@ -1,5 +1,5 @@
 """The JAX learner of `gradient.train`: gradient steps on any loss of a pytree, a chunk of steps in
-one jitted `lax.scan`.
+one jitted loop, which is compiled once for chunks of every length.
 
 Like the one of torch it owns all that a step depends on.
 """
@@ -69,18 +69,23 @@ class JaxLearner(Learner):
                 "step": jnp.zeros((), jnp.int32),
             }
 
-        def one(data: Any, carry: Any, inputs: Any) -> Any:
+        def one(data: Any, rows: Any, rate: Any, carry: Any) -> Any:
             params, slots, key, step = carry
-            rows, rate = inputs
             key, draw = jax.random.split(key)
             value, grads = jax.value_and_grad(loss)(params, draw, self.batch(data, rows), step)
             updates, slots = self.optimiser.update(grads, slots, params)
             params = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), params, updates)
             return (params, slots, key, step + 1), value
 
-        self._scan = jax.jit(
-            lambda carry, data, inputs: jax.lax.scan(lambda c, i: one(data, c, i), carry, inputs)
-        )
+        def steps(carry: Any, data: Any, batches: Any, rates: Any, count: Any) -> Any:
+            def body(i: Any, state: Any) -> Any:
+                carry, losses = state
+                carry, value = one(data, batches[i], rates[i], carry)
+                return carry, losses.at[i].set(value.astype(losses.dtype))
+
+            return jax.lax.fori_loop(0, count, body, (carry, jnp.zeros(rates.shape)))
+
+        self._steps = jax.jit(steps)
         self._lerp = jax.jit(
             lambda a, w, d: jax.tree.map(lambda x, y: x + (1 - d).astype(x.dtype) * (y - x), a, w)
         )
@@ -97,10 +102,23 @@ class JaxLearner(Learner):
 
     def run(self, batches: NDArray[np.int64], rates: NDArray[np.float64]) -> Array:
         with self._precision():
-            inputs = (jnp.asarray(batches, jnp.int32), jnp.asarray(rates))
-            carry, losses = self._scan(self._carry(), self.data, inputs)
+            carry, losses = self._take(batches, rates)
             self._state |= dict(zip(_CARRIED, carry, strict=True))
-            return np.asarray(losses)
+        return losses
+
+    def _take(self, batches: NDArray[np.int64], rates: Array) -> tuple[Any, Array]:
+        """What the steps lead to, and their losses; of any number one program."""
+        n = len(batches)
+        more = max(self.most, n) - n
+        losses: Any
+        carry, losses = self._steps(
+            self._carry(),
+            self.data,
+            jnp.asarray(np.pad(batches, ((0, more), (0, 0))), jnp.int32),
+            jnp.asarray(np.pad(rates, (0, more))),
+            n,
+        )
+        return carry, np.asarray(losses)[:n]
 
     def _carry(self) -> tuple[Any, ...]:
         return tuple(self._state[name] for name in _CARRIED)
@@ -108,8 +126,7 @@ class JaxLearner(Learner):
     def probe(self, rows: NDArray[np.int64]) -> None:
         """One step forward and back that changes nothing: whether it fits in memory."""
         with self._precision():
-            inputs = (jnp.asarray(rows[None], jnp.int32), jnp.zeros(1))
-            np.asarray(self._scan(self._carry(), self.data, inputs)[1])  # waits for it
+            self._take(rows[None], np.zeros(1))  # waits for it
 
     def average(self, decay: float) -> None:
         with self._precision():

@@ -70,12 +70,16 @@ class Learner(Protocol):
     other (`adversarial`) or the ELBO of a pair (`svi_pyro`, `svi_numpyro`).
 
     Attributes:
-        compiled: whether each number of steps in `run` is compiled for itself.
+        compiled: whether the first step compiles those that follow.
+        most: steps that `run` is given at once, at most.
+        together: whether other processes take each step with this one.
         share: of the schedule that is used, of the steps or of the time, whichever is further; set
             before each `run`. Only what a learner draws or weighs may depend on it.
     """
 
     compiled: bool
+    most: int = 1
+    together: bool = False
     share: float = 0.0
 
     def measured(self) -> dict[str, float]:
@@ -103,7 +107,7 @@ class Outcome:
     """How a fit ended: what `train` returns.
 
     Attributes:
-        why: "stopped" (early, by the test), "max_epochs", "budget" or "diverged".
+        why: "stopped" (early, by the test), "max_epochs", "budget", "interrupted" or "diverged".
         steps, epochs: how many were taken, whichever weights were kept.
         rollbacks: how often it went back.
         best, best_step: the best held-out mean log density, and where; with a `Plateau` minus the

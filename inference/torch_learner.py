@@ -80,6 +80,10 @@ class TorchLearner(Learner):
             self.optimiser = make(self._list)
         self.averages = [p.detach().clone() for p in self._list]
 
+    @property
+    def together(self) -> bool:  # type: ignore[override]
+        return self.processes is not None
+
     # Randomness and modes
 
     def _seeded(self, seed: int) -> list[Tensor]:
@@ -90,17 +94,21 @@ class TorchLearner(Learner):
     def inside(self) -> Iterator[None]:
         """Within it, torch draws from the learner's own random state, on the cores there are."""
         with as_found(), from_state(self._rng, self.device), within_cores():
-            yield
-            self._rng = random_state(self.device)
+            try:
+                yield
+            finally:
+                self._rng = random_state(self.device)
 
     @contextlib.contextmanager
     def _mode(self, *, training: bool) -> Iterator[None]:
         # Dropout and the like are on in steps only.
         for m in self.modules:
             m.train(training)
-        yield
-        for m in self.modules:
-            m.eval()
+        try:
+            yield
+        finally:
+            for m in self.modules:
+                m.eval()
 
     # What `gradient.train` asks for
 

@@ -78,4 +78,5 @@ def _nuts(
         progress=lambda record: report(replace(record, loss=record.loss / n)),
     )  # fmt: skip
     found = run(target, settings, within, starts)
+    fit.interrupted |= found.why == "interrupted"
     return found.draws, found.stats, found.reasons

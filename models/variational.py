@@ -65,6 +65,7 @@ def svi(
         learner, n, settings, seed=fit.seed, checkpoints=fit.checkpoints, deadline=fit.deadline
     )
     outcome = finish(loop, keep)
+    fit.interrupted |= outcome.why == "interrupted"
     draws, stats = _draw(problem, learner.params(), fit.seed, int(options["num_draws"]))
     reasons = settled(outcome.why, outcome.steps, [r.loss for r in records[1:]], n)
     return draws, stats, reasons + missed(stats["lp"] - stats["log_q"], _GUIDE, _ADVICE)

@@ -132,6 +132,9 @@ class Estimator(Saved):
     ) -> Self:
         """Fit to rows.
 
+        An interrupt (Ctrl-C) ends a fit that has begun to learn: what it came to is kept, and the
+        verdict and `interrupted_` say so. A second one while that is judged ends it without a fit.
+
         Args:
             X: rows: array (n, d), frame of pandas, Polars or Arrow, images, or a `Dataset`.
             y: what to condition on, where the family can (`capabilities.conditional`), the labels
@@ -143,7 +146,7 @@ class Estimator(Saved):
                 from there.
             budget: a duration such as "60s" that the fit plans to end within; or the clock of one
                 that began before, as where data were read within it.
-            progress: show a bar on a terminal.
+            progress: show a bar on a terminal, and lines now and then elsewhere.
 
         Of validation, checkpoint_dir and budget, what plays no part in this family's fits
         (`capabilities.uses`) is named in the verdict.
@@ -151,6 +154,7 @@ class Estimator(Saved):
         Raises:
             InputError: if what was given cannot be modelled.
             FitError: if the fit failed.
+            KeyboardInterrupt: if it was interrupted before there was anything to keep.
         """
         self.settings.check(self._chosen())
         clock = budget if isinstance(budget, Clock) else Clock(duration(budget))
@@ -171,6 +175,7 @@ class Estimator(Saved):
                 of_columns = column_reasons(self.schema_, data, self.codec_, rows.data, weights)
                 reasons = [*of_columns, *reasons]
                 reasons += self._goodness(rows, fit, reasons)
+            reasons = [*fit.interrupt_reasons(), *reasons]
         reasons += unused_reasons(
             self._uses(),
             type(self).__name__,
@@ -180,8 +185,8 @@ class Estimator(Saved):
         )
         self.verdict_ = Verdict(tuple(reasons))
         self.trace_ = fit.trace
-        self.fit_seconds_ = clock.seconds() - began
-        if fit.checkpoints is not None:
+        self.fit_seconds_, self.interrupted_ = clock.seconds() - began, fit.interrupted
+        if fit.checkpoints is not None and not fit.interrupted:
             fit.checkpoints.clear()
         if self.verdict_.status == "failed":
             raise FitError(str(self.verdict_))
@@ -233,6 +238,13 @@ class Estimator(Saved):
         return None if self.context_ is None else self.context_.encode(y)
 
     # The steps of a fit
+
+    def _whole(self) -> Self:
+        """This fit; where it was interrupted, the interrupt is raised: of a fit that is a part of
+        something larger the user means all."""
+        if self.interrupted_:
+            raise KeyboardInterrupt
+        return self
 
     def _seed(self, random_state: Any) -> int:
         """The seed of draws; None takes the estimator's own."""

@@ -3,7 +3,8 @@ to the engines of a user's pair."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from .data.codec import Encoded
 from .data.schema import Schema
 from .progress import Clock, Progress
 from .rows import Rows
+from .verdict import Reason, warning
 
 
 class Running:
@@ -26,9 +28,14 @@ class Running:
     judging: float
     progress: Callable[[Progress], None] | None
     trace: list[dict[str, Any]]
+    interrupted: bool
+    within: bool
 
     def deadline(self) -> float | None:
-        """Seconds that the fit has left, never negative; None where there is no budget."""
+        """Seconds that the fit has left, never negative, 0 once it is interrupted; None where there
+        is no budget."""
+        if self.interrupted:
+            return 0.0
         left = self.clock.left()
         return None if left is None else max(0.0, left - self.judging)
 
@@ -42,6 +49,29 @@ class Running:
         if self.progress is not None:
             self.progress(progress)
 
+    @contextmanager
+    def heeding(self) -> Iterator[None]:
+        """Within it an interrupt ends what is done, and the fit goes on with what there is by then:
+        `interrupted` says so from then on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.within:
+                raise
+            self.interrupted = True
+
+    def interrupt_reasons(self) -> list[Reason]:
+        """What is said of a fit that was interrupted."""
+        if not self.interrupted:
+            return []
+        what = f"the fit was interrupted after {self.clock.seconds():.3g} s"
+        if self.trace:
+            what += f" (step {self.trace[-1]['step']})"
+        again = "Fit again to go on from the start"
+        if self.checkpoints is not None:
+            again = "Fit again with this checkpoint_dir to go on from the last evaluation"
+        return warning(f"{what}: this is the best it came to.", f"{again}; or give a budget.")
+
 
 @dataclass
 class EngineFit(Running):
@@ -53,6 +83,8 @@ class EngineFit(Running):
         checkpoints: where to keep the state of a long fit, or None.
         judging: seconds of the budget that are kept for the verdict.
         progress: called with each record.
+        interrupted: whether the user ended it before its end.
+        within: whether it is a part of another fit, which is what an interrupt means.
     """
 
     seed: int
@@ -61,6 +93,8 @@ class EngineFit(Running):
     judging: float = 0.0
     progress: Callable[[Progress], None] | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: bool = False
+    within: bool = False
 
 
 @dataclass
@@ -82,6 +116,8 @@ class Fit(Running):
             the fit by them.
         judging: seconds of the budget that are kept for the verdict's look at held-out rows.
         progress: called with each record.
+        interrupted: whether the user ended it before its end.
+        within: whether it is a part of another fit, which is what an interrupt means.
     """
 
     seed: int
@@ -96,3 +132,5 @@ class Fit(Running):
     judging: float = 0.0
     progress: Callable[[Progress], None] | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: bool = False
+    within: bool = False

@@ -18,6 +18,7 @@ leaves the distribution of complete rows as the model has it if gaps depend on n
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
@@ -42,6 +43,8 @@ MOST = 1000  # rows that are tested
 MOST_REFITTED = 10_000  # rows that the cheap fit sees
 MOST_COLUMNS = 200
 _UNITS = 200_000  # rows up to which copies are looked for
+_DRAWN = 500  # rows that are drawn at least
+_PROBED, _SHARE = 20, 0.7  # rows by which the time of a row is told, and share of what is left
 _AUC, _DISTANCE = 0.6, 0.15  # differences that are worth a warning, where they are no chance
 
 _SEEN = "is detected 4 times in 5"
@@ -91,37 +94,56 @@ def goodness_reasons(model: Judged, rows: Rows, fit: Fit) -> list[Reason]:
         return []
     if columns > MOST_COLUMNS:
         return [_unchecked(f"{columns} columns are too many")]
-    budget = fit.clock.budget
-    if budget is not None and fit.clock.seconds() > budget + fit.judging:
-        return [_unchecked("the budget had ended")]
-    rng = np.random.default_rng([fit.seed, 0x600D])
-    held = _held(model, rows, fit, rng)
-    return [held if isinstance(held, Reason) else _judged(held, fit.seed, rng)]
+    with fit.heeding():
+        if not fit.interrupted:
+            most = _in_time(model, rows, fit)
+            if most < LEAST:
+                return [_unchecked("the budget left no time")]
+            rng = np.random.default_rng([fit.seed, 0x600D])
+            held = _held(model, rows, fit, rng, most)
+            return [held if isinstance(held, Reason) else _judged(held, fit.seed, rng)]
+    return [_unchecked("the fit was interrupted")]
 
 
 def _unchecked(why: str) -> Reason:
     return Reason("ok", f"goodness of fit not checked: {why}.")
 
 
-def _held(model: Judged, rows: Rows, fit: Fit, rng: np.random.Generator) -> _Held | Reason:
+def _in_time(model: Judged, rows: Rows, fit: Fit) -> int:
+    """How many rows can be tested in what is left of the budget: each is scored, and twice as many
+    are drawn (`_DRAWN` at least) and scored."""
+    if not (left := fit.clock.left()):
+        return MOST if left is None else 0
+    some, began = rows.take(np.arange(min(len(rows), _PROBED))), time.perf_counter()
+    model._sample(len(some), fit.rng(), None, some.context)
+    if model.capabilities.density is not None:
+        model._log_prob(some)
+    each = max(time.perf_counter() - began, 1e-9) / len(some)
+    in_all = _SHARE * left / each
+    return int(min(MOST, max(in_all / 3 if in_all >= 1.5 * _DRAWN else 0, in_all - _DRAWN)))
+
+
+def _held(
+    model: Judged, rows: Rows, fit: Fit, rng: np.random.Generator, most: int
+) -> _Held | Reason:
     few = "fewer than {} independent rows are {}"
     fitted: int | None = None
     n, weights, what, chosen, judged = len(rows), rows.weights, "held-out", rows, model
     if fit.validation is not None:
         numbers = np.arange(len(fit.validation))
-        some = _independent(numbers, fit.validation_units(), None, rng)
+        some = _independent(numbers, fit.validation_units(), None, rng, most)
         fitted = _effective(_looked(fit.units, n), weights)
         what, chosen = "validation", fit.validation
     elif fit.held_out is not None:
         units = _looked(fit.units, n)
-        some = _independent(np.flatnonzero(fit.held_out), units, weights, rng)
+        some = _independent(np.flatnonzero(fit.held_out), units, weights, rng, most)
         fitted = _effective(units, weights, ~fit.held_out)
     elif n < 3 * LEAST:
         return _unchecked(few.format(3 * LEAST, "given"))
     else:
         units = _looked(fit.units, n)
         part = _part(units, rng)
-        some = _independent(np.flatnonzero(part), units, weights, rng)
+        some = _independent(np.flatnonzero(part), units, weights, rng, most)
         if len(some) >= LEAST:
             others = np.flatnonzero(~part)
             others = others[thinned(len(others), MOST_REFITTED, rng)]
@@ -171,9 +193,10 @@ def _independent(
     units: Hashes | None,
     weights: Floats | None,
     rng: np.random.Generator,
+    most: int,
 ) -> NDArray[np.intp]:
-    """At most `MOST` of the candidates, one a unit: units by rejection in proportion to the weights
-    they hold, a row of each in proportion to its own."""
+    """At most so many of the candidates, one a unit: units by rejection in proportion to the
+    weights they hold, a row of each in proportion to its own."""
     w = np.ones(len(candidates)) if weights is None else weights[candidates]
     candidates, w = candidates[w > 0], w[w > 0]
     if not len(candidates):
@@ -187,13 +210,13 @@ def _independent(
     order = np.argsort(rng.exponential(size=len(w)) / w)
     first = order[np.unique(unit[order], return_index=True)[1]]
     chosen = candidates[first[kept]]
-    return np.sort(rng.permutation(chosen)[:MOST])
+    return np.sort(rng.permutation(chosen)[:most])
 
 
 def _judged(held: _Held, seed: int, rng: np.random.Generator) -> Reason:
     model, rows, n = held.model, held.rows.data, len(held.rows)
     context = held.rows.context
-    m = int(min(max(2 * n, 500), 2 * MOST))
+    m = int(min(max(2 * n, _DRAWN), 2 * MOST))
     y = None if context is None else np.resize(context, (m, context.shape[1]))
     drawn = Rows(model._sample(m, rng, None, y), context=y)
     real, made = _matrix(rows), _matrix(drawn.data)

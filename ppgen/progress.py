@@ -1,7 +1,9 @@
-"""Records of a running fit, the time it may take, and the bars that a terminal shows."""
+"""Records of a running fit, the time it may take, and the bars that a terminal shows; elsewhere,
+lines."""
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
@@ -12,6 +14,7 @@ from typing import Any
 
 from .errors import InputError
 
+_SOON, _GROWN, _LATE = 5.0, 0.25, 60.0  # seconds, and share of those so far, between two lines
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -102,18 +105,55 @@ def terminal_bar(name: str, *, show: bool, **how: Any) -> Iterator[Any]:
 def progress_bar(
     name: str, clock: Clock, *, show: bool
 ) -> Iterator[Callable[[Progress], None] | None]:
-    """A callback that draws the records of a fit, or None where nobody would see it."""
+    """A callback that shows the records of a fit: in a bar on a terminal, in lines on standard
+    error elsewhere. None where none are wanted."""
     with terminal_bar(name, show=show, unit=" steps") as bar:
 
         def draw(record: Progress) -> None:
             bar.update(record.step - bar.n)
-            words = f"loss {record.loss:.3f}"
-            if record.validation is not None:
-                words += f", validation {record.validation:.3f}"
-            left = clock.left()
-            bar.set_postfix_str(words if left is None else f"{words}, {left:.0f} s left")
+            bar.set_postfix_str(_words(record, clock))
 
-        yield None if bar is None else draw
+        if bar is not None or not show:
+            yield None if bar is None else draw
+            return
+        lines = _Lines(name, clock)
+        yield lines.see
+        lines.end()
+
+
+class _Lines:
+    """Records as lines: the first and the last, and between them one whenever the time has grown by
+    a quarter, after five seconds at least and a minute at most."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name, self.clock = name, clock
+        self.next = 0.0
+        self.unseen: Progress | None = None
+
+    def see(self, record: Progress) -> None:
+        self.unseen, seconds = record, self.clock.seconds()
+        if seconds >= self.next:
+            self.next = seconds + min(max(_SOON, _GROWN * seconds), _LATE)
+            self._print(record)
+
+    def end(self) -> None:
+        if self.unseen is not None:
+            self._print(self.unseen)
+
+    def _print(self, record: Progress) -> None:
+        self.unseen = None
+        words = [f"step {record.step}", f"{self.clock.seconds():.0f} s"]
+        words += [_words(record, self.clock)]
+        print(f"{self.name}:", ", ".join(filter(None, words)), file=sys.stderr, flush=True)
+
+
+def _words(record: Progress, clock: Clock) -> str:
+    """The numbers of a record, and the time that is left."""
+    words = [] if math.isnan(record.loss) else [f"loss {record.loss:.3f}"]
+    if record.validation is not None:
+        words.append(f"validation {record.validation:.3f}")
+    left = clock.left()
+    return ", ".join(words if left is None else [*words, f"{left:.0f} s left"])
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Saved(Coded, ABC):
         trace_: the training record, a dict a step.
         posterior_: draws of the parameters, name -> (chain, draw, ...), or None.
         fit_seconds_: wall-clock seconds of the fit.
+        interrupted_: whether the user ended the fit before its end.
         data_fingerprint_: a hash of the rows fitted.
         weighted_: whether rows had weights other than 1.
         weights_fingerprint_: SHA-256 of these, "" where all were 1, None where it is not known.
@@ -39,6 +40,7 @@ class Saved(Coded, ABC):
     trace_: list[dict[str, Any]]
     posterior_: dict[str, NDArray[Any]] | None
     fit_seconds_: float
+    interrupted_: bool = False
     data_fingerprint_: str
     weighted_: bool = False
     weights_fingerprint_: str | None = None
@@ -76,6 +78,7 @@ class Saved(Coded, ABC):
             "data": self.data_fingerprint_,
             "verdict": self.verdict_.to_json(),
             "seconds": self.fit_seconds_,
+            "interrupted": self.interrupted_,
             "weighted": self.weighted_,
             "weights": self.weights_fingerprint_,
             "state": state,
@@ -112,6 +115,7 @@ class Saved(Coded, ABC):
         fit.data_fingerprint_ = body["data"]
         fit.verdict_ = Verdict.from_json(body["verdict"])
         fit.fit_seconds_ = body["seconds"]
+        fit.interrupted_ = bool(body.get("interrupted", False))
         fit.weighted_ = bool(body.get("weighted", False))
         fit.weights_fingerprint_ = body.get("weights")
         fit.trace_ = run.trace

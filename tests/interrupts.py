@@ -1,4 +1,4 @@
-"""Programs that heed Ctrl-C wherever the tests run."""
+"""Ends of programs: by Ctrl-C, which they heed wherever the tests run, and killed."""
 
 from __future__ import annotations
 
@@ -16,3 +16,7 @@ def heeded() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Killed(BaseException):
+    """What ends a fit as a kill would: nothing heeds it."""

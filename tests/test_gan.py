@@ -18,6 +18,8 @@ from ppgen.models.nets.batches import Batches
 from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.values import Values
 
+from .interrupts import Killed
+
 SMALL = {"latent_dim": 2, "hidden": (16,), "batch_size": 20, "random_state": 0}
 
 
@@ -215,11 +217,11 @@ def test_a_killed_fit_goes_on_bit_for_bit(two, tmp_path, monkeypatch):
 
     def killing(self, record):
         if next(seen) == 3:
-            raise KeyboardInterrupt
+            raise Killed
         report(self, record)
 
     monkeypatch.setattr(Fit, "report", killing)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         ppgen.GAN(**how).fit(two[0], checkpoint_dir=tmp_path / "killed")
     monkeypatch.setattr(Fit, "report", report)
     resumed = ppgen.GAN(**how).fit(two[0], checkpoint_dir=tmp_path / "killed")

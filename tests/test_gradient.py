@@ -11,6 +11,7 @@ import pytest
 
 from ppgen.checkpoint import Checkpoints
 from ppgen.inference.gradient import Learner, Schedule, batches, finish, train
+from ppgen.inference.pace import Pace
 from ppgen.inference.schedule import rate, worth_going_on
 from ppgen.progress import Clock
 
@@ -72,17 +73,36 @@ def rows():
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_the_clock_is_looked_at_before_many_steps_are_taken(rows, compiled):
-    learner = MeanLearner(*rows, validation_seconds=0.2)  # which 50 rows take: a step takes 0.12
+    learner = MeanLearner(*rows)
     learner.compiled = compiled
     sizes, run = [], learner.run
     learner.run = lambda block, rates: (sizes.append(len(block)), run(block, rates))[1]
     settings = Schedule(batch_size=10, max_epochs=2, chunk=16)
     how = {"seed": 0, "validation": learner.evaluate}
     finish(train(learner, 203, settings, deadline=Clock(1.5).left, **how))
-    assert sizes[0] == (16 if compiled else 1)
+    assert sizes[: 1 + compiled] == [1] * (1 + compiled)
     sizes.clear()
     finish(train(learner, 203, settings, **how))
     assert sizes == [16, 4, 16, 4]  # nothing waits for a clock that is not there
+
+
+def test_chunks_are_sized_by_the_time_of_a_step_but_for_one_that_compiles():
+    left = [10.0]
+    pace = Pace(lambda: left[0], 16, compiled=True, spent=0.0)
+    pace.evaluated(0.5)
+    pace.evaluated(0.1)
+    left[0] = 5.0
+    assert pace.chunk() == 1
+    assert not pace.ended(1, 4.0)  # though another such step would not fit
+    assert pace.used() == pytest.approx(0.0)  # the schedule begins here
+    assert pace.chunk() == 1
+    assert not pace.ended(1, 0.01)
+    assert pace.chunk() == 10  # a fiftieth of 5 s
+    left[0] = 2.55
+    assert pace.used() == pytest.approx(0.5)
+    left[0] = 0.2
+    assert not pace.ended(8, 0.08)
+    assert pace.ended(8, 0.09)  # the evaluation at the end is kept in reserve
 
 
 def test_batches_are_a_pure_function_of_seed_epoch_and_step():
@@ -160,13 +180,81 @@ def test_best_weights_are_kept_however_it_ends(rows):
     assert records[0].best
     assert learner.evaluate().mean() == best
 
-    interrupted = MeanLearner(*rows)
+    interrupted, seen = MeanLearner(*rows), []
+
+    def report(record):
+        seen.append(record)
+        if len(seen) == 12:
+            raise KeyboardInterrupt
+
     loop = train(interrupted, 203, settings, seed=0, validation=interrupted.evaluate)
-    for _ in range(12):
-        next(loop)
-    with pytest.raises(KeyboardInterrupt):
-        loop.throw(KeyboardInterrupt())
+    outcome = finish(loop, report)
+    assert (outcome.why, outcome.steps) == ("interrupted", records[-1].step)
     np.testing.assert_array_equal(interrupted.averaged, learner.averaged)
+
+
+class Stopped(MeanLearner):
+    """One that is interrupted before some step."""
+
+    at = 0
+
+    def run(self, batches, rates):
+        if len(self.seen) >= self.at:
+            raise KeyboardInterrupt
+        return super().run(batches, rates)
+
+
+def test_what_was_learnt_since_the_last_evaluation_is_evaluated_when_interrupted(rows):
+    learner = Stopped(*rows)
+    learner.at = 150
+    settings = Schedule(batch_size=2, learning_rate=1e-3, max_epochs=10, patience=0)  # of 101 steps
+    outcome = finish(train(learner, 203, settings, seed=0, validation=learner.evaluate))
+    assert (outcome.why, outcome.steps, outcome.best_step) == ("interrupted", 165, 165)
+    assert learner.evaluate().mean() == outcome.best
+    assert math.isfinite(outcome.train_loss)
+
+
+def test_a_second_interrupt_ends_that_evaluation(rows):
+    learner = Stopped(*rows)
+    learner.at = 150
+    kept, evaluations = [], itertools.count()
+
+    def evaluate():
+        if next(evaluations) == 2:
+            raise KeyboardInterrupt
+        kept.append(learner.averaged.copy())
+        return learner.evaluate()
+
+    settings = Schedule(batch_size=2, learning_rate=0.05, max_epochs=10, patience=0)
+    outcome = finish(train(learner, 203, settings, seed=0, validation=evaluate))
+    assert (outcome.why, outcome.best_step) == ("interrupted", 101)
+    np.testing.assert_array_equal(learner.averaged, kept[-1])
+
+
+def test_before_its_first_step_an_interrupt_leaves_nothing(rows, tmp_path):
+    learner, store = Stopped(*rows), Checkpoints(tmp_path, "f")
+    with pytest.raises(KeyboardInterrupt):
+        finish(train(learner, 203, Schedule(), seed=0, checkpoints=store))
+    assert store.latest() is None
+
+
+@pytest.mark.parametrize("at", [60, 215])
+def test_an_interrupted_fit_goes_on_from_its_last_evaluation_bit_for_bit(rows, tmp_path, at):
+    settings = Schedule(batch_size=2, learning_rate=0.05, max_epochs=4, patience=3)
+
+    def run(learner, folder):
+        store = Checkpoints(folder, "this fit")
+        how = {"seed": 3, "validation": learner.evaluate, "checkpoints": store}
+        return finish(train(learner, 203, settings, **how))
+
+    whole, stopped, resumed = MeanLearner(*rows), Stopped(*rows), MeanLearner(*rows)
+    stopped.at = at
+    expected = run(whole, tmp_path / "whole")
+    assert run(stopped, tmp_path / "stopped").why == "interrupted"
+    assert run(resumed, tmp_path / "stopped") == expected
+    assert len(resumed.seen) == 404 - at // 101 * 101
+    for name, array in whole.state().items():
+        np.testing.assert_array_equal(resumed.state()[name], array)
 
 
 def test_divergence_rolls_back_at_half_the_rate(rows):

@@ -14,6 +14,7 @@ from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.models.gan import plan
 
+from .interrupts import Killed
 from .zoo import numbers, pictures
 
 SMALL = {
@@ -57,11 +58,11 @@ def test_a_killed_fit_goes_on_bit_for_bit(often, tmp_path, monkeypatch):
 
     def killing(self, record):
         if next(seen) == 2:  # at the first stage
-            raise KeyboardInterrupt
+            raise Killed
         report(self, record)
 
     monkeypatch.setattr(Fit, "report", killing)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         ppgen.ProgressiveGAN(**how).fit(pictures(45), checkpoint_dir=tmp_path)
     monkeypatch.setattr(Fit, "report", report)
     resumed = ppgen.ProgressiveGAN(**how).fit(pictures(45), checkpoint_dir=tmp_path)

@@ -20,6 +20,7 @@ from ppgen.models.translation.parted import Parted, joined
 from ppgen.progress import Clock
 from ppgen.rows import Rows, Target
 
+from .interrupts import Killed
 from .zoo import ZOO, fitted, negatives, pictures
 
 NAMES = "pix2pix", "cyclegan"
@@ -79,12 +80,12 @@ def test_a_killed_fit_goes_on_bit_for_bit(
     def dies(self: Any, progress: Any) -> None:
         report(self, progress)
         if len(self.trace) > killed_after:
-            raise KeyboardInterrupt
+            raise Killed
 
     monkeypatch.setattr(gradient._Loop, "save", always)
     with monkeypatch.context() as patch:
         patch.setattr(Fit, "report", dies)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Killed):
             clone(model).fit(x, y, checkpoint_dir=tmp_path)
     resumed = clone(model).fit(x, y, checkpoint_dir=tmp_path)
     assert len(resumed.trace_) < len(whole.trace_)

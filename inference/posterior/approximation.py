@@ -37,6 +37,9 @@ def settled(why: str, steps: int, losses: Sequence[float], n: int) -> list[Reaso
     if why == "budget":
         advice = "Give a larger budget, or fewer num_steps."
         return [Reason("warn", "the budget ended before the ELBO had settled.", advice)]
+    if why == "interrupted":
+        what = "the fit was interrupted before the ELBO had settled."
+        return [Reason("warn", what, "Let it run on, or give a budget.")]
     if steps < LEAST_STEPS:
         what = f"only {steps} steps were taken: the ELBO cannot have settled."
         return [Reason("warn", what, f"Raise num_steps to {LEAST_STEPS} at the least.")]

@@ -106,7 +106,7 @@ def _fitted(
     fitted = backend.FittedGuide(target, guide, learner)
     first = time.perf_counter() - began
     draws, stats, few = _draws(target, fitted, settings, fit.seed)
-    reasons += [*_ended(outcome, why, losses, call), *few, *_judged(fitted, stats, name, fit.seed)]
+    reasons += [*_ended(outcome, losses, call), *few, *_judged(fitted, stats, name, fit.seed)]
     return Posterior(
         draws,
         stats,
@@ -170,12 +170,8 @@ def _train(learner: Any, call: Call, settings: Any, fit: Any) -> tuple[Outcome, 
         checkpoints=fit.checkpoints,
         deadline=fit.deadline,
     )
-    try:
-        outcome = finish(loop, keep)
-    except KeyboardInterrupt:
-        loop.close()
-        return Outcome(why="interrupted", steps=steps * len(losses)), "interrupted", losses
-    return outcome, "budget" if outcome.why == "budget" else "done", losses
+    outcome = finish(loop, keep)
+    return outcome, outcome.why if outcome.why in ("budget", "interrupted") else "done", losses
 
 
 def _draws(
@@ -191,12 +187,9 @@ def _draws(
     return *({k: a[None] for k, a in part.items()} for part in (values, stats)), few  # type: ignore[return-value]
 
 
-def _ended(outcome: Outcome, why: str, losses: list[float], call: Call) -> list[Reason]:
+def _ended(outcome: Outcome, losses: list[float], call: Call) -> list[Reason]:
     """What is said of training."""
     reasons = []
-    if why == "interrupted":
-        what = "the fit was interrupted before the ELBO had settled."
-        return [Reason("warn", what, "Let it run on, or give a budget.")]
     if outcome.rollbacks:
         what = f"the loss was not finite {outcome.rollbacks} times; training went back and on at a "
         reasons.append(Reason("ok", what + "lower rate."))

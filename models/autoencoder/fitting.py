@@ -33,6 +33,7 @@ DEFAULTS = Defaults(
 _START = 4096  # rows that nets start from
 _SOME = 2000  # rows on either side that are looked at once the nets are trained
 _OFFSET = 10_000  # rows that outliers are told from
+_HURRIED = 200  # of these after an interrupt
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,14 @@ def fit_nets(
         nets.solve(seen.x, rows.weights, fit.seed)
     else:
         wanted = sum(map(len, looked))
-        most, trainer.after = trainer.looking(lambda some: nets.errors(some.values()[0]), wanted)
+
+        def errors(some: Subset) -> Floats:
+            return nets.errors(some.values()[0])
+
+        most, trainer.after = trainer.looking(errors, wanted)
         learner = nets.learner(
             seen,
-            unseen,
+            trainer.evaluating(errors),
             noise=None if asked.noise is None else (asked.noise, float(asked.noise_level)),
             weight_decay=float(asked.weight_decay),
             change=augmented(asked.augment, values),
@@ -104,7 +109,9 @@ def fit_nets(
         if most < wanted:
             what = f"look at about {most} of {len(looked[1])} rows once trained."
             reasons.append(Reason("ok", f"the budget leaves time to {what}"))
-            looked = [_spaced(part, most // 3) for part in looked]
+            looked = [_spaced(part, max(1, most // 3)) for part in looked]
+        if fit.interrupted:
+            looked = [_spaced(part, _HURRIED) for part in looked]
     offset, more = _looked_at(nets, looked, asked.contamination, judged=not exact)
     return Fitted(nets, training, offset, reasons + more)
 

@@ -20,7 +20,7 @@ def progress(outcome: Outcome) -> list[Reason]:
     constant row."""
     gain, stderr = outcome.improvement, outcome.improvement_stderr
     left = -outcome.best
-    if outcome.why == "stopped" or not gain - 2 * stderr > max(0.1 * left, 1e-3):
+    if outcome.why in ("stopped", "interrupted") or not gain - 2 * stderr > max(0.1 * left, 1e-3):
         return []
     limit = "the budget" if outcome.why == "budget" else "max_epochs"
     return warning(

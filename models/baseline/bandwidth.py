@@ -8,13 +8,17 @@ where p_{-i} leaves out all copies of a row (equal rows are one kernel, whose we
 theirs) and all rows of its unit, and q is a multivariate Cauchy density of the shape S of the
 kernels: a row far from all others asks for a wide kernel by at most its share of that background.
 The search goes over multiples of Scott's rule h = n^(-1/(d+4)): a coarse grid on few rows, then
-`minimize_scalar` within its best step on more.
+`minimize_scalar` within its best step on more, as many as the time allows. In one dimension few are
+enough: an h that is off by a quarter adds an eighth to the error of the density.
 
 Reference: van der Laan, Dudoit and Keles, "Asymptotic optimality of likelihood-based
 cross-validation" (without the background), 2004, https://doi.org/10.2202/1544-6115.1036.
 """
 
 from __future__ import annotations
+
+import time
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +28,9 @@ from scipy.special import gammaln
 
 from ...arrays import Floats
 
-_COARSE_ROWS = 400  # rows that the grid is searched on
-_FINE_ROWS = 2000  # rows of a fine search, in more than one dimension
-_FINE_ROWS_1D = 1000  # in one
+_ROWS = (400, 2000)  # rows that the grid is searched on, and of the fine search
+_ROWS_1D = (200, 500)  # in one dimension
+_CLOSE = 0.05  # of a bandwidth, to which the best one is sought
 _MULTIPLES = np.geomspace(1e-3, 10.0, 13)
 
 
@@ -38,15 +42,20 @@ class _LeaveOneOut:
         self.d = d
         self.shares = weights / weights.sum()
         squared = np.asarray(cdist(y, y, "sqeuclidean"))
-        same = units[:, None] == units[None]
-        squared[same] = np.inf
+        if len(np.unique(units)) == m:
+            np.fill_diagonal(squared, np.inf)
+            left_out = self.shares
+        else:
+            same = units[:, None] == units[None]
+            squared[same] = np.inf
+            left_out = same @ self.shares
         self.nearest = squared.min(axis=1)
         # Exponents are taken in single precision, from the nearest kernel on.
         alone = ~np.isfinite(self.nearest)
         self.nearest[alone] = 0.0
         squared -= self.nearest[:, None]
         self.excess = np.where(squared < 1e38, squared, np.inf).astype(np.float32)
-        self.others = 1 - same @ self.shares
+        self.others = 1 - left_out
         self.others[alone] = 1.0
         self.alone = alone
         self.work = np.empty_like(self.excess)
@@ -81,28 +90,61 @@ class _LeaveOneOut:
         return float(np.average(number, weights=self.shares[known]))
 
 
+@dataclass(frozen=True)
+class Bandwidth:
+    """A bandwidth that was searched for.
+
+    Attributes:
+        multiple: of Scott's rule.
+        score: in nats a row; NaN where nothing was searched.
+        effective: how many other kernels bear a row's density.
+        at_edge: whether it is at an end of the grid.
+    """
+
+    multiple: float = 1.0
+    score: float = float("nan")
+    effective: float = float("nan")
+    at_edge: bool = False
+
+
 def best_bandwidth(
-    y: Floats, weights: Floats, units: NDArray[np.uint64], rng: np.random.Generator
-) -> tuple[float, float, float, bool]:
-    """The bandwidth of whitened rows y (m, d), its score in nats a row, how many other kernels bear
-    a row's density, and whether it is at an end of the grid."""
-    n, d = y.shape
-    if len(np.unique(units)) < 3 or d == 0:
-        return float(n ** (-1.0 / (d + 4))), float("nan"), float("nan"), False
+    y: Floats,
+    weights: Floats,
+    units: NDArray[np.uint64],
+    rng: np.random.Generator,
+    seconds: float | None = None,
+) -> Bandwidth:
+    """The bandwidth of whitened rows y (m, d); Scott's rule where there are too few, or there is no
+    time.
+
+    Args:
+        seconds: that the search should take at most.
+    """
+    d = y.shape[1]
+    if len(np.unique(units)) < 3 or d == 0 or seconds == 0:
+        return Bandwidth()
     # The best h falls as n^(-1/(d+4)), so what is searched on fewer rows is a multiple of that.
-    order = rng.permutation(n)
-    coarse, fine = (
-        _LeaveOneOut(y[rows], weights[rows], units[rows])
-        for rows in (order[:_COARSE_ROWS], order[: _FINE_ROWS_1D if d == 1 else _FINE_ROWS])
-    )
-    scott = [len(part.shares) ** (-1.0 / (d + 4)) for part in (coarse, fine)]
-    best = int(np.argmax([coarse(m * scott[0]) for m in _MULTIPLES]))
+    began, order = time.perf_counter(), rng.permutation(len(y))
+    few, more = _ROWS_1D if d == 1 else _ROWS
+    part = order[:few]
+    search = _LeaveOneOut(y[part], weights[part], units[part])
+    best = int(np.argmax([search(m * scott(len(part), d)) for m in _MULTIPLES]))
+    if seconds is not None:  # a search takes as the square of its rows
+        took = max(time.perf_counter() - began, 1e-9)
+        more = int(min(more, few * max(1.0, (seconds - took) / took) ** 0.5))
+    if more > few and len(y) > few:
+        part = order[:more]
+        search = _LeaveOneOut(y[part], weights[part], units[part])
+    rule = scott(len(part), d)
     around = _MULTIPLES[[max(best - 1, 0), min(best + 1, len(_MULTIPLES) - 1)]]
     least = minimize_scalar(
-        lambda log_multiple: -fine(float(np.exp(log_multiple)) * scott[1]),
-        bounds=tuple(np.log(around)), method="bounded", options={"xatol": 0.02},
+        lambda log_multiple: -search(float(np.exp(log_multiple)) * rule),
+        bounds=tuple(np.log(around)), method="bounded", options={"xatol": _CLOSE},
     )  # fmt: skip
-    multiple = float(np.exp(least.x))
-    at_edge = best in (0, len(_MULTIPLES) - 1)
-    h = multiple * scott[1]
-    return multiple * n ** (-1.0 / (d + 4)), -float(least.fun), fine.effective(h), at_edge
+    multiple, at_edge = float(np.exp(least.x)), best in (0, len(_MULTIPLES) - 1)
+    return Bandwidth(multiple, -float(least.fun), search.effective(multiple * rule), at_edge)
+
+
+def scott(n: int, d: int) -> float:
+    """Scott's rule for n rows of d whitened columns."""
+    return float(n ** (-1.0 / (d + 4)))

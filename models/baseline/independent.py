@@ -26,7 +26,8 @@ from ...data import Codec, Encoded
 from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
-from ...verdict import Reason
+from ...verdict import Reason, warning
+from .bandwidth import Bandwidth
 from .kernel_mixture import KernelSum
 from .settings import SETTINGS, IndependentSettings
 
@@ -51,6 +52,7 @@ class IndependentColumns(IndependentSettings, Imputer):
         missing=True,
         imputes=True,
         distribution="differentiable",
+        uses=("budget",),
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
@@ -58,14 +60,26 @@ class IndependentColumns(IndependentSettings, Imputer):
         data = rows.data
         shares = np.ones(len(data)) if rows.weights is None else rows.weights
         units = fit.units()
-        self.columns_ = []
+        placed = []
         for x in data.x.T:
             seen = ~np.isnan(x)
-            kernels = KernelSum.fit(x[seen, None], shares[seen], rng, self.max_rows, units[seen])
-            self.columns_.append(kernels)
+            placed.append(
+                KernelSum.placed(x[seen, None], shares[seen], rng, self.max_rows, units[seen])
+            )
         self.tables_ = self._tables(data, shares)
+        self.columns_, d = [], len(placed)
+        for j, (kernels, of_kernels) in enumerate(placed):
+            left = fit.deadline()
+            if left == 0:
+                break
+            seconds = None if left is None else left / (d - j)
+            self.columns_.append(kernels.searched(of_kernels, rng, seconds))
+        done = len(self.columns_)
+        usual = float(np.median([column.multiple for column in self.columns_] or [1.0]))
+        self.columns_ += [k.with_bandwidth(Bandwidth(usual)) for k, _ in placed[done:]]
         named = zip(self.columns_, self.codec_.continuous_names, strict=True)
-        return [reason for kernels, name in named for reason in kernels.reasons(name)]
+        reasons = [reason for kernels, name in named for reason in kernels.reasons(name)]
+        return reasons if done == d else [*reasons, *_unsearched(done, d)]
 
     def _tables(self, data: Encoded, shares: Floats) -> list[Floats]:
         tables = []
@@ -157,3 +171,10 @@ class IndependentColumns(IndependentSettings, Imputer):
             for j in range(state["columns"])
         ]
         self.tables_ = [arrays[f"table.{j}"] for j in range(state["tables"])]
+
+
+def _unsearched(done: int, d: int) -> list[Reason]:
+    """What is said where the budget ended the search for bandwidths."""
+    rest = "have their usual multiple of Scott's rule" if done else "have Scott's rule"
+    what = f"the budget left time to search for the bandwidths of {done} of {d} columns; the others"
+    return warning(f"{what} {rest}.", "Raise the budget.")

@@ -18,7 +18,7 @@ from ...density_estimator import DensityEstimator
 from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
-from ...verdict import Reason
+from ...verdict import Reason, warning
 from .kernel_mixture import KernelSum
 from .settings import SETTINGS, KernelSettings
 
@@ -37,15 +37,20 @@ class KernelDensity(KernelSettings, DensityEstimator):
     name: ClassVar[str] = "kde"
     settings = SETTINGS["kde"]
     capabilities: ClassVar[Capabilities] = Capabilities(
-        density="exact", distribution="differentiable"
+        density="exact", distribution="differentiable", uses=("budget",)
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         data, weights = rows.data, rows.weights
-        kernels = KernelSum.fit(data.x, weights, fit.rng(), self.max_rows, fit.units())
+        units, rng = fit.units(), fit.rng()
+        kernels = KernelSum.fit(data.x, weights, rng, self.max_rows, units, fit.deadline())
         log_det = float(np.average(data.log_det, weights=weights))
         self._set(replace(kernels, leave_one_out=kernels.leave_one_out + log_det))
-        return kernels.reasons()
+        reasons = kernels.reasons()
+        if fit.deadline() == 0 and np.isnan(kernels.leave_one_out):
+            what = "the budget left no time to search for the bandwidth, which is Scott's rule."
+            reasons += warning(what, "Raise the budget.")
+        return reasons
 
     def _set(self, kernels: KernelSum) -> None:
         self.kernels_ = kernels

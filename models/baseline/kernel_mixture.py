@@ -19,7 +19,7 @@ from ...arrays import Floats, Ints
 from ...thinning import thinned
 from ...verdict import Reason
 from ..distributions.components import Components
-from .bandwidth import best_bandwidth
+from .bandwidth import Bandwidth, best_bandwidth, scott
 
 _BLOCK_CELLS = 1 << 20  # distances held at a time
 _CLIP = 5.0  # robust deviations that columns are clipped to
@@ -58,9 +58,24 @@ class KernelSum:
         rng: np.random.Generator,
         most: int,
         units: NDArray[np.uint64] | None = None,
+        seconds: float | None = None,
     ) -> KernelSum:
         """Kernels on the rows of x (n, d), thinned to `most` of them by `rng`. A weight (n,) of 2
-        is the row given twice; rows of equal `units` (n,) are left out together."""
+        is the row given twice; rows of equal `units` (n,) are left out together. The search for the
+        bandwidth should take so many `seconds` at most."""
+        kernels, units = cls.placed(x, weights, rng, most, units)
+        return kernels.searched(units, rng, seconds)
+
+    @classmethod
+    def placed(
+        cls,
+        x: Floats,
+        weights: Floats | None,
+        rng: np.random.Generator,
+        most: int,
+        units: NDArray[np.uint64] | None = None,
+    ) -> tuple[KernelSum, NDArray[np.uint64]]:
+        """As `fit`, with Scott's rule; and the units of the kernels."""
         x = np.asarray(x, dtype=np.float64)
         weights = np.ones(len(x)) if weights is None else weights
         keep = weights > 0
@@ -72,9 +87,29 @@ class KernelSum:
         x, weights, units = x[kept], weights[kept], units[kept]
         centres = solve_triangular(factor, (x - mean).T, lower=True).T
         log_weights = np.log(weights) - np.log(weights.sum())
-        h, score, effective, at_edge = best_bandwidth(centres, weights, units, rng)
-        score -= float(np.log(np.diag(factor)).sum())
-        return cls(centres, log_weights, mean, factor, h, score, effective, at_edge)
+        h = scott(*centres.shape)
+        return cls(centres, log_weights, mean, factor, h), units
+
+    def searched(
+        self, units: NDArray[np.uint64], rng: np.random.Generator, seconds: float | None = None
+    ) -> KernelSum:
+        """With the bandwidth by leaving rows out; `units` (m,) are those of the kernels."""
+        weights = np.exp(self.log_weights)
+        return self.with_bandwidth(best_bandwidth(self.centres, weights, units, rng, seconds))
+
+    def with_bandwidth(self, found: Bandwidth) -> KernelSum:
+        return replace(
+            self,
+            bandwidth=found.multiple * scott(*self.centres.shape),
+            leave_one_out=found.score - float(np.log(np.diag(self.factor)).sum()),
+            effective=found.effective,
+            at_edge=found.at_edge,
+        )
+
+    @property
+    def multiple(self) -> float:
+        """The bandwidth as a multiple of Scott's rule."""
+        return self.bandwidth / scott(*self.centres.shape)
 
     def reasons(self, column: str | None = None) -> list[Reason]:
         """A warning if the bandwidth is at an end of the range searched."""
@@ -170,7 +205,8 @@ def _merged(
     x: Floats, weights: Floats, units: NDArray[np.uint64]
 ) -> tuple[Floats, Floats, NDArray[np.uint64]]:
     """Equal rows as one, with the sum of their weights, in the order of their first."""
-    _, first, place = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    single = x[:, 0] if x.shape[1] == 1 else x  # whose values are sorted much faster than rows
+    _, first, place = np.unique(single, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(x):
         return x, weights, units
     total = np.bincount(place.reshape(-1), weights=weights).astype(np.float64)
@@ -197,10 +233,11 @@ def _shape(x: Floats, weights: Floats) -> tuple[Floats, Floats]:
 
 def _location(values: Floats, weights: Floats) -> tuple[float, float]:
     """The median, and half the width of the middle 68%, or of more where that is one value."""
+    order = np.argsort(values)
+    values, reached = values[order], np.cumsum(weights[order])
     for share in (0.16, 0.05, 0.005):
-        low, middle, high = np.quantile(
-            values, [share, 0.5, 1 - share], weights=weights, method="inverted_cdf"
-        )
+        at = np.searchsorted(reached, np.array([share, 0.5, 1 - share]) * reached[-1])
+        low, middle, high = values[np.minimum(at, len(values) - 1)]
         if high > low:
             return float(middle), float(high - low) / 2
     return float(middle), float(np.ptp(values))

@@ -260,6 +260,6 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         other = copy(self)
         other.max_iter = min(self.max_iter, _REFIT_STEPS)
         network = self.network_
-        fit = Fit(fit.seed, fit.schema, fit.clock)
+        fit = Fit(fit.seed, fit.schema, fit.clock, within=True)
         other._fit_parameters(network.dag, network.states, rows, None, fit)
         return other

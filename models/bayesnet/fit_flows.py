@@ -96,6 +96,13 @@ def with_flows(
         reasons += [replace(reason, what=f"the flow of {name!r}: {reason.what}") for reason in said]
         if trained is not None:
             conditionals[node] = trained
+        if part.interrupted:
+            fit.interrupted = True
+            left_over = [network.names[other] for other in nodes[place + 1 :]]
+            if left_over:
+                what = f"the fit was interrupted: {', '.join(left_over)} stay linear."
+                reasons.append(Reason("ok", what))
+            break
     return replace(network, conditionals=tuple(conditionals)), reasons
 
 

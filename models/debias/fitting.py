@@ -99,15 +99,19 @@ def fit_debias(
     # Weights say how often rows are drawn; of the losses of a draw all count alike.
     held = None if unseen is None else replace(unseen, weights=None)
     trainer = Trainer(fit, seen, held, sizes.training, machine=machine)
-    _, trainer.after = trainer.looking(
-        lambda some: nets.latents(some.values()[0]), len(rows), math.inf
-    )
+
+    def latents(some: Subset) -> Any:
+        return nets.latents(some.values()[0])
+
+    _, trainer.after = trainer.looking(latents, len(rows), math.inf)
+    chosen = trainer.evaluating(latents)
+    evaluated = None if chosen is None or unseen is None else unseen.only(chosen.numbers)
     weight = float(asked.reconstruction_weight)
     kl = weight / values.size if asked.kl_weight is None else float(asked.kl_weight)
     plain = not asked.resample and rows.weights is None and asked.class_shares == "data"
     learner = nets.learner(
         seen,
-        unseen,
+        evaluated,
         Weights(weight, kl, nets.constant, modelled),
         None if plain else resampling,
         weight_decay=float(asked.weight_decay),

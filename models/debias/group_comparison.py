@@ -114,7 +114,7 @@ def compare(
             made = clone(estimator).set_params(random_state=seed)
             if way != "debiasing":
                 made.set_params(**plain)
-            made.fit(x, y, even if way == "balanced" else None, **fit)
+            made.fit(x, y, even if way == "balanced" else None, **fit)._whole()
             yield made.worst_group(*held)
 
     return Comparison(tuple(seeds), {way: tuple(each(way)) for way in WAYS})

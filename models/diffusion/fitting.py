@@ -78,8 +78,9 @@ def fit_net(
         return view.stored(data, np.random.default_rng([fit.seed, epoch]))[seen.numbers]
 
     anew = again is not None or view.drawn_anew
-    learner = nets.learner(seen, unseen, plan, redraw=redrawn if anew else None, seed=fit.seed)
     trainer, samples = Trainer(fit, seen, unseen, plan.schedule, machine=machine), 0
+    evaluated = trainer.evaluating(novelty.once(nets))
+    learner = nets.learner(seen, evaluated, plan, redraw=redrawn if anew else None, seed=fit.seed)
     if held is not None:
         samples, trainer.after = novelty.affordable(nets, trainer)
     training = trainer.train(learner)
@@ -90,13 +91,14 @@ def fit_net(
     if held is None:
         reasons += verdicts.not_judged("no rows were held out")
     elif not training.failed:
-        n = min(samples, novelty.of_training(nets, training))
-        made = novelty.drawn(nets, seen, held, n, fit.seed)
-        if made is not None and isinstance(view, PixelView):
-            nets.view, moved = matched(view, made, seen, held, fit.seed)
-            reasons += verdicts.levels(moved)
-        found = novelty.repeats(nets, made, seen, held, fit.seed)
-        reasons += verdicts.novelty(found, images=plan.architecture.net == "unet")
+        with fit.heeding():
+            n = 0 if fit.interrupted else min(samples, novelty.of_training(nets, training))
+            made = novelty.drawn(nets, seen, held, n, fit.seed)
+            if made is not None and isinstance(view, PixelView):
+                nets.view, moved = matched(view, made, seen, held, fit.seed)
+                reasons += verdicts.levels(moved)
+            found = novelty.repeats(nets, made, seen, held, fit.seed)
+            reasons += verdicts.novelty(found, images=plan.architecture.net == "unet")
     return Fitted(nets, training, reasons)
 
 

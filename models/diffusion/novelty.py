@@ -7,6 +7,8 @@ the training computed, a step of B rows being about 3 B evaluations of the net.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -28,18 +30,22 @@ def affordable(nets: TrainedDiffusion, trainer: Trainer) -> tuple[int, float]:
     """How many samples can be looked at after a training, and the seconds that they take: 0 of an
     endless budget, and of one that is too short."""
     evaluations = _evaluations(nets)
+    found, seconds = trainer.looking(once(nets), _SAMPLES * evaluations, _SHARE)
+    n = found // evaluations
+    return (n, seconds) if n >= FEW else (0, 0.0)
+
+
+def once(nets: TrainedDiffusion) -> Callable[[Subset], None]:
+    """Evaluates the net at each of some rows once."""
 
     @torch.no_grad()
-    def once(rows: Subset) -> None:
+    def evaluated(rows: Subset) -> None:
         x, context = rows.values()
         t = nets.process.time_of(nets.tensor(np.array(nets.noise.sigma_data)))
         made = nets.denoiser(context)(nets.features(nets.tensor(x)), t.expand(len(x)))
         made.cpu()
 
-    once(trainer.seen.only(trainer.seen.numbers[:1]))  # the first may load and allocate
-    found, seconds = trainer.looking(once, _SAMPLES * evaluations, _SHARE)
-    n = found // evaluations
-    return (n, seconds) if n >= FEW else (0, 0.0)
+    return evaluated
 
 
 def of_training(nets: TrainedDiffusion, training: Training) -> int:

@@ -62,7 +62,7 @@ def course(training: Training, seen: Subset, unseen: Subset | None, *, held: boo
         return reasons
     if unseen is None:
         reasons += too_few(len(seen), "Give validation rows.")
-    elif out.steps and not out.best_step:
+    elif out.steps and not out.best_step and out.why != "interrupted":
         reasons += warning(
             "nothing was learnt: the loss of held-out rows was never lower than at the start.",
             "Give more rows or a longer fit, or lower learning_rate.",

@@ -159,7 +159,7 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         other.n_components, other.max_components = self.n_components_, None
         other.max_iter = min(self.max_iter, _REFIT_STEPS) if self._gaps(rows) else self.max_iter
         try:
-            other._fit_from(rows, Fit(fit.seed, fit.schema, fit.clock), self.factors_)
+            other._fit_from(rows, Fit(fit.seed, fit.schema, fit.clock, within=True), self.factors_)
         except FitError:  # a column that varies in the rows left out alone
             return None
         return other

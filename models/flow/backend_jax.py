@@ -21,7 +21,7 @@ from .architecture import Architecture
 from .numpyro import build, guide, model
 
 Array = NDArray[Any]
-_BLOCK = 8192
+_BLOCK, _LARGE_BLOCK, _FEW_BLOCKS = 256, 8192, 16
 
 
 class JaxFlow:
@@ -30,6 +30,7 @@ class JaxFlow:
     def __init__(self, architecture: Architecture, seed: int) -> None:
         self.flow = build(architecture, seed)
         self._log_prob = eqx.filter_jit(lambda flow, x, c: flow.log_prob(x, c))
+        self._transform = eqx.filter_jit(_transformed)
 
     def learner(
         self,
@@ -75,26 +76,24 @@ class JaxFlow:
         self.flow = self._with(learner.params()["flow"])
 
     def log_prob(self, x: Array, context: Array | None) -> NDArray[np.float64]:
-        out = np.empty(len(x))
-        for start in range(0, len(x), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            block, c = _single(x[rows]), _single(None if context is None else context[rows])
-            # Few shapes, few compilations: blocks are filled up to the next power of two.
-            size = len(block)
-            full = 1 << (size - 1).bit_length()
-            block = np.pad(block, ((0, full - size), (0, 0)))
-            c = None if c is None else np.pad(c, ((0, full - size), (0, 0)))
-            out[rows] = np.asarray(self._log_prob(self.flow, block, c))[:size]
-        return out
+        return self._by_blocks(self._log_prob, np.empty(len(x)), x, context)
 
     def sample(self, n: int, seed: int, context: Array | None) -> NDArray[np.float64]:
-        key = jax.random.key(seed)
-        if context is None:
-            drawn = eqx.filter_jit(lambda flow: flow.sample(key, (n,)))(self.flow)
-        else:
-            c = jnp.asarray(context, jnp.float32)
-            drawn = eqx.filter_jit(lambda flow: flow.sample(key, (), c))(self.flow)
-        return np.asarray(drawn, dtype=np.float64)
+        noise = np.random.default_rng(seed).standard_normal((n, *self.flow.shape))
+        return self._by_blocks(self._transform, np.empty(noise.shape), noise, context)
+
+    def _by_blocks(
+        self, what: Any, out: NDArray[np.float64], x: Array, context: Array | None
+    ) -> NDArray[np.float64]:
+        """What is computed of each row; in blocks of two sizes, as each is compiled for itself."""
+        size = _BLOCK if len(x) <= _FEW_BLOCKS * _BLOCK else _LARGE_BLOCK
+        for start in range(0, len(x), size):
+            rows = slice(start, start + size)
+            parts = (_single(x[rows]), _single(None if context is None else context[rows]))
+            more = size - len(parts[0])
+            full = (None if a is None else np.pad(a, ((0, more), (0, 0))) for a in parts)
+            out[rows] = np.asarray(what(self.flow, *full))[: size - more]
+        return out
 
     def arrays(self) -> dict[str, Array]:
         leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(self.flow, eqx.is_array))
@@ -106,6 +105,13 @@ class JaxFlow:
             lambda path, leaf: jnp.asarray(arrays[jax.tree_util.keystr(path)], leaf.dtype), leaves
         )
         self.flow = eqx.combine(leaves, static)
+
+
+def _transformed(flow: Any, noise: jax.Array, context: jax.Array | None) -> jax.Array:
+    """Rows of noise (n, d), as the flow carries them."""
+    carry = paramax.unwrap(flow).bijection.transform
+    rows: jax.Array = jax.vmap(carry, in_axes=(0, None if context is None else 0))(noise, context)
+    return rows
 
 
 def _single(a: Array | None) -> Any:

@@ -17,9 +17,9 @@ from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from ..nets.held_out import Split
+from ..nets.held_out import Split, Subset
 from ..nets.record import DataUnits
-from ..nets.trainer import Trained, Trainer
+from ..nets.trainer import COMPARED, Trained, Trainer
 from .architecture import Architecture
 from .settings import SETTINGS, FlowSettings
 from .sizes import sizes_for
@@ -73,19 +73,26 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
             self._keep(None)
             return []
         seen, unseen = split.subsets(_columns)
-        record = DataUnits(fit, seen, unseen)
+        trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
+
+        def log_prob(some: Subset) -> Floats:
+            return np.asarray(self.flow_.log_prob(*some.values()))
+
+        evaluated = trainer.evaluating(log_prob)
+        looked, trainer.after = trainer.looking(log_prob, 2 * COMPARED)
+        trainer.record = record = DataUnits(fit, seen, evaluated)
         learner = self.flow_.learner(
             seen,
-            unseen,
+            evaluated,
             weight_decay=sizes.weight_decay,
             redraw=record.redraw(_columns),
             seed=fit.seed,
         )
-        trainer = Trainer(fit, seen, unseen, sizes.training, record, machine=machine)
         training = trainer.train(learner)
         self.flow_.keep(learner)
         self._keep(training)
-        return trainer.judge_density(training, self.flow_.log_prob, "hidden or n_transforms")
+        smaller = "hidden or n_transforms"
+        return trainer.judge_density(training, self.flow_.log_prob, smaller, -(-looked // 2))
 
     def _flow(self, device: Any) -> Any:
         if self.backend == "pyro":

@@ -60,13 +60,14 @@ def fit_nets(
     seen, unseen = split.subsets(partial(view.stored, rng=np.random.default_rng([fit.seed, 0x71])))
     plan = planned(asked, view.values, seen, machine, timed=fit.deadline() is not None)
     held = unseen
-    if unseen is not None:
-        unseen = unseen.thinned(most_scored(view.values), fit.rng())
-        unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
     nets = TrainedGAN(plan.architecture, view, fit.seed, machine.device)
+    most = looked.affordable(nets, seen, most_scored(view.values), fit.clock.budget)
+    if unseen is not None:
+        unseen = unseen.thinned(most, fit.rng())
+        unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
     score, sheets = None, None
     if unseen is not None:
-        score = nets.score_of(seen.thinned(most_scored(view.values), fit.rng()), unseen)
+        score = nets.score_of(seen.thinned(most, fit.rng()), unseen, most)
         some = min(score.n_samples, _SHOWN if view.values.shape else _POINTS)
         sheets = SheetKeeper({SHEET: (some, view.values.features + plan.architecture.context)})
     again = fit.redraw
@@ -101,7 +102,9 @@ def fit_nets(
         reasons += verdicts.course(training.outcome, fit.trace, plan.schedule.learning_rate)
         looked.calibrate(nets, unseen, score, fit.seed)
         steps = training.outcome.steps
-        reasons += looked.of_samples(nets, score, seen, held, fit, steps)
+        with fit.heeding():
+            if not fit.interrupted:
+                reasons += looked.of_samples(nets, score, seen, held, fit, steps)
     kept = Sheets.of({}) if sheets is None else sheets.sheets()
     return Fitted(nets, training, kept, reasons)
 

@@ -88,6 +88,7 @@ class HeldOutScore:
         held_out: the rows, at least 2. A number is given for each: of more than `most_scored`, take
             so many beforehand.
         real: rows trained on, at least 3; as many as there are samples are looked at.
+        most: samples, about; None is `most_scored`.
 
     Attributes:
         n_samples: k.
@@ -96,8 +97,9 @@ class HeldOutScore:
         floor: S_real.
     """
 
-    def __init__(self, values: Values, held_out: Side, real: Side) -> None:
-        m, most, c = len(held_out.features), most_scored(values), held_out.context
+    def __init__(self, values: Values, held_out: Side, real: Side, most: int | None = None) -> None:
+        m, c = len(held_out.features), held_out.context
+        most = most or most_scored(values)
         self.n_samples = most if c is None else m * max(1, most // m)
         self._owner: Tensor | None = None
         self.contexts: Tensor | None = None

@@ -21,6 +21,21 @@ from .trained import TrainedGAN
 _SETS = 5  # of generated rows, that scores are calibrated by
 _SCORES = 10  # that take as long as all that is done with samples
 _TRIED = 500  # rows trained on that are timed
+_SHARE, _FEWEST, _MADE = 0.02, 8, 4  # of a budget that a score takes; rows that it has; rows timed
+
+
+def affordable(nets: TrainedGAN, seen: Subset, most: int, budget: float | None) -> int:
+    """How many rows are scored in an evaluation: as many as take little of a budget."""
+    if budget is None:
+        return most
+    n = -(-_MADE // nets.architecture.pack) * nets.architecture.pack
+    context = seen.thinned(n, np.random.default_rng(0)).values()[1]
+    context = None if context is None else np.resize(context, (n, context.shape[1]))
+
+    def once() -> None:
+        nets.discriminate(nets.generate(n, context, 0), context)
+
+    return int(min(most, max(_FEWEST * nets.architecture.pack, _SHARE * budget * n / took(once))))
 
 
 def seconds(nets: TrainedGAN, score: HeldOutScore, seen: Subset, seed: int) -> float:

@@ -151,9 +151,9 @@ class TrainedGAN:
 
     # Training
 
-    def score_of(self, seen: Subset, unseen: Subset) -> HeldOutScore:
-        """What scores generated rows by held-out ones."""
-        return HeldOutScore(self.view.values, self._side(unseen), self._side(seen))
+    def score_of(self, seen: Subset, unseen: Subset, most: int | None = None) -> HeldOutScore:
+        """What scores so many generated rows, about, by held-out ones."""
+        return HeldOutScore(self.view.values, self._side(unseen), self._side(seen), most)
 
     def _side(self, rows: Subset) -> Side:
         x, context = rows.values()

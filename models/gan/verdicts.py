@@ -45,7 +45,7 @@ def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
         rate: the highest learning rate.
     """
     scores = np.array([row["validation"] for row in trace if row["validation"] is not None])
-    if len(scores) < 2 or not np.isfinite(scores[0]):
+    if len(scores) < 2 or not np.isfinite(scores[0]) or outcome.why == "interrupted":
         return []
     way = max(-float(scores[0]), 1e-12)  # training rows are at 0
     third = len(scores) // 3

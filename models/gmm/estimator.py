@@ -115,7 +115,7 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         other.n_components, other.warm_start = self.n_components_, True
         other.max_iter = min(self.max_iter, _REFIT_STEPS)
         try:
-            list(other._fit(rows, Fit(fit.seed, fit.schema, fit.clock)))
+            list(other._fit(rows, Fit(fit.seed, fit.schema, fit.clock, within=True)))
         except FitError:  # a column that varies in the rows left out alone
             return None
         return other

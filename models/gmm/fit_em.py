@@ -58,21 +58,25 @@ def fit_em(
         chosen = Choice(given_start(rows, search, fit.rng()))
     elif isinstance(k, str):
         chosen = choose(rows, search, fit.rng(), report)
+        fit.interrupted |= chosen.why == "interrupted"
     else:
         moves = settings.split_merge
         chosen = Choice(best_start(rows, int(k), search, fit.rng(), split_merge=moves))
     done = len(fit.trace)
     last, falls, bounds = None, 0, []
-    for last in steps(
-        rows, chosen.mixture, search.regularisation, max_iter=settings.max_iter,
-        tol=settings.tol, deadline=fit.deadline,
-    ):  # fmt: skip
-        falls += last.change < -1e-6 * max(1.0, abs(last.objective))
-        bounds.append(last.objective + rows.constant)
-        seconds = fit.clock.seconds()
-        fit.report(Progress(step=done + last.number, loss=-bounds[-1], seconds=seconds))
-    assert last is not None
-    reasons = _of_size(chosen, settings) + _of_run(last, settings, falls)
+    with fit.heeding():
+        for last in steps(
+            rows, chosen.mixture, search.regularisation, max_iter=settings.max_iter,
+            tol=settings.tol, deadline=fit.deadline,
+        ):  # fmt: skip
+            falls += last.change < -1e-6 * max(1.0, abs(last.objective))
+            bounds.append(last.objective + rows.constant)
+            seconds = fit.clock.seconds()
+            fit.report(Progress(step=done + last.number, loss=-bounds[-1], seconds=seconds))
+    if last is None or (fit.interrupted and settings.engine != "em"):
+        raise KeyboardInterrupt
+    reasons = _of_size(chosen, settings)
+    reasons += [] if fit.interrupted else _of_run(last, settings, falls)
     reasons += _of_mixture(last.state, rows, search.regularisation)
     return Result(last.state, bounds, last.number, last.converged, chosen.table, reasons)
 
@@ -83,9 +87,11 @@ def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:
         name, most = str(settings.n_components).upper(), settings.max_components
         what = f"{name} still gained at max_components={most}."
         return [Reason("warn", what, "Raise max_components, or leave it out.")]
-    if chosen.why == "budget":
+    if chosen.why in ("budget", "interrupted"):
         k = chosen.table[-1].n_components
         what = f"the budget ended the choice of size at {k} components."
+        if chosen.why == "interrupted":
+            what = f"the choice of size was interrupted at {k} components."
         return [Reason("warn", what, "Give a larger budget, or n_components as a number.")]
     return []
 

@@ -33,6 +33,8 @@ from .parameters import Mixture
 from .search import LONG_ITER, SAMPLE, SHORT_ITER, SHORT_ROWS, Search
 from .weighted_rows import WeightedRows
 
+Why = Literal["done", "most", "budget", "interrupted"]
+
 _PATIENCE = 2  # sizes without gain
 _SPLITS = 3  # tried for a size
 _FRESH = 10  # components up to which fresh seeds are tried
@@ -69,11 +71,11 @@ def criteria(rows: WeightedRows, mixture: Mixture) -> Criteria:
 @dataclass(frozen=True)
 class Choice:
     """The mixture of the best size, the scores of all sizes tried, and why the search ended:
-    "done", "most" if the largest size allowed was the best, or "budget"."""
+    "done", "most" if the largest size allowed was the best, "budget" or "interrupted"."""
 
     mixture: Mixture
     table: list[Criteria] = field(default_factory=list)
-    why: Literal["done", "most", "budget"] = "done"
+    why: Why = "done"
 
 
 def choose(
@@ -90,19 +92,19 @@ def choose(
     held: list[float] = []  # what is compared
     best: Mixture | None = None
     before: Mixture | None = None
-    why: Literal["done", "most", "budget"] = "done"
+    why: Why = "done"
     k, last = 1, len(sample) if most is None else min(most, len(sample))
     while True:
-        tried = [] if k > _FRESH else [best_start(sample, k, search, rng)]
-        if before is not None:
-            tried.append(
-                search.run(sample, _grown(before, k, sample, search, rng), LONG_ITER).mixture
-            )
-        scored = [(left_out(sample, mixture), mixture) for mixture in tried]
-        out, before = max(scored, key=lambda pair: pair[0])
-        score = criteria(sample, before)
-        table.append(score)
-        report(k, -score.log_likelihood / sample.total)
+        try:
+            out, before = _of_size(k, sample, before, search, rng)
+            score = criteria(sample, before)
+            table.append(score)
+            report(k, -score.log_likelihood / sample.total)
+        except KeyboardInterrupt:
+            if best is None:
+                raise
+            why = "interrupted"
+            break
         out += _OPTIMISM * score.n_parameters + sample.total * sample.constant
         held.append(getattr(score, criterion) + 2 * max(0.0, score.log_likelihood - out))
         least = int(np.argmin(held))
@@ -119,10 +121,21 @@ def choose(
             break
         k = following
     assert best is not None  # the first size is the best so far when it is tried
-    if search.settings.split_merge and best.n_components > 2:
+    if search.settings.split_merge and best.n_components > 2 and why != "interrupted":
         objective = criteria(sample, best).log_likelihood / sample.total - sample.constant
         best = split_and_merge(sample, best, objective, search, rng)
     return Choice(best, table, why)
+
+
+def _of_size(
+    k: int, rows: WeightedRows, before: Mixture | None, search: Search, rng: np.random.Generator
+) -> tuple[float, Mixture]:
+    """The best mixture of k components, of those from fresh seeds and from the size `before`, and
+    the log-likelihood of rows left out."""
+    tried = [] if k > _FRESH else [best_start(rows, k, search, rng)]
+    if before is not None:
+        tried.append(search.run(rows, _grown(before, k, rows, search, rng), LONG_ITER).mixture)
+    return max(((left_out(rows, each), each) for each in tried), key=lambda pair: pair[0])
 
 
 def _grown(

@@ -8,7 +8,6 @@ all that an estimator keeps.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +25,7 @@ from ...verdict import Reason
 from .held_out import Subset
 from .record import DataUnits
 from .settings import TrainingSettings
+from .timing import took
 from .verdicts import batch_reasons, diverged, likelier, progress_reasons, too_few
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ T = TypeVar("T")
 Judged = tuple[Floats, Floats | None]  # of held-out rows: what is trained, and a bound or None
 
 _LARGE = 1 << 20  # values of a batch from which a compiled step is tried out beforehand
-_COMPARED = 2000  # rows on either side that overfitting is looked for on
+COMPARED = 2000  # rows on either side that overfitting is looked for on
 _PROBE, _PROBED = 100, 1 << 18  # rows that are timed, and values of them
 _LEAST, _SHARE = 24, 0.15  # rows looked at at least, and share of a budget that it takes at most
+_EVALUATED = 0.05  # share of a budget that an evaluation of held-out rows takes at most
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,12 @@ class Trainer:
     Attributes:
         fit: what the fit is told, and where it reports.
         seen: rows trained on.
-        unseen: held-out rows that are evaluated, or None.
+        unseen: held-out rows, or None.
         settings: of the loop.
         record: what brings the record into the units of the data; None reports what is measured.
         after: seconds of a budget kept for what follows the training.
         machine: what computes.
+        evaluated: the held-out rows that are evaluated in training.
     """
 
     fit: Fit
@@ -82,6 +84,9 @@ class Trainer:
     record: DataUnits | None = None
     after: float = 0.0
     machine: Machine | None = None
+
+    def __post_init__(self) -> None:
+        self.evaluated = self.unseen
 
     def train(self, learner: Any, judge: Callable[[Array], Judged] | None = None) -> Training:
         """Train a learner (see `inference.learner`), and leave it at its best evaluation.
@@ -105,18 +110,20 @@ class Trainer:
             n,
             settings,
             seed=fit.seed,
-            validation=None if self.unseen is None else lambda: self._evaluate(learner, judge),
-            units=None if self.unseen is None else self.unseen.units(),
+            validation=None if self.evaluated is None else lambda: self._evaluate(learner, judge),
+            units=None if self.evaluated is None else self.evaluated.units(),
             checkpoints=checkpoints,
             deadline=self._left,
         )
         outcome = finish(loop, fit.report if self.record is None else self.record.report)
+        fit.interrupted |= outcome.why == "interrupted"
         reasons = [*batch_reasons(asked, size), *diverged(outcome, settings)]
         return Training(outcome, size, reasons)
 
     def _fitting(self, learner: Any, asked: int) -> int:
         """The largest batch that fits. A step that is compiled is compiled anew for a trial: only
         where memory may be short."""
+        learner.most = self.settings.chunk
         if learner.compiled and asked * self.seen.x.shape[1] <= _LARGE:
             return asked
         from .batches import shrinking
@@ -125,10 +132,10 @@ class Trainer:
         return size if self._processes is None else self._processes.least(size)
 
     def _evaluate(self, learner: Any, judge: Callable[[Array], Judged] | None) -> Floats:
-        assert self.unseen is not None
+        assert self.evaluated is not None
         values = self._agreed(learner.evaluate())
         objective, bounds = (values, None) if judge is None else judge(values)
-        shares = 1.0 if self.unseen.shares is None else self.unseen.shares
+        shares = 1.0 if self.evaluated.shares is None else self.evaluated.shares
         if bounds is not None and self.record is not None:
             self.record.bound = float(np.mean(bounds * shares))
         return np.asarray(objective * shares)
@@ -162,21 +169,34 @@ class Trainer:
         budget = self.fit.clock.budget
         if budget is None:
             return wanted, 0.0
+        each = self._seconds_of_row(look)
+        rows = int(min(wanted, _affordable(budget * (_SHARE if share is None else share), each)))
+        return self._agreed((rows, each * rows))
+
+    def evaluating(self, look: Callable[[Subset], Any]) -> Subset | None:
+        """The held-out rows that are evaluated in training: of a budget, as many as take little of
+        it.
+
+        Args:
+            look: takes about as long as an evaluation of as many rows.
+        """
+        budget = self.fit.clock.budget
+        if budget is not None and self.unseen is not None:
+            rows = self._agreed(_affordable(budget * _EVALUATED, self._seconds_of_row(look)))
+            self.evaluated = self.unseen.thinned(int(rows), self.fit.rng())
+        return self.evaluated
+
+    def _seconds_of_row(self, look: Callable[[Subset], Any]) -> float:
         size = max(1, min(_PROBE, _PROBED // max(self.seen.x.shape[1], 1)))
         probe = self.seen.only(self.seen.numbers[:size])
-        began = time.perf_counter()
-        look(probe)
-        each = max(time.perf_counter() - began, 1e-9) / len(probe)
-        share = _SHARE if share is None else share
-        rows = int(min(wanted, max(_LEAST, share * budget / each)))
-        return self._agreed((rows, each * rows))
+        return max(took(lambda: look(probe)), 1e-9) / len(probe)
 
     def judge_density(
         self,
         training: Training,
         log_prob: Callable[[Array, Floats | None], Floats],
         smaller: str,
-        rows: int = _COMPARED,
+        rows: int = COMPARED,
     ) -> list[Reason]:
         """What the course of a training in nats a row says, and whether rows trained on are
         likelier than held-out ones.
@@ -189,13 +209,22 @@ class Trainer:
         if training.failed:
             return training.reasons
         reasons = [*training.reasons, *progress_reasons(training.outcome, self.settings)]
+        if self.fit.interrupted:
+            return reasons
         if self.unseen is None:
             advice = "Give validation rows, or use gaussian or kde."
             return [*reasons, *too_few(len(self.seen), advice)]
         rng = self.fit.rng()
         some = [part.thinned(rows, rng) for part in (self.seen, self.unseen)]
-        seen, unseen = ((log_prob(*part.values()), part.units()) for part in some)
-        return [*reasons, *likelier(seen, unseen, self.seen.x.shape[1], smaller)]
+        with self.fit.heeding():
+            seen, unseen = ((log_prob(*part.values()), part.units()) for part in some)
+            reasons += likelier(seen, unseen, self.seen.x.shape[1], smaller)
+        return reasons
+
+
+def _affordable(seconds: float, each: float) -> float:
+    """Rows that take so many seconds, or twice that if they are few."""
+    return max(1.0, seconds / each, min(_LEAST, 2 * seconds / each))
 
 
 class _ReadOnly(Checkpoints):

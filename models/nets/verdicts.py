@@ -31,7 +31,9 @@ def diverged(outcome: Outcome, settings: Schedule) -> list[Reason]:
 
 def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
     """Whether a fit in nats a row learnt anything, and had time enough."""
-    reasons = []
+    reasons: list[Reason] = []
+    if outcome.why == "interrupted":
+        return reasons
     if outcome.steps and not outcome.best_step and math.isfinite(outcome.best):
         reasons += warning(
             "nothing was learnt: held-out rows were never better than at the start.",

@@ -109,8 +109,10 @@ def fit_translation(
     reasons += verdicts.short(training.outcome)
     rate = schedule.learning_rate
     reasons += verdicts.won(training.outcome, fit.trace, rate, paired=paired)
-    looked = Looked.of(nets, seen, held, training.outcome.steps)
-    reasons += looked.of_pairs() if paired else looked.of_domains()
+    with fit.heeding():
+        if not fit.interrupted:
+            looked = Looked.of(nets, seen, held, training.outcome.steps)
+            reasons += looked.of_pairs() if paired else looked.of_domains()
     return Fitted(nets, training, sheets, reasons)
 
 

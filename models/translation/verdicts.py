@@ -164,7 +164,7 @@ def won(
         for name in (last[-1] if len(last) > 1 else ())
         if name.startswith("told apart") and all(r.get(name, 0.0) >= _APART for r in last)
     ]
-    if not sure:
+    if not sure or outcome.why == "interrupted":
         return []
     early = outcome.best_step <= _EARLY * outcome.steps
     what = f"the discriminator of {' and of '.join(sure)} tells translations from rows with "

@@ -42,6 +42,7 @@ Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start
 _HELD, _MANY = 2000, 1000  # held-out rows that are evaluated; from how many on two draws do
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
+_HURRIED = 100  # rows that are looked at after an interrupt
 
 
 @dataclass(frozen=True)
@@ -75,25 +76,29 @@ def fit_nets(
 
         trained = JaxNets(architecture, values, fit.seed, start)
     unseen = _evaluated(unseen, architecture.missing, fit)
-    record = DataUnits(fit, seen, unseen, values.log_det)
-    many = unseen is not None and len(unseen) >= _MANY
+    trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
+
+    def log_prob(x: Array, context: Floats | None) -> Floats:
+        return quick(net, x, context, _DRAWS)
+
+    def look(some: Subset) -> Floats:
+        return log_prob(*some.values())
+
+    evaluated = trainer.evaluating(look)
+    trainer.record = record = DataUnits(fit, seen, evaluated, values.log_det)
+    many = evaluated is not None and len(evaluated) >= _MANY
     objective = _objective(asked, sizes, len(seen), steady=2 if many else 4)
     learner = trained.learner(
         seen,
-        unseen,
+        evaluated,
         objective,
         fit.seed,
         augment=_change(asked.augment, codec),
         redraw=record.redraw(lambda data: stored(values, data)),
     )
-    trainer = Trainer(fit, seen, unseen, sizes.training, record, machine=machine)
-
-    def log_prob(x: Array, context: Floats | None) -> Floats:
-        return quick(net, x, context, _DRAWS)
-
     wanted = min(len(seen), _LOOKED) + (0 if unseen is None else min(len(unseen), _LOOKED))
-    most, trainer.after = trainer.looking(lambda some: log_prob(*some.values()), wanted)
-    shares = None if unseen is None else unseen.shares
+    most, trainer.after = trainer.looking(look, wanted)
+    shares = None if evaluated is None else evaluated.shares
     training = trainer.train(
         learner, lambda terms: objective.judged(terms, trained.kl_sizes, shares)
     )
@@ -105,6 +110,7 @@ def fit_nets(
         _check_twins(trained, net, seen.only(seen.numbers[:8]))
     looked = -(-most // 2)
     reasons = trainer.judge_density(training, log_prob, "hidden, or dropout", looked)
+    looked = min(looked, _HURRIED) if fit.interrupted else looked
     kl = kl_per_latent(net, *(unseen or seen).thinned(looked, fit.rng()).values())
     return Fitted(net, training, kl, [*reasons, *collapse(kl)])
 

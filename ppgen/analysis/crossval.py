@@ -150,7 +150,7 @@ def _held_out(
             fit.set_params(random_state=seed)
         given = y if fit.capabilities.conditional else None
         seen, held = (None, None) if given is None else (given[train], given[part])
-        fit.fit(rows.take(train), seen, budget=budget)
+        fit.fit(rows.take(train), seen, budget=budget)._whole()
         densities.append(fit.log_density(rows.take(part), held))
     order = np.argsort(np.concatenate(parts))
     first = weakest(densities)

@@ -11,7 +11,7 @@ import typer
 from ..errors import InputError
 from ..progress import Clock, duration
 from .options import Data, Out, Seed, Settings, settings, spread
-from .output import check_output, say, write_table
+from .output import INTERRUPTED, check_output, say, write_table
 from .reading import DataOptions, read_data
 from .tables import named_labels, named_target, summarised, tell_khat
 from .translating import Parts, check_domains, parted_pairs
@@ -145,7 +145,8 @@ def fit(
         checkpoint_dir=options.checkpoints,
         progress=True,
     )
-    scored = None if test is None else _scored(test, seed)
+    interrupted = estimator.interrupted_
+    scored = None if test is None or interrupted else _scored(test, seed)
     estimator.save(target)
     for reason in estimator.verdict_.reasons:
         say(f"{reason.status}: {reason}")
@@ -164,6 +165,8 @@ def fit(
         options.output,
         pretty=True,
     )
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:

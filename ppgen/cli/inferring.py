@@ -15,14 +15,13 @@ import typer
 
 from ..errors import InputError, did_you_mean
 from .options import Out, Seed, pairs, spread, value_of
-from .output import check_output, say, write_table
+from .output import INTERRUPTED, check_output, say, write_table
 
 if TYPE_CHECKING:
     from ..data.named_arrays import NamedArrays
     from ..models.pair import PairFit
 
 METHODS = "nuts, hmc, chees, svi, dadvi, laplace, pathfinder, smc, nested, importance or ais"
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def infer(
     columns = {"site": list(table.index), **{str(c): table[c].to_numpy() for c in table.columns}}
     write_table(columns, options.output, pretty=True)
     if fit.posterior.why == "interrupted":
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _tell(fit: PairFit, target: Path) -> None:

@@ -28,6 +28,7 @@ ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")
 FIGURE_ENDINGS = (".png", ".svg")
 ARRAY_ENDINGS = (".npy", ".npz")
 IMAGE_ENDINGS = (*ARRAY_ENDINGS, ".png")
+INTERRUPTED = 130  # the exit status where the user ended it
 _ACROSS = 32  # images side by side in a picture, at most
 _BLOCK = 1 << 14
 _LAST = 40  # characters of the last column of a table, at least

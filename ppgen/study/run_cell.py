@@ -137,7 +137,7 @@ def _fitted(store: Store, cell: Cell, place: Path, train: Dataset, valid: Datase
         "checkpoint_dir": place / "checkpoints",
         "budget": cell.budget,
     }
-    model.fit(train, **{name: offered[name] for name in model._uses()})
+    model.fit(train, **{name: offered[name] for name in model._uses()})._whole()
     write_json(place / FIT, {"memory": peak.bytes()})
     model.save(run)
     return model

@@ -70,7 +70,7 @@ def units(subject: Subject) -> Iterator[Check]:
 
 def _fitted(model: Any, rows: Dataset) -> Any:
     again = clone(model)
-    return again.set_params(random_state=0).fit(rows)
+    return again.set_params(random_state=0).fit(rows)._whole()
 
 
 def _in_units(schema: Schema, standardised: bool) -> list[Column]:
