@@ -193,7 +193,7 @@ def _independent(
     units: Hashes | None,
     weights: Floats | None,
     rng: np.random.Generator,
-    most: int,
+    most: int = MOST,
 ) -> NDArray[np.intp]:
     """At most so many of the candidates, one a unit: units by rejection in proportion to the
     weights they hold, a row of each in proportion to its own."""

@@ -97,7 +97,9 @@ class HeldOutScore:
         floor: S_real.
     """
 
-    def __init__(self, values: Values, held_out: Side, real: Side, most: int | None = None) -> None:
+    def __init__(
+        self, values: Values, held_out: Side, real: Side, *, most: int | None = None
+    ) -> None:
         m, c = len(held_out.features), held_out.context
         most = most or most_scored(values)
         self.n_samples = most if c is None else m * max(1, most // m)

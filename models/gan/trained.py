@@ -153,7 +153,7 @@ class TrainedGAN:
 
     def score_of(self, seen: Subset, unseen: Subset, most: int | None = None) -> HeldOutScore:
         """What scores so many generated rows, about, by held-out ones."""
-        return HeldOutScore(self.view.values, self._side(unseen), self._side(seen), most)
+        return HeldOutScore(self.view.values, self._side(unseen), self._side(seen), most=most)
 
     def _side(self, rows: Subset) -> Side:
         x, context = rows.values()
