@@ -120,7 +120,7 @@ def _in_time(model: Judged, rows: Rows, fit: Fit) -> int:
         model._log_prob(some)
     each = max(time.perf_counter() - began, 1e-9) / len(some)
     in_all = _SHARE * left / each
-    return int(min(MOST, max(in_all / 3 if in_all >= 1.5 * _DRAWN else 0, in_all - _DRAWN)))
+    return int(max(0, min(MOST, in_all / 3, in_all - _DRAWN)))
 
 
 def _held(

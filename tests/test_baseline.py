@@ -8,7 +8,9 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from ppgen.errors import InputError
+from ppgen.fitting import Fit
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
+from ppgen.models.baseline.bandwidth import Bandwidth, scott
 from ppgen.models.baseline.kernel_mixture import KernelSum
 
 
@@ -189,3 +191,37 @@ def test_gaps_of_independent_columns_are_filled_by_their_means_and_likeliest_lev
     assert drawn["size"][1] != filled["size"][1]
     with pytest.raises(InputError, match="no option 'n_samples'; it has draw, random_state"):
         model.impute(gappy, n_samples=3)
+
+
+def test_a_budget_that_is_over_leaves_the_rule_of_thumb(rows: np.ndarray) -> None:
+    for family in (IndependentColumns, KernelDensity):
+        model = family(random_state=0).fit(rows, budget="1ms")
+        kernels = model.columns_[0] if family is IndependentColumns else model.kernels_
+        assert kernels.bandwidth == pytest.approx(scott(*kernels.centres.shape))
+        assert "Raise the budget" in str(model.verdict_)
+        assert np.isfinite(model.score(rows))
+
+
+def test_columns_that_the_budget_leaves_have_the_usual_bandwidth(
+    rows: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter([9.0, 9.0, 0.0])
+    monkeypatch.setattr(Fit, "deadline", lambda fit: next(left, 0.0))
+    rows = np.c_[rows, np.exp(rows)[:, :1], rows[:, :1] ** 3]
+    model = IndependentColumns(random_state=0).fit(rows, budget="1h")
+    multiples = [column.multiple for column in model.columns_]
+    assert multiples[2:] == pytest.approx([np.mean(multiples[:2])] * 2)
+    assert "the bandwidths of 2 of 4 columns" in str(model.verdict_)
+    assert np.isfinite(model.score(rows))
+
+
+def test_few_rows_say_the_bandwidth_of_one_column() -> None:
+    # Of the truth, the mean log density of kernels with the best bandwidth for these very rows.
+    rng = np.random.default_rng(0)
+    x, new = rng.normal(size=(3000, 1)), rng.normal(size=(20_000, 1))
+    kernels = KernelSum.fit(x, None, np.random.default_rng(0), 10_000)
+    best = max(
+        kernels.with_bandwidth(Bandwidth(multiple)).log_prob(new).mean()
+        for multiple in np.geomspace(0.3, 3, 12)
+    )
+    assert kernels.log_prob(new).mean() > best - 2e-3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from ppgen.errors import InputError
 from ppgen.models.baseline import Gaussian, IndependentColumns, KernelDensity
 from ppgen.models.gmm import GaussianMixture
 from ppgen.models.registry import expand, get, load, names
-from ppgen.progress import Clock
+from ppgen.progress import Clock, Progress, progress_bar
 from ppgen.rows import Rows
 
 
@@ -231,3 +233,21 @@ def test_a_budget_may_have_begun_before(rows: np.ndarray, monkeypatch: pytest.Mo
     assert left[0] <= 100.0 < 500.0 < left[1]
     assert late.fit_seconds_ < 500.0
     assert late.means_ == pytest.approx(whole.means_)
+
+
+def test_without_a_terminal_a_fit_tells_how_it_goes_in_lines(capsys: Any) -> None:
+    clock = Clock(600.0)
+    now = [0.0]
+    clock.seconds = lambda: now[0]  # type: ignore[method-assign]
+    with progress_bar("vae", clock, show=True) as show:
+        assert show is not None
+        for step, seconds in enumerate((0.0, 4.9, 5.0, 9.9, 10.0, 100.0, 124.0, 125.0, 126.0)):
+            now[0] = seconds
+            show(Progress(step, math.nan if step == 0 else 1.5, validation=-2.0))
+    lines = capsys.readouterr().err.splitlines()
+    # Seldom and ever more so, but for the last.
+    assert [line.split(",")[0] for line in lines] == [f"vae: step {i}" for i in (0, 2, 4, 5, 7, 8)]
+    assert lines[0] == "vae: step 0, 0 s, validation -2.000, 600 s left"
+    assert lines[1] == "vae: step 2, 5 s, loss 1.500, validation -2.000, 595 s left"
+    with progress_bar("vae", clock, show=False) as show:
+        assert show is None

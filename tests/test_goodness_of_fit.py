@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import ppgen
+from ppgen import goodness_of_fit
 from ppgen.capabilities import Capabilities
 from ppgen.data import Encoded, as_dataset
+from ppgen.fitting import Fit
 from ppgen.goodness_of_fit import _effective, _independent, _part
+from ppgen.progress import Clock
+from ppgen.rows import Rows
 from ppgen.sampler import Sampler
 
 from .zoo import fitted
@@ -202,3 +208,19 @@ def test_rows_are_worth_as_many_draws_as_their_units_and_weights_say():
     assert _effective(units, None) == 5
     assert _effective(units, None, slice(0, 8)) == 2
     assert _effective(np.arange(20, dtype=np.uint64), np.r_[np.ones(10), np.zeros(10)]) == 10
+
+
+def test_so_many_rows_are_judged_as_the_time_allows(monkeypatch):
+    def rows_in(budget):  # where a row takes 50 ms
+        times = iter([0.0, 1.0])
+        clock = SimpleNamespace(perf_counter=lambda: next(times))
+        monkeypatch.setattr(goodness_of_fit, "time", clock)
+        fit = Fit(0, model.schema_, Clock(budget))
+        return goodness_of_fit._in_time(model, rows, fit)
+
+    model = ppgen.Gaussian(random_state=0).fit(ring())
+    rows = Rows(model._encode(ppgen.as_dataset(ring())))
+    assert rows_in(None) == rows_in(1e6) == 1000
+    assert rows_in(100.0) == pytest.approx(466, abs=3)  # as many and twice as many drawn, in 70 s
+    assert rows_in(40.0) == pytest.approx(60, abs=3)  # 500 are drawn at least
+    assert rows_in(10.0) < 50

@@ -19,6 +19,7 @@ from ppgen.inference.posterior.minibatch import call_of
 from ppgen.inference.posterior.target import make_target
 from ppgen.models.pair import Pair
 from ppgen.models.pair.settings import SVI
+from ppgen.progress import Clock
 from tests import posterior_targets as exact
 
 BACKENDS = ("numpyro", "pyro")
@@ -322,6 +323,20 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_weights():
     assert np.isfinite(found.draws["a"]).all()
     said = [str(reason) for reason in found.reasons]
     assert any("not finite" in words for words in said), said
+
+
+def test_a_guide_that_starts_at_a_mode_searches_for_it_within_the_budget(monkeypatch):
+    from ppgen.inference.posterior import guides_numpyro
+
+    told = []
+    monkeypatch.setattr(
+        guides_numpyro, "starting_modes", lambda f, n, fit: told.append(fit.deadline()) or []
+    )
+    target = target_of("numpyro", mean_model("numpyro"))
+    guides_numpyro.build("multivariate_normal", target, EngineFit(0, Clock(600.0)))
+    guides_numpyro.build("multivariate_normal", target, EngineFit(0))
+    assert 0 < told[0] <= 150
+    assert told[1] is None
 
 
 def test_an_interrupted_fit_keeps_its_draws():

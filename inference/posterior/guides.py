@@ -35,6 +35,7 @@ from importlib import import_module
 from typing import Any
 
 from ...errors import InputError, did_you_mean, unknown
+from ...fitting import Running
 from ...verdict import Reason
 from .distributions import Drawn
 from .target import Target
@@ -104,11 +105,11 @@ def learning_rate(guide: Any) -> float:
     return 0.02 if guide in _OF_NUMBERS else 0.005
 
 
-def build(name: str, target: Target, seed: int) -> tuple[Guide, list[Reason]]:
+def build(name: str, target: Target, fit: Running) -> tuple[Guide, list[Reason]]:
     """The guide of that name, which starts where the log joint of the model is finite, and what was
     seen there."""
     module = import_module(f".guides_{target.backend}", __package__)
-    made: tuple[Guide, list[Reason]] = module.build(name, target, seed)
+    made: tuple[Guide, list[Reason]] = module.build(name, target, fit)
     return made
 
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 from torch.nn.functional import softplus
 
+from ...fitting import Running
 from ...verdict import Reason
 from .target import Target
 
@@ -89,12 +90,12 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def build(name: str, target: Target, seed: int) -> tuple[Any, list[Reason]]:
+def build(name: str, target: Target, fit: Running) -> tuple[Any, list[Reason]]:
     """The guide of that name; discrete sites are no part of it."""
     model: Callable[..., Any] = target.model
     if target.sites.discrete:
         model = poutine.block(model, hide=list(target.sites.discrete))
-    z = start(target, seed)
+    z = start(target, fit.seed)
     if name in _LAYERS:
         return autoguide.AutoNormalizingFlow(model, lambda p: _flow(name, z, p)), []
     init = initialization.init_to_value(values=target.constrain(z))

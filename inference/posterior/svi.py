@@ -97,7 +97,7 @@ def _fitted(
         check_name(guide, target, settings.objective)
         if not call.whole:
             check_local(sites, guide)
-        guide, seen = build(guide, target, fit.seed)
+        guide, seen = build(guide, target, fit)
         reasons += seen
     check_guide(target, backend.drawn_sites(target, guide, call), _words(name))
     learner = backend.make_learner(target, guide, call, settings, fit.seed)
