@@ -262,6 +262,8 @@ class _Loop:
                 if self.plateau is not None:
                     self.plateau.restart()
                 continue
+            out.first_loss = loss if math.isnan(out.first_loss) else out.first_loss
+            out.last_loss = loss
             stopped = not on or 0 < place.last <= place.epoch
             out.why = "budget" if ended else "stopped" if stopped else "max_epochs"
             out.steps, out.epochs = place.step, place.step / self.steps

@@ -113,6 +113,7 @@ class Outcome:
         best, best_step: the best held-out mean log density, and where; with a `Plateau` minus the
             best recent mean loss, and where the kept weights come from.
         train_loss: mean loss of the epoch that the kept weights come from.
+        first_loss, last_loss: mean losses of the first and of the last epoch.
         plateau_step: where a plateau of the losses was found; 0 where none was.
         improvement, improvement_stderr: paired, from an evaluation at about three quarters of the
             steps to the last one.
@@ -125,6 +126,8 @@ class Outcome:
     best: float = -math.inf
     best_step: int = 0
     train_loss: float = math.nan
+    first_loss: float = math.nan
+    last_loss: float = math.nan
     plateau_step: int = 0
     improvement: float = math.nan
     improvement_stderr: float = math.nan

@@ -75,7 +75,9 @@ def _say(message: str, status: int) -> int:
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    print("ppgen: warning:", " ".join(str(message).split()), file=sys.stderr)
+    from .cli.wording import told
+
+    print("ppgen: warning:", " ".join(told(str(message)).split()), file=sys.stderr)
 
 
 def _raised_here(trace: TracebackType | None) -> bool:

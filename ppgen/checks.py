@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from .capabilities import Capabilities
 from .data import Codec, Encoded
 from .errors import InputError
-from .verdict import Reason
+from .verdict import Reason, warning
+
+_FEW = 10  # rows of a class below which nothing is known of it
+_SHOWN = 5  # classes that are named
 
 
 def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
@@ -73,6 +76,24 @@ def unused_reasons(used: Collection[str], who: str, **given: Any) -> list[Reason
         for name, value in given.items()
         if value is not None and name not in used
     ]
+
+
+def few_of_class(counts: Mapping[Any, float], what: str) -> list[Reason]:
+    """Whether some classes have so few rows that what is learnt of them holds for no others.
+
+    Args:
+        counts: class -> how many independent rows it has.
+        what: a class is called.
+    """
+    few = {name: round(count) for name, count in counts.items() if 0.5 < count < _FEW}
+    if not few:
+        return []
+    named = [f"{name!r} has {n} row" + "s" * (n != 1) for name, n in few.items()]
+    more = f" and {len(named) - _SHOWN} more have few" if len(named) > _SHOWN else ""
+    return warning(
+        f"{what} {', '.join(named[:_SHOWN])}{more}: what is learnt of so few holds for no others.",
+        f"Give at least {_FEW} rows of each, or leave {'it' if len(few) == 1 else 'them'} out.",
+    )
 
 
 def no_distribution(family: str, can: Capabilities) -> str:

@@ -3,14 +3,19 @@ columns that others determine."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .data import AnyCodec, Codec, Dataset, Encoded, Schema
 from .data.column import CONTINUOUS
+from .data.rounding import find_ties
+from .data.units import unit_hashes
 from .extremes import extreme_reasons
-from .verdict import Reason
+from .verdict import Reason, nothing_learnt
 
+_MOST_HASHED = 200_000  # rows up to which copies are looked for
 _ROWS = 5000  # that dependence is looked for in
 _MOST_COLUMNS = 100
 _SINGULAR = 1e-9  # eigenvalues of the correlations below this count as 0
@@ -43,6 +48,8 @@ def column_reasons(
             what = f"the images have {schema.pixels}:"
             advice = "If the greatest value is white, divide by it; what lies between are levels."
         reasons.append(Reason("warn", f"{what} {schema.pixels.note}.", advice))
+    copied, explained = _copies(schema, data)
+    reasons += copied
     for column in schema.columns:
         if column.kind in ("constant", "empty"):
             what = f"column {column.name!r} is {column.kind} and is not modelled."
@@ -51,7 +58,7 @@ def column_reasons(
         if column.atoms:
             at = " and ".join(f"{atom:g}" for atom in column.atoms)
             reasons.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
-        if column.note:
+        if column.note and column.name not in explained:
             advice = _NOTED if column.kind in CONTINUOUS else _TEXT
             reasons.append(Reason("warn", f"column {column.name!r}: {column.note}.", advice))
         if data.images is None and column.kind in ("real", "positive", "count"):
@@ -60,8 +67,33 @@ def column_reasons(
                 values = np.where(weights > 0, values, np.nan)
             reasons += extreme_reasons(column, values, data.native_rows)
     if isinstance(codec, Codec):
+        if not codec.continuous_names and not codec.discrete_names:
+            what = "all columns are constant: each row has probability 1, and nothing is learnt."
+            reasons += nothing_learnt(what, "Give columns that vary.")
         reasons += collinear_reasons(codec.continuous_names, encoded.x[kept])
     return reasons
+
+
+def _copies(schema: Schema, data: Dataset) -> tuple[list[Reason], set[str]]:
+    """Whether rows are copies of others, and the columns whose ties that explains."""
+    noted = [c.name for c in schema.columns if c.note and c.kind in CONTINUOUS]
+    if not noted or len(data) > _MOST_HASHED:
+        return [], set()
+    n = len(data)
+    first = np.unique(unit_hashes(replace(data, groups=None)), return_index=True)[1]
+    if len(first) == n:
+        return [], set()
+    explained = set()
+    for name in noted:
+        values = np.asarray(data.columns[name][first], dtype=np.float64)
+        if not find_ties(values[~np.isnan(values)])[1]:
+            explained.add(name)
+    what = (
+        f"{n - len(first)} of {n} rows are copies of others: they are held out together and count "
+        "once in errors, but are fitted to as often as they stand."
+    )
+    advice = "Leave copies out, unless a row is meant to weigh as often as it was given."
+    return [Reason("warn", what, advice)], explained
 
 
 def collinear_reasons(names: tuple[str, ...], x: NDArray[np.floating]) -> list[Reason]:

@@ -20,11 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import few_of_class
 from .data import Codec, Dataset, Schema, as_dataset
 from .errors import InputError, did_you_mean
+from .verdict import Reason
 
 _MOST_ROWS = 1000  # distinct fitted values kept; more are thinned
 _SHOWN = 20  # classes that an error names
+_FAR = 1e6  # standard deviations from the fitted y, beyond which nets only overflow
 _MOST_SUMMED = 64  # distinct values up to which p(x) is summed
 
 
@@ -55,6 +58,10 @@ class Conditioning(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """What a saved run keeps."""
+
+    def reasons(self) -> list[Reason]:
+        """What the fitted `y` say of the fit."""
+        return []
 
     def table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The fitted values and their log shares, where there are few enough to sum over."""
@@ -127,6 +134,17 @@ class Context(Conditioning):
         """Whether the sum over the fitted values is all of p(x): whether y is discrete."""
         return not self.codec.continuous_names
 
+    def reasons(self) -> list[Reason]:
+        """Classes of which there are few rows."""
+        found: list[Reason] = []
+        first = len(self.codec.continuous_names)
+        for column in self.codec.discrete:
+            last = first + len(column.levels)
+            counts = self.rows * (self.shares @ self.values[:, first:last])
+            first = last
+            found += few_of_class(dict(zip(column.levels, counts, strict=True)), column.name)
+        return found
+
     def encode(self, y: Any, n: int | None = None) -> NDArray[np.float64]:
         """(n, k) numbers for `y`."""
         return _numbers(self.codec, _dataset(y, n, self.schema))
@@ -194,6 +212,14 @@ def _numbers(codec: Codec, data: Dataset) -> NDArray[np.float64]:
         )
     if np.isnan(encoded.x).any() or (encoded.codes < 0).any():
         raise InputError("y has missing values; give a known value for each row.")
+    if (far := np.argwhere(np.abs(encoded.x) > _FAR)).size:
+        row, j = far[0].tolist()
+        name = codec.continuous_names[j]
+        raise InputError(
+            f"y has {data.columns[name][row]:g} in row {row} (column {name!r}), more than {_FAR:g} "
+            "standard deviations from what was fitted: nothing is known of rows given that. Mend "
+            "it, or leave the row out."
+        )
     blocks = [encoded.x.astype(np.float64)]
     for column, levels in enumerate(codec.n_levels):
         blocks.append(np.eye(levels)[encoded.codes[:, column]])

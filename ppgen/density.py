@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .digits import plus_minus
 from .errors import InputError
 from .settings import choice
 
@@ -23,6 +24,20 @@ Kind = Literal["exact", "lower_bound", "upper_bound", "estimate"]
 Measure = Literal["density", "mass", "mixed"]
 
 KIND_WORDS: dict[str, str] = {kind: kind.replace("_", " ") for kind in get_args(Kind)}
+
+KIND_MEANING: dict[str, str] = {
+    "lower_bound": "lower bound: the model's log density is at least this, so that it may be "
+    "better than it looks.",
+    "upper_bound": "upper bound: the model's log density is at most this, so that it may be worse "
+    "than it looks.",
+    "estimate": "estimate: a mean over draws, with an error.",
+}
+"""What a kind means for a reader; an exact density stands as it is."""
+MEASURE_MEANING: dict[str, str] = {
+    "mass": "mass: a probability, of columns that all have levels or counts.",
+    "mixed": "mixed: a density in some columns times a probability in others (levels, counts, "
+    "values that many rows share).",
+}
 
 
 @dataclass(frozen=True)
@@ -82,9 +97,24 @@ class LogDensity:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.values, dtype=dtype, copy=copy)
 
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """(n,) which rows have a probability above zero: log densities other than -inf."""
+        return np.asarray(~np.isneginf(self.values))
+
     def mean(self) -> float:
-        """Mean log density a row, in nats."""
+        """Mean log density a row, in nats; -inf where one row is impossible."""
         return float(np.mean(self.values))
+
+    def mean_of_possible(self, units: ArrayLike | None = None) -> tuple[float, float]:
+        """Mean log density of the rows that are possible, and its standard error as of
+        `mean_stderr`; NaN where no row is."""
+        kept = self.possible
+        if not kept.any():
+            return math.nan, math.nan
+        values = self.values[kept]
+        of_kept = None if units is None else np.asarray(units)[kept]
+        return float(np.mean(values)), mean_stderr(values, of_kept)
 
     def mean_stderr(self, units: ArrayLike | None = None) -> float:
         """Standard error of `mean()` over rows as a sample of the population, in nats.
@@ -106,8 +136,16 @@ class LogDensity:
             words += f"; cells filled in for {names}"
         return words
 
+    def explained(self) -> str:
+        """What the words of `describe` mean for a reader, where they are not plain."""
+        words = KIND_MEANING.get(self.kind, ""), MEASURE_MEANING.get(self.measure, "")
+        return " ".join(filter(None, words))
+
     def __repr__(self) -> str:
-        return f"LogDensity(n={len(self)}, mean={self.mean():.4f} nats; {self.describe()})"
+        never = len(self) - int(self.possible.sum())
+        mean = plus_minus(*self.mean_of_possible()) if never < len(self) else "−∞"
+        rest = f" of the others, {never} of probability 0" if 0 < never < len(self) else ""
+        return f"LogDensity(n={len(self)}, mean={mean} nats{rest}; {self.describe()})"
 
 
 def mean_stderr(values: ArrayLike, units: ArrayLike | None = None) -> float:

@@ -171,6 +171,7 @@ class Estimator(Saved):
             if checkpoint_dir is not None:
                 fit.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint_of(fit, rows))
             reasons = list(self._fit(rows, fit))
+            reasons += [] if self.context_ is None else self.context_.reasons()
             if self.capabilities.samples:
                 of_columns = column_reasons(self.schema_, data, self.codec_, rows.data, weights)
                 reasons = [*of_columns, *reasons]

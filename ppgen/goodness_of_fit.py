@@ -48,10 +48,7 @@ _PROBED, _SHARE = 20, 0.7  # rows by which the time of a row is told, and share 
 _AUC, _DISTANCE = 0.6, 0.15  # differences that are worth a warning, where they are no chance
 
 _SEEN = "is detected 4 times in 5"
-_ADVICE = (
-    "The model has not the shape of the data: use a more flexible one ({}), or look at the columns "
-    "named."
-)
+_ADVICE = "The model has not the shape of the data: use a more flexible one ({}){}."
 
 
 class Judged(Protocol):
@@ -280,7 +277,8 @@ def _line(
         what = f"log densities of {rows} are not distributed as those of samples"
         found.append(f"{what} {_distance(joint)}")
     said = "; ".join(text for text, warns in zip(found, warned, strict=True) if warns)
-    advice = _ADVICE.format(held.model.capabilities.remedy)
+    look = f", or look at column {name!r}" if warned[1] else ""
+    advice = _ADVICE.format(held.model.capabilities.remedy, look)
     return Reason("warn", f"goodness of fit: {said}.", advice)
 
 

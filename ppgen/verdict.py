@@ -12,11 +12,16 @@ ORDER: tuple[Status, ...] = ("ok", "warn", "failed")
 
 @dataclass(frozen=True)
 class Reason:
-    """One finding about a fit: how bad it is, what was found, what to do about it."""
+    """One finding about a fit: how bad it is, what was found, what to do about it.
+
+    Attributes:
+        learnt: False where it says that the fit learnt nothing of the rows.
+    """
 
     status: Status
     what: str
     advice: str = ""
+    learnt: bool = True
 
     def __str__(self) -> str:
         return f"{self.what} {self.advice}".strip()
@@ -25,6 +30,11 @@ class Reason:
 def warning(what: str, advice: str) -> list[Reason]:
     """One reason that warns, as those give it who find several or none."""
     return [Reason("warn", what, advice)]
+
+
+def nothing_learnt(what: str, advice: str) -> list[Reason]:
+    """One reason that warns: the fit learnt nothing of the rows."""
+    return [Reason("warn", what, advice, learnt=False)]
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,27 @@ class Verdict:
         """True where nothing is wrong."""
         return self.status == "ok"
 
+    @property
+    def learnt(self) -> bool:
+        """False where the fit learnt nothing of the rows: whatever it reaches is no result."""
+        return all(reason.learnt for reason in self.reasons)
+
     def __str__(self) -> str:
         told = [str(r) for r in self.reasons if r.status != "ok"]
         return self.status if not told else f"{self.status}: " + " ".join(told)
 
-    def to_json(self) -> list[dict[str, str]]:
-        return [{"status": r.status, "what": r.what, "advice": r.advice} for r in self.reasons]
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            {"status": r.status, "what": r.what, "advice": r.advice}
+            | ({} if r.learnt else {"learnt": False})
+            for r in self.reasons
+        ]
 
     @classmethod
     def from_json(cls, reasons: Iterable[Mapping[str, Any]]) -> Verdict:
-        return cls(tuple(Reason(r["status"], r["what"], r.get("advice", "")) for r in reasons))
+        return cls(
+            tuple(
+                Reason(r["status"], r["what"], r.get("advice", ""), r.get("learnt", True))
+                for r in reasons
+            )
+        )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ppgen.analysis.compare import compare
-from ppgen.analysis.finding import Ranked, finding
+from ppgen.analysis.finding import Ranked, deciding, finding
 from ppgen.analysis.paired import Difference, Scored, decide, difference
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
@@ -98,6 +98,7 @@ HEADLINES = {
     "a is best": [("a", density(1)), ("b", density())],
     "a and b tie": [("a", density(0.004 - 0.1 * JITTER.mean())), ("b", density(0, scatter=0))],
     "a stands highest, undecided": [("a", density(1)), ("b", density(0, "lower_bound"))],
+    "a reaches 0.02 ± 0.25 nats a row": [("a", density(0.2, scatter=0))],
     "nothing can be ranked": [],
 }
 
@@ -105,6 +106,25 @@ HEADLINES = {
 @pytest.mark.parametrize("words", HEADLINES)
 def test_headline(words):
     assert compare(HEADLINES[words]).headline == words
+
+
+def test_a_model_by_itself_is_not_said_to_win():
+    found = compare([("a", density(-1023.1, scatter=0))]).finding
+    assert found == ("a reaches −1023.28 ± 0.25 nats a row; nothing else was fitted to compare.")
+
+
+def test_an_undecided_line_says_what_would_decide_it():
+    close = compare([("a", density(0)), ("b", density(0.01, scatter=0.5))])
+    words = deciding(close["a"] if close["a"].difference else close["b"])
+    apart = next(m.difference for m in close if m.difference)
+    assert words == (
+        f"about {(apart.detectable / apart.mean) ** 2:.2g} times as many held-out rows decide."
+    )
+    assert words in str(close)
+    bound = compare([("exact", density(1)), ("loose", density(0, "lower_bound"))])
+    assert "a tighter bound decides" in deciding(bound["loose"])
+    decided = compare([("a", density(1)), ("b", density(0, scatter=0))])
+    assert [deciding(m) for m in decided] == ["", ""]
 
 
 def test_paired_difference_sees_what_separate_means_do_not():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ppgen.errors import FitError, InputError
-from ppgen.models.debias import DebiasingVAE, fitting
+from ppgen.models.debias import DebiasingVAE, verdicts
 from ppgen.models.debias.backend import TorchDebias
 from ppgen.models.debias.nets import Nets
 
@@ -142,15 +142,44 @@ def test_a_class_of_one_row_is_trained_on_and_few_rows_are_said(table):
 
 def test_labels_learnt_by_heart_are_said():
     right, half = np.ones(100, dtype=bool), np.arange(100) % 2 == 0
-    assert "overfitting: accuracy 0.500" in fitting.overfitting(right, half, 100)[0].what
-    assert fitting.overfitting(right, right, 100)[0].status == "ok"
+    assert "overfitting: accuracy 0.500 ± 0.050" in verdicts.overfitting(right, half, 100)[0].what
+    assert verdicts.overfitting(right, right, 100)[0].status == "ok"
     # So few rows say little.
-    assert fitting.overfitting(right, np.arange(6) > 1, 100)[0].status == "ok"
+    assert verdicts.overfitting(right, np.arange(6) > 1, 100)[0].status == "ok"
+
+
+def test_a_class_of_one_row_is_named_with_its_count():
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    fit = DebiasingVAE(**SMALL).fit(x, np.array(["a"] * 399 + ["b"]))
+    assert fit.verdict_.status == "warn"
+    assert "class 'b' has 1 row: what is learnt of so few holds for no others" in str(fit.verdict_)
+    assert "the held-out rows are all of class 'a'" in str(fit.verdict_)
+
+
+def test_an_accuracy_on_two_rows_is_not_enough(table):
+    x, y = table
+    two = [int(np.argmin(y)), int(np.argmax(y))]
+    fit = DebiasingVAE(**SMALL).fit(x, y, validation=(x[two], y[two]))
+    assert fit.verdict_.status == "warn"
+    said = str(fit.verdict_)
+    assert "2 held-out rows (or groups of rows) are too few to judge the fit by" in said
+    of_rows = [r.what for r in fit.verdict_.reasons if "on 2 held-out rows" in r.what]
+    assert " ± 0." in of_rows[0]
+
+
+def test_one_answer_for_all_rows_is_nothing_learnt():
+    labels = np.array(["a"] * 90 + ["b"] * 10)
+    always = verdicts.by_chance(labels == "a", labels)
+    assert not always[0].learnt
+    assert "mean accuracy is 0.500 ± 0.033, by chance 0.500" in always[0].what
+    assert not verdicts.by_chance(np.ones(100, dtype=bool), labels)
+    alone = verdicts.by_chance(np.ones(90, dtype=bool), labels[:90])
+    assert "all of class 'a'" in alone[0].what
 
 
 def test_draws_of_few_rows_are_said():
-    assert "rests on 4.0% of the rows" in fitting.rests_on(0.04, 0.1)[0].what
-    assert fitting.rests_on(0.06, 0.1) == []
+    assert "rests on 4.0% of the rows" in verdicts.rests_on(0.04, 0.1)[0].what
+    assert verdicts.rests_on(0.06, 0.1) == []
 
 
 def test_latents_that_say_nothing_are_said(table):

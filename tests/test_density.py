@@ -10,7 +10,7 @@ import pytest
 from ppgen.density import LogDensity
 from ppgen.errors import InputError
 from ppgen.progress import Clock, duration
-from ppgen.verdict import Reason, Verdict
+from ppgen.verdict import Reason, Verdict, nothing_learnt
 
 
 def test_mean_and_its_error() -> None:
@@ -79,3 +79,34 @@ def test_no_durations(text: str | float) -> None:
 def test_clock_never_says_less_than_nothing() -> None:
     assert Clock().left() is None
     assert Clock(1e-9).left() == 0.0
+
+
+def test_rows_of_probability_zero_are_counted_and_the_rest_is_meant() -> None:
+    density = LogDensity(np.array([-1.0, -np.inf, -3.0]), "exact", "test")
+    assert density.possible.tolist() == [True, False, True]
+    assert density.mean() == -np.inf
+    assert density.mean_of_possible() == pytest.approx((-2.0, 1.0))
+    # Two rows of one unit are one draw, which has no error.
+    mean, stderr = density.mean_of_possible([7, 8, 7])
+    assert mean == -2.0
+    assert np.isnan(stderr)
+    assert "mean=−2.0 ± 1.0 nats of the others, 1 of probability 0" in repr(density)
+    none = LogDensity(np.full(2, -np.inf), "exact", "test")
+    assert np.isnan(none.mean_of_possible()).all()
+    assert "mean=−∞ nats;" in repr(none)
+
+
+def test_words_that_are_not_plain_are_explained() -> None:
+    values = np.zeros(2)
+    assert LogDensity(values, "exact", "test").explained() == ""
+    said = LogDensity(values, "lower_bound", "test", "mixed").explained()
+    assert said.startswith("lower bound: ")
+    assert "mixed: a density in some columns" in said
+
+
+def test_a_fit_that_learnt_nothing_says_so_after_it_was_saved() -> None:
+    verdict = Verdict((Reason("ok", "fine."), *nothing_learnt("nothing.", "Do more.")))
+    assert not verdict.learnt
+    assert Verdict.from_json(verdict.to_json()) == verdict
+    assert Verdict((Reason("warn", "odd."),)).learnt
+    assert "learnt" not in Verdict((Reason("warn", "odd."),)).to_json()[0]

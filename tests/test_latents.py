@@ -14,6 +14,7 @@ from ppgen.analysis.continuity import continuity, jump_ratios, nearer_than_rando
 from ppgen.analysis.latent_map import latent_map, manifold
 from ppgen.analysis.latents import arithmetic, interpolate, path, traverse
 from ppgen.errors import InputError
+from ppgen.study.latent_text import spread_text, unless_blank
 
 from .linear_latents import Generator, Linear, WithPrior
 
@@ -312,6 +313,34 @@ def test_a_scrambled_and_a_constant_decoder_are_at_chance():
     still = continuity(Constant(table(), k=3), table(), n=50)
     assert still.value == 0.5
     assert still.jump == 1.0
+
+
+class Blank(WithPrior):
+    """Decodes all codes to nearly the same row, and smoothly."""
+
+    def decode(self, Z, y=None):
+        return super().decode(1e-3 * np.asarray(Z))
+
+
+@pytest.mark.parametrize("rows", [table, images])
+def test_what_a_blank_decoder_reaches_is_no_success(rows):
+    model = Blank(rows(), k=3)
+    near, whole = continuity(model, rows(), n=50), completeness(model, rows(), rows(seed=1))
+    assert near.value > 0.95
+    assert whole.value == 1.0
+    for found in (near, whole):
+        assert found.spread == pytest.approx(1e-6, rel=0.5)
+        assert "says nothing; blank: draws decode to one and the same row" in str(found)
+        assert "1.0" not in str(found)
+        assert unless_blank(found.to_json(), "value") == "blank"
+    good = continuity(WithPrior(rows(), k=3), rows(), n=200)
+    assert good.spread == pytest.approx(1.0, abs=0.2)
+    assert unless_blank(good.to_json(), "value").startswith(("0.99", "1.0"))
+
+
+def test_scores_of_an_earlier_version_have_no_spread():
+    assert unless_blank({"value": 1.0, "stderr": 0.0}, "value") == "1.000"
+    assert spread_text({"value": 1.0, "stderr": 0.0}) == ""
 
 
 def test_jumps_are_found():

@@ -18,7 +18,7 @@ from ..nets.coder import Architecture, augmented
 from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
 from ..nets.reconstruction import Reconstruction, reconstruction
-from ..nets.sizes import Defaults, sizes_for
+from ..nets.sizes import Defaults, layers, sizes_for
 from ..nets.trainer import Trainer, Training
 from . import verdicts
 from .backend import TorchAutoencoder
@@ -132,7 +132,8 @@ def _looked_at(
     new = nets.errors(unseen[0].values()[0]) if unseen else None
     reasons = []
     if judged or new is not None:
-        reasons = verdicts.errors(errors[at], new, nets.constant, len(seen))
+        smaller = layers(nets.architecture.net)
+        reasons = verdicts.errors(errors[at], new, nets.constant, len(seen), smaller)
     scores = -errors[np.searchsorted(numbers, every.numbers)]
     return lowest(scores, every.shares, contamination), reasons + verdicts.dead(codes[at])
 

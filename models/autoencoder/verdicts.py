@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import Floats
 from ...inference.learner import Outcome
-from ...verdict import Reason, warning
+from ...verdict import Reason, nothing_learnt, warning
 from ..nets.verdicts import too_few
 
 _DEAD = 1e-3  # standard deviation, beside the largest of all codes, below which one is dead
@@ -30,29 +30,32 @@ def progress(outcome: Outcome) -> list[Reason]:
     )
 
 
-def errors(seen: Floats, unseen: Floats | None, constant: float, n: int) -> list[Reason]:
+def errors(
+    seen: Floats, unseen: Floats | None, constant: float, n: int, smaller: str = "a smaller hidden"
+) -> list[Reason]:
     """What the errors of some rows trained on and of some held out say.
 
     Args:
         constant: the error of the best constant row.
         n: how many rows were trained on.
+        smaller: how the net is made smaller.
     """
     if unseen is None:
         return too_few(n, 'Give validation rows, or use kind="linear".')
     a, b = float(seen.mean()), float(unseen.mean())
     if b >= constant:
-        return warning(
+        return nothing_learnt(
             f"the codes say nothing: held-out rows are off by {b:.3g}, and by {constant:.3g} "
             "from one constant row.",
-            "Give more rows, a smaller hidden or latent_dim, or train longer; if the columns "
-            "are independent, there is nothing to say.",
+            f"Give more rows, {smaller} or latent_dim, or train longer; if the columns are "
+            "independent, there is nothing to say.",
         )
     stderr = math.sqrt(seen.var() / len(seen) + unseen.var() / len(unseen))
     if b <= _WORSE * a or b - a <= 3 * stderr or b - a <= 0.01 * constant:
         return []
     return warning(
         f"overfitting: held-out rows are off by {b:.3g}, rows trained on by {a:.3g}.",
-        "Give more rows, a smaller hidden or latent_dim, noise or weight_decay.",
+        f"Give more rows, {smaller} or latent_dim, noise or weight_decay.",
     )
 
 

@@ -28,7 +28,7 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason, warning
 from .bandwidth import Bandwidth
-from .kernel_mixture import KernelSum
+from .kernel_mixture import KernelSum, thinned_reasons
 from .settings import SETTINGS, IndependentSettings
 
 _PSEUDO_COUNT = 1.0
@@ -78,7 +78,8 @@ class IndependentColumns(IndependentSettings, Imputer):
         usual = float(np.median([column.multiple for column in self.columns_] or [1.0]))
         self.columns_ += [k.with_bandwidth(Bandwidth(usual)) for k, _ in placed[done:]]
         named = zip(self.columns_, self.codec_.continuous_names, strict=True)
-        reasons = [reason for kernels, name in named for reason in kernels.reasons(name)]
+        reasons = thinned_reasons(self.columns_, "values of a column")
+        reasons += [reason for kernels, name in named for reason in kernels.reasons(name)]
         return reasons if done == d else [*reasons, *_unsearched(done, d)]
 
     def _tables(self, data: Encoded, shares: Floats) -> list[Floats]:

@@ -19,7 +19,7 @@ from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason, warning
-from .kernel_mixture import KernelSum
+from .kernel_mixture import KernelSum, thinned_reasons
 from .settings import SETTINGS, KernelSettings
 
 
@@ -46,7 +46,7 @@ class KernelDensity(KernelSettings, DensityEstimator):
         kernels = KernelSum.fit(data.x, weights, rng, self.max_rows, units, fit.deadline())
         log_det = float(np.average(data.log_det, weights=weights))
         self._set(replace(kernels, leave_one_out=kernels.leave_one_out + log_det))
-        reasons = kernels.reasons()
+        reasons = [*thinned_reasons([kernels], "rows"), *kernels.reasons()]
         if fit.deadline() == 0 and np.isnan(kernels.leave_one_out):
             what = "the budget left no time to search for the bandwidth, which is Scott's rule."
             reasons += warning(what, "Raise the budget.")

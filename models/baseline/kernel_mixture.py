@@ -8,11 +8,13 @@ bandwidth h is that of `bandwidth`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from ...arrays import Floats, Ints
@@ -23,6 +25,8 @@ from .bandwidth import Bandwidth, best_bandwidth, scott
 
 _BLOCK_CELLS = 1 << 20  # distances held at a time
 _CLIP = 5.0  # robust deviations that columns are clipped to
+_LOOKED, _NEIGHBOURS = 500, 10  # rows whose neighbours are looked at, and how many of these
+_NEAR_COPY = 0.02  # distance to the nearest row as a share of that to the last of them
 _RIDGE = 1e-8  # on the correlations, which makes those of dependent columns regular
 
 
@@ -39,6 +43,7 @@ class KernelSum:
         leave_one_out: the score of h, in nats a row.
         effective: mean number of other kernels in a row's density, 1 / sum of squared shares.
         at_edge: whether h is at an end of the range searched.
+        of_rows: how many different rows the centres were drawn from, where they were thinned.
     """
 
     centres: Floats
@@ -49,6 +54,7 @@ class KernelSum:
     leave_one_out: float = float("nan")
     effective: float = float("nan")
     at_edge: bool = False
+    of_rows: int = 0
 
     @classmethod
     def fit(
@@ -83,12 +89,12 @@ class KernelSum:
         units = np.arange(len(x), dtype=np.uint64) if units is None else units[keep]
         x, weights, units = _merged(x, weights, units)
         mean, factor = _shape(x, weights)
-        kept = thinned(len(x), most, rng)
+        of_rows, kept = len(x), thinned(len(x), most, rng)
         x, weights, units = x[kept], weights[kept], units[kept]
         centres = solve_triangular(factor, (x - mean).T, lower=True).T
         log_weights = np.log(weights) - np.log(weights.sum())
-        h = scott(*centres.shape)
-        return cls(centres, log_weights, mean, factor, h), units
+        h, of_rows = scott(*centres.shape), of_rows if of_rows > len(x) else 0
+        return cls(centres, log_weights, mean, factor, h, of_rows=of_rows), units
 
     def searched(
         self, units: NDArray[np.uint64], rng: np.random.Generator, seconds: float | None = None
@@ -112,16 +118,30 @@ class KernelSum:
         return self.bandwidth / scott(*self.centres.shape)
 
     def reasons(self, column: str | None = None) -> list[Reason]:
-        """A warning if the bandwidth is at an end of the range searched."""
+        """A warning if h is at an end of the range searched."""
         if not self.at_edge:
             return []
         where = "" if column is None else f" of column {column!r}"
-        what = (
-            f"the bandwidth{where} is at the edge of its grid ({self.bandwidth:.2g} of the "
-            "spread): the rows are near-copies of each other, or lie on a line or a surface."
-        )
-        advice = "Look for values repeated up to noise or columns that depend on each other."
-        return [Reason("warn", what, advice)]
+        edge = f"the bandwidth{where} is at the edge of its grid ({self.bandwidth:.2g} of the "
+        why, advice = self._cause(column is None)
+        return [Reason("warn", f"{edge}spread): {why}.", advice)]
+
+    def _cause(self, several: bool) -> tuple[str, str]:
+        """Why the bandwidth is at an end of its grid, and what to do."""
+        n = len(self.centres)
+        if self.multiple > 1:
+            far = "a few values far out ask for wide kernels, or there are too few rows"
+            return far, "Mend or leave out values far out, or give more rows."
+        if n > _NEIGHBOURS:
+            some = self.centres[:: max(1, n // _LOOKED)]
+            near = cKDTree(self.centres).query(some, _NEIGHBOURS + 1)[0]
+            if np.median(near[:, 1] / np.maximum(near[:, -1], 1e-300)) < _NEAR_COPY:
+                same = "most rows are near-copies of another one"
+                return same, "Leave out rows that are copies of others up to noise."
+        if several:
+            line = "the rows lie on a line or a surface"
+            return line, "Look for columns that depend on each other."
+        return "many values are near-copies of each other", "Look for values repeated up to noise."
 
     def log_prob(self, x: Floats) -> Floats:
         """(n,) log densities of the rows of x (n, d)."""
@@ -199,6 +219,16 @@ class KernelSum:
             float(effective),
             bool(at_edge),
         )
+
+
+def thinned_reasons(each: Sequence[KernelSum], what: str) -> list[Reason]:
+    """That kernels stand on some of the rows only, where they do; `what` they are of."""
+    few = [kernels for kernels in each if kernels.of_rows]
+    if not few:
+        return []
+    most = max(few, key=lambda kernels: kernels.of_rows)
+    said = f"{len(most.centres)} of {most.of_rows} different {what}, drawn at random."
+    return [Reason("ok", f"the kernels stand on {said}")]
 
 
 def _merged(

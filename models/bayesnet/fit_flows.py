@@ -168,5 +168,5 @@ def _trained(
         what = "it stays near the linear Gaussian, where it begins: others did not do better."
         reasons = [Reason("ok", what)]
     else:
-        reasons = trainer.judge_density(training, flow.log_prob, 'conditionals="linear"')
+        reasons = trainer.judge_density(training, flow.log_prob, 'take conditionals="linear"')
     return FlowConditional(linear, architecture, flow.arrays(), shift, scale), reasons

@@ -11,32 +11,32 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array, Floats, Mask
+from ...checks import few_of_class
 from ...data import Codec, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
-from ...verdict import Reason, warning
+from ...verdict import Reason
 from ..classifier import number, shown
 from ..nets.coder import Architecture, augmented
 from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
 from ..nets.reconstruction import reconstruction
-from ..nets.sizes import Defaults, sizes_for
+from ..nets.sizes import Defaults, layers, sizes_for
 from ..nets.trainer import Trainer, Training
 from ..nets.verdicts import progress_reasons
 from .backend import TorchDebias
 from .nets import Weights
 from .resampling import Histograms, Resampling, effective_share
 from .settings import check_rows
+from .verdicts import by_chance, collapsed, overfitting, rests_on
 
 # Nats a row: the classification's, beside which the reconstruction is a share.
 DEFAULTS = Defaults(width=256, mlp=(10_000, 2e-3), conv=(5000, 2e-3), min_delta=1e-3)
 _IMAGE_LATENTS = 16
 _START = 4096  # rows that nets start from
 _SOME = 2000  # rows on either side that are looked at once the nets are trained
-_GAP = 0.1  # of the accuracy, from which a net is said to have learnt by heart
-_ACTIVE = 0.01  # nats from which on a latent says something of a row
-_FEW = 0.05  # effective share of the rows below which resampling rests on few of them
+_FEW_HELD = 20  # rows below which an accuracy over them says little
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def fit_debias(
     )
     # Weights say how often rows are drawn; of the losses of a draw all count alike.
     held = None if unseen is None else replace(unseen, weights=None)
-    trainer = Trainer(fit, seen, held, sizes.training, machine=machine)
+    trainer = Trainer(fit, seen, held, sizes.training, machine=machine, few=_FEW_HELD)
 
     def latents(some: Subset) -> Any:
         return nets.latents(some.values()[0])
@@ -132,7 +132,10 @@ def fit_debias(
     histograms = resampling.histograms(means[at], variances[at], labels[at], weighing)
     drawn = resampling.probabilities(histograms, means[at], labels[at], weighing)
     share = effective_share(drawn)
-    reasons += _looked_at(nets, seen, unseen, fit)
+    units = fit.units()
+    rows_of = {c: len(np.unique(units[rows.labels == c])) for c in classes.tolist()}
+    reasons += few_of_class(rows_of, "class")
+    reasons += _looked_at(nets, seen, unseen, classes, fit)
     if asked.resample:
         reasons += rests_on(share, asked.alpha)
     x = decoded.only(decoded.numbers[:_SOME]).values()[0]
@@ -179,60 +182,19 @@ def _resampling(asked: Any, seen: Subset, count: int, modelled: int | None) -> R
     return Resampling(asked, shares / shares.sum(), modelled)
 
 
-def _looked_at(nets: TorchDebias, seen: Subset, unseen: Subset | None, fit: Fit) -> list[Reason]:
+def _looked_at(
+    nets: TorchDebias, seen: Subset, unseen: Subset | None, classes: Array, fit: Fit
+) -> list[Reason]:
     """What the accuracies say, of rows trained on and of held-out ones."""
 
-    def right(rows: Subset) -> Mask:
+    def right(rows: Subset) -> tuple[Mask, Array]:
         some = rows.thinned(_SOME, fit.rng())
         chosen = nets.log_probabilities(some.values()[0]).argmax(1)
-        return np.asarray(chosen == some.classes)
+        return np.asarray(chosen == some.classes), classes[some.classes]
 
-    return overfitting(right(seen), None if unseen is None else right(unseen), len(seen))
-
-
-def overfitting(seen: Mask, unseen: Mask | None, n: int) -> list[Reason]:
-    """What the accuracies say, of rows trained on and of rows held out.
-
-    Args:
-        seen, unseen: whether each row was classified right.
-        n: how many rows were trained on.
-    """
+    of_seen, smaller = right(seen)[0], layers(nets.architecture.net)
     if unseen is None:
-        return warning(
-            f"{n} rows are too few to hold any out, so nothing says how the classifier does on "
-            "others.",
-            "Give validation rows with their labels.",
-        )
-    a, b = float(seen.mean()), float(unseen.mean())
-    stderr = math.sqrt(
-        max(a * (1 - a), 0.25 / len(seen)) / len(seen)
-        + max(b * (1 - b), 0.25 / len(unseen)) / len(unseen)
-    )
-    what = f"accuracy {b:.3f} on held-out rows, {a:.3f} on rows trained on"
-    if a - b <= _GAP or a - b <= 3 * stderr:
-        return [Reason("ok", what + ".")]
-    return warning(
-        f"overfitting: {what}.",
-        "Give more rows, augment (images), dropout, weight_decay, or a smaller hidden.",
-    )
-
-
-def rests_on(share: float, alpha: float) -> list[Reason]:
-    """What the draws of the last epoch say, which rest on this share of the rows."""
-    if share >= _FEW:
-        return []
-    return warning(
-        f"resampling rests on {share:.1%} of the rows: they are learnt by heart.",
-        f"Raise alpha ({alpha:g}), lower latent_dim, or give more rows.",
-    )
-
-
-def collapsed(kl: Floats) -> list[Reason]:
-    """What the nats (k,) of the latents say."""
-    if (kl >= _ACTIVE).any():
-        return []
-    return warning(
-        f"posterior collapse: none of the {len(kl)} latents says anything of a row, so all "
-        "rows are drawn alike.",
-        "Lower kl_weight, raise reconstruction_weight, or train longer.",
-    )
+        return overfitting(of_seen, None, len(seen), smaller)
+    of_unseen, labels = right(unseen)
+    reasons = by_chance(of_unseen, labels)
+    return reasons + overfitting(of_seen, of_unseen, len(seen), smaller)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ...data import AnyCodec, Codec
 from ...neighbours import Memorised
-from ...verdict import Reason, warning
+from ...verdict import Reason, nothing_learnt, warning
 from ..nets.held_out import Subset
 from ..nets.memory import memory
 from ..nets.trainer import Training
@@ -63,7 +63,7 @@ def course(training: Training, seen: Subset, unseen: Subset | None, *, held: boo
     if unseen is None:
         reasons += too_few(len(seen), "Give validation rows.")
     elif out.steps and not out.best_step and out.why != "interrupted":
-        reasons += warning(
+        reasons += nothing_learnt(
             "nothing was learnt: the loss of held-out rows was never lower than at the start.",
             "Give more rows or a longer fit, or lower learning_rate.",
         )

@@ -141,8 +141,7 @@ def _of_factors(
         what = "the fit ended with parameters that are not finite."
         return [Reason("failed", what, "Rescale the columns, or use fewer factors.")]
     if not d:
-        what = "all columns are constant: each row has probability 1, and nothing is learnt."
-        return warning(what, "Give columns that vary.")
+        return []  # which the columns say
     reasons = []
     at_bound = np.flatnonzero(factors.noise[0] <= 1.001 * settings.floor)
     if len(at_bound):

@@ -91,7 +91,7 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         training = trainer.train(learner)
         self.flow_.keep(learner)
         self._keep(training)
-        smaller = "hidden or n_transforms"
+        smaller = "a smaller hidden, or fewer n_transforms"
         return trainer.judge_density(training, self.flow_.log_prob, smaller, -(-looked // 2))
 
     def _flow(self, device: Any) -> Any:

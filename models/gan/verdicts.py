@@ -19,7 +19,7 @@ from ...arrays import Floats
 from ...inference.learner import Outcome
 from ...neighbours import Memorised, Neighbours
 from ...thinning import thinned
-from ...verdict import Reason, warning
+from ...verdict import Reason, nothing_learnt, warning
 from ..nets.memory import FEW
 from ..nets.memory import memory as memory_reasons
 from .trained import GENERATED, REAL
@@ -55,13 +55,13 @@ def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
         if found:
             return found
     if not outcome.best_step and outcome.why == "budget":
-        return warning(
+        return nothing_learnt(
             f"nothing was learnt in the {outcome.steps} steps that the budget left time for: "
             "held-out rows were never better than at the start.",
             f"Raise budget, lower learning_rate ({rate:g}), or give more rows.",
         )
     if not outcome.best_step:
-        return warning(
+        return nothing_learnt(
             "nothing was learnt: held-out rows were never better than at the start.",
             f"Lower learning_rate ({rate:g}), train longer, or give more rows.",
         )
@@ -98,7 +98,7 @@ def _players(trace: Trace, *, better: bool, rate: float) -> list[Reason]:
             )
         ]
     if abs(real - 0.5) < _BLIND and abs(fake - 0.5) < _BLIND:
-        return warning(
+        return nothing_learnt(
             f"the discriminator has learnt nothing: its output is {said}, and samples are bad.",
             f"Raise learning_rate ({rate:g}) or discriminator_steps, lower penalty_weight, or "
             "train longer.",

@@ -16,7 +16,7 @@ from .em import Regularisation, steps
 from .given_start import given_start, is_given
 from .initialise import best_start
 from .parameters import Floats, Mixture
-from .search import Search
+from .search import SAMPLE, Search
 from .selection import Choice, Criteria, choose
 from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
@@ -75,14 +75,14 @@ def fit_em(
             fit.report(Progress(step=done + last.number, loss=-bounds[-1], seconds=seconds))
     if last is None or (fit.interrupted and settings.engine != "em"):
         raise KeyboardInterrupt
-    reasons = _of_size(chosen, settings)
+    reasons = _of_size(chosen, settings, n)
     reasons += [] if fit.interrupted else _of_run(last, settings, falls)
     reasons += _of_mixture(last.state, rows, search.regularisation)
     return Result(last.state, bounds, last.number, last.converged, chosen.table, reasons)
 
 
-def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:
-    """Warnings of the choice of the number of components."""
+def _of_size(chosen: Choice, settings: MixtureSettings, n: int) -> list[Reason]:
+    """What is said of the choice of the number of components of n rows."""
     if chosen.why == "most":
         name, most = str(settings.n_components).upper(), settings.max_components
         what = f"{name} still gained at max_components={most}."
@@ -93,6 +93,9 @@ def _of_size(chosen: Choice, settings: MixtureSettings) -> list[Reason]:
         if chosen.why == "interrupted":
             what = f"the choice of size was interrupted at {k} components."
         return [Reason("warn", what, "Give a larger budget, or n_components as a number.")]
+    if chosen.table and n > SAMPLE:
+        what = f"the number of components was chosen on {SAMPLE} of {n} rows, drawn at random"
+        return [Reason("ok", f"{what}; the fit is to all.")]
     return []
 
 
@@ -138,15 +141,12 @@ def _of_mixture(
 
 
 def of_parameters(mixture: Mixture) -> list[Reason]:
-    """Warnings of parameters that are not finite, and of columns none of which varies."""
+    """Warnings of parameters that are not finite."""
     parts = [mixture.weights, mixture.means, mixture.covariances, *mixture.probs]
     parts += [] if mixture.dof is None else [mixture.dof]
     if not all(np.isfinite(part).all() for part in parts):
         what = "the fit ended with parameters that are not finite."
         return [Reason("failed", what, "Rescale the columns, or use fewer components.")]
-    if not mixture.means.shape[1] and not mixture.probs:
-        what = "all columns are constant: each row has probability 1, and nothing is learnt."
-        return [Reason("warn", what, "Give columns that vary.")]
     return []
 
 

@@ -19,6 +19,11 @@ def net_for(shape: Shape) -> str:
     return "conv" if shape and min(shape[1:]) >= 12 else "mlp"
 
 
+def layers(net: str) -> str:
+    """How such a net is made smaller, for advice."""
+    return "fewer channels" if net == "conv" else "a smaller hidden"
+
+
 def latents_for(values: int) -> int:
     """How many numbers a code of so many values has."""
     return 32 if values >= 256 else max(1, min(values - 1, round(2 * math.sqrt(values))))

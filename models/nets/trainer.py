@@ -26,7 +26,15 @@ from .held_out import Subset
 from .record import DataUnits
 from .settings import TrainingSettings
 from .timing import took
-from .verdicts import batch_reasons, diverged, likelier, progress_reasons, too_few
+from .verdicts import (
+    FEW_HELD,
+    batch_reasons,
+    diverged,
+    few_held,
+    likelier,
+    progress_reasons,
+    too_few,
+)
 
 if TYPE_CHECKING:
     from .device import Machine
@@ -75,6 +83,7 @@ class Trainer:
         after: seconds of a budget kept for what follows the training.
         machine: what computes.
         evaluated: the held-out rows that are evaluated in training.
+        few: independent held-out rows below which they are too few to judge the nets by.
     """
 
     fit: Fit
@@ -84,6 +93,7 @@ class Trainer:
     record: DataUnits | None = None
     after: float = 0.0
     machine: Machine | None = None
+    few: int = FEW_HELD
 
     def __post_init__(self) -> None:
         self.evaluated = self.unseen
@@ -118,6 +128,8 @@ class Trainer:
         outcome = finish(loop, fit.report if self.record is None else self.record.report)
         fit.interrupted |= outcome.why == "interrupted"
         reasons = [*batch_reasons(asked, size), *diverged(outcome, settings)]
+        if self.unseen is not None:
+            reasons += few_held(len(np.unique(self.unseen.units())), self.few)
         return Training(outcome, size, reasons)
 
     def _fitting(self, learner: Any, asked: int) -> int:
@@ -203,7 +215,7 @@ class Trainer:
 
         Args:
             log_prob: (m,) log densities of stored rows and their context.
-            smaller: the settings that make the net smaller.
+            smaller: how the net is made smaller, as in "a smaller hidden".
             rows: how many are compared on either side, at most.
         """
         if training.failed:
@@ -212,7 +224,8 @@ class Trainer:
         if self.fit.interrupted:
             return reasons
         if self.unseen is None:
-            advice = "Give validation rows, or use gaussian or kde."
+            plain = "" if self.fit.schema.image_shape else ", or use gaussian or kde"
+            advice = f"Give validation rows{plain}."
             return [*reasons, *too_few(len(self.seen), advice)]
         rng = self.fit.rng()
         some = [part.thinned(rows, rng) for part in (self.seen, self.unseen)]

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats
 from ...density import mean_stderr
+from ...digits import plus_minus
 from ...inference.learner import Outcome
 from ...inference.schedule import Schedule
-from ...verdict import Reason, warning
+from ...verdict import Reason, nothing_learnt, warning
+
+FEW_HELD = 10  # draws held out below which means over them say little
+_FEW_STEPS = 100  # of a budget, in which little is learnt at whatever rate
 
 Judged = tuple[Floats, NDArray[np.uint64] | None]  # log densities of rows, and their units
 
@@ -35,11 +39,8 @@ def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
     if outcome.why == "interrupted":
         return reasons
     if outcome.steps and not outcome.best_step and math.isfinite(outcome.best):
-        reasons += warning(
-            "nothing was learnt: held-out rows were never better than at the start.",
-            f"Lower learning_rate ({settings.learning_rate:g}), give more rows or validation "
-            "rows; if the columns are independent, there is nothing to learn.",
-        )
+        what = "nothing was learnt: held-out rows were never better than at the start."
+        reasons += nothing_learnt(what, _why_nothing(outcome, settings))
     gain, stderr = outcome.improvement, outcome.improvement_stderr
     if outcome.why in ("budget", "max_epochs") and gain - 2 * stderr > 0.01:
         limit = "the budget" if outcome.why == "budget" else "max_epochs"
@@ -48,6 +49,21 @@ def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
             f"Raise {limit.removeprefix('the ')}.",
         )
     return reasons
+
+
+def _why_nothing(outcome: Outcome, settings: Schedule) -> str:
+    """What to do where no step made held-out rows better, by what the steps did."""
+    if outcome.why == "budget" and outcome.steps < _FEW_STEPS:
+        return f"Raise the budget, which left time for {outcome.steps} steps, or give smaller nets."
+    if outcome.last_loss < outcome.first_loss:
+        return (
+            "The rows trained on did become likelier, so the net learns them by heart: give more "
+            "rows, or a smaller net; if the columns are independent, there is nothing to learn."
+        )
+    return (
+        f"Lower learning_rate ({settings.learning_rate:g}); if the columns are independent, there "
+        "is nothing to learn."
+    )
 
 
 def batch_reasons(asked: int, size: int) -> list[Reason]:
@@ -72,6 +88,15 @@ def too_few(n: int, advice: str) -> list[Reason]:
     return warning(what, advice)
 
 
+def few_held(units: int, least: int = FEW_HELD) -> list[Reason]:
+    """Whether the held-out rows, so many independent draws, are too few to judge nets by."""
+    if units >= least:
+        return []
+    are = "row (or group of rows) is" if units == 1 else "rows (or groups of rows) are"
+    what = f"{units} held-out {are} too few to judge the fit by: at least {least} say something."
+    return warning(what, "Give more rows, or more validation rows.")
+
+
 def likelier(seen: Judged, unseen: Judged, columns: int, smaller: str) -> list[Reason]:
     """Whether rows trained on are likelier than held-out ones by more than noise.
 
@@ -79,13 +104,13 @@ def likelier(seen: Judged, unseen: Judged, columns: int, smaller: str) -> list[R
         seen, unseen: log densities of rows, and hashes of the units that they belong to: rows of a
             unit are one draw.
         columns: how many numbers a row has.
-        smaller: the settings that make the net smaller.
+        smaller: how the net is made smaller, as in "a smaller hidden".
     """
     gap = float(np.mean(seen[0]) - np.mean(unseen[0]))
     stderr = math.hypot(mean_stderr(*seen), mean_stderr(*unseen))
     if gap < max(0.25 * math.sqrt(columns), 3 * stderr):
         return []
     return warning(
-        f"rows trained on are {gap:.2g} nats likelier than held-out ones (± {stderr:.2g}).",
-        f"The net is too large for them: give more rows, or a smaller {smaller}.",
+        f"rows trained on are {plus_minus(gap, stderr)} nats likelier than held-out ones.",
+        f"The net is too large for them: give more rows, or {smaller}.",
     )

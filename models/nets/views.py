@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from ...arrays import Array, Floats
-from ...capabilities import REACH
 from ...data import AnyCodec, Encoded, ImageCodec
 from ...rows import Rows
 from .values import Values
@@ -40,9 +39,7 @@ class View:
     def stored(self, data: Encoded, rng: np.random.Generator | None = None) -> Array:
         """(n, D) encoded rows as they are kept while nets are trained; `rng` draws what is drawn
         anew for each epoch."""
-        if self.values.shape:
-            return data.x
-        return self.values.stored(replace(data, x=np.clip(data.x, -REACH, REACH)), unseen=0)
+        return self.values.stored(data, unseen=0)
 
     @property
     def drawn_anew(self) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Floats
 from ...density import mean_stderr
-from ...verdict import Reason, warning
+from ...verdict import Reason, nothing_learnt
 
 ACTIVE = 0.01  # nats below which a latent says nothing of a row
 
@@ -112,15 +112,27 @@ def _plain(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def collapse(kl: Floats) -> list[Reason]:
-    """What the divergences of the latents (k,), means over rows in nats, say."""
+def _heard(objective: str, beta: float) -> str:
+    """What makes latents say more, under an objective."""
+    if objective != "elbo":
+        return 'Take objective="elbo" with warm_up (epochs) or free_bits (0.1),'
+    lower = f"Lower beta ({beta:g}), set" if beta >= 1 else "Set"
+    return f"{lower} warm_up (epochs) or free_bits (0.1),"
+
+
+def collapse(kl: Floats, objective: str = "elbo", beta: float = 1.0) -> list[Reason]:
+    """What the divergences of the latents (k,), means over rows in nats, say.
+
+    Args:
+        objective, beta: that the fit was trained on, which the advice goes by.
+    """
     inactive = int((kl < ACTIVE).sum())
     if inactive == len(kl):
-        return warning(
+        return nothing_learnt(
             f"posterior collapse: none of the {len(kl)} latents says anything of a row (each "
             f"below {ACTIVE} nats).",
-            "Lower beta, set warm_up (epochs) or free_bits (0.1), make the decoder smaller, or "
-            "train longer; if the columns are independent, there is nothing to say.",
+            f"{_heard(objective, beta)} make the decoder smaller, or train longer; if the columns "
+            "are independent, there is nothing to say.",
         )
     if inactive:
         what = f"{inactive} of {len(kl)} latents are inactive (below {ACTIVE} nats a row)."

@@ -4,7 +4,7 @@ of their training."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from ...arrays import Floats
-from ...capabilities import REACH
 from ...data import Codec, Encoded, ImageCodec
 from ...data.augment import Augment
 from ...errors import InputError
@@ -27,7 +26,7 @@ from ...verdict import Reason
 from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
 from ..nets.record import DataUnits
-from ..nets.sizes import Defaults, Sizes, latents_for, sizes_for, steps_of
+from ..nets.sizes import Defaults, Sizes, latents_for, layers, sizes_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.values import Values
 from .bounds import collapse
@@ -109,18 +108,16 @@ def fit_nets(
         net.load(trained.arrays())
         _check_twins(trained, net, seen.only(seen.numbers[:8]))
     looked = -(-most // 2)
-    reasons = trainer.judge_density(training, log_prob, "hidden, or dropout", looked)
+    smaller = f"{layers(sizes.net)}, or dropout"
+    reasons = trainer.judge_density(training, log_prob, smaller, looked)
     looked = min(looked, _HURRIED) if fit.interrupted else looked
     kl = kl_per_latent(net, *(unseen or seen).thinned(looked, fit.rng()).values())
-    return Fitted(net, training, kl, [*reasons, *collapse(kl)])
+    return Fitted(net, training, kl, [*reasons, *collapse(kl, asked.objective, asked.beta)])
 
 
 def stored(values: Values, data: Encoded) -> Array:
-    """(n, D) rows as the nets take them: numbers no further out than scores reach, and levels that
-    the fit never saw as the first."""
-    if values.shape:
-        return data.x
-    return values.stored(replace(data, x=np.clip(data.x, -REACH, REACH)), unseen=0)
+    """(n, D) rows as the nets take them: levels that the fit never saw as the first."""
+    return values.stored(data, unseen=0)
 
 
 def _sizes(settings: Mapping[str, Any], n: int, values: Values, *, timed: bool) -> Sizes:

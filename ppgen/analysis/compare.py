@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..density import LogDensity
+from ..digits import plus_minus, with_error
 from ..errors import InputError
-from .finding import VERDICTS, Ranked, finding, headline, scope
+from .finding import VERDICTS, Ranked, deciding, finding, headline, scope
 from .limits import Family
 from .paired import Difference, Scored, claim, difference, mean_of, monte_carlo, names_of
 from .scatter import Scatter
@@ -53,13 +54,15 @@ class Comparison:
     def __str__(self) -> str:
         lines = [self.finding]
         for m in self.models:
-            words = f"{m.rank or '-':>3}  {m.name:<16} {m.mean:10.4f} ± {m.stderr:.4f}  {m.kind}"
+            words = f"{m.rank or '-':>3}  {m.name:<16} {plus_minus(m.mean, m.stderr):>20}  {m.kind}"
             if m.difference is not None:
                 d = m.difference
-                words += f"  {d.mean:+.4f} ± {d.stderr:.4f}, decided beyond {d.margin:.4f}"
-                words += f" (4 times in 5 from {d.detectable:.4f} on)"
+                margin, least = (with_error(v, d.stderr)[0] for v in (d.margin, d.detectable))
+                words += f"  {plus_minus(d.mean, d.stderr, sign='+')}, decided beyond {margin}"
+                words += f" (4 times in 5 from {least} on)"
             lines.append(f"{words}  {m.verdict}")
-        return "\n".join([*lines, self.scope])
+        undecided = [f"{m.name}: {words}" for m in self.models if (words := deciding(m))]
+        return "\n".join([*lines, *undecided, self.scope])
 
 
 def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:

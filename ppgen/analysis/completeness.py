@@ -6,9 +6,9 @@
 
 The distance is that of `Features.space`; this judge knows nothing of the model. It sees what is
 unlike the data, not what is left out of it: a decoder that always gives one likely row has
-completeness 1; `sample_quality` has the coverage. Decoded rows are expectations, without the noise
-of p(x | z), so they may be accepted more often than real rows are; `draws="sampled"` judges
-`model.sample` instead.
+completeness 1, which `spread` tells apart; `sample_quality` has the coverage. Decoded rows are
+expectations, without the noise of p(x | z), so they may be accepted more often than real rows are;
+`draws="sampled"` judges `model.sample` instead.
 
 Reference: From variational to deterministic autoencoders (Ghosh, Sajjadi, Vergari, Black,
 Schölkopf, 2020) https://arxiv.org/abs/1903.12436 (a Gaussian fitted to the codes where there is no
@@ -17,6 +17,7 @@ prior)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,11 +26,12 @@ import numpy as np
 from ..arrays import Floats
 from ..coded import made_rows
 from ..data import as_dataset
+from ..digits import plus_minus
 from ..errors import InputError
 from ..plain_json import PlainFields
 from .codes import N_DRAWS, Draws, decoded, latent_draws, latent_model, source_of
 from .features import MAX_TRAIN, Features
-from .finding import plus_minus
+from .spread import blank_words, spread
 
 _BOOTSTRAP = 200
 
@@ -58,6 +60,8 @@ class Completeness(PlainFields):
         alpha, neighbours: see `Acceptance`.
         draws: where the codes were drawn from; "sampled" where `model.sample` drew rows.
         n, n_held_out: how many draws and held-out rows.
+        spread: of the draws beside real rows (see `spread`); near 0 the decoder is blank, and
+            completeness says nothing.
     """
 
     value: float
@@ -70,8 +74,11 @@ class Completeness(PlainFields):
     draws: Draws | Literal["sampled"]
     n: int
     n_held_out: int
+    spread: float = math.nan
 
     def __str__(self) -> str:
+        if blank := blank_words(self.spread):
+            return f"completeness says nothing; {blank}"
         return (
             f"completeness {plus_minus(self.value, self.stderr)} "
             f"(real rows {plus_minus(self.control, self.control_stderr)})"
@@ -131,7 +138,8 @@ def completeness(
     real = real.thinned(MAX_TRAIN, rng)
     features = Features.fit(real)
     pool = features.space(real)
-    of_draws = neighbour_distance(pool, features.space(drawn), neighbours)
+    made = features.space(drawn)
+    of_draws = neighbour_distance(pool, made, neighbours)
     of_real = rng.permutation(neighbour_distance(pool, features.space(other), neighbours))
     value, control, threshold = _accepted(of_draws, of_real, alpha)
     again = [
@@ -140,7 +148,8 @@ def completeness(
     ]
     errors = np.std(again, axis=0, ddof=1)
     scores = (value, float(errors[0]), control, float(errors[1]), threshold)
-    return Completeness(*scores, alpha, neighbours, source, n, len(other))
+    apart = spread(made, pool)
+    return Completeness(*scores, alpha, neighbours, source, n, len(other), apart)
 
 
 def neighbour_distance(pool: Floats, rows: Floats, k: int) -> Floats:

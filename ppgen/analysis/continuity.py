@@ -7,7 +7,8 @@ neighbour n(z) = z + step * s * u with |u|^2 = k in a random direction:
     continuity     P( d(g(z), g(n(z))) < d(g(z), g(z')) ), ties counting half: the share of random
                    pairs that a pair of neighbours is nearer than. 1: neighbours always decode to
                    neighbours; 1/2, the chance level: being near in the latent space says nothing
-                   (also where the decoder is constant).
+                   (also where the decoder is constant; where it is all but constant, `spread` says
+                   so, whatever the continuity).
     jump           along straight paths between draws, cut into T steps, the longest step of the
                    decoded path over its mean step: 1 for even motion, T for one jump.
 
@@ -17,6 +18,7 @@ https://doi.org/10.1214/aoms/1177730196 (the standard error of a mean over pairs
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +27,12 @@ import numpy as np
 from ..arrays import Floats
 from ..data import as_dataset
 from ..density import mean_stderr
+from ..digits import plus_minus
 from ..errors import InputError
 from ..plain_json import PlainFields
 from .codes import N_DRAWS, Draws, decoded, latent_draws, source_of
 from .features import Features
-from .finding import plus_minus
+from .spread import blank_words, spread
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Continuity(PlainFields):
         step: of the neighbours, in standard deviations of each latent.
         draws: where the codes were drawn from.
         n: how many.
+        spread: of the decoded draws beside real rows (see `spread`); near 0 the decoder is blank,
+            and continuity says nothing.
     """
 
     value: float
@@ -57,8 +62,11 @@ class Continuity(PlainFields):
     draws: Draws
     n: int
     chance: float = 0.5
+    spread: float = math.nan
 
     def __str__(self) -> str:
+        if blank := blank_words(self.spread):
+            return f"continuity says nothing; {blank}"
         return (
             f"continuity {plus_minus(self.value, self.stderr)} (chance {self.chance:g}), longest "
             f"step {plus_minus(self.jump, self.jump_stderr)} times the mean one "
@@ -103,11 +111,13 @@ def continuity(
     source = source_of(model, draws, "codes")
     rng = np.random.default_rng([seed, 0xC0])
     z = latent_draws(model, n, source, X=X, y=y, rng=rng)
-    features = Features.fit(as_dataset(X, model.schema_))
+    real = as_dataset(X, model.schema_)
+    features = Features.fit(real)
     u = rng.normal(size=z.shape)
     u *= np.sqrt(z.shape[1]) / np.linalg.norm(u, axis=1, keepdims=True)
     near = _space(model, features, z + step * z.std(axis=0) * u, y)
-    value, stderr = nearer_than_random(_space(model, features, z, y), near)
+    here = _space(model, features, z, y)
+    value, stderr = nearer_than_random(here, near)
     pairs = np.array([rng.choice(n, 2, replace=False) for _ in range(n_paths)])
     t = np.linspace(0, 1, path_steps + 1)[None, :, None]
     walks = (1 - t) * z[pairs[:, 0], None] + t * z[pairs[:, 1], None]
@@ -123,6 +133,7 @@ def continuity(
         step=step,
         draws=source,
         n=n,
+        spread=spread(here, features.space(real)),
     )
 
 

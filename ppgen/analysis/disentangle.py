@@ -23,12 +23,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arrays import Floats
+from ..digits import plus_minus
 from ..errors import InputError
 from .codes import codes_of
 from .dci import TREES, Dci, dci
 from .factors import BINS, Factors, check_codes
 from .factorvae import FactorVaeScore, Rendering, factor_vae_score
-from .finding import plus_minus
 from .mig import mutual_information_gap
 from .sap import attribute_predictability_gap
 

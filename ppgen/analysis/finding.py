@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..digits import plus_minus
 from .limits import LEVEL
 from .paired import Difference
 
 LEVEL_WORDS = f" (level {LEVEL:.0%} for all models at once)"
+_EQUAL = 100  # times as many rows, beyond which more are no way to decide
 VERDICTS = {"better": "ahead", "worse": "behind", "close": "too close to call"}
 
 
@@ -81,7 +83,8 @@ def finding(lines: Sequence[Ranked]) -> str:
         tied = join([best.name, *(m.name for m in [*close, *few])])
         return f"On the held-out rows {tied} are too close to call{ahead}{LEVEL_WORDS}."
     if not behind:
-        return f"{best.name} reaches {best.mean:.2f} nats a row and stands alone."
+        reached = plus_minus(best.mean, best.stderr)
+        return f"{best.name} reaches {reached} nats a row; nothing else was fitted to compare."
     second = behind[0]
     assert second.difference is not None
     if math.isinf(second.difference.mean):
@@ -93,6 +96,29 @@ def finding(lines: Sequence[Ranked]) -> str:
     gap = plus_minus(-second.difference.mean, second.difference.stderr)
     above = f"{least}{gap} nats a row above {second.name}"
     return f"On the held-out rows {best.name} is best, {above}{LEVEL_WORDS}."
+
+
+def deciding(line: Ranked) -> str:
+    """What would decide how a model stands to the best, where nothing does yet; "" elsewhere."""
+    apart = line.difference
+    if apart is None or apart.outcome in ("better", "worse"):
+        return ""
+    if apart.outcome == "bound":
+        return (
+            f"{apart.note}, and the true density may lie beyond it: a tighter bound decides (more "
+            "importance samples, or annealing), or a model whose density is exact."
+        )
+    if apart.outcome == "seeds":
+        return f"{apart.note} to say it of others: more seeds decide."
+    if apart.outcome == "incomparable":
+        return f"{apart.note}: nothing decides between them."
+    if not (math.isfinite(apart.detectable) and apart.mean):
+        return "more held-out rows decide."
+    times = (apart.detectable / apart.mean) ** 2
+    if times > _EQUAL:
+        return f"they are as good as equal: more than {_EQUAL} times as many held-out rows decide."
+    seeds = "" if line.n_seeds == 1 else " and seeds"
+    return f"about {times:.2g} times as many held-out rows{seeds} decide."
 
 
 def _too_few(few: Sequence[Ranked]) -> str:
@@ -135,18 +161,6 @@ def join(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def plus_minus(value: float | None, stderr: float | None, sign: str = "") -> str:
-    """A value with its standard error, to two digits of the error; infinities in words."""
-    if value is None or math.isnan(value):
-        return "" if value is None else "not a number"
-    if math.isinf(value):
-        return f"{'−' if value < 0 else '+'}∞"
-    if stderr is None or not math.isfinite(stderr):
-        return f"{value:{sign}.3f}".replace("-", "−")
-    digits = 3 if stderr <= 0 else min(4, max(0, 1 - math.floor(math.log10(stderr))))
-    return f"{value:{sign}.{digits}f} ± {stderr:.{digits}f}".replace("-", "−")
-
-
 def headline(lines: Sequence[Ranked]) -> str:
     """The comparison in a few words."""
     standing = _standing(lines)
@@ -155,5 +169,7 @@ def headline(lines: Sequence[Ranked]) -> str:
     best, by = standing
     if "bound" in by:
         return f"{best.name} stands highest, undecided"
+    if not by:
+        return f"{best.name} reaches {plus_minus(best.mean, best.stderr)} nats a row"
     ties = [m.name for m in lines if m in by.get("close", []) + by.get("seeds", [])]
     return f"{join([best.name, *ties])} {'tie' if ties else 'is best'}"

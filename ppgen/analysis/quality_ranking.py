@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from .finding import LEVEL_WORDS, VERDICTS, join, plus_minus, scope_words
+from ..digits import plus_minus
+from .finding import LEVEL_WORDS, VERDICTS, join, scope_words
 from .limits import Family
 from .paired import Difference, Outcome, judged
 from .scatter import Scatter

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from . import auditing, coding, fits, inferring, inspecting, querying, studies, tables, translating
+from .wording import spoken
 
 app = typer.Typer(
     name="ppgen",
@@ -59,4 +60,4 @@ for _command in (
     studies.report,
     fits.models,
 ):
-    app.command()(_command)
+    app.command()(spoken(_command))

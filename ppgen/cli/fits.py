@@ -151,7 +151,7 @@ def fit(
     for reason in estimator.verdict_.reasons:
         say(f"{reason.status}: {reason}")
     scores = {} if scored is None else _score(estimator, scored)
-    names = ("log_density", "stderr", "kind", "measure", *scores)
+    names = ("log_density", "stderr", "zero_rows", "kind", "measure", *scores)
     write_table(
         {
             "model": [model],
@@ -176,6 +176,8 @@ def _score(estimator: Any, rows: Dataset) -> dict[str, Any]:
             return {}
         return {"reconstruction_error": float(estimator.reconstruction_error(rows).mean())}
     density = estimator.log_density(rows, named_target(estimator, rows))
+    if words := density.explained():
+        say(words)
     tell_khat(density)
     return summarised(density, rows, "log_density")
 

@@ -11,11 +11,13 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import InputError
+from .wording import told
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,8 +37,8 @@ _LAST = 40  # characters of the last column of a table, at least
 
 
 def say(message: str) -> None:
-    """A message for the reader, on standard error."""
-    print(message, file=sys.stderr, flush=True)
+    """A message for the reader, on standard error, in the terms of the command."""
+    print(told(message), file=sys.stderr, flush=True)
 
 
 def check_output(out: Path | None, endings: Sequence[str] = ENDINGS, what: str = "output") -> None:
@@ -73,7 +75,7 @@ def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = Fal
     """
     if out is None:
         if pretty and sys.stdout.isatty():
-            print_quietly(_aligned(columns))
+            print_quietly(_aligned(_to_its_error(columns)))
         else:
             to_stdout(lambda stream: _write_csv(columns, stream, ","))
         return
@@ -260,6 +262,18 @@ def _texts(values: NDArray[Any]) -> list[str]:
     if values.dtype.kind == "f":
         return ["" if text == "nan" else text for text in values.astype(str).tolist()]
     return ["" if v is None or v != v else str(v) for v in values.tolist()]
+
+
+def _to_its_error(columns: Columns) -> Columns:
+    """For readers: numbers beside their `stderr` to the digits that it leaves."""
+    from ..digits import with_error
+
+    shown = dict(columns)
+    for name, beside in pairwise(columns):
+        if beside == "stderr":
+            pairs = zip(columns[name], columns[beside], strict=True)
+            shown[name], shown[beside] = zip(*(with_error(*pair) for pair in pairs), strict=True)
+    return shown
 
 
 def _aligned(columns: Columns) -> str:

@@ -157,10 +157,10 @@ def _run(
 
 def _truth(result: StudyResult, name: str) -> str:
     """What the density that a toy is drawn from scores on the rows that were held out."""
-    from ..analysis.finding import plus_minus
     from ..data.builtin import load_builtin
     from ..data.toys import TOYS
     from ..density import mean_stderr
+    from ..digits import plus_minus
 
     scored = [c.rows for c in result.cells if c.cell.data == name and c.rows is not None]
     if not scored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +57,8 @@ def score(
     else:
         density = estimator.log_density(rows, named_target(estimator, rows), **how)
         say(f"log density a row: {density.describe()}")
+        if words := density.explained():
+            say(words)
         tell_khat(density)
         columns = {
             "log_density": density.values,
@@ -227,16 +230,28 @@ def named_labels(rows: Dataset, name: str) -> Any:
 
 
 def summarised(density: LogDensity, rows: Dataset, mean: str, **more: Any) -> dict[str, Any]:
-    """The log density of rows in one line; `mean` names its mean, `more` comes before the bits."""
+    """The log density of rows in one line; `mean` names the mean of those that are possible, of
+    which `zero_rows` counts the others, and `more` comes before the bits."""
+    kept = density.possible
+    value, stderr = density.mean_of_possible(rows.units)
+    never = len(kept) - int(kept.sum())
+    if never:
+        others = "" if never == len(kept) else " The mean is that of the others."
+        have = "has" if never == 1 else "have"
+        say(
+            f"{never} of {len(kept)} rows {have} probability 0 under the fit, a log density of "
+            f"-inf.{others}"
+        )
     line = {
-        mean: density.mean(),
-        "stderr": density.mean_stderr(rows.units),
+        mean: value if kept.any() else -math.inf,
+        "stderr": stderr,
+        "zero_rows": never,
         "kind": density.kind,
         "measure": density.measure,
         **more,
     }
     bits = bits_per_dim(density, rows)
-    return line if bits is None else line | {"bits_per_dim": float(bits.mean())}
+    return line if bits is None else line | {"bits_per_dim": float(bits[kept].mean())}
 
 
 def bits_per_dim(density: LogDensity, rows: Dataset) -> NDArray[Any] | None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..capabilities import REACH
 from ..density import Measure
 from .dataset import Dataset
 from .encoded import Encoded
@@ -60,11 +61,28 @@ class ImageCodec:
         return "density" if self.pixels.kind == "real" else "mass"
 
     def encode(self, data: Dataset) -> Encoded:
-        """Images as (n, C H W) values: numbers of levels, or real values, as they are stored."""
+        """Images as (n, C H W) values: numbers of levels, or real values, as they are stored.
+
+        Real values that lie further out than nets compute are brought in, and the density of such
+        an image is 0.
+        """
         assert data.images is not None
         n = len(data.images)
         x = self.pixels.numbers(data.images).reshape(n, -1)
-        return Encoded(x, np.empty((n, 0), np.int32), self.pixels.log_det(x))
+        log_det = self.pixels.log_det(x)
+        if self.pixels.kind == "real":
+            low, high = self._least_most
+            far = (x.min(axis=1) < low) | (x.max(axis=1) > high)
+            if far.any():
+                x, log_det = x.clip(low, high), np.where(far, -np.inf, log_det)
+        return Encoded(x, np.empty((n, 0), np.int32), log_det)
+
+    @property
+    def _least_most(self) -> tuple[float, float]:
+        """How far out real values may lie: `REACH` times as far from the middle as those seen."""
+        low, high = self.pixels.ends
+        middle, half = (low + high) / 2, (high - low) / 2 or 1.0
+        return middle - REACH * half, middle + REACH * half
 
     def decode(self, encoded: Encoded) -> NDArray[Any]:
         """Images (n, C, H, W) in the type that was fitted: whole numbers rounded, levels kept to

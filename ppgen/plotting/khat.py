@@ -49,7 +49,11 @@ def khat_histogram(khat: ArrayLike, good: float, *, title: str = "") -> Figure:
         axes.axvline(good - 0.07 * step, color=RULE, linewidth=0.8, linestyle=(0, (4, 3)))
         beyond = not np.all(values <= _MOST)  # what is not a number counts too
         more = f", cut at {_MOST}" if beyond else ""
-        share = f"{trusted / len(values):.0%} of rows below {good:.2f}: to be trusted"
+        share = f"{trusted} of {len(values)} rows' bounds can be trusted (k-hat up to {good:.2f})"
+        if not trusted:
+            share = f"no row's bound can be trusted (k-hat above {good:.2f})"
+        elif trusted == len(values):
+            share = f"every row's bound can be trusted (k-hat up to {good:.2f})"
         axes.set(xlabel=f"Pareto k-hat of a row{more}", ylabel="rows")
         axes.set_title(shortened(title or share, 60))
         axes.locator_params(axis="y", nbins=4, integer=True)

@@ -56,7 +56,9 @@ def kl_bars(kl: ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figur
             axes.set_xticks(place, [str(j + 1) for j in order])
             axes.tick_params(axis="x", length=0, labelsize=7)
             axes.set_xlabel("latent")
-        share = f"{int(active.sum())} of {len(tall)} latents active"
+        share = f"{int(active.sum())} of {len(tall)} latents are active: say something of a row"
+        if not active.any():
+            share = "no latent is active: none says anything of a row"
         axes.set(xlim=(-0.7, len(tall) - 0.3), ylabel="KL, nats a row")
         axes.set_title(shortened(title or share, 60))
     return made

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.finding import plus_minus
+from ..digits import plus_minus
 from ..errors import InputError
 from ..models.bayesnet import weighted
 from ..models.bayesnet.flow_factors import exact_for

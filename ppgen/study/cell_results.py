@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.compare import Comparison, compare
+from ..analysis.finding import join
 from ..analysis.paired import Scored
 from ..analysis.quality_ranking import QualityRanking, Sampled, rank_samples
 from ..analysis.score import Score
 from ..density import LogDensity
+from ..digits import plus_minus
 from ..verdict import Verdict
 from .cells import Cell
 from .held_out_scores import read_density
@@ -119,18 +121,43 @@ def finding_of(
     cells: Sequence[CellResult],
 ) -> str:
     """What was found on a data set, in a sentence: the comparison's; where no model has a density,
-    how near samples come to real rows, or what models lose of rows."""
+    how near samples come to real rows, or what models lose of rows. Models that learnt nothing are
+    named: what they reach is no result."""
+    idle = unlearnt(data, cells)
+    if len(comparison) == 1 and comparison.models[0].name in idle:
+        only = comparison.models[0]
+        reached = plus_minus(only.mean, only.stderr)
+        return f"{only.name} learnt nothing, as its verdict says: {reached} nats a row."
     if len(comparison):
-        return comparison.finding
-    if ranking is not None:
-        return f"No model here has a density. {ranking.finding}"
+        found = comparison.finding
+    elif ranking is not None:
+        found = f"No model here has a density. {ranking.finding}"
+    else:
+        found = _least_lost(data, cells) or comparison.finding
+    if not idle:
+        return found
+    say = "its verdict says" if len(idle) == 1 else "their verdicts say"
+    return f"{found} {join(idle)} learnt nothing, as {say}."
+
+
+def unlearnt(data: str, cells: Sequence[CellResult]) -> list[str]:
+    """The models all of whose fits learnt nothing."""
+    done: dict[str, list[bool]] = {}
+    for c in cells:
+        if c.cell.data == data and c.state == "done":
+            done.setdefault(c.cell.label, []).append(c.verdict.learnt)
+    return [label for label, learnt in done.items() if not any(learnt)]
+
+
+def _least_lost(data: str, cells: Sequence[CellResult]) -> str:
+    """Which model loses least of rows that it encodes; "" where none does."""
     lost: dict[str, list[tuple[float, float]]] = {}
     for c in cells:
         score = (c.latents or {}).get("reconstruction")
         if c.cell.data == data and score:
             lost.setdefault(c.cell.label, []).append((score["value"], score["control"]))
     if not lost:
-        return comparison.finding
+        return ""
     means = {label: np.mean(scores, axis=0) for label, scores in lost.items()}
     best, (value, control) = min(means.items(), key=lambda item: float(item[1][0]))
     least = " least" if len(means) > 1 else ""
@@ -140,8 +167,16 @@ def finding_of(
     )
 
 
-def headline_of(comparison: Comparison, ranking: QualityRanking | None) -> str:
+def headline_of(
+    data: str,
+    comparison: Comparison,
+    ranking: QualityRanking | None,
+    cells: Sequence[CellResult],
+) -> str:
     """What was found in a few words."""
+    idle = unlearnt(data, cells)
+    if idle and all(m.name in idle for m in comparison):
+        return f"{join(idle)} learnt nothing"
     return ranking.headline if ranking and not len(comparison) else comparison.headline
 
 

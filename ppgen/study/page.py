@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..analysis.finding import plus_minus
 from ..density import KIND_WORDS
+from ..digits import plus_minus
+from .latent_text import spread_text, unless_blank
 from .table import beside, number_text, rounded
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -31,6 +32,8 @@ def render(template: str, page: Mapping[str, Any]) -> bytes:
         "rounded": rounded,
         "beside": beside,
         "plus_minus": plus_minus,
+        "unless_blank": unless_blank,
+        "spread_text": spread_text,
         "kind": KIND_WORDS.__getitem__,
         "json": json.dumps,
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..analysis.finding import plus_minus
 from ..analysis.quality_ranking import QualityRanking, Standing
+from ..digits import plus_minus
 from ..text_table import aligned
 from .table import margin_text
 

@@ -17,6 +17,7 @@ from ..verdict import ORDER, Reason
 from .cell_results import CellResult, finding_of, headline_of
 from .figures import draw_figures
 from .latent_looks import WALKED
+from .legend import legend
 from .network_figures import MOST_EDGES
 from .page import render
 from .quality_table import BETTER_WORDS, SCORE_WORDS, ranking_cells
@@ -57,7 +58,9 @@ def report(study: str | os.PathLike[str]) -> Path:
     if len(sections) == 1:
         title = sections[0]["finding"]
     elif len(sections) <= _MAX_TITLED:
-        headlines = {name: headline_of(c, rankings.get(name)) for name, c in comparisons.items()}
+        headlines = {
+            name: headline_of(name, c, rankings.get(name), cells) for name, c in comparisons.items()
+        }
         title = "; ".join(f"{headline} on {name}" for name, headline in headlines.items())
     else:
         title = f"A study of {len(sections)} data sets"
@@ -110,6 +113,7 @@ def _section(
         "finding": finding,
         "heads": {k: c for k, c in columns_of(rows).items() if c.head is not None},
         "rows": [(row, rendered(row)) for row in rows],
+        "legend": legend(rows),
         "spread": any(math.isfinite(m.spread) for m in comparison),
         "khat": {label: [c.khat for c in own if c.khat] for label, own in done.items()},
         "importance": any(c.khat is not None for c in fits),

@@ -17,6 +17,7 @@ from ..estimator import Estimator
 from ..models import registry
 from .cell_results import CellResult, comparisons_of, finding_of, rankings_of, read_cell
 from .cells import parts
+from .legend import legend
 from .quality_table import ranking_text
 from .run_cell import read_samples
 from .store import REPORT, Store
@@ -121,7 +122,8 @@ class StudyResult:
             (f"{name}, by samples" if several else "By samples") + f": {ranking_text(ranking)}"
             for name, ranking in self.rankings.items()
         ]
-        return "\n\n".join([str(self.table), *ranked, self.finding])
+        words = "\n".join(dict.fromkeys(legend(self.table)))
+        return "\n\n".join([str(self.table), *ranked, self.finding, *([words] if words else [])])
 
     @property
     def _store(self) -> Store:

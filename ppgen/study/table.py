@@ -9,12 +9,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..analysis.compare import Comparison
-from ..analysis.finding import Ranked, plus_minus
+from ..analysis.finding import Ranked, deciding
 from ..analysis.paired import Difference
 from ..analysis.quality_ranking import QualityRanking
 from ..analysis.quality_scores import on_scale
 from ..analysis.score import Score
 from ..density import KIND_WORDS
+from ..digits import plus_minus
 from ..text_table import aligned
 from ..verdict import ORDER, Verdict
 from .cell_results import CellResult
@@ -60,12 +61,12 @@ class Table(list[Row]):
     (standard deviation between seeds), bits_per_dim (of images), kind, method, measure, bad_khat
     (share of rows whose importance samples cannot be trusted), difference and difference_stderr
     (paired, to the best, nats), margin (beyond which it is decided, at `level` for all models at
-    once), detectable (the true difference decided with a chance of 80 %), decided (in words); of
-    the ranking by samples samples_by (which score), samples_rank, samples_score, samples_control
-    (what real rows reach), and samples_stderr, samples_difference, ... as of the density; c2st,
-    coverage, reconstruction (share of the variance lost) and their controls, seconds and memory
-    (bytes) of a fit, verdict, seeds (done, of), zero_rows, state and reason. What is not known is
-    None.
+    once), detectable (the true difference decided with a chance of 80 %), decided (in words),
+    to_decide (what would decide what is not); of the ranking by samples samples_by (which score),
+    samples_rank, samples_score, samples_control (what real rows reach), and samples_stderr,
+    samples_difference, ... as of the density; c2st, coverage, reconstruction (share of the variance
+    lost) and their controls, seconds and memory (bytes) of a fit, verdict, seeds (done, of),
+    zero_rows, state and reason. What is not known is None.
     """
 
     def to_native(self, backend: Literal["pandas", "polars", "pyarrow"] = "pandas") -> Any:
@@ -147,6 +148,7 @@ def _row(
         "bad_khat": _bad_khat(done),
         **_apart(line.difference if line else None),
         "decided": line.verdict if line else None,
+        "to_decide": deciding(line) or None if line else None,
         **standing,
         **_scores(done),
         "seconds": _mean([c.seconds for c in done]),

@@ -1,0 +1,140 @@
+"""What the library says, in the terms of the command line: the one place that translates.
+
+Messages advise in Python: `fit(X, y, validation=...)`, `random_state=0`, `n_components=3`,
+`ppgen.GaussianMixture()`. On the command line the same is done by options, and a setting is given
+with `--set NAME=VALUE`. Python that has no counterpart is left as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+from collections.abc import Callable, Collection, Mapping
+from contextvars import ContextVar
+from functools import partial, wraps
+from typing import Any, TypeVar, get_args
+
+from typer.models import OptionInfo
+
+from ..errors import FitError, InputError
+
+T = TypeVar("T")
+
+_VALUE = r"""(?:"[^"]*"|'[^']*'|\[[^\]]*\]|\([^()]*\)|\{[^{}]*\}|-?[\w.+-]*[\w])"""
+_SETTING = re.compile(rf"(?<![\w.'\"=-])(\w+)=({_VALUE})")
+
+_options: ContextVar[Mapping[str, str] | None] = ContextVar("options", default=None)
+
+
+def spoken(command: Callable[..., T]) -> Callable[..., T]:
+    """A command whose errors, and whatever is said while it runs, are in its own terms."""
+    signature = inspect.signature(command, eval_str=True)
+    options = dict(filter(None, map(_option, signature.parameters.values())))
+
+    @wraps(command)
+    def run(**words: Any) -> T:
+        before = _options.set(options)
+        try:
+            return command(**words)
+        except (InputError, FitError) as error:
+            raise type(error)(told(str(error))) from error
+        finally:
+            _options.reset(before)
+
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    return run
+
+
+def _option(parameter: inspect.Parameter) -> tuple[str, str] | None:
+    """What an option that takes a value sets, and the option; None for what is none."""
+    kind, *notes = get_args(parameter.annotation) or (parameter.annotation,)
+    option = next((note for note in notes if isinstance(note, OptionInfo)), None)
+    if option is None or kind is bool:
+        return None
+    name = parameter.name.rstrip("_")
+    declared = [word for word in option.param_decls or () if word.startswith("--")]
+    return name, declared[0] if declared else f"--{name.replace('_', '-')}"
+
+
+def told(text: str) -> str:
+    """A message in the terms of the command that runs; as it is where none does."""
+    options = _options.get()
+    return text if options is None else in_options(text, options)
+
+
+def in_options(text: str, command: Mapping[str, str]) -> str:
+    """A message in the terms of a command.
+
+    Args:
+        text: what the library says.
+        command: the options of the command by the name of what each sets, such as
+            "method" -> "--method".
+    """
+    for pattern, words in _PHRASES:
+        text = pattern.sub(words, text)
+    if re.search(r"\w=|ppgen\.|\)\.fit\(", text):
+        text, names = _models(text), _settings()
+        text = _SETTING.sub(partial(_as_option, command=command, names=names), text)
+    return re.sub(r"\b([Ss])et (--\w)", lambda m: f"{'G' if m[1] == 'S' else 'g'}ive {m[2]}", text)
+
+
+def _as_option(match: re.Match[str], command: Mapping[str, str], names: Collection[str]) -> str:
+    """`name=value` as an option."""
+    name, value = match[1], match[2]
+    if match.string[: match.start()].endswith("--set "):
+        return match[0]
+    plain = value[1:-1] if value[0] in "\"'" else value
+    if name in command and value[0] != "{":
+        return f"{command[name]} {shlex.quote(plain)}"
+    return f"--set {shlex.quote(f'{name}={plain}')}" if name in names else match[0]
+
+
+_PHRASES = [
+    (re.compile(pattern), words)
+    for pattern, words in [
+        (r"(?:[Gg]ive )?validation=\((?:rows|X), (?:y|labels)\)", "leave --all-rows out"),
+        (r"[Gg]ive (?:more rows, or )?(?:more )?validation rows(?: with their labels)?",
+         "Give more rows, and leave --all-rows out, so that some are held out"),
+        (r"give fit\(X, y\) one a row", "give data that come with labels"),
+        (r"Fill them with ppgen\.GaussianMixture\(\)\.fit\(X\)\.impute\(X\)",
+         "Fill them with `ppgen fit DATA gmm` and `ppgen impute RUN DATA`"),
+        (r"ppgen\.load(?:\(\w*\))?", "the commands"),
+        (r"ppgen\.read\(([^()]*)\)", r"DATA \1"),
+        (r"ppgen\.run_study", "`ppgen study`"),
+        (r"ppgen\.sample_quality", "`ppgen study`, which ranks samples"),
+        (r"ppgen\.audit", "`ppgen audit`"),
+        (r"\brandom_state=(\w+)", r"--seed \1"),
+        (r"\bconditional=True", "--conditional"),
+    ]
+]  # fmt: skip
+
+
+def _models(text: str) -> str:
+    """Classes as the names that `ppgen fit` takes, and calls of `fit` as that command."""
+    from ..models import registry
+
+    names = {entry.class_name: name for name, entry in registry.MODELS.items()}
+
+    def fit(match: re.Match[str]) -> str:
+        name, settings, given = match[1], match[2] or "", match[3]
+        if name not in names:
+            return match[0]
+        own = settings.replace("--conditional", "").strip(" ,")
+        labelled = " --conditional" * ("y" in given or "--conditional" in settings)
+        more = "".join(f" --set {part.strip()}" for part in own.split(",") if part.strip())
+        return f"`ppgen fit DATA {names[name]}{labelled}{more}`"
+
+    known = "|".join(names)
+    text = re.sub(rf"(?:ppgen\.)?\b({known})\(([^()]*)\)\.fit\(([^()]*)\)", fit, text)
+    text = re.sub(rf"\bppgen\.({known})\b(?:\(([^()]*)\))?", lambda m: names[m[1]], text)
+    return re.sub(rf"\b({known})\(([^()]*)\)", lambda m: names[m[1]], text)
+
+
+def _settings() -> frozenset[str]:
+    """Names of all that `--set` takes of any model."""
+    from ..models import registry
+
+    declared = [registry.settings(name) for name in registry.names()]
+    of_methods = [options for each in declared for options in each.options.values()]
+    return frozenset(name for each in (*declared, *of_methods) for name in each.names)
