@@ -56,6 +56,13 @@ def test_a_density_without_y_says_what_was_summed(name):
     assert "y" not in fit.log_density(held, np.full(5, "low")).method.split()
 
 
+def test_of_one_column_the_shape_says_nothing() -> None:
+    for y in (np.arange(60) % 5, np.arange(60) / 7, np.array(["a", "b"] * 30)):
+        one, other = Context.fit(y, 60), Context.fit(y[:, None], 60)
+        assert one.to_json() == other.to_json()
+        np.testing.assert_array_equal(one.encode(y[:4, None]), one.encode(y[:4]))
+
+
 def test_a_datatree_without_y_claims_no_more():
     fit = FITS["flow"]().fit(X, Y)
     assert fit.to_datatree(X[:5]).attrs["kind"] == "estimate"

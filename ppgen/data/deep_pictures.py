@@ -50,10 +50,14 @@ def deep_colours(first: NDArray[np.uint8], again: Any, file: Path | IO[bytes]) -
     # Grey with transparency is four bytes, which are taken as they are.
     as_ = "RGBA" if mode == "LA" else f"{mode};{_OTHER_WAY[order]}"
     again.tile = [t._replace(args=_like(t.args, as_)) for t in again.tile]
-    second = np.asarray(again).astype(np.uint16)
+    second = np.asarray(again)
     if mode == "LA":
-        return _on_white(second[..., ::2] << 8 | second[..., 1::2])[..., 0]
-    return _on_white(first.astype(np.uint16) << 8 | second)
+        return _on_white(_joined(second[..., ::2], second[..., 1::2]))[..., 0]
+    return _on_white(_joined(first, second))
+
+
+def _joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    return high * np.uint16(256) + low
 
 
 def _args(tile: Any) -> tuple[Any, ...]:

@@ -21,7 +21,10 @@ from ..errors import InputError
 from .folder_layout import Layout, arranged, counted, is_passed_over, passed_over
 from .memory_limit import check_memory
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".pgm", ".ppm", ".pbm", ".pnm", ".jp2", ".avif", ".tga"),
+)
 RECORDINGS = (".wav",)
 
 Opened = Path | IO[bytes]

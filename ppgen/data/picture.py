@@ -63,7 +63,7 @@ def upright_size(what: object, file: Opened) -> tuple[int, int]:
 @contextmanager
 def opened_picture(what: object, file: Opened) -> Iterator[Any]:
     """An image file, opened; what goes wrong within is an InputError that names it."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     way_out = (
         "Replace or remove it, or leave out what cannot be read: skip_unreadable=True "
@@ -76,7 +76,7 @@ def opened_picture(what: object, file: Opened) -> Iterator[Any]:
             yield image
     except InputError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise InputError(
             f"{what} is no readable image: it is damaged, or of a kind that Pillow does not know "
             f"(pictures of more than four channels are given as an array, .npy). {way_out}"

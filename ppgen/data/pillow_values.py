@@ -59,4 +59,4 @@ def upright(values: NDArray[Any], image: Any) -> NDArray[Any]:
 
 def lies_down(image: Any) -> bool:
     """Whether height and width of an image that is not yet read are to be exchanged."""
-    return image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) >= 5
+    return bool(image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) >= 5)
