@@ -288,7 +288,10 @@ def test_other_encodings(file):
             ["c0", "0", "1", "2"],
         ),
         ("id,1x1\n" + "5,7\n6,8\n" * 40, ["id", "1x1"]),
+        ("name,2019\n" + "".join(f"n{i},{i}.5\n" for i in range(80)), ["name", "2019"]),
         # Rows of values are none.
+        ("1990\n" + "".join(f"{i}\n" for i in range(79)), ["c0"]),
+        ("Bonn,1990\n" + "".join(f"n{i % 9},{i}\n" for i in range(79)), ["c0", "c1"]),
         (
             "Ford,1999,2004\n"
             + "".join(f"n{i % 9},{1980 + i % 30},{2001 + i % 7}\n" for i in range(79)),

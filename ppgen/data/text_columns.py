@@ -105,7 +105,7 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     if not any(c.isalnum() for text in seen - weak for c in text):
         weak = set()  # such as "+" and "-"
     dashes = {text for text in weak if not text.isalpha()}
-    values = pd.Series([None if text in dashes else text for text in known], dtype=object)
+    values = pd.Series([None if text in dashes else text for text in known])
     counted = [text for text in known if text is not None and text not in weak]
     share = sum(text in numbers for text in counted) / max(1, len(counted))
     if share < _MOSTLY or share == 1:

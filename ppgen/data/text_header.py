@@ -76,16 +76,17 @@ def _are_labels(fields: Fields, numbers: list[int], below: Sequence[Fields]) -> 
     """Whether the numbers of a line are years or count from 0 or 1 on, and those below it no such
     numbers."""
     marks = [fields[j].strip() for j in numbers]
-    if not all(mark.isdigit() and len(mark) <= 4 for mark in marks):
+    if not all(mark.isdecimal() and len(mark) <= 4 for mark in marks):
         return False
     values = [int(mark) for mark in marks]
     under = [row[j].strip() for row in below for j in numbers]
     if not under:
         return False
+    whole = sum(f.isdecimal() for f in under)
     steps = {b - a for a, b in itertools.pairwise(values)}
     if all(value in _YEARS for value in values) and len(steps) <= 1 and 0 not in steps:
-        years = sum(f.isdigit() and int(f) in _YEARS for f in under if len(f) == 4)
-        return years < len(under) / 2 or len(values) > 2
-    whole = sum(f.isdigit() for f in under)
+        years = sum(f.isdecimal() and int(f) in _YEARS for f in under if len(f) == 4)
+        other = years if len(values) > 1 else whole
+        return len(values) > 2 or other < len(under) / 2
     counts = values[0] in (0, 1) and steps == {1} and len(values) > 2
     return counts and (whole < len(under) / 2 or len(values) >= _LEAST_RUN)

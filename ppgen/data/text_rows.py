@@ -69,6 +69,6 @@ def _decimal_commas(cut: list[list[str]]) -> bool:
     """Whether commas cut decimals off, in numbers that blanks are between: "1,5 2,5"; or in a
     single column of them."""
     if all(len(fields) == 2 for fields in cut[1:]) and len(cut[0]) == 1 and len(cut) > 1:
-        return all(part.strip().lstrip("+-").isdigit() for fields in cut[1:] for part in fields)
+        return all(part.strip().lstrip("+-").isdecimal() for fields in cut[1:] for part in fields)
     torn = [any(_TWO_NUMBERS.fullmatch(field) for field in fields) for fields in cut]
     return sum(torn) > len(torn) / 2
