@@ -39,9 +39,9 @@ _FEW = 0.25  # share of numbers among these below which it does not
 
 
 def _body(decimal: str) -> re.Pattern[str]:
-    grouped = "|".join(rf"[1-9]\d{{0,2}}(?:{re.escape(t)}\d{{3}})+" for t in _MARKS[decimal])
+    grouped = rf"[1-9]\d{{0,2}}([{_MARKS[decimal]}])\d{{3}}(?:\1\d{{3}})*"
     point = re.escape(decimal)
-    return re.compile(rf"(?:(?:{grouped}|\d+)(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?")
+    return re.compile(rf"-?(?:(?:{grouped}|\d+)(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?")
 
 
 _BODY = {decimal: _body(decimal) for decimal in _MARKS}
@@ -65,6 +65,8 @@ class Written:
 
     def number(self, text: str) -> float | None:
         """The number of a text; None where it is not written so."""
+        if not self.unit and _BODY[self.decimal].fullmatch(text):
+            return float(text.translate(_PLAIN[self.decimal]))
         found = _AFFIXED.fullmatch(text)
         if found is None or bool(found["open"]) != bool(found["close"]):
             return None
@@ -122,6 +124,8 @@ def numbers_among(texts: Collection[str], decimal: str) -> tuple[Written, dict[s
         read = {text: value for text in texts if (value := way.number(text)) is not None}
         if len(read) > len(numbers):
             best, numbers = way, read
+        if len(numbers) == len(texts):
+            break
     if all(text.startswith("(") for text in numbers):  # a list's numbers, none of them negative
         return best, {}
     return best, numbers

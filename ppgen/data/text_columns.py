@@ -110,7 +110,8 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     share = sum(text in numbers for text in counted) / max(1, len(counted))
     if share < _MOSTLY or share == 1:
         return Cleaned(values)
-    row = next(i for i, t in enumerate(known) if t is not None and t not in weak | {*numbers})
+    fits = {None, *weak, *numbers}
+    row = next(i for i, text in enumerate(known) if text not in fits)
     return Cleaned(values, "", known[row], row, _percent(share))
 
 
