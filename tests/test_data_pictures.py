@@ -60,7 +60,7 @@ def test_a_stray_picture_beside_classes_is_left_out_and_said(tmp_path: Path) -> 
     assert data.target.tolist() == ["cat"] * 10 + ["dog"] * 10
     assert data.files[[0, 19]].tolist() == ["cat/0.png", "dog/9.png"]
     some = data.take([19, 0])
-    assert (some.files.tolist(), some.notes) == (["dog/9.png", "cat/0.png"], ())
+    assert (some.files.tolist(), some.notes) == (["dog/9.png", "cat/0.png"], data.notes)
 
 
 def test_folders_of_parts_are_parts_and_the_classes_are_below_them(tmp_path: Path) -> None:

@@ -103,7 +103,6 @@ class Contents:
             parts=None,
             groups=None if self.groups is None else self.groups[rows],
             files=None if self.files is None else self.files[rows],
-            notes=(),
             native_rows=native_rows,
         )
 
