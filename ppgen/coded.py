@@ -59,6 +59,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         named = named or (not reset and not self.schema_.columns)
         named = named or mixed_labels(X)  # which scikit-learn refuses
         named = named or (not reset and self._has_more(X))
+        named = named or (not reset and bool(self.schema_.left_out))
         who = self._called()
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -66,7 +67,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         if schema is not None and schema.sequence and not isinstance(X, Dataset):
             X = sequences(X)
         data = as_dataset(X, schema, estimator=who)
-        if reset and (named or data.images is not None):
+        if reset and (named or data.images is not None or data.schema.left_out):
             self._remember_names(data)
         can, what = self.capabilities, ""
         if data.images is not None and not can.images:

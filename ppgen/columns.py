@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import AnyCodec, Codec, Dataset, Encoded, Schema
-from .data.column import CONTINUOUS
+from .data.column import CONTINUOUS, LINEAR
 from .data.rounding import find_ties
 from .data.units import unit_hashes
 from .extremes import extreme_reasons
@@ -50,18 +50,21 @@ def column_reasons(
         reasons.append(Reason("warn", f"{what} {schema.pixels.note}.", advice))
     copied, explained = _copies(schema, data)
     reasons += copied
+    for column in schema.left_out:
+        what = f"column {column.name!r} is left out ({column.kind}): {column.note}."
+        reasons.append(Reason("ok", what))
     for column in schema.columns:
         if column.kind in ("constant", "empty"):
             what = f"column {column.name!r} is {column.kind} and is not modelled."
             reasons.append(Reason("ok", what))
             continue
         if column.atoms:
-            at = " and ".join(f"{atom:g}" for atom in column.atoms)
+            at = " and ".join(map(column.shown, column.atoms))
             reasons.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
         if column.note and column.name not in explained:
             advice = _NOTED if column.kind in CONTINUOUS else _TEXT
             reasons.append(Reason("warn", f"column {column.name!r}: {column.note}.", advice))
-        if data.images is None and column.kind in ("real", "positive", "count"):
+        if data.images is None and column.kind in (*LINEAR, "positive", "count"):
             values = data.columns[column.name]
             if weights is not None:
                 values = np.where(weights > 0, values, np.nan)

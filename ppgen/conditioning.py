@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from .checks import few_of_class
 from .data import Codec, Dataset, Schema, as_dataset
+from .data.infer import MOST_ORDINAL
 from .errors import InputError, did_you_mean
 from .verdict import Reason
 
@@ -171,9 +172,18 @@ class Context(Conditioning):
 
 def _dataset(y: Any, n: int | None, schema: Schema | None) -> Dataset:
     data = as_dataset(_as_columns(y, schema), schema)
+    if schema is None:  # few whole numbers are classes, however rare some of them are
+        few = [
+            c.name for c in data.schema.columns if c.kind == "count" and _few(data.columns[c.name])
+        ]
+        data = data.override(dict.fromkeys(few, "ordinal")) if few else data
     if n is not None and len(data) != n:
         raise InputError(f"y has {len(data)} rows, X has {n}; give one y a row.")
     return data
+
+
+def _few(values: NDArray[Any]) -> bool:
+    return len(np.unique(values[~np.isnan(values)])) <= MOST_ORDINAL
 
 
 def _as_columns(y: Any, schema: Schema | None) -> Any:
@@ -222,5 +232,7 @@ def _numbers(codec: Codec, data: Dataset) -> NDArray[np.float64]:
         )
     blocks = [encoded.x.astype(np.float64)]
     for column, levels in enumerate(codec.n_levels):
-        blocks.append(np.eye(levels)[encoded.codes[:, column]])
+        hot = np.zeros((len(data), levels))
+        hot[np.arange(len(data)), encoded.codes[:, column]] = 1.0
+        blocks.append(hot)
     return np.concatenate(blocks, axis=1)

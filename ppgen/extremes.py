@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats
-from .data.column import Column
+from .data.column import LINEAR, Column
 from .verdict import Reason
 
 _LEAST_ROWS = 20
@@ -58,8 +58,9 @@ def extreme_reasons(
         at = known == end
         if _is_code(column, known, at, end):
             values_are = "value is" if at.sum() == 1 else "values are"
+            shown = column.shown(float(end))
             what = (
-                f"{at.sum()} {values_are} {end:g}, far from all others: a code for missing values?"
+                f"{at.sum()} {values_are} {shown}, far from all others: a code for missing values?"
             )
             reasons.append(Reason("warn", f"column {column.name!r}: {what}", _READ))
             plain &= ~at
@@ -80,7 +81,7 @@ def extreme_reasons(
 
 
 def _scaled(column: Column, values: Floats) -> Floats:
-    if column.kind == "real":
+    if column.kind in LINEAR:
         return values
     if column.kind == "positive":
         # A rounded zero stands for something below half a step.
@@ -135,7 +136,8 @@ def _beyond(z: Floats, n: int) -> NDArray[np.intp]:
 
 def _extreme(column: Column, values: Floats, rows: NDArray[np.intp], z: float) -> Reason:
     shown = ", ".join(
-        f"{value:g} in row {row}" for value, row in zip(values[:_SHOWN], rows, strict=False)
+        f"{column.shown(float(value))} in row {row}"
+        for value, row in zip(values[:_SHOWN], rows, strict=False)
     )
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     what = "an extreme value" if len(values) == 1 else "extreme values"

@@ -30,6 +30,7 @@ from .radial import log_decay, log_tau
 
 BLOCK = 1000  # rows whose responsibilities are held at a time; fits the cache
 _LARGE = 1 << 17  # rows handed to a jitted pass at a time
+_FEW_LEVELS = 256  # up to which sums by level are a product with indicators
 _JIT_FROM = 3_000_000  # n k d from which compiling pays
 _WIDE = 64  # columns from which products of matrices are left to BLAS
 
@@ -90,9 +91,7 @@ def moments(xp: Any, kind: str, w: Whitening, x: Any, codes: Any, v: Any) -> Mom
         share = r * u
         pull, tail = share.sum(axis=0), (r * (xp.log(u) - u)).sum(axis=0)
     second = second_moments(xp, kind, share, x, w.dof is not None)
-    counts = tuple(
-        r.T @ xp.eye(t.shape[1], dtype=x.dtype)[codes[:, j]] for j, t in enumerate(w.tables)
-    )
+    counts = tuple(level_sums(xp, r, codes[:, j], t.shape[1]) for j, t in enumerate(w.tables))
     log_likelihood = (v * xp.where(v > 0, log_prob, 0.0)).sum()
     return Moments(r.sum(axis=0), share.T @ x, second, counts, log_likelihood, pull, tail)
 
@@ -115,6 +114,17 @@ def _square(share: Floats, x: Floats) -> Floats:
     some = np.flatnonzero(share)
     root = x[some] * np.sqrt(share[some])[:, None]
     return np.asarray(root.T @ root)
+
+
+def level_sums(xp: Any, r: Any, codes: Any, levels: int) -> Any:
+    """(k, levels) sums of r (n, k) over the rows of each level; without indicators where these
+    would take much memory."""
+    if levels <= _FEW_LEVELS:
+        return r.T @ xp.eye(levels, dtype=r.dtype)[codes]
+    if xp is np:
+        sums = [np.bincount(codes, weights=of_one, minlength=levels) for of_one in r.T]
+        return np.array(sums, dtype=r.dtype)
+    return xp.zeros((levels, r.shape[1]), r.dtype).at[codes].add(r).T
 
 
 def add(a: Moments, b: Moments) -> Moments:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Ints
 from ...covariance import correlations
-from .kernel import Moments, add, responsibilities
+from .kernel import Moments, add, level_sums, responsibilities
 from .parameters import Floats, Mixture, inverse_of_lower
 from .radial import log_radial, log_tau
 
@@ -253,7 +253,8 @@ def _own_moments(filled: Filled, codes: NDArray[np.int32], weight: Floats) -> Mo
     second = weighted.transpose(0, 2, 1) @ filled.e
     if m:
         _add_covariance(second, filled, r)
-    counts = tuple(r.T @ np.eye(t.shape[1] + 2)[codes[:, j]] for j, t in enumerate(mixture.probs))
+    sizes = [table.shape[1] + 2 for table in mixture.probs]
+    counts = tuple(level_sums(np, r, codes[:, j], size) for j, size in enumerate(sizes))
     seen = np.where(weight > 0, log_prob, 0.0)
     first = weighted.sum(axis=1)
     return Moments(r.sum(axis=0), first, second, counts, (weight * seen).sum(), pull, tail)

@@ -38,7 +38,7 @@ def inspect(data: Data, reading: DataOptions, output: Out = None) -> None:
 
 def described(rows: Dataset) -> dict[str, list[Any]]:
     """A table of the columns of rows, and of those that are left out."""
-    lines = [_line(column, rows.columns[column.name]) for column in rows.schema.columns]
+    lines = [_line(column, rows.values(column.name)) for column in rows.schema.every]
     table = {key: [line[key] for line in lines] for key in lines[0]}
     for name in rows.schema.reading.left_out:
         for key, cells in table.items():
@@ -59,9 +59,9 @@ def _line(column: Column, values: NDArray[Any]) -> dict[str, Any]:
         "kind": column.kind,
         "missing": len(values) - len(known),
         "distinct": len({*known.tolist()}) if known.dtype == object else len(np.unique(known)),
-        "least": f"{known.min():g}" if numbers else "",
-        "greatest": f"{known.max():g}" if numbers else "",
-        "first": " ".join(f"{v:g}" if numbers else str(v)[:20] for v in first),
+        "least": column.shown(float(known.min())) if numbers else "",
+        "greatest": column.shown(float(known.max())) if numbers else "",
+        "first": " ".join(column.shown(v) if numbers else str(v)[:20] for v in first),
         "about": str(column),
     }
 

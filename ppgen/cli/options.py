@@ -216,7 +216,7 @@ def _typed(name: str, text: str, schema: Schema) -> Any:
     """A value as text in the type of its column."""
     column = schema[name]
     levels = {str(v): v for v in column.levels}
-    if text in levels or not column.numeric:
+    if text in levels or not column.numeric or column.kind == "time":
         return levels.get(text, text)
     try:
         return float(text)

@@ -167,8 +167,19 @@ def native_columns(native: Any, names: tuple[str, ...]) -> dict[str, Any]:
     import narwhals as nw
 
     frame = nw.from_native(native, eager_only=True)
-    columns = {str(s.name): s.to_numpy() for s in frame.iter_columns()}
+    columns = {str(s.name): _values(s) for s in frame.iter_columns()}
     return index_columns(getattr(native, "index", None)) | columns
+
+
+def _values(series: Any) -> Any:
+    """A column's values: times that have a zone as objects, which keep it."""
+    import numpy as np
+
+    if getattr(series.dtype, "time_zone", None) is None:
+        return series.to_numpy()
+    out = np.empty(len(series), dtype=object)
+    out[:] = series.to_list()
+    return out
 
 
 def index_columns(index: Any) -> dict[str, Any]:
@@ -201,10 +212,14 @@ def _content(columns: Columns, ending: str) -> bytes:
                     np.lib.format.write_array(member, _plain(values), allow_pickle=False)
     else:
         arrow, parquet = _pyarrow()
-        arrays = {k: np.asarray(v).tolist() for k, v in columns.items()}
+        arrays = {k: _for_arrow(np.asarray(v)) for k, v in columns.items()}
         table = {k: arrow.array(v, from_pandas=True) for k, v in arrays.items()}
         parquet.write_table(arrow.table(table), stream)
     return stream.getvalue()
+
+
+def _for_arrow(values: NDArray[Any]) -> Any:
+    return values if values.dtype.kind in "mM" else values.tolist()
 
 
 def _matrix(columns: Columns) -> NDArray[Any]:
@@ -261,6 +276,8 @@ def _texts(values: NDArray[Any]) -> list[str]:
     """Values as text: the shortest that reads back the same, nothing where missing."""
     if values.dtype.kind == "f":
         return ["" if text == "nan" else text for text in values.astype(str).tolist()]
+    if values.dtype.kind in "mM":
+        values = values.astype(f"{values.dtype.kind}8[us]")  # finer ones are numbers to Python
     return ["" if v is None or v != v else str(v) for v in values.tolist()]
 
 

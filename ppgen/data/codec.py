@@ -5,7 +5,7 @@ is rounded or counted:
 
 | kind | v | g |
 |---|---|---|
-| real | x, or x + width (u - 1/2) where rounded | v |
+| real, time, duration | x, or x + width (u - 1/2) where rounded | v |
 | positive | the same, v > 0 | log v |
 | interval | the same, lower < v < upper | logit of v's place between the bounds |
 | circular | (x - cut) mod period, `cut` in the widest gap of the data | logit of v / period |

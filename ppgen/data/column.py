@@ -7,16 +7,19 @@ from typing import Any, Literal, get_args
 
 from ..errors import InputError, did_you_mean
 from ..plain_json import PlainFields
-from . import column_labels
+from . import column_labels, times
 
-Continuous = Literal["real", "positive", "interval", "circular", "count"]
+Continuous = Literal["real", "positive", "interval", "circular", "count", "time", "duration"]
 Discrete = Literal["ordinal", "categorical", "binary"]
-Kind = Continuous | Discrete | Literal["constant", "empty"]
+LeftOut = Literal["key", "text", "left out"]
+Kind = Continuous | Discrete | Literal["constant", "empty"] | LeftOut
 Scalar = str | float | int | bool
 
 CONTINUOUS: tuple[Kind, ...] = get_args(Continuous)
 DISCRETE: tuple[Kind, ...] = get_args(Discrete)
-KINDS: tuple[Kind, ...] = (*CONTINUOUS, *DISCRETE, "constant", "empty")
+LEFT_OUT: tuple[Kind, ...] = get_args(LeftOut)
+KINDS: tuple[Kind, ...] = (*CONTINUOUS, *DISCRETE, "constant", "empty", *LEFT_OUT)
+LINEAR: tuple[Kind, ...] = ("real", "time", "duration")
 MASS: tuple[Kind, ...] = ("count", *DISCRETE)
 
 
@@ -26,7 +29,9 @@ class Column(PlainFields):
 
     Attributes:
         name: its name; "x0", "x1", ... for a plain array.
-        kind: what its values are.
+        kind: what its values are. Times are kept as seconds since 1970-01-01 UTC, durations as
+            seconds (see `times`). Columns of kind key (their values only tell rows apart), text
+            (too many levels for the rows) and "left out" (by the user) are no part of the model.
         missing: whether values are missing.
         lower, upper: the bounds of an interval column.
         period: the period of a circular column, such as 360.
@@ -34,8 +39,11 @@ class Column(PlainFields):
         width: the rounding step of a continuous column whose values are tied on a grid.
         atoms: values of a continuous column that have a mass each: bounds that occur in the data,
             and what the user says.
-        note: what is peculiar about it, such as a value that many rows share.
+        note: what is peculiar about it, such as a value that many rows share, or why it is left
+            out.
         dtype: how the container stored it, so that samples are stored the same way.
+        form: how times are written that are text or objects (see `times`).
+        place: of a column that is left out, where it stands among all columns, from 0.
         written: what the container calls it, where that is not the name (see `column_labels`).
     """
 
@@ -51,6 +59,8 @@ class Column(PlainFields):
     note: str = ""
     dtype: str = "float64"
     written: str = ""
+    form: str = ""
+    place: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -70,6 +80,11 @@ class Column(PlainFields):
         return not any(isinstance(level, str) for level in self.levels)
 
     @property
+    def clock(self) -> times.Clock:
+        """Whether its values are stored as times or durations, whatever its kind."""
+        return times.clock_of(self.dtype, self.form)
+
+    @property
     def ends(self) -> tuple[float, ...]:
         """The finite ends of the range that its kind has."""
         if self.kind == "positive":
@@ -78,22 +93,33 @@ class Column(PlainFields):
             return ()
         return self.lower, self.upper
 
+    def shown(self, value: Scalar) -> str:
+        """A value for the reader: times as such, numbers with six digits."""
+        if isinstance(value, str | bool):
+            return str(value)
+        clock = self.clock or ("time" if self.kind == "time" else "")
+        return times.in_words(value, clock) if clock else f"{value:g}"
+
+    def in_steps(self, width: float) -> str:
+        """A rounding step for the reader."""
+        return times.step_in_words(width) if self.kind in ("time", "duration") else f"{width:g}"
+
     def to_json(self) -> dict[str, Any]:
         """What differs from the defaults."""
         differ = {f.name for f in fields(self) if getattr(self, f.name) != f.default}
         return {k: v for k, v in super().to_json().items() if k in differ | {"name", "kind"}}
 
     def __str__(self) -> str:
-        shown = [str(level) for level in self.levels[:5]]
+        shown = [self.shown(v) if self.clock else str(v) for v in self.levels[:5]]
         if len(self.levels) > 5:
             shown.append(f"... {len(self.levels)} levels")
         parts = (
             f"[{self.lower:g}, {self.upper:g}]" if self.kind == "interval" else "",
             f"period {self.period:g}" if self.kind == "circular" else "",
             ", ".join(shown),
-            "" if self.width is None else f"rounded to {self.width:g}",
-            f"a mass at {' and '.join(f'{a:g}' for a in self.atoms)}" if self.atoms else "",
+            "" if self.width is None else f"rounded to {self.in_steps(self.width)}",
+            f"a mass at {' and '.join(map(self.shown, self.atoms))}" if self.atoms else "",
             "gaps" if self.missing else "",
-            self.note,
+            f"left out: {self.note}" if self.kind in LEFT_OUT else self.note,
         )
         return "; ".join(part for part in parts if part)

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from . import column_labels
-from .column import Scalar
+from . import column_labels, time_text, times
+from .column import CONTINUOUS, DISCRETE, Scalar
 from .pillow_values import is_picture
 from .schema import Schema
 from .stacking import as_images, stack_images
-from .values import COMPLEX, floats, settle
+from .values import COMPLEX, LARGEST, floats, settle
 
 
 @dataclass
@@ -32,6 +32,9 @@ class RawTable:
         levels: declared levels of categorical and truth-valued columns.
         ordered: columns whose levels go from low to high.
         dtypes: how each column was stored, in the order given.
+        clocks: columns of times and durations, kept as seconds -> their form (see `times`).
+        beyond: columns of whole numbers beyond 2^53.
+        notes: what else is to be said of a column.
         written: what columns are called that are not called by their name (see `column_labels`).
         axis: the names of the levels of these labels.
         native: the container itself.
@@ -44,6 +47,9 @@ class RawTable:
     levels: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     ordered: set[str] = field(default_factory=set)
     dtypes: dict[str, str] = field(default_factory=dict)
+    clocks: dict[str, str] = field(default_factory=dict)
+    beyond: set[str] = field(default_factory=set)
+    notes: dict[str, str] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
     axis: str = ""
     native: Any = None
@@ -58,14 +64,57 @@ class RawTable:
             raise InputError(f"two columns are named {name!r}{alike}; give each its own name.")
         if written := column_labels.written(label, name):
             self.written[name] = written
-        self.columns[name], truth = settle(name, values)
+        settled = settle(name, values)
+        self.columns[name] = settled.values
         self.dtypes[name] = dtype or str(values.dtype)
-        if truth:
+        if settled.truth:
             self.levels[name] = (False, True)
+        if settled.beyond:
+            self.beyond.add(name)
+        if settled.form is not None:
+            self.clocks[name] = settled.form
         return name
 
-    def spell_truths(self, schema: Schema) -> None:
-        """Truth values as text, for columns that a schema has as text."""
+    def read_times(self) -> None:
+        """Text that is all dates or times of one form, as seconds."""
+        for name, values in self.columns.items():
+            if values.dtype != object or name in self.levels:
+                continue
+            known = [v for v in values.tolist() if v is not None]
+            if form := time_text.form_of(known):
+                seconds = {v: time_text.read(v, form) for v in set(known)} | {None: np.nan}
+                self.columns[name] = np.array([seconds[v] for v in values.tolist()], np.float64)
+                self.clocks[name] = form
+            elif time_text.ambiguous(known):
+                self.notes[name] = (
+                    "day and month cannot be told apart; give the form, such as "
+                    "{'kind': 'time', 'form': '%d/%m/%Y'}"
+                )
+
+    def fit_to(self, schema: Schema) -> None:
+        """Truth values as text, for columns that a schema has as text; times without a zone in
+        that of the schema's column. InputError where times stand in a column of other values."""
+        known = {column.name: column for column in schema.every}
+        for name in self.clocks.keys() & known.keys():
+            column, values = known[name], self.columns[name]
+            stored = times.clock_of(self.dtypes[name], self.clocks[name])
+            if stored in (column.kind, column.clock):
+                pass
+            elif column.kind in DISCRETE:  # dates that are levels
+                texts = times.to_objects(values, self.dtypes[name], self.clocks[name])
+                self.columns[name] = np.array([v if v is None else str(v) for v in texts], object)
+                continue
+            elif column.kind in CONTINUOUS:
+                raise InputError(
+                    f"column {name!r} holds {stored}s, and the fit has it as {column.kind}. "
+                    "Convert it as it was for the fit."
+                )
+            zone = times.zone_of(self.dtypes[name], self.clocks[name])
+            if stored == "time" and not zone:
+                self.columns[name] = times.in_zone(values, times.zone_of(column.dtype, column.form))
+        self._spell_truths(schema)
+
+    def _spell_truths(self, schema: Schema) -> None:
         for name, levels in self.levels.items():
             if levels == (False, True) and name in schema.names and not schema[name].numeric:
                 text = np.array(["False", "True", None], dtype=object)
@@ -157,10 +206,16 @@ def _matrix(array: NDArray[Any], names: Sequence[str] | None) -> RawTable:
         columns = {name: whole[:, j] for j, name in enumerate(names)}
         dtypes = dict.fromkeys(names, str(array.dtype))
         return RawTable(f"numpy:{array.dtype}", columns, whole, dtypes=dtypes, native=array)
-    table = RawTable("numpy:object", native=array)
+    timed = array.dtype.kind in "mM"
+    table = RawTable(f"numpy:{array.dtype if timed else 'object'}", native=array)
     for j, name in enumerate(names):
         table.add(name, array[:, j])
-    if not table.levels and all(v.dtype != object for v in table.columns.values()) and d:
+    if (
+        not table.levels
+        and not table.clocks
+        and all(v.dtype != object for v in table.columns.values())
+        and d
+    ):
         return _matrix(np.column_stack(list(table.columns.values())), names)
     return table
 
@@ -195,23 +250,33 @@ def _add_series(table: RawTable, label: Any, series: Any) -> None:
 
     pandas, native = table.like == "pandas", series.to_native()
     categorical = series.dtype in (nw.Categorical, nw.Enum)
+    beyond = series.dtype.is_integer() and _is_beyond(series)
     if series.dtype.is_numeric() and not isinstance(series.dtype, nw.Decimal):
         if series.null_count():
             series = series.cast(nw.Float64)
         values = series.to_numpy()
     elif series.dtype.is_temporal():
-        values = np.empty(len(series), dtype="M8[s]")
+        values = times.of_series(series)
     else:
         values = np.empty(len(series), dtype=object)
         values[:] = series.to_list()
     dtype = "category" if pandas and categorical else str((native if pandas else series).dtype)
     name = table.add(label, values, dtype)
+    if times.clock_of(dtype):
+        table.clocks[name] = ""
+    if beyond:
+        table.beyond.add(name)
     if categorical and (pandas or series.dtype == nw.Enum):
         declared = native.cat.categories.tolist() if pandas else series.dtype.categories
         text = table.columns[name].dtype == object
         table.levels[name] = tuple(str(v) if text else v for v in declared)
         if pandas and native.cat.ordered:
             table.ordered.add(name)
+
+
+def _is_beyond(series: Any) -> bool:
+    low, high = series.min(), series.max()
+    return low is not None and max(abs(int(low)), abs(int(high))) > LARGEST
 
 
 def _check_size(table: RawTable) -> None:

@@ -40,6 +40,7 @@ class Contents:
             `Dataset.grouped`.
         files: (n,) the name of the file that each row came from, or None.
         notes: what there is to say of how the rows were read, such as lines that were left out.
+        beside: name -> (n,) values of columns that the schema leaves out, where they are known.
         stored: name -> how the container stored the column, in the order of the container.
         native: the container itself, where there was one, and
         native_rows: the rows of it that these are; None for all.
@@ -58,6 +59,7 @@ class Contents:
     groups: NDArray[Any] | None = None
     files: NDArray[np.str_] | None = None
     notes: tuple[str, ...] = ()
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
     stored: Mapping[str, str] = field(default_factory=dict, repr=False)
     native: Any = field(default=None, repr=False)
     native_rows: NDArray[np.intp] | None = field(default=None, repr=False)
@@ -73,6 +75,10 @@ class Contents:
         what = f"{len(self.schema.columns)} columns" if self.schema.columns else str(self.schema)
         said = "".join(f"\n{note}" for note in self.notes)
         return f"{type(self).__name__}({len(self)} rows, {what}){said}"
+
+    def values(self, name: str) -> NDArray[Any]:
+        """(n,) values of a column, also of one that the schema leaves out."""
+        return self.columns[name] if name in self.columns else self.beside[name]
 
     def take(self, rows: RowIndex) -> Self:
         """Some rows, by slice, numbers or mask; the schema stays as it is, and many images of a
@@ -96,6 +102,7 @@ class Contents:
             self,
             columns=columns,
             array=array,
+            beside={name: values[rows] for name, values in self.beside.items()},
             images=images,
             sequences=tuple(self.sequences[i] for i in numbers) if self.sequences else (),
             rates=tuple(self.rates[i] for i in numbers) if self.rates else (),

@@ -22,7 +22,7 @@ from .mapped import take_rows
 from .override import tied
 from .rebuild import as_given, fill, rebuild
 from .schema import Schema
-from .schema_matching import check_support, complete, match
+from .schema_matching import check_support, complete, match, timed
 from .stacking import in_layout
 from .torch_rows import from_torch, is_torch_dataset
 from .units import TOGETHER, split_units, unit_hashes
@@ -129,7 +129,11 @@ class Dataset(Contents):
     def replaced(self, columns: Mapping[str, NDArray[Any]]) -> Any:
         """These rows with other values: container, labels of rows and columns, their order and
         types as they were given."""
-        if self.native is None or not self.stored or self.like.startswith("numpy"):
+        if self.native is None or not self.stored:
+            return self.rebuild(columns)
+        if self.schema.left_out:
+            return fill(self, self.to_native(), columns, gaps_only=False)
+        if self.like.startswith("numpy"):
             return self.rebuild(columns)
         given, called = as_given(self), None
         if self.like == "pandas":
@@ -151,8 +155,8 @@ class Dataset(Contents):
     def override(self, kinds: Mapping[Any, str | Mapping[str, Any]]) -> Dataset:
         """The same rows with other kinds for some columns, as `Schema.override` takes them;
         InputError names column and row of a value outside the support of its column."""
-        kinds = self.schema.named(kinds)
-        data = self.with_schema(self.schema.override(kinds))
+        kinds = self.schema.named_any(kinds)
+        data = self.with_schema(timed(self, self.schema.override(kinds)))
         columns = []
         for column in data.schema.columns:
             given = kinds.get(column.name, {"width": None})  # a kind given leaves the width open
@@ -214,16 +218,20 @@ def as_dataset(
         return replace(as_dataset(rows, schema, estimator=estimator), target=target)
     if isinstance(X, str | os.PathLike):
         raise InputError(f"{X!r} is a name, not rows; read them first: ppgen.read({str(X)!r}).")
-    table = read_table(X, None if schema is None else schema.names)
+    table = read_table(X, None if schema is None else [c.name for c in schema.every])
     if schema is not None:
-        table.spell_truths(schema)
+        table.fit_to(schema)
+    else:
+        table.read_times()
     inferred = infer_schema(table) if schema is None or table.images is not None else Schema()
+    left_out = {column.name for column in inferred.left_out}
     data = Dataset(
         inferred,
-        table.columns,
+        {name: values for name, values in table.columns.items() if name not in left_out},
         table.like,
         array=table.array,
         images=table.images,
+        beside={name: table.columns[name] for name in left_out},
         stored=table.dtypes,
         native=table.native,
     )

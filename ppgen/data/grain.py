@@ -2,8 +2,9 @@
 
 A model works with real numbers. What it gives back has the decimals that the column had: a price in
 cents is one in cents again, also where too few prices are equal for cells to be modelled (see
-`rounding`). Whole numbers stay within those that were seen, since a model knows neither the type
-that holds them nor where they end.
+`rounding`). Times and durations that are all whole days, hours or minutes are so again, others to
+the second, the thousandth or millionth. Whole numbers and times stay within those that were seen,
+since a model knows neither the type that holds them nor where they end.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from ..plain_json import PlainFields
 from .bijections import Floats
 from .column import Column
 from .rounding import precision_of
+from .times import STEPS
 
 _MOST = 9  # decimals that are still a way of writing
 _LEAST = 10  # distinct numbers below which their decimals are no evidence
 _FIRST = 64  # numbers looked at before all are
+_MICRO = 2e-6  # seconds, within which times are equal
 _FINE = 16.0  # times the precision of the numbers that the last decimal is at least
 
 
@@ -30,17 +33,23 @@ class Grain(PlainFields):
 
     Attributes:
         decimals: after the point; None where they do not end.
-        low, high: the least and the largest whole number seen; None for other columns.
+        low, high: the least and the largest whole number or time seen; None for other columns.
+        step: seconds that times are multiples of, where these are more than one.
     """
 
     decimals: int | None = None
     low: float | None = None
     high: float | None = None
+    step: float | None = None
 
     @classmethod
     def of(cls, column: Column, values: Floats) -> Grain:
         """Read off (n,) values, NaN where missing."""
         known = values[~np.isnan(values)]
+        if column.clock:
+            low, high = float(known.min()), float(known.max())
+            step = next((step for step in STEPS if not (known % step).any()), None)
+            return cls(_digits_of_seconds(known), low, high, step)
         stored = column.dtype.lower().startswith(("int", "uint", "bool"))
         decimals = 0 if stored else None if column.width else decimals_of(known)
         # Gaps turn whole numbers into floats in most containers.
@@ -56,6 +65,8 @@ class Grain(PlainFields):
         if self.decimals is None:
             return values
         rounded = np.round(values, self.decimals)
+        if self.step is not None:
+            rounded = np.round(values / self.step) * self.step
         moved = np.isin(rounded, apart) & (values != rounded)
         if moved.any():
             rounded[moved] += np.sign(values - rounded)[moved] * 10.0**-self.decimals
@@ -86,6 +97,14 @@ def decimals_of(values: Floats) -> int | None:
         if all(_written(part, decimals, allowed) for part in (values[:_FIRST], values)):
             return decimals if decimals or largest < 2**53 else None
     return None
+
+
+def _digits_of_seconds(seconds: Floats) -> int:
+    """0, 3 or 6 digits of a second's fraction, to the precision of the numbers."""
+    for digits in (0, 3):
+        if np.all(np.abs(seconds - np.round(seconds, digits)) <= _MICRO):
+            return digits
+    return 6
 
 
 def _written(values: Floats, decimals: int, eps: float) -> bool:

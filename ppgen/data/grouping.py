@@ -26,7 +26,7 @@ def grouped(data: Held, by: Any) -> Held:
         )
     if labels.dtype.kind in "mM":
         labels = labels.astype(str)
-    return _checked(replace(data, groups=settle("groups", labels)[0]))
+    return _checked(replace(data, groups=settle("groups", labels).values))
 
 
 def _by_column(data: Held, name: Any) -> Held:
@@ -35,11 +35,11 @@ def _by_column(data: Held, name: Any) -> Held:
             f"groups is {name!r}, a column's name, and the data are {data.schema}; give one label "
             "a row."
         )
-    name = data.schema[name].name
+    name = next(iter(data.schema.named_any({name: None})))
     why = f"groups is {name!r}, the only column; what rows belong to is not modelled"
     rest = without(data, [name], why)
     schema = replace(rest.schema, reading=replace(rest.schema.reading, groups=name))
-    return replace(rest, schema=schema, groups=data.columns[name])
+    return replace(rest, schema=schema, groups=data.values(name))
 
 
 def _checked(data: Held) -> Held:

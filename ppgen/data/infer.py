@@ -9,35 +9,53 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bijections import Floats
 from .column import Column, Kind, Scalar
 from .containers import RawTable
+from .keys import judged, unnamed
 from .pixels import Pixels
 from .rounding import find_ties
 from .schema import Schema
 from .stacking import layout_of
+from .times import clock_of
 from .values import check_finite, is_gap
 
-_MOST_ORDINAL = 10  # distinct whole numbers that are still levels
+MOST_ORDINAL = 10  # distinct whole numbers that are still levels
 _LEAST_ROWS = 50  # rows from which a few distinct whole numbers are no accident
+_RARE = 0.05  # share of the highest of few whole numbers from which on they are a closed set
 _LEAST_BINARY = 3  # rows below which two different numbers are just two numbers
 
 
 def infer_schema(table: RawTable) -> Schema:
     """What images are, or the columns of a table, from their values. In an array numbers are real
     throughout, as users of scikit-learn expect; elsewhere two values are binary, few whole numbers
-    ordinal and more of them counts. InputError names column and row of an infinite value."""
+    ordinal and more of them counts, and keys are left out (see `keys`). InputError names column and
+    row of an infinite value."""
     if table.images is not None:
         shape, layout = table.images.shape[1:], layout_of(table.native.shape)
         return Schema(image_shape=shape, pixels=Pixels.infer(table.images), layout=layout)
     inferred = []
+    plain = table.like.startswith("numpy") and table.array is not None
     for name, values in table.columns.items():
-        if values.dtype == object or name in table.levels:
+        if name in table.clocks:
+            column = _time(name, values, table.dtypes[name], table.clocks[name])
+        elif values.dtype == object or name in table.levels:
             column = _levels(name, values, table.levels.get(name), name in table.ordered)
         else:
             column = _number(name, values, plain=table.like.startswith("numpy"))
-        written = table.written.get(name, "")
-        inferred.append(replace(column, dtype=table.dtypes[name], written=written))
-    return Schema(tuple(inferred), axis=table.axis)
+        written, note = table.written.get(name, ""), table.notes.get(name, "")
+        note = "; ".join(filter(None, (column.note, note)))
+        column = replace(column, dtype=table.dtypes[name], written=written, note=note)
+        inferred.append(column)
+    schema = Schema(tuple(inferred), axis=table.axis)
+    if plain:
+        return schema
+    nameless = unnamed(schema.names)
+    kept = schema.with_every(
+        judged(c, table.columns[c.name], beyond=c.name in table.beyond, nameless=c.name in nameless)
+        for c in inferred
+    )
+    return kept if kept.columns else schema  # a table of nothing but keys is what it says
 
 
 def levels_of(values: NDArray[Any]) -> tuple[Scalar, ...]:
@@ -80,6 +98,19 @@ def _number(name: str, values: NDArray[np.floating[Any]], *, plain: bool) -> Col
     return Column(name, "real", missing, width=width, note=note)
 
 
+def _time(name: str, values: Floats, dtype: str, form: str) -> Column:
+    gaps = np.isnan(values)
+    known, missing = values[~gaps], bool(gaps.any())
+    kind: Kind = "duration" if clock_of(dtype, form) == "duration" else "time"
+    column = Column(name, kind, missing, dtype=dtype, form=form)
+    if not len(known):
+        return replace(column, kind="empty", missing=True)
+    if not missing and (known == known[0]).all():
+        return replace(column, kind="constant", levels=(float(known[0]),))
+    width, note = find_ties(known)
+    return replace(column, width=width, note=note)
+
+
 def _discrete_kind(known: NDArray[np.floating[Any]]) -> Kind | None:
     """The discrete kind that numbers look like, or None."""
     distinct = np.unique(known)
@@ -87,6 +118,21 @@ def _discrete_kind(known: NDArray[np.floating[Any]]) -> Kind | None:
         return "binary"
     if len(distinct) < 3 or not np.all(distinct == np.round(distinct)):
         return None
-    if len(distinct) <= _MOST_ORDINAL:
-        return "ordinal" if len(known) >= _LEAST_ROWS else None
+    if len(distinct) <= MOST_ORDINAL:
+        if len(known) < _LEAST_ROWS:
+            return None
+        return "count" if _tails_off(known, distinct) else "ordinal"
     return "count" if distinct[0] in (0, 1) else None
+
+
+def _tails_off(known: Floats, distinct: Floats) -> bool:
+    """Whether few whole numbers from 0 or 1 on are counts that tail off, not a closed set: skewed
+    to the right, falling from the most frequent on, the highest rare."""
+    if distinct[0] not in (0, 1):
+        return False
+    shares = np.array([np.mean(known == level) for level in distinct])
+    falling = shares[int(shares.argmax()) :]
+    allowed = 1.25 * falling[:-1] + 2 / len(known)  # what chance may bring
+    centred = known - known.mean()
+    skewness = np.mean(centred**3) / np.mean(centred**2) ** 1.5
+    return bool(shares[-1] <= _RARE and skewness > 1 and (falling[1:] <= allowed).all())

@@ -21,10 +21,10 @@ def without(data: Held, names: Collection[str], why: str) -> Held:
     """
     if not data.schema.columns:
         raise InputError(f"{why}, and the data are {data.schema}, which have no columns.")
-    gone = {data.schema[name].name for name in names}
+    gone = {*data.schema.named_any(dict.fromkeys(names))}
     if not gone:
         return data
-    schema = data.schema.select({*data.schema.names} - gone)
+    schema = data.schema.with_every(c for c in data.schema.every if c.name not in gone)
     if not schema.columns:
         raise InputError(f"{why}, and no column is left. Give data with other columns too.")
     columns = {key: values for key, values in data.columns.items() if key not in gone}
@@ -38,17 +38,22 @@ def without(data: Held, names: Collection[str], why: str) -> Held:
         schema=schema,
         columns=columns,
         array=array,
+        beside={key: values for key, values in data.beside.items() if key not in gone},
         stored={key: dtype for key, dtype in data.stored.items() if key not in gone},
-        native=_native(data, gone, at),
+        native=_native(data, gone),
     )
 
 
-def _native(data: Contents, gone: Collection[str], at: list[int]) -> Any:
-    """The container without columns; those left are `at` these places of the schema."""
-    if data.native is None or isinstance(data.native, np.ndarray):
-        return None if data.native is None else data.native[:, at]
+def _native(data: Contents, gone: Collection[str]) -> Any:
+    """The container without columns."""
+    every = data.schema.every
+    if data.native is None:
+        return None
+    if isinstance(data.native, np.ndarray):
+        among = every if data.native.shape[1] == len(every) else data.schema.columns
+        return data.native[:, [i for i, c in enumerate(among) if c.name not in gone]]
     if isinstance(data.native, Mapping):
-        labels = [data.schema[name].label for name in gone]
+        labels = [column.label for column in every if column.name in gone]
         return {label: values for label, values in data.native.items() if label not in labels}
     import narwhals as nw
 

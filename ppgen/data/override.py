@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
-from .column import CONTINUOUS, DISCRETE, Column
+from .column import CONTINUOUS, DISCRETE, LEFT_OUT, Column
 from .rounding import find_ties, grid_step
 from .values import in_double
 
@@ -20,7 +20,7 @@ def overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
     """The column with another kind, or other settings; InputError if one is unknown, or they do
     not go together."""
     settings: dict[str, Any] = {"kind": given} if isinstance(given, str) else dict(given)
-    known = ("kind", "lower", "upper", "period", "levels", "width", "atoms")
+    known = ("kind", "lower", "upper", "period", "levels", "width", "atoms", "form")
     for key in settings:
         if key not in known:
             raise InputError(
@@ -32,7 +32,18 @@ def overridden(column: Column, given: str | Mapping[str, Any]) -> Column:
         if settings.get(key) is not None:
             settings[key] = float(settings[key])
     base = Column(column.name, kind, column.missing, dtype=column.dtype, written=column.written)
-    if kind in CONTINUOUS and kind != "count" and "atoms" not in settings:
+    if kind in LEFT_OUT:
+        base = replace(base, note="left out as asked", form=column.form)
+    elif column.clock and kind in ("time", "duration"):
+        base = replace(base, form=column.form)
+    elif column.clock:
+        base = replace(base, dtype="object" if kind in DISCRETE else "float64")
+    if (
+        kind in CONTINUOUS
+        and kind != "count"
+        and column.kind not in LEFT_OUT
+        and "atoms" not in settings
+    ):
         base = replace(base, width=_width(column), note=column.note)
     if kind in DISCRETE and column.kind in DISCRETE:
         base = replace(base, levels=column.levels)

@@ -33,7 +33,7 @@ def prepared(data: Dataset, said: Reading) -> Dataset:
     data = marked(data, said)
     target = data.target
     if said.target:
-        target = data.columns[data.schema[said.target].name]
+        target = data.values(next(iter(data.schema.named_any({said.target: None}))))
     if said.left_out:
         data = without(data, said.left_out, f"{', '.join(map(repr, said.left_out))} left out")
     read = data.schema.reading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -9,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import column_labels
+from . import column_labels, times
 from .column import Column
 from .contents import Contents
 from .schema import Schema
@@ -57,42 +58,65 @@ def as_given(data: Contents) -> Schema:
             continue
         column, gaps = column_of[name], bool(is_gap(data.columns[name]).any())
         forced = gaps and dtype.startswith(("float", "object")) and _is_whole(column.dtype)
+        form = "" if times.clock_of(dtype) else column.form
+        forced = forced or bool(column.clock and not times.clock_of(dtype, form))
         dtype = column.dtype if forced else dtype
-        columns.append(replace(column, dtype=dtype, written=column_labels.written(label, name)))
+        written = column_labels.written(label, name)
+        columns.append(replace(column, dtype=dtype, written=written, form=form))
     return replace(data.schema, columns=tuple(columns))
 
 
-def fill(data: Contents, rows: Any, columns: Columns) -> Any:
-    """The container `rows` of these data with some columns replaced by others, which have no gaps.
+def fill(data: Contents, rows: Any, columns: Columns, *, gaps_only: bool = True) -> Any:
+    """The container `rows` of these data with some columns replaced by others.
 
-    All other columns, and all that a container holds besides, stay as they are.
+    All other columns, and all that a container holds besides, stay as they are; if `gaps_only`, so
+    do the values beside the gaps, and the columns put in have no gaps.
     """
     kind, _, _ = data.like.partition(":")
+    given = as_given(data)
+    place = {name: j for j, name in enumerate(data.stored)}
     if kind == "numpy":
         out = np.array(rows)
-        for j, column in enumerate(data.schema.columns):
+        among = data.schema.every if out.shape[1] == len(data.schema.every) else given.columns
+        for j, column in enumerate(among):
             if column.name in columns:
-                gaps = is_gap(data.columns[column.name])
+                gaps = is_gap(data.columns[column.name]) if gaps_only else np.ones(len(out), bool)
                 values = columns[column.name][gaps]
                 out[gaps, j] = scalars(column, values) if out.dtype == object else values
         return out
-    place = {name: j for j, name in enumerate(data.stored)}
-    changed = [(place[c.name], c) for c in as_given(data).columns if c.name in columns]
+    changed = [c for c in given.columns if c.name in columns]
     if kind == "dict":
-        return {**rows, **{c.label: _dict_array(c, columns[c.name]) for _, c in changed}}
+        made = {c.label: _dict_array(c, columns[c.name]) for c in changed}
+        for column in changed:
+            if column.clock and gaps_only:
+                gaps, kept = is_gap(data.columns[column.name]), np.array(rows[column.label])
+                kept[gaps] = made[column.label][gaps]
+                made[column.label] = kept
+        return {**rows, **made}
     if kind == "pandas":
         frame = rows.copy()
-        for j, column in changed:
-            values = _pandas_column(_categories(column, frame.iloc[:, j]), columns[column.name])
-            frame.isetitem(j, getattr(values, "array", values))
+        for column in changed:
+            old = frame.iloc[:, place[column.name]]
+            values = _pandas_column(_categories(column, old), columns[column.name])
+            values = getattr(values, "array", values)
+            if column.clock and gaps_only:
+                gaps, kept = is_gap(data.columns[column.name]), old.array.copy()
+                kept[gaps] = values[gaps]
+                values = kept
+            frame.isetitem(place[column.name], values)
         return frame
     import narwhals as nw
 
     series = []
-    for _, column in changed:
+    for column in changed:
         listed = scalars(column, columns[column.name])
         dtype = _narwhals_type(column, listed)
-        series.append(nw.new_series(column.name, listed, dtype, backend=cast(Any, kind)))
+        one = nw.new_series(column.name, listed, dtype, backend=cast(Any, kind))
+        if column.clock and gaps_only:
+            gaps = is_gap(data.columns[column.name])
+            at = np.flatnonzero(gaps).tolist()
+            one = nw.from_native(rows)[column.name].scatter(at, one.filter(gaps.tolist()))
+        series.append(one)
     return nw.from_native(rows).with_columns(*series).to_native()
 
 
@@ -122,6 +146,8 @@ def scalars(column: Column, values: NDArray[Any]) -> list[Any]:
     gaps = is_gap(values)
     if values.dtype == object:
         return list(values)
+    if column.clock:
+        return times.to_objects(values, column.dtype, column.form)
     out: list[Any] = values.tolist()
     if column.levels:
         level = {float(v): v for v in column.levels if not isinstance(v, str)}
@@ -149,6 +175,8 @@ def _categories(column: Column, given: Any) -> Column:
 
 
 def _array(parts: list[NDArray[Any]], schema: Schema, dtype: str) -> NDArray[Any]:
+    if np.dtype(dtype or float).kind in "mM":
+        return np.column_stack([times.to_numpy(part, dtype) for part in parts])
     if any(part.dtype == object for part in parts) or dtype == "object":
         out = np.empty((len(parts[0]), len(parts)), dtype=object)
         for j, (column, part) in enumerate(zip(schema.columns, parts, strict=True)):
@@ -165,6 +193,10 @@ def _array(parts: list[NDArray[Any]], schema: Schema, dtype: str) -> NDArray[Any
 
 
 def _dict_array(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    if column.clock and values.dtype != object:
+        if not column.form and column.dtype.startswith(("datetime64", "timedelta64")):
+            return times.to_numpy(values, column.dtype)
+        return _objects(scalars(column, values))
     if values.dtype == object or is_gap(values).any():
         return values
     if column.levels == (False, True):
@@ -172,6 +204,12 @@ def _dict_array(column: Column, values: NDArray[Any]) -> NDArray[Any]:
     if "int" in column.dtype:
         return values.astype(_integers(column.dtype, values))
     return values.astype(column.dtype) if column.dtype.startswith("float") else values
+
+
+def _objects(values: list[Any]) -> NDArray[Any]:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
 
 
 def _pandas(columns: Columns, schema: Schema, index: Any, called: Any) -> Any:
@@ -200,6 +238,8 @@ def _pandas_column(column: Column, values: NDArray[Any]) -> Any:
     import pandas as pd
 
     dtype, gaps = column.dtype, is_gap(values)
+    if column.clock and values.dtype != object:
+        return _pandas_times(column, values)
     if dtype == "category":
         levels = list(column.levels)
         ordered = column.kind == "ordinal"
@@ -222,6 +262,23 @@ def _pandas_column(column: Column, values: NDArray[Any]) -> Any:
     return values.astype(dtype) if dtype.startswith("float") else values
 
 
+def _pandas_times(column: Column, values: NDArray[Any]) -> Any:
+    import pandas as pd
+
+    dtype = column.dtype
+    if not column.form and dtype.startswith(("datetime64", "timedelta64")):
+        series = pd.Series(times.to_numpy(values, dtype))
+        zone = times.zone_of(dtype)
+        return series if not zone else series.dt.tz_localize("UTC").dt.tz_convert(zone)
+    listed = scalars(column, values)
+    if column.form:  # text or objects
+        series = pd.Series(listed, dtype=object)
+        return series.astype(dtype) if dtype.startswith("str") else series
+    import pyarrow as pa  # which such a frame needs itself
+
+    return pd.Series(pd.array(listed, pd.ArrowDtype(pa.array(listed).type))).astype(dtype)
+
+
 def _integers(dtype: str, values: NDArray[Any]) -> str:
     """The integer type, or a wider one, that holds numbers beside gaps; "float64" if none does."""
     known = values[~np.isnan(values)]
@@ -237,6 +294,8 @@ def _integers(dtype: str, values: NDArray[Any]) -> str:
 def _narwhals_type(column: Column, values: list[Any]) -> Any:
     import narwhals as nw
 
+    if column.clock and not column.form:
+        return _narwhals_time(column.dtype)
     if column.dtype.startswith("Enum"):
         return nw.Enum([str(level) for level in column.levels])
     seen = [v for v in values if v is not None]
@@ -248,3 +307,15 @@ def _narwhals_type(column: Column, values: list[Any]) -> Any:
     if seen and all(isinstance(v, int) for v in seen):
         return stored if column.dtype.startswith(("Int", "UInt")) else nw.Int64
     return stored if column.dtype.startswith("Float") else nw.Float64
+
+
+def _narwhals_time(dtype: str) -> Any:
+    import narwhals as nw
+
+    if dtype == "Date":
+        return nw.Date
+    unit = re.search(r"time_unit='(\w+)'", dtype)
+    of_unit: Any = "us" if unit is None else unit[1]
+    if dtype.startswith("Duration"):
+        return nw.Duration(of_unit)
+    return nw.Datetime(of_unit, times.zone_of(dtype) or None)

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
+from . import time_text
 from .column import DISCRETE, Column
 from .contents import Contents, Held
 from .infer import levels_of
 from .levels import level_codes, match_levels
 from .schema import Schema
+from .times import in_zone, to_objects, zone_of
 from .values import check_finite, in_double, is_gap, to_numbers
 
 Columns = Mapping[str, NDArray[Any]]
@@ -48,19 +50,47 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
         if data.images is not None and schema.pixels is not None:
             schema.pixels.check(data.images, estimator)
         return replace(data, schema=schema)
-    columns = data.columns
+    columns = {**data.columns, **data.beside}
     if data.like.startswith("numpy"):
-        if len(columns) != len(schema.columns):
+        by_place = [c.name for c in data.schema.every] or list(columns)
+        columns = {name: columns[name] for name in by_place if name in columns}
+        every = len(columns) == len(schema.every)
+        if not every and len(columns) != len(schema.columns):
             raise InputError(
                 f"X has {len(columns)} features, but {estimator} is expecting "
                 f"{len(schema.columns)} features as input"
             )
-        columns = dict(zip(schema.names, columns.values(), strict=True))
+        names = [c.name for c in (schema.every if every else schema.columns)]
+        columns = dict(zip(names, columns.values(), strict=True))
+    beside = {c.name: columns.pop(c.name) for c in schema.left_out if c.name in columns}
     _check_names(columns, schema)
     _warn_of_extra(columns, schema, estimator)
-    matched = {c.name: _conformed(c, columns[c.name]) for c in schema.columns}
+    was = {column.name: column for column in data.schema.every}
+    matched = {c.name: _conformed(c, columns[c.name], was.get(c.name)) for c in schema.columns}
     same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
-    return replace(data, schema=schema, columns=matched, array=data.array if same else None)
+    array = data.array if same else None
+    return replace(data, schema=schema, columns=matched, beside=beside, array=array)
+
+
+def timed(data: Contents, schema: Schema) -> Schema:
+    """The schema with the form in which its columns of times are written, where they are text.
+
+    InputError if they are in none.
+    """
+    values = {**data.columns, **data.beside}
+    columns = []
+    for column in schema.columns:
+        if column.kind == "time" and not column.form and values[column.name].dtype == object:
+            form = time_text.form_of(v for v in values[column.name].tolist() if v is not None)
+            if not form:
+                raise InputError(
+                    f"column {column.name!r} holds text such as {values[column.name][0]!r}, which "
+                    "is of no known form of dates, or could be of two. Give its form: "
+                    "{'kind': 'time', 'form': '%d/%m/%Y'}."
+                )
+            column = replace(column, form=form)
+        columns.append(column)
+    return replace(schema, columns=tuple(columns))
 
 
 def _check_names(names: Iterable[str], schema: Schema) -> None:
@@ -170,16 +200,42 @@ def _completed(column: Column, values: NDArray[Any]) -> Column:
     return column
 
 
-def _conformed(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+def _conformed(column: Column, values: NDArray[Any], was: Column | None = None) -> NDArray[Any]:
     if column.kind == "empty":
         return np.full(len(values), np.nan)
-    if column.levels:
+    if was is not None and was.clock and not column.clock and values.dtype != object:
+        # Dates that are levels, or text, in the schema.
+        values = np.array(
+            [None if v is None else str(v) for v in to_objects(values, was.dtype, was.form)], object
+        )
+    if column.clock and values.dtype == object:
+        values = time_numbers(column, values)
+    elif column.levels:
         values = match_levels(column, values)
     elif column.kind not in DISCRETE:
         values = to_numbers(column.name, values)
     if values.dtype != object:
         check_finite(column.name, values)
     return values
+
+
+def time_numbers(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Seconds of texts, in the form of the column or in one that they share; InputError names the
+    first row that holds something else."""
+    known = [v for v in values.tolist() if v is not None]
+    form = column.form if "%" in column.form else ""
+    if not form or any(time_text.read(text, form) is None for text in known):
+        form = time_text.form_of(known) or form
+    out = np.full(len(values), np.nan)
+    for row, text in enumerate(values.tolist()):
+        seconds = None if text is None or not form else time_text.read(text, form)
+        if text is not None and seconds is None:
+            raise InputError(
+                f"column {column.name!r} holds {text!r} in row {row} (counted from 0); expected a "
+                f"{column.clock} such as {column.shown(0.0)}."
+            )
+        out[row] = np.nan if seconds is None else seconds
+    return out if time_text.is_aware(form) else in_zone(out, zone_of(column.dtype, column.form))
 
 
 def is_one_image(shape: tuple[int, ...], image: tuple[int, int, int]) -> bool:

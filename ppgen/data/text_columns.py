@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .column import LEFT_OUT
 from .dataset import Dataset, as_dataset
 from .number_text import MISSING, WEAK, numbers_among
 from .preparing import floats_of, markers_of
@@ -65,9 +66,12 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
     table = pd.DataFrame(dict(enumerate(columns)))
     table.columns = frame.columns
     data = as_dataset(table)
-    noted = [replace(c, note=strange.get(c.name, c.note)) for c in data.schema.columns]
+    noted = []
+    for column in data.schema.every:
+        both = (column.note if column.kind in LEFT_OUT else "", strange.get(column.name, ""))
+        noted.append(replace(column, note="; ".join(filter(None, both)) or column.note))
     reading = Reading(decimal=said.decimal if said.decimal == "," else "")
-    schema = replace(data.schema, columns=tuple(noted), reading=reading)
+    schema = replace(data.schema.with_every(noted), reading=reading)
     return replace(data, schema=schema, notes=tuple(notes))
 
 

@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from . import times
 
+LARGEST = 2**53  # the whole number up to which floats hold all
 COMPLEX = (
     "Complex data not supported: give real numbers, such as the real and the imaginary part as "
     "columns of their own."
 )
 
 
-def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
-    """A column as floats (NaN where missing) or text (objects, None where missing), and whether
-    they are truth values (then 0.0 and 1.0). float32 and float64 come back without a copy.
+class Settled(NamedTuple):
+    """A column as it is kept.
+
+    Attributes:
+        values: (n,) floats, NaN where missing, or text (objects, None where missing).
+        truth: whether they are truth values, then 0.0 and 1.0.
+        form: of times and durations, kept as seconds, how they were written (see `times`).
+        beyond: whether whole numbers beyond 2^53 are among them.
+    """
+
+    values: NDArray[Any]
+    truth: bool = False
+    form: str | None = None
+    beyond: bool = False
+
+
+def settle(name: str, values: NDArray[Any]) -> Settled:
+    """A column as floats or text. float32 and float64 come back without a copy.
 
     Raises:
-        InputError: for dates and complex numbers.
-        TypeError: for what is neither number nor text.
+        InputError: for complex numbers.
+        TypeError: for what is neither number, text nor time.
     """
     kind = values.dtype.kind
     if kind in "fiub":
-        return floats(values), kind == "b"
+        beyond = kind in "iu" and _is_beyond(values)
+        return Settled(floats(values), kind == "b", beyond=beyond)
+    if kind in "mM":
+        return Settled(times.of_numpy(values), form="")
     objects = as_objects(values)
     types = set(map(type, objects)) - {type(None)}
-    dates = (t.__module__ == "datetime" or t.__name__ in ("Timestamp", "Timedelta") for t in types)
-    if kind in "mM" or any(dates):
+    if types and all(issubclass(t, datetime.date | datetime.timedelta) for t in types):
+        if (found := times.of_objects(objects)) is not None:
+            return Settled(found[0], form=found[1])
         raise InputError(
-            f"column {name!r} holds dates or durations; expected numbers or text. "
-            "Convert it, for example to days since a date."
+            f"column {name!r} holds both times and durations; expected one of them. Correct it."
         )
     if any(issubclass(t, complex) for t in types):
         raise InputError(COMPLEX)
@@ -49,11 +70,18 @@ def settle(name: str, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
         )
     if all(issubclass(t, Real | Decimal) for t in types):
         numbers = [math.nan if v is None else float(v) for v in objects]
-        return np.array(numbers, np.float64), types == {bool}
+        whole = types <= {int} and any(v is not None and abs(v) > LARGEST for v in objects)
+        return Settled(np.array(numbers, np.float64), types == {bool}, beyond=whole)
     if types != {str}:
         texts = (v.decode() if isinstance(v, bytes) else v for v in objects)
         objects[:] = [None if v is None else str(v) for v in texts]
-    return objects, False
+    return Settled(objects)
+
+
+def _is_beyond(values: NDArray[Any]) -> bool:
+    if values.dtype.itemsize < 8 or not values.size:
+        return False
+    return max(-int(values.min()), int(values.max())) > LARGEST
 
 
 def floats(values: NDArray[Any]) -> NDArray[np.floating[Any]]:
@@ -69,16 +97,22 @@ def as_objects(values: NDArray[Any]) -> NDArray[Any]:
         out[:] = listed
     else:
         out[:] = [
-            None if is_missing(v) else v.item() if isinstance(v, np.generic) else v for v in listed
+            None if is_missing(v) else _item(v) if isinstance(v, np.generic) else v for v in listed
         ]
     return out
+
+
+def _item(value: np.generic) -> Any:
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return value.astype(f"{value.dtype.kind}8[us]").item()
+    return value.item()
 
 
 def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN or a library's own mark for a missing value."""
     if value is None:
         return True
-    if isinstance(value, float | Decimal):
+    if isinstance(value, float | Decimal | np.datetime64 | np.timedelta64):
         return bool(value != value)
     return type(value).__name__ in ("NAType", "NaTType", "MaskedConstant")
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .atoms import Atoms
 from .bijections import LARGEST_EXPONENT, Bijection, Floats, Identity, Log, Logit
-from .column import DISCRETE, MASS, Column
+from .column import DISCRETE, LINEAR, MASS, Column
 from .schema_matching import outside_support
 from .standardisation import standard
 
@@ -114,7 +114,7 @@ class Warp:
     @cached_property
     def linear(self) -> bool:
         """Whether z is (v - shift) / scale."""
-        return self.column.kind == "real" and not self.bend and not self.column.atoms
+        return self.column.kind in LINEAR and not self.bend and not self.column.atoms
 
     @cached_property
     def bijection(self) -> Bijection:

@@ -10,6 +10,7 @@ import numpy as np
 from ..analysis.features import Feature, Features
 from ..arrays import Floats
 from ..data import Dataset
+from ..data.times import Clock, in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +46,10 @@ class ColumnAxis:
         if self.log:
             axes.set(**{f"{which}scale": "log"})
             plain_numbers(axis)
+        elif self.feature.kind in ("time", "duration"):
+            axes.locator_params(axis=which, nbins=3)
+            clock: Clock = "time" if self.feature.kind == "time" else "duration"
+            axis.set_major_formatter(lambda value, _: in_words(value, clock))
         elif self.feature.is_number:
             axes.locator_params(axis=which, nbins=4)
         else:

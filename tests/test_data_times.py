@@ -1,0 +1,200 @@
+"""Dates, times and durations: read as numbers, given back as what they were."""
+
+import datetime
+import re
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import ppgen
+from ppgen.data import Codec, Schema, as_dataset, read, time_text, times
+from ppgen.errors import InputError
+
+RNG = np.random.default_rng(0)
+N = 60
+DAYS = pd.Timestamp("2024-03-01") + pd.to_timedelta(RNG.permutation(N), "D")
+MOMENTS = pd.Timestamp("2024-03-30 10:00") + pd.to_timedelta(RNG.integers(0, 10**6, N), "s")
+
+
+def came_back(data):
+    """The rows encoded and decoded again, in their container."""
+    codec = Codec.fit(data)
+    return data.rebuild(codec.decode(codec.encode(data)))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        DAYS,
+        MOMENTS,
+        MOMENTS.tz_localize("UTC").tz_convert("Europe/Berlin"),
+        MOMENTS.astype("datetime64[s]"),
+        MOMENTS.tz_localize("UTC").astype("datetime64[ms, UTC]"),
+        pd.to_timedelta(RNG.integers(0, 10**5, N), "s"),
+        [d.date() for d in DAYS],
+        [d.strftime("%Y-%m-%d") for d in DAYS],
+        [d.strftime("%d.%m.%Y %H:%M") for d in MOMENTS.floor("min")],
+        [d.isoformat() + "Z" for d in MOMENTS],
+        [d.isoformat() for d in MOMENTS.tz_localize("UTC").tz_convert("+05:30")],
+    ],
+    ids=lambda stored: str(getattr(stored, "dtype", stored[0])),
+)
+def test_a_column_of_times_in_pandas_comes_back_as_it_was(stored):
+    frame = pd.DataFrame({"when": stored, "x": RNG.normal(size=N)})
+    data = as_dataset(frame)
+    assert data.schema["when"].kind in ("time", "duration")
+    assert data.columns["when"].dtype == np.float64
+    pd.testing.assert_frame_equal(came_back(data), frame, check_exact=False)
+    again = Schema.from_json(data.schema.to_json())
+    assert again == data.schema
+    pd.testing.assert_frame_equal(as_dataset(frame, again).to_native(), frame)
+
+
+@pytest.mark.parametrize(
+    "dtype", [pl.Date, pl.Datetime("us"), pl.Datetime("ms", "Europe/Berlin"), pl.Duration("us")]
+)
+def test_polars_times_come_back_as_they_were(dtype):
+    series = pl.Series("when", RNG.integers(10**4, 2 * 10**4, N), pl.Int64)
+    if dtype != pl.Date:
+        series = series * 10**9 // (1000 if dtype.time_unit == "ms" else 1)
+    frame = pl.DataFrame({"when": series.cast(dtype), "x": RNG.normal(size=N)})
+    made = came_back(as_dataset(frame))
+    assert made.schema == frame.schema
+    assert made["when"].equals(frame["when"])
+
+
+def test_arrow_numpy_and_dict_times_come_back_as_they_were():
+    table = pa.table({"when": pa.array(MOMENTS.tz_localize("UTC")), "x": RNG.normal(size=N)})
+    assert came_back(as_dataset(table)).schema.field("when").type == table.schema.field("when").type
+    columns = {"when": DAYS.to_numpy().astype("M8[D]"), "gone": np.full(N, "NaT", "m8[s]")}
+    made = came_back(as_dataset(columns))
+    np.testing.assert_array_equal(made["when"], columns["when"])
+    assert made["when"].dtype == "M8[D]"
+    assert made["gone"].dtype == "m8[s]"
+    matrix = np.column_stack([MOMENTS, DAYS]).astype("M8[s]")
+    np.testing.assert_array_equal(came_back(as_dataset(matrix)), matrix)
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["2024-01-05", "2023-12-31"], "%Y-%m-%d"),
+        (["2024-1-5", "2024-12-31"], "%Y-%-m-%-d"),
+        (["2024/01/05"], "%Y/%m/%d"),
+        (["05.03.2024 7:05", "17.12.2023 17:05"], "%d.%m.%Y %-H:%M"),
+        (["05/03/2024", "17/12/2023"], "%d/%m/%Y"),
+        (["05/03/2024", "07/17/2023"], "%m/%d/%Y"),
+        (["2024-01-05T10:00:00.250", "2024-01-05T10:00:00.125"], "%Y-%m-%dT%H:%M:%S.%3f"),
+        (["2024-01-05T10:00:00+01:00", "2024-02-05T10:00:00+01:00"], "%Y-%m-%dT%H:%M:%S+01:00"),
+        (["2024-01-05T10:00:00Z"], "%Y-%m-%dT%H:%M:%SZ"),
+        (["1 May 2024", "3 Jun 2024"], "%-d %b %Y"),
+        (["March 03, 2024", "May 13, 2024"], "%B %d, %Y"),
+        (["01/15/2024 09:30 PM", "01/05/2024 12:05 AM"], "%m/%d/%Y %I:%M %p"),
+    ],
+)
+def test_the_form_of_dates_in_text_is_found_and_written(texts, form):
+    assert time_text.form_of(texts) == form
+    seconds = np.array([time_text.read(text, form) for text in texts])
+    assert times.to_objects(seconds, "object", form) == texts
+
+
+def test_seconds_are_those_since_1970_in_utc():
+    assert time_text.read("1970-01-02", "%Y-%m-%d") == 86400
+    assert time_text.read("1970-01-01T02:00:00+01:00", "%Y-%m-%dT%H:%M:%S+01:00") == 3600
+    assert time_text.read("1970-01-01 02:00:00-0100", "%Y-%m-%d %H:%M:%S%z") == 3 * 3600
+    berlin = pd.Series(pd.to_datetime(["1970-01-01 02:00"])).dt.tz_localize("Europe/Berlin")
+    frame = pd.DataFrame({"when": berlin, "d": pd.to_timedelta(["1h"])})
+    data = as_dataset(frame)
+    assert data.columns["when"].tolist() == data.columns["d"].tolist() == [3600.0]
+
+
+@pytest.mark.parametrize(
+    "texts", [["01/02/2024", "03/04/2024"], ["2024-01-05", "unknown"], ["1.2"]]
+)
+def test_text_that_is_no_date_or_could_be_two_stays_text(texts):
+    assert time_text.form_of(texts) == ""
+    data = as_dataset({"when": texts * 3, "x": np.arange(3 * len(texts)) / 7})
+    assert data.schema["when"].kind != "time"
+
+
+def test_the_form_of_ambiguous_dates_can_be_given():
+    frame = pd.DataFrame({"when": ["01/02/2024", "03/04/2024"] * 10, "x": RNG.normal(size=20)})
+    assert "day and month" in as_dataset(frame).schema["when"].note
+    with pytest.raises(InputError, match="could be of two"):
+        as_dataset(frame, {"when": "time"})
+    data = as_dataset(frame, {"when": {"kind": "time", "form": "%d/%m/%Y"}})
+    assert times.in_words(data.columns["when"][0]) == "2024-02-01"
+    assert came_back(data)["when"].tolist() == frame["when"].tolist()
+
+
+def test_times_can_be_levels_or_left_out_instead():
+    frame = pd.DataFrame({"when": DAYS[:3].repeat(20), "x": RNG.normal(size=60)})
+    data = as_dataset(frame).override({"when": "categorical"})
+    assert data.schema["when"].levels == tuple(sorted(str(day) for day in DAYS[:3]))
+    assert as_dataset(frame, data.schema).columns["when"][0] in data.schema["when"].levels
+    without = as_dataset(frame).override({"when": "left out"})
+    assert without.schema.names == ("x",)
+    assert without.override({"when": "time"}).schema["when"].kind == "time"
+
+
+def test_what_else_stands_in_a_column_of_times_is_refused():
+    data = as_dataset(
+        pd.DataFrame({"when": [str(d.date()) for d in DAYS], "x": RNG.normal(size=N)})
+    )
+    with pytest.raises(InputError, match=re.escape("'soon' in row 1")):
+        as_dataset({"when": ["2024-03-01", "soon"], "x": [0.0, 1.0]}, data.schema)
+    with pytest.raises(InputError, match="holds times, and the fit has it as real"):
+        as_dataset({"when": DAYS, "x": DAYS}, data.schema)
+    with pytest.raises(InputError, match="both times and durations"):
+        as_dataset({"when": [datetime.date(2024, 1, 1), datetime.timedelta(1)]})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    x = RNG.normal(size=N)
+    when = pd.Timestamp("2024-03-31", tz="Europe/Berlin") + pd.to_timedelta(x.round(2), "D")
+    frame = pd.DataFrame({"when": when.floor("s"), "x": x}, index=np.arange(N)[::-1] * 3)
+    return frame, ppgen.Gaussian(random_state=0).fit(frame)
+
+
+def test_samples_hold_times_of_the_type_and_zone_within_those_seen(fitted):
+    frame, model = fitted
+    made = model.sample(200)
+    assert (made.dtypes == frame.dtypes).all()
+    assert made["when"].between(frame["when"].min(), frame["when"].max()).all()
+    assert (made["when"].dt.microsecond == 0).all()
+
+
+def test_gaps_in_times_are_filled_with_times(fitted):
+    frame, model = fitted
+    holed = frame.copy()
+    holed.iloc[::5, 0] = pd.NaT
+    full = model.impute(holed)
+    assert full.index.equals(frame.index)
+    assert (full.dtypes == frame.dtypes).all()
+    kept = holed["when"].notna()
+    assert full["when"][kept].equals(frame["when"][kept])
+    assert (full["when"] - frame["when"]).abs().max() < pd.Timedelta("1h")
+
+
+def test_a_time_given_as_text_is_of_the_zone_of_its_column(fitted):
+    frame, model = fitted
+    moment = frame["when"].iloc[0]
+    for given in (moment, moment.tz_convert("UTC"), str(moment.tz_localize(None)), str(moment)):
+        made = model.sample(3, given={"when": given})
+        assert (made["when"] == moment).all()
+
+
+def test_a_csv_of_dates_is_modelled_and_written_in_its_form(tmp_path):
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"when": DAYS.strftime("%d.%m.%Y"), "x": RNG.normal(size=N)}).to_csv(
+        path, index=False
+    )
+    model = ppgen.Gaussian(random_state=0).fit(read(str(path)))
+    model.save(tmp_path / "run")
+    made = ppgen.load(tmp_path / "run").sample(5)
+    assert made["when"].str.fullmatch(r"\d\d\.\d\d\.2024").all()
+    assert str(model.schema_["when"]) == ""
