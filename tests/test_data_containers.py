@@ -137,7 +137,6 @@ def test_images():
         ({"a": [1, 2], "b": [1]}, InputError, "as many"),
         ({"a": [[1, 2]]}, InputError, "one value a row"),
         (np.array([[{"a": 1}]], dtype=object), TypeError, r"argument must be .* string.* number"),
-        (pd.DataFrame({"when": pd.to_datetime(["2020-01-01"])}), InputError, "'when' holds dates"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), InputError, "two columns"),
     ],
 )

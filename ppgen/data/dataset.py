@@ -224,7 +224,7 @@ def as_dataset(
     else:
         table.read_times()
     inferred = infer_schema(table) if schema is None or table.images is not None else Schema()
-    left_out = {column.name for column in inferred.left_out}
+    left_out = [column.name for column in inferred.left_out]
     data = Dataset(
         inferred,
         {name: values for name, values in table.columns.items() if name not in left_out},

@@ -15,6 +15,7 @@ is where at least one column that expects no ties has a value there. A column ex
 - each of its values stands in at most four rows on average: more are levels, on whatever grid,
   unless a second column of numbers expects no ties either, which confirms the first.
 
+Columns that the schema leaves out are looked at as well: rows whose keys differ are no copies.
 Declared levels (binary, ordinal, numeric categories) expect ties. A missing value, an atom of the
 schema, and a value that more than ten rows and one in a hundred share (the zeros of a zero-inflated
 column), makes no row a copy. Images are compared whole and expect no ties if at least half of them
@@ -78,11 +79,14 @@ def unit_hashes(data: Contents, seed: int = 0) -> Hashes:
     as a multiset, do not depend on the order of the rows. Rows without a group's label are in none.
     """
     rows = row_hashes(data, seed)
-    units = rows
-    distinct, first, of_row = np.unique(rows, return_index=True, return_inverse=True)
-    if len(distinct) < len(rows):
+    units, whole = rows, rows
+    for values in data.beside.values():
+        whole = mix(whole ^ label_hashes(values, seed))
+    _, first, of_row = np.unique(whole, return_index=True, return_inverse=True)
+    if len(np.unique(rows)) < len(rows):
         again = occurrence(rows)
-        again[_copied(data, first, of_row)] = 0
+        copied = _copied(data, first, of_row)
+        again[copied] = again[first[of_row]][copied]
         with np.errstate(over="ignore"):
             units = np.where(again > 0, mix(rows + again * GOLDEN), rows)
     return units if data.groups is None else _joined(units, data.groups, seed)
@@ -100,6 +104,10 @@ def _copied(data: Contents, first: NDArray[np.intp], of_row: NDArray[np.intp]) -
         own, times = _own(of_row, first, np.zeros(n, dtype=bool))
         return own & (times <= (2 if whole_numbers(data.images) else _TIMES))
     copied = np.zeros(n, dtype=bool)
+    for values in data.beside.values():  # which have too many levels to recur by their nature
+        if values.dtype == object:
+            own, times = _own(values.astype(str), first, is_gap(values))
+            copied |= own & (times <= 2)
     fine: list[tuple[Mask, float]] = []
     varied = sum(c.kind not in ("constant", "empty") for c in data.schema.columns)
     for column in data.schema.columns:

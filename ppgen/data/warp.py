@@ -268,6 +268,8 @@ def _multiple(x: float, unit: float) -> bool:
 def _origin(value: float, width: float) -> float:
     """The offset of the grid through a value: 0 where the grid has a line at 0."""
     rest = value - round(value / width) * width
+    if value.is_integer() and width.is_integer():  # known exactly
+        return rest
     return 0.0 if abs(rest) <= 1e-4 * width else rest
 
 
