@@ -91,9 +91,11 @@ class Schema:
                 f"give its kind: data.override({{{column.label!r}: 'categorical'}}), or as the "
                 "schema of ppgen.read."
             )
-        shown = ", ".join(str(c.label) if not c.written else repr(c.label) for c in self.columns)
+        every = self.every
+        shown = ", ".join(str(c.label) if not c.written else repr(c.label) for c in every)
+        names = [column.name for column in every]
         raise InputError(
-            f"there is no column {key!r}; there are {shown}." + did_you_mean(str(key), self.names)
+            f"there is no column {key!r}; there are {shown}." + did_you_mean(str(key), names)
         )
 
     def named(self, given: Mapping[Any, Any]) -> dict[str, Any]:
