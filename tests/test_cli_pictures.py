@@ -180,7 +180,7 @@ def test_sizes_are_asked_for_where_pictures_differ(run: Run) -> None:
     done = run("fit", Path("data"), "autoencoder", *QUICK, "--out", "x")
     assert done.status == 2
     assert "expected images of one size" in done.err
-    assert "--size" in done.err.splitlines()[-1]
+    assert "--size 12, and --crop to keep" in done.err.splitlines()[-1]
     done = run("fit", Path("data"), "autoencoder", "--size", "big", "--out", "x")
     assert (done.status, "HEIGHTxWIDTH" in done.err) == (2, True)
 
@@ -190,6 +190,7 @@ def test_unreadable_pictures_are_skipped_where_asked(run: Run, tmp_path: Path) -
     (data / "dark" / "00.png").write_bytes(b"no picture")
     done = run("encode", Path("autoencoder"), data)
     assert (done.status, "dark/00.png" in done.err) == (2, True)
+    assert "leave out what cannot be read: --skip-unreadable" in done.err
     done = run("encode", Path("autoencoder"), data, "--skip-unreadable")
     assert done.status == 0
     assert "1 unreadable picture (dark/00.png)" in done.err

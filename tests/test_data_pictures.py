@@ -261,7 +261,9 @@ def test_pictures_are_brought_to_a_size_while_they_are_read(tmp_path: Path) -> N
     wide[:, 4:8] = 200
     save(tmp_path / "a.png", wide)
     save(tmp_path / "b.png", 200, (6, 6))
-    with pytest.raises(InputError, match=r"b\.png is 6 x 6 pixels, a\.png 12 x 4.*--size, --crop"):
+    with pytest.raises(
+        InputError, match=r"b\.png is 6 x 6.*a\.png 12 x 4.*size=4, and crop=True"
+    ):
         read(tmp_path)
     squeezed = read(tmp_path, size=(2, 6))
     assert squeezed.schema.image_shape == (1, 2, 6)
@@ -304,7 +306,7 @@ def test_unreadable_pictures_are_named_or_skipped(tmp_path: Path) -> None:
     whole = (tmp_path / "2.png").read_bytes()
     (tmp_path / "2.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.jpg").write_bytes(b"")
-    with pytest.raises(InputError, match=r"2\.png is no readable image.*--skip-unreadable"):
+    with pytest.raises(InputError, match=r"2\.png is no readable image.*skip_unreadable=True"):
         read(tmp_path)
     with pytest.warns(LeftOut, match=r"left out 2 unreadable pictures \(2\.png, empty\.jpg\)"):
         data = read(tmp_path, skip_unreadable=True)

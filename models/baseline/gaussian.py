@@ -16,6 +16,6 @@ class Gaussian(GaussianSettings, GaussianMixture):
     name: ClassVar[str] = "gaussian"
     settings = SETTINGS["gaussian"]
     capabilities: ClassVar[Capabilities] = replace(
-        GaussianMixture.capabilities, engines=("em",), backends=(), draws=False
+        GaussianMixture.capabilities, engines=("em",), backends=(), draws=False, predicts=None
     )
     n_components = 1

@@ -47,10 +47,10 @@ def spoken(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _option(parameter: inspect.Parameter) -> tuple[str, str] | None:
-    """What an option that takes a value sets, and the option; None for what is none."""
-    kind, *notes = get_args(parameter.annotation) or (parameter.annotation,)
+    """What an option sets, and the option; None for what is none."""
+    notes = get_args(parameter.annotation)[1:]
     option = next((note for note in notes if isinstance(note, OptionInfo)), None)
-    if option is None or kind is bool:
+    if option is None:
         return None
     name = parameter.name.rstrip("_")
     declared = [word for word in option.param_decls or () if word.startswith("--")]
@@ -84,6 +84,8 @@ def _as_option(match: re.Match[str], command: Mapping[str, str], names: Collecti
     name, value = match[1], match[2]
     if match.string[: match.start()].endswith("--set "):
         return match[0]
+    if name in command and value in ("True", "False"):
+        return command[name] if value == "True" else match[0]
     plain = value[1:-1] if value[0] in "\"'" else value
     if name in command and value[0] != "{":
         return f"{command[name]} {shlex.quote(plain)}"

@@ -65,10 +65,7 @@ def opened_picture(what: object, file: Opened) -> Iterator[Any]:
     """An image file, opened; what goes wrong within is an InputError that names it."""
     from PIL import Image, UnidentifiedImageError
 
-    way_out = (
-        "Replace or remove it, or leave out what cannot be read: skip_unreadable=True "
-        "(--skip-unreadable)."
-    )
+    way_out = "Replace or remove it, or leave out what cannot be read: skip_unreadable=True."
     try:
         # As a stream: of a path, Pillow maps TIFFs, and those with an orientation get mixed up.
         stream = file.open("rb") if isinstance(file, Path) else nullcontext(file)

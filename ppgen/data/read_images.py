@@ -143,8 +143,8 @@ class _Stack:
         if (h, w) != (height, width):
             raise InputError(
                 f"{where / name} is {w} x {h} pixels, {self.first} {width} x {height}; expected "
-                f"images of one size. Resize them while they are read: size=({min(h, height)}, "
-                f"{min(w, width)}), and crop=True to keep their proportions (--size, --crop)."
+                f"images of one size. Bring them to one while they are read: "
+                f"size={min(h, w, height, width)}, and crop=True to keep their proportions."
             )
         if picture.dtype != array.dtype:
             picture = self._of_one_type(where / name, picture)
