@@ -261,9 +261,7 @@ def test_pictures_are_brought_to_a_size_while_they_are_read(tmp_path: Path) -> N
     wide[:, 4:8] = 200
     save(tmp_path / "a.png", wide)
     save(tmp_path / "b.png", 200, (6, 6))
-    with pytest.raises(
-        InputError, match=r"b\.png is 6 x 6.*a\.png 12 x 4.*size=4, and crop=True"
-    ):
+    with pytest.raises(InputError, match=r"b\.png is 6 x 6.*a\.png 12 x 4.*size=4, and crop=True"):
         read(tmp_path)
     squeezed = read(tmp_path, size=(2, 6))
     assert squeezed.schema.image_shape == (1, 2, 6)
