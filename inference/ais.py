@@ -37,6 +37,7 @@ from .importance import Weights, summarise
 
 Progress = Callable[[int, int], None]  # (transitions done, transitions in all)
 Count = Callable[[], None]  # called after each transition
+Ended = Callable[[], bool]  # whether chains are to end where they are
 _PILOT_CHAINS, _WARM, _GAIN, _SMOOTH = 4, 40, 0.25, 8  # 40 transitions at b_1; half a window
 
 
@@ -83,12 +84,14 @@ class AIS:
         acceptance: (T - 1, rows) share of proposals accepted at b_1 ... b_{T-1}.
         z: (chains, rows, k) last states; of a forward run, draws from p(z | x) if weighted by w.
         step_size: (T - 1, rows) at b_1 ... b_{T-1}.
+        reached: the temperature of the last states; below 1 they are weighed for the rest.
     """
 
     log_weights: Tensor
     acceptance: Tensor
     z: Tensor
     step_size: Tensor
+    reached: float = 1.0
 
     @property
     def weights(self) -> Weights:
@@ -113,6 +116,7 @@ def ais(
     *,
     generator: torch.Generator,
     progress: Progress | None = None,
+    ended: Ended = lambda: False,
 ) -> AIS:
     """Estimate log p(x) of a block of rows, all chains side by side.
 
@@ -124,6 +128,7 @@ def ais(
         settings: how to anneal.
         generator: source of all draws; on the rows' device.
         progress: called with (done, total) after each transition, including the pilot's.
+        ended: asked before each transition; where it says so, the path goes to b = 1 at once.
 
     Raises:
         InputError: if f or g give another shape than (chains, rows).
@@ -137,19 +142,29 @@ def ais(
         if target is not None and inner:
             z = start.sample(_PILOT_CHAINS, generator)
             begin = _sizes(step_size, inner, z)[0]
-            trace = _pilot(walk, z, [b[1]] * warm + b[1:-1], begin, target, count)
+            trace = _pilot(walk, z, [b[1]] * warm + b[1:-1], begin, target, count, ended)
             step_size = _smooth(trace[warm:])
         z = start.sample(settings.chains, generator)
-        return run(walk, z, b, _sizes(step_size, inner, z), count)
+        return run(walk, z, b, _sizes(step_size, inner, z), count, ended)
 
 
-def run(walk: Walk, z: Tensor, path: Sequence[float], sizes: Tensor, count: Count) -> AIS:
+def run(
+    walk: Walk,
+    z: Tensor,
+    path: Sequence[float],
+    sizes: Tensor,
+    count: Count,
+    ended: Ended = lambda: False,
+) -> AIS:
     """Walk along `path`, in either direction: each increment of log w is added before its
     transition, and no transition follows the last."""
     point = walk.at(z)
     log_w = torch.zeros_like(point.f, dtype=torch.float64)
     acceptance = torch.zeros_like(sizes)
     for t, (before, b) in enumerate(pairwise(path)):
+        if ended():
+            log_w += (path[-1] - before) * (point.f.double() - point.g.double())
+            return AIS(log_w, acceptance, point.z, sizes, before)
         log_w += (b - before) * (point.f.double() - point.g.double())
         if t < len(sizes):
             point, accepted, _ = walk.step(point, b, sizes[t])
@@ -159,15 +174,22 @@ def run(walk: Walk, z: Tensor, path: Sequence[float], sizes: Tensor, count: Coun
 
 
 def _pilot(
-    walk: Walk, z: Tensor, path: Sequence[float], begin: Tensor, target: float, count: Count
+    walk: Walk,
+    z: Tensor,
+    path: Sequence[float],
+    begin: Tensor,
+    target: float,
+    count: Count,
+    ended: Ended,
 ) -> Tensor:
     """Step sizes (len(path), rows), adapted from `begin` (rows,) until the share `target` of
     proposals is accepted."""
     point, log_size, trace = walk.at(z), begin.log(), []
     least, most = log_size - 10, log_size + 10
     for b in path:
-        point, _, probability = walk.step(point, b, log_size.exp())
-        log_size = (log_size + _GAIN * (probability.mean(0) - target)).clamp(least, most)
+        if not ended():
+            point, _, probability = walk.step(point, b, log_size.exp())
+            log_size = (log_size + _GAIN * (probability.mean(0) - target)).clamp(least, most)
         trace.append(log_size)
         count()
     return torch.stack(trace).exp()

@@ -94,6 +94,13 @@ class Calibration:
         return sorted(found, key=lambda name: self.p_values[name])
 
     @cached_property
+    def detectable(self) -> tuple[float, float]:
+        """What would have been found in one quantity with 80% power: the least bias, in posterior
+        standard deviations, and the largest ratio below 1 of standard deviations; infinite and 0
+        where so few replications find nothing."""
+        return detectable(self.replications, self.num_draws, self.level / len(self.ranks))
+
+    @cached_property
     def verdict_(self) -> Verdict:
         """Failed where ranks are not uniform; what else there is to say, and what to do."""
         return Verdict(tuple(self._reasons()))
@@ -138,7 +145,7 @@ class Calibration:
         return found
 
     def _seen(self) -> str:
-        bias, ratio = detectable(self.replications, self.num_draws, self.level / len(self.ranks))
+        bias, ratio = self.detectable
         less = f", or standard deviations {1 - ratio:.0%} too small" if ratio > 0 else ""
         able = (
             f"a bias of {bias:.2g} posterior standard deviations{less} in one would be found with "
@@ -165,7 +172,8 @@ class Calibration:
         return DataTree.from_dict({"prior_sbc": dict_to_dataset(u, sample_dims=["chain", "draw"])})
 
     def __repr__(self) -> str:
-        return f"Calibration({self.replications} replications; {self.verdict_})"
+        said = self.verdict_.reasons[0].what if self.verdict_.ok else self.verdict_
+        return f"Calibration({said})"
 
 
 def ranks_among(truth: ArrayLike, draws: ArrayLike, rng: np.random.Generator) -> Array:

@@ -21,19 +21,25 @@ class SVISettings:
 
 
 @dataclass(kw_only=True)
-class NUTSSettings:
-    """What can be set of NUTS."""
+class ChainSettings:
+    """What can be set of Markov chains."""
 
     num_warmup: int = setting(500, "draws a chain to adapt with.", least=1)
     num_samples: int = setting(500, "draws a chain to keep.", least=1)
     num_chains: int = setting(4, "chains.", least=1)
     target_accept: float = setting(0.8, "share of proposals to accept.", above=0, below=1)
-    max_tree_depth: int = setting(10, "doublings of a path at most.", least=1)
     chain_method: Literal["sequential", "vectorized", "parallel"] = setting(
         "sequential",
         "one chain after the other within a block of draws, all at once, or each in a thread (on a "
         "device of its own where there are several).",
     )
+
+
+@dataclass(kw_only=True)
+class NUTSSettings(ChainSettings):
+    """What can be set of NUTS."""
+
+    max_tree_depth: int = setting(10, "doublings of a path at most.", least=1)
     adaptation: Literal["diag", "dense", "low_rank"] = setting(
         "diag",
         "metric: variances of the draws, their covariance, or scales and the few directions that "

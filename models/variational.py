@@ -23,7 +23,8 @@ import numpy as np
 from ..arrays import Floats
 from ..fitting import Fit
 from ..inference.gradient import Schedule, finish, train
-from ..inference.posterior.approximation import missed, settled
+from ..inference.posterior.approximation import of_log_weights
+from ..inference.posterior.settled import settled
 from ..progress import Progress
 from ..verdict import Reason
 from .problem import Problem
@@ -67,8 +68,9 @@ def svi(
     outcome = finish(loop, keep)
     fit.interrupted |= outcome.why == "interrupted"
     draws, stats = _draw(problem, learner.params(), fit.seed, int(options["num_draws"]))
+    log_weights = (stats["lp"] - stats["log_q"]).reshape(-1)
     reasons = settled(outcome.why, outcome.steps, [r.loss for r in records[1:]], n)
-    return draws, stats, reasons + missed(stats["lp"] - stats["log_q"], _GUIDE, _ADVICE)
+    return draws, stats, reasons + of_log_weights(log_weights, _GUIDE, _ADVICE)
 
 
 def _learner(problem: Problem, backend: str, seed: int) -> Any:

@@ -14,6 +14,7 @@ import torch
 from scipy.stats import multivariate_normal, norm
 
 from ppgen.fitting import EngineFit
+from ppgen.inference.posterior.numeric import Numeric, numeric
 from ppgen.inference.posterior.target import Target, make_target
 from ppgen.progress import Clock
 
@@ -54,16 +55,28 @@ def linear_gaussian(backend: str = "numpyro") -> Target:
     return make_target(model, args, backend=backend)  # type: ignore[arg-type]
 
 
-def two_modes() -> Target:
+def two_modes(backend: str = "numpyro") -> Target:
     """Two modes far from each other, of weights SHARE and 1 - SHARE."""
+    p, d = library(backend)
+    add = jnp.logaddexp if backend == "numpyro" else torch.logaddexp
 
     def model(y: Any) -> None:
-        z = numpyro.sample("z", dist.Normal(0.0, WIDE))
-        low = dist.Normal(-FAR, NARROW).log_prob(z) + np.log(SHARE)
-        high = dist.Normal(FAR, NARROW).log_prob(z) + np.log(1 - SHARE)
-        numpyro.factor("data", jnp.logaddexp(low, high) + 0.0 * y)
+        z = p.sample("z", d.Normal(0.0, WIDE))
+        low = d.Normal(-FAR, NARROW).log_prob(z) + np.log(SHARE)
+        high = d.Normal(FAR, NARROW).log_prob(z) + np.log(1 - SHARE)
+        p.factor("data", add(low, high) + 0.0 * y)
 
-    return make_target(model, (0.0,))
+    return make_target(model, (0.0,), backend=backend)  # type: ignore[arg-type]
+
+
+def density(log_joint: Any, p: int) -> Numeric:
+    """The functions of a posterior with this log density of z (p,), on all of the reals."""
+
+    def model() -> None:
+        flat = dist.ImproperUniform(dist.constraints.real_vector, (), (p,))
+        numpyro.factor("data", log_joint(numpyro.sample("z", flat)))
+
+    return numeric(make_target(model))
 
 
 def check_moments(draws: Any, n: float) -> None:

@@ -1,50 +1,24 @@
 """Fitted densities as distributions of NumPyro and Pyro: the same numbers, in the units of the
-data, with gradients; draws of the same density; sites of models."""
+data, with gradients; draws of the same density."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from scipy.stats import ks_2samp, norm
+from scipy.stats import ks_2samp
 
 import ppgen
 from ppgen import InputError
 from ppgen.checks import no_distribution
 
 from . import zoo
-
-Backend = Literal["numpyro", "pyro"]
-Floats = NDArray[np.float64]
+from .distribution_rows import Backend, Floats, asked, of_every_kind, table, values
 
 LEVEL = 1e-4  # of each Kolmogorov-Smirnov test of draws
 STEP = 1e-5  # of finite differences
-
-
-def asked(rows: Any, backend: Backend, values: Floats, slopes: bool, n: int = 1) -> list[Floats]:
-    """(m,) log densities of values (m, D), their (m, D) gradients, and n draws."""
-    if backend == "numpyro":
-        import jax
-
-        def program(x: Any, key: Any) -> Any:
-            slope = jax.vmap(jax.grad(rows.log_prob))(x) if slopes else x
-            return rows.log_prob(x), slope, rows.sample(key, (n,))
-
-        with jax.enable_x64(True):
-            found = jax.jit(program)(jax.numpy.asarray(values), jax.random.key(0))
-            return [np.asarray(each) for each in found]
-    import torch
-
-    x = torch.tensor(values, requires_grad=slopes)
-    log_prob = rows.log_prob(x)
-    slope = torch.autograd.grad(log_prob.sum(), x)[0] if slopes else x
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        drawn = rows.sample((n,))
-    return [np.asarray(each) for each in (log_prob.detach(), slope, drawn)]
 
 
 def stencil(x: Floats) -> Floats:
@@ -92,53 +66,6 @@ def test_in_numpyro_a_fit_has_its_density_its_gradient_and_its_draws(name: str) 
     keeps_the_contract(name, "numpyro")
 
 
-def table(*names: str, n: int = 200) -> ppgen.Dataset:
-    """Columns of every kind that has a density: with bounds, around a circle, with a value far out,
-    and of levels; or some of them."""
-    rng = np.random.default_rng(0)
-    kind = rng.integers(3, size=n)
-    columns = {
-        "length": np.exp(rng.normal(0.3 * kind, 0.2)),
-        "kind": np.array(list("abc"))[kind],
-        "share": rng.beta(2 + kind, 3),
-        "same": np.ones(n),
-        "angle": rng.normal(350 + 20 * kind, 20) % 360,
-        "ringed": rng.random(n) < 0.3 + 0.2 * kind,
-        "far": np.where(np.arange(n) == 0, 1e6, rng.normal(size=n)),
-    }
-    schema = {
-        "length": "positive",
-        "share": {"kind": "interval", "lower": 0, "upper": 1},
-        "angle": {"kind": "circular", "period": 360},
-    }
-    names = names or tuple(columns)
-    schema = {name: kind for name, kind in schema.items() if name in names}
-    return ppgen.read({name: columns[name] for name in names}, schema=schema)
-
-
-def values(data: ppgen.Dataset) -> Floats:
-    """(n, D) the columns that vary, levels by number."""
-    columns = []
-    for column in data.schema.columns:
-        if column.kind != "constant":
-            given = data.columns[column.name]
-            codes = [column.levels.index(v) for v in given.tolist()] if column.levels else given
-            columns.append(np.asarray(codes, np.float64))
-    return np.stack(columns, -1)
-
-
-@cache
-def of_every_kind(name: str) -> Any:
-    made = {
-        "independent": lambda: ppgen.IndependentColumns(random_state=0),
-        "gmm": lambda: ppgen.GaussianMixture(2, n_init=1, random_state=0),
-        "bayesnet": lambda: ppgen.BayesianNetwork(
-            [("kind", "length"), ("length", "far"), ("kind", "ringed")], random_state=0
-        ),
-    }
-    return made[name]().fit(table())
-
-
 @pytest.mark.parametrize("name", ["independent", "gmm", "bayesnet"])
 def test_values_are_in_the_units_of_the_data_and_levels_are_numbers(name: str) -> None:
     model, data = of_every_kind(name), table()
@@ -181,8 +108,11 @@ def test_the_line_is_carried_onto_the_support_of_each_column() -> None:
     far = onto(torch.tensor([[900.0], [-900.0], [40.0]], dtype=torch.float64).expand(-1, 4))
     assert bool(rows.support.check(far).all())
     np.testing.assert_allclose(onto(torch.zeros(4).double())[:3], [1.0, 0.5, 180.0])
-    with pytest.raises(ValueError, match="support"):
-        rows.log_prob(torch.tensor([-1.0, 0.5, 180.0, 0.0]).double())
+    outside = torch.tensor([[-1.0, 0.5, 180.0, 0.0], [1.0, 2.0, 180.0, 0.0]]).double()
+    found = rows.log_prob(torch.cat([outside, inside[:1]]))
+    assert found[:2].isneginf().all()
+    torch.testing.assert_close(found[2:], rows.log_prob(inside[:1]))
+    assert tuple(rows.expand([3]).log_prob(outside[:1]).shape) == (3,)
     with pytest.raises(InputError, match="kind, ringed has levels"):
         biject_to(of_every_kind("gmm").as_distribution("pyro").support)
 
@@ -215,30 +145,6 @@ def test_numpyro_computes_in_the_precision_of_its_use() -> None:
     assert jax.eval_shape(rows.log_prob, jnp.asarray(x)).dtype == jnp.float32
     found = asked(rows, "numpyro", x, False)[0]
     np.testing.assert_allclose(found, model.score_samples(x), rtol=1e-12)
-
-
-def test_rows_of_few_levels_are_enumerated_in_pyro() -> None:
-    import pyro
-    import torch
-    from pyro.infer import TraceEnum_ELBO, config_enumerate
-
-    data = table("kind", "ringed")
-    for model in (ppgen.GaussianMixture(2, n_init=1, random_state=0), ppgen.BayesianNetwork([])):
-        rows = model.fit(data).as_distribution("pyro")
-        every = rows.enumerate_support()
-        assert every.shape == (6, 2)
-        torch.testing.assert_close(rows.log_prob(every).exp().sum().item(), 1.0)
-        y = torch.tensor([0.3, 1.4, 2.2]).double()
-
-        def program(rows: Any = rows, y: Any = y) -> None:
-            with pyro.plate("rows", 3):
-                found = pyro.sample("levels", rows)
-                pyro.sample("y", pyro.distributions.Normal(found.sum(-1), 1.0), obs=y)
-
-        loss = TraceEnum_ELBO(max_plate_nesting=1).loss(config_enumerate(program), lambda: None)
-        likelihood = norm.logpdf(y[:, None], every.sum(-1)[None], 1.0)
-        joint = likelihood + np.asarray(rows.log_prob(every))
-        assert loss == pytest.approx(-np.log(np.exp(joint).sum(1)).sum(), rel=1e-9)
 
 
 def test_a_distribution_holds_numbers_of_its_own() -> None:
@@ -278,41 +184,6 @@ def test_a_conditional_fit_is_given_one_row_or_a_batch(backend: Backend) -> None
     np.testing.assert_allclose(asked(one, backend, x, False)[0], right, atol=1e-4)
 
 
-def test_a_mixture_is_the_prior_of_a_site_of_numpyro() -> None:
-    import jax
-    import numpyro
-    import numpyro.distributions as dist
-    from numpyro.infer import MCMC, NUTS
-    from numpyro.infer.util import log_density
-
-    rows = zoo.numbers(400)[:, 1:]
-    lengths = np.exp(rows / 2 + 3)
-    data = ppgen.read({"length": lengths[:, 0]}, schema={"length": "positive"})
-    model = ppgen.GaussianMixture(2, n_init=1, random_state=0).fit(data)
-    prior = model.as_distribution("numpyro")
-
-    def program(y: Any = None) -> None:
-        length = numpyro.sample("length", prior)
-        numpyro.sample("y", dist.Normal(length[0], 1.0), obs=y)
-
-    def likelihood(x: Any) -> None:
-        with numpyro.plate("rows", len(x)):
-            numpyro.sample("x", prior, obs=x)
-
-    with jax.enable_x64(True):
-        total = log_density(likelihood, (lengths[:5],), {}, {})[0]
-        chain = MCMC(NUTS(program), num_warmup=200, num_samples=1000, progress_bar=False)
-        chain.run(jax.random.key(0))
-        drawn = np.log(np.asarray(chain.get_samples()["length"])[:, 0])
-    assert total == pytest.approx(model.score_samples({"length": lengths[:5, 0]}).sum(), rel=1e-9)
-    weights, means = model.weights_, model.means_[:, 0]
-    mean = weights @ means
-    variance = weights @ (model.covariances_[:, 0, 0] + means**2) - mean**2
-    # Autocorrelated draws are worth a third at least; 4 standard errors.
-    assert abs(drawn.mean() - mean) < 4 * np.sqrt(variance / 300)
-    assert drawn.var() == pytest.approx(variance, rel=4 * np.sqrt(2 / 300))
-
-
 def test_a_network_is_what_is_left_of_it_given_others_and_without_some() -> None:
     model = of_every_kind("bayesnet")
     left = ["length", "share", "same", "angle", "ringed", "far"]
@@ -341,45 +212,6 @@ def test_a_network_of_flows_or_of_a_posterior_has_its_density(kind: str, backend
     moved = np.concatenate([values(x)[5:9] + step, values(x)[5:9] - step])
     up, down = asked(fit.as_distribution(backend), backend, moved, False)[0].reshape(2, 4)
     np.testing.assert_allclose(slope[5:9, 0], (up - down) / (2 * STEP), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_a_flow_is_the_prior_of_a_site_of_pyro_and_noise_takes_its_place() -> None:
-    import pyro
-    import torch
-    from pyro.infer import MCMC, NUTS
-    from pyro.infer.reparam import TransformReparam
-
-    model = zoo.fitted("flow-nsf")
-    prior = model.as_distribution("pyro")
-
-    def program() -> None:
-        x = pyro.sample("x", prior)
-        pyro.sample("y", pyro.distributions.Normal(x[0], 0.5), obs=torch.tensor(13.0).double())
-
-    def moved() -> None:
-        config = {"x": TransformReparam(), "x_base": TransformReparam()}
-        pyro.poutine.reparam(program, config=config)()
-
-    for each in (program, moved):
-        chain = MCMC(
-            NUTS(each, max_tree_depth=4), num_samples=150, warmup_steps=100, disable_progbar=True
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            drawn = np.asarray(prior.sample((40_000,)))
-            chain.run()
-        found = chain.get_samples()
-        noise = found.get("x_base_base")
-        x = (
-            found["x"]
-            if noise is None
-            else prior.transforms[0](prior.base_dist.transforms[0](noise))
-        )
-        weights = norm.pdf(13.0, drawn[:, 0], 0.5)
-        right = weights @ drawn / weights.sum()
-        np.testing.assert_allclose(x.mean(0), right, atol=0.4)
-    pyro.clear_param_store()
 
 
 def test_what_is_no_density_is_refused_with_what_to_do() -> None:

@@ -117,3 +117,19 @@ def test_chees_follows_the_posterior() -> None:
     steps = found.stats["n_steps"]
     assert (steps == steps[0]).all()  # all chains take the same share of T
     assert found.gradients > steps.sum()
+
+
+def test_a_budget_cuts_the_warm_up_of_chees() -> None:
+    def twin(y: Any) -> None:
+        mu = numpyro.sample("mu", numpyro_dist.Normal(0.0, 10.0))
+        numpyro.sample("y", numpyro_dist.Normal(mu, 1.0), obs=y)
+
+    with jax.enable_x64(True):
+        target = make_target(twin, (jnp.asarray(Y),))
+    left = iter([10.0, *[4.0] * 3, *[0.0] * 1000])
+    cut = EngineFit(0)
+    cut.deadline = lambda: next(left)  # type: ignore[method-assign]
+    how = ChEES(num_warmup=100_000, num_samples=100_000, num_chains=16)
+    found = chees.run(target, how, cut)
+    assert found.why == "warm-up"
+    assert np.isfinite(found.draws["mu"]).all()

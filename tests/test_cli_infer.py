@@ -71,6 +71,7 @@ def test_what_is_wrong_is_said_in_a_line(run: Run) -> None:
         (("mine.py:line", "rows.txt"), "no file 'rows.txt'"),
         (("mine.py:line", "rows.csv", "--method", "nutts"), "Did you mean 'nuts'?"),
         (("mine.py:line", "rows.csv", "--set", "num_sample=3"), "Did you mean 'num_samples'?"),
+        (("mine.py:line", "rows.csv", "--guide", "normall"), "Did you mean 'normal'?"),
         (("mine.py:line",), "FILE.py:MODEL and DATA are missing"),
         (("eight_schools", "rows.csv"), "argument 'sigma' is not in the data; they have a, b, y"),
     ]:

@@ -166,5 +166,5 @@ def test_an_autoguide_draws_the_latents_of_a_plate_and_not_the_plate(backend: st
     module = import_module(f"ppgen.inference.posterior.variational_{backend}")
     with module.precision(True):
         call = call_of(target, None)
-        found = module.drawn_sites(target, build("normal", target, 0)[0], call)
+        found = module.drawn_sites(target, build("normal", target, 0, []), call)
     assert {*found} == {"mu", "tau", "theta"}

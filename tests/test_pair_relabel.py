@@ -12,11 +12,13 @@ import numpyro.distributions as dist
 import pytest
 
 from ppgen.inference.diagnostics import worst_by_site
-from ppgen.inference.posterior.improper import improper, runaways
+from ppgen.inference.posterior.improper import improper_chains, runaways
+from ppgen.inference.posterior.numeric import numeric
 from ppgen.inference.posterior.result import Posterior
 from ppgen.inference.posterior.target import Target, make_target
 from ppgen.inference.relabel import matched, reorder
 from ppgen.models.pair.relabel import exchangeable, relabelled
+from tests.posterior_targets import density
 
 K = 3
 MEANS = np.array([-3.0, 0.0, 3.0])
@@ -171,8 +173,7 @@ def test_lines_of_infinite_mass_are_told_from_long_tails(name: str) -> None:
         z[..., 1] = rng.normal(size=(4, 50)) - z[..., 0]
     if name == "separated classes":
         z = np.abs(z)
-    with jax.enable_x64(True):
-        assert runaways(log_joint, z, [0, 1]) == expected
+    assert runaways(density(log_joint, 2), z, [0, 1]) == expected
 
 
 def test_an_improper_posterior_has_failed_and_its_site_is_named() -> None:
@@ -183,8 +184,8 @@ def test_an_improper_posterior_has_failed_and_its_site_is_named() -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(size=(4, 50, 2))
     free = target(model, Y)
-    assert improper(free, z) == []  # no chain has gone anywhere
+    assert improper_chains(numeric(free), z) == []  # no chain has gone anywhere
     z[..., free.coordinates.index("free")] = rng.normal(size=(4, 50)).cumsum(axis=1)
-    said = improper(free, z)
+    said = improper_chains(numeric(free), z)
     assert [r.status for r in said] == ["failed"]
     assert "along free, and" in said[0].what

@@ -10,13 +10,14 @@ import pytest
 from scipy.stats import norm
 
 from ppgen import InputError
+from ppgen.inference.posterior.repeats import check_repeats
 from ppgen.inference.posterior.result import Evidence
 from ppgen.inference.posterior.sites import check_whole
 from ppgen.models.pair import Pair
 from ppgen.models.pair.arguments import Call
 from ppgen.models.pair.notes import of_evidence
 
-from .pair_models import SIGMA, Y, fitted, library, line, schools
+from .pair_models import SIGMA, Y, fitted, fitted_schools, library, line, schools
 
 
 @pytest.fixture(scope="module", params=["numpyro", "pyro"])
@@ -110,7 +111,9 @@ def test_sites_that_no_engine_can_draw_are_refused_by_name(backend: Any) -> None
         mu = p.sample("mu", dist.Normal(0.0, 1.0))
         p.sample("y", dist.Normal(mu * n, 1.0), obs=y)
 
-    refused(counts, backend, 1.0, match="'n' is drawn from Poisson, which takes infinitely many")
+    refused(
+        counts, backend, 1.0, match="'n' is drawn from Poisson, which takes more discrete values"
+    )
 
 
 def test_an_improper_prior_is_fitted_but_not_drawn(backend: Any) -> None:
@@ -327,3 +330,41 @@ def test_a_model_of_the_other_backend_is_told_from_one_of_this(backend: Any) -> 
     refused(schools(other), backend, SIGMA, Y, match=said)
     refused(partial(schools(other), scale=2.0), backend, SIGMA, Y, match=said)
     Pair(schools(backend), backend=backend).target(SIGMA, Y)
+
+
+def test_a_model_that_draws_by_itself_is_told(backend: Any) -> None:
+    p, dist = library(backend)
+    rng = np.random.default_rng(0)
+
+    def noisy(y: Any) -> None:
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        p.sample("y", dist.Normal(mu + rng.normal(), 1.0), obs=y[0])
+
+    pair = Pair(noisy, backend=backend)
+    with pytest.raises(InputError, match="draws random numbers that are no sites"):
+        pair.fit(Y, method="nuts")
+    check_repeats(Pair(schools(backend), backend=backend).target(SIGMA, Y))
+
+
+def test_a_setting_of_another_method_is_said_to_be_one(backend: Any) -> None:
+    with pytest.raises(InputError, match='Settings of this name has method "svi"'):
+        Pair(schools(backend), backend=backend).fit(SIGMA, Y, method="nuts", batch_size=2)
+
+
+def test_shapes_are_plain_and_each_value_outside_is_counted(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any) -> None:
+        rate = p.sample("rate", dist.Gamma(2.0, 1.0))
+        p.sample("y", dist.Exponential(rate).expand([4]).to_event(1), obs=y)
+
+    error = refused(model, backend, np.ones((3, 2)), match=r"a value of shape \(3, 2\)")
+    assert "torch" not in str(error)
+    wrong = np.array([1.0, -2.0, 3.0, -4.0])
+    refused(model, backend, wrong, match=r"2 of 4 values are outside .* first at \[1\]: -2")
+
+
+def test_more_draws_than_there_are_are_not_given_in_silence(backend: Any) -> None:
+    fit = fitted_schools(backend)
+    with pytest.raises(InputError, match="n_draws is 10,000,000, and each chain has 3"):
+        fit.predictive(n_draws=10**7)

@@ -78,3 +78,12 @@ def test_a_pyro_pair_is_annealed_by_the_same_formulas() -> None:
     assert -5 * evidence.stderr - 1 < evidence.value - exact.LOG_EVIDENCE < 5 * evidence.stderr
     assert posterior.draws["w"].shape == (1, 64, 2)
     assert len(posterior.guide["gaps"]) == 1
+
+
+def test_a_path_of_a_pyro_pair_that_is_cut_short_is_weighed_for_the_rest() -> None:
+    how = AIS(num_temperatures=20, num_chains=200, num_leapfrog=1, num_simulated=1)
+    cut = annealed_pyro.run(exact.linear_gaussian("pyro"), how, exact.fit(budget=1e-6))
+    assert cut.why == "budget"
+    assert cut.log_evidence is not None
+    assert abs(cut.log_evidence.value - exact.LOG_EVIDENCE) < 4  # importance sampling, as it were
+    assert "ended at temperature 0 of 1" in str(Verdict(tuple(cut.reasons)))

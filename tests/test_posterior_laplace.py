@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ppgen.inference.posterior import laplace
+from ppgen.inference.posterior import laplace, modes
+from ppgen.inference.posterior.modes import Mode, others, same
 from ppgen.inference.posterior.target import Target, make_target
 from ppgen.models.pair.settings import Laplace
 from ppgen.verdict import Verdict
@@ -111,34 +112,34 @@ def test_ends_of_searches_along_a_flat_ridge_are_one_mode() -> None:
     # P has the eigenvalues 1 and 1e-12: ends 1e3 apart along the ridge are 0.001 sd apart.
     along = np.array([1.0, -1.0]) / np.sqrt(2)
     precision = np.eye(2) - (1 - 1e-12) * np.outer(along, along)
-    here, there = (laplace.Mode(z, 0.0, precision, None) for z in (np.zeros(2), 1e3 * along))
-    assert laplace.same(here, there)
-    assert not laplace.same(here, laplace.Mode(np.ones(2), 0.0, precision, None))
+    here, there = (Mode(z, 0.0, precision, None) for z in (np.zeros(2), 1e3 * along))
+    assert same(here, there)
+    assert not same(here, Mode(np.ones(2), 0.0, precision, None))
 
 
 def test_a_search_that_ended_higher_at_no_mode_is_told() -> None:
-    mode = laplace.Mode(np.zeros(1), 0.0, np.eye(1), None)
-    higher, lower = (laplace.Mode(np.full(1, -20.0), at, -np.eye(1), 0) for at in (3.0, -3.0))
-    (said,) = laplace.others([mode, higher, lower])
+    mode = Mode(np.zeros(1), 0.0, np.eye(1), None)
+    higher, lower = (Mode(np.full(1, -20.0), at, -np.eye(1), 0) for at in (3.0, -3.0))
+    (said,) = others([mode, higher, lower])
     assert said.status == "warn"
     assert "3 nats above" in said.what
-    assert laplace.others([mode, lower]) == []
-    assert laplace.others([higher, lower]) == []
+    assert others([mode, lower]) == []
+    assert others([higher, lower]) == []
 
 
 def test_an_interrupted_search_for_a_start_is_an_interrupted_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    mode = laplace.Mode(np.zeros(1), 0.0, np.eye(1), None)
-    monkeypatch.setattr(laplace, "found_modes", lambda *_: ([mode], "interrupted"))
+    mode = Mode(np.zeros(1), 0.0, np.eye(1), None)
+    monkeypatch.setattr(modes, "found_modes", lambda *_: ([mode], "interrupted"))
     with pytest.raises(KeyboardInterrupt):
-        laplace.required_mode(None, exact.fit())  # type: ignore[arg-type]
+        modes.required_mode(None, exact.fit())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("narrow", [1.0, 1e-14])
 def test_log_densities_of_t_draws_are_those_of_scipy_however_narrow(narrow: float) -> None:
     scale = np.diag([9.0, narrow])
-    mode = laplace.Mode(np.array([-27.0, 0.0]), 0.0, np.linalg.inv(scale), None)
+    mode = Mode(np.array([-27.0, 0.0]), 0.0, np.linalg.inv(scale), None)
     z, log_q = mode.draw_t(50, 5.0, np.random.default_rng(0))
     units = np.sqrt(np.diag(scale))
     whitened = stats.multivariate_t(np.zeros(2), np.eye(2), 5.0).logpdf((z - mode.z) / units)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import jax
 import numpy as np
 import pytest
 
@@ -70,3 +73,23 @@ def test_standard_errors_of_the_evidence_cover_the_closed_form() -> None:
         z.append((evidence.value - exact.LOG_EVIDENCE) / evidence.stderr)
     assert abs(np.mean(z)) < 4 / np.sqrt(20)
     assert 0.5 < np.std(z) < 1.6
+
+
+def test_new_points_that_are_where_moves_began_are_told_from_independent_ones() -> None:
+    rng = np.random.default_rng(0)
+    points = SimpleNamespace(position=rng.normal(size=(400, 2)) * [1, 50], loglikelihood=None)
+    points.loglikelihood = rng.normal(size=400)
+    alive = np.ones(400, bool)
+
+    def some(seed: int) -> SimpleNamespace:
+        at = np.random.default_rng(seed).integers(400, size=4000)
+        return SimpleNamespace(position=points.position[at], loglikelihood=points.loglikelihood[at])
+
+    with jax.enable_x64(True):
+        same = np.asarray(nested._between(points, alive, some(1), some(1)))
+        apart = np.asarray(nested._between(points, alive, some(1), some(2)))
+    np.testing.assert_allclose(same, 1.0, atol=0.1)
+    np.testing.assert_allclose(apart, 0.0, atol=0.1)
+    (said,) = nested._correlated([np.tile(same, (20, 1))], ["a", "b"])
+    assert said.status == "warn"
+    assert nested._correlated([np.tile(apart, (20, 1))], ["a", "b"]) == []

@@ -14,8 +14,8 @@ from pyro import poutine
 from ppgen.errors import InputError
 from ppgen.fitting import EngineFit
 from ppgen.inference.posterior import svi
-from ppgen.inference.posterior.approximation import missed
-from ppgen.inference.posterior.minibatch import call_of
+from ppgen.inference.posterior.approximation import of_log_weights
+from ppgen.inference.posterior.minibatch import call_of, with_whole
 from ppgen.inference.posterior.target import make_target
 from ppgen.models.pair import Pair
 from ppgen.models.pair.settings import SVI
@@ -326,15 +326,13 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_weights():
 
 
 def test_a_guide_that_starts_at_a_mode_searches_for_it_within_the_budget(monkeypatch):
-    from ppgen.inference.posterior import guides_numpyro
-
     told = []
     monkeypatch.setattr(
-        guides_numpyro, "starting_modes", lambda f, n, fit: told.append(fit.deadline()) or []
+        svi, "starting_modes", lambda f, n, fit, steps: told.append(fit.deadline()) or []
     )
     target = target_of("numpyro", mean_model("numpyro"))
-    guides_numpyro.build("multivariate_normal", target, EngineFit(0, Clock(600.0)))
-    guides_numpyro.build("multivariate_normal", target, EngineFit(0))
+    svi._modes(target, EngineFit(0, Clock(600.0)))
+    svi._modes(target, EngineFit(0))
     assert 0 < told[0] <= 150
     assert told[1] is None
 
@@ -389,7 +387,7 @@ def test_a_common_weight_of_rows_does_not_stand_for_the_plate(backend):
 
 
 def test_too_few_draws_to_judge_a_guide_are_no_good_sign():
-    (said,) = missed(np.zeros((1, 24)), "the guide", "")
+    (said,) = of_log_weights(np.zeros(24), "the guide", "")
     assert said.status == "warn"
 
 
@@ -397,3 +395,36 @@ def test_modes_that_a_guide_does_not_reach_are_told():
     found = svi.run(exact.two_modes(), "multivariate_normal", SVI(num_steps=200), EngineFit(0))
     said = [reason for reason in found.reasons if "several modes" in reason.what]
     assert [reason.status for reason in said] == ["warn"]  # k-hat is that of one mode
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_array_as_long_as_the_rows_by_chance_stays_whole(backend):
+    # Four knots beside four rows: the batch has two of the rows and all knots.
+    p, dist = library(backend)
+
+    def model(x, group, knots, n_total=None):
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        with p.plate("rows", n_total, subsample_size=len(x)):
+            p.sample("x", dist.Normal(mu + knots[group], 1.0), obs=x)
+
+    data = (X, np.array([3, 0, 3, 1]), np.array([5.0, 6.0, 7.0, 8.0]))
+    arrays = tuple(array(backend, each) for each in data)
+    target = make_target(model, arrays, {"n_total": N}, backend)
+    side = import_module(f"ppgen.inference.posterior.variational_{backend}")
+    call = with_whole(call_of(target, 2), lambda tried: side.batch_sites(target, tried)[0])
+    assert call.kept == {2}
+    assert [len(a) for a in call.first] == [2, 2, 4]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_plate_that_is_larger_than_the_data_is_told(backend):
+    p, dist = library(backend)
+
+    def model(x):
+        mu = p.sample("mu", dist.Normal(0.0, 1.0))
+        with p.plate("rows", 40, subsample_size=len(x)):
+            p.sample("x", dist.Normal(mu, 1.0), obs=x)
+
+    target = make_target(model, (array(backend, X),), {}, backend)
+    with pytest.raises(InputError, match=r"size 40, and the data have 4 rows, so each .* 10 times"):
+        run(target, "normal", batch_size=2)

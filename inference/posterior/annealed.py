@@ -29,6 +29,7 @@ from ...errors import InputError
 from ...fitting import EngineFit
 from ...verdict import Reason
 from ..importance import summarise
+from .approximation import of_weights
 from .psis import Smoothed, smooth
 from .result import Evidence
 from .simulate import check_simulates
@@ -89,7 +90,7 @@ def reasons(
         why_not: why there are no gaps.
     """
     advice = "Raise num_temperatures."
-    found = weights.reasons("annealed chains", advice)
+    found = of_weights(weights, "the sample of annealed chains", advice, resampled=True)
     if cut is not None:
         what = f"the path ended at temperature {cut:.3g} of 1; chains were weighed for the rest."
         found.append(Reason("warn", what, "Give a larger budget, or fewer num_temperatures."))

@@ -34,8 +34,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
     """Bound the evidence of a pair's data by AIS, and the error of the bound by BDMC.
 
     Raises:
-        InputError: if the prior is improper, paths are to start elsewhere, or the budget ends
-            before they do.
+        InputError: if the prior is improper, or paths are to start elsewhere.
     """
     if settings.start == "laplace":
         raise InputError(
@@ -53,21 +52,21 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
     with target.precision():
         start = _prior(f, one)
         generator = torch.Generator().manual_seed(one)
-        try:
-            found = ais(
-                _batched(target.log_joint), start, how, generator=generator,
-                progress=_watched(fit, 0),
-            )  # fmt: skip
-        except _Ended:
-            raise InputError(
-                "the budget ended before the chains reached the posterior. Give a larger one, or "
-                "fewer num_temperatures or num_chains."
-            ) from None
-        gaps = [] if why_not else _gaps(target, start, how, settings.num_simulated, two, fit)
+        found = ais(
+            _batched(target.log_joint), start, how, generator=generator,
+            progress=_watched(fit, 0), ended=lambda: fit.deadline() == 0.0,
+        )  # fmt: skip
+        cut = found.reached if found.reached < 1 else None
+        gaps = (
+            []
+            if why_not or cut is not None
+            else _gaps(target, start, how, settings.num_simulated, two, fit)
+        )
     log_w = found.log_weights[:, 0].numpy()
     weights, chosen = annealed.weighed(log_w, 1, fit.rng())
     drawn = found.z[:, 0].numpy()[chosen[0]]
-    why: Why = "done" if why_not or len(gaps) == settings.num_simulated else "budget"
+    whole = cut is None and (why_not or len(gaps) == settings.num_simulated)
+    why: Why = "done" if whole else "budget"
     return Posterior(
         f.constrain(drawn[None]),
         {"lp": f.log_joint(drawn)[None]},
@@ -76,7 +75,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         _taken(found, how) + f.gradients,
         time.perf_counter() - began,
         {"log_weights": log_w, "gaps": np.array([gap.value for gap in gaps])},
-        annealed.reasons(weights, gaps, None, why_not),
+        annealed.reasons(weights, gaps, cut, why_not),
     )
 
 
@@ -112,7 +111,7 @@ def _gaps(
             there = target.observing(data)
             both = bdmc(
                 _batched(there.log_joint), start, there.unconstrain(truth)[None], how,
-                generator=torch.Generator().manual_seed(seed + i), progress=_watched(fit, i + 1),
+                generator=torch.Generator().manual_seed(seed + i), progress=_stopping(fit, i + 1),
             )  # fmt: skip
             found.append(annealed.Gap(float(both.gap[0]), float(both.gap_stderr[0])))
     except (_Ended, KeyboardInterrupt):
@@ -121,11 +120,21 @@ def _gaps(
 
 
 def _watched(fit: EngineFit, run: int) -> Callable[[int, int], None]:
-    """Reports transitions, and ends where the budget does."""
+    """Reports transitions."""
 
     def look(done: int, total: int) -> None:
         if done % 10 == 0:
             fit.report(Progress(run * total + done, 0.0, measures={"data_set": float(run)}))
+
+    return look
+
+
+def _stopping(fit: EngineFit, run: int) -> Callable[[int, int], None]:
+    """Reports transitions, and ends where the budget does."""
+    report = _watched(fit, run)
+
+    def look(done: int, total: int) -> None:
+        report(done, total)
         if fit.deadline() == 0.0:
             raise _Ended
 

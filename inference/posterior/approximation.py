@@ -1,85 +1,193 @@
-"""Whether a fit by optimisation has settled, and how far the approximation is from the posterior.
+"""How far an approximation is from the posterior: one judgement for all that approximate.
 
-An approximation q is judged by the weights p(theta, data) / q(theta) of its draws: they are those
-of importance sampling, and where their Pareto k-hat is above 0.7 no reasonable number of draws
-makes up for what q misses.
+Of draws z_k from q with weights w_k = p(z_k, data) / q(z_k) it is asked, in this order:
 
-Reference: Yao, Vehtari, Simpson and Gelman, "Yes, but did it work?: Evaluating variational
-inference", 2018, https://arxiv.org/abs/1802.02538.
+1. Is the posterior improper? (`improper`)
+2. Have the weights a tail? Where their Pareto k-hat is above min(1 - 1 / log10 K, 0.7), no
+   reasonable number of draws makes up for what q misses; nor do K draws that are worth few.
+3. If not, are the means and standard deviations of the draws those that the weights give them?
+   Draws that were drawn anew by their weights have them.
+4. Do short chains that start at the draws stay among them? (`short_chains`) What q has no draws of
+   no weight shows.
+
+The first that says no ends it. Modes that lie apart are another question: see `modes`.
+
+References: Yao, Vehtari, Simpson and Gelman, "Yes, but did it work?: Evaluating variational
+inference", 2018, https://arxiv.org/abs/1802.02538; Vehtari, Simpson, Gelman, Yao and Gabry, "Pareto
+smoothed importance sampling", 2024, https://arxiv.org/abs/1507.02646.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from ...arrays import Array
+from ...fitting import Running
 from ...verdict import Reason
 from ..importance import MIN_SAMPLES, summarise
+from .improper import improper_approximation
+from .numeric import Numeric
+from .psis import MIN_ESS, Smoothed, smooth
+from .short_chains import Walked, walked
 
-MAX_KHAT = 0.7
-LEAST_STEPS = 100
-
-
-def settled(why: str, steps: int, losses: Sequence[float], n: int) -> list[Reason]:
-    """Warnings if SVI ended before the ELBO had settled: before its mean over the last quarter of
-    the records agreed with that of the quarter before.
-
-    Args:
-        why: how training ended: see `inference.learner.Outcome`.
-        losses: nats a row, of records some steps apart.
-        n: rows.
-    """
-    if why == "diverged":
-        return [Reason("failed", "the ELBO is not finite.", "Lower learning_rate.")]
-    if why == "budget":
-        advice = "Give a larger budget, or fewer num_steps."
-        return [Reason("warn", "the budget ended before the ELBO had settled.", advice)]
-    if why == "interrupted":
-        what = "the fit was interrupted before the ELBO had settled."
-        return [Reason("warn", what, "Let it run on, or give a budget.")]
-    if steps < LEAST_STEPS:
-        what = f"only {steps} steps were taken: the ELBO cannot have settled."
-        return [Reason("warn", what, f"Raise num_steps to {LEAST_STEPS} at the least.")]
-    quarter = len(losses) // 4
-    if quarter < 3:
-        return [Reason("ok", "whether the ELBO had settled is not known: it was seen too seldom.")]
-    before, last = np.array(losses[-2 * quarter : -quarter]), np.array(losses[-quarter:])
-    gain = n * float(before.mean() - last.mean())
-    noise = n * math.sqrt((before.var(ddof=1) + last.var(ddof=1)) / quarter)
-    if gain > max(1.0, 3 * noise):
-        what = f"the ELBO was still rising, by {gain:.1f} nats over the last quarter of the steps."
-        return [Reason("warn", what, "Raise num_steps.")]
-    return []
+_MAX_KHAT = 0.7  # of a row's few draws, whose k-hat is unsure by some 0.1
+_LOST = 1.0  # k-hat above which weighted draws have no mean
+_MEAN_OFF, _SD_OFF = 0.1, 0.1  # standard deviations, and log ratio, that draws may be off
+_SURE = 3.0  # standard errors beyond that
+_SHIFT, _RATIO = 0.25, 1.3  # of short chains, from which it is told
+_FAR, _WIDE = 1.0, 2.0  # and from which the approximation has failed
+_FALSE_ALARM = 1e-3  # chance that chains from the posterior itself are told
+_MOVED = 0.1  # share of proposals that chains are to accept
 
 
-def missed(log_weights: Array, name: str, advice: str) -> list[Reason]:
-    """What the weights of draws say of an approximation: a warning if k-hat is above 0.7.
+def judged(
+    f: Numeric, z: Array, log_weights: Array, name: str, advice: str, fit: Running,
+    *, resampled: bool = False,
+) -> list[Reason]:  # fmt: skip
+    """What is to be said of draws z (n, p) of an approximation: one reason at the least.
 
     Args:
-        log_weights: (1, draws) log p(theta, data) - log q(theta).
-        name: what q is, such as "the mean-field guide".
+        log_weights: (n,) of the draws; where they were drawn anew by their weights, (K,) of those
+            that they come from.
+        name: what the approximation is, such as "the mean-field guide".
+        advice: what to do where it is off.
+        fit: has the seed, and the time that is left.
+        resampled: whether the draws were drawn anew by their weights.
     """
-    if log_weights.size < MIN_SAMPLES:
-        return [_too_few(log_weights.size, name)]
-    found = summarise(log_weights.reshape(1, -1))
-    khat, ess = float(found.khat[0]), float(found.ess[0])
-    worth = f"{log_weights.size} draws are worth {ess:.0f} of the posterior"
-    if khat <= MAX_KHAT:
-        return [Reason("ok", f"{name}: Pareto k-hat {khat:.2f}; {worth} when weighted.")]
-    what = f"{name} misses the posterior (Pareto k-hat {khat:.2f}, above {MAX_KHAT}; {worth})."
+    try:
+        if found := improper_approximation(f, z):
+            return found
+        reasons = of_log_weights(log_weights, name, advice, resampled=resampled)
+        if not resampled and _ok(reasons):
+            weights = smooth(log_weights).weights
+            reasons += of_moments(z, weights, f.target.coordinates, name, advice)
+        if _ok(reasons):
+            rng = np.random.default_rng([fit.seed, 0xC4A1])
+            moved = walked(f, z, rng, fit.deadline)
+            reasons += of_chains(moved, f.target.coordinates, name, advice)
+        return reasons
+    except KeyboardInterrupt:  # the draws are made, and are kept
+        what = f"how far off {name} is is not known: looking at it was interrupted."
+        return [Reason("warn", what, "Fit again to know.")]
+
+
+def of_log_weights(
+    log_weights: Array, name: str, advice: str, *, resampled: bool = False
+) -> list[Reason]:
+    """`of_weights` of log weights (K,), of which there may be too few, or none above zero."""
+    if len(log_weights) < MIN_SAMPLES:
+        return [_too_few(len(log_weights), name)]
+    if not np.isfinite(log_weights).any():
+        what = f"the log joint is not finite at any draw of {name}."
+        return [Reason("failed", what, advice)]
+    return of_weights(smooth(log_weights), name, advice, resampled=resampled)
+
+
+def _ok(reasons: list[Reason]) -> bool:
+    return all(reason.status == "ok" for reason in reasons)
+
+
+def of_weights(
+    weights: Smoothed, name: str, advice: str, *, resampled: bool = False
+) -> list[Reason]:
+    """What weights say: a warning if k-hat is too high or few draws count; failed where draws were
+    to be mended by weights that cannot be."""
+    count, worth = len(weights.weights), f"are worth {weights.ess:.0f} when weighted"
+    if not weights.khat <= weights.good:
+        khat, good = _unlike(weights.khat, weights.good)
+        what = f"{name} misses the posterior (Pareto k-hat {khat}, above {good}; {count} draws "
+        lost = resampled and not weights.khat <= _LOST
+        return [Reason("failed" if lost else "warn", f"{what}{worth}).", advice)]
+    if weights.ess < MIN_ESS:
+        what = f"{name} is far from the posterior: {count} draws {worth}, below {MIN_ESS}."
+        return [Reason("warn", what, advice)]
+    alike = math.isinf(weights.khat)
+    tail = "no Pareto k-hat, as weights are alike" if alike else f"Pareto k-hat {weights.khat:.2f}"
+    return [Reason("ok", f"{name}: {tail}; {count} draws {worth}.")]
+
+
+def _unlike(value: float, limit: float) -> tuple[str, str]:
+    """Two numbers with as many digits as tell them apart."""
+    for digits in range(2, 6):
+        both = f"{value:.{digits}f}", f"{limit:.{digits}f}"
+        if both[0] != both[1]:
+            return both
+    return both
+
+
+def of_moments(
+    z: Array, weights: Array, coordinates: list[str], name: str, advice: str
+) -> list[Reason]:
+    """A warning where means or standard deviations of draws z (n, p) are not those of the weighted
+    draws, which good weights bring to the posterior's.
+
+    Args:
+        weights: (n,) with sum 1.
+        coordinates: names of the p.
+    """
+    n, w = len(z), len(z) * weights[:, None]
+    sd = z.std(axis=0)
+    x = (z - z.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
+    shift = (w * x).mean(axis=0)
+    centred = x - shift
+    variance = np.maximum((w * centred**2).mean(axis=0), 1e-12)
+    # Standard errors by the delta method, of the difference of both means of the same draws.
+    of_shift = (w * centred - x).std(axis=0) / math.sqrt(n)
+    of_log_sd = (w * (centred**2 / variance - 1) - (x**2 - 1)).std(axis=0) / 2 / math.sqrt(n)
+    log_sd = 0.5 * np.log(variance)
+    far = np.maximum(
+        (np.abs(shift) - _SURE * of_shift) / _MEAN_OFF,
+        (np.abs(log_sd) - _SURE * of_log_sd) / _SD_OFF,
+    )
+    worst = int(np.argmax(far))
+    if not far[worst] > 1:
+        return []
+    what = (
+        f"the draws of {name} are off: by their weights the mean of {coordinates[worst]} is "
+        f"{abs(shift[worst]):.2f} standard deviations {'above' if shift[worst] > 0 else 'below'} "
+        f"theirs and its standard deviation {math.exp(log_sd[worst]):.2f} times theirs (on the "
+        "unconstrained scale)."
+    )
     return [Reason("warn", what, advice)]
 
 
-def _too_few(draws: int, name: str) -> Reason:
-    what = f"{draws} draws are too few to say how far off {name} is."
-    return Reason("warn", what, f"Give num_draws of {MIN_SAMPLES} or more.")
+def of_chains(found: Walked | None, coordinates: list[str], name: str, advice: str) -> list[Reason]:
+    """What short chains say: a warning if they leave the draws, failed if far."""
+    from scipy.stats import norm
+
+    if found is None:
+        what = f"no short chains were run to see what {name} misses: they would take too long."
+        return [Reason("ok", what)]
+    if found.accepted < _MOVED:
+        what = (
+            f"short chains that start at the draws of {name} hardly move ({found.accepted:.0%} of "
+            "proposals accepted): its spread is not that of the posterior around it."
+        )
+        return [Reason("warn", what, advice)]
+    sure = float(norm.isf(_FALSE_ALARM / 4 / len(coordinates)))
+    grown = np.abs(np.log(found.ratio))
+    drifts = np.abs(found.shift) > np.maximum(_SHIFT, sure * found.shift_stderr)
+    widens = grown > np.maximum(math.log(_RATIO), sure * found.ratio_stderr / found.ratio)
+    drift = np.where(drifts, np.abs(found.shift), 0.0)
+    change = np.where(widens, grown, 0.0)
+    runs = f"{found.chains} short chains that start at the draws of {name}"
+    if not (drifts.any() or widens.any()):
+        return [Reason("ok", f"{runs} stay among them.")]
+    failed = drift.max() > _FAR or change.max() > math.log(_WIDE)
+    k = int(np.argmax(np.maximum(drift / _FAR, change / math.log(_WIDE))))
+    what = (
+        f"{runs} leave them: the mean of {coordinates[k]} moves by {found.shift[k]:+.2f} standard "
+        f"deviations, its standard deviation becomes {found.ratio[k]:.2f} times as large (on the "
+        "unconstrained scale), and longer chains may go farther."
+    )
+    return [Reason("failed" if failed else "warn", what, advice)]
 
 
-def missed_by_row(log_weights: Array, name: str, advice: str) -> list[Reason]:
-    """As `missed`, where the latents are local to rows.
+def by_row(log_weights: Array, name: str, advice: str) -> list[Reason]:
+    """As `of_weights`, where the latents are local to rows: a warning if more than one row in
+    twenty has too high a k-hat.
 
     Args:
         log_weights: (rows, draws) log p(x_i, z_i) - log q(z_i).
@@ -88,9 +196,15 @@ def missed_by_row(log_weights: Array, name: str, advice: str) -> list[Reason]:
     if draws < MIN_SAMPLES:
         return [_too_few(draws, name)]
     found = summarise(log_weights.astype(np.float64))
-    bad = float(np.mean(~(found.khat <= MAX_KHAT)))
-    said = f"Pareto k-hat above {MAX_KHAT} for {bad:.0%} of {n} rows; of {draws} draws of a row "
+    bad = float(np.mean(~(found.khat <= _MAX_KHAT)))
+    said = f"Pareto k-hat above {_MAX_KHAT} for {bad:.0%} of {n} rows; of {draws} draws of a row "
     said += f"{np.median(found.ess):.0f} count in the middle"
     if bad <= 0.05:
         return [Reason("ok", f"{name}: {said}.")]
     return [Reason("warn", f"{name} misses the posterior ({said}).", advice)]
+
+
+def _too_few(draws: int, name: str) -> Reason:
+    """A warning that nothing is known of an approximation."""
+    what = f"{draws} draws are too few to say how far off {name} is."
+    return Reason("warn", what, f"Give num_draws of {MIN_SAMPLES} or more.")

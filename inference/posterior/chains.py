@@ -14,6 +14,8 @@ from ...fitting import EngineFit
 from ...progress import Progress
 from ...verdict import Reason
 from .blocks import Advance, Records, Run, run_blocks
+from .improper import improper_chains
+from .numeric import numeric
 from .result import Posterior
 from .target import Target
 
@@ -59,11 +61,11 @@ def finished(
     """The posterior of a run on a NumPyro target; `gradients` were taken before it."""
     import jax
 
-    from .improper import improper
-
     values = jax.jit(jax.vmap(jax.vmap(target.constrain)))(run.records["z"])
     run = replace(run, gradients=run.gradients + gradients)
-    return posterior(values, run, advance, max_tree_depth, improper(target, run.records["z"]))
+    return posterior(
+        values, run, advance, max_tree_depth, improper_chains(numeric(target), run.records["z"])
+    )
 
 
 def draw_starts(target: Target, key: Any, num_chains: int) -> Any:

@@ -53,7 +53,7 @@ def compiled(sampler: Sampler, method: Method, num_chains: int) -> Advance:
             for the one with the longest path; "parallel", each in a thread, and on devices of their
             own where there are several.
     """
-    one = partial(_transitions, sampler.step)
+    one = partial(transitions, sampler.step)
     words: str = method
     if method == "vectorized":
         run: Any = jax.jit(jax.vmap(one, (None, None, 0)))
@@ -67,7 +67,7 @@ def compiled(sampler: Sampler, method: Method, num_chains: int) -> Advance:
     return Advance(run, finish, sampler.num_warmup, words)
 
 
-def _transitions(step: Any, i: Any, n: Any, state: Any) -> tuple[Any, Any]:
+def transitions(step: Any, i: Any, n: Any, state: Any) -> tuple[Any, Any]:
     """n transitions of one chain from the i-th on, and their records (CAPACITY, ...)."""
 
     def body(j: Any, carry: Any) -> Any:

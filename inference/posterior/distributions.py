@@ -92,12 +92,12 @@ class Library(NamedTuple):
         """The values of a discrete latent.
 
         Raises:
-            InputError: if there are infinitely many.
+            InputError: if they cannot be listed.
         """
         if not getattr(fn, "has_enumerate_support", False):
             raise InputError(
                 f"site {name!r} is drawn from {type(self.base(fn)).__name__}, which takes "
-                "infinitely many discrete values and cannot be summed out. Observe it, bound it "
-                "(Categorical over 0 .. K), or write the sum over it in the model."
+                "more discrete values than can be listed and cannot be summed out. Observe it, "
+                "bound it (Categorical over 0 .. K), or write the sum over it in the model."
             )
         return fn.enumerate_support(expand=False)

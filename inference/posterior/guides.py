@@ -30,14 +30,13 @@ https://arxiv.org/abs/2107.04150.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from ...errors import InputError, did_you_mean, unknown
-from ...fitting import Running
-from ...verdict import Reason
 from .distributions import Drawn
+from .modes import Mode
 from .target import Target
 
 DENSE, LOW_RANK = 200, 2000  # the largest p of each
@@ -105,11 +104,15 @@ def learning_rate(guide: Any) -> float:
     return 0.02 if guide in _OF_NUMBERS else 0.005
 
 
-def build(name: str, target: Target, fit: Running) -> tuple[Guide, list[Reason]]:
-    """The guide of that name, which starts where the log joint of the model is finite, and what was
-    seen there."""
-    module = import_module(f".guides_{target.backend}", __package__)
-    made: tuple[Guide, list[Reason]] = module.build(name, target, fit)
+def build(name: str, target: Target, seed: int, modes: Sequence[Mode]) -> Guide:
+    """The guide of that name, which starts where the log joint of the model is finite.
+
+    Args:
+        modes: of the posterior, as far as they were looked for.
+    """
+    made: Guide = import_module(f".guides_{target.backend}", __package__).build(
+        name, target, seed, modes
+    )
     return made
 
 

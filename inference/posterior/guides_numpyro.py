@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -18,17 +18,11 @@ from numpyro.distributions import Delta, TransformedDistribution
 from numpyro.distributions.transforms import AffineTransform, IndependentTransform
 from numpyro.infer import autoguide, init_to_feasible, init_to_value
 
-from ...fitting import EngineFit, Running
-from ...progress import Clock
-from ...verdict import Reason
-from .guides import DENSE
-from .laplace import Mode, chosen, others, starting_modes
-from .numeric import numeric
+from .modes import Mode, chosen
 from .target import Target
 
 _SCALE = 0.1  # standard deviations at the start, on the unconstrained scale
 _MEDIAN_OF = 31
-_SEARCHES, _SHARE = 2, 0.25  # for a mode, and share of the time left that they take
 
 
 class AutoSplineFlow(autoguide.AutoContinuous):  # type: ignore[misc]
@@ -93,33 +87,21 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def build(name: str, target: Target, fit: Running) -> tuple[Any, list[Reason]]:
-    """The guide of that name, of which discrete sites are no part, and what is to be said of other
-    modes than that where it starts."""
+def build(name: str, target: Target, seed: int, modes: Sequence[Mode]) -> Any:
+    """The guide of that name, of which discrete sites are no part; a dense Gaussian starts at the
+    mode, in units of the curvature there, where there is one."""
     model: Callable[..., Any] = target.model
     if target.sites.discrete:
         seeded = handlers.seed(model, jax.random.key(0))
         model = handlers.block(seeded, hide=list(target.sites.discrete))
-    modes = _modes(target, fit) if name == "multivariate_normal" else []
-    if modes and (mode := chosen(modes)).found:
+    if name == "multivariate_normal" and modes and (mode := chosen([*modes])).found:
         units = np.diag(mode.precision) ** -0.5
-        guide = AutoUnitsNormal(model, *(_by_site(target, z) for z in (mode.z, units)))
-        return guide, others(modes)
-    values = {n: jnp.asarray(np.asarray(v)) for n, v in start_values(target, fit.seed).items()}
+        return AutoUnitsNormal(model, *(_by_site(target, z) for z in (mode.z, units)))
+    values = {n: jnp.asarray(np.asarray(v)) for n, v in start_values(target, seed).items()}
     start = init_to_value(values=values)
     if name in _SCALED:
-        return _SCALED[name](model, init_loc_fn=start, init_scale=_SCALE), []
-    return _OTHERS[name](model, init_loc_fn=start), []
-
-
-def _modes(target: Target, fit: Running) -> list[Mode]:
-    """Modes, where all of the model is known and it is small; of the time that is left a share is
-    spent on them."""
-    if target.sites.subsampled or target.sites.of("param") or target.size > DENSE:
-        return []
-    left = fit.deadline()
-    clock = Clock(None if left is None else max(1e-9, _SHARE * left))
-    return starting_modes(numeric(target), _SEARCHES, EngineFit(fit.seed, clock))
+        return _SCALED[name](model, init_loc_fn=start, init_scale=_SCALE)
+    return _OTHERS[name](model, init_loc_fn=start)
 
 
 def _by_site(target: Target, z: Any) -> dict[str, Any]:

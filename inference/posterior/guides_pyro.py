@@ -3,7 +3,7 @@
 # mypy: disallow-untyped-calls=False
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,8 +24,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 from torch.nn.functional import softplus
 
-from ...fitting import Running
-from ...verdict import Reason
+from .modes import Mode
 from .target import Target
 
 _SCALE = 0.1  # standard deviations at the start, on the unconstrained scale
@@ -90,18 +89,18 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def build(name: str, target: Target, fit: Running) -> tuple[Any, list[Reason]]:
-    """The guide of that name; discrete sites are no part of it."""
+def build(name: str, target: Target, seed: int, modes: Sequence[Mode]) -> Any:
+    """The guide of that name; discrete sites are no part of it. None starts at a mode."""
     model: Callable[..., Any] = target.model
     if target.sites.discrete:
         model = poutine.block(model, hide=list(target.sites.discrete))
-    z = start(target, fit.seed)
+    z = start(target, seed)
     if name in _LAYERS:
-        return autoguide.AutoNormalizingFlow(model, lambda p: _flow(name, z, p)), []
+        return autoguide.AutoNormalizingFlow(model, lambda p: _flow(name, z, p))
     init = initialization.init_to_value(values=target.constrain(z))
     if name in _SCALED:
-        return _SCALED[name](model, init_loc_fn=init, init_scale=_SCALE), []
-    return _OTHERS[name](model, init_loc_fn=init), []
+        return _SCALED[name](model, init_loc_fn=init, init_scale=_SCALE)
+    return _OTHERS[name](model, init_loc_fn=init)
 
 
 def start(target: Target, seed: int) -> Tensor:

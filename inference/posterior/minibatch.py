@@ -7,14 +7,14 @@ For N rows and a batch B of |B|, the terms of B's rows count N / |B| each, so th
 
 The weight is the model's plate, whose size is N and whose subsample is the batch. A batch is the
 same rows of every array whose first dimension is the number of rows, which is that of the first
-array that the model is given.
+array that the model is given; but an array that the model takes whole beside a batch stays whole.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ class Call:
         n_rows: of the data; 1 where no argument is an array.
         batch_size: rows of a batch; `n_rows` where each step sees all.
         told: whether the model has an argument `n_total`.
+        kept: numbers of arrays that stay whole, though they are as long as there are rows.
     """
 
     args: tuple[Any, ...]
@@ -46,6 +47,7 @@ class Call:
     n_rows: int
     batch_size: int
     told: bool = False
+    kept: frozenset[int] = frozenset()
 
     @property
     def whole(self) -> bool:
@@ -67,7 +69,8 @@ class Call:
         """The batch: these rows of what has rows, the rest as it is."""
         if self.whole:
             return list(data)
-        return [a[rows] if len(a) == self.n_rows else a for a in data]
+        long = [len(a) == self.n_rows and i not in self.kept for i, a in enumerate(data)]
+        return [a[rows] if ok else a for a, ok in zip(data, long, strict=True)]
 
     def program(self, function: Callable[..., Any]) -> partial[Any]:
         """A model or guide as a function of the arrays and of `n_total`, which it is told only
@@ -110,6 +113,32 @@ def call_of(target: Target, batch_size: int | None) -> Call:
     return Call(args, kwargs, n, size, takes_total(target.model))
 
 
+def with_whole(call: Call, sites_of: Callable[[Call], Sites]) -> Call:
+    """The call in which arrays stay whole that are as long as there are rows by chance: those with
+    which, left whole, the model has the same sites as without, or runs only so.
+
+    Args:
+        sites_of: the sites of the model in a call with a batch; InputError where it raises.
+    """
+    shapes = _shapes(sites_of, call)
+    for i, array in enumerate(call.data[1:], 1):
+        if len(array) != call.n_rows:
+            continue
+        tried = replace(call, kept=call.kept | {i})
+        found = _shapes(sites_of, tried)
+        if found is not None and shapes in (found, None):
+            call, shapes = tried, found
+    return call
+
+
+def _shapes(sites_of: Callable[[Call], Sites], call: Call) -> dict[str, tuple[int, ...]] | None:
+    """Of the sites; None where the model raises."""
+    try:
+        return {name: site.shape for name, site in sites_of(call).items()}
+    except InputError:
+        return None
+
+
 def with_total(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -148,6 +177,13 @@ def check_weights(
         grown: by how much the weight of each observed site is larger in a batch.
     """
     n, size = call.n_rows, call.batch_size
+    for plate in whole.subsampled.values():
+        if plate.subsample == n:
+            raise InputError(
+                f"plate {plate.name!r} has the size {plate.size}, and the data have {n} rows, so "
+                f"each row would count {plate.size / n:.3g} times. Give the plate the size {n}; an "
+                "argument n_total of the model is given it."
+            )
     for name, site in batch.of("observed", "factor").items():
         rows = _plates(site, size)
         of_rows = site.shape != whole[name].shape or bool(rows)

@@ -10,8 +10,13 @@ t uniform in (0, 1). The X_i are simulated, which gives the standard error of lo
 the sum are the weights of the points as draws from the posterior. It ends when the live points hold
 less than a share of the evidence.
 
+A new point is made from one that stays, and must not depend on it. Whether moves are enough is told
+by the correlation between where they begin and where they end, of each coordinate and of the rank
+of the likelihood, over all points that were made.
+
 The time grows with p squared times the log of how far the posterior is within the prior. Modes are
-found and weighed as far as the first live points see them.
+found and weighed as far as the first live points see them; as moves rarely lead from one to another
+they show as correlation.
 
 References: Skilling, "Nested sampling for general Bayesian computation", 2006,
 https://doi.org/10.1214/06-BA127; Yallup, Kroupa and Handley, "Nested slice sampling", 2026,
@@ -21,7 +26,8 @@ https://arxiv.org/abs/2601.23252.
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +45,15 @@ from .target import Target
 _FLOOR = -1e30  # of a log likelihood: it is to be a number
 _BLOCK = 20  # replacements of a share of the points between two looks at the clock
 _PATHS = 200  # of simulated X
+_CORRELATED = 0.2  # between the ends of moves, from which it is told
+
+
+class Moved(NamedTuple):
+    """What making new points took: evaluations of the likelihood, and (p + 1,) correlations between
+    the ends of moves, of each coordinate and of the rank of the likelihood."""
+
+    evaluations: jax.Array
+    correlations: jax.Array
 
 
 def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
@@ -65,15 +80,13 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
     with target.precision():
         method = blackjax.nss(
             logprior_fn=prior, loglikelihood_fn=likelihood, num_delete=deleted,
-            num_inner_steps=max(5, round(settings.moves * p)),
+            num_inner_steps=max(5, round(settings.moves * p)), update_strategy=replacing,
         )  # fmt: skip
 
         def block(state: Any, key: Any) -> Any:
             def step(state: Any, key: Any) -> Any:
                 state, info = method.step(key, state)
-                moves = info.update_info
-                count = (moves.num_expansions + moves.num_shrink + 2).sum()
-                return state, (info._replace(update_info=None), count)
+                return state, (info._replace(update_info=None), info.update_info)
 
             return jax.lax.scan(step, state, jax.random.split(key, _BLOCK))
 
@@ -82,14 +95,16 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         key, first = jax.random.key(fit.seed), int(rng.integers(2**31))
         state = jax.jit(method.init)(jnp.asarray(f.prior(n, first)))
         dead: list[Any] = []
+        correlations: list[Array] = []
         why: Why = "done"
         evaluations, share = n, 1.0
         try:
             while share > settings.remaining:
                 key, one = jax.random.split(key)
-                state, (info, count) = advance(state, one)
+                state, (info, moved) = advance(state, one)
                 dead.append(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), info))
-                evaluations += int(count.sum())
+                evaluations += int(moved.evaluations.sum())
+                correlations.append(np.asarray(moved.correlations))
                 share = _live_share(state)
                 fit.report(Progress(
                     len(dead) * _BLOCK * deleted, -float(state.integrator.logZ),
@@ -112,8 +127,51 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         0,
         time.perf_counter() - began,
         {},
-        [*_reasons(why, share, weights), _done(evaluations, len(z), weights)],
+        [
+            *_reasons(why, share, weights),
+            *_correlated(correlations, target.coordinates),
+            _done(evaluations, len(z), weights),
+        ],
     )
+
+
+def replacing(step: Any, moves: int, deleted: int) -> Callable[..., tuple[Any, Moved]]:
+    """How blackjax makes new points: `moves` moves from points that stay; and what they took."""
+
+    def replace(key: Any, state: Any, bound: Any, **parameters: Any) -> tuple[Any, Moved]:
+        choose, walk = jax.random.split(key)
+        points = state.particles
+        alive = points.loglikelihood > bound
+        alive = jnp.where(alive.any(), alive, True)
+        which = jax.random.choice(choose, len(alive), (deleted,), p=alive / alive.sum())
+        begin = jax.tree.map(lambda leaf: leaf[which], points)
+
+        def walked(key: Any, one: Any) -> Any:
+            def move(one: Any, key: Any) -> Any:
+                return step(key, one, loglikelihood_0=bound, **parameters)
+
+            return jax.lax.scan(move, one, jax.random.split(key, moves))
+
+        new, info = jax.vmap(walked)(jax.random.split(walk, deleted), begin)
+        new = new._replace(loglikelihood_birth=jnp.full_like(new.loglikelihood_birth, bound))
+        evaluations = (info.num_expansions + info.num_shrink + 2).sum()
+        return new, Moved(evaluations, _between(points, alive, begin, new))
+
+    return replace
+
+
+def _between(points: Any, alive: Any, begin: Any, end: Any) -> Any:
+    """(p + 1,) correlations between the ends of moves, in units of the points that stay."""
+    share = alive / alive.sum()
+    mean = share @ points.position
+    variance = jnp.maximum(share @ (points.position - mean) ** 2, 1e-30)
+    of_place = ((begin.position - mean) * (end.position - mean)).mean(axis=0) / variance
+
+    def rank(one: Any) -> Any:  # of mean 0 and variance 1
+        below = points.loglikelihood < one.loglikelihood[:, None]
+        return ((below * share).sum(axis=1) - 0.5) * np.sqrt(12)
+
+    return jnp.append(of_place, (rank(begin) * rank(end)).mean())
 
 
 def _live_share(state: Any) -> float:
@@ -146,6 +204,24 @@ def _reasons(why: str, share: float, weights: Array) -> list[Reason]:
         what = f"the points are worth {ess:.0f} draws of the posterior, below {MIN_ESS}."
         reasons.append(Reason("warn", what, "Raise num_live."))
     return reasons
+
+
+def _correlated(each: list[Array], coordinates: list[str]) -> list[Reason]:
+    """A warning where new points depend on those that moves began at."""
+    if not each:
+        return []
+    found = np.concatenate(each)
+    mean, stderr = found.mean(axis=0), found.std(axis=0) / np.sqrt(len(found))
+    k = int(np.argmax(mean))
+    if not mean[k] - 3 * stderr[k] > _CORRELATED:
+        return []
+    of = [*coordinates, "the likelihood's rank"][k]
+    what = (
+        f"new points depend on those they were made from: the correlation of {of} is "
+        f"{mean[k]:.2f}, so the evidence is less sure than its standard error says."
+    )
+    advice = "Raise moves, or num_live; modes that lie apart show so too, and take more of both."
+    return [Reason("warn", what, advice)]
 
 
 def _done(evaluations: int, points: int, weights: Array) -> Reason:

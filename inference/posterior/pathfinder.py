@@ -35,13 +35,15 @@ from ...errors import InputError
 from ...fitting import EngineFit
 from ...progress import Progress
 from ...verdict import Reason
+from .approximation import judged
 from .numeric import numeric
-from .psis import Smoothed, smooth
+from .psis import smooth
 from .result import Posterior, Why
 from .target import Target
 
 _FEW = 4  # paths, below which modes may be missed
 _LINE_SEARCH = 30  # tries of a step
+_ADVICE = 'Raise num_paths or history, or take method="nuts" or "smc".'
 _TOLERANCE = 1e-10  # of f, relative, and 1e-8 of its gradient
 
 
@@ -144,21 +146,18 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         taken,
         time.perf_counter() - began,
         {"mean": np.stack([p.mean for p in paths]), "elbo": np.array([p.elbo for p in paths])},
-        _reasons(weights, len(ended), len(paths)),
+        [
+            *judged(f, z[chosen], lp - log_q, "Pathfinder", _ADVICE, fit, resampled=True),
+            *_paths(len(ended), len(paths)),
+        ],
     )
 
 
-def _reasons(weights: Smoothed, ended: int, total: int) -> list[Reason]:
-    advice = 'Raise num_paths or history, or take method="nuts" or "smc".'
-    found = weights.reasons(f"Pathfinder ({ended} of {total} paths)", advice)
-    if ended < _FEW:
-        what = f"Pathfinder went along {ended} paths, which may have missed modes."
-        found.append(Reason("warn", what, f"Give num_paths={2 * _FEW}."))
-    what = (
-        f"Pathfinder: {ended} paths, Pareto k-hat {weights.khat:.2f}; the draws are an "
-        "approximation."
-    )
-    return [*found, Reason("ok", what)]
+def _paths(ended: int, total: int) -> list[Reason]:
+    if ended >= _FEW:
+        return [Reason("ok", f"{ended} of {total} paths were used; draws are an approximation.")]
+    what = f"Pathfinder went along {ended} paths, which may have missed modes."
+    return [Reason("warn", what, f"Give num_paths={2 * _FEW}.")]
 
 
 def mixture(paths: list[Path], n: int, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -20,7 +20,6 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import InputError
-from ...verdict import Reason
 from ..importance import MIN_SAMPLES, good_khat, summarise
 from .result import Evidence
 
@@ -51,20 +50,6 @@ class Smoothed:
     def resample(self, n: int, rng: np.random.Generator) -> Array:
         """Indices (n,) of draws by their weights."""
         return resample(self.weights, n, rng)
-
-    def reasons(self, source: str, advice: str) -> list[Reason]:
-        """What is wrong with the weights of draws from `source`, and what to do about it."""
-        found = []
-        if not self.khat <= self.good:
-            what = (
-                f"k-hat of the weights of {source} is {self.khat:.2f}, above {self.good:.2f}: "
-                "parts of the posterior may be missing."
-            )
-            found.append(Reason("failed" if self.khat > 1 else "warn", what, advice))
-        if self.ess < MIN_ESS:
-            what = f"the weights of {source} leave {self.ess:.0f} effective draws, below {MIN_ESS}."
-            found.append(Reason("warn", what, advice))
-        return found
 
 
 def resample(weights: Array, n: int, rng: np.random.Generator) -> Array:

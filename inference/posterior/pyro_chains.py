@@ -20,6 +20,8 @@ from ...errors import InputError
 from ...fitting import EngineFit
 from .blocks import Advance
 from .chains import draw, posterior
+from .improper import improper_chains
+from .numeric import numeric
 from .result import Posterior
 from .target import Target
 
@@ -55,7 +57,8 @@ def run_kernels(
         site: np.stack([[one[site].numpy() for one in chain] for chain in each])
         for site in target.sites.latents
     }
-    return posterior(values, found, advance, max_tree_depth, [])
+    said = improper_chains(numeric(target), found.records["z"])
+    return posterior(values, found, advance, max_tree_depth, said)
 
 
 def check(settings: Any) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ...fitting import EngineFit
 from ...verdict import Reason
-from .laplace import required_mode
+from .modes import required_mode
 from .numeric import Numeric
 
 LogDensity = Callable[[Any], Any]

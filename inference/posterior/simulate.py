@@ -9,7 +9,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import InputError
-from .forward import forward
+from .forward import Called, forward
 from .minibatch import TOTAL
 from .replicate import Simulated, Values
 from .sites import check_whole
@@ -32,7 +32,7 @@ def from_prior(target: Target, simulator: Callable[..., Any], n: int, seed: int)
     target.check_proper()
     names = [*target.sites.latents, *target.sites.observed]
     found = forward(
-        target.backend, simulator, target.args, target.kwargs,
+        Called(target.backend, simulator, target.args, target.kwargs),
         values={}, names=names, n=n, seed=seed,
     )  # fmt: skip
     for name in names:
@@ -73,7 +73,7 @@ def around_data(
     axes = _row_axes(target, doubled)
     _check_independent(target, doubled, truth, axes)
     found = forward(
-        target.backend, target.model, target.args, target.kwargs,
+        Called(target.backend, target.model, target.args, target.kwargs),
         values=truth, names=[*target.sites.observed], n=n, seed=seed,
     )  # fmt: skip
     data = {}

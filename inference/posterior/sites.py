@@ -171,20 +171,21 @@ def check_observed(site: Site, value: Any, inside: Any, batch: tuple[int, ...]) 
 
     Args:
         value: what was observed.
-        inside: whether each event of it is in the support; masked ones are.
+        inside: whether each event of it, or each of its values, is in the support; masked ones are.
         batch: the shape of the distribution, batch and event.
     """
+    shape = tuple(np.shape(value))
     try:
-        whole = np.broadcast_shapes(np.shape(value), batch)
+        whole = np.broadcast_shapes(shape, batch)
     except ValueError:
         raise InputError(
-            f"observed {site.words} has a value of shape {np.shape(value)}, which does not "
+            f"observed {site.words} has a value of shape {shape}, which does not "
             f"broadcast with the shape {batch} of its distribution. Give data and parameters of "
             "the same rows."
         ) from None
-    if len(whole) and whole != np.shape(value) and whole != batch:
+    if len(whole) and whole != shape and whole != batch:
         raise InputError(
-            f"observed {site.words} has a value of shape {np.shape(value)} and a distribution of "
+            f"observed {site.words} has a value of shape {shape} and a distribution of "
             f"shape {batch}, which broadcast to {whole}: each value would be compared with each "
             "parameter. Give both the same shape, such as y.reshape(-1) for a column."
         )
@@ -196,9 +197,10 @@ def check_observed(site: Site, value: Any, inside: Any, batch: tuple[int, ...]) 
         )
     if outside := int(np.size(inside) - np.count_nonzero(inside)):
         at = tuple(int(i) for i in np.argwhere(~np.asarray(inside))[0]) if np.ndim(inside) else ()
+        where = f", the first at {list(at)}" if at else ""
         raise InputError(
             f"observed {site.words}: {outside} of {np.size(inside)} values are outside the "
-            f"support, the first at {list(at)}: {np.array2string(numbers[at], threshold=5)}. "
+            f"support{where}: {np.array2string(numbers[at], threshold=5)}. "
             "Give other data, or a distribution whose support has them."
         )
 
@@ -262,6 +264,12 @@ def words_of(support: Any) -> str:
     for end, bound in bounds.items():
         text += f", {end} {bound[0]:g}" + (", ..." if bound.size > 1 else "")
     return text
+
+
+def each_value(support: Any) -> Any:
+    """The support of the single values of events that are made of independent ones."""
+    inner = getattr(support, "base_constraint", None)
+    return support if inner is None else each_value(inner)
 
 
 def _told(value: Any) -> str:

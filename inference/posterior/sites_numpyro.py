@@ -29,6 +29,7 @@ from .sites import (
     Sites,
     check_model,
     check_observed,
+    each_value,
     model_raised,
     words_of,
 )
@@ -141,9 +142,11 @@ class AtOnce(Messenger):  # type: ignore[misc]
 
 
 def _inside(fn: Any, value: Any) -> Any:
-    """Whether each event is in the support; masked ones are."""
+    """Whether each event is in the support, or each value where events are made of independent
+    ones and none are masked; masked ones are."""
+    support = each_value(fn.support) if not LIBRARY.masks(fn) else fn.support
     try:
-        inside = fn.support.check(value) if "check" in dir(fn.support) else fn.support(value)
+        inside = support.check(value) if "check" in dir(support) else support(value)
     except (ValueError, TypeError):  # shapes that do not go together: said of the shapes
         return np.True_
     for mask in LIBRARY.masks(fn):

@@ -29,6 +29,7 @@ from .sites import (
     Sites,
     check_model,
     check_observed,
+    each_value,
     model_raised,
     words_of,
 )
@@ -123,9 +124,11 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: b
 
 
 def _inside(fn: Any, value: Any) -> Any:
-    """Whether each event is in the support; masked ones are."""
+    """Whether each event is in the support, or each value where events are made of independent
+    ones and none are masked; masked ones are."""
+    support = each_value(fn.support) if not LIBRARY.masks(fn) else fn.support
     try:
-        inside = fn.support.check(value)
+        inside = support.check(value)
     except (ValueError, TypeError, RuntimeError):  # shapes that differ: said of the shapes
         return np.True_
     for mask in LIBRARY.masks(fn):

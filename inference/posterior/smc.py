@@ -43,6 +43,7 @@ from ...progress import Progress
 from ...verdict import Reason
 from ..diagnostics import worst_by_site
 from ..importance import summarise
+from .approximation import of_weights
 from .numeric import at_once, numeric
 from .psis import smooth
 from .reference import LogDensity, Reference, reference
@@ -53,6 +54,7 @@ _FLOOR = -1e30  # of a log likelihood: times b = 0 it is 0, where -inf is NaN
 _LONGEST = 32  # leapfrog steps of a move
 _LEAST_MOVED = 0.2  # share of moves accepted
 _MAX_RHAT = 1.05  # between runs: their particles are few, and dependent
+_CUT = "the sample of particles of a path cut short"
 _GAIN = 2.0  # of the logarithm of the step size, for a share accepted of 1 above the target
 
 
@@ -255,7 +257,7 @@ def _at_the_end(
     chosen = weights.resample(log_w.size, rng)
     what = f"the path ended at temperature {b:.3g} of 1; the particles were weighed for the rest."
     cut = Reason("warn", what, "Give a larger budget, or fewer particles.")
-    reasons = [cut, *weights.reasons("particles of a path cut short", "Give a larger budget.")]
+    reasons = [cut, *of_weights(weights, _CUT, "Give a larger budget.", resampled=True)]
     rest = np.logaddexp.reduce(log_w, axis=1)
     return z.reshape(-1, z.shape[-1])[chosen].reshape(z.shape), log_z + rest, reasons
 

@@ -15,9 +15,9 @@ steps as were taken; weights are averaged over the last hundred steps or so. Kep
 whose recent mean loss is not above the best by more than a standard error. Where the loss is not
 finite, training goes back to the last good weights, and on at half the rate.
 
-The draws of q come with `lp`, the log joint, and `log_q`, both on the unconstrained scale; Pareto's
-k-hat of their ratio says how far off q is. The mean of lp - log_q is the ELBO, a lower bound of the
-log evidence.
+The draws of q come with `lp`, the log joint, and `log_q`, both on the unconstrained scale; how far
+off q is, `approximation` tells, and whether it has draws of all modes, `modes`. The mean of
+lp - log_q is the ELBO, a lower bound of the log evidence.
 
 References: Hoffman, Blei, Wang and Paisley, "Stochastic variational inference", 2013,
 https://jmlr.org/papers/v14/hoffman13a.html; Li and Turner, "Rényi divergence variational
@@ -39,14 +39,18 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import InputError
-from ...progress import Progress
+from ...fitting import EngineFit, Running
+from ...progress import Clock, Progress
 from ...verdict import Reason
 from ..gradient import Outcome, Schedule, finish, train
 from ..plateau import Plateau
-from .approximation import missed, missed_by_row, settled
-from .guides import build, check_guide, check_name, chosen, learning_rate
-from .minibatch import Call, call_of, check_local, check_weights
+from .approximation import by_row, judged, of_log_weights
+from .guides import DENSE, POINTS, build, check_guide, check_name, chosen, learning_rate
+from .minibatch import Call, call_of, check_local, check_weights, with_whole
+from .modes import SEARCHES, Mode, others, starting_modes
+from .numeric import numeric
 from .result import Evidence, Posterior
+from .settled import settled
 from .target import Target
 
 CHUNK = 100  # steps that are compiled together; between two looks at the clock
@@ -55,6 +59,8 @@ _NUMBERS = 4e7  # of all draws: 0.3 GB
 _LEAST = 0.01  # nats of the ELBO in a block of steps that count as an improvement
 _FIRST = 27  # blocks of steps before a plateau counts, so that 2,000 steps are taken
 _OF_ROW = 200  # draws of each row by which k-hat is told where latents are local to rows
+_OBSERVED = 1e6  # values of which modes are looked for
+_STEPS, _SHARE = 300, 0.25  # of a search for one, and share of the time left that all take
 _LOCAL = ("iwae", "dreg")
 
 
@@ -85,6 +91,7 @@ def _fitted(
     reasons: list[Reason] = []
     _check(target, call, settings)
     if not call.whole:
+        call = with_whole(call, lambda tried: backend.batch_sites(target, tried)[0])
         sites, scales = backend.batch_sites(target, call)
         _, of_all = backend.batch_sites(target, replace(call, batch_size=call.n_rows))
         grown = {name: scales[name] / (of_all.get(name) or 1.0) for name in scales}
@@ -97,16 +104,20 @@ def _fitted(
         check_name(guide, target, settings.objective)
         if not call.whole:
             check_local(sites, guide)
-        guide, seen = build(guide, target, fit)
-        reasons += seen
-    check_guide(target, backend.drawn_sites(target, guide, call), _words(name))
+    else:
+        check_guide(target, backend.drawn_sites(target, guide, call), _words(name))
+    modes = [] if name in POINTS else _modes(target, fit)
+    if isinstance(guide, str):
+        guide = build(guide, target, fit.seed, modes)
+        check_guide(target, backend.drawn_sites(target, guide, call), _words(name))
     learner = backend.make_learner(target, guide, call, settings, fit.seed)
     rate = settings.learning_rate or learning_rate(name)
     outcome, why, losses = _train(learner, call, replace(settings, learning_rate=rate), fit)
     fitted = backend.FittedGuide(target, guide, learner)
     first = time.perf_counter() - began
     draws, stats, few = _draws(target, fitted, settings, fit.seed)
-    reasons += [*_ended(outcome, losses, call), *few, *_judged(fitted, stats, name, fit.seed)]
+    reasons += [*_ended(outcome, losses, call), *few]
+    reasons += _judged(target, fitted, draws, stats, modes, name, fit)
     return Posterior(
         draws,
         stats,
@@ -204,7 +215,29 @@ def _ended(outcome: Outcome, losses: list[float], call: Call) -> list[Reason]:
     return [*reasons, *settled(outcome.why, outcome.steps, losses, call.n_rows)]
 
 
-def _judged(fitted: Any, stats: dict[str, Array], name: str, seed: int) -> list[Reason]:
+def _modes(target: Target, fit: Running) -> list[Mode]:
+    """Modes of the posterior, where all of it is known and it is small."""
+    observed = sum(math.prod(site.shape) for site in target.sites.observed.values())
+    some = target.sites.subsampled or target.sites.of("param")
+    if some or target.size > DENSE or observed > _OBSERVED:
+        return []
+    left = fit.deadline()
+    clock = Clock(None if left is None else max(1e-9, _SHARE * left))
+    try:
+        return starting_modes(numeric(target), SEARCHES, EngineFit(fit.seed, clock), _STEPS)
+    except InputError:  # there is no place to start a search at
+        return []
+
+
+def _judged(
+    target: Target,
+    fitted: Any,
+    draws: dict[str, Array],
+    stats: dict[str, Array],
+    modes: list[Mode],
+    name: str,
+    fit: Running,
+) -> list[Reason]:
     """How far off the guide is."""
     if not fitted.density:
         what = f"{_words(name)} is a point: it says nothing of how uncertain the latents are."
@@ -212,11 +245,16 @@ def _judged(fitted: Any, stats: dict[str, Array], name: str, seed: int) -> list[
     if not {"lp", "log_q"} <= stats.keys():
         what = "how far off the guide is is not known, as the model looks at a part of its rows."
         return [Reason("warn", what, "Give it all rows, and batch_size to the fit, to know.")]
-    advice = 'Take guide="flow", or method="nuts" where the posterior itself matters.'
-    each = fitted.by_row(_OF_ROW, seed)
+    each = fitted.by_row(_OF_ROW, fit.seed)
     if each is not None:
-        return missed_by_row(each, _words(name), "Give the guide more freedom, or take iwae.")
-    return missed(stats["lp"] - stats["log_q"], _words(name), advice)
+        return by_row(each, _words(name), "Give the guide more freedom, or take iwae.")
+    log_weights = (stats["lp"] - stats["log_q"])[0]
+    advice = 'Take guide="flow", or method="nuts" where the posterior itself matters.'
+    if target.sites.of("param"):  # optimised: what is drawn has no posterior apart from them
+        return of_log_weights(log_weights, _words(name), advice)
+    f = numeric(target)
+    z = f.unconstrain({site: value[0] for site, value in draws.items()})
+    return [*judged(f, z, log_weights, _words(name), advice, fit), *others(modes, z)]
 
 
 def _words(name: str) -> str:

@@ -29,7 +29,13 @@ def make(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 class NumPyroTarget(Target):
-    """See `target.Target`. Keys are those of `jax.random`, or whole numbers."""
+    """See `target.Target`. Keys are those of `jax.random`, or whole numbers.
+
+    Attributes:
+        base, given: the target that this one has other data than (itself, where it has its own),
+            and these data by site.
+        programs: what has been compiled for it; see `numeric_numpyro`.
+    """
 
     backend = "numpyro"
 
@@ -41,6 +47,8 @@ class NumPyroTarget(Target):
         sites: Sites | None = None,
     ) -> None:
         self.model, self.args, self.kwargs = model, args, kwargs
+        self.base, self.given = self, dict[str, Any]()
+        self.programs = dict[str, Any]()
         with self.precision():
             self.sites = read(model, args, kwargs) if sites is None else sites
             seeded = handlers.seed(model, jax.random.key(0))  # for draws that are no sites
@@ -55,8 +63,11 @@ class NumPyroTarget(Target):
         return jax.enable_x64(True)  # type: ignore[no-any-return]
 
     def observing(self, values: Mapping[str, Any]) -> NumPyroTarget:
-        model = Observing(self.model, values)
-        return NumPyroTarget(model, self.args, self.kwargs, self.sites)
+        given = self.given | dict(values)
+        model = Observing(self.base.model, given)
+        made = NumPyroTarget(model, self.args, self.kwargs, self.sites)
+        made.base, made.given = self.base, given
+        return made
 
     # Densities
 
@@ -183,9 +194,10 @@ class NumPyroTarget(Target):
     # A start
 
     @cached_property
-    def _finite(self) -> Callable[[Any], Any]:
-        def finite(z: Any) -> Any:
-            value, slope = jax.value_and_grad(self.log_joint)(z)
+    def _finite(self) -> Callable[[Any, Any], Any]:
+        def finite(given: Mapping[str, Any], z: Any) -> Any:
+            target = self.observing(given) if given else self
+            value, slope = jax.value_and_grad(target.log_joint)(z)
             return jnp.isfinite(value) & jnp.isfinite(slope).all()
 
         return jax.jit(finite)
@@ -195,7 +207,7 @@ class NumPyroTarget(Target):
             for each in jax.random.split(_key(key), TRIES):
                 z = jax.random.uniform(each, (self.size,), minval=-jitter, maxval=jitter)
                 try:
-                    finite = self._finite(z)
+                    finite = self.base._finite(self.given, z)
                 except InputError:
                     raise
                 except Exception as error:  # what only raises where values are not known yet

@@ -27,7 +27,8 @@ from ...fitting import EngineFit
 from ...progress import Progress
 from ...verdict import Reason
 from ..importance import MIN_SAMPLES
-from .laplace import required_mode
+from .approximation import judged
+from .modes import required_mode
 from .numeric import Numeric, numeric
 from .psis import smooth
 from .result import Posterior, Why
@@ -62,9 +63,11 @@ def run(target: Target, guide: Any, settings: Any, fit: EngineFit) -> Posterior:
         if not log_weights:
             raise
         why = "interrupted"
-    weights = smooth(np.concatenate(log_weights))
+    log_w = np.concatenate(log_weights)
+    weights = smooth(log_w)
     chosen = weights.resample(settings.num_draws, fit.rng())
     z = np.concatenate(places)[chosen]
+    name = f"a sample weighed from the {kind}"
     advice = 'Raise num_proposals, take another proposal, or method="smc" or "nuts".'
     return Posterior(
         f.constrain(z[None]),
@@ -74,7 +77,7 @@ def run(target: Target, guide: Any, settings: Any, fit: EngineFit) -> Posterior:
         f.gradients,
         time.perf_counter() - began,
         {},
-        [*weights.reasons(f"draws from the {kind}", advice), *said],
+        [*judged(f, z, log_w, name, advice, fit, resampled=True), *said],
     )
 
 

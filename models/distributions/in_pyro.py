@@ -58,10 +58,10 @@ class Units(Transform):
     domain = constraints.real_vector
     bijective = True
 
-    def __init__(self, change: Change, codomain: Any) -> None:
+    def __init__(self, columns: Columns, change: Change, codomain: Any) -> None:
         super().__init__()
         self.change, self.codomain = change.on(torch.as_tensor), codomain
-        self._key = change
+        self._key, self.interior = change, columns.interior()
 
     def _call(self, x: Tensor) -> Tensor:
         found: Tensor = self.change.values(torch, x)
@@ -83,7 +83,7 @@ class Units(Transform):
 
 
 def _onto_support(support: Support) -> Units:
-    return Units(support.columns.unconstrained(), support)
+    return Units(support.columns, support.columns.unconstrained(), support)
 
 
 biject_to.register(Support, _onto_support)
@@ -197,18 +197,30 @@ class Levels(dist.TorchDistribution):
         return Levels(self.log_probs, self._support, batch_shape)
 
 
+class InUnits(dist.TransformedDistribution):  # type: ignore[misc]
+    """Values of encoded rows, whose log density outside the support is -inf."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """(...,) of values (..., D)."""
+        (units,) = self.transforms
+        inside = units.codomain.check(value)
+        within = torch.as_tensor(units.interior).to(value)
+        found: Tensor = super().log_prob(torch.where(inside[..., None], value, within))
+        return torch.where(inside, found, -math.inf)
+
+
 def in_units(encoded: Any, columns: Columns) -> Any:
     """The distribution of values, of that of encoded ones; where all are levels, and few rows are
     possible, one that can be enumerated."""
     if columns.plain and columns.real:
         return encoded
     support = constraints.real_vector if columns.real else Support(columns)
-    units = Units(columns.change, support)
+    units = Units(columns, columns.change, support)
     sizes = columns.levels.tolist()
     if all(sizes) and math.prod(sizes) <= _MOST_LEVELS and not encoded.batch_shape:
         every = torch.tensor(list(itertools.product(*map(range, sizes))), dtype=torch.float64)
         return Levels(encoded.log_prob(every).reshape(sizes), Support(columns))
-    return dist.TransformedDistribution(encoded, [units])
+    return InUnits(encoded, [units])
 
 
 def of_components(parts: Sequence[Components], columns: Columns) -> Any:

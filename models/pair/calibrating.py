@@ -150,7 +150,7 @@ def with_data(
     args, kwargs = program.call(data, named)
     if not absent or len(data) > len(names):
         return data, named
-    sites = sites_of(program.backend, program.model, args, kwargs)
+    sites = sites_of(program.called(args, kwargs))
     drawn = [name for name in absent if name in sites and sites[name].kind != "deterministic"]
     if not drawn:
         return data, named

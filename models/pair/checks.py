@@ -69,7 +69,8 @@ class Checked(Predictive, Likelihoods):
             InputError: if there are no data, or a statistic is not known.
         """
         observed = self.target_of(data, named).sites
-        drawn = self.predictive(*data, n_draws=n_draws, random_state=random_state, **named)
+        most = None if n_draws is None else min(n_draws, self.shape[1])
+        drawn = self.predictive(*data, n_draws=most, random_state=random_state, **named)
         flat = {name: a.reshape(-1, *a.shape[2:]) for name, a in drawn.items()}
         return check("posterior", _data(observed), flat, statistics)
 

@@ -20,7 +20,7 @@ def as_backend(value: Any, name: str, backend: str) -> Any:
     other kinds are handed on.
 
     Raises:
-        InputError: if a list is ragged, or a frame or array holds what is no number.
+        InputError: if a list is ragged, or a frame or array is empty or holds what is no number.
     """
     if isinstance(value, Mapping):
         return {key: as_backend(one, f"{name}[{key!r}]", backend) for key, one in value.items()}
@@ -56,6 +56,8 @@ def as_numpy(value: Any, name: str) -> Any:
             f"{name} has rows of different lengths; give arrays, padded and with their lengths "
             "beside them, or one argument each."
         ) from None
+    if array.ndim and not len(array):
+        raise InputError(f"{name} is empty (shape {array.shape}); give data with rows.")
     if array.dtype == object:
         array = _of_objects(value, array, name)
     if array.dtype.kind not in _NUMERIC:

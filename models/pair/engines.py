@@ -32,6 +32,7 @@ class Engine:
         guided: whether it takes a guide.
         whole: whether it needs the log density of all the data.
         chains: whether it runs Markov chains, which are to agree.
+        approximate: whether its draws are of an approximation, and no more is claimed.
         resumes: whether it keeps a state from which it goes on after a stop.
     """
 
@@ -42,6 +43,7 @@ class Engine:
     guided: bool = False
     whole: bool = True
     chains: bool = False
+    approximate: bool = False
     resumes: bool = False
 
     @property
@@ -79,10 +81,13 @@ _TABLE = (
         "chees", "HMC of many chains at once, their path length adapted by ChEES", settings.ChEES,
         {"numpyro": "chees"}, chains=True,
     ),
-    Engine("laplace", "a Gaussian at the mode", settings.Laplace, dict.fromkeys(_BOTH, "laplace")),
+    Engine(
+        "laplace", "a Gaussian at the mode", settings.Laplace, dict.fromkeys(_BOTH, "laplace"),
+        approximate=True,
+    ),
     Engine(
         "pathfinder", "Gaussians along quasi-Newton paths, weighed",
-        settings.Pathfinder, {"numpyro": "pathfinder"},
+        settings.Pathfinder, {"numpyro": "pathfinder"}, approximate=True,
     ),
     Engine(
         "smc", "particles tempered from the prior to the posterior, with evidence",
@@ -102,11 +107,11 @@ _TABLE = (
     ),
     Engine(
         "svi", "a guide fitted by stochastic gradients", settings.SVI,
-        dict.fromkeys(_BOTH, "svi"), guided=True, whole=False, resumes=True,
+        dict.fromkeys(_BOTH, "svi"), guided=True, whole=False, approximate=True, resumes=True,
     ),
     Engine(
         "dadvi", "mean-field by fixed draws, covariances by linear response",
-        settings.DADVI, {"numpyro": "dadvi"},
+        settings.DADVI, {"numpyro": "dadvi"}, approximate=True,
     ),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import InputError, did_you_mean
 from ...settings import Settings
+from .engines import ENGINES
 
 OWN = ("method", "random_state", "budget", "progress", "checkpoint_dir")
 
@@ -44,10 +45,16 @@ def shared_out(
             raise InputError(
                 f"{name!r} is neither a setting of method {method!r} ({', '.join(settings.names)}) "
                 f"nor an argument of the model ({', '.join(named) or 'it has none'})."
-                + did_you_mean(name, [*settings.names, *named])
+                + (_having(name) or did_you_mean(name, [*settings.names, *named]))
             )
     settings.check(of_engine)
     return of_engine, of_model
+
+
+def _having(name: str) -> str:
+    """Which methods have a setting, in words."""
+    methods = [f'"{engine.method}"' for engine in ENGINES.values() if name in engine.settings.names]
+    return f" Settings of this name has method {' or '.join(methods)}." if methods else ""
 
 
 def arguments(model: Callable[..., Any]) -> tuple[list[str], bool]:

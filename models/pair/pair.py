@@ -13,6 +13,7 @@ from ...checkpoint import Checkpoints
 from ...checks import seed_of
 from ...errors import InputError
 from ...fitting import EngineFit
+from ...inference.posterior.repeats import check_repeats
 from ...inference.posterior.sites import check_whole
 from ...progress import Clock, duration, progress_bar
 from .arguments import Call
@@ -71,6 +72,7 @@ class Pair(Checking):
         target = self.target(*data, **of_model)
         if chosen.whole:
             check_whole(target.sites, method)
+        check_repeats(target)
         settings, seed = chosen.declared(**of_engine), seed_of(random_state)
         call = Call.of(self.model, target.args, target.kwargs, target.sites.data)
         checkpoints = None

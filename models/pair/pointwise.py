@@ -21,6 +21,7 @@ from ...inference.leave_one_out import (
 from ...inference.pointwise import Given, Pointwise, pointwise
 from ...inference.posterior.target import Target
 from .base import Fitted
+from .engines import engine
 
 
 class Likelihoods(Fitted):
@@ -54,8 +55,10 @@ class Likelihoods(Fitted):
         """Leave-one-out log densities of the observations, without refitting (PSIS).
 
         Observed sites in the same plates are left out together, a row of them at a time. Draws from
-        an approximation are weighted by what they lack, and what the model scales counts as often
-        in the posterior. `ppgen.compare` compares fits by `loo().density`.
+        an approximation whose density is known are weighted by what they lack (`arviz_stats.loo` of
+        the DataTree takes them as exact; `arviz_stats.loo_approximate_posterior` does not), and
+        what the model scales counts as often in the posterior. `ppgen.compare` compares fits by
+        `loo().density`.
 
         Args:
             data, named: of a fit that was loaded, what it was fitted to.
@@ -63,8 +66,13 @@ class Likelihoods(Fitted):
 
         Raises:
             InputError: if there are no data; if the variables are of different plates and none is
-                named, or they are scaled differently.
+                named, or they are scaled differently; if all draws are one point.
         """
+        if all(np.ptp(a, axis=(0, 1)).max(initial=0) == 0 for a in self.draws.values()):
+            raise InputError(
+                f"all draws by method {self.method!r} are one point, which says nothing of the "
+                "posterior without an observation. Take another guide, or another method."
+            )
         target = self.target_of(data, named)
         found = self._pointwise(target, "others")
         names, log_p, about = _observations(found, var_name)
@@ -74,6 +82,8 @@ class Likelihoods(Fitted):
         if "log_q" in self.stats:
             log_ratio = (self.stats["lp"] - self.stats["log_q"]).reshape(-1)
             about += ", weighted as draws of an approximation"
+        elif engine(self.method).approximate:
+            about += ", draws of an approximation taken as they are"
         else:
             r_eff = relative_efficiency(self.draws)
         sites = [site for name in names for site in found.sites[name]]

@@ -41,7 +41,8 @@ class Predictive(Fitted):
         Args:
             data, named: what the model is called with; what it observes may be left out, or be
                 None. Nothing stands for the data that were fitted.
-            n_draws: of the posterior's draws of each chain, evenly spread; None takes all.
+            n_draws: of the posterior's draws of each chain, evenly spread, no more than there are;
+                None takes all.
             random_state: seed of the draws.
             progress: whether a terminal shows how far it is.
 
@@ -49,14 +50,19 @@ class Predictive(Fitted):
             Site -> (chain, draw, ...).
 
         Raises:
-            InputError: if the model has other sites with these data, or they are needed and not
-                given.
+            InputError: if the model has other sites with these data, they are needed and not given,
+                or there are fewer draws.
         """
         args, kwargs, same = self._called(data, named)
         redrawn = self._redrawn(args, kwargs, same)
         chains, draws = self.shape
         if n_draws is not None:
             integer(1).check("n_draws", n_draws)
+            if n_draws > draws:
+                raise InputError(
+                    f"n_draws is {n_draws:,}, and each chain has {draws:,}. Leave n_draws out for "
+                    "all of them; for more, fit with more draws."
+                )
         kept = np.linspace(0, draws - 1, min(draws, n_draws or draws)).round().astype(int)
         n = chains * len(kept)
         values = {
@@ -70,7 +76,7 @@ class Predictive(Fitted):
         names = [*self.sites.observed, *self.sites.deterministic]
         with terminal_bar("predictive", show=progress, unit=" draws", total=n) as bar:
             found = forward(
-                self.program.backend, self.program.model, args, kwargs,
+                self.program.called(args, kwargs),
                 values=values, names=names, n=n, seed=seed_of(random_state),
                 tell=(lambda done: None) if bar is None else bar.update,
             )  # fmt: skip
@@ -121,7 +127,7 @@ class Predictive(Fitted):
 
     def _redrawn(self, args: tuple[Any, ...], kwargs: dict[str, Any], same: bool) -> set[str]:
         """The latent sites that have no value in a draw of the posterior."""
-        found = sites_of(self.program.backend, self.program.model, args, kwargs)
+        found = sites_of(self.program.called(args, kwargs))
         check_same(self.sites, found)
         if same:
             return set()
@@ -188,7 +194,8 @@ def prior_draws(
     """
     integer(1).check("n", n)
     args, kwargs = program.call(data, named)
-    sites = sites_of(program.backend, program.model, args, kwargs)
+    called = program.called(args, kwargs)
+    sites = sites_of(called)
     for site in sites.latents.values():
         if site.improper:
             raise InputError(
@@ -196,7 +203,7 @@ def prior_draws(
                 "distribution."
             )
     return forward(
-        program.backend, program.model, args, kwargs,
+        called,
         values={}, names=[n for n, s in sites.items() if s.kind not in ("factor", "param")],
         n=n, seed=seed_of(random_state),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ...errors import InputError
+from ...inference.posterior.forward import Called
 from ...inference.posterior.minibatch import with_total
 from ...inference.posterior.target import Target, make_target
 from .. import shipped
@@ -22,6 +23,7 @@ class Program:
         model: called with the data; or the name of a pair that ships.
         guide: called as the model is; the name of an autoguide; None leaves it to the engine.
         backend: "numpyro" or "pyro".
+        name: of a pair that ships; None of the user's own.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Program:
     ) -> None:
         if backend not in BACKENDS:
             raise InputError(f"backend is {backend!r}; expected 'numpyro' or 'pyro'.")
+        self.name = model if isinstance(model, str) else None
         if isinstance(model, str):
             model = shipped.model(model, backend)
         if not callable(model):
@@ -60,6 +63,10 @@ class Program:
         args = tuple(as_backend(v, n, self.backend) for n, v in zip(each, data, strict=False))
         kwargs = {n: as_backend(v, n, self.backend) for n, v in named.items()}
         return args, with_total(self.model, args, kwargs)
+
+    def called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Called:
+        """The model called with these, which are arrays of the backend."""
+        return Called(self.backend, self.model, args, kwargs)
 
     def target(self, *data: Any, **named: Any) -> Target:
         """The log joint of the model called with these data, as engines see it.

@@ -55,8 +55,8 @@ def relabelled(target: Target, posterior: Posterior) -> Posterior:
 
 
 def _disputed(draws: Mapping[str, Array]) -> dict[str, Array]:
-    """All draws, if there are chains that disagree about a site with axes; else none."""
-    with_axes = {site: a for site, a in draws.items() if a.ndim > 2 and len(a) > 1}
+    """All draws, if chains disagree about a site with axes, or there is only one; else none."""
+    with_axes = {site: a for site, a in draws.items() if a.ndim > 2}
     table = worst_by_site(with_axes).values()
     return dict(draws) if any(not row["rhat"] <= MAX_RHAT for row in table) else {}
 

@@ -41,6 +41,7 @@ class Saved(Judged):
         manifest = {
             "family": FAMILY,
             "backend": self.program.backend,
+            "model": self.program.name,
             "guide": guide if isinstance(guide, str) else None,
             "method": self.method,
             "settings": plain(asdict(self.settings)),
@@ -75,6 +76,7 @@ def loaded(
             f"{path} holds a fitted {body['family']}, and no pair; ppgen.load reads it."
         )
     program = Program(model, guide or body["guide"], body["backend"])
+    _check_name(path, body.get("model"), program.name)
     sites, call = (
         Sites({one["name"]: _site(one) for one in body["sites"]}),
         Call.from_json(body["call"]),
@@ -95,13 +97,22 @@ def loaded(
     )
 
 
+def _check_name(path: str | os.PathLike[str], saved: str | None, given: str | None) -> None:
+    """Raise InputError if a pair that ships is given where another one was fitted."""
+    if saved is not None and given is not None and saved != given:
+        raise InputError(
+            f"{path} holds a fit of the pair {saved!r}, and {given!r} is given. Load it with "
+            f"model={saved!r}."
+        )
+
+
 def _check(program: Program, sites: Sites, call: Call) -> None:
     """Raise InputError if a model called with made-up data of the same shapes has other sites."""
     made = call.placeholders(program.backend)
     if made is None:
         return  # said when the model is called with data
     args, kwargs = program.call(*made)
-    check_same(sites, sites_of(program.backend, program.model, args, kwargs))
+    check_same(sites, sites_of(program.called(args, kwargs)))
 
 
 def _posterior(run: Run) -> Posterior:

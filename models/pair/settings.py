@@ -6,30 +6,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...settings import setting
-from ..engine_settings import NUTSSettings
+from ..engine_settings import ChainSettings, NUTSSettings
 
 
 @dataclass(kw_only=True)
-class NUTS(NUTSSettings):
+class Longer(ChainSettings):
+    """Chains of a user's own pair, whose posterior is not known to be an easy one."""
+
+    num_warmup: int = setting(1000, "draws a chain to adapt with.", least=1)
+    num_samples: int = setting(1000, "draws a chain to keep.", least=1)
+
+
+@dataclass(kw_only=True)
+class NUTS(Longer, NUTSSettings):
     """What can be set of NUTS."""
 
-    num_warmup: int = setting(1000, "draws a chain to adapt with.", least=1)
-    num_samples: int = setting(1000, "draws a chain to keep.", least=1)
-
 
 @dataclass(kw_only=True)
-class HMC:
+class HMC(Longer):
     """What can be set of HMC."""
 
-    num_warmup: int = setting(1000, "draws a chain to adapt with.", least=1)
-    num_samples: int = setting(1000, "draws a chain to keep.", least=1)
-    num_chains: int = setting(4, "chains.", least=1)
-    target_accept: float = setting(0.8, "share of proposals to accept.", above=0, below=1)
     path_length: float = setting(
         1.5, "time of a path; pi / 2 is a quarter turn of a standard normal.", above=0
-    )
-    chain_method: Literal["sequential", "vectorized", "parallel"] = setting(
-        "sequential", "as of NUTS."
     )
     adaptation: Literal["diag", "dense"] = setting("diag", "metric, as of NUTS.")
 

@@ -14,6 +14,10 @@
 An observed site has one name in all of them. Dimensions are the model's plates; those without one
 are numbered after the site. One that bears the name of a site has an underscore behind it. What is
 observed in a loop by `scan` cannot be drawn with its data given, and leaves out two groups.
+
+`arviz_stats.loo` takes the draws as exact. Of an approximation, `fit.loo()` weighs them, and so
+does `arviz_stats.loo_approximate_posterior(tree, stats.lp, stats.log_q)`, `stats` those of the
+tree.
 """
 
 from __future__ import annotations

@@ -98,14 +98,16 @@ def infer(
         raise InputError(
             "FILE.py:MODEL and DATA are missing; only `ppgen infer --settings` goes without."
         )
-    from ..artifact import check_free
+    from ..artifact import MANIFEST, check_free
     from ..data.named_arrays import read_named
     from ..models.pair import Pair
 
     name = model.rpartition(":")[2]
     target = options.out or Path("runs") / f"{Path(data).name.partition('.')[0]}-{name}"
     check_free(target)
-    program, guide = _functions(model, options.guide)
+    program, guide = _functions(model, options.guide, options.backend)
+    if (target / MANIFEST).exists():
+        say(f"{target} holds a run, which this one will replace.")
     given = {key: value_of(text) for key, text in pairs(options.set_, "--set").items()}
     pair = Pair(program, guide, options.backend)  # type: ignore[arg-type]
     arguments = _arguments(pair.model, read_named(data), given)
@@ -142,9 +144,15 @@ def _tell(fit: PairFit, target: Path) -> None:
 # A user's functions
 
 
-def _functions(model: str, guide: str | None) -> tuple[Callable[..., Any] | str, Any]:
+def _functions(model: str, guide: str | None, backend: str) -> tuple[Callable[..., Any] | str, Any]:
     """The model and guide that are named; a guide that is no function of the file is an
-    autoguide's name."""
+    autoguide's name.
+
+    Raises:
+        InputError: if there is neither.
+    """
+    from ..inference.posterior.guides import NAMES
+
     file, colon, name = model.rpartition(":")
     if not colon:
         if model.endswith(".py"):
@@ -155,6 +163,12 @@ def _functions(model: str, guide: str | None) -> tuple[Callable[..., Any] | str,
         raise InputError(
             f"{file} has no function {name!r}; it has {', '.join(functions) or 'none'}."
             + did_you_mean(name, functions)
+        )
+    if guide is not None and guide not in functions and guide not in NAMES.get(backend, ()):
+        known = [*functions, *NAMES.get(backend, ())]
+        raise InputError(
+            f"guide {guide!r} is neither a function of {file} nor an autoguide; there is "
+            f"{', '.join(known)}.{did_you_mean(guide, known)}"
         )
     return functions[name], functions.get(guide or "", guide)
 
@@ -229,4 +243,17 @@ def _arguments(
                 f"{', '.join(data.values)}.{did_you_mean(name, data.values)} Name a column so, or "
                 f"give --set {name}=VALUE."
             )
+    _tell_left(data, found, [name for name in wanted if name not in found])
     return found
+
+
+def _tell_left(data: NamedArrays, found: Mapping[str, Any], absent: list[str]) -> None:
+    """Which arguments keep their default, where the file has something that no argument takes."""
+    taken = found if "X" not in found or not data.table else data.values
+    left = [name for name in data.values if name not in taken]
+    if left and absent:
+        near = "".join(did_you_mean(name, left) for name in absent)
+        say(
+            f"left at their defaults, as the data do not have them: {', '.join(absent)}; no "
+            f"argument takes {', '.join(left)}.{near}"
+        )
