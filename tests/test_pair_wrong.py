@@ -368,3 +368,26 @@ def test_more_draws_than_there_are_are_not_given_in_silence(backend: Any) -> Non
     fit = fitted_schools(backend)
     with pytest.raises(InputError, match="n_draws is 10,000,000, and each chain has 3"):
         fit.predictive(n_draws=10**7)
+
+
+def test_draws_that_are_one_point_are_not_left_out_of(backend: Any) -> None:
+    x = np.ones((4, 2))
+    fit = fitted(Pair(line(backend), backend=backend), {"slope": np.zeros((1, 5, 2))}, x, Y)
+    with pytest.raises(InputError, match="all draws by method 'nuts' are one point"):
+        fit.loo()
+
+
+def test_data_without_rows_are_refused(backend: Any) -> None:
+    refused(
+        line(backend), backend, np.ones((0, 2)), np.ones(0), match=r"X is empty \(shape \(0, 2\)"
+    )
+
+
+def test_a_run_of_a_pair_that_ships_is_not_loaded_as_another(tmp_path: Any) -> None:
+    pair = Pair("eight_schools")
+    target = pair.target(Y, sigma=SIGMA)
+    draws = {name: np.ones((1, 4, *site.shape)) for name, site in target.sites.latents.items()}
+    path = fitted(pair, draws, Y, sigma=SIGMA).save(tmp_path / "run")
+    assert Pair.load(path, "eight_schools").shape == (1, 4)
+    with pytest.raises(InputError, match="a fit of the pair 'eight_schools', and 'linear_reg"):
+        Pair.load(path, "linear_regression")

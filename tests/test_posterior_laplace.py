@@ -10,6 +10,7 @@ from scipy import stats
 
 from ppgen.inference.posterior import laplace, modes
 from ppgen.inference.posterior.modes import Mode, others, same
+from ppgen.inference.posterior.numeric import numeric
 from ppgen.inference.posterior.target import Target, make_target
 from ppgen.models.pair.settings import Laplace
 from ppgen.verdict import Verdict
@@ -144,3 +145,13 @@ def test_log_densities_of_t_draws_are_those_of_scipy_however_narrow(narrow: floa
     units = np.sqrt(np.diag(scale))
     whitened = stats.multivariate_t(np.zeros(2), np.eye(2), 5.0).logpdf((z - mode.z) / units)
     assert np.allclose(log_q, whitened - np.log(units).sum(), rtol=1e-10)
+
+
+def test_targets_with_other_data_run_the_programs_of_the_first() -> None:
+    first, z = exact.linear_gaussian(), np.zeros((3, 2))
+    others = [numeric(first.observing({"y": exact.Y + shift})) for shift in (0.0, 1.0, 2.0)]
+    found = [f.log_joint(z) for f in others]
+    np.testing.assert_allclose(found[0], numeric(first).log_joint(z), rtol=1e-12)
+    assert np.abs(np.diff(found, axis=0)).min() > 0.1
+    programs: Any = first.programs  # type: ignore[attr-defined]
+    assert programs["log_joint"]._cache_size() == 2  # of its own data, and of all others
