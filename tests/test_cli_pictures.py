@@ -102,6 +102,23 @@ def test_tables_of_pictures_name_the_files(run: Run) -> None:
     assert list(worst[0])[:2] == ["row", "file"]
 
 
+@pytest.mark.parametrize("model", ["autoencoder", "vae"])
+def test_the_page_of_a_fit_names_the_pictures_least_like_it(
+    run: Run, runs: Path, model: str
+) -> None:
+    assert run("report", Path(model), "--data", Path("data")).status == 0
+    page = (runs / model / "report.html").read_text()
+    if model == "vae":  # conditional: a log density would be of pictures and classes
+        assert "Least like" not in page
+        return
+    assert (runs / model / "figures" / "autoencoder-least.png").exists()
+    worst = run("outliers", Path(model), Path("data"), "--top", 8).table
+    said = page[page.index("largest reconstruction error, from left to right: ") :]
+    at = [said.index(line["file"]) for line in worst]
+    assert at == sorted(at)
+    assert f"{worst[0]['file']} ({float(worst[0]['reconstruction_error']):.5g})" in said
+
+
 def test_pictures_become_codes(run: Run, runs: Path) -> None:
     done = run("encode", Path("autoencoder"), Path("data"))
     assert list(done.table[0]) == ["row", "file", "label", "z0", "z1"]

@@ -21,6 +21,7 @@ from .drawn import Drawn, Gallery, Part
 from .film_figures import films
 from .made_figures import SAMPLES, beside, history, pairs
 from .page import render
+from .unusual_pictures import unusual_pictures
 
 PAGE = "report.html"
 _POINTS, _MANY_POINTS, _MAX_COLUMNS = 1500, 3, 60
@@ -95,4 +96,7 @@ def _parts(model: Any, data: Dataset | None, gallery: Gallery) -> Iterator[Part]
             yield pairs(drawn, data, gallery)
         if model.capabilities.denoises:
             yield from films(model, gallery, drawn, data)
+    unusual = unusual_pictures(model, data, gallery) if images and data is not None else None
+    if unusual is not None:
+        yield unusual
     yield from history(model, gallery, real=data)
