@@ -224,3 +224,25 @@ def test_did_you_mean():
     assert did_you_mean("zzz", ["wine", "iris"]) == ""
     assert did_you_mean("NUTS", ["hmc", "nuts"]) == " Did you mean 'nuts'?"
     assert did_you_mean("Y", ["X", "y"]) == " Did you mean 'y'?"
+
+
+RARE = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (RARE.poisson(0.6, 400), "count"),
+        (RARE.geometric(0.5, 400).clip(1, 8), "count"),
+        (np.repeat([0, 1, 2, 3, 8], [270, 80, 30, 15, 5]), "count"),
+        (RARE.poisson(5, 400), "count"),
+        (RARE.integers(1, 6, 400), "ordinal"),
+        (RARE.binomial(4, 0.8, 400), "ordinal"),
+        (np.repeat([0, 1, 2], [300, 60, 40]), "ordinal"),
+        (np.repeat([3, 4, 5, 6], [300, 60, 30, 10]), "ordinal"),
+        (RARE.permutation(400), "real"),
+        (np.round(np.append(0, RARE.exponential(size=400)) * 5000), "count"),
+    ],
+)
+def test_whole_numbers_are_counts_where_they_recur_and_tail_off(values, kind):
+    assert as_dataset({"n": values}).schema["n"].kind == kind

@@ -74,6 +74,20 @@ def test_imputed_values_land_on_the_rows_they_belong_to() -> None:
     np.testing.assert_allclose(filled.y, 2 * filled.x + 1000, atol=0.6)
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_numbers_of_rows_are_no_counts_and_determine_others(library: str) -> None:
+    x = np.arange(200.0)
+    frame = pd.DataFrame({"x": x, "y": 2 * x}).sample(frac=1, random_state=0)[:150]
+    frame.iloc[::5, 1] = np.nan
+    given: Any = frame if library == "pandas" else pl.from_pandas(frame)
+    filled = G(1, random_state=0).fit(given).impute(given)
+    np.testing.assert_array_equal(filled["x"], frame.x)
+    np.testing.assert_allclose(filled["y"], 2 * frame.x, atol=1e-6)
+    whole = given.dropna() if library == "pandas" else given.drop_nulls()
+    made = Autoencoder(1, kind="linear", random_state=0).fit(whole).reconstruct(whole)
+    np.testing.assert_allclose(made["y"], 2 * np.asarray(whole["x"]), atol=1e-6)
+
+
 @pytest.mark.parametrize("of", ["mixture", "vae"])
 def test_a_filled_frame_differs_in_its_gaps_only(of: str, request: Any) -> None:
     model, frame = request.getfixturevalue(of), gappy(table())[::-1]

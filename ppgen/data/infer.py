@@ -23,6 +23,8 @@ from .values import check_finite, is_gap
 MOST_ORDINAL = 10  # distinct whole numbers that are still levels
 _LEAST_ROWS = 50  # rows from which a few distinct whole numbers are no accident
 _RARE = 0.05  # share of the highest of few whole numbers from which on they are a closed set
+_SKEWED, _FAR_SKEWED = 0.5, 1.0  # skewness of numbers with a tail to the right
+_RECURRING = 0.05  # share of values that are there before, in counts without a tail
 _LEAST_BINARY = 3  # rows below which two different numbers are just two numbers
 
 
@@ -122,7 +124,11 @@ def _discrete_kind(known: NDArray[np.floating[Any]]) -> Kind | None:
         if len(known) < _LEAST_ROWS:
             return None
         return "count" if _tails_off(known, distinct) else "ordinal"
-    return "count" if distinct[0] in (0, 1) else None
+    if distinct[0] not in (0, 1):
+        return None
+    # Numbers that hardly ever recur and have no tail, such as 0, 1, 2, ..., count nothing.
+    recur = len(known) - len(distinct) > _RECURRING * len(known)
+    return "count" if recur or _skewness(known) > _SKEWED else None
 
 
 def _tails_off(known: Floats, distinct: Floats) -> bool:
@@ -133,6 +139,10 @@ def _tails_off(known: Floats, distinct: Floats) -> bool:
     shares = np.array([np.mean(known == level) for level in distinct])
     falling = shares[int(shares.argmax()) :]
     allowed = 1.25 * falling[:-1] + 2 / len(known)  # what chance may bring
-    centred = known - known.mean()
-    skewness = np.mean(centred**3) / np.mean(centred**2) ** 1.5
-    return bool(shares[-1] <= _RARE and skewness > 1 and (falling[1:] <= allowed).all())
+    falls = bool((falling[1:] <= allowed).all())
+    return bool(shares[-1] <= _RARE) and _skewness(known) > _FAR_SKEWED and falls
+
+
+def _skewness(known: Floats) -> float:
+    centred = known.astype(np.float64) - known.mean()
+    return float(np.mean(centred**3) / np.mean(centred**2) ** 1.5)
