@@ -115,10 +115,10 @@ class Sampler(Estimator):
     ) -> Any:
         """Rows expected of n draws of the latents."""
         if given is not None or how or not self.capabilities.prior:
-            beside = "given" if given is not None else ", ".join(how)
-            problem = f"and {beside}" if beside else f"of a {type(self).__name__}"
+            beside = "given columns" if given is not None else ", ".join(how)
+            problem = f"with {beside}" if beside else f"of {type(self).__name__}, a model of none"
             raise InputError(
-                f"expected=True {problem}: it decodes draws of a model's latents, with no column "
+                f"expected=True {problem}; it decodes draws of a model's latents, with no column "
                 "held fixed and no option. Leave it out."
             )
         integer(1).check("n", n)

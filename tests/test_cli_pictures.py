@@ -231,6 +231,10 @@ def test_samples_without_noise_stay_in_the_range_seen(run: Run, runs: Path) -> N
     done = run("sample", Path("vae"), "-n", 4, "--expected", "--given", "y=dark", "-o", "e.npy")
     assert done.status == 0
     assert np.load("e.npy").dtype == np.float64
+    assert run("sample", Path("vae"), "-n", 11, "--seed", 1, "-o", "drawn").status == 0
+    assert sorted(p.name for p in Path("drawn").iterdir()) == [f"{i:02}.png" for i in range(11)]
+    assert run("sample", Path("vae"), "-n", 11, "--seed", 1, "-o", "drawn.npy").status == 0
+    np.testing.assert_array_equal(ppgen.read("drawn").images, np.load("drawn.npy"))
     with pytest.raises(ppgen.errors.InputError, match="expected=True"):
         ppgen.Gaussian().fit(X[:, 0]).sample(3, expected=True)
     with pytest.raises(ppgen.errors.InputError, match="clip=True is for images"):

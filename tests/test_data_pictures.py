@@ -433,6 +433,7 @@ def test_a_torch_data_set_is_rows_and_their_labels() -> None:
     table = TensorDataset(torch.randn(30, 2, generator=torch.Generator().manual_seed(0)))
     fit = ppgen.Gaussian().fit(table)
     assert fit.score(table) == fit.score(table.tensors[0].numpy())
+    np.testing.assert_array_equal(as_dataset(X.clone().requires_grad_()).images, X.numpy())
     with pytest.raises(InputError, match=r"loader\.dataset"):
         as_dataset(DataLoader(pairs))
 

@@ -35,8 +35,8 @@ Out = Annotated[Path | None, _file("Write the table here: csv, tsv, parquet, npy
 Samples = Annotated[
     Path | None,
     _file(
-        "Write the rows here: a table as csv, tsv, parquet, npy, npz; images as npy, npz, or one "
-        "picture of all, png."
+        "Write the rows here: a table as csv, tsv, parquet, npy, npz; images as npy, npz, one "
+        "picture of all, png, or a picture of each in a folder that is not there yet."
     ),
 ]
 Settings = Annotated[

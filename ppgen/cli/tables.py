@@ -20,6 +20,7 @@ from .output import (
     write_rows,
     write_table,
 )
+from .pictures import check_pictures, write_pictures
 from .reading import DataOptions, read_data
 
 if TYPE_CHECKING:
@@ -102,25 +103,26 @@ def sample(
     set_: Asked = None,
     output: Samples = None,
 ) -> None:
-    """Print rows like those fitted; images are written to a file."""
-    check_output(output, (*ENDINGS, ".png"))
+    """Print rows like those fitted; images are written to a file, or each to one in a folder."""
+    folder = output is not None and not output.suffix
+    if not folder:
+        check_output(output, (*ENDINGS, ".png"))
     estimator = load_run(run)
     check_able(run, estimator, "samples", "draws no samples")
-    check_rows(output, estimator.schema_)
+    if folder and estimator.schema_.image_shape is not None:
+        check_pictures(output)
+    else:
+        check_output(output, (*ENDINGS, ".png"))
+        check_rows(output, estimator.schema_)
     how = asked(set_, estimator, "sample")
     context = None if estimator.context_ is None else estimator.context_.schema
     fixed, y = given_values(given, estimator.schema_, context)
-    if expected and (fixed or how or not estimator.capabilities.prior):
-        beside = "with --given" if fixed else "with --set" if how else ""
-        raise InputError(
-            f"--expected {beside or f'of a fit of {estimator.name}'}; it decodes draws of a "
-            "model's latents, with no column held fixed and no option. Leave it out."
-        )
-    if clip and estimator.schema_.image_shape is None:
-        raise InputError(f"--clip is for images, and {run} is a fit of none. Leave it out.")
     how |= {"expected": expected, "clip": clip}
     rows = estimator.sample(n, fixed, y=y, random_state=seed, **how)
-    write_rows(rows, estimator.schema_, output)
+    if folder and output is not None:
+        write_pictures(rows, estimator.schema_, None, output)
+    else:
+        write_rows(rows, estimator.schema_, output)
 
 
 @spread

@@ -66,12 +66,16 @@ def passed_over(name: PurePosixPath) -> PurePosixPath | None:
     return None
 
 
-def counted(files: Iterable[PurePosixPath], one: str, many: str) -> tuple[str, ...]:
-    """A sort of files in words, such as "2 hidden files (.a, .b)"; none of none."""
+def counted(
+    files: Iterable[PurePosixPath], one: str, many: str, most: int | None = _NAMED
+) -> tuple[str, ...]:
+    """A sort of files in words, such as "2 hidden files (.a, .b)"; none of none. At most so many
+    are named, None names all."""
     names = [str(name) for name in files]
     if not names:
         return ()
-    shown = ", ".join(names[:_NAMED]) + ", ..." * (len(names) > _NAMED)
+    few = most is not None and len(names) > most
+    shown = ", ".join(names[:most]) + ", ..." * few
     return (f"{len(names)} {one if len(names) == 1 else many} ({shown})",)
 
 

@@ -60,7 +60,7 @@ class Found:
 
     def notes(self, skipped: Sequence[PurePosixPath] = ()) -> tuple[str, ...]:
         """What is left out, in a line; `skipped` could not be read. Nothing where all is read."""
-        unread = counted(skipped, "unreadable picture", "unreadable pictures")
+        unread = counted(skipped, "unreadable picture", "unreadable pictures", None)
         left_out = "; ".join((*self.layout.left_out, *unread, *self.passed))
         return (f"left out {left_out}.",) if left_out else ()
 

@@ -1,4 +1,4 @@
-"""Rows of a torch `Dataset`."""
+"""Rows of torch: tensors, and a `Dataset` of rows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ def is_torch_dataset(X: Any) -> bool:
     """Whether X is a `Dataset` of torch; torch is not loaded to find out."""
     module = sys.modules.get("torch.utils.data")
     return module is not None and isinstance(X, module.Dataset | module.DataLoader)
+
+
+def without_gradient(X: Any) -> Any:
+    """The values of a tensor of torch, on the CPU; anything else as it is."""
+    module = sys.modules.get("torch")
+    return X.detach().cpu() if module is not None and isinstance(X, module.Tensor) else X
 
 
 def from_torch(X: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -70,11 +76,9 @@ def from_torch(X: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
 def _array(value: Any, i: int) -> NDArray[Any]:
     if isinstance(value, dict):
         raise InputError(f"item {i} of the Dataset is a dict; expected a row, or (row, label).")
-    if isinstance(value, sys.modules["torch"].Tensor):
-        value = value.detach().cpu().numpy()
-    elif is_picture(value):
+    if is_picture(value):
         value = upright(values_of(value), value)
-    array = np.asarray(value)
+    array = np.asarray(without_gradient(value))
     if array.dtype == object:
         raise InputError(
             f"item {i} of the Dataset holds {type(value).__name__}; expected a tensor, an array, a "
