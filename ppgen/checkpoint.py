@@ -57,10 +57,18 @@ class Checkpoints:
             return int(head["step"]), arrays, head["meta"]
         return None
 
+    def part(self, name: str) -> Checkpoints:
+        """States of a part of the fit, in a folder of their own."""
+        return Checkpoints(self.folder / name, self.fingerprint)
+
     def clear(self) -> None:
-        """Drop the states, once the fit is saved."""
+        """Drop the states, those of parts too, once the fit is saved."""
         for file in self._files():
             file.unlink(missing_ok=True)
+        for file in self.folder.glob("*/step-*.safetensors"):
+            file.unlink(missing_ok=True)
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.safetensors"), reverse=True)

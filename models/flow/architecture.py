@@ -20,6 +20,8 @@ class Architecture(PlainFields):
         bins, tail_bound: of the splines; outside [-tail_bound, tail_bound] they are the identity.
         lu: whether there is an LU linear map for each layer.
         dropout: share of hidden units dropped while training, on torch.
+        whitened: whether the first layer is a whitening that is not trained.
+        reach: deviations from which on nets see a value as this one, on torch; None for no limit.
     """
 
     kind: str
@@ -31,3 +33,5 @@ class Architecture(PlainFields):
     tail_bound: float = 5.0
     lu: bool = True
     dropout: float = 0.0
+    whitened: bool = False
+    reach: float | None = None

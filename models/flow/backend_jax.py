@@ -17,6 +17,7 @@ from ...inference.jax_learner import adam
 from ...inference.learner import HeldOut
 from ...inference.svi_numpyro import NumpyroLearner
 from ..nets.held_out import Subset
+from ..nets.whitening import Whitening
 from .architecture import Architecture
 from .numpyro import build, guide, model
 
@@ -27,8 +28,10 @@ _BLOCK, _LARGE_BLOCK, _FEW_BLOCKS = 256, 8192, 16
 class JaxFlow:
     """A flow in single precision: training, density, draws, arrays."""
 
-    def __init__(self, architecture: Architecture, seed: int) -> None:
-        self.flow = build(architecture, seed)
+    def __init__(
+        self, architecture: Architecture, seed: int, whitening: Whitening | None = None
+    ) -> None:
+        self.flow = build(architecture, seed, whitening)
         self._log_prob = eqx.filter_jit(lambda flow, x, c: flow.log_prob(x, c))
         self._transform = eqx.filter_jit(_transformed)
 

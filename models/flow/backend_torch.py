@@ -17,6 +17,7 @@ from ...inference.svi_pyro import PyroLearner
 from ...inference.torch_state import seeded
 from ..nets.batches import blockwise, floats
 from ..nets.held_out import Subset
+from ..nets.whitening import Whitening
 from .architecture import Architecture
 from .pyro import build, guide, model
 
@@ -28,10 +29,14 @@ class TorchFlow:
     """A flow in single precision: training, density, draws, arrays."""
 
     def __init__(
-        self, architecture: Architecture, seed: int, device: torch.device | str = "cpu"
+        self,
+        architecture: Architecture,
+        seed: int,
+        device: torch.device | str = "cpu",
+        whitening: Whitening | None = None,
     ) -> None:
         self.device = torch.device(device)
-        self.flow = build(architecture, seed).to(self.device, torch.float32).eval()
+        self.flow = build(architecture, seed, whitening).to(self.device, torch.float32).eval()
 
     def learner(
         self,

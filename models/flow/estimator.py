@@ -17,12 +17,9 @@ from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from ..nets.held_out import Split, Subset
-from ..nets.record import DataUnits
-from ..nets.trainer import COMPARED, Trained, Trainer
+from ..nets.trainer import Trained
 from .architecture import Architecture
 from .settings import SETTINGS, FlowSettings
-from .sizes import sizes_for
 
 
 class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
@@ -52,56 +49,12 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
     )
 
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
-        split = Split(rows, fit)
-        d = rows.data.x.shape[1]
-        sizes = sizes_for(len(split.numbers), d, self._chosen(), timed=fit.deadline() is not None)
-        self.architecture_ = Architecture(
-            self.kind,
-            max(d, 1),
-            0 if rows.context is None else rows.context.shape[1],
-            sizes.n_transforms,
-            sizes.hidden,
-            sizes.bins,
-            float(self.tail_bound),
-            bool(self.lu),
-            sizes.dropout,
-        )
-        self.flow_seed_ = fit.seed
-        machine = self._machine(self.backend)
-        self.flow_ = self._flow(machine.device)
-        if d == 0:  # constants only
-            self._keep(None)
-            return []
-        seen, unseen = split.subsets(_columns)
-        trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
+        from .fitting import fit_flow
 
-        def log_prob(some: Subset) -> Floats:
-            return np.asarray(self.flow_.log_prob(*some.values()))
-
-        evaluated = trainer.evaluating(log_prob)
-        looked, trainer.after = trainer.looking(log_prob, 2 * COMPARED)
-        trainer.record = record = DataUnits(fit, seen, evaluated)
-        learner = self.flow_.learner(
-            seen,
-            evaluated,
-            weight_decay=sizes.weight_decay,
-            redraw=record.redraw(_columns),
-            seed=fit.seed,
-        )
-        training = trainer.train(learner)
-        self.flow_.keep(learner)
-        self._keep(training)
-        smaller = "a smaller hidden, or fewer n_transforms"
-        return trainer.judge_density(training, self.flow_.log_prob, smaller, -(-looked // 2))
-
-    def _flow(self, device: Any) -> Any:
-        if self.backend == "pyro":
-            from .backend_torch import TorchFlow
-
-            return TorchFlow(self.architecture_, self.flow_seed_, device)
-        from .backend_jax import JaxFlow
-
-        return JaxFlow(self.architecture_, self.flow_seed_)
+        found = fit_flow(self._chosen(), rows, fit, self._machine(self.backend))
+        self.architecture_, self.flow_, self.flow_seed_ = found.architecture, found.flow, fit.seed
+        self._keep(found.training)
+        return found.reasons
 
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         x = rows.data.x
@@ -133,12 +86,10 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         return state | self._training_state(), self.flow_.arrays()
 
     def _restore(self, state: Mapping[str, Any], arrays: Arrays) -> None:
+        from .fitting import made
+
         self.architecture_ = Architecture.from_json(state["architecture"])
         self.flow_seed_ = int(state["seed"])
         self._restore_training(state)
-        self.flow_ = self._flow(self._device())
+        self.flow_ = made(self.backend, self.architecture_, self.flow_seed_, self._device())
         self.flow_.load(arrays)
-
-
-def _columns(data: Encoded) -> Floats:
-    return np.asarray(data.x)

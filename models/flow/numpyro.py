@@ -2,9 +2,9 @@
 
     log p(x | c) = log Normal(f(x; c); 0, I) + log |det df(x; c)/dx|,     f = f_T o ... o f_1,
 
-with the same kinds of layers f_t. The permuted LU linear map, or the permutation alone, follows
-each of them. FlowJAX parameterises its splines otherwise (free slopes at the ends), so the two
-agree in what they can fit, not number by number.
+with the same kinds of layers f_t, behind the same whitening. The permuted LU linear map, or the
+permutation alone, follows each of them. FlowJAX parameterises its splines otherwise (free slopes at
+the ends), so the two agree in what they can fit, not number by number.
 
 Reference: Ward, "FlowJAX", 2025, https://github.com/danielward27/flowjax.
 """
@@ -12,7 +12,7 @@ Reference: Ward, "FlowJAX", 2025, https://github.com/danielward27/flowjax.
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -38,6 +38,7 @@ from flowjax.experimental.numpyro import distribution_to_numpyro, register_param
 from jax import Array
 from numpyro import handlers
 
+from ..nets.whitening import BEND, FARTHEST, Whitening
 from .architecture import Architecture
 
 
@@ -63,8 +64,37 @@ def guide(*args: Any, **kwargs: Any) -> None:
     """Empty: a flow has no latents."""
 
 
-def build(a: Architecture, seed: int = 0) -> Transformed:
-    """The flow of an architecture, its weights drawn from the seed."""
+class Whiten(AbstractBijection):
+    """y' = beta(W (x - m)), which is not trained (see `nets.whitening`)."""
+
+    shape: tuple[int, ...]
+    cond_shape: ClassVar[None] = None  # type: ignore[misc]
+    centre: Any
+    matrix: Any
+
+    def __init__(self, centre: Array, matrix: Array) -> None:
+        self.shape = centre.shape
+        self.centre, self.matrix = paramax.NonTrainable(centre), paramax.NonTrainable(matrix)
+
+    def transform_and_log_det(self, x: Any, condition: Any = None) -> tuple[Array, Array]:
+        y = self.matrix @ (x - self.centre)
+        extra = jnp.log1p(jnp.maximum(jnp.abs(y) - BEND, 0.0))
+        log_det = jnp.log(jnp.diagonal(self.matrix)).sum() - extra.sum()
+        return jnp.clip(y, -BEND, BEND) + jnp.sign(y) * extra, log_det
+
+    def inverse_and_log_det(self, y: Any, condition: Any = None) -> tuple[Array, Array]:
+        extra = jnp.clip(jnp.abs(y) - BEND, 0.0, FARTHEST)
+        y = jnp.clip(y, -BEND, BEND) + jnp.sign(y) * jnp.expm1(extra)
+        x = jax.scipy.linalg.solve_triangular(self.matrix, y, lower=True) + self.centre
+        return x, extra.sum() - jnp.log(jnp.diagonal(self.matrix)).sum()
+
+
+def build(a: Architecture, seed: int = 0, whitening: Whitening | None = None) -> Transformed:
+    """The flow of an architecture, its weights drawn from the seed.
+
+    Args:
+        whitening: of an architecture that is whitened; None where arrays are loaded next.
+    """
     features = a.features
     univariate: AbstractBijection = _affine()
     if a.kind.startswith("nsf"):
@@ -96,10 +126,15 @@ def build(a: Architecture, seed: int = 0) -> Transformed:
         order = jnp.arange(2)[::-1] if features == 2 else jr.permutation(permutation_key, features)
         return Chain([*steps, Permute(order)])
 
-    layers = eqx.filter_vmap(layer)(jr.split(jr.key(seed), a.n_transforms))
+    layers: AbstractBijection = Scan(eqx.filter_vmap(layer)(jr.split(jr.key(seed), a.n_transforms)))
+    if a.whitened:
+        centre, matrix = jnp.zeros(features), jnp.eye(features)
+        if whitening is not None:
+            centre, matrix = jnp.asarray(whitening.centre), jnp.asarray(whitening.matrix)
+        layers = Chain([Whiten(centre, matrix), layers])
     # Inverted: the layers run from rows to noise, which is what a density needs.
     base = StandardNormal((features,))  # type: ignore[call-arg]
-    return Transformed(base, Invert(Scan(layers)))
+    return Transformed(base, Invert(layers))
 
 
 def _affine() -> AbstractBijection:

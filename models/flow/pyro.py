@@ -13,7 +13,9 @@ the ELBO of the pair is the log likelihood.
 
 Layers, by `kind`: "realnvp" affine coupling; "maf" affine autoregressive; "nsf" spline coupling;
 "nsf-ar" spline autoregressive; with an LU linear map before each (see `transforms`), or only a
-permutation where `lu` is False.
+permutation where `lu` is False. Where `whitened`, a linear map that is not learnt stands before
+them all: by the covariance of the rows trained on, with what lies far out drawn in (see
+`nets.whitening`). Its log-determinant is a part of the second term as that of any layer.
 
 References: Papamakarios, Nalisnick, Rezende, Mohamed and Lakshminarayanan, "Normalizing flows for
 probabilistic modeling and inference", 2021, https://arxiv.org/abs/1912.02762; Durkan, Bekasov,
@@ -33,9 +35,10 @@ from pyro.contrib.zuko import ZukoToPyro
 from torch import Tensor
 
 from ...inference.torch_state import seeded
+from ..nets.whitening import Whitening
 from ._zuko import DiagNormal, Flow, UnconditionalDistribution
 from .architecture import Architecture
-from .transforms import LU, Coupling, Masked
+from .transforms import LU, Coupling, Masked, Whiten
 
 
 def model(
@@ -66,10 +69,19 @@ def guide(*args: Any, **kwargs: Any) -> None:
     """Empty: a flow has no latents."""
 
 
-def build(a: Architecture, seed: int = 0) -> Flow:
-    """The flow of an architecture, its weights drawn from the seed, not torch's global state."""
+def build(a: Architecture, seed: int = 0, whitening: Whitening | None = None) -> Flow:
+    """The flow of an architecture, its weights drawn from the seed, not torch's global state.
+
+    Args:
+        whitening: of an architecture that is whitened; None where arrays are loaded next.
+    """
     features = a.features
     layers: list[torch.nn.Module] = []
+    if a.whitened:
+        centre, matrix = torch.zeros(features), torch.eye(features)
+        if whitening is not None:
+            centre, matrix = map(torch.from_numpy, (whitening.centre, whitening.matrix))
+        layers.append(Whiten(centre, matrix))
     with seeded(seed):
         for i in range(a.n_transforms):
             if a.lu and features > 1:

@@ -1,5 +1,5 @@
 """The layers a flow is stacked from, as lazy transforms of zuko: masked autoregressive, coupling,
-and LU linear.
+LU linear, and the whitening that they start from.
 
 In a masked autoregressive layer y_i = f(x_i; phi_i(x_{<i}, c)) and in a coupling layer y_B = f(x_B;
 phi(x_A, c)), y_A = x_A, where f is an increasing function of one value, here an affine map or a
@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Transform, constraints
 
+from ..nets.whitening import BEND, FARTHEST
 from ._zuko import (
     AutoregressiveTransform,
     CouplingTransform,
@@ -99,9 +100,12 @@ class Conditioned(LazyTransform):
     def __init__(self, inputs: Sequence[int], outputs: Sequence[int], a: Architecture) -> None:
         super().__init__()
         self.univariate, total = univariate(a)
+        self.reach = a.reach
         self.net = Conditioner(inputs, outputs, total, a)
 
     def meta(self, c: Tensor | None, x: Tensor) -> Transform:
+        # Where there were no rows nets extrapolate, and exp(a) of a scale explodes.
+        x = x if self.reach is None else x.clamp(-self.reach, self.reach)
         if c is not None:
             x = torch.cat((x, c.expand(*x.shape[:-1], c.shape[-1])), dim=-1)
         return DependentTransform(self.univariate(self.net(x)), 1)
@@ -166,3 +170,46 @@ class LinearTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return self.ladj.expand(x.shape[:-1])
+
+
+class Whiten(LazyTransform):
+    """y' = beta(W (x - m)), which is not trained (see `nets.whitening`)."""
+
+    def __init__(self, centre: Tensor, matrix: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centre", centre)
+        self.register_buffer("matrix", matrix)
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        return WhiteningTransform(self.centre, self.matrix)
+
+
+class WhiteningTransform(Transform):
+    """y' = beta(W (x - m)) with W lower triangular; beta is the identity up to `BEND`, and grows as
+    a logarithm beyond."""
+
+    domain = constraints.real_vector
+    codomain = constraints.real_vector
+    bijective = True
+
+    def __init__(self, centre: Tensor, matrix: Tensor) -> None:
+        super().__init__()
+        self.centre, self.matrix = centre, matrix
+
+    def call_and_ladj(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = F.linear(x - self.centre, self.matrix)
+        extra = (y.abs() - BEND).clamp(min=0.0).log1p()
+        ladj = self.matrix.diagonal().log().sum() - extra.sum(-1)
+        return y.clamp(-BEND, BEND) + y.sign() * extra, ladj
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.call_and_ladj(x)[0]
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.call_and_ladj(x)[1]
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        extra = (y.abs() - BEND).clamp(0.0, FARTHEST).expm1()
+        y = y.clamp(-BEND, BEND) + y.sign() * extra
+        x = torch.linalg.solve_triangular(self.matrix, y.unsqueeze(-1), upper=False)
+        return x.squeeze(-1) + self.centre

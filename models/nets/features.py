@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .values import Values
+from .whitening import FAR, Whitening
 
 _RARE = 0.1  # variance of all indicators of a column, below which they are scaled no further
 
@@ -49,10 +50,12 @@ class Features(nn.Module):
             numbers.
         missing: whether rows were fitted with gaps; a mask of D values is then added.
         gaps: whether NaN may come all the same; it is then taken for the centre.
+        whitened: whether the first numbers are whitened; they then end at `FAR`.
     """
 
     centre: Tensor
     gain: Tensor
+    matrix: Tensor
 
     def __init__(
         self,
@@ -61,25 +64,34 @@ class Features(nn.Module):
         *,
         missing: bool = False,
         gaps: bool = False,
+        whitened: bool = False,
     ) -> None:
         super().__init__()
-        self.missing, self.levels = missing, list(levels)
+        self.missing, self.levels, self.whitened = missing, list(levels), whitened
         places = {place for place, _ in levels}
         self.plain = [place for place in range(size) if place not in places]
         self.whole = not levels and not missing and not gaps
         self.size = len(self.plain) + sum(k for _, k in levels) + (size if missing else 0)
         self.register_buffer("centre", torch.zeros(len(self.plain)))
         self.register_buffer("gain", torch.ones(()))
+        if whitened:
+            self.register_buffer("matrix", torch.eye(len(self.plain)))
 
     @torch.no_grad()
-    def fit(self, y: Tensor) -> None:
-        """Take the centre of each number, and one scale for all, from rows y (n, D)."""
+    def fit(self, y: Tensor, whitening: Whitening | None = None) -> None:
+        """Take the centre of each number, and one scale for all, from rows y (n, D), or from the
+        whitening of the first."""
         plain = y[:, self.plain]
         if plain.numel():
             mean = torch.nan_to_num(torch.nanmean(plain, 0))
             spread = torch.nanmean((plain - mean).square()).sqrt()
             self.centre.copy_(mean)
             self.gain.copy_(1 / spread.clamp(min=1e-3))
+        if whitening is not None:
+            first = slice(len(whitening.centre))
+            self.centre[first] = torch.from_numpy(whitening.centre)
+            self.matrix[first, first] = torch.from_numpy(whitening.matrix).to(self.matrix.dtype)
+            self.gain.fill_(1.0)
 
     def forward(self, y: Tensor) -> Tensor:
         if self.whole:
@@ -87,5 +99,7 @@ class Features(nn.Module):
         known = ~torch.isnan(y)
         plain = torch.nan_to_num(y[:, self.plain])
         parts = [(plain - self.centre) * self.gain * known[:, self.plain]]
+        if self.whitened:
+            parts[0] = (parts[0] @ self.matrix.T).clamp(-FAR, FAR)
         parts += [indicators(y[:, place], count) for place, count in self.levels]
         return torch.cat([*parts, known.to(y.dtype)] if self.missing else parts, -1)

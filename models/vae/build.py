@@ -15,6 +15,7 @@ from ...inference.torch_state import seeded
 from ..nets.conv import ConvDecoder, ConvEncoder
 from ..nets.features import Features
 from ..nets.mlp import mlp
+from ..nets.whitening import Whitening
 from .observation import Observation
 from .parts import Part
 from .priors import (
@@ -126,22 +127,26 @@ class _ConvThenContext(nn.Module):
         return found
 
 
-def build(a: Architecture, seed: int, rows: Tensor | None = None) -> Nets:
+def build(
+    a: Architecture, seed: int, rows: Tensor | None = None, whitening: Whitening | None = None
+) -> Nets:
     """The nets; a pure function of its arguments, torch's random state is left as found.
 
     Args:
         rows: (n, D) model values from which centres, biases and pseudo-inputs start; None where
             weights are loaded next.
+        whitening: of the numbers of a row, where their noise is "full".
     """
     with seeded(seed):
-        return _build(a, seed, rows)
+        return _build(a, seed, rows, whitening)
 
 
-def _build(a: Architecture, seed: int, rows: Tensor | None) -> Nets:
-    observation = Observation(a.parts, noise=a.noise, missing=a.gaps)
-    features = Features(a.size, a.indicated, missing=a.missing, gaps=a.gaps)
+def _build(a: Architecture, seed: int, rows: Tensor | None, whitening: Whitening | None) -> Nets:
+    observation = Observation(a.parts, noise=a.noise, missing=a.gaps, whitening=whitening)
+    whitened = a.noise == "full"
+    features = Features(a.size, a.indicated, missing=a.missing, gaps=a.gaps, whitened=whitened)
     if rows is not None:
-        features.fit(rows)
+        features.fit(rows, whitening)
     k, width = a.latent[0], max((*a.hidden, 16))
     posterior: nn.Module = NormalPosterior(k)
     if a.posterior == "flow":

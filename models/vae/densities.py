@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-_HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class Kind:
@@ -42,7 +42,7 @@ class Gaussian(Kind):
     """Real values around l with standard deviation s."""
 
     def log_prob(self, x: Any, l: Any, log_s: Any) -> Any:
-        return -0.5 * ((x - l) * self.xp.exp(-log_s)) ** 2 - log_s - _HALF_LOG_2PI
+        return -0.5 * ((x - l) * self.xp.exp(-log_s)) ** 2 - log_s - HALF_LOG_2PI
 
     def mean(self, l: Any, log_s: Any) -> Any:
         return l

@@ -29,6 +29,7 @@ from ..nets.record import DataUnits
 from ..nets.sizes import Defaults, Sizes, latents_for, layers, sizes_for, steps_of
 from ..nets.trainer import Trainer, Training
 from ..nets.values import Values
+from ..nets.whitening import Whitening, chosen
 from .bounds import collapse
 from .build import Architecture
 from .elbo_parts import kl_per_latent
@@ -40,6 +41,7 @@ from .trained_nets import TrainedNets
 Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start
 _HELD, _MANY = 2000, 1000  # held-out rows that are evaluated; from how many on two draws do
+_NEARLY = 0.5  # nats a column from which on columns are nearly collinear; below, latents are enough
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
 _HURRIED = 100  # rows that are looked at after an interrupt
 
@@ -67,13 +69,15 @@ def fit_nets(
         raise InputError("every column is constant or empty; there is nothing to model.")
     sizes = _sizes(settings, len(seen), values, timed=fit.deadline() is not None)
     check_rows(asked, sizes.net, sizes.latent[0], values.shape, parts)
+    whitening = _whitening(asked.noise, parts, values, seen, unseen, fit)
+    asked.noise = _noise(asked.noise, whitening)
     architecture = _architecture(asked, sizes, parts, values, seen)
-    net = TrainedNets(architecture, values, fit.seed, machine.device, start)
+    net = TrainedNets(architecture, values, fit.seed, machine.device, start, whitening)
     trained: Any = net
     if asked.backend == "numpyro":
         from .jax_training import JaxNets
 
-        trained = JaxNets(architecture, values, fit.seed, start)
+        trained = JaxNets(architecture, values, fit.seed, start, whitening)
     unseen = _evaluated(unseen, architecture.missing, fit)
     trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
 
@@ -124,7 +128,7 @@ def _sizes(settings: Mapping[str, Any], n: int, values: Values, *, timed: bool) 
     latent = settings["latent_dim"] or latents_for(values.size)
     defaults = Defaults(
         width=300,
-        mlp=(20_000, 1e-3),
+        mlp=(20_000, 1e-3 if values.shape else 3e-3),
         conv=(10_000, 2e-3),
         min_delta=2e-3 * float(np.sqrt(values.size)),
     )
@@ -153,6 +157,34 @@ def _architecture(
         flow_layers=int(asked.flow_layers),
         components=int(asked.components),
     )
+
+
+def _whitening(
+    noise: Any,
+    parts: tuple[Part, ...],
+    values: Values,
+    seen: Subset,
+    unseen: Subset | None,
+    fit: Fit,
+) -> Whitening | None:
+    """That of a table's numbers, where their noise is to be correlated."""
+    if noise not in ("auto", "full") or values.shape or parts[0].kind != "gaussian":
+        return None
+    how = {"always": noise == "full", "least": _NEARLY}
+    found = chosen(seen, unseen, parts[0].stop, fit.rng(), **how)
+    if found is None and noise == "full":
+        raise InputError(
+            'noise is "full", which goes by the covariance of two columns of numbers or more '
+            'without gaps; the rows have fewer, or gaps. Take noise="column".'
+        )
+    return found
+
+
+def _noise(asked: Any, whitening: Whitening | None) -> Any:
+    """What "auto" stands for."""
+    if whitening is not None:
+        return "full"
+    return "column" if asked == "auto" else asked
 
 
 def _evaluated(unseen: Subset | None, missing: bool, fit: Fit) -> Subset | None:

@@ -26,6 +26,7 @@ from .nets_jax import unsupported as unsupported
 if TYPE_CHECKING:
     from ..nets.held_out import Subset
     from ..nets.values import Values
+    from ..nets.whitening import Whitening
     from .build import Architecture
 
 Array = NDArray[Any]
@@ -38,13 +39,19 @@ class JaxNets:
 
     Args:
         rows: (m, D) stored rows from which the nets start; None where weights are loaded next.
+        whitening: of the numbers, where their noise is "full".
 
     Raises:
         InputError: if the architecture has no NumPyro pair; it says what to take.
     """
 
     def __init__(
-        self, architecture: Architecture, values: Values, seed: int, rows: Array | None = None
+        self,
+        architecture: Architecture,
+        values: Values,
+        seed: int,
+        rows: Array | None = None,
+        whitening: Whitening | None = None,
     ) -> None:
         reason = unsupported(architecture)
         if reason is not None:
@@ -53,7 +60,7 @@ class JaxNets:
         self.nets: Nets
         self.kl_sizes: list[int] = []  # see `local_numpyro.held_terms`
         start = None if rows is None else np.asarray(values.enter(rows.astype(np.float64)))
-        self.load(initial(architecture, seed, start))
+        self.load(initial(architecture, seed, start, whitening))
 
     def learner(
         self,

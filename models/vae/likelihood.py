@@ -2,6 +2,14 @@
 
     log p(x | z) = sum_j log p_j(x_j | decoder(z)),          over the values that are not missing.
 
+With the noise "full", the numbers x of a table have correlated noise: with m and Sigma = A A^T the
+mean and the covariance of the rows trained on (`nets.whitening`, which is not learnt),
+
+    x = m + A (l + s e),     e ~ Normal(0, I),     y = A^-1 (x - m),
+    log p(x | z) = sum_j log Normal(y_j; l_j, s_j^2) - log |det A|,
+
+and where some are missing, the Gaussian of the others, of covariance A diag(s)^2 A^T.
+
 Rows are (n, D): the continuous columns first, then level numbers of the discrete ones; or the
 values of an image. What the decoder gives, (*, P), is cut up by the parts below. Written once for
 both backends: `xp` has the functions of their arrays (see `densities`).
@@ -16,7 +24,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .densities import KINDS_OF
+from ..nets.whitening import Whitening
+from .densities import HALF_LOG_2PI, KINDS_OF
 from .parts import SCALED, SMALLEST, Part
 
 _LARGEST = 5.0  # log of the most noise, in standard deviations of the data
@@ -28,9 +37,11 @@ class Likelihood:
     Attributes:
         parts: what they are, in order.
         noise: of the scaled kinds: "column" learns a scale for each value, "shared" one for all,
-            "row" asks the decoder; a number is a standard deviation, in multiples of `Part.unit`.
+            "row" asks the decoder; a number is a standard deviation, in multiples of `Part.unit`;
+            "full" learns a scale for each coordinate of the whitened numbers of a table.
         missing: whether NaN stands for a value that is not there.
         log_scales: those of each scaled part whose noise is learnt, by the part's number.
+        whitening: m (d,), A^-1 and A (d, d) of noise that is "full"; not learnt.
     """
 
     xp: ClassVar[Any]
@@ -38,6 +49,7 @@ class Likelihood:
     noise: str | float
     missing: bool
     log_scales: Any
+    whitening: Any
 
     @property
     def n_values(self) -> int:
@@ -59,12 +71,15 @@ class Likelihood:
             return sum(part.each_levels)
         return (part.stop - part.start) * (2 if part.kind in SCALED and self.noise == "row" else 1)
 
-    def start_scales(self) -> dict[str, NDArray[np.float64]]:
-        """Where `log_scales` begin."""
-        if self.noise not in ("column", "shared"):
+    def start_scales(self, whitening: Whitening | None = None) -> dict[str, NDArray[np.float64]]:
+        """Where `log_scales` begin: the same share of the spread of each value."""
+        if self.noise not in ("column", "shared", "full"):
             return {}
+        if whitening is not None:
+            spread = np.log(np.maximum(whitening.spread, math.exp(SMALLEST)))
+            return {"0": self.parts[0].first + spread}
         return {
-            str(i): np.full(part.stop - part.start if self.noise == "column" else 1, part.first)
+            str(i): np.full(1 if self.noise == "shared" else part.stop - part.start, part.first)
             for i, part in enumerate(self.parts)
             if part.kind in SCALED
         }
@@ -97,16 +112,53 @@ class Likelihood:
         return l, self.xp.clip(log_s + math.log(part.unit), SMALLEST, _LARGEST)
 
     def values(self, raw: Any, x: Any) -> Any:
-        """(*, D) log p of each value of x (n, D) given decoder outputs (*, n, P)."""
+        """(*, D) log p of each value of x (n, D) given decoder outputs (*, n, P); of numbers whose
+        noise is correlated, one for all."""
         xp, found = self.xp, []
         for part, kind, given in self._pieces(raw):
             y = x[..., part.start : part.stop]
-            if self.missing:
+            if self._correlated(part):
+                found.append(self._joint(kind, given, y)[..., None])
+            elif self.missing:
                 log_p = kind.log_prob(xp.nan_to_num(y), *given, *part.half)
                 found.append(xp.where(xp.isnan(y), 0.0, log_p))
             else:
                 found.append(kind.log_prob(y, *given, *part.half))
         return found[0] if len(found) == 1 else xp.join(found)
+
+    def _correlated(self, part: Part) -> bool:
+        return self.noise == "full" and part.kind == "gaussian"
+
+    def _joint(self, kind: Any, given: tuple[Any, ...], x: Any) -> Any:
+        """(*, n) log p of numbers x (*, n, d) with correlated noise, given l and log s."""
+        xp, (centre, whiten, _) = self.xp, self.whitening
+        gaps = xp.isnan(x) if self.missing else None
+        y = (x if gaps is None else xp.nan_to_num(x)) - centre
+        log_p = kind.log_prob(y @ whiten.T, *given).sum(-1) + xp.log(whiten.diagonal()).sum()
+        if gaps is None or not xp.some(gaps):
+            return log_p
+        return xp.where(gaps.any(-1), self._marginal(given, y, ~gaps), log_p)
+
+    def _marginal(self, given: tuple[Any, ...], y: Any, known: Any) -> Any:
+        """(*, n) log p of those of the numbers m + y that are known, the others integrated out:
+        where one is not, its row of the covariance is that of the identity, and y - E[y] is 0."""
+        xp, (l, log_s), root = self.xp, given, self.whitening[2]
+        scaled, k = xp.double(root * xp.exp(log_s)), xp.double(known)
+        both = k[..., :, None] * k[..., None, :]
+        covariance = both * (scaled @ scaled.T) + xp.diagonal(1 - k)
+        away = k * xp.double(y - l @ root.T)
+        lower = xp.cholesky(covariance)
+        square = (xp.solve_lower(lower, away) ** 2).sum(-1)
+        log_det = xp.log(xp.diagonals(lower)).sum(-1)
+        log_p = -0.5 * square - log_det - k.sum(-1) * HALF_LOG_2PI
+        return xp.like(log_p, y)
+
+    def _unwhitened(self, part: Part, y: Any) -> Any:
+        """(*, d) numbers of whitened ones, where they are."""
+        if not self._correlated(part):
+            return y
+        centre, _, root = self.whitening
+        return centre + y @ root.T
 
     def log_prob(self, raw: Any, x: Any) -> Any:
         """(*, n) log p(x | z)."""
@@ -117,7 +169,8 @@ class Likelihood:
 
     def mean(self, raw: Any) -> Any:
         """(*, D) expected values; the likeliest level of categorical ones."""
-        return self.xp.join([kind.mean(*given) for _, kind, given in self._pieces(raw)])
+        pieces = self._pieces(raw)
+        return self.xp.join([self._unwhitened(p, kind.mean(*given)) for p, kind, given in pieces])
 
     def mixed_mean(self, raw: Any, share: Any) -> Any:
         """(n, D) means, and likeliest levels, of mixtures of decoder outputs (K, n, P) with shares
@@ -128,14 +181,14 @@ class Likelihood:
                 mass = (share[..., None] * self.xp.exp(self.xp.log_softmax(given[0], -1))).sum(0)
                 found.append(self.xp.largest(mass))
                 continue
-            mean = (share * kind.mean(*given)).sum(0)
+            mean = (share * self._unwhitened(part, kind.mean(*given))).sum(0)
             found.append(self.xp.round(mean) if part.kind == "bernoulli" else mean)
         return self.xp.join(found)
 
     def drawn(self, raw: Any, xp: Any) -> Any:
         """(*, D) values drawn as `xp` draws."""
-        pieces = self._pieces(raw, xp)
-        return xp.join([kind.sample(*given, *part.half) for part, kind, given in pieces])
+        drawn = [(p, kind.sample(*given, *p.half)) for p, kind, given in self._pieces(raw, xp)]
+        return xp.join([self._unwhitened(part, y) for part, y in drawn])
 
     def start(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """(P,) decoder outputs that give each value its share or mean in rows y (n, D): where a fit
@@ -153,6 +206,8 @@ class Likelihood:
             n = known.sum(0)
             middle = 0.0 if part.kind in SCALED else 0.5
             mean = np.where(n > 0, np.where(known, x, 0.0).sum(0) / np.maximum(n, 1), middle)
+            if self._correlated(part):
+                mean = np.zeros_like(mean)
             if part.kind == "bernoulli":
                 p = np.clip(mean, 1e-3, 1 - 1e-3)
                 found.append(np.log(p) - np.log1p(-p))

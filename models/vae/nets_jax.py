@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from ..nets.whitening import FAR, Whitening, buffers
 from .observation_jax import Observation
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
     "elu": jax.nn.elu,
 }
-FIXED = ("features.centre", "features.gain")  # arrays that are not learnt
+_WHITENING = tuple(f"observation.{name}" for name in ("centre", "matrix", "root"))
+# Arrays that are not learnt.
+FIXED = ("features.centre", "features.gain", "features.matrix", *_WHITENING)
 _WIDEST = 3.0  # of log s: nothing learns from wider
 _TWINNED = {"net": ("mlp",), "prior": ("normal", "mixture"), "posterior": ("normal",)}
 _NETS = ("encoder", "decoder", "up", "down")
@@ -107,7 +110,10 @@ class Nets(eqx.Module):
         known, zeroed = ~jnp.isnan(y), jnp.nan_to_num(y)
         at = jnp.asarray(self.architecture.plain, jnp.int32)
         centred = (zeroed[:, at] - self.arrays["features.centre"]) * self.arrays["features.gain"]
-        found = [centred * known[:, at]]
+        centred = centred * known[:, at]
+        if self.architecture.noise == "full":
+            centred = jnp.clip(centred @ self.arrays["features.matrix"].T, -FAR, FAR)
+        found = [centred]
         for place, count in levels:
             seen = jnp.where(known[:, place], zeroed[:, place], -1.0).astype(jnp.int32)
             found.append(jax.nn.one_hot(seen, count, dtype=y.dtype))
@@ -136,24 +142,36 @@ def observation(a: Architecture, arrays: Mapping[str, Array]) -> Observation:
     """p(x | z) with the scales that are among the arrays."""
     prefix = "observation.log_scales."
     scales = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-    return Observation(a.parts, a.noise, a.gaps, scales)
+    whitening = tuple(arrays[name] for name in _WHITENING if name in arrays)
+    return Observation(a.parts, a.noise, a.gaps, scales, whitening)
 
 
 def initial(
-    a: Architecture, seed: int, rows: NDArray[np.float64] | None = None
+    a: Architecture,
+    seed: int,
+    rows: NDArray[np.float64] | None = None,
+    whitening: Whitening | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Where theta and phi start: uniform in +-1 / sqrt(inputs), the decoder's last biases such that
     each value has its mean or share in the rows; a pure function of its arguments.
 
     Args:
         rows: (n, D) model values; None where weights are loaded next.
+        whitening: of the numbers, where their noise is "full".
     """
     seen = observation(a, {})
     numbers, levels = a.plain, a.indicated
     arrays: dict[str, NDArray[np.float64]] = {
-        f"observation.log_scales.{i}": v for i, v in seen.start_scales().items()
+        f"observation.log_scales.{i}": v for i, v in seen.start_scales(whitening).items()
     }
     arrays["features.centre"], arrays["features.gain"] = _spread(numbers, rows)
+    if a.noise == "full":
+        fixed = buffers(whitening, a.parts[0].stop)
+        arrays |= {f"observation.{name}": array for name, array in fixed.items()}
+        matrix, whitened = np.eye(len(numbers)), slice(a.parts[0].stop)
+        arrays["features.centre"][whitened] = fixed["centre"]
+        matrix[whitened, whitened], arrays["features.gain"] = fixed["matrix"], np.ones(())
+        arrays["features.matrix"] = matrix
     inputs = len(numbers) + sum(k for _, k in levels) + (seen.n_values if a.missing else 0)
     k, outputs = a.latent[0], seen.n_outputs
     ends = {"encoder": (inputs + a.context, 2 * k), "decoder": (k + a.context, outputs)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..nets.whitening import Whitening, buffers
 from .likelihood import Likelihood
 from .parts import Part
 
@@ -42,6 +44,25 @@ class Torch:
     def scalar(value: float, like: Tensor) -> Tensor:
         return torch.as_tensor(value, dtype=like.dtype, device=like.device)
 
+    # Gaussians of which some values are missing, in double precision
+
+    double, cholesky, diagonal = Tensor.double, torch.linalg.cholesky, torch.diag_embed
+    diagonals = partial(torch.diagonal, dim1=-2, dim2=-1)
+
+    @staticmethod
+    def some(where: Tensor) -> bool:
+        return bool(where.any())
+
+    @staticmethod
+    def solve_lower(lower: Tensor, x: Tensor) -> Tensor:
+        """(*, d) L^-1 x."""
+        solved = torch.linalg.solve_triangular(lower, x.unsqueeze(-1), upper=False)
+        return solved.squeeze(-1)
+
+    @staticmethod
+    def like(x: Tensor, other: Tensor) -> Tensor:
+        return x.to(other.dtype)
+
     @staticmethod
     def join(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat(tuple(parts), -1)
@@ -51,16 +72,33 @@ class Observation(Likelihood, nn.Module):
     """The likelihoods of a row's values, see `Likelihood`."""
 
     xp = Torch
+    centre: Tensor
+    matrix: Tensor
+    root: Tensor
 
     def __init__(
-        self, parts: Iterable[Part], *, noise: str | float = "column", missing: bool = False
+        self,
+        parts: Iterable[Part],
+        *,
+        noise: str | float = "column",
+        missing: bool = False,
+        whitening: Whitening | None = None,
     ) -> None:
         nn.Module.__init__(self)
         self.parts, self.noise, self.missing = tuple(parts), noise, missing
         dtype = torch.get_default_dtype()
+        scales = self.start_scales(whitening).items()
         self.log_scales = nn.ParameterDict(
-            {i: nn.Parameter(torch.tensor(s, dtype=dtype)) for i, s in self.start_scales().items()}
+            {i: nn.Parameter(torch.tensor(s, dtype=dtype)) for i, s in scales}
         )
+        if noise == "full":
+            for name, array in buffers(whitening, self.parts[0].stop).items():
+                self.register_buffer(name, torch.tensor(array, dtype=dtype))
+
+    @property
+    def whitening(self) -> tuple[Tensor, Tensor, Tensor]:
+        """m, A^-1 and A."""
+        return self.centre, self.matrix, self.root
 
     def sample(self, raw: Tensor) -> Tensor:
         """(*, D) drawn values, by torch's random state."""

@@ -1,4 +1,5 @@
-"""p(x | z) on JAX: `likelihood.Likelihood` as a pytree, whose only arrays are `log_scales`."""
+"""p(x | z) on JAX: `likelihood.Likelihood` as a pytree, whose arrays are `log_scales`, which are
+learnt, and `whitening`, which is not."""
 
 from __future__ import annotations
 
@@ -64,6 +65,11 @@ class Jax:
         return jnp.asarray(value, like.dtype)
 
     @staticmethod
+    def some(where: Array) -> bool:
+        """Rows on JAX have no gaps where their noise is correlated."""
+        return False
+
+    @staticmethod
     def join(parts: Sequence[Array]) -> Array:
         return jnp.concatenate(list(parts), -1)
 
@@ -76,6 +82,7 @@ class Observation(Likelihood, eqx.Module):
     noise: str | float = eqx.field(static=True)
     missing: bool = eqx.field(static=True)
     log_scales: dict[str, Array]
+    whitening: tuple[Array, ...] = ()
 
     def sample(self, key: Array, raw: Array) -> Array:
         """(*, D) drawn values."""

@@ -34,11 +34,13 @@ class VAESettings(NetSettings):
         "levels, Gaussian for real values; of tables by each column's kind.",
         choice("auto", *KINDS),
     )
-    noise: Literal["column", "shared", "row"] | float = setting(
-        "column",
+    noise: Literal["auto", "full", "column", "shared", "row"] | float = setting(
+        "auto",
         'of Gaussian and discretised logistic values: "column" learns one scale for each, '
-        '"shared" one for all, "row" lets the decoder say; a number is a standard deviation in '
-        "the units of the data, and is not learnt.",
+        '"shared" one for all, "row" lets the decoder say; "full" is correlated, by the covariance '
+        'of a table\'s rows without gaps, and learns a scale for each direction; "auto" is "full" '
+        'of tables whose columns are nearly collinear, as held-out rows say, else "column"; a '
+        "number is a standard deviation in the units of the data, and is not learnt.",
         above=0,
     )
     prior: Literal["normal", "flow", "mixture", "vamp"] = setting("normal", "of the latents.")
@@ -98,7 +100,11 @@ def check_rows(
     """
     check_nets(given, f'net="{given.net}"', net, shape)
     check_latent(latent, parts[-1].stop)
-    if given.noise != "column" and not any(part.kind in SCALED for part in parts):
+    if given.noise == "full" and shape:
+        raise InputError(
+            'noise is "full", which is for tables; images were given. Take noise="column".'
+        )
+    if given.noise not in ("auto", "column") and not any(part.kind in SCALED for part in parts):
         kinds = ", ".join(dict.fromkeys(part.kind for part in parts))
         raise InputError(
             f"noise is {given.noise!r}, and the likelihood has none ({kinds}). Leave noise out."

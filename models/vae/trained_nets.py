@@ -24,6 +24,7 @@ from ...inference.torch_state import seeded
 from ..nets.batches import Batches, floats, slices
 from ..nets.held_out import Subset
 from ..nets.values import Values
+from ..nets.whitening import Whitening
 from . import pyro as programs
 from .build import Architecture, build
 from .priors import base_of
@@ -39,6 +40,7 @@ class TrainedNets:
 
     Args:
         rows: (m, D) stored rows from which the nets start; None where weights are loaded next.
+        whitening: of the numbers, where their noise is "full".
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class TrainedNets:
         seed: int,
         device: torch.device | str = "cpu",
         rows: Array | None = None,
+        whitening: Whitening | None = None,
     ) -> None:
         self.architecture, self.values, self.device = architecture, values, torch.device(device)
         start = None if rows is None else values.enter(floats(rows))
-        self.nets = build(architecture, seed, start).eval().to(self.device)
+        self.nets = build(architecture, seed, start, whitening).eval().to(self.device)
         self.seed = seed
         self.kl_sizes: list[int] = []  # of the last evaluation, see `local_pyro.held_terms`
         if architecture.net == "conv":

@@ -1,0 +1,308 @@
+"""Whitened coordinates: the map, when it is taken, and the flows and autoencoders that start in
+it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+import ppgen
+from ppgen.errors import InputError
+from ppgen.models.nets.held_out import Subset
+from ppgen.models.nets.whitening import BEND, LEAST, Whitening, chosen
+
+D = 4
+
+
+def collinear(n, seed=0, noise=1e-2):
+    """(n, 4) rows of which the last two columns nearly follow from the first."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, D))
+    x[:, 2] = x[:, 0] - x[:, 1] + noise * x[:, 2]
+    x[:, 3] = 2 * x[:, 0] + noise * x[:, 3]
+    return (x - x.mean(0)) / x.std(0)
+
+
+def subset(x, numbers=None):
+    every = np.arange(len(x), dtype=np.uint64)
+    at = np.arange(len(x)) if numbers is None else np.flatnonzero(numbers)
+    return Subset(x, at, np.zeros(len(x)), None, None, None, lambda: every)
+
+
+def taken(x, **how):
+    """The whitening chosen for rows of which every tenth is held out."""
+    held = np.arange(len(x)) % 10 == 0
+    rng = np.random.default_rng(0)
+    return chosen(subset(x, ~held), subset(x, held), x.shape[1], rng, **how)
+
+
+def test_whitened_columns_are_uncorrelated_and_in_order():
+    x = collinear(500)
+    found = Whitening.fit(x)
+    y = found(x)
+    np.testing.assert_allclose(y.T @ y / len(y), np.eye(D), atol=1e-9)
+    np.testing.assert_allclose(y.mean(0), 0, atol=1e-9)
+    assert (np.triu(found.matrix, 1) == 0).all()
+    assert (np.diagonal(found.matrix) > 0).all()
+    np.testing.assert_allclose(found.matrix @ found.root, np.eye(D), atol=1e-9)
+
+
+def test_rows_of_weight_two_count_as_two():
+    x, twice = collinear(60), np.arange(60) < 20
+    weighted = Whitening.fit(x, 1.0 + twice)
+    repeated = Whitening.fit(np.concatenate([x, x[twice]]))
+    np.testing.assert_allclose(weighted.matrix, repeated.matrix, rtol=1e-8)
+    np.testing.assert_allclose(weighted.centre, repeated.centre, atol=1e-9)
+
+
+def test_its_density_is_that_of_the_gaussian_of_the_rows():
+    x = collinear(400)
+    x = x[(np.abs(Whitening.fit(x)(x)) < BEND).all(1)]
+    found = Whitening.fit(x)
+    exact = multivariate_normal(x.mean(0), np.cov(x.T, bias=True)).logpdf(x)
+    np.testing.assert_allclose(found.log_prob(x), exact, rtol=1e-6)
+
+
+def test_one_row_far_out_neither_sets_it_nor_is_impossible():
+    x = collinear(2000)
+    plain = Whitening.fit(x)
+    x[7, 3] += 1e3
+    found = Whitening.fit(x)
+    others = np.delete(x, 7, 0)
+    spread = found(others).std(0)
+    assert (spread > 0.3).all()
+    assert (spread < 3).all()
+    assert plain.log_prob(x[7:8]) > -500  # of a Gaussian it is -1e9
+
+
+@pytest.mark.parametrize("columns", [2, 5])
+def test_columns_that_are_the_same_are_magnified_to_a_limit(columns):
+    x = np.random.default_rng(0).normal(size=(300, 1)).repeat(columns, 1)
+    found = Whitening.fit(x)
+    assert np.isfinite(found.matrix).all()
+    assert np.linalg.norm(found.matrix, axis=1).max() <= 1.01 * LEAST**-0.5 / x.std()
+    assert np.isfinite(found.log_prob(x)).all()
+
+
+def test_it_is_taken_where_held_out_rows_say_that_it_helps():
+    rng = np.random.default_rng(0)
+    assert taken(collinear(500)) is not None
+    assert taken(rng.normal(size=(500, D))) is None
+    assert taken(rng.normal(size=(500, D)), always=True) is not None
+    assert taken(rng.normal(size=(40, 30))) is None
+
+
+def test_it_is_not_taken_where_columns_part_in_the_rows_held_out():
+    x = collinear(500, noise=1e-3)
+    x[::10, 3] = np.random.default_rng(1).normal(size=50)
+    assert taken(x) is None
+
+
+def test_it_is_not_taken_of_gaps_one_column_or_without_held_out_rows():
+    x = collinear(500)
+    assert taken(x[:, :1]) is None
+    assert chosen(subset(x), None, D, np.random.default_rng(0)) is None
+    x[3, 1] = np.nan
+    assert taken(x) is None
+    assert taken(x, always=True) is None
+
+
+# Flows
+
+
+@pytest.fixture(scope="module")
+def layers():
+    """The map, and the layer on torch."""
+    torch = pytest.importorskip("torch")
+    from ppgen.models.flow.transforms import Whiten
+
+    found = Whitening.fit(collinear(300))
+    return found, Whiten(torch.tensor(found.centre), torch.tensor(found.matrix))()
+
+
+def far(n=50):
+    return collinear(n, 1) + np.random.default_rng(2).normal(size=(n, D))  # many beyond the bend
+
+
+def test_the_layer_of_flows_is_the_map(layers):
+    import torch
+
+    found, layer = layers
+    x = torch.tensor(far())
+    y, ladj = layer.call_and_ladj(x)
+    assert (y.abs() > BEND).any()
+    normal = -0.5 * (y**2 + np.log(2 * np.pi)).sum(1)
+    np.testing.assert_allclose(normal + ladj, found.log_prob(x.numpy()), rtol=1e-10)
+    np.testing.assert_allclose(layer.inv(y), x, atol=1e-9)
+    for i in range(5):
+        jacobian = torch.autograd.functional.jacobian(layer, x[i])
+        np.testing.assert_allclose(torch.linalg.slogdet(jacobian)[1], ladj[i], atol=1e-9)
+
+
+def test_the_layer_on_jax_is_that_on_torch(layers):
+    import jax
+    import jax.numpy as jnp
+    import torch
+
+    from ppgen.models.flow.numpyro import Whiten
+
+    found, layer = layers
+    x = far(3)
+    with jax.enable_x64(True):
+        twin = Whiten(jnp.asarray(found.centre), jnp.asarray(found.matrix))
+        y, ladj = jax.vmap(twin.transform_and_log_det)(jnp.asarray(x))
+        back, back_ladj = jax.vmap(twin.inverse_and_log_det)(y)
+    expected = layer.call_and_ladj(torch.tensor(x))
+    np.testing.assert_allclose(y, expected[0], rtol=1e-9)
+    np.testing.assert_allclose(ladj, expected[1], rtol=1e-9)
+    np.testing.assert_allclose(back, x, atol=1e-9)
+    np.testing.assert_allclose(back_ladj, -ladj, rtol=1e-9)
+
+
+FLOW = {"kind": "maf", "n_transforms": 1, "hidden": (8,), "max_epochs": 2, "random_state": 0}
+
+
+def test_a_flow_of_nearly_collinear_columns_starts_at_their_gaussian(tmp_path):
+    x, test = np.split(collinear(900, noise=1e-3), [600])
+    flow = ppgen.NormalizingFlow(**FLOW).fit(x)
+    assert flow.architecture_.whitened
+    gaussian = ppgen.Gaussian(random_state=0).fit(x).score(test)
+    assert flow.score(test) > gaussian - 0.2
+    assert ppgen.NormalizingFlow(**FLOW, whiten=False).fit(x).score(test) < gaussian - 5
+    flow.save(tmp_path / "run")
+    back = ppgen.load(tmp_path / "run")
+    np.testing.assert_array_equal(back.score_samples(test), flow.score_samples(test))
+    drawn = flow.sample(500)
+    assert np.std(drawn[:, 3] - drawn[:, 0]) < 0.01
+    # A row where they are not is rare, not impossible.
+    assert flow.score(np.array([[0.0, 0.0, 0.0, 3.0]])) > -1e3
+
+
+def test_a_flow_of_independent_columns_is_not_whitened():
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    assert not ppgen.NormalizingFlow(**FLOW).fit(x).architecture_.whitened
+
+
+# Autoencoders
+
+
+@pytest.fixture(scope="module")
+def observed():
+    """p(x | z) with correlated noise of four numbers and one level, and decoder outputs of it."""
+    import torch
+
+    from ppgen.models.vae.observation import Observation
+    from ppgen.models.vae.parts import Part
+
+    whitening = Whitening.fit(collinear(300, noise=0.3))
+    parts = (Part("gaussian", 0, D), Part("bernoulli", D, D + 1))
+    observation = Observation(parts, noise="full", missing=True, whitening=whitening).double()
+    for name, array in (("matrix", whitening.matrix), ("root", whitening.root)):
+        getattr(observation, name).copy_(torch.tensor(array))
+    observation.centre.copy_(torch.tensor(whitening.centre))
+    observation.log_scales["0"].data = torch.linspace(-1, 0.5, D).double()
+    raw = torch.tensor(np.random.default_rng(0).normal(size=(3, 6, D + 1)))
+    return observation, raw
+
+
+def closed_form(observation, raw, x):
+    """(3, n) log p of what is there of numbers x."""
+    root, s = observation.root.numpy(), observation.log_scales["0"].detach().exp().numpy()
+    covariance = root @ np.diag(s**2) @ root.T
+    mean = raw[..., :D].numpy() @ root.T + observation.centre.numpy()
+    out = np.zeros(raw.shape[:2])
+    for k, i in np.ndindex(*out.shape):
+        seen = np.flatnonzero(~np.isnan(x[i, :D]))
+        if len(seen):
+            part = multivariate_normal(mean[k, i, seen], covariance[np.ix_(seen, seen)])
+            out[k, i] = part.logpdf(x[i, seen])
+    return out
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_correlated_noise_is_a_gaussian_and_its_marginals(observed, gaps):
+    import torch
+
+    observation, raw = observed
+    x = np.column_stack([collinear(6, 3, noise=0.3), np.tile([0.0, 1.0], 3)])
+    if gaps:
+        x[np.random.default_rng(0).random(x.shape) < 0.4] = np.nan
+        x[0, :D] = np.nan
+    found = observation.log_prob(raw, torch.tensor(x)).detach().numpy()
+    level = np.nan_to_num(x[:, D])
+    odds = raw[..., D].numpy()
+    coin = np.where(np.isnan(x[:, D]), 0, level * odds - np.log1p(np.exp(odds)))
+    np.testing.assert_allclose(found, closed_form(observation, raw, x) + coin, rtol=1e-7)
+
+
+def test_rows_drawn_with_correlated_noise_have_its_covariance(observed):
+    import torch
+
+    observation, raw = observed
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        drawn = observation.sample(raw[:1, :1].expand(1, 40_000, -1))[0, :, :D].detach().numpy()
+    root, s = observation.root.numpy(), observation.log_scales["0"].detach().exp().numpy()
+    covariance = root @ np.diag(s**2) @ root.T
+    np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.05)
+    mean = observation.mean(raw)[0, 0, :D].detach().numpy()
+    np.testing.assert_allclose(drawn.mean(0), mean, atol=0.05)
+
+
+VAE = {"hidden": (8,), "max_epochs": 2, "random_state": 0}
+
+
+def test_an_autoencoder_of_nearly_collinear_columns_has_correlated_noise():
+    x, test = np.split(collinear(900, noise=1e-3), [600])
+    vae = ppgen.VAE(1, **VAE).fit(x)
+    assert vae.architecture_.noise == "full"
+    assert vae.score(test) > ppgen.VAE(1, **VAE, noise="column").fit(x).score(test) + 5
+    drawn = vae.sample(500)
+    assert np.std(drawn[:, 3] - drawn[:, 0]) < 0.01
+    # What is left of a row is as likely as in the rows without the column.
+    test[:, 2] = np.nan
+    assert np.isfinite(vae.score_samples(test)).all()
+
+
+def test_correlated_noise_that_cannot_be_is_refused():
+    x = collinear(100)
+    x[5, 1] = np.nan
+    with pytest.raises(InputError, match=r'noise is "full".*gaps'):
+        ppgen.VAE(1, **VAE, noise="full").fit(x)
+    with pytest.raises(InputError, match="for tables"):
+        ppgen.VAE(1, **VAE, noise="full").fit(np.random.default_rng(0).normal(size=(60, 4, 4)))
+
+
+# Tables that people have
+
+
+def awkward():
+    rng = np.random.default_rng(0)
+    n = 60
+    a = rng.normal(size=n)
+    return {
+        "thirty rows": rng.normal(size=(30, 3)),
+        "one column": a[:, None],
+        "constant": np.column_stack([a, np.ones(n), a + rng.normal(size=n)]),
+        "all constant": np.ones((n, 2)),
+        "exactly collinear": np.column_stack([a, 2 * a, a - 3]),
+        "copies": np.repeat(rng.normal(size=(6, 2)), 10, axis=0),
+        "rounded": np.round(np.column_stack([a, a + 0.1 * rng.normal(size=n)]), 1),
+        "far out": np.column_stack([a, np.where(np.arange(n) == 7, 1e9, a)]),
+        "mixed": {"a": a, "b": a + 0.01 * rng.normal(size=n), "c": np.where(a > 0, "x", "y")},
+    }
+
+
+@pytest.mark.parametrize("name", awkward())
+@pytest.mark.parametrize("family", ["NormalizingFlow", "VAE"])
+def test_defaults_fit_awkward_tables(family, name):
+    rows = awkward()[name]
+    model = getattr(ppgen, family)(max_epochs=2, random_state=0)
+    if family == "VAE" and name == "all constant":
+        with pytest.raises(InputError, match="nothing to model"):
+            model.fit(rows)
+        return
+    model.fit(rows)
+    assert np.isfinite(model.score_samples(rows)).all()
+    assert len(model.sample(5)) == 5 or len(model.sample(5)["a"]) == 5
