@@ -112,10 +112,13 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         else:
             self.feature_names_in_ = np.array(data.schema.names, dtype=object)
 
-    def _encode(self, data: Dataset, *, gaps: bool = False, **noise: Any) -> Encoded:
+    def _encode(
+        self, data: Dataset, *, gaps: bool = False, fitted: bool = False, **noise: Any
+    ) -> Encoded:
         """Rows encoded, their cells filled in; `noise` says with which draw (see `offsets`), and
         draw=None leaves each at the middle of its cell. `gaps` may be left in them even where the
-        model was not fitted to any."""
+        model was not fitted to any. Numbers further out than the family's arithmetic reaches are
+        brought in; `fitted` rows keep their density all the same."""
         if not isinstance(self.codec_, Codec):
             return self.codec_.encode(data)
         noisy = self.codec_.dequantised and noise.get("draw") is not None
@@ -123,7 +126,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         encoded = self.codec_.encode(data, offsets(data, cells, **noise) if cells else None)
         if not self.capabilities.missing and not gaps:
             check_no_gaps(self.codec_, encoded, type(self).__name__)
-        return encoded
+        return encoded.within(self.capabilities.reach, fitted=fitted)
 
     def _decoded(
         self, encoded: Encoded, given: Mapping[Any, Any] | None = None, index: Any = None

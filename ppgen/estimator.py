@@ -279,9 +279,10 @@ class Estimator(Saved):
         if fit.clock.budget is not None and self.capabilities.samples:
             fit.judging = min(_JUDGING, fit.clock.budget / 10)
         fit.units = cache(lambda: unit_hashes(data, fit.seed))
+        how: dict[str, Any] = {"seed": fit.seed, "apart": True, "fitted": True}
         if self.codec_.dequantised:
-            fit.redraw = lambda epoch: self._encode(data, draw=epoch, seed=fit.seed, apart=True)
-        return self._given(self._encode(data, draw=0, seed=fit.seed, apart=True), y, weights)
+            fit.redraw = lambda epoch: self._encode(data, draw=epoch, **how)
+        return self._given(self._encode(data, draw=0, **how), y, weights)
 
     def _hold_out(self, fit: Fit, validation: Any) -> None:
         """Tell `fit` of held-out rows, or a pair (rows, y)."""

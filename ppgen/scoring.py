@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats
-from .capabilities import Capabilities
 from .conditioning import Conditioning
-from .data import AnyCodec, Dataset, Encoded, ImageCodec
+from .data import AnyCodec, Dataset, Encoded
 from .data.hashing import mix, row_hashes
 from .density import LogDensity
 from .family_density import Density, joined, mixed
@@ -52,8 +51,9 @@ class Placed:
         rows: in the middle of their cells.
         places: the same rows at each of the places that densities are averaged over; where no
             column has cells, the rows alone.
-        impossible: (n,) which rows have probability 0. In `rows` and `places` others stand in for
-            them, lest they upset those beside them.
+        impossible: (n,) which rows have probability 0: they hold a level that was never seen, are
+            outside the support of a column, or further out than arithmetic reaches. In `rows` and
+            `places` others stand in for them, lest they upset those beside them.
     """
 
     rows: Rows
@@ -67,7 +67,7 @@ def placed(model: Scored, data: Dataset, context: Floats | None = None) -> Place
     places = [middle]
     if model.codec_.dequantised:
         places = [model._encode(data, draw=k, draws=CELL_DRAWS) for k in range(CELL_DRAWS)]
-    never = _impossible(middle, model.capabilities, isinstance(model.codec_, ImageCodec))
+    never = np.asarray(np.isneginf(middle.log_det) | (middle.codes == -2).any(axis=1))
     if never.any():
         middle, *places = (_stand_in(part, never) for part in (middle, *places))
     seed = model._draw_seed()
@@ -135,15 +135,6 @@ def _summed(model: Scored, at: Placed, fitted: Conditioning, how: Mapping[str, A
     over_y = fitted.stderr(np.stack([part.values for part in parts]), density.values)
     within = 0.0 if density.stderr is None else density.stderr
     return replace(density, stderr=np.hypot(within, over_y))
-
-
-def _impossible(data: Encoded, can: Capabilities, images: bool) -> NDArray[np.bool_]:
-    """(n,) which rows hold a level that was never seen, are outside the support of a column, or
-    further out than the arithmetic of the family reaches."""
-    never = np.isneginf(data.log_det) | (data.codes == -2).any(axis=1)
-    if not images:
-        never |= (np.abs(np.asarray(data.x, dtype=np.float64)) > can.reach).any(axis=1)
-    return np.asarray(never)
 
 
 def _stand_in(data: Encoded, never: NDArray[np.bool_]) -> Encoded:

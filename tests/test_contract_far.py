@@ -3,12 +3,15 @@ the others are what they are without it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from ppgen import VAE, GaussianMixture, NormalizingFlow
+from ppgen import VAE, Autoencoder, GaussianMixture, NormalizingFlow
+from ppgen.errors import InputError
 
-from .zoo import each, fitted, numbers
+from .zoo import each, fitted, numbers, pictures
 
 ROWS = numbers(8, seed=1)
 POWERS = ("gmm-student",)  # the tails fall as powers: a logarithm of -1700 nats is a number
@@ -38,6 +41,62 @@ def test_tables_of_either_precision(dtype: type) -> None:
         values = fitted(name).score_samples(far)
         assert np.isneginf(values[0])
         assert np.isfinite(values[1:]).all()
+
+
+@each("latents", per="class")
+@pytest.mark.parametrize("far", [1e20, -3.4e38])
+def test_what_is_seen_of_a_row_far_out_is_a_number_and_of_the_others_the_same(
+    name: str, far: float
+) -> None:
+    model = fitted(name)
+    rows = np.insert(ROWS, 3, [[far, 0.0]], axis=0)
+    asked = [model.encode, model.reconstruct]
+    asked += [model.reconstruction_error] if model.capabilities.errors else []
+    for ask in asked:
+        found, expected = np.asarray(ask(rows)), np.asarray(ask(ROWS))
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(np.delete(found, 3, axis=0), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_restoring_and_filling_a_row_far_out_give_numbers() -> None:
+    model = fitted("diffusion")
+    far = np.array([[3.4e38, 0.0], [10.0, -5.0]])
+    assert np.isfinite(model.reconstruction_error(far)).all()
+    with pytest.warns(UserWarning, match="effective particles"):
+        filled = model.impute(np.array([[-3.4e38, np.nan], [10.0, -5.0]]))
+    assert np.isfinite(filled).all()
+
+
+def test_pictures_far_out_are_impossible_and_alone() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (60, 8, 8))
+    images = (pictures(60) / 255 + noise).astype(np.float32)
+    small: dict[str, Any] = {"hidden": (8,), "max_epochs": 2, "random_state": 0}
+    rows = images[:6].copy()
+    rows[[2, 4], 0, 0] = 3.4e38, -1e20
+    vae = VAE(2, net="mlp", n_importance=16, **small).fit(images)
+    with pytest.warns(UserWarning, match="another scale"):
+        values = vae.score_samples(rows)
+    assert np.isneginf(values[[2, 4]]).all()
+    keep = [0, 1, 3, 5]
+    np.testing.assert_allclose(values[keep], vae.score_samples(images[keep]), rtol=1e-5)
+    autoencoder = Autoencoder(2, **small).fit(images)
+    with pytest.warns(UserWarning, match="another scale"):
+        errors = autoencoder.reconstruction_error(rows)
+    assert np.isfinite(errors).all()
+    assert errors[[2, 4]].min() > 1e10
+    expected = autoencoder.reconstruction_error(images[keep])
+    np.testing.assert_allclose(errors[keep], expected, rtol=1e-5)
+
+
+def test_a_y_far_out_is_named() -> None:
+    x = numbers(60)
+    fit = NormalizingFlow(
+        kind="realnvp", n_transforms=1, hidden=(4,), max_epochs=1, random_state=0
+    ).fit(x, x[:, 0])
+    y = x[:, 0].copy()
+    y[7] = 3.4e38
+    with pytest.raises(InputError, match=r"y has 3\.4e\+38 in row 7"):
+        fit.log_density(x, y)
 
 
 def test_a_row_far_out_among_those_fitted_leaves_the_others_their_density() -> None:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Array, Floats
 from ...artifact import Arrays
-from ...capabilities import TRAINED, Capabilities
+from ...capabilities import REACH, TRAINED, Capabilities
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
@@ -52,6 +52,7 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         predicts="inlier",
         images=True,
         uses=TRAINED,
+        reach=REACH,
     )
 
     def reconstruction_error(self, X: Any, y: Any = None) -> Floats:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...arrays import Array, Floats
 from ...artifact import Arrays
-from ...capabilities import TRAINED, Capabilities
+from ...capabilities import REACH, TRAINED, Capabilities
 from ...data import Dataset
 from ...errors import InputError
 from ...fitting import Fit
@@ -61,6 +61,7 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
         images=True,
         engines=("gradient",),
         uses=TRAINED,
+        reach=REACH,
     )
 
     def rare_regions(self, X: Any = None, y: Any = None) -> RareRegions:

@@ -152,8 +152,9 @@ class GAN(GANSettings, Trained, Conditional, Decoder, Sampler, Sheeted):
         seeds = mix(row_hashes(data, self._seed(random_state)))
         found = annealed(self.nets_, features, rows.context, seeds, float(sigma), settings)
         log_det, words = in_units(self.codec_, self.nets_.view, rows.data)
+        never = np.isneginf(rows.data.log_det)
         return LogDensity(
-            values=found.log_mean + log_det,
+            values=np.where(never, -np.inf, found.log_mean + log_det),
             kind="estimate",
             method=f"AIS-{n_temperatures}, {n_chains} chains, {words}",
             noise=float(sigma),

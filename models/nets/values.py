@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Array
-from ...capabilities import REACH
 from ...data import AnyCodec, Codec, Encoded, RecordingCodec
 from ...plain_json import PlainFields
 
@@ -87,20 +86,16 @@ class Values(PlainFields):
     # Encoded rows as one array, and back
 
     def stored(self, data: Encoded, unseen: int = _UNSEEN) -> Array:
-        """(n, D) encoded rows as one array, that of images not copied; numbers of tables are no
-        further out than nets compute.
+        """(n, D) encoded rows as one array; that of images is not copied.
 
         Args:
             unseen: what stands for a level that the fit never saw.
         """
-        if self.shape:
-            return data.x
-        x = np.clip(data.x, -REACH, REACH)
         if not self.levels:
-            return x
+            return data.x
         codes = np.where(data.codes == _UNSEEN, unseen, data.codes).astype(np.float64)
         codes[data.codes == -1] = np.nan
-        return np.column_stack([x, codes])
+        return np.column_stack([data.x, codes])
 
     def encoded(self, x: Array) -> Encoded:
         """Stored rows (n, D), encoded: levels are the nearest, and missing where they are NaN."""

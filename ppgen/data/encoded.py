@@ -36,6 +36,21 @@ class Encoded:
         made.log_det[rows] = others.log_det
         return made
 
+    def within(self, reach: float, *, fitted: bool = False) -> Encoded:
+        """The same with numbers brought to -reach ... reach, which arithmetic bears.
+
+        Args:
+            fitted: of rows that are fitted to; of others, those that were further out get a
+                `log_det` of -inf: their density is 0.
+        """
+        if self.x.dtype.kind == "f":
+            reach = min(reach, float(np.finfo(self.x.dtype).max))
+        far = (np.abs(self.x) > reach).any(axis=1)
+        if not far.any():
+            return self
+        log_det = self.log_det if fitted else np.where(far, -np.inf, self.log_det)
+        return Encoded(self.x.clip(-reach, reach), self.codes, log_det)
+
     def take(self, rows: Any) -> Encoded:
         """Some rows, by slice, numbers or mask."""
         return Encoded(self.x[rows], self.codes[rows], self.log_det[rows])
