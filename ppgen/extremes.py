@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .arrays import Floats
 from .data.column import LINEAR, Column
+from .quantiles import sorted_quantiles
 from .verdict import Reason
 
 _LEAST_ROWS = 20
@@ -91,9 +92,9 @@ def _scaled(column: Column, values: Floats) -> Floats:
 
 def _location(values: Floats) -> tuple[float, float]:
     """The median, and half the width of the middle 68%, or of more where that is one value."""
-    some = values[:: max(1, len(values) // _SAMPLE)]
+    some = np.sort(values[:: max(1, len(values) // _SAMPLE)])
     for share in (0.16, 0.05, 0.01):
-        low, middle, high = np.quantile(some, [share, 0.5, 1 - share])
+        low, middle, high = sorted_quantiles(some, np.array([share, 0.5, 1 - share]))
         if high > low:
             return float(middle), float(high - low) / 2
     return 0.0, 0.0

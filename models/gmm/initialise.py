@@ -5,6 +5,10 @@ is then improved by splitting and merging components (`moves`). The best start e
 are left out best (`leave_one_out`): by the likelihood, a start whose components sit on single rows
 would win. Starts that part the rows alike are one.
 
+Of many columns with full covariances, where a step of EM is dear and a component has few rows for
+its parameters, all this is done on the leading principal components of the standardised rows, and
+EM goes on from the responsibilities that it comes to there.
+
 Reference: Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007,
 https://dl.acm.org/doi/10.5555/1283383.1283494.
 """
@@ -16,7 +20,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
+from .kernel import second_moments
 from .leave_one_out import left_out
 from .moves import split_and_merge
 from .parameters import Floats, Mixture
@@ -26,6 +32,7 @@ from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
 _FAR = 6.0  # standard deviations
+_WIDE, _LEADING = 64, 16  # columns from which starts are of components, and how many beside k - 1
 
 
 def best_start(
@@ -36,9 +43,16 @@ def best_start(
     given: Callable[[Mixture], Mixture] = lambda start: start,
     split_merge: bool = False,
 ) -> Mixture:
-    """The best mixture of k components that EM came to on at most `SAMPLE` of the rows; `given`
-    puts what the user gave into each start, and `split_merge` improves the best by moves."""
+    """The best mixture of k components that EM came to on at most `SAMPLE` of the rows, or that it
+    is still to go on from (`is_wide`); `given` puts what the user gave into each start, and
+    `split_merge` improves the best by moves."""
     sample = rows.thinned(SAMPLE, rng)
+    if k > 1 and is_wide(rows, search):
+        low = _leading(sample, min(_LEADING + k - 1, _WIDE - 1))
+        narrow = Search.of(search.settings, low, search.deadline)
+        found = best_start(low, k, narrow, rng, split_merge=split_merge)
+        r, _ = low.score(found)
+        return given(from_responsibilities(sample, r, search, correlated=True))
     short = sample.thinned(max(SHORT_ROWS, 20 * k), rng)
     tried: list[Run] = []
     for r in _different(_parts(short, k, search.settings, rng)):
@@ -64,6 +78,19 @@ def best_start(
     if split_merge and k > 2:
         mixture = split_and_merge(sample, mixture, objective, search, rng)
     return mixture
+
+
+def is_wide(rows: WeightedRows, search: Search) -> bool:
+    """Whether starts are looked for on some principal components alone."""
+    return search.settings.covariance_type in ("full", "tied") and rows.x.shape[1] >= _WIDE
+
+
+def _leading(rows: WeightedRows, most: int) -> WeightedRows:
+    """The rows' leading principal components, gaps filled with means."""
+    x = _standardised(rows)
+    d = x.shape[1]
+    _, axes = eigh(x.T @ x, subset_by_index=[max(d - most, 0), d - 1], overwrite_a=True)
+    return WeightedRows(x @ axes, rows.codes, rows.n_levels, rows.weights)
 
 
 def from_labels(rows: WeightedRows, labels: NDArray[np.intp], k: int, search: Search) -> Mixture:
@@ -98,10 +125,9 @@ def from_responsibilities(
     if kind in ("full", "tied"):
         full = variances[:, :, None] * np.eye(d)
         if correlated:
-            for c in range(k):
-                second = (r[:, c, None] * x).T @ x / np.maximum(n[c], 1e-12)
-                between = trust[c] * (second - np.outer(means[c], means[c]))
-                full[c] += between - np.diag(np.diagonal(between))
+            second = second_moments(np, "full", r, x, False) / np.maximum(n, 1e-12)[:, None, None]
+            between = trust[:, :, None] * (second - means[:, :, None] * means[:, None, :])
+            full += between * (1 - np.eye(d))
         covariances = full if kind == "full" else np.einsum("k,kij->ij", weights, full)
     elif kind == "diag":
         covariances = variances
@@ -155,19 +181,23 @@ def _parts(
 
 
 def _features(rows: WeightedRows) -> Floats:
-    """Standardised columns and indicators of levels, for distances between rows. Beyond `_FAR` they
-    grow as the logarithm, or values far out would attract all the centres. They are scaled by their
-    standard deviation: a robust scale is widest where a column has clusters, and would hide
-    them."""
+    """Standardised columns and indicators of levels, for distances between rows."""
+    blocks = [_standardised(rows)]
+    for j, levels in enumerate(rows.n_levels):
+        blocks.append(np.eye(levels + 2)[rows.columns[:, j]][:, :levels] / np.sqrt(2))
+    return np.concatenate(blocks, axis=1)
+
+
+def _standardised(rows: WeightedRows) -> Floats:
+    """(n, d) columns about their middle. Beyond `_FAR` they grow as the logarithm, or values far
+    out would attract all the centres. They are scaled by their standard deviation: a robust scale
+    is widest where a column has clusters, and would hide them."""
     z = (rows.filled() - rows.centre) / rows.spread
     far = np.maximum(np.abs(z) / _FAR, 1.0)
     near = z / far * (1 + np.log(far))
     middle = np.average(near, axis=0, weights=rows.v)
     variance = np.average(np.square(near - middle), axis=0, weights=rows.v)
-    blocks = [near / np.sqrt(np.where(variance > 0, variance, 1.0))]
-    for j, levels in enumerate(rows.n_levels):
-        blocks.append(np.eye(levels + 2)[rows.columns[:, j]][:, :levels] / np.sqrt(2))
-    return np.concatenate(blocks, axis=1)
+    return np.asarray((near - middle) / np.sqrt(np.where(variance > 0, variance, 1.0)))
 
 
 def nearest(rows: WeightedRows, means: Floats) -> NDArray[np.intp]:

@@ -12,9 +12,9 @@ quadratics keep narrow clusters exact: the error grows with distance / width, no
 With Student's t, the moments are of v r u in place of v r, of the u of `radial`.
 
 Work: 2 n k d^2 operations each way for full covariances, n k exponentials. Of many columns, where
-products of matrices are nearly all of it, they are left to BLAS: the second moments as products of
-a matrix with itself, half of the work, over the rows that a component has a part of. Memory: one
-block of rows.
+products of matrices are nearly all of it, they are left to BLAS, with half of the operations: A_k
+is triangular, and second moments are products of a matrix with itself, over the rows that a
+component has a part of. Memory: one block of rows.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dtrmm
 
 from .parameters import Floats, Whitening
 from .radial import log_decay, log_tau
@@ -52,6 +53,8 @@ class Moments(NamedTuple):
 def distances(kind: str, w: Whitening, x: Any) -> Any:
     """(n, k) D_nk of shifted rows x (n, d)."""
     k, d = w.b.shape
+    if kind == "full" and d >= _WIDE and isinstance(x, np.ndarray):
+        return np.stack([_distance(w.A[:, c * d : (c + 1) * d], x, w.b[c]) for c in range(k)], 1)
     if kind == "full":
         y = (x @ w.A).reshape(x.shape[0], k, d) - w.b
     elif kind == "tied":
@@ -59,6 +62,13 @@ def distances(kind: str, w: Whitening, x: Any) -> Any:
     else:
         y = x[:, None, :] * w.A - w.b
     return (y * y).sum(axis=2)
+
+
+def _distance(A: Floats, x: Floats, b: Floats) -> Floats:
+    """(n,) D of one component, by BLAS, which is told that its A is upper triangular."""
+    y = dtrmm(1.0, np.ascontiguousarray(A).T, x.T, lower=1).T
+    y -= b
+    return np.asarray(np.einsum("nd,nd->n", y, y))
 
 
 def log_joint(xp: Any, w: Whitening, distance: Any, codes: Any) -> Any:

@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from .initialise import best_start
+from .initialise import best_start, is_wide
 from .leave_one_out import left_out
 from .moves import misfit, split, split_and_merge
 from .parameters import Mixture
@@ -136,6 +136,12 @@ def _of_size(
     if before is not None:
         tried.append(search.run(rows, _grown(before, k, rows, search, rng), LONG_ITER).mixture)
     return max(((left_out(rows, each), each) for each in tried), key=lambda pair: pair[0])
+
+
+def _fresh(rows: WeightedRows, k: int, search: Search, rng: np.random.Generator) -> Mixture:
+    """What EM comes to from fresh seeds."""
+    start = best_start(rows, k, search, rng)
+    return search.run(rows, start, LONG_ITER).mixture if is_wide(rows, search) else start
 
 
 def _grown(

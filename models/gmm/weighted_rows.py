@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...arrays import Ints
 from ...covariance import correlations
 from ...errors import FitError
+from ...quantiles import sorted_quantiles
 from ...rows import Rows
 from ...thinning import thinned
 from . import kernel, missing
@@ -88,7 +89,7 @@ class WeightedRows:
         quartiles = np.zeros((3, self.x.shape[1]))
         for j, values in enumerate(self._some):
             if len(values):
-                quartiles[:, j] = np.quantile(values, [0.25, 0.5, 0.75])
+                quartiles[:, j] = sorted_quantiles(values, np.array([0.25, 0.5, 0.75]))
         return quartiles
 
     @cached_property
@@ -109,7 +110,7 @@ class WeightedRows:
         """(d,) widths of the narrowest interval that holds a hundredth of the distinct values."""
         widths = self.spread.copy()
         for j, values in enumerate(self._some):
-            values = np.unique(values)
+            values = values[np.diff(values, prepend=-np.inf) > 0]
             m = min(max(4, len(values) // 100), len(values) - 1)
             if m > 0:
                 widths[j] = (values[m:] - values[:-m]).min()
@@ -120,14 +121,14 @@ class WeightedRows:
         """(d,) differences below the resolution of floating point, as the values are stored."""
         kind = self.x.dtype if self.x.dtype == np.float32 else np.float64
         eps = 4 * float(np.finfo(kind).eps)
-        return np.array([eps * np.abs(v).max(initial=0.0) for v in self._some])
+        return np.array([eps * max(-v[0], v[-1]) if len(v) else 0.0 for v in self._some])
 
     @cached_property
     def _some(self) -> list[Floats]:
-        """The values of each column without gaps, of at most `_SOME` rows."""
+        """The values of each column without gaps, ascending, of at most `_SOME` rows."""
         some = np.linspace(0, len(self) - 1, min(len(self), _SOME)).round().astype(int)
-        columns = np.asarray(self.x[some], dtype=np.float64).T
-        return [column[~np.isnan(column)] for column in columns]
+        columns = np.sort(np.asarray(self.x[some], dtype=np.float64).T, axis=1)  # NaN come last
+        return [column[: len(column) - np.isnan(column).sum()] for column in columns]
 
     @cached_property
     def constant(self) -> float:

@@ -90,9 +90,10 @@ def decimals_of(values: Floats) -> int | None:
         return None
     largest = float(np.abs(values).max())
     eps = precision_of(values)
-    for decimals in range(_MOST + 1):
-        if decimals and 10.0**-decimals < _FINE * eps * largest:
-            return None
+    tried = [d for d in range(_MOST + 1) if not d or 10.0**-d >= _FINE * eps * largest]
+    if not _written(values[:_FIRST], tried[-1], eps):  # then with fewer decimals neither
+        return None
+    for decimals in tried:
         allowed = eps if decimals else 0.0
         if all(_written(part, decimals, allowed) for part in (values[:_FIRST], values)):
             return decimals if decimals or largest < 2**53 else None
