@@ -140,7 +140,7 @@ def test_decimal_commas_are_kept_for_other_files(file):
 
 # Missing values ----------------------------------------------------------------------------------
 
-MARKS = ["N/A", "NULL", "n/a", "#N/A", "<NA>", "#DIV/0!", "NaN", ".", "-", "--", "unknown", "n.d."]
+MARKS = ["N/A", "NULL", "n/a", "#N/A", "<NA>", "#DIV/0!", "NaN", ".", "-", "--", "***", "unknown"]
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -239,6 +239,12 @@ def test_shares_are_not_rounded_up_to_all(file):
             TABLE.replace("\n", "\n# again\n", 5),
             "lines 2, 4, 6, 8, 10 left out, of comment: '# again'",
         ),
+        (TABLE.replace("\n", "\n# by hand, again\n", 1), "line 2 left out, of comment"),
+        (TABLE.replace("\n", "\nx,y\n", 9), "lines 2, 4, 6, 8, 10, ... left out, names again"),
+        (TABLE.replace("x,y", "x,y\n---,---"), "line 2 left out, of dashes: '--- ---'"),
+        ("Station: Kiel\nNumber: 7\n\n" + TABLE, "lines 1, 2 left out, above the table"),
+        ("Station;Kiel\n;\n" + TABLE.replace(",", ";"), "line 1 left out, above the table"),
+        (TABLE + "\x1a", ""),
         ("sep=,\n" + TABLE, ""),
         ("\n\n" + TABLE + "\n\n", ""),
         (TABLE.replace("\n", ",\n"), ""),
@@ -254,6 +260,14 @@ def test_what_stands_around_a_table_is_left_out(file, text, note):
     data = read(file(text))
     same(data, x=X, y=Y)
     assert [note in told for told in data.notes] == [True] * bool(note)
+
+
+def test_titles_as_wide_as_their_table(file):
+    lines = "".join(f"{x};{y};{x}\n" for x, y in zip(X, Y, strict=True))
+    data = read(file("Station;Kiel;\nNumber;7;\n;;\nx;y;z\n" + lines))
+    same(data, x=X, y=Y, z=X)
+    assert data.notes == ("lines 1, 2 left out, above the table: 'Station Kiel'.",)
+    same(read(file("x;;z\n" + lines)), x=X, c1=Y, z=X)  # names, of which one is not given
 
 
 def test_names_of_rows_as_r_writes_them(file):

@@ -202,7 +202,7 @@ def _conditional(chosen: type[Estimator]) -> dict[str, bool]:
         able = (m for m in registry.names() if registry.get(m).capabilities.conditional)
         raise InputError(
             f"{chosen.name} models no rows given labels; {', '.join(able)} do. Take one of them, "
-            "or leave --conditional out."
+            "or leave --conditional and --target out."
         )
     return {"conditional": True} if "conditional" in chosen.settings.names else {}
 

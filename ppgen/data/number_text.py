@@ -19,9 +19,10 @@ MISSING = (
     *("1.#QNAN", "-1.#QNAN", "#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?"),
 )
 # What is missing among numbers and dates; among words it may be one of them.
-WEAK = (
-    *(".", "..", "...", "…", "-", "--", "---", "–", "—", "*", "/"),
-    *("unknown", "unk", "missing", "none", "na", "nil", "n.d.", "nd", "k.a.", "k. a."),
+_DASHES = re.compile(r"[-–—.…*/_#]+")
+_WEAK = (
+    *("unknown", "unk", "missing", "none", "na", "nil", "n.d.", "nd", "n.v.", "k.a.", "k. a."),
+    *("no data", "not available"),
 )
 
 _SIGNS = "+−–-"
@@ -80,6 +81,11 @@ class Written:
         if value and not unit and self.unit in _SHARES:
             return None  # 0.12 beside 12%: one of them is of another scale
         return -value if found["open"] or (signs and signs != "+") else value
+
+
+def is_weak(text: str) -> bool:
+    """Whether a text marks a missing value where it stands among numbers."""
+    return _DASHES.fullmatch(text) is not None or text.casefold() in _WEAK
 
 
 def looks_like_number(text: str) -> bool:

@@ -102,7 +102,7 @@ def decoded(path: Path) -> str:
         raise InputError(f"{path} is not text; expected a table such as CSV.")
     else:
         text = _of_bytes(content)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a")  # DOS ends texts so
     if not text.strip():
         raise InputError(f"{path} is empty; expected a table.")
     return text

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from .column import LEFT_OUT
 from .dataset import Dataset, as_dataset
-from .number_text import MISSING, WEAK, numbers_among
+from .number_text import MISSING, is_weak, numbers_among
 from .preparing import floats_of, markers_of
 from .reading import Reading
 
@@ -48,10 +49,16 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
 
     Returns:
         The rows. The note of a column names what keeps it from being numbers.
+
+    Raises:
+        InputError: if two columns have one name.
     """
     import pandas as pd
 
     names = [str(name) for name in frame.columns]
+    if len({*names}) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"two columns are named {twice!r}; give each its own name.")
     columns, strange, notes = [], {}, []
     for j, name in enumerate(names):
         column = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal or ".")
@@ -96,7 +103,7 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     }  # what is no text is missing
     texts = {v: new for v, new in stripped.items() if new not in MISSING and new not in markers}
     seen = {*texts.values()}
-    weak = {text for text in seen if text.casefold() in WEAK}
+    weak = set(filter(is_weak, seen))
     way, numbers = numbers_among(seen - weak, decimal)
     if numbers and len(numbers) == len(seen - weak):
         of = {v: numbers.get(new, math.nan) for v, new in texts.items()}

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from .number_text import MISSING, WEAK, looks_like_number
+from .number_text import MISSING, is_weak, looks_like_number
 
 _NUMBERS = 0.9  # share of numbers in a column of them
 _SUMMARY = re.compile(
@@ -17,15 +17,15 @@ _SUMMARY = re.compile(
 _YEARS = range(1500, 2200)
 _LEAST_RUN = 8  # names such as 0, 1, 2, ... over whole numbers, at least
 _LEAST_REPEATED = 10  # rows from which fields that come again below are values
-_LONGEST_UNIT = 24
+_NO_UNIT = re.compile(r"[<>≤≥~=]|^\s*\d|.{25}")
+_RULE = re.compile(r"[-=:+]{2,}")
 
 Fields = Sequence[str]
 
 
 def is_text(field: str) -> bool:
     """Whether a field is neither a number nor a mark of a missing one."""
-    field = field.strip()
-    return not (field in MISSING or field.casefold() in WEAK or looks_like_number(field))
+    return not (_is_gap(field) or looks_like_number(field.strip()))
 
 
 def is_summary(field: str) -> bool:
@@ -40,9 +40,10 @@ def are_names(fields: Fields, below: Sequence[Fields]) -> bool:
     stands over numbers; or where its numbers are years, or count the columns, and those below do
     not.
     """
+    below = [row for row in below if row != fields]  # names may come again
     said = [j for j, name in enumerate(fields) if name.strip()]
     numbers = [j for j in said if looks_like_number(fields[j].strip())]
-    if any(is_text(fields[j]) and _is_numeric(below, j) for j in said):
+    if any(is_text(fields[j]) and is_numeric(below, j) for j in said):
         return True
     if numbers:
         return len({*fields}) == len(fields) and _are_labels(fields, numbers, below)
@@ -57,19 +58,27 @@ def are_units(first: Sequence[Fields]) -> bool:
         return False
     units, *below = first
     said = [j for j, unit in enumerate(units) if unit.strip()]
-    if not said or any(looks_like_number(units[j].strip()) for j in said):
+    numbers = any(looks_like_number(units[j].strip()) for j in said)
+    if not said or numbers or units[said[0]].lstrip().startswith("#"):
         return False
-    over = [j for j in said if is_text(units[j]) and _is_numeric(below, j)]
-    return bool(over) and all(len(units[j]) <= _LONGEST_UNIT for j in said)
+    over = [j for j in said if is_text(units[j]) and is_numeric(below, j)]
+    return bool(over) and not any(_NO_UNIT.search(units[j]) for j in said)
 
 
-def _is_numeric(rows: Sequence[Fields], j: int) -> bool:
+def is_rule(fields: Fields) -> bool:
+    """Whether a line is drawn of dashes, as below names."""
+    said = [field.strip() for field in fields if field.strip()]
+    return bool(said) and all(_RULE.fullmatch(field) for field in said)
+
+
+def is_numeric(rows: Sequence[Fields], j: int) -> bool:
+    """Whether a column holds numbers, nearly all of it."""
     known = [row[j].strip() for row in rows if not _is_gap(row[j])]
     return bool(known) and sum(map(looks_like_number, known)) >= _NUMBERS * len(known)
 
 
 def _is_gap(field: str) -> bool:
-    return field.strip() in MISSING or field.strip().casefold() in WEAK
+    return field.strip() in MISSING or is_weak(field.strip())
 
 
 def _are_labels(fields: Fields, numbers: list[int], below: Sequence[Fields]) -> bool:

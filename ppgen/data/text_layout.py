@@ -13,10 +13,11 @@ from itertools import chain, islice
 from pathlib import Path
 
 from ..errors import InputError
-from .text_header import are_names, are_units, is_summary, is_text
+from .text_header import are_names, are_units, is_numeric, is_rule, is_summary, is_text
 from .text_rows import COMMENTS, Row, is_comment, n_comments, rows
 
 _TOP, _LAST = 100, 10  # rows looked at for what stands above and below a table
+_TITLES = 20  # lines within which titles end
 _SHOWN = 40  # characters of a line that is left out
 
 
@@ -78,18 +79,26 @@ def lay_out(path: Path, text: str, delimiter: str) -> Layout:
     like = next(line for line, fields in top[comments:] if len(fields) == layout.width)
     start = _header(layout, top, comments)
     layout.sample = [fields for _, fields in top[start:] if len(fields) == layout.width]
-    if layout.names is not None and are_units(layout.sample):
-        layout.leave_out(top[start : start + 1], "of units")
-        start, layout.sample = start + 1, layout.sample[1:]
+    for what, holds in (("of units", are_units), ("of dashes", _begins_with_rule)):
+        none = layout.names is None or layout.sample[:1] == [layout.names]
+        if not none and holds(layout.sample):
+            layout.leave_out(top[start : start + 1], what)
+            start, layout.sample = start + 1, layout.sample[1:]
     layout.top = top[start - 1][0] if start else 0
-    odd, last = [], deque[Row](maxlen=_LAST)
+    odd, named, last = [], [], deque[Row](maxlen=_LAST)
+    numbered = is_numeric([fields for fields in layout.sample if not is_comment(fields)], 0)
     for row in chain(top[start:], stream):
         last.append(row)
-        if len(row[1]) != layout.width:
+        fields = row[1]
+        if len(fields) != layout.width or (numbered and is_comment(fields) and is_text(fields[0])):
             odd.append(row)
+        elif fields == layout.names:
+            named.append(row)
+    layout.leave_out(named, "names again")
     _footer(layout, list(last))
     within = [row for row in odd if row[0] not in layout.skipped]
-    layout.leave_out([row for row in within if is_comment(row[1])], "of comment")
+    comments = [row for row in within if is_comment(row[1]) or is_rule(row[1])]
+    layout.leave_out(comments, "of comment")
     for row in within:
         if row[0] not in layout.skipped:
             raise layout.ragged(row, like)
@@ -122,21 +131,35 @@ def _header(layout: Layout, top: list[Row], comments: int) -> int:
 
 
 def _first_row(layout: Layout, top: list[Row], comments: int) -> int:
-    """The place of the first row of the table, names included: titles of a spreadsheet are as wide
-    as the table, and empty but for the first field."""
+    """The place of the first row of the table, names included: names over numbers, with a blank
+    line or titles above, which are as wide as the table in a spreadsheet, but not as full."""
     wide = layout.width
     filled = [_filled(fields) if len(fields) == wide else 0 for _, fields in top]
     most = max(filled[comments:])
-    for i in range(comments, len(top)):
-        if not filled[i]:
-            continue
-        if filled[i] > most / 2 or not top[i][1][0].strip():
+    full = [i for i in range(comments, len(top)) if filled[i] == most]
+
+    def is_header(i: int) -> bool:
+        below = [top[j][1] for j in full if j > i]
+        said = [j for j, name in enumerate(top[i][1]) if name.strip()]
+        named = all(is_text(top[i][1][j]) for j in said)
+        return named and any(is_numeric(below, j) for j in said)
+
+    for i in full:
+        apart = i > comments and (not filled[i - 1] or top[i][0] - top[i - 1][0] > 1)
+        if i < _TITLES and apart and is_header(i):
             return i
-        after = [j for j in range(i + 1, len(top)) if filled[j] > most / 2]
-        below = [top[j][1] for j in after]
-        if not (below and all(map(is_text, below[0])) and are_names(below[0], below[1:])):
-            return i
-    return filled.index(most)
+    first = next(i for i in range(comments, len(top)) if filled[i])
+    sparse = filled[first] < most and bool(top[first][1][0].strip())
+    below = [top[j][1] for j in full if j > first]
+    if not (sparse and below):
+        return first
+    title = filled[first] == 1 and all(map(is_text, filter(str.strip, below[0])))
+    over_text = title and are_names(below[0], below[1:])
+    return full[0] if over_text or is_header(full[0]) else first
+
+
+def _begins_with_rule(sample: list[list[str]]) -> bool:
+    return len(sample) > 1 and is_rule(sample[0])
 
 
 def _names_above(fields: list[str], rest: list[list[str]], *, commented: bool) -> list[str] | None:
