@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .learner import Array
-from .torch_learner import Loss, TorchLearner
+from .torch_learner import Loss, Optimiser, TorchLearner
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class AdversarialLearner(TorchLearner):
         *,
         modules: Sequence[nn.Module] = (),
         log_density: Callable[[], Array] | None = None,
-        optimiser: Callable[[list[Tensor]], torch.optim.Optimizer] | None = None,
+        optimiser: Optimiser | None = None,
         clip: float = math.inf,
         redraw: Callable[[int], Any] | None = None,
         kept: Mapping[str, Tensor] | None = None,

@@ -34,7 +34,7 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from .learner import Array, Data, Feed, HeldOut, as_feed
-from .torch_learner import TorchLearner
+from .torch_learner import Optimiser, TorchLearner
 from .torch_state import as_found, seeded
 
 
@@ -62,7 +62,7 @@ class PyroLearner(TorchLearner):
         *,
         held: HeldOut | None = None,
         elbo: Any = None,
-        optimiser: Callable[[list[torch.Tensor]], torch.optim.Optimizer] | None = None,
+        optimiser: Optimiser | None = None,
         redraw: Callable[[int], Data | None] | None = None,
         seed: int = 0,
     ) -> None:

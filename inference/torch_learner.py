@@ -17,10 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .adam import Adam
 from .learner import Array, Learner
 from .torch_state import as_found, from_state, random_state, seeded, within_cores
 
 Loss = Callable[[Tensor, int], Tensor]
+Optimiser = Callable[[list[Tensor]], torch.optim.Optimizer | Adam]
 
 
 class Processes(Protocol):
@@ -43,8 +45,8 @@ class TorchLearner(Learner):
         loss: the mean loss of the rows numbered, at this step (counted from 0).
         modules: set to training mode in steps only.
         log_density: per-row (m,) log density of the held-out rows; what `evaluate` gives.
-        optimiser: makes a torch optimiser from a list of parameters; its learning rate is set at
-            each step.
+        optimiser: makes an optimiser, as of torch, from a list of parameters; its learning rate is
+            set at each step.
         clip: largest norm of the gradient.
         redraw: called with the number of each epoch before its first step.
         seed: of all that `loss` draws.
@@ -63,7 +65,7 @@ class TorchLearner(Learner):
         *,
         modules: Sequence[nn.Module] = (),
         log_density: Callable[[], Array] | None = None,
-        optimiser: Callable[[list[Tensor]], torch.optim.Optimizer] | None = None,
+        optimiser: Optimiser | None = None,
         clip: float = 5.0,
         redraw: Callable[[int], Any] | None = None,
         seed: int = 0,
@@ -75,7 +77,7 @@ class TorchLearner(Learner):
         self._rng = self._seeded(seed)
         self.parameters = {name: p for name, p in parameters.items() if p.requires_grad}
         self._list = list(self.parameters.values())
-        make = optimiser or (lambda ps: torch.optim.Adam(ps, fused=True))
+        make = optimiser or Adam
         with as_found():
             self.optimiser = make(self._list)
         self.averages = [p.detach().clone() for p in self._list]
@@ -248,7 +250,7 @@ class TorchLearner(Learner):
                 slot = torch.from_numpy(np.array(value)).to(p.device)
                 if slot.shape == p.shape:  # channels-last weights have channels-last moments
                     slot = torch.empty_like(p).copy_(slot)
-                self.optimiser.state[p][field] = slot
+                self.optimiser.state.setdefault(p, {})[field] = slot
 
 
 def _array(value: Tensor) -> Array:

@@ -26,6 +26,7 @@ from torch.distributions import biject_to
 from ...arrays import Array
 from ...errors import InputError
 from .. import local_pyro
+from ..adam import Adam
 from ..local_objective import Objective
 from ..svi_pyro import PyroLearner
 from .distributions import Drawn
@@ -117,8 +118,8 @@ def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: in
         if drawn_sites(target, guide, call).keys() & {*target.sites.discrete}:
             proposal = partial(config_enumerate(proposal.func), *proposal.args)
 
-    def adam(parameters: list[Tensor]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, betas=(0.9, settings.b2), fused=True)
+    def adam(parameters: list[Tensor]) -> Adam:
+        return Adam(parameters, betas=(0.9, settings.b2))
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # weights of guides are drawn when they are first called

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...arrays import Array, Floats
+from ...inference.adam import Adam
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import blockwise, floats, slices
 from ..nets.coder import Architecture, Change, Coder, TorchCoder
@@ -106,7 +107,7 @@ class TorchAutoencoder(TorchCoder[Nets]):
             loss,
             modules=[self.nets],
             log_density=None if held is None else evaluate,
-            optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
+            optimiser=partial(Adam, weight_decay=weight_decay),
             seed=seed,
         )
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...arrays import Array, Floats
+from ...inference.adam import Adam
 from ...inference.torch_learner import TorchLearner
 from ..nets.batches import Batches, blockwise
 from ..nets.coder import Change, TorchCoder
@@ -84,7 +85,7 @@ class TorchDebias(TorchCoder[Nets]):
             loss,
             modules=[self.nets],
             log_density=None if held is None else evaluate,
-            optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
+            optimiser=partial(Adam, weight_decay=weight_decay),
             redraw=redraw,
             seed=seed,
         )

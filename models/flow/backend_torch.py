@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...arrays import Floats
+from ...inference.adam import Adam
 from ...inference.learner import HeldOut
 from ...inference.svi_pyro import PyroLearner
 from ...inference.torch_state import seeded
@@ -59,7 +60,7 @@ class TorchFlow:
             guide,
             (x, *rest),
             held=held,
-            optimiser=partial(torch.optim.AdamW, weight_decay=weight_decay, fused=True),
+            optimiser=partial(Adam, weight_decay=weight_decay),
             redraw=redraw and (lambda epoch: (self._tensor(redraw(epoch)), *rest)),
             seed=seed,
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...arrays import Array, Floats
 from ...errors import InputError
+from ...inference.adam import Adam
 from ...inference.adversarial import AdversarialLearner, Player
 from ...inference.torch_learner import TorchLearner
 from ...inference.torch_state import seeded
@@ -240,7 +241,7 @@ class TrainedGAN:
             ],
             modules=[self.generator, self.discriminator],
             log_density=None if unseen is None or score is None else evaluate,
-            optimiser=partial(torch.optim.Adam, betas=BETAS, fused=True),
+            optimiser=partial(Adam, betas=BETAS),
             redraw=again,
             kept=kept,
             seed=seed,

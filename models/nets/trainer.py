@@ -16,6 +16,7 @@ import numpy as np
 
 from ...arrays import Array, Floats
 from ...checkpoint import Checkpoints
+from ...data.memory_limit import memory_budget
 from ...errors import InputError
 from ...fitting import Fit
 from ...inference.gradient import finish, train
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Judged = tuple[Floats, Floats | None]  # of held-out rows: what is trained, and a bound or None
 
+_BYTES = 2000  # that a step may take for a value of its batch
 _LARGE = 1 << 20  # values of a batch from which a compiled step is tried out beforehand
 COMPARED = 2000  # rows on either side that overfitting is looked for on
 _PROBE, _PROBED = 100, 1 << 18  # rows that are timed, and values of them
@@ -133,10 +135,13 @@ class Trainer:
         return Training(outcome, size, reasons)
 
     def _fitting(self, learner: Any, asked: int) -> int:
-        """The largest batch that fits. A step that is compiled is compiled anew for a trial: only
-        where memory may be short."""
-        learner.most = self.settings.chunk
-        if learner.compiled and asked * self.seen.x.shape[1] <= _LARGE:
+        """The largest batch that fits. Where a trial is dear, as a step is compiled anew for it or
+        there is a budget, it is made where memory may be short."""
+        learner.most, values = self.settings.chunk, asked * self.seen.x.shape[1]
+        if learner.compiled and values <= _LARGE:
+            return asked
+        on_cpu = self.machine is None or self.machine.device.type == "cpu"
+        if self.fit.clock.budget is not None and on_cpu and _BYTES * values < memory_budget():
             return asked
         from .batches import shrinking
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...arrays import Array, Floats
+from ...inference.adam import Adam
 from ...inference.adversarial import AdversarialLearner, Player
 from ...inference.torch_state import seeded
 from ..nets.batches import blockwise
@@ -107,7 +108,7 @@ class TorchTranslation:
             ],
             modules=[self.ways],
             log_density=None if held is None else evaluate,
-            optimiser=partial(torch.optim.Adam, betas=_BETAS, fused=True),
+            optimiser=partial(Adam, betas=_BETAS),
             redraw=redraw,
             kept=game.kept | ({} if sheets is None else sheets.tensors),
             seed=seed,
