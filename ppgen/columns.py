@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .data import AnyCodec, Codec, Dataset, Encoded, Schema
 from .data.column import CONTINUOUS, LINEAR
+from .data.number_text import MOSTLY_NUMBERS
 from .data.rounding import find_ties
 from .data.units import unit_hashes
 from .extremes import extreme_reasons
@@ -27,7 +28,7 @@ _NOTED = (
 )
 _TEXT = (
     "Correct the value in the file, or name it as missing (missing=..., --missing); until then the "
-    "numbers of the column are levels without an order."
+    "column holds text, not numbers."
 )
 
 
@@ -52,7 +53,8 @@ def column_reasons(
     reasons += copied
     for column in schema.left_out:
         what = f"column {column.name!r} is left out ({column.kind}): {column.note}."
-        reasons.append(Reason("ok", what))
+        mostly = MOSTLY_NUMBERS in column.note
+        reasons.append(Reason("warn", what, _TEXT) if mostly else Reason("ok", what))
     for column in schema.columns:
         if column.kind in ("constant", "empty"):
             what = f"column {column.name!r} is {column.kind} and is not modelled."

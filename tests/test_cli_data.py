@@ -100,9 +100,17 @@ def test_inspect_shows_what_columns_are_taken_for(folder: Path, run: Any) -> Non
     assert about["anzahl"]["missing"] == "11"
     assert f"{N} rows of 4 columns" in err
     assert "'Bericht 2020'" in err
+    total = "99% of its values are numbers; 'Total' in line 122 is not"
     (folder / "total.csv").write_text("price\n" + "1.5\n2.5\n" * 60 + "Total\n3.5\n")
     rows, _ = run("inspect", Path("total.csv"))
-    assert "99% of its values are numbers; 'Total' in line 122 is not" in rows[0]["about"]
+    assert total in rows[0]["about"]
+    # What is left out because of one value is no small matter.
+    lines = [f"{v:.4f},{v:.2f}\n" for v in RNG.normal(10, 3, 120)]
+    (folder / "left.csv").write_text("price,x\n" + "".join(lines) + "Total,1\n2.5,2\n")
+    rows, err = run("fit", Path("left.csv"), "gaussian", "--out", folder / "left")
+    assert rows[0]["verdict"] == "warn"
+    (line,) = [line for line in err.splitlines() if total in line and line.startswith("warn")]
+    assert "--missing" in line
     np.save(folder / "images.npy", RNG.integers(0, 256, (5, 8, 8)).astype(np.uint8))
     assert run("inspect", Path("images.npy"))[1].startswith("5 rows: images")
     assert "10 distinct: 0, 1" in run("inspect", "digits")[1]

@@ -160,6 +160,13 @@ def test_what_may_be_a_word_is_one_among_words(file):
     assert data.schema["dash"].missing
 
 
+def test_words_for_nothing_among_dates(file):
+    days = [f"2020-01-{day:02d}" for day in range(1, 29)]
+    data = read(file("day,x\n" + "".join(f"{day},1.5\n" for day in [*days, "-", "unknown", "."])))
+    assert data.schema["day"].kind == "time"
+    assert np.isnan(data.columns["day"][-3:]).all()
+
+
 def test_named_markers_are_missing(file):
     text = "x,age,word\n-999,-1,a\n2.5,30,gone\n-1,-999,b\n"
     path = file(text)

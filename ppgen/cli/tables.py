@@ -160,7 +160,8 @@ def outliers(
     """Print rows by ascending log density.
 
     `fraction_below` is the fraction of reference rows that are less likely than the row, ties
-    counting half: those of --reference, or else rows that the model draws. A Bayesian network names
+    counting half: those of --reference, or else rows that the model draws; of a fit that conditions
+    on a column of DATA, those of --reference or DATA themselves. A Bayesian network names
     the column that surprises most: `tail` is the probability of a value as unlikely as the row's or
     less, given those that the column depends on. A diffusion model adds `reconstruction_error`, how
     badly it restores the row from noise. Of a model without density, rows by descending
@@ -183,11 +184,17 @@ def outliers(
             others = np.sort(_errors(run, estimator, against))
             table["fraction_above"] = 1 - midranks(others, errors[order]) / len(others)
     else:
-        density = estimator.log_density(rows, named_target(estimator, rows))
+        y = named_target(estimator, rows)
+        density = estimator.log_density(rows, y)
         tell_khat(density)
         order = np.argsort(density.values, kind="stable")[:top]
         values = density.values[order]
-        below = fraction_below(estimator, rows.take(order), values, against)
+        if y is None:
+            below = fraction_below(estimator, rows.take(order), values, against)
+        else:
+            others = rows if against is None else against
+            scores = estimator.score_samples(others, named_target(estimator, others))
+            below = midranks(np.sort(scores), values) / len(scores)
         table = {"row": order, "log_density": values, "fraction_below": below}
         if estimator.capabilities.errors:
             table["reconstruction_error"] = _errors(run, estimator, rows.take(order))

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+MOSTLY_NUMBERS = "of its values are numbers;"  # in the note of a column that is text
 # What is missing wherever it stands: pandas' list, the errors of spreadsheets, and "?".
 MISSING = (
     *("", "?", "NA", "N/A", "n/a", "N.A.", "n.a.", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN"),

@@ -12,10 +12,11 @@ import numpy as np
 from ..errors import InputError
 from .column import LEFT_OUT
 from .dataset import Dataset, as_dataset
-from .number_text import MISSING, is_weak, numbers_among
+from .number_text import MISSING, MOSTLY_NUMBERS, is_weak, numbers_among
 from .preparing import floats_of, markers_of
 from .reading import Reading
 
+_DATED = 0.9  # share of texts that begin with a digit, such as dates, from which others are gaps
 _MOSTLY = 0.5  # share of numbers from which the others are named
 
 
@@ -67,8 +68,7 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
             notes.append(f"the numbers of {name!r} are in {column.unit}.")
         if column.strange is not None:
             strange[name] = (
-                f"{column.share} of its values are numbers; {column.strange!r} in "
-                f"{where(column.row)} is not"
+                f"{column.share} {MOSTLY_NUMBERS} {column.strange!r} in {where(column.row)} is not"
             )
     table = pd.DataFrame(dict(enumerate(columns)))
     table.columns = frame.columns
@@ -115,8 +115,10 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     known = [texts.get(v) for v in given]
     if not any(c.isalnum() for text in seen - weak for c in text):
         weak = set()  # such as "+" and "-"
-    dashes = {text for text in weak if not text.isalpha()}
-    values = pd.Series([None if text in dashes else text for text in known])
+    others = seen - weak
+    dated = sum(text[0].isdigit() for text in others) >= _DATED * len(others)
+    gaps = weak if dated else {text for text in weak if not text[0].isalpha()}
+    values = pd.Series([None if text in gaps else text for text in known])
     counted = [text for text in known if text is not None and text not in weak]
     share = sum(text in numbers for text in counted) / max(1, len(counted))
     if share < _MOSTLY or share == 1:
