@@ -59,12 +59,13 @@ _DEFAULTS = {
     "numpyro.stack": 0,
     "numpyro.validation": True,
 }
-# What pytest sets, and the imports of jax and of lightning_fabric.
+# What pytest sets, and the imports of jax, of lightning_fabric and of polars.
 _NOT_OURS = (
     "PYTEST_CURRENT_TEST",
     "TF_CPP_MIN_LOG_LEVEL",
     "TPU_SKIP_MDS_QUERY",
     "PYTORCH_NVML_BASED_CUDA_CHECK",
+    "_RJEM_MALLOC_CONF",
 )
 _Key = pytest.StashKey[dict[str, Any]]()
 

@@ -115,21 +115,20 @@ def test_other_values_are_refused_with_a_way_out(fits, change, way_out):
 # One image, lists, none
 
 
-def test_one_image_is_said_to_be_one(fits, colour):
+def test_one_image_is_a_data_set_of_one(fits, colour):
     for fit in fits:
-        name = type(fit).__name__
-        says = rf"one image was given, of shape \(7, 9\); {name} expects several, \(n, 7, 9\)."
-        for use in (fit.encode, fit.reconstruct, fit.score_samples):
-            for one in (LEVELS[0], LEVELS[0].tolist(), LEVELS[0][..., None]):
-                with pytest.raises(InputError, match=r"one image was given.*Give X\[None\]"):
-                    use(one)
-            with pytest.raises(InputError, match=says):
-                use(LEVELS[0])
-        assert fit.encode(LEVELS[0][None]).shape == (1, 3)
+        expected = [use(LEVELS[:1]) for use in (fit.encode, fit.reconstruct, fit.score_samples)]
+        for one in (LEVELS[0], LEVELS[0].tolist(), LEVELS[0][..., None], LEVELS[0][None]):
+            found = [use(one) for use in (fit.encode, fit.reconstruct, fit.score_samples)]
+            for each, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(each.ravel(), other.ravel())
+        assert fit.reconstruct(LEVELS[0]).shape == (1, 7, 9)
+        with pytest.raises(InputError, match=r"one image was given.*Give X\[None\]"):
+            fit.encode(as_dataset(LEVELS[0]))  # read as a table, without the fit
+        with pytest.raises(InputError, match="expects images"):
+            fit.encode(LEVELS[0][:5])
     for one in (COLOUR[0], np.moveaxis(COLOUR[0], 0, -1)):
-        with pytest.raises(InputError, match=r"one image was given.*\(n, 3, 6, 6\)"):
-            colour.encode(one)
-        assert colour.encode(one[None]).shape == (1, 2)
+        np.testing.assert_array_equal(colour.encode(one), colour.encode(COLOUR[:1]))
 
 
 def test_a_table_given_for_images(fits):

@@ -13,8 +13,7 @@ from ..capabilities import Capabilities
 from ..coded import made_rows
 from ..covariance import root
 from ..data import Dataset, as_dataset
-from ..data.schema_matching import is_one_image
-from ..data.stacking import nested_shape
+from ..data.stacking import is_one_image, nested_shape
 from ..errors import InputError
 from ..estimator import Estimator
 from ..settings import choice, integer

@@ -23,7 +23,7 @@ from .override import tied
 from .rebuild import as_given, fill, rebuild
 from .schema import Schema
 from .schema_matching import check_support, complete, match, timed
-from .stacking import in_layout
+from .stacking import as_several, in_layout
 from .torch_rows import from_torch, is_torch_dataset, without_gradient
 from .units import TOGETHER, split_units, unit_hashes
 from .values import is_gap
@@ -218,6 +218,8 @@ def as_dataset(
         return replace(as_dataset(rows, schema, estimator=estimator), target=target)
     if isinstance(X, str | os.PathLike):
         raise InputError(f"{X!r} is a name, not rows; read them first: ppgen.read({str(X)!r}).")
+    if schema is not None and schema.image_shape is not None:
+        X = as_several(without_gradient(X), schema.image_shape)
     table = read_table(
         without_gradient(X), None if schema is None else [c.name for c in schema.every]
     )

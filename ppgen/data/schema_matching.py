@@ -18,6 +18,7 @@ from .contents import Contents, Held
 from .infer import levels_of
 from .levels import level_codes, match_levels
 from .schema import Schema
+from .stacking import is_one_image
 from .times import in_zone, to_objects, zone_of
 from .values import check_finite, in_double, is_gap, to_numbers
 
@@ -236,13 +237,6 @@ def time_numbers(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
             )
         out[row] = np.nan if seconds is None else seconds
     return out if time_text.is_aware(form) else in_zone(out, zone_of(column.dtype, column.form))
-
-
-def is_one_image(shape: tuple[int, ...], image: tuple[int, int, int]) -> bool:
-    """Whether an array of a shape is one image (C, H, W), (H, W, C), or (H, W) of one channel."""
-    channels, height, width = image
-    grey = [(height, width)] if channels == 1 else []
-    return tuple(shape) in [image, (height, width, channels), *grey]
 
 
 def _one_image(data: Contents, schema: Schema, estimator: str) -> str:

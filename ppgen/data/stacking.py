@@ -86,6 +86,21 @@ def nested_shape(X: Any) -> tuple[int, ...]:
     return (*lengths, *getattr(X, "shape", ()))
 
 
+def is_one_image(shape: tuple[int, ...], image: tuple[int, int, int]) -> bool:
+    """Whether an array of a shape is one image (C, H, W), (H, W, C), or (H, W) of one channel."""
+    channels, height, width = image
+    grey = [(height, width)] if channels == 1 else []
+    return tuple(shape) in [image, (height, width, channels), *grey]
+
+
+def as_several(X: Any, image: tuple[int, int, int]) -> Any:
+    """One image of a size as a data set of one, (1, ...); anything else as it is."""
+    shape = nested_shape(X)
+    if not is_one_image(shape, image) or (image[0] == 1 and shape[1:] == image[1:]):
+        return X  # (1, H, W) is one image already
+    return np.asarray(X)[None]
+
+
 def dimensions(X: Any) -> int:
     """How many dimensions rows have; 2 where what they come in does not say."""
     if isinstance(X, list | tuple):
