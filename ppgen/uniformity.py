@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -54,10 +55,10 @@ class Uniformity:
 
     def critical(self, level: float) -> float:
         """The D of a p-value; of levels, where shares are off in the proportions found."""
-        from scipy.stats import chi2, kstwo
+        from scipy.stats import chi2
 
         if not self.free:
-            return float(kstwo.isf(level, self.size))
+            return _critical(level, self.size)
         found = float(chi2.isf(self.p_value, self.free))
         if not 0 < found < math.inf:
             return 0.5 * math.sqrt(float(chi2.isf(level, self.free)) / self.size)
@@ -130,8 +131,17 @@ def _uniformity(u: Floats, draws: int, level: float, own: float) -> Uniformity:
     steps = np.arange(n + 1) / n
     distance = float(max((steps[1:] - u).max(), (u - steps[:-1]).max()))
     size = max(1, round(1 / (1 / n + 1 / draws + own)))
-    detectable = float(kstwo.isf(level, size)) + 0.5 * POWER_Z / math.sqrt(size)
+    detectable = _critical(level, size) + 0.5 * POWER_Z / math.sqrt(size)
     return Uniformity(distance, float(kstwo.sf(distance, size)), min(detectable, 1.0), n, size)
+
+
+@lru_cache(maxsize=1024)
+def _critical(level: float, size: int) -> float:
+    """The distance that one of `size` uniform numbers exceeds by chance with probability `level`:
+    a root that takes long to find, the same for all columns."""
+    from scipy.stats import kstwo
+
+    return float(kstwo.isf(level, size))
 
 
 def _shares(real: Floats, drawn: Floats, level: float, own: float) -> Uniformity:

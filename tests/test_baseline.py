@@ -72,6 +72,18 @@ def test_copies_that_are_rounded_change_next_to_nothing() -> None:
     assert twice.score(new) == pytest.approx(alone.score(new), abs=0.02)
 
 
+@pytest.mark.parametrize("step", [1e-12, 1e-7])
+def test_copies_that_differ_by_rounding_are_copies(step: float) -> None:
+    rng = np.random.default_rng(0)
+    once, new = rng.normal(size=(500, 2)), rng.normal(size=(3000, 2))
+    near = once + step * rng.normal(size=once.shape)
+    for family in (KernelDensity, IndependentColumns):
+        alone = family(random_state=0).fit(once).score(new)
+        assert family(random_state=0).fit(np.r_[once, near]).score(new) == pytest.approx(
+            alone, abs=0.02
+        )
+
+
 def test_one_row_far_away_sets_neither_shape_nor_bandwidth() -> None:
     rng = np.random.default_rng(0)
     rows, new = rng.normal(size=(500, 2)), rng.normal(size=(1000, 2))
@@ -93,7 +105,7 @@ def test_a_fit_says_what_its_bandwidth_came_to(rows: np.ndarray) -> None:
 
 def test_near_copies_put_the_bandwidth_at_the_edge_which_warns() -> None:
     rng = np.random.default_rng(0)
-    rows = np.repeat(rng.normal(size=(100, 2)), 3, axis=0) + 1e-9 * rng.normal(size=(300, 2))
+    rows = np.repeat(rng.normal(size=(100, 2)), 3, axis=0) + 1e-4 * rng.normal(size=(300, 2))
     verdict = KernelDensity(random_state=0).fit(rows).verdict_
     assert verdict.status == "warn"
     assert "edge of its grid" in str(verdict)

@@ -5,11 +5,12 @@ The bandwidth h maximises the leave-one-out score
     sum_i w_i log((1 - e) p_{-i}(x_i) + e q(x_i)),        e = 1 / n,
 
 where p_{-i} leaves out all copies of a row (equal rows are one kernel, whose weight is the sum of
-theirs) and all rows of its unit, and q is a multivariate Cauchy density of the shape S of the
-kernels: a row far from all others asks for a wide kernel by at most its share of that background.
-The search goes over multiples of Scott's rule h = n^(-1/(d+4)): a coarse grid on few rows, then
-`minimize_scalar` within its best step on more, as many as the time allows. In one dimension few are
-enough: an h that is off by a quarter adds an eighth to the error of the density.
+theirs, and rows closer than `_COPIES` are copies that were rounded on their way) and all rows of
+its unit, and q is a multivariate Cauchy density of the shape S of the kernels: a row far from all
+others asks for a wide kernel by at most its share of that background. The search goes over
+multiples of Scott's rule h = n^(-1/(d+4)): a coarse grid on few rows, then `minimize_scalar` within
+its best step on more, as many as the time allows. In one dimension few are enough: an h that is off
+by a quarter adds an eighth to the error of the density.
 
 Reference: van der Laan, Dudoit and Keles, "Asymptotic optimality of likelihood-based
 cross-validation" (without the background), 2004, https://doi.org/10.2202/1544-6115.1036.
@@ -31,6 +32,7 @@ from ...arrays import Floats
 _ROWS = (400, 2000)  # rows that the grid is searched on, and of the fine search
 _ROWS_1D = (200, 500)  # in one dimension
 _CLOSE = 0.05  # of a bandwidth, to which the best one is sought
+_COPIES = 1e-5  # standard deviations between rows that are copies
 _MULTIPLES = np.geomspace(1e-3, 10.0, 13)
 
 
@@ -42,13 +44,11 @@ class _LeaveOneOut:
         self.d = d
         self.shares = weights / weights.sum()
         squared = np.asarray(cdist(y, y, "sqeuclidean"))
-        if len(np.unique(units)) == m:
-            np.fill_diagonal(squared, np.inf)
-            left_out = self.shares
-        else:
-            same = units[:, None] == units[None]
-            squared[same] = np.inf
-            left_out = same @ self.shares
+        same = squared < _COPIES**2
+        if len(np.unique(units)) < m:
+            same |= units[:, None] == units[None]
+        squared[same] = np.inf
+        left_out = same @ self.shares
         self.nearest = squared.min(axis=1)
         # Exponents are taken in single precision, from the nearest kernel on.
         alone = ~np.isfinite(self.nearest)
