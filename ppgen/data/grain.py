@@ -47,9 +47,9 @@ class Grain(PlainFields):
         """Read off (n,) values, NaN where missing."""
         known = values[~np.isnan(values)]
         if column.clock:
-            low, high = float(known.min()), float(known.max())
             step = next((step for step in STEPS if not (known % step).any()), None)
-            return cls(_digits_of_seconds(known), low, high, step)
+            digits = _digits_of_seconds(known)
+            return cls(digits, float(known.min()), float(known.max()), step)
         stored = column.dtype.lower().startswith(("int", "uint", "bool"))
         decimals = 0 if stored else None if column.width else decimals_of(known)
         # Gaps turn whole numbers into floats in most containers.

@@ -131,7 +131,7 @@ def _discrete_kind(known: NDArray[np.floating[Any]]) -> Kind | None:
     return "count" if recur or _skewness(known) > _SKEWED else None
 
 
-def _tails_off(known: Floats, distinct: Floats) -> bool:
+def _tails_off(known: NDArray[Any], distinct: NDArray[Any]) -> bool:
     """Whether few whole numbers from 0 or 1 on are counts that tail off, not a closed set: skewed
     to the right, falling from the most frequent on, the highest rare."""
     if distinct[0] not in (0, 1):
@@ -143,6 +143,6 @@ def _tails_off(known: Floats, distinct: Floats) -> bool:
     return bool(shares[-1] <= _RARE) and _skewness(known) > _FAR_SKEWED and falls
 
 
-def _skewness(known: Floats) -> float:
+def _skewness(known: NDArray[Any]) -> float:
     centred = known.astype(np.float64) - known.mean()
     return float(np.mean(centred**3) / np.mean(centred**2) ** 1.5)

@@ -74,9 +74,9 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
     table.columns = frame.columns
     data = as_dataset(table)
     noted = []
-    for column in data.schema.every:
-        both = (column.note if column.kind in LEFT_OUT else "", strange.get(column.name, ""))
-        noted.append(replace(column, note="; ".join(filter(None, both)) or column.note))
+    for read in data.schema.every:
+        both = (read.note if read.kind in LEFT_OUT else "", strange.get(read.name, ""))
+        noted.append(replace(read, note="; ".join(filter(None, both)) or read.note))
     reading = Reading(decimal=said.decimal if said.decimal == "," else "")
     schema = replace(data.schema.with_every(noted), reading=reading)
     return replace(data, schema=schema, notes=tuple(notes))
