@@ -127,6 +127,33 @@ def test_score_prints_each_row(run: Run, penguins: tuple[Path, Path]) -> None:
     assert float(summary["mean"]) == pytest.approx(expected.mean())
 
 
+def test_a_summary_counts_impossible_rows_and_means_the_others(
+    run: Run, penguins: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, fit = penguins
+    frame = pd.read_csv(data)
+    expected = registry.load(fit).score_samples(ppgen.read(data))
+    frame.loc[[0, 7], "shift"] = 3.4e200
+    frame.to_csv(tmp_path / "far.csv", index=False)
+    done = run("score", fit, tmp_path / "far.csv", "--summary")
+    (summary,) = done.table
+    assert summary["zero_rows"] == "2"
+    assert float(summary["mean"]) == pytest.approx(np.delete(expected, [0, 7]).mean())
+    assert float(summary["stderr"]) > 0
+    assert "2 of 300 rows have probability 0 under the fit" in done.err
+    assert "mixed: a density in some columns times a probability in others" in done.err
+
+
+def test_refusals_speak_to_the_command_line(run: Run, tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    frame.iloc[::5, 1] = np.nan
+    frame.to_csv(tmp_path / "gaps.csv", index=False)
+    done = run("fit", tmp_path / "gaps.csv", "kde")
+    assert done.status == 2
+    assert "`ppgen fit DATA gmm` and `ppgen impute RUN DATA`" in done.err
+    assert "ppgen.GaussianMixture" not in done.err
+
+
 def test_sample_prints_rows_of_the_same_columns(run: Run, penguins: tuple[Path, Path]) -> None:
     _, fit = penguins
     done = run("sample", fit, "-n", 7)
