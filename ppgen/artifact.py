@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .files import put_back, sha256, whole_folder, write_bytes
+from .files import put_back, whole_folder, write_bytes
+from .sealing import DAMAGED, damage, digests, is_whole, read_object, sealed
 
 FORMAT = 1
 MANIFEST, WEIGHTS = "ppgen.json", "weights.safetensors"
@@ -80,9 +81,9 @@ def write_run(
             **manifest,
             "format": FORMAT,
             "versions": versions(),
-            "files": {f.name: sha256(f) for f in sorted(folder.iterdir())},
+            "files": digests(folder, folder.iterdir()),
         }
-        write_bytes(folder / MANIFEST, json.dumps(_sealed(body), indent=1).encode())
+        write_bytes(folder / MANIFEST, json.dumps(sealed(body), indent=1).encode())
     return target
 
 
@@ -95,16 +96,14 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     put_back(folder)
     body = read_manifest(folder)
-    for name, digest in body["files"].items():
+    for name in body["files"]:
         if name not in (WEIGHTS, POSTERIOR, TRACE):
             raise InputError(
                 f"{folder} lists the file {name!r}, which no ppgen run has; it was not written by "
                 "ppgen."
             )
-        if not (folder / name).is_file():
-            raise _damaged(folder, f"{name} is missing")
-        if sha256(folder / name) != digest:
-            raise _damaged(folder, f"{name} differs from its recorded SHA-256")
+    if how := damage(folder, body["files"]):
+        raise _damaged(folder, how)
     if WEIGHTS not in body["files"]:
         raise _damaged(folder, f"it lists no {WEIGHTS}")
     trace = []
@@ -117,20 +116,20 @@ def read_run(path: str | os.PathLike[str]) -> Run:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run folder, checked against its own seal."""
     try:
-        body = json.loads((folder / MANIFEST).read_bytes())
+        body = read_object(folder / MANIFEST)
     except FileNotFoundError:
         raise InputError(f"{folder} is no saved run: it has no {MANIFEST}. {_NO_RUN}") from None
     except (ValueError, OSError) as error:
         raise InputError(f"{folder / MANIFEST} cannot be read ({error}). {_MEND}") from None
-    if not (isinstance(body, dict) and "family" in body and isinstance(body.get("files"), dict)):
+    if "family" not in body or not isinstance(body.get("files"), dict):
         raise InputError(f"{folder / MANIFEST} is not a ppgen manifest. {_NO_RUN}")
     if body.get("format") != FORMAT:
         raise InputError(
             f"{folder} has format {body.get('format')!r}; this ppgen reads format {FORMAT}. Use "
             "the version that wrote it."
         )
-    if _sealed(body)["seal"] != body.get("seal"):
-        raise _damaged(folder, f"{MANIFEST} differs from its recorded SHA-256")
+    if not is_whole(body):
+        raise _damaged(folder, f"{MANIFEST} {DAMAGED}")
     return body
 
 
@@ -159,12 +158,6 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return installed
-
-
-def _sealed(body: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {k: v for k, v in body.items() if k != "seal"}
-    text = json.dumps(plain, sort_keys=True).encode()
-    return {**plain, "seal": hashlib.sha256(text).hexdigest()}
 
 
 def write_safetensors(file: Path, arrays: Arrays, meta: Mapping[str, str] | None = None) -> None:

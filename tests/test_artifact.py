@@ -17,6 +17,7 @@ from ppgen import artifact
 from ppgen.artifact import MANIFEST, POSTERIOR, TRACE, WEIGHTS, read_run, write_run
 from ppgen.checkpoint import Checkpoints
 from ppgen.errors import InputError
+from ppgen.sealing import sealed
 
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([1, -2], dtype=np.int32)}
 DRAWS = {"mu": np.random.default_rng(0).normal(size=(2, 5, 3))}
@@ -82,7 +83,7 @@ def test_a_file_name_from_elsewhere_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "run")
     body = json.loads((folder / MANIFEST).read_text())
     body["files"]["../secret"] = "0"
-    (folder / MANIFEST).write_text(json.dumps(artifact._sealed(body)))
+    (folder / MANIFEST).write_text(json.dumps(sealed(body)))
     with pytest.raises(InputError, match="secret"):
         read_run(folder)
 
@@ -90,7 +91,7 @@ def test_a_file_name_from_elsewhere_is_refused(tmp_path: Path) -> None:
 def test_another_format_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "run")
     body = json.loads((folder / MANIFEST).read_text()) | {"format": 99}
-    (folder / MANIFEST).write_text(json.dumps(artifact._sealed(body)))
+    (folder / MANIFEST).write_text(json.dumps(sealed(body)))
     with pytest.raises(InputError, match="format 99"):
         read_run(folder)
 

@@ -93,7 +93,10 @@ def read_cell(store: Store, cell: Cell) -> CellResult:
     """A cell's result; "missing" where it was not finished."""
     body = store.result(cell)
     if body is None:
-        return CellResult(cell, "missing", "it was not finished")
+        how = store.damage(cell)
+        return CellResult(
+            cell, "missing", f"it is damaged: {how}" if how else "it was not finished"
+        )
     if body["state"] != "done":
         return CellResult(cell, body["state"], body["reason"], body=body)
     quality = {name: Score.from_json(score) for name, score in (body.get("quality") or {}).items()}

@@ -23,7 +23,7 @@ from ..models import registry
 from ..plain_json import PlainFields
 from ..progress import duration
 
-FORMAT = 2
+FORMAT = 3
 _FEW = 200
 
 Models = Sequence[str] | Mapping[str, Estimator] | str

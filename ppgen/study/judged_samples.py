@@ -12,6 +12,7 @@ from ..analysis.quality_ranking import Sampled
 from ..arrays import Array
 from ..data import Dataset
 from ..files import locked
+from ..sealing import damage, digests
 from .cells import Cell, Parts, unseen
 from .store import read_json, write_json
 from .stored_rows import load_arrays, save_arrays
@@ -57,9 +58,12 @@ def image_features(file: Path, real: Array, seed: int) -> ImageFeatures:
     of them."""
     from ..models.image_features import ImageFeatures
 
+    sums = file.with_suffix(".json")
     with locked(file.with_suffix(".lock"), wait=True):
-        if not file.exists():
+        held = read_json(sums)
+        if held is None or damage(file.parent, held["files"]):
             ImageFeatures.train(real, seed=seed).save(file)
+            write_json(sums, {"files": digests(file.parent, [file])})
     return ImageFeatures.load(file)
 
 

@@ -26,14 +26,14 @@ from ..errors import InputError
 from ..estimator import Estimator
 from ..files import remove
 from ..models import registry
-from .cells import FORMAT, Cell, Parts, not_applicable, parts
+from .cells import Cell, Parts, not_applicable, parts
 from .executors import cores
 from .held_out_scores import CLAIM, TEST, scored, scored_rows
 from .judged_samples import QUALITY, RANKED, judged_samples
 from .latent_looks import LATENTS, LOOKS, look
 from .peak_memory import Peak
 from .store import RESULT, Store, read_json, write_json
-from .stored_rows import load_arrays, load_dataset, pack, save_arrays, unpack
+from .stored_rows import load_arrays, load_dataset, pack, readable, save_arrays, unpack
 
 FIT, SAMPLES = "fit.json", "samples.npz"
 STAGES = (FIT, CLAIM, TEST, SAMPLES, RANKED, QUALITY, LATENTS, LOOKS)
@@ -54,6 +54,7 @@ def run_cell(study: str, body: dict[str, Any]) -> dict[str, Any]:
     place.mkdir(parents=True, exist_ok=True)
     for torn in place.glob(".*"):
         remove(torn)
+    _drop_damaged(store, cell)
     store.log("begin", cell, pid=os.getpid())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
@@ -64,15 +65,22 @@ def run_cell(study: str, body: dict[str, Any]) -> dict[str, Any]:
             trace = traceback.format_exc(limit=-8)
             result = {"state": "failed", "reason": reason, "traceback": trace}
     texts = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
-    result |= {
-        "format": FORMAT,
-        "cell": cell.to_json(),
-        "warnings": list(texts)[:20],
-        **provenance(),
-    }
-    write_json(place / RESULT, result)
+    result |= {"warnings": list(texts)[:20], **provenance()}
     store.log("end", cell, state=result["state"])
-    return result
+    return store.finish(cell, result)
+
+
+def _drop_damaged(store: Store, cell: Cell) -> None:
+    """Remove what a cell left that is not as it was written; a fit is looked at when loaded."""
+    place = store.cell(cell)
+    stages = [place / name for name in (*STAGES, RESULT)]
+    if store.damage(cell) is not None:
+        for file in stages:
+            remove(file)
+    for file in stages:  # of a cell that was not finished
+        torn = read_json(file) is None if file.suffix == ".json" else not readable(file)
+        if torn:
+            remove(file)
 
 
 def provenance() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from ..data import Dataset, as_dataset
 from ..data.readers import read
 from ..errors import InputError
 from ..progress import terminal_bar
-from .cells import FORMAT, Cell, Models, Settings, parts, plan
+from .cells import Cell, Models, Settings, parts, plan
 from .executors import Where, check_executor, local, opened
 from .report import report
 from .result import StudyResult
 from .run_cell import provenance, run_cell
-from .store import RESULT, Store, write_json
+from .store import Store
 from .stored_rows import save_dataset
 
 Json = dict[str, Any]
@@ -121,6 +122,8 @@ def _results(store: Store, cells: Sequence[Cell], where: Where) -> Iterator[Fini
     missing = []
     for cell in cells:
         result = store.result(cell)
+        if result is None and (how := store.damage(cell)) is not None:
+            warnings.warn(f"{cell} is damaged ({how}) and is done again.", UserWarning, 4)
         if result is None or result["state"] == "failed":
             missing.append(cell)
         else:
@@ -171,9 +174,7 @@ def _gather(
 
 
 def _fail(store: Store, cell: Cell, reason: str) -> Json:
-    result = {"format": FORMAT, "state": "failed", "reason": reason, "cell": cell.to_json()}
-    write_json(store.cell(cell) / RESULT, result)
-    return result
+    return store.finish(cell, {"state": "failed", "reason": reason})
 
 
 def _named(data: Any, groups: Any) -> dict[str, Dataset]:

@@ -8,8 +8,9 @@
     log.jsonl       what was begun and finished, and when
     figures/        and report.html
 
-Every file is written whole or not at all, so a study may be killed at any moment. A lock keeps a
-second process out.
+Every file is written whole or not at all, so a study may be killed at any moment. What is kept
+carries its SHA-256: JSON its own, and the file of a cell or of data those of all beside it. A cell
+that was damaged since is done again. A lock keeps a second process out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files import locked, write_bytes
+from ..sealing import DAMAGED, damage, digests, is_whole, read_object, sealed
 from .cells import FORMAT, Cell
 
 STUDY, RESULT, LOG, LOCK, REPORT = "study.json", "result.json", "log.jsonl", ".lock", "report.html"
@@ -59,19 +61,24 @@ class Store:
             InputError: if there is no study here, or it cannot be read.
         """
         try:
-            body = json.loads((self.folder / STUDY).read_bytes())
+            body = read_object(self.folder / STUDY)
         except FileNotFoundError:
             raise InputError(
                 f"{self.folder} is no ppgen study: it has no {STUDY}. Give the folder of a study."
             ) from None
         except (ValueError, OSError) as error:
             raise InputError(f"{self.folder / STUDY} cannot be read ({error}).") from None
-        if not isinstance(body, dict) or body.get("kind") != "ppgen study":
+        if body.get("kind") != "ppgen study":
             raise InputError(f"{self.folder / STUDY} is not a ppgen study's. Give another folder.")
         if body.get("format") != FORMAT:
             raise InputError(
                 f"{self.folder} is a study of format {body.get('format')!r}; this ppgen reads "
                 f"format {FORMAT}. Use the version that wrote it."
+            )
+        if not is_whole(body):
+            raise InputError(
+                f"{self.folder / STUDY} is damaged: it {DAMAGED}. Remove it, and run the study "
+                "again in the same folder: cells that are done are not done again."
             )
         return body
 
@@ -108,9 +115,32 @@ class Store:
         return self.folder / "cells" / cell.key
 
     def result(self, cell: Cell) -> dict[str, Any] | None:
-        """What the cell came to, or None where it is not finished."""
+        """What the cell came to, or None where it is not finished, or damaged since."""
         body = read_json(self.cell(cell) / RESULT)
-        return body if body is not None and body.get("format") == FORMAT else None
+        if body is None or body.get("format") != FORMAT or damage(self.cell(cell), body["files"]):
+            return None
+        return body
+
+    def damage(self, cell: Cell) -> str | None:
+        """What of a finished cell is not as it was written; None where all is, or nothing."""
+        file = self.cell(cell) / RESULT
+        if not file.exists():
+            return None
+        body = read_json(file)
+        return f"{RESULT} {DAMAGED}" if body is None else damage(file.parent, body.get("files", {}))
+
+    def finish(self, cell: Cell, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Write down what a cell came to, and the SHA-256 of all that it left."""
+        place = self.cell(cell)
+        left = [file for file in place.rglob("*") if file.is_file() and file != place / RESULT]
+        body = {
+            **result,
+            "format": FORMAT,
+            "cell": cell.to_json(),
+            "files": digests(place, left),
+        }
+        write_json(place / RESULT, body)
+        return body
 
     def cells(self) -> list[Cell]:
         """The cells of the study as last asked for."""
@@ -123,10 +153,10 @@ class Store:
             stream.write(json.dumps({**line, **more}).encode() + b"\n")
 
 
-def write_json(file: Path, body: Any) -> None:
-    """Write JSON whole or not at all."""
+def write_json(file: Path, body: Mapping[str, Any]) -> None:
+    """Write a JSON object whole or not at all, sealed."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(file, json.dumps(body, indent=1).encode())
+    write_bytes(file, json.dumps(sealed(body), indent=1).encode())
 
 
 def finite(value: Any) -> float | None:
@@ -137,7 +167,7 @@ def finite(value: Any) -> float | None:
 def read_json(file: Path) -> dict[str, Any] | None:
     """What `write_json` wrote, or None where there is no such file or it is damaged."""
     try:
-        body = json.loads(file.read_bytes())
+        body = read_object(file)
     except (OSError, ValueError):
         return None
-    return body if isinstance(body, dict) else None
+    return {k: v for k, v in body.items() if k != "seal"} if is_whole(body) else None

@@ -7,7 +7,6 @@ occur.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,8 +21,11 @@ from numpy.typing import NDArray
 from ..data import Dataset, Schema
 from ..data.dataset import PARTS
 from ..data.values import is_gap
+from ..errors import InputError
 from ..files import whole_folder, write_bytes
+from ..sealing import DAMAGED, damage, digests
 from .cells import parts
+from .store import read_json, write_json
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -32,8 +34,13 @@ _TARGET, _GROUPS = "target.npy", "groups.npz"
 
 
 def save_dataset(folder: Path, data: Dataset) -> None:
-    """Keep a whole data set; nothing is done where it is kept already."""
+    """Keep a whole data set; nothing is done where it is kept already.
+
+    Raises:
+        InputError: if what is kept was damaged.
+    """
     if folder.exists():
+        _checked(folder)
         return
     with whole_folder(folder) as made:
         blocks = data.images if data.images is not None else data.array
@@ -51,14 +58,19 @@ def save_dataset(folder: Path, data: Dataset) -> None:
         labels = _labels(data)
         if labels is not None:
             _save_array(made / _TARGET, labels)
-        body = {"schema": data.schema.to_json(), "like": data.like}
-        write_bytes(made / _SCHEMA, json.dumps(body).encode())
+        files = digests(made, made.iterdir())
+        body = {"schema": data.schema.to_json(), "like": data.like, "files": files}
+        write_json(made / _SCHEMA, body)
 
 
 @lru_cache(maxsize=2)
 def load_dataset(folder: Path) -> Dataset:
-    """What `save_dataset` kept. An array is mapped, so that several workers share its pages."""
-    body = json.loads((folder / _SCHEMA).read_bytes())
+    """What `save_dataset` kept. An array is mapped, so that several workers share its pages.
+
+    Raises:
+        InputError: if it was damaged.
+    """
+    body = _checked(folder)
     schema = Schema.from_json(body["schema"])
     if (folder / _BLOCK).exists():
         block = np.asarray(np.load(folder / _BLOCK, mmap_mode="r", allow_pickle=False))
@@ -83,6 +95,18 @@ def load_dataset(folder: Path) -> Dataset:
     if (folder / _TARGET).exists():
         data = replace(data, target=np.load(folder / _TARGET, allow_pickle=False))
     return data
+
+
+def _checked(folder: Path) -> dict[str, Any]:
+    """What is said of a data set that is kept, all of whose files are as they were written."""
+    body = read_json(folder / _SCHEMA)
+    how = f"{_SCHEMA} {DAMAGED}" if body is None else damage(folder, body["files"])
+    if body is None or how is not None:
+        raise InputError(
+            f"the copy of the data in {folder} is damaged: {how}. Remove this folder, and run the "
+            "study again with its data."
+        )
+    return body
 
 
 def pack(data: Dataset) -> dict[str, NDArray[Any]]:
@@ -123,8 +147,19 @@ def save_arrays(file: Path, arrays: Arrays) -> None:
 
 
 def load_arrays(file: Path) -> dict[str, NDArray[Any]]:
-    with np.load(file, allow_pickle=False) as held:
+    # Of bytes, as NumPy leaves a file open that it cannot read.
+    with np.load(BytesIO(file.read_bytes()), allow_pickle=False) as held:
         return {name: held[name] for name in held.files}
+
+
+def readable(file: Path) -> bool:
+    """Whether a file of arrays, if it is there, can be read; each array has a checksum."""
+    try:
+        if file.exists():
+            load_arrays(file)
+    except Exception:  # whatever a parser makes of damaged bytes
+        return False
+    return True
 
 
 def _labels(data: Dataset) -> NDArray[Any] | None:
