@@ -59,7 +59,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         named = named or (not reset and not self.schema_.columns)
         named = named or mixed_labels(X)  # which scikit-learn refuses
         named = named or (not reset and self._has_more(X))
-        named = named or (not reset and bool(self.schema_.left_out))
+        named = named or (not reset and not self._as_they_came())
         who = self._called()
         if not named:
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -86,6 +86,10 @@ class Coded(BaseEstimator):  # type: ignore[misc]
             were = "was" if what == "a table" else "were"
             raise InputError(f"{who} models {able}; {what} {were} given. Give {give}.")
         return data
+
+    def _as_they_came(self) -> bool:
+        """Whether the columns of the fit are those that it was given, none left out or added."""
+        return not self.schema_.left_out and not any(c.of for c in self.schema_.columns)
 
     def _has_more(self, X: Any) -> bool:
         """Whether a frame has all columns of the fit and others, which are left out."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import ppgen
-from ppgen.data import Codec, Schema, as_dataset, read, time_text, times
+from ppgen.data import Codec, Schema, as_dataset, read, time_parts, time_text, times
 from ppgen.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -198,3 +198,70 @@ def test_a_csv_of_dates_is_modelled_and_written_in_its_form(tmp_path):
     made = ppgen.load(tmp_path / "run").sample(5)
     assert made["when"].str.fullmatch(r"\d\d\.\d\d\.2024").all()
     assert str(model.schema_["when"]) == ""
+
+
+# Circular parts ----------------------------------------------------------------------------------
+
+
+def office_hours(n=400):
+    rng = np.random.default_rng(1)
+    days = pd.bdate_range("2024-01-01", periods=60)[rng.integers(0, 60, n)]
+    when = days + pd.to_timedelta(rng.normal(12, 1, n).clip(9, 15).round(1), "h")
+    return pd.DataFrame({"when": when.tz_localize("America/New_York"), "x": rng.normal(size=n)})
+
+
+def test_parts_are_those_of_the_zone():
+    frame = office_hours()
+    data = as_dataset(frame, {"when": {"kind": "time", "parts": ["hour", "weekday", "month"]}})
+    assert data.schema.names == ("when", "x", "when.hour", "when.weekday", "when.month")
+    local = frame["when"].dt
+    hours = local.hour + local.minute / 60 + local.second / 3600
+    np.testing.assert_allclose(data.columns["when.hour"], hours, atol=1e-6)
+    np.testing.assert_array_equal(data.columns["when.weekday"], local.day_of_week)
+    np.testing.assert_array_equal(data.columns["when.month"], local.month - 1)
+    assert Schema.from_json(data.schema.to_json()) == data.schema
+    pd.testing.assert_frame_equal(came_back(data), frame)
+    assert as_dataset(frame).override({"when": "time"}).schema.names == ("when", "x")
+    assert data.override({"when": "time"}).schema.names == ("when", "x")
+    with pytest.raises(InputError, match=r"'hours'.*Did you mean 'hour'"):
+        data.override({"when": {"kind": "time", "parts": ["hours"]}})
+    with pytest.raises(InputError, match="holds no times"):
+        data.override({"x": {"kind": "real", "parts": ["hour"]}})
+
+
+def test_times_are_moved_to_the_parts_that_were_made():
+    column = as_dataset(office_hours()).schema["when"]
+    seconds = np.array([pd.Timestamp("2024-01-03 23:30", tz="America/New_York").timestamp()])
+    made = time_parts.moved(seconds, {"hour": np.array([1.0]), "weekday": np.array([0.0])}, column)
+    assert pd.Timestamp(made[0], unit="s", tz="America/New_York") == pd.Timestamp(
+        "2024-01-02 01:00", tz="America/New_York"
+    )
+
+
+def test_samples_have_the_hours_and_days_of_the_rows(tmp_path):
+    frame = office_hours()
+    data = as_dataset(frame, {"when": {"kind": "time", "parts": ["hour", "weekday"]}})
+    model = ppgen.IndependentColumns(random_state=0).fit(data)
+    made = model.sample(300)
+    assert list(made) == ["when", "x"]
+    assert made["when"].dtype == frame["when"].dtype
+    assert made["when"].dt.hour.between(8, 16).mean() > 0.95
+    assert (made["when"].dt.day_of_week < 5).mean() > 0.9
+    holed = frame.copy()
+    holed.loc[::3, "when"] = pd.NaT
+    full = model.impute(holed)
+    assert list(full) == ["when", "x"]
+    assert full["when"].dt.hour.between(8, 16).all()
+    assert np.isfinite(model.score_samples(frame)).all()
+    model.save(tmp_path / "run")
+    pd.testing.assert_frame_equal(ppgen.load(tmp_path / "run").sample(300), made)
+
+
+def test_parts_without_the_times_are_numbers():
+    kinds = {"when": {"kind": "left out", "parts": "hour"}}
+    model = ppgen.Gaussian(random_state=0).fit(as_dataset(office_hours(), kinds))
+    made = model.sample(50)
+    assert list(made) == ["x", "when.hour"]
+    assert made["when.hour"].between(0, 24).all()
+    assert np.isfinite(model.score_samples(made)).all()
+    assert np.isfinite(model.score_samples(office_hours(9))).all()

@@ -39,6 +39,7 @@ from .levels import level_codes, levels_at, short
 from .real_columns import encode_linear
 from .schema import Schema
 from .schema_matching import check_support, match, outside_support
+from .time_parts import moved_to_parts
 from .values import in_double, is_gap
 from .warp import Warp
 
@@ -198,6 +199,9 @@ class Codec:
         for name in self.empties:
             gap = np.nan if self.schema[name].numeric else None
             out[name] = np.full(n, gap, object if gap is None else np.float64)
+        for name, values in moved_to_parts(out, self.schema.columns).items():
+            grain = self.grains.get(name, Grain())
+            out[name] = grain.within(grain.round(values)) if within else grain.round(values)
         return {name: out[name] for name in self.schema.names}
 
     def beyond(self, encoded: Encoded, held: Collection[str] = ()) -> NDArray[np.bool_]:

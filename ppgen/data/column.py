@@ -43,6 +43,7 @@ class Column(PlainFields):
             out.
         dtype: how the container stored it, so that samples are stored the same way.
         form: how times are written that are text or objects (see `times`).
+        of, part: of a part of times, the column of these and which part it is (see `time_parts`).
         place: of a column that is left out, where it stands among all columns, from 0.
         written: what the container calls it, where that is not the name (see `column_labels`).
     """
@@ -61,6 +62,8 @@ class Column(PlainFields):
     written: str = ""
     form: str = ""
     place: int = 0
+    of: str = ""
+    part: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -114,6 +117,7 @@ class Column(PlainFields):
         if len(self.levels) > 5:
             shown.append(f"... {len(self.levels)} levels")
         parts = (
+            f"the {self.part} of {self.of}" if self.of else "",
             f"[{self.lower:g}, {self.upper:g}]" if self.kind == "interval" else "",
             f"period {self.period:g}" if self.kind == "circular" else "",
             ", ".join(shown),

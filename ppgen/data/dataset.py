@@ -221,7 +221,7 @@ def as_dataset(
     if schema is not None and schema.image_shape is not None:
         X = as_several(without_gradient(X), schema.image_shape)
     table = read_table(
-        without_gradient(X), None if schema is None else [c.name for c in schema.every]
+        without_gradient(X), None if schema is None else [c.name for c in schema.every if not c.of]
     )
     if schema is not None:
         table.fit_to(schema)

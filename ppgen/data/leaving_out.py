@@ -24,6 +24,7 @@ def without(data: Held, names: Collection[str], why: str) -> Held:
     gone = {*data.schema.named_any(dict.fromkeys(names))}
     if not gone:
         return data
+    gone |= {column.name for column in data.schema.columns if column.of in gone}
     schema = data.schema.with_every(c for c in data.schema.every if c.name not in gone)
     if not schema.columns:
         raise InputError(f"{why}, and no column is left. Give data with other columns too.")

@@ -35,6 +35,9 @@ def rebuild(
         (n, d) array, dict of arrays or frame, stored as it was where the values allow it.
     """
     kind, _, dtype = like.partition(":")
+    # Parts of times that are there themselves are in no container.
+    shown = tuple(c for c in schema.columns if not c.of or c.of not in schema.names)
+    schema = replace(schema, columns=shown)
     if kind == "numpy":
         return _array([columns[name] for name in schema.names], schema, dtype)
     if kind == "dict":
@@ -77,7 +80,8 @@ def fill(data: Contents, rows: Any, columns: Columns, *, gaps_only: bool = True)
     place = {name: j for j, name in enumerate(data.stored)}
     if kind == "numpy":
         out = np.array(rows)
-        among = data.schema.every if out.shape[1] == len(data.schema.every) else given.columns
+        every = [column for column in data.schema.every if not column.of]
+        among = every if out.shape[1] == len(every) else given.columns
         for j, column in enumerate(among):
             if column.name in columns:
                 gaps = is_gap(data.columns[column.name]) if gaps_only else np.ones(len(out), bool)

@@ -18,6 +18,7 @@ from .override import overridden
 from .pixels import Pixels
 from .reading import Reading
 from .stacking import Layout
+from .time_parts import part_columns
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Schema:
 
     @property
     def every(self) -> tuple[Column, ...]:
-        """All columns in the order in which they came, those that are left out too."""
+        """All columns in the order in which they came, those that are left out too; parts of
+        times stand behind them."""
         every = list(self.columns)
         for column in sorted(self.left_out, key=lambda column: column.place):
             every.insert(column.place, column)
@@ -126,7 +128,8 @@ class Schema:
                 needs its bounds, a circular column its period. Atoms are values that have a mass of
                 their own. Kind "left out" takes a column out of the model, and another kind one
                 that was left out into it. A form says how times are written as text, as `strftime`
-                has it: {"kind": "time", "form": "%d/%m/%Y"}.
+                has it: {"kind": "time", "form": "%d/%m/%Y"}. Parts are circular columns beside
+                times: {"kind": "time", "parts": ["hour", "weekday", "month"]}, see `time_parts`.
 
         The values are not looked at here; `Dataset.override` does, and fills in the levels of
         columns made discrete.
@@ -135,8 +138,19 @@ class Schema:
             InputError: for an unknown column, kind or setting.
         """
         named = self.named_any(kinds)
-        every = [overridden(c, named[c.name]) if c.name in named else c for c in self.every]
-        schema = self.with_every(every)
+        every: list[Column] = []
+        parts: list[Column] = []
+        for column in self.every:
+            if column.name in named:
+                asked = named[column.name]
+                settings = {"kind": asked} if isinstance(asked, str) else dict(asked)
+                asked_parts = settings.pop("parts", ())
+                column = overridden(column, settings)
+                parts += part_columns(column, asked_parts)
+            elif column.of and column.of in named:  # parts that are not asked for again
+                continue
+            every.append(column)
+        schema = self.with_every([*every, *parts])
         if named and not schema.columns:
             raise InputError("all columns are left out; a model needs one. Leave one in.")
         return schema

@@ -19,6 +19,7 @@ from .infer import levels_of
 from .levels import level_codes, match_levels
 from .schema import Schema
 from .stacking import is_one_image
+from .time_parts import part_of
 from .times import in_zone, to_objects, zone_of
 from .values import check_finite, in_double, is_gap, to_numbers
 
@@ -51,26 +52,45 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
         if data.images is not None and schema.pixels is not None:
             schema.pixels.check(data.images, estimator)
         return replace(data, schema=schema)
+    was = {column.name: column for column in data.schema.every}
     columns = {**data.columns, **data.beside}
+    for column in data.schema.columns:
+        if column.of and column.name not in schema.names:  # parts of times that are not asked for
+            del columns[column.name]
     if data.like.startswith("numpy"):
         by_place = [c.name for c in data.schema.every] or list(columns)
         columns = {name: columns[name] for name in by_place if name in columns}
-        every = len(columns) == len(schema.every)
+        given = [c.name for c in schema.every if not c.of]
+        every = len(columns) == len(given)
         if not every and len(columns) != len(schema.columns):
             raise InputError(
                 f"X has {len(columns)} features, but {estimator} is expecting "
                 f"{len(schema.columns)} features as input"
             )
-        names = [c.name for c in (schema.every if every else schema.columns)]
+        names = given if every else schema.names
         columns = dict(zip(names, columns.values(), strict=True))
     beside = {c.name: columns.pop(c.name) for c in schema.left_out if c.name in columns}
+    columns |= _parts(columns, beside, schema, was)
     _check_names(columns, schema)
     _warn_of_extra(columns, schema, estimator)
-    was = {column.name: column for column in data.schema.every}
     matched = {c.name: _conformed(c, columns[c.name], was.get(c.name)) for c in schema.columns}
     same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
     array = data.array if same else None
     return replace(data, schema=schema, columns=matched, beside=beside, array=array)
+
+
+def _parts(
+    columns: Columns, beside: Columns, schema: Schema, was: Mapping[str, Column]
+) -> dict[str, NDArray[Any]]:
+    """The parts of times that the schema has, of rows with these columns."""
+    of = {column.name: column for column in schema.every}
+    found: dict[str, NDArray[Any]] = {}
+    for column in schema.columns:
+        source = columns.get(column.of, beside.get(column.of))
+        if source is not None:
+            seconds = _conformed(of[column.of], source, was.get(column.of))
+            found[column.name] = part_of(column.part, seconds, of[column.of])
+    return found
 
 
 def timed(data: Contents, schema: Schema) -> Schema:
