@@ -13,6 +13,7 @@ import ppgen
 from ppgen.inference.posterior.lockstep import block_size
 from ppgen.inference.posterior.replicate import Simulated
 from ppgen.models import shipped, small_cases
+from ppgen.models.pair import Replications
 
 
 def normal(y: Any = None, scale: float = 1.0) -> None:
@@ -36,7 +37,10 @@ def test_chains_of_many_data_sets_are_accepted() -> None:
 @pytest.mark.slow
 def test_data_of_another_prior_are_rejected() -> None:
     found = ppgen.Pair(normal).calibrate(
-        replications=100, thin=8, scale=1.0, simulator=lambda y, scale: normal(y, 4.0), **SHORT
+        replications=Replications(100, thin=8),
+        scale=1.0,
+        simulator=lambda y, scale: normal(y, 4.0),
+        **SHORT,
     )
     assert found.verdict_.status == "failed"
 

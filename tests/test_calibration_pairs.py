@@ -21,7 +21,7 @@ from ppgen.inference.calibration import Calibration
 from ppgen.inference.posterior.result import Posterior
 from ppgen.inference.posterior.simulate import doubled_rows
 from ppgen.inference.posterior.target import Target, make_target
-from ppgen.models.pair import engines
+from ppgen.models.pair import Replications, engines
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(8, 2)) @ np.array([[1.0, 1.2], [0.0, 0.6]])
@@ -70,7 +70,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def calibrated(**how: Any) -> Calibration:
-    given = {"method": "laplace", "replications": 120, "num_ranked": 31} | how
+    given = {"method": "laplace", "replications": Replications(120, 31)} | how
     return ppgen.Pair(line).calibrate(X, Y, **given)
 
 
@@ -130,10 +130,10 @@ def test_an_engine_that_is_off_is_rejected(engine: Any) -> None:
 def test_pyro_pairs_are_calibrated(engine: Any) -> None:
     engine(exact)
     pair = ppgen.Pair(pyro_line, backend="pyro")
-    found = pair.calibrate(X, Y, method="laplace", replications=40, num_ranked=15)
+    found = pair.calibrate(X, Y, method="laplace", replications=Replications(40, 15))
     assert found.verdict_.ok
     wrong = pair.calibrate(
-        X, Y, method="laplace", replications=40, num_ranked=15, prior=1.0,
+        X, Y, method="laplace", replications=Replications(40, 15), prior=1.0,
         simulator=lambda x, y, prior: pyro_line(x, y, 6.0),
     )  # fmt: skip
     assert wrong.verdict_.status == "failed"
@@ -194,7 +194,7 @@ def test_posterior_calibration_takes_the_data_twice(engine: Any) -> None:
     target = target.observing({"y": Y})
     drawn = exact(target, engines.engine("laplace").declared(num_draws=200), _Seeded())
     fit = Fit(pair, drawn.draws, X, Y)
-    found = pair.calibrate(method="laplace", replications=120, num_ranked=31, around=fit)
+    found = pair.calibrate(method="laplace", replications=Replications(120, 31), around=fit)
     assert found.verdict_.ok
     shape, y = seen[0]
     assert shape == (16, 2)
@@ -202,7 +202,7 @@ def test_posterior_calibration_takes_the_data_twice(engine: Any) -> None:
     assert (y[8:] != seen[1][1][8:]).all()
     # An engine that is wrong near these data alone: it ignores what was simulated.
     engine(lambda target, settings, fit: drawn)
-    wrong = pair.calibrate(method="laplace", replications=120, num_ranked=31, around=fit)
+    wrong = pair.calibrate(method="laplace", replications=Replications(120, 31), around=fit)
     assert wrong.verdict_.status == "failed"
     with pytest.raises(InputError, match="201 replications around a fit of 200 draws"):
         pair.calibrate(method="laplace", replications=201, around=fit)

@@ -3,24 +3,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr
 from numpyro import handlers
 from numpyro.primitives import Messenger
 
 from ...arrays import Array
 from ...errors import InputError
+from .program_size import largest
 from .sites import Sites
 from .sites_numpyro import LIBRARY, looped, read
 
 _NUMBERS = 1 << 22  # at a time
-_PROGRAMS = (ClosedJaxpr, Jaxpr)
 
 
 class Redrawn(Messenger):  # type: ignore[misc]
@@ -71,7 +69,7 @@ def forward(
         traced, first = jax.make_jaxpr(one, return_shape=True)(
             keys[0], {name: value[0] for name, value in each.items()}
         )
-        block = max(1, min(n, _NUMBERS // max(1, _largest(traced.jaxpr))))
+        block = max(1, min(n, _NUMBERS // max(1, largest(traced.jaxpr))))
         run = jax.jit(jax.vmap(one))
         parts = []
         for start in range(0, n, block):
@@ -80,15 +78,3 @@ def forward(
             parts.append({name: np.asarray(a)[: n - start] for name, a in found.items()})
             tell(min(block, n - start))
     return {name: np.concatenate([part[name] for part in parts]) for name in first}
-
-
-def _largest(program: Any) -> int:
-    """Numbers in the largest array that a program of JAX makes on its way."""
-    sizes = [1]
-    for equation in program.eqns:
-        sizes += [math.prod(v.aval.shape) for v in equation.outvars]
-        within = jax.tree.leaves(equation.params, is_leaf=lambda v: isinstance(v, _PROGRAMS))
-        for inner in within:
-            if isinstance(inner, _PROGRAMS):
-                sizes.append(_largest(inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner))
-    return max(sizes)

@@ -10,8 +10,7 @@ from importlib import import_module
 from ...arrays import Array
 from .target import Target
 
-AT_ONCE = 256  # places that are evaluated together at most
-_NUMBERS = 2e7  # held for them: observed values times places
+_NUMBERS = 2e7  # held for places evaluated together: observed values times places
 
 
 def at_once(target: Target, most: int) -> int:

@@ -8,16 +8,19 @@ up, so that each program is compiled once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import jax
 import numpy as np
 
 from ...arrays import Array
-from .numeric import AT_ONCE, Numeric, at_once
+from .numeric import Numeric
+from .program_size import largest, total
 from .target import Target
 
-_SLOPES = 64  # places whose gradients are taken together at most
+_PLACES, _SLOPES = 256, 64  # that are evaluated together at most, without and with gradients
+_NUMBERS = 2e7  # that are held for them
 
 
 def make(target: Target) -> Numeric:
@@ -31,8 +34,18 @@ class OfNumPyro(Numeric):
     def __init__(self, target: Any) -> None:
         super().__init__(target)
         self.base, self.given = target.base, target.given
-        self._block = at_once(target, AT_ONCE)
-        self._of_slopes = at_once(target, _SLOPES)
+
+    @cached_property
+    def _blocks(self) -> tuple[int, int]:
+        """Places that are evaluated together, and that gradients are taken at together."""
+        if self.base.sizes is None:
+            with self.target.precision():
+                program = jax.make_jaxpr(self.base.log_joint)(np.zeros(self.target.size)).jaxpr
+            self.base.sizes = largest(program), total(program)
+        return tuple(  # type: ignore[return-value]
+            int(min(most, max(1, _NUMBERS // size)))
+            for most, size in zip((_PLACES, _SLOPES), self.base.sizes, strict=True)
+        )
 
     def log_joint(self, z: Array) -> Array:
         return np.asarray(self._over("log_joint", z))
@@ -51,7 +64,7 @@ class OfNumPyro(Numeric):
     def slopes(self, z: Array) -> tuple[Array, Array]:
         self.gradients += len(z)
         run = self._program("slopes", lambda t: jax.vmap(jax.value_and_grad(t.log_joint)))
-        value, slope = self._in_blocks(run, np.asarray(z, np.float64), self._of_slopes)
+        value, slope = self._in_blocks(run, np.asarray(z, np.float64), self._blocks[1])
         return np.asarray(value), np.asarray(slope)
 
     def hessian(self, z: Array) -> Array:
@@ -89,7 +102,7 @@ class OfNumPyro(Numeric):
     def _over(self, name: str, z: Any) -> Any:
         """A function of the target at each of n places."""
         run = self._program(name, lambda t: jax.vmap(getattr(t, name)))
-        return self._in_blocks(run, z, self._block)
+        return self._in_blocks(run, z, self._blocks[0])
 
     def _in_blocks(self, run: Any, z: Any, size: int) -> Any:
         leaves, tree = jax.tree.flatten(z)

@@ -34,7 +34,8 @@ class NumPyroTarget(Target):
     Attributes:
         base, given: the target that this one has other data than (itself, where it has its own),
             and these data by site.
-        programs: what has been compiled for it; see `numeric_numpyro`.
+        programs, sizes: what has been compiled for it, and what it holds on its way; see
+            `numeric_numpyro`.
     """
 
     backend = "numpyro"
@@ -49,6 +50,7 @@ class NumPyroTarget(Target):
         self.model, self.args, self.kwargs = model, args, kwargs
         self.base, self.given = self, dict[str, Any]()
         self.programs = dict[str, Any]()
+        self.sizes: tuple[int, int] | None = None
         with self.precision():
             self.sites = read(model, args, kwargs) if sites is None else sites
             seeded = handlers.seed(model, jax.random.key(0))  # for draws that are no sites

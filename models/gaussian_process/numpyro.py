@@ -108,11 +108,7 @@ def classification(
 ) -> Array:
     """Classes 0 and 1, y (n,), by a latent function; the other arguments are those of
     `regression`."""
-    rows = numpyro.plate("rows", len(X))
-    f = _latent(rows, X, X_seen, kernel, x_units)
-    with rows:
-        drawn: Array = numpyro.sample("y", dist.Bernoulli(logits=f), obs=y)
-    return drawn
+    return _of_latent(lambda f: dist.Bernoulli(logits=f), X, y, X_seen, kernel, x_units)
 
 
 def counts(
@@ -125,10 +121,22 @@ def counts(
 ) -> Array:
     """Counts y (n,) by a latent function, the log of their mean; the other arguments are those of
     `regression`."""
+    return _of_latent(lambda f: dist.Poisson(jnp.exp(f)), X, y, X_seen, kernel, x_units)
+
+
+def _of_latent(
+    of: Callable[[Array], Any],
+    X: Array,
+    y: Array | None,
+    X_seen: Array | None,
+    kernel: str,
+    x_units: Units,
+) -> Array:
+    """y (n,) of the distribution `of` the latent function."""
     rows = numpyro.plate("rows", len(X))
     f = _latent(rows, X, X_seen, kernel, x_units)
     with rows:
-        drawn: Array = numpyro.sample("y", dist.Poisson(jnp.exp(f)), obs=y)
+        drawn: Array = numpyro.sample("y", of(f), obs=y)
     return drawn
 
 

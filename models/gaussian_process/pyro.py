@@ -76,12 +76,7 @@ def classification(
     x_units: Units = (0.0, 1.0),
 ) -> Tensor:
     """Classes 0 and 1, y (n,), by a latent function."""
-    rows = pyro.plate("rows", len(X))
-    f = _latent(rows, X, X_seen, kernel, x_units)
-    y = y if y is None else y.to(f)
-    with rows:
-        drawn: Tensor = pyro.sample("y", dist.Bernoulli(logits=f), obs=y)
-    return drawn
+    return _of_latent(lambda f: dist.Bernoulli(logits=f), X, y, X_seen, kernel, x_units)
 
 
 def counts(
@@ -93,11 +88,23 @@ def counts(
     x_units: Units = (0.0, 1.0),
 ) -> Tensor:
     """Counts y (n,) by a latent function, the log of their mean."""
+    return _of_latent(lambda f: dist.Poisson(f.exp()), X, y, X_seen, kernel, x_units)
+
+
+def _of_latent(
+    of: Callable[[Tensor], Any],
+    X: Tensor,
+    y: Tensor | None,
+    X_seen: Tensor | None,
+    kernel: str,
+    x_units: Units,
+) -> Tensor:
+    """y (n,) of the distribution `of` the latent function."""
     rows = pyro.plate("rows", len(X))
     f = _latent(rows, X, X_seen, kernel, x_units)
     y = y if y is None else y.to(f)  # of whole numbers torch takes lgamma in single precision
     with rows:
-        drawn: Tensor = pyro.sample("y", dist.Poisson(f.exp()), obs=y)
+        drawn: Tensor = pyro.sample("y", of(f), obs=y)
     return drawn
 
 

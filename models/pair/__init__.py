@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from ...lazy import lazily
 
 if TYPE_CHECKING:
+    from .calibrating import Replications as Replications
     from .fitted import PairFit as PairFit
     from .pair import Pair as Pair
 
-__all__ = ["Pair", "PairFit"]
+__all__ = ["Pair", "PairFit", "Replications"]
 
-__getattr__ = lazily(__name__, Pair="pair", PairFit="fitted")
+__getattr__ = lazily(__name__, Pair="pair", PairFit="fitted", Replications="calibrating")

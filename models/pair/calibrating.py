@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ...checks import seed_of
@@ -14,7 +15,7 @@ from ...inference.posterior.replicate import Simulated, one_by_one
 from ...inference.posterior.simulate import around_data, doubled_rows, from_prior
 from ...inference.replications import calibrate
 from ...progress import Clock, duration, terminal_bar
-from ...settings import integer
+from ...settings import integer, number
 from ...significance import LEVEL
 from .base import Fitted
 from .engines import engine
@@ -25,6 +26,34 @@ from .program import Program
 _AT_ONCE = ("nuts", "hmc")  # chains that run in lockstep
 
 
+@dataclass(frozen=True)
+class Replications:
+    """How many data sets are simulated, and how ranks are taken.
+
+    Attributes:
+        n: data sets.
+        num_ranked: draws that ranks are among, at most.
+        thin: transitions between two of them where replications run at once; None takes as many as
+            leave draws nearly independent, 20 at most.
+        level: chance of any false alarm, over all test quantities together.
+
+    Raises:
+        InputError: if one of them cannot be.
+    """
+
+    n: int = 200
+    num_ranked: int = 63
+    thin: int | None = None
+    level: float = LEVEL
+
+    def __post_init__(self) -> None:
+        integer(1).check("replications", self.n)
+        integer(1).check("num_ranked", self.num_ranked)
+        if self.thin is not None:
+            integer(1).check("thin", self.thin)
+        number(above=0, below=1).check("level", self.level)
+
+
 class Calibrating(Program):
     """A pair whose engines can be checked."""
 
@@ -32,13 +61,10 @@ class Calibrating(Program):
         self,
         *data: Any,
         method: str = "nuts",
-        replications: int = 200,
+        replications: int | Replications = 200,
         around: Fitted | None = None,
         simulator: Callable[..., Any] | None = None,
         quantities: Chosen = None,
-        num_ranked: int = 63,
-        thin: int | None = None,
-        level: float = LEVEL,
         random_state: Any = 0,
         budget: str | float | None = None,
         progress: bool = False,
@@ -56,7 +82,7 @@ class Calibrating(Program):
             data: what the model is called with, as for `fit`. Of what it observes, only the shapes
                 matter, and it may be left out where the argument is called as the site is.
             method: the engine.
-            replications: data sets to simulate.
+            replications: data sets to simulate; `Replications` says how ranks are taken, too.
             around: a fit of this pair to these data; draws the latent sites from it, and fits the
                 data together with those simulated. The rows of the data, the first axis of the
                 arrays, are to be independent given the latent sites, none of which may have a value
@@ -67,10 +93,6 @@ class Calibrating(Program):
                 sites. Of a mixture, whose labels a chain may never switch, rank what no labels
                 change: `{"smallest": lambda v: v["mu"].min()}`. The log likelihood and the log
                 joint are always ranked.
-            num_ranked: draws that ranks are among, at most.
-            thin: transitions between two of them where replications run at once; None takes as
-                many as leave draws nearly independent, 20 at most.
-            level: chance of any false alarm, over all test quantities together.
             random_state: the only source of randomness.
             budget: seconds, or such as "60s"; the replications done by then are kept, and so they
                 are on an interrupt.
@@ -81,35 +103,40 @@ class Calibrating(Program):
             InputError: if the data, the model or the settings are wrong, or no data can be
                 simulated from the model.
         """
-        for name, value in (("replications", replications), ("num_ranked", num_ranked)):
-            integer(1).check(name, value)
+        how = replications
+        if not isinstance(how, Replications):
+            integer(1).check("replications", how)
+            how = Replications(how)
+        n, num_ranked = how.n, how.num_ranked
         clock, seed = Clock(duration(budget)), seed_of(random_state)
         chosen = engine(method)
         of_engine, of_model = shared_out(self.model, method, chosen.settings, named)
         run, settings = chosen.runner(self.backend), chosen.declared(**of_engine)
-        simulated = self._simulated(data, of_model, replications, around, simulator, seed)
+        simulated = self._simulated(data, of_model, n, around, simulator, seed)
         example = {name: value[0] for name, value in simulated.truth.items()}
         ranked = Quantities(simulated.target, quantities, example)
         if self.backend == "numpyro" and method in _AT_ONCE:
             from ...inference.posterior.lockstep import block_size, in_lockstep
 
-            size = min(block_size(simulated, num_ranked), replications)
-            block = in_lockstep(simulated, ranked, method, settings, num_ranked, thin, seed, size)
+            size = min(block_size(simulated, num_ranked), n)
+            block = in_lockstep(
+                simulated, ranked, method, settings, num_ranked, how.thin, seed, size
+            )
         else:
             guide, size = (self.guide,) if chosen.guided else (), 1
             block = one_by_one(
                 simulated, ranked, lambda target, fit: run(target, *guide, settings, fit),
                 num_ranked, seed,
             )  # fmt: skip
-        with terminal_bar("calibrate", show=progress, unit=" fits", total=replications) as bar:
+        with terminal_bar("calibrate", show=progress, unit=" fits", total=n) as bar:
 
             def report(done: int) -> None:
                 if bar is not None:
                     bar.update(done - bar.n)
 
             return calibrate(
-                ranked.names, block, replications,
-                block=size, seed=seed, level=level, deadline=clock.left, report=report,
+                ranked.names, block, n,
+                block=size, seed=seed, level=how.level, deadline=clock.left, report=report,
             )  # fmt: skip
 
     def _simulated(
