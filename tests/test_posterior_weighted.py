@@ -10,7 +10,7 @@ import torch
 
 from ppgen.errors import InputError
 from ppgen.inference.posterior import weighted
-from ppgen.inference.posterior.psis import smooth
+from ppgen.inference.posterior.psis import resample, smooth
 from ppgen.models.pair.settings import Importance
 from ppgen.verdict import Verdict
 from tests import posterior_targets as exact
@@ -102,3 +102,15 @@ def test_smoothed_weights_keep_their_order_and_resample_in_proportion() -> None:
     counts = np.bincount(chosen, minlength=4000)
     assert np.abs(counts - 2000 * smoothed.weights).max() <= 1
     assert x[chosen].std() == pytest.approx(1, abs=0.07)
+
+
+def test_copies_of_a_draw_stand_together_so_that_few_draws_count_as_few() -> None:
+    from arviz_stats.base import array_stats
+
+    rng = np.random.default_rng(0)
+    weights = np.r_[np.full(20, 0.04), np.full(980, 0.2 / 980)]  # worth 31 draws
+    chosen = resample(weights, 2000, rng)
+    assert np.abs(np.bincount(chosen, minlength=1000) - 2000 * weights).max() < 1
+    z = rng.normal(size=1000)[chosen]
+    assert array_stats.ess(z[None], method="mean", chain_axis=0, draw_axis=1) < 100
+    assert abs((chosen < 20)[:1000].mean() - 0.8) < 0.2  # in random order else

@@ -79,7 +79,7 @@ def cannot_simulate(target: Target, start: str) -> str | None:
 
 
 def reasons(
-    weights: Smoothed, gaps: Sequence[Gap], cut: float | None, why_not: str | None
+    weights: Smoothed, gaps: Sequence[Gap], cut: float | None, why_not: str | None, each: int = 1
 ) -> list[Reason]:
     """What annealing has to say.
 
@@ -88,9 +88,10 @@ def reasons(
         gaps: of simulated data sets.
         cut: the temperature where the path was cut short, or None.
         why_not: why there are no gaps.
+        each: draws of a chain, many moves apart.
     """
     advice = "Raise num_temperatures."
-    found = of_weights(weights, "the sample of annealed chains", advice, resampled=True)
+    found = of_weights(weights, "the sample of annealed chains", advice, resampled=True, each=each)
     if cut is not None:
         what = f"the path ended at temperature {cut:.3g} of 1; chains were weighed for the rest."
         found.append(Reason("warn", what, "Give a larger budget, or fewer num_temperatures."))

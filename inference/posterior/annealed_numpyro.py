@@ -95,7 +95,7 @@ def run(target: Target, settings: Any, fit: EngineFit) -> Posterior:
         walk.gradients + f.gradients,
         time.perf_counter() - began,
         {"log_weights": log_w, "gaps": np.array([gap.value for gap in gaps])},
-        [*start.reasons, *annealed.reasons(weights, gaps, cut, why_not)],
+        [*start.reasons, *annealed.reasons(weights, gaps, cut, why_not, each)],
     )
 
 

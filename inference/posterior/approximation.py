@@ -90,17 +90,21 @@ def _ok(reasons: list[Reason]) -> bool:
 
 
 def of_weights(
-    weights: Smoothed, name: str, advice: str, *, resampled: bool = False
+    weights: Smoothed, name: str, advice: str, *, resampled: bool = False, each: int = 1
 ) -> list[Reason]:
     """What weights say: a warning if k-hat is too high or few draws count; failed where draws were
-    to be mended by weights that cannot be."""
+    to be mended by weights that cannot be.
+
+    Args:
+        each: nearly independent draws that a weight stands for.
+    """
     count, worth = len(weights.weights), f"are worth {weights.ess:.0f} when weighted"
     if not weights.khat <= weights.good:
         khat, good = _unlike(weights.khat, weights.good)
         what = f"{name} misses the posterior (Pareto k-hat {khat}, above {good}; {count} draws "
         lost = resampled and not weights.khat <= _LOST
         return [Reason("failed" if lost else "warn", f"{what}{worth}).", advice)]
-    if weights.ess < MIN_ESS:
+    if weights.ess * each < MIN_ESS:
         what = f"{name} is far from the posterior: {count} draws {worth}, below {MIN_ESS}."
         return [Reason("warn", what, advice)]
     alike = math.isinf(weights.khat)

@@ -53,10 +53,13 @@ class Smoothed:
 
 
 def resample(weights: Array, n: int, rng: np.random.Generator) -> Array:
-    """Indices (n,) in proportion to weights (K,) that sum to 1, systematically, in random order."""
+    """Indices (n,) in proportion to weights (K,) that sum to 1, systematically, in random order but
+    for copies of one, which stand together: so the effective sample size of a chain of them counts
+    how few they are."""
+    order = rng.permutation(len(weights))
     places = (rng.random() + np.arange(n)) / n
-    chosen = np.searchsorted(np.cumsum(weights), places * (1 - 1e-12))
-    return rng.permutation(np.minimum(chosen, len(weights) - 1))
+    chosen = np.searchsorted(np.cumsum(weights[order]), places * (1 - 1e-12))
+    return np.asarray(order[np.minimum(chosen, len(weights) - 1)])
 
 
 def smooth(log_weights: Array) -> Smoothed:
