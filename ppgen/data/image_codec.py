@@ -72,9 +72,12 @@ class ImageCodec:
         log_det = self.pixels.log_det(x)
         if self.pixels.kind == "real":
             low, high = self._least_most
-            far = (x.min(axis=1) < low) | (x.max(axis=1) > high)
+            # In double precision: the limits may be beyond what the images' own type holds.
+            least, most = (np.asarray(end(axis=1), np.float64) for end in (x.min, x.max))
+            far = (least < low) | (most > high)
             if far.any():
-                x, log_det = x.clip(low, high), np.where(far, -np.inf, log_det)
+                x = x.astype(np.float64).clip(low, high).astype(x.dtype)
+                log_det = np.where(far, -np.inf, log_det)
         return Encoded(x, np.empty((n, 0), np.int32), log_det)
 
     @property
