@@ -93,9 +93,9 @@ class Coded(BaseEstimator):  # type: ignore[misc]
 
     def _has_more(self, X: Any) -> bool:
         """Whether a frame has all columns of the fit and others, which are left out."""
-        fitted = {*getattr(self, "feature_names_in_", ())}
+        fitted: Any = getattr(self, "feature_names_in_", ())
         called = getattr(X, "column_names", None) or getattr(X, "columns", ())
-        return bool(fitted) and {*called} > fitted
+        return len(fitted) > 0 and set(called) > set(fitted)
 
     def _called(self) -> str:
         """Who reads the rows, for messages."""

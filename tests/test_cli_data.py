@@ -136,3 +136,28 @@ def test_options_that_are_wrong_are_named(run: Any, words: tuple[str, ...], said
 def test_a_kind_that_the_fit_has_not_is_refused(run: Any) -> None:
     words = ("score", Path("run"), Path("office.csv"), "--column", "x=count")
     assert "the fit has it as real" in run(*words, status=2)[1]
+
+
+def test_a_column_is_conditioned_on_and_kept_so(folder: Path, run: Any) -> None:
+    y = np.arange(N) % 2
+    lines = [f"{v:.3f},{'ab'[k]}\n" for v, k in zip(RNG.normal(20.0 * y, 1.0), y, strict=True)]
+    (folder / "kinds.csv").write_text("x,kind\n" + "".join(lines))
+    small = ("hidden=[8]", "latent_dim=1", "max_epochs=15", "learning_rate=0.02", "batch_size=20")
+    words = ["fit", Path("kinds.csv"), "vae", "--target", "kind", "--out", folder / "given"]
+    run(*words, *(word for setting in small for word in ("--set", setting)))
+    fit = ppgen.load(folder / "given")
+    assert (fit.schema_.names, fit.context_.schema.names) == (("x",), ("kind",))
+    rows, _ = run("sample", Path("given"), "-n", 50, "--given", "kind=b")
+    assert np.median([float(row["x"]) for row in rows]) > 10
+    scored, err = run("score", Path("given"), Path("kinds.csv"))
+    assert "warning" not in err
+    data = ppgen.read(folder / "kinds.csv", target="kind")
+    expected = fit.score_samples(data, data.target)
+    np.testing.assert_allclose([float(row["log_density"]) for row in scored], expected, rtol=1e-5)
+    # The label that a row is far from stands out only where labels are known.
+    (folder / "swapped.csv").write_text("x,kind\n" + "".join(lines) + "0.0,b\n")
+    rows, _ = run("outliers", Path("given"), Path("swapped.csv"), "--top", 1)
+    assert (rows[0]["row"], rows[0]["kind"]) == (str(N), "b")
+    assert float(rows[0]["fraction_below"]) == 0.5 / (N + 1)
+    _, err = run("fit", Path("kinds.csv"), "gaussian", "--target", "kind", status=2)
+    assert "models no rows given labels" in err

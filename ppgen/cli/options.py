@@ -68,7 +68,9 @@ def spread(command: Callable[..., T]) -> Callable[..., T]:
     """A command as typer reads it: an option for each field of its parameters that are
     dataclasses."""
     signature = inspect.signature(command, eval_str=True)
-    plain, options, fields = [], {}, []
+    plain: list[inspect.Parameter] = []
+    fields: list[inspect.Parameter] = []
+    options: dict[str, type[Any]] = {}
     for parameter in signature.parameters.values():
         if not is_dataclass(parameter.annotation):
             plain.append(parameter)

@@ -268,7 +268,11 @@ def _wholes(values: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):
         if (gaps | ((values == np.rint(values)) & (np.abs(values) < 2**53))).all():
             whole = np.where(gaps, 0, values).astype(np.int64)
-            return np.where(gaps, None, whole.astype(object)) if gaps.any() else whole
+            if not gaps.any():
+                return whole
+            cells = whole.astype(object)
+            cells[gaps] = None
+            return cells
     return values
 
 

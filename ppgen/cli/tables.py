@@ -192,8 +192,8 @@ def outliers(
         if y is None:
             below = fraction_below(estimator, rows.take(order), values, against)
         else:
-            others = rows if against is None else against
-            scores = estimator.score_samples(others, named_target(estimator, others))
+            among = rows if against is None else against
+            scores = estimator.score_samples(among, named_target(estimator, among))
             below = midranks(np.sort(scores), values) / len(scores)
         table = {"row": order, "log_density": values, "fraction_below": below}
         if estimator.capabilities.errors:

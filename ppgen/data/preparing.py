@@ -54,7 +54,8 @@ def marked(data: Dataset, said: Reading) -> Dataset:
     for name, values in data.columns.items():
         gone = _marked(values, markers_of(said, name, data.schema.names))
         if gone.any():
-            whole[name] = np.where(gone, None if values.dtype == object else np.nan, values)
+            nothing: Any = None if values.dtype == object else np.nan
+            whole[name] = np.where(gone, nothing, values)
     if not whole:
         return data
     held = as_dataset(data.replaced({**data.columns, **whole}))

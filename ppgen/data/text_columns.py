@@ -62,14 +62,13 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
         raise InputError(f"two columns are named {twice!r}; give each its own name.")
     columns, strange, notes = [], {}, []
     for j, name in enumerate(names):
-        column = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal or ".")
-        columns.append(column.values)
-        if column.unit:
-            notes.append(f"the numbers of {name!r} are in {column.unit}.")
-        if column.strange is not None:
-            strange[name] = (
-                f"{column.share} {MOSTLY_NUMBERS} {column.strange!r} in {where(column.row)} is not"
-            )
+        made = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal or ".")
+        columns.append(made.values)
+        if made.unit:
+            notes.append(f"the numbers of {name!r} are in {made.unit}.")
+        if made.strange is not None:
+            at = where(made.row)
+            strange[name] = f"{made.share} {MOSTLY_NUMBERS} {made.strange!r} in {at} is not"
     table = pd.DataFrame(dict(enumerate(columns)))
     table.columns = frame.columns
     data = as_dataset(table)

@@ -97,8 +97,8 @@ def lay_out(path: Path, text: str, delimiter: str) -> Layout:
     layout.leave_out(named, "names again")
     _footer(layout, list(last))
     within = [row for row in odd if row[0] not in layout.skipped]
-    comments = [row for row in within if is_comment(row[1]) or is_rule(row[1])]
-    layout.leave_out(comments, "of comment")
+    said = [row for row in within if is_comment(row[1]) or is_rule(row[1])]
+    layout.leave_out(said, "of comment")
     for row in within:
         if row[0] not in layout.skipped:
             raise layout.ragged(row, like)
