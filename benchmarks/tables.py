@@ -142,6 +142,7 @@ def measured(table: str, model: str, minutes: float, seed: int) -> dict[str, Any
         "seconds": seconds,
         "steps": getattr(fitted, "n_steps_", 0),
         "architecture": {} if architecture is None else _said(architecture),
+        "chosen": _chosen(fitted.verdict_),
         "verdict": str(fitted.verdict_),
     }
 
@@ -149,6 +150,11 @@ def measured(table: str, model: str, minutes: float, seed: int) -> dict[str, Any
 def _said(architecture: Any) -> dict[str, Any]:
     names = ("kind", "n_transforms", "hidden", "whitened", "noise", "prior", "posterior")
     return {name: getattr(architecture, name) for name in names if hasattr(architecture, name)}
+
+
+def _chosen(verdict: Any) -> str:
+    said = [reason.what for reason in getattr(verdict, "reasons", ())]
+    return " ".join(what for what in said if "was chosen" in what)
 
 
 def main() -> None:
@@ -178,7 +184,7 @@ def main() -> None:
                 made_of = " ".join(f"{k}={v}" for k, v in one["architecture"].items())
                 print(
                     f"{table:<12} {size}  {model:<20} {nats}  ± {one['stderr']:.2f}  "
-                    f"{made_of}{impossible}",
+                    f"{made_of}{impossible} {one['chosen']}",
                     flush=True,
                 )
                 if options.verdicts:

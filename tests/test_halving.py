@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 import ppgen
-from ppgen.models.nets.halving import Round, best, spent
+from ppgen.fitting import Fit
+from ppgen.models.flow.choosing import plans
+from ppgen.models.flow.sizes import sizes_for
+from ppgen.models.nets.contest import Contest, worthwhile
+from ppgen.models.nets.halving import Round, best, preferred, spent
+from ppgen.models.nets.trainer import Trainer
+from ppgen.progress import Clock
+
+from .test_whitening import collinear, subset
 
 ROUNDS = (Round(0.05, 3), Round(0.1, 1))
 
@@ -19,20 +27,34 @@ def test_the_best_at_the_end_of_each_round_stays():
 
     def train(name, share):
         trained[name] += share
-        return worth[name][0 if trained[name] == 0.05 else 1]
+        return np.full(4, float(worth[name][0 if trained[name] == 0.05 else 1]))
 
     found, scores = best(list(trained), train, ROUNDS)
     assert found == "d"
     assert trained == pytest.approx({"a": 0.15, "b": 0.15, "c": 0.05, "d": 0.15, "e": 0.05})
     assert scores == {"a": 5, "b": 1, "c": 1, "d": 6, "e": -math.inf}
     assert spent(ROUNDS, 5) == pytest.approx(0.15)
-    assert spent(ROUNDS, 1) == 0
+
+
+def test_another_than_the_first_is_better_by_two_standard_errors():
+    noise = np.tile([-1.0, 1.0], 50)  # of the difference: 0.1 is a standard error
+    for gain, expected in ((0.1, "first"), (0.3, "other")):
+        scores = {"first": np.arange(100.0), "other": np.arange(100.0) + noise + gain}
+        assert preferred(["first", "other"], scores) == expected
+        assert preferred(["other", "first"], scores) == "other"
+    lost = {"first": np.full(3, np.nan), "other": np.full(3, -1e9)}
+    assert preferred(["first", "other"], lost) == "other"
 
 
 def test_rounds_end_when_one_is_left():
     calls = []
     rounds = (Round(0.1, 1), Round(0.2, 1))
-    assert best([1, 2], lambda c, share: calls.append(share) or c, rounds)[0] == 2
+
+    def train(c, share):
+        calls.append(share)
+        return np.full(2, float(c))
+
+    assert best([1, 2], train, rounds)[0] == 2
     assert calls == [0.1, 0.1]
     assert spent(rounds, 2) == 0.1
 
@@ -55,7 +77,7 @@ def test_a_flow_chooses_its_kind_on_held_out_rows(settings, tmp_path):
     flow = ppgen.NormalizingFlow(**settings, max_epochs=210).fit(x, checkpoint_dir=tmp_path / "c")
     kind = flow.architecture_.kind
     said = [reason.what for reason in flow.verdict_.reasons]
-    assert any(f"of 3 kinds and sizes, {kind} (1 x 8) was chosen by held-out" in s for s in said)
+    assert any(f"{kind} (1 x 8) was chosen of 3 on held-out rows" in s for s in said)
     assert flow.kind == "auto"
     assert list((tmp_path / "c").iterdir()) == []
     assert flow.n_steps_ <= 1.01 * 210 * 5
@@ -68,24 +90,22 @@ def test_a_flow_chooses_its_kind_on_held_out_rows(settings, tmp_path):
     "how", [{"max_epochs": 5}, {"kind": "maf", "max_epochs": 5}, {"backend": "numpyro"}]
 )
 def test_nothing_competes_where_the_kind_is_given_or_the_fit_is_short(settings, how):
-    from ppgen.fitting import Fit
-    from ppgen.models.flow.choosing import plans
-    from ppgen.progress import Clock
-
-    chosen = ppgen.NormalizingFlow(**settings, **how)._chosen()
-    fit = Fit(0, None, Clock())
-    assert [kind for kind, _ in plans(chosen, 540, 3, 60, fit)] == [how.get("kind", "nsf-ar")]
+    assert competing(settings, **how) == [how.get("kind", "nsf-ar")]
 
 
 def test_bins_are_of_splines(settings):
-    from ppgen.fitting import Fit
-    from ppgen.models.flow.choosing import plans
-    from ppgen.progress import Clock
+    assert competing(settings) == ["nsf-ar", "nsf", "maf"]
+    assert competing(settings, bins=4) == ["nsf-ar", "nsf"]
+    assert competing(settings, held=40) == ["nsf-ar"]
 
-    chosen = ppgen.NormalizingFlow(**settings, bins=4)._chosen()
-    kinds = [kind for kind, _ in plans(chosen, 540, 3, 60, Fit(0, None, Clock()))]
-    assert kinds
-    assert all(kind.startswith("nsf") for kind in kinds)
+
+def competing(settings, held=60, **how):
+    """The kinds of flow that compete for 540 rows."""
+    chosen = ppgen.NormalizingFlow(**settings, **how)._chosen()
+    seen, unseen = subset(rows(540)), subset(rows(held))
+    training = sizes_for(540, 3, chosen, timed=False).training
+    trainer = Trainer(Fit(0, None, Clock()), seen, unseen, training)
+    return [kind for kind, _ in plans(chosen, 540, 3, timed=False, compared=worthwhile(trainer))]
 
 
 def test_the_kind_is_the_first_argument():
@@ -95,9 +115,7 @@ def test_the_kind_is_the_first_argument():
 
 
 def test_killed_after_the_contest_it_goes_on_with_the_same_kind(settings, tmp_path, monkeypatch):
-    from ppgen.fitting import Fit
     from ppgen.inference import gradient
-    from ppgen.models.flow.choosing import Contest
 
     x, how = rows(600), {**settings, "max_epochs": 210}
     whole = ppgen.NormalizingFlow(**how).fit(x)
@@ -126,3 +144,11 @@ def test_killed_after_the_contest_it_goes_on_with_the_same_kind(settings, tmp_pa
     assert len(resumed.trace_) < len(whole.trace_)
     assert str(resumed.verdict_) == str(whole.verdict_)
     np.testing.assert_array_equal(resumed.score_samples(x), whole.score_samples(x))
+
+
+def test_an_autoencoder_compares_its_noise():
+    settings = {"hidden": (8,), "max_epochs": 260, "batch_size": 125, "random_state": 0}
+    vae = ppgen.VAE(1, **settings).fit(collinear(600, noise=1e-3))
+    assert vae.architecture_.noise == "full"
+    said = [reason.what for reason in vae.verdict_.reasons]
+    assert any('noise "full" was chosen of 2 on held-out rows' in s for s in said)

@@ -112,9 +112,7 @@ def test_weighted_held_out_rows_are_a_mean_however_few_of_them_are_evaluated():
     some = unseen.only(unseen.numbers[-10:])  # the heaviest
     trainer = Trainer(fit, seen, some, Schedule(batch_size=10, learning_rate=1e-3, max_epochs=1))
     trainer.record = DataUnits(fit, seen, some)
-    values = trainer._evaluate(
-        SimpleNamespace(evaluate=lambda: np.full(10, -3.0)), lambda v: (v, v)
-    )
+    values = trainer.evaluate(SimpleNamespace(evaluate=lambda: np.full(10, -3.0)), lambda v: (v, v))
     assert values.mean() == pytest.approx(-3)
     assert trainer.record.bound == pytest.approx(-3)
 

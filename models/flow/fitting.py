@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...data import Encoded
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
+from ..nets.contest import Contender, Contest, worthwhile
 from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
 from ..nets.record import DataUnits
@@ -20,8 +22,8 @@ from ..nets.trainer import COMPARED, Trainer, Training
 from ..nets.whitening import Whitening
 from ..nets.whitening import chosen as whitening_of
 from .architecture import Architecture
-from .choosing import Contender, Contest, joined, plans
-from .sizes import Sizes
+from .choosing import ROUNDS, plans
+from .sizes import Sizes, sizes_for
 
 _REACH = 5.0  # deviations
 
@@ -40,9 +42,12 @@ class Fitted:
 def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine) -> Fitted:
     """Fit a flow of these settings."""
     split = Split(rows, fit)
-    d = rows.data.x.shape[1]
+    d, timed = rows.data.x.shape[1], fit.deadline() is not None
     seen, unseen = split.subsets(columns)
-    each = plans(settings, len(seen), d, 0 if unseen is None else len(unseen), fit)
+    sizes = sizes_for(len(seen), d, settings, timed=timed)
+    trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
+    compared = worthwhile(trainer)
+    each = plans(settings, len(seen), d, timed=timed, compared=compared)
     whitening = _whitening(settings["whiten"], seen, unseen, fit)
 
     def built(kind: str, sizes: Sizes) -> tuple[Architecture, Any]:
@@ -53,7 +58,6 @@ def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine
     first = built(*each[0])
     if d == 0:  # constants only
         return Fitted(*first, None, [])
-    trainer = Trainer(fit, seen, unseen, each[0][1].training, machine=machine)
 
     def log_prob(some: Subset) -> Floats:
         return np.asarray(first[1].log_prob(*some.values()))
@@ -63,23 +67,24 @@ def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine
     trainer.record = record = DataUnits(fit, seen, evaluated)
 
     def contender(kind: str, sizes: Sizes) -> Contender:
-        architecture, flow = first if (kind, sizes) == each[0] else built(kind, sizes)
+        made_of = first if (kind, sizes) == each[0] else built(kind, sizes)
         how = {"weight_decay": sizes.weight_decay, "redraw": record.redraw(columns)}
-        learner = flow.learner(seen, evaluated, **how, seed=fit.seed)
-        return Contender(architecture, sizes, flow, learner)
+        learner = made_of[1].learner(seen, evaluated, **how, seed=fit.seed)
+        label = f"{kind} ({sizes.n_transforms} x {'-'.join(map(str, sizes.hidden))})"
+        return Contender(label, sizes.training, learner, made_of)
 
-    chosen: list[Reason] = []
+    contest, said = Contest(trainer, ROUNDS), list[Reason]()
     if len(each) > 1:
-        found, chosen = Contest(trainer).best(each, contender)
+        found, reason = contest.best([partial(contender, *plan) for plan in each])
+        said.append(reason)
     else:
         found = contender(*each[0])
-    trainer.settings = found.sizes.training
-    training = trainer.train(found.learner)
-    training = replace(training, outcome=joined(found.outcome, training.outcome))
-    found.flow.keep(found.learner)
+    training = contest.finished(found)
+    architecture, flow = found.made_of
+    flow.keep(found.learner)
     smaller = "a smaller hidden, or fewer n_transforms"
-    judged = trainer.judge_density(training, found.flow.log_prob, smaller, -(-looked // 2))
-    return Fitted(found.architecture, found.flow, training, [*chosen, *judged])
+    judged = trainer.judge_density(training, flow.log_prob, smaller, -(-looked // 2))
+    return Fitted(architecture, flow, training, [*said, *judged])
 
 
 def made(

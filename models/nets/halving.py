@@ -2,7 +2,9 @@
 
 In each round all contenders that are left are trained on for the same share of the schedule, from
 where they stand, and those that are best on held-out rows stay. The last one is then trained to the
-end: of its own training nothing is lost, and each of the others costs its rounds.
+end: of its own training nothing is lost, and each of the others costs its rounds. Contenders come
+in order of preference: another one wins only if it is better by two standard errors of the paired
+differences of held-out rows.
 
 Reference: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
 optimization", 2016, https://arxiv.org/abs/1502.07943.
@@ -11,9 +13,12 @@ optimization", 2016, https://arxiv.org/abs/1502.07943.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+
+from ...arrays import Floats
+from ...inference.schedule import stderr
 
 C = TypeVar("C")
 
@@ -32,30 +37,49 @@ class Round:
 
 
 def best(
-    contenders: Sequence[C], train: Callable[[C, float], float], rounds: Sequence[Round]
+    contenders: Sequence[C], train: Callable[[C, float], Floats], rounds: Sequence[Round]
 ) -> tuple[C, dict[C, float]]:
-    """The best contender, and the last score of each.
+    """The best contender, and the last mean score of each.
 
     Args:
-        train: trains a contender for a share of the schedule, and gives its mean held-out score;
-            larger is better, NaN loses.
+        train: trains a contender for a share of the schedule, and gives its score on each held-out
+            row, (m,); larger is better, and one that is not finite loses.
     """
-    left, scores = list(contenders), dict.fromkeys(contenders, -math.inf)
+    left, scores = list(contenders), dict[C, Floats]()
     for each in rounds:
         for contender in left:
-            score = train(contender, each.share)
-            scores[contender] = -math.inf if math.isnan(score) else score
-        left = sorted(left, key=lambda c: -scores[c])[: each.kept]
+            scores[contender] = train(contender, each.share)
+        lead = preferred(left, scores)
+        others = sorted((c for c in left if c is not lead), key=lambda c: -_mean(scores[c]))
+        left = [c for c in left if c in [lead, *others[: each.kept - 1]]]
         if len(left) == 1:
             break
-    return left[0], scores
+    return lead, {c: _mean(score) for c, score in scores.items()}
 
 
-def spent(rounds: Sequence[Round], score: int) -> float:
-    """The share of the schedule that the best of `score` contenders has been trained for."""
+def preferred(contenders: Sequence[C], scores: Mapping[C, Floats]) -> C:
+    """The first that the one of the largest mean is not better than by two standard errors."""
+    top = max(contenders, key=lambda c: _mean(scores[c]))
+    return next(c for c in contenders if c is top or not _better(scores[top], scores[c]))
+
+
+def spent(rounds: Sequence[Round], contenders: int) -> float:
+    """The share of the schedule that the best of so many has been trained for."""
     taken = 0.0
     for each in rounds:
-        if score == 1:
+        taken, contenders = taken + each.share, min(contenders, each.kept)
+        if contenders == 1:
             break
-        taken, score = taken + each.share, min(score, each.kept)
     return taken
+
+
+def _better(values: Floats, than: Floats) -> bool:
+    if not math.isfinite(_mean(than)):
+        return math.isfinite(_mean(values))
+    difference = values - than
+    return bool(difference.mean() > 2 * stderr(difference))
+
+
+def _mean(values: Floats) -> float:
+    mean = float(values.mean())
+    return mean if math.isfinite(mean) else -math.inf

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Judged = tuple[Floats, Floats | None]  # of held-out rows: what is trained, and a bound or None
+Judge = Callable[[Array], Judged]
 
 _BYTES = 2000  # that a step may take for a value of its batch
 _LARGE = 1 << 20  # values of a batch from which a compiled step is tried out beforehand
@@ -100,7 +101,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self.evaluated = self.unseen
 
-    def train(self, learner: Any, judge: Callable[[Array], Judged] | None = None) -> Training:
+    def train(self, learner: Any, judge: Judge | None = None) -> Training:
         """Train a learner (see `inference.learner`), and leave it at its best evaluation.
 
         Args:
@@ -122,7 +123,7 @@ class Trainer:
             n,
             settings,
             seed=fit.seed,
-            validation=None if self.evaluated is None else lambda: self._evaluate(learner, judge),
+            validation=None if self.evaluated is None else lambda: self.evaluate(learner, judge),
             units=None if self.evaluated is None else self.evaluated.units(),
             checkpoints=checkpoints,
             deadline=self._left,
@@ -148,7 +149,8 @@ class Trainer:
         size = shrinking(lambda size: learner.probe(np.arange(size)), asked, "training")[1]
         return size if self._processes is None else self._processes.least(size)
 
-    def _evaluate(self, learner: Any, judge: Callable[[Array], Judged] | None) -> Floats:
+    def evaluate(self, learner: Any, judge: Judge | None = None) -> Floats:
+        """(m,) the objective of each held-out row that is evaluated."""
         assert self.evaluated is not None
         values = self._agreed(learner.evaluate())
         objective, bounds = (values, None) if judge is None else judge(values)

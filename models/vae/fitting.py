@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,9 @@ from ...inference.local_sites_pyro import total
 from ...inference.torch_state import seeded
 from ...rows import Rows
 from ...verdict import Reason
+from ..nets.contest import Contender, Contest, worthwhile
 from ..nets.device import Machine
+from ..nets.halving import Round
 from ..nets.held_out import Split, Subset
 from ..nets.record import DataUnits
 from ..nets.sizes import Defaults, Sizes, latents_for, layers, sizes_for, steps_of
@@ -42,6 +45,7 @@ Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start
 _HELD, _MANY = 2000, 1000  # held-out rows that are evaluated; from how many on two draws do
 _NEARLY = 0.5  # nats a column from which on columns are nearly collinear; below, latents are enough
+_ROUNDS = (Round(0.1, 1),)  # of kinds of noise
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
 _HURRIED = 100  # rows that are looked at after an interrupt
 
@@ -69,43 +73,65 @@ def fit_nets(
         raise InputError("every column is constant or empty; there is nothing to model.")
     sizes = _sizes(settings, len(seen), values, timed=fit.deadline() is not None)
     check_rows(asked, sizes.net, sizes.latent[0], values.shape, parts)
-    whitening = _whitening(asked.noise, parts, values, seen, unseen, fit)
-    asked.noise = _noise(asked.noise, whitening)
-    architecture = _architecture(asked, sizes, parts, values, seen)
-    net = TrainedNets(architecture, values, fit.seed, machine.device, start, whitening)
-    trained: Any = net
-    if asked.backend == "numpyro":
+    unseen = _evaluated(unseen, _missing(seen, sizes), fit)
+    trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
+    compared = asked.noise == "auto" and asked.backend == "pyro" and worthwhile(trainer)
+    whitening = _whitening(asked.noise, parts, values, trainer, 0.0 if compared else _NEARLY)
+    noises = _noises(asked.noise, whitening, compared)
+
+    def built(noise: Any) -> tuple[TrainedNets, Any]:
+        """The nets that score, and those that are trained."""
+        architecture = _architecture(asked, noise, sizes, parts, values, seen)
+        known = whitening if noise == "full" else None
+        net = TrainedNets(architecture, values, fit.seed, machine.device, start, known)
+        if asked.backend == "pyro":
+            return net, net
         from .jax_training import JaxNets
 
-        trained = JaxNets(architecture, values, fit.seed, start, whitening)
-    unseen = _evaluated(unseen, architecture.missing, fit)
-    trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
+        return net, JaxNets(architecture, values, fit.seed, start, known)
 
-    def log_prob(x: Array, context: Floats | None) -> Floats:
-        return quick(net, x, context, _DRAWS)
+    first = built(noises[0])
 
     def look(some: Subset) -> Floats:
-        return log_prob(*some.values())
+        return quick(first[0], *some.values(), _DRAWS)
 
     evaluated = trainer.evaluating(look)
     trainer.record = record = DataUnits(fit, seen, evaluated, values.log_det)
     many = evaluated is not None and len(evaluated) >= _MANY
     objective = _objective(asked, sizes, len(seen), steady=2 if many else 4)
-    learner = trained.learner(
-        seen,
-        evaluated,
-        objective,
-        fit.seed,
-        augment=_change(asked.augment, codec),
-        redraw=record.redraw(lambda data: stored(values, data)),
-    )
     wanted = min(len(seen), _LOOKED) + (0 if unseen is None else min(len(unseen), _LOOKED))
     most, trainer.after = trainer.looking(look, wanted)
     shares = None if evaluated is None else evaluated.shares
-    training = trainer.train(
-        learner, lambda terms: objective.judged(terms, trained.kl_sizes, shares)
-    )
-    trained.keep(learner)
+
+    def contender(noise: Any) -> Contender:
+        made_of = first if noise == noises[0] else built(noise)
+        learner = made_of[1].learner(
+            seen,
+            evaluated,
+            objective,
+            fit.seed,
+            augment=_change(asked.augment, codec),
+            redraw=record.redraw(lambda data: stored(values, data)),
+        )
+
+        def judge(terms: Array) -> tuple[Floats, Floats]:
+            return objective.judged(terms, made_of[1].kl_sizes, shares)
+
+        return Contender(f'noise "{noise}"', sizes.training, learner, made_of, judge)
+
+    contest, said = Contest(trainer, _ROUNDS), list[Reason]()
+    if len(noises) > 1:
+        found, reason = contest.best([partial(contender, noise) for noise in noises])
+        said.append(reason)
+    else:
+        found = contender(noises[0])
+    training = contest.finished(found)
+    net, trained = found.made_of
+
+    def log_prob(x: Array, context: Floats | None) -> Floats:
+        return quick(net, x, context, _DRAWS)
+
+    trained.keep(found.learner)
     if training.failed:
         return Fitted(net, training, np.zeros(0), training.reasons)
     if trained is not net:
@@ -116,7 +142,7 @@ def fit_nets(
     reasons = trainer.judge_density(training, log_prob, smaller, looked)
     looked = min(looked, _HURRIED) if fit.interrupted else looked
     kl = kl_per_latent(net, *(unseen or seen).thinned(looked, fit.rng()).values())
-    return Fitted(net, training, kl, [*reasons, *collapse(kl, asked.objective, asked.beta)])
+    return Fitted(net, training, kl, [*said, *reasons, *collapse(kl, asked.objective, asked.beta)])
 
 
 def stored(values: Values, data: Encoded) -> Array:
@@ -136,10 +162,9 @@ def _sizes(settings: Mapping[str, Any], n: int, values: Values, *, timed: bool) 
 
 
 def _architecture(
-    asked: Any, sizes: Sizes, parts: tuple[Part, ...], values: Values, seen: Subset
+    asked: Any, noise: Any, sizes: Sizes, parts: tuple[Part, ...], values: Values, seen: Subset
 ) -> Architecture:
     conv = sizes.net == "conv"
-    floats = seen.x.dtype.kind == "f"
     return Architecture(
         net=sizes.net,
         parts=parts,
@@ -150,8 +175,8 @@ def _architecture(
         channels=sizes.channels,
         activation=asked.activation or ("silu" if conv else "relu"),
         dropout=float(asked.dropout),
-        noise=asked.noise if isinstance(asked.noise, str) else float(asked.noise),
-        missing=floats and not conv and bool(np.isnan(seen.x[seen.numbers]).any()),
+        noise=noise if isinstance(noise, str) else float(noise),
+        missing=_missing(seen, sizes),
         prior=asked.prior,
         posterior=asked.posterior,
         flow_layers=int(asked.flow_layers),
@@ -159,19 +184,20 @@ def _architecture(
     )
 
 
+def _missing(seen: Subset, sizes: Sizes) -> bool:
+    """Whether the encoder is told of gaps."""
+    floats = seen.x.dtype.kind == "f"
+    return floats and sizes.net != "conv" and bool(np.isnan(seen.x[seen.numbers]).any())
+
+
 def _whitening(
-    noise: Any,
-    parts: tuple[Part, ...],
-    values: Values,
-    seen: Subset,
-    unseen: Subset | None,
-    fit: Fit,
+    noise: Any, parts: tuple[Part, ...], values: Values, trainer: Trainer, least: float
 ) -> Whitening | None:
-    """That of a table's numbers, where their noise is to be correlated."""
+    """That of a table's numbers, where their noise may be correlated."""
     if noise not in ("auto", "full") or values.shape or parts[0].kind != "gaussian":
         return None
-    how = {"always": noise == "full", "least": _NEARLY}
-    found = chosen(seen, unseen, parts[0].stop, fit.rng(), **how)
+    rows = (trainer.seen, trainer.unseen, parts[0].stop, trainer.fit.rng())
+    found = chosen(*rows, always=noise == "full", least=least)
     if found is None and noise == "full":
         raise InputError(
             'noise is "full", which goes by the covariance of two columns of numbers or more '
@@ -180,11 +206,14 @@ def _whitening(
     return found
 
 
-def _noise(asked: Any, whitening: Whitening | None) -> Any:
-    """What "auto" stands for."""
-    if whitening is not None:
-        return "full"
-    return "column" if asked == "auto" else asked
+def _noises(asked: Any, whitening: Whitening | None, compared: bool) -> list[Any]:
+    """What "auto" stands for, in order of preference: latents are to say what columns have in
+    common, unless noise that is correlated makes rows likelier."""
+    if asked != "auto":
+        return [asked]
+    if whitening is None:
+        return ["column"]
+    return ["column", "full"] if compared else ["full"]
 
 
 def _evaluated(unseen: Subset | None, missing: bool, fit: Fit) -> Subset | None:
