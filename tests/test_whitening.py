@@ -253,16 +253,23 @@ def test_rows_drawn_with_correlated_noise_have_its_covariance(observed):
 VAE = {"hidden": (8,), "max_epochs": 2, "random_state": 0}
 
 
-def test_an_autoencoder_of_nearly_collinear_columns_has_correlated_noise():
+def test_correlated_noise_of_an_autoencoder_is_that_of_nearly_collinear_columns():
     x, test = np.split(collinear(900, noise=1e-3), [600])
-    vae = ppgen.VAE(1, **VAE).fit(x)
-    assert vae.architecture_.noise == "full"
+    vae = ppgen.VAE(1, **VAE, noise="full").fit(x)
     assert vae.score(test) > ppgen.VAE(1, **VAE, noise="column").fit(x).score(test) + 5
     drawn = vae.sample(500)
     assert np.std(drawn[:, 3] - drawn[:, 0]) < 0.01
     # What is left of a row is as likely as in the rows without the column.
     test[:, 2] = np.nan
     assert np.isfinite(vae.score_samples(test)).all()
+
+
+def test_in_a_short_fit_or_with_a_bent_bound_latents_say_what_columns_have_in_common():
+    x = collinear(900, noise=1e-3)
+    assert ppgen.VAE(1, **VAE).fit(x).architecture_.noise == "column"
+    long = {**VAE, "max_epochs": 1000, "batch_size": 800}
+    vae = ppgen.VAE(1, **long, beta=0.1)
+    assert vae.fit(x, budget=0.5).architecture_.noise == "column"
 
 
 def test_correlated_noise_that_cannot_be_is_refused():

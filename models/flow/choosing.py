@@ -11,7 +11,8 @@ from .sizes import Sizes, sizes_for
 
 FIRST = "nsf-ar"  # what is taken where nothing can be compared
 OTHERS = ("nsf", "maf")
-ROUNDS = (Round(0.04, 2), Round(0.08, 1))
+ROUNDS = (Round(0.03, 2), Round(0.06, 1))
+_LEAST = 32  # units of a layer
 
 
 def plans(
@@ -31,5 +32,21 @@ def plans(
     if not compared or d < 2 or settings["backend"] != "pyro":
         return [(FIRST, sizes)]
     splines = settings["bins"] is not None or settings["tail_bound"] != TAIL
-    kinds = [FIRST, *(kind for kind in OTHERS if kind.startswith("nsf") or not splines)]
-    return [(kind, sizes) for kind in kinds]
+    small = sizes_for(n, d, smaller(settings, sizes), timed=timed)
+    others = [kind for kind in OTHERS if kind.startswith("nsf") or not splines]
+    return [
+        (FIRST, sizes),
+        *([(FIRST, small)] if small != sizes else []),
+        *((k, small) for k in others),
+    ]
+
+
+def smaller(settings: Mapping[str, Any], sizes: Sizes) -> dict[str, Any]:
+    """Settings of a flow of fewer layers, or where there are few, of narrower ones: it takes more
+    steps in the same time. What is given stays."""
+    asked = dict(settings)
+    if asked["n_transforms"] is None and sizes.n_transforms > 3:
+        asked["n_transforms"] = 3
+    elif asked["hidden"] is None:
+        asked["hidden"] = tuple(max(_LEAST, width // 2) for width in sizes.hidden)
+    return asked

@@ -114,13 +114,11 @@ def chosen(
     rng: np.random.Generator,
     *,
     always: bool = False,
-    least: float = 0.0,
 ) -> Whitening | None:
     """The whitening of the first `numbers` stored values of the rows trained on (of many, some).
 
     Args:
         always: take it whatever held-out rows say.
-        least: nats a column that it shall gain.
 
     Returns:
         None where held-out rows do not say that it helps, or there are none; where values are
@@ -140,8 +138,7 @@ def chosen(
         return None
     shares = 1.0 if unseen.shares is None else unseen.shares
     gain = shares * (found.log_prob(held) - _normal(held))
-    wanted = max(least * numbers, 2 * mean_stderr(gain, unseen.units()))
-    return found if gain.mean() > wanted else None
+    return found if gain.mean() > 2 * mean_stderr(gain, unseen.units()) else None
 
 
 def _numbers(rows: Subset, numbers: int) -> Floats:

@@ -44,7 +44,6 @@ from .trained_nets import TrainedNets
 Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start
 _HELD, _MANY = 2000, 1000  # held-out rows that are evaluated; from how many on two draws do
-_NEARLY = 0.5  # nats a column from which on columns are nearly collinear; below, latents are enough
 _ROUNDS = (Round(0.1, 1),)  # of kinds of noise
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
 _HURRIED = 100  # rows that are looked at after an interrupt
@@ -75,9 +74,8 @@ def fit_nets(
     check_rows(asked, sizes.net, sizes.latent[0], values.shape, parts)
     unseen = _evaluated(unseen, _missing(seen, sizes), fit)
     trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
-    compared = asked.noise == "auto" and asked.backend == "pyro" and worthwhile(trainer)
-    whitening = _whitening(asked.noise, parts, values, trainer, 0.0 if compared else _NEARLY)
-    noises = _noises(asked.noise, whitening, compared)
+    whitening = _whitening(asked.noise, parts, values, trainer)
+    noises = _noises(asked, whitening, trainer)
 
     def built(noise: Any) -> tuple[TrainedNets, Any]:
         """The nets that score, and those that are trained."""
@@ -191,13 +189,13 @@ def _missing(seen: Subset, sizes: Sizes) -> bool:
 
 
 def _whitening(
-    noise: Any, parts: tuple[Part, ...], values: Values, trainer: Trainer, least: float
+    noise: Any, parts: tuple[Part, ...], values: Values, trainer: Trainer
 ) -> Whitening | None:
     """That of a table's numbers, where their noise may be correlated."""
     if noise not in ("auto", "full") or values.shape or parts[0].kind != "gaussian":
         return None
     rows = (trainer.seen, trainer.unseen, parts[0].stop, trainer.fit.rng())
-    found = chosen(*rows, always=noise == "full", least=least)
+    found = chosen(*rows, always=noise == "full")
     if found is None and noise == "full":
         raise InputError(
             'noise is "full", which goes by the covariance of two columns of numbers or more '
@@ -206,14 +204,14 @@ def _whitening(
     return found
 
 
-def _noises(asked: Any, whitening: Whitening | None, compared: bool) -> list[Any]:
+def _noises(asked: Any, whitening: Whitening | None, trainer: Trainer) -> list[Any]:
     """What "auto" stands for, in order of preference: latents are to say what columns have in
     common, unless noise that is correlated makes rows likelier."""
-    if asked != "auto":
-        return [asked]
-    if whitening is None:
-        return ["column"]
-    return ["column", "full"] if compared else ["full"]
+    if asked.noise != "auto":
+        return [asked.noise]
+    bent = asked.beta != 1 or asked.free_bits or asked.warm_up
+    alone = whitening is None or bent or asked.backend != "pyro" or not worthwhile(trainer)
+    return ["column"] if alone else ["column", "full"]
 
 
 def _evaluated(unseen: Subset | None, missing: bool, fit: Fit) -> Subset | None:
