@@ -138,6 +138,37 @@ def test_gaps_at_random_cost_little() -> None:
     assert GaussianMixture(3, random_state=0).fit(gaps).score(x) > whole - 0.05
 
 
+def test_components_are_factored_once_for_all_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ppgen.models.gmm import missing
+
+    x = blobs(300, 8)
+    x[np.random.default_rng(7).random(x.shape) < 0.3] = np.nan
+    rows = WeightedRows(x, np.empty((300, 0), np.int32), (), None)
+    assert len(rows.patterns.gaps) > 100
+    factored: list[int] = []
+    of = missing.inverse_of_lower
+
+    def counted(lower: np.ndarray) -> np.ndarray:
+        factored.append(len(lower))
+        return of(lower)
+
+    monkeypatch.setattr(missing, "inverse_of_lower", counted)
+    rows.moments("full", 3)(start(blobs(300, 8), "full"))
+    assert factored == [3]
+
+
+@pytest.mark.parametrize("size", [1, 5, 16, 17, 30])
+def test_inverses_and_determinants_of_many_are_those_of_each(size: int) -> None:
+    from ppgen.models.gmm.missing import _inverses
+
+    a = np.random.default_rng(8).normal(size=(20, 3, size, size))
+    each = a @ a.swapaxes(-1, -2) + np.eye(size)
+    inverse, log_det = _inverses(each.transpose(2, 3, 0, 1).copy())
+    expected = np.linalg.inv(each).transpose(2, 3, 0, 1)
+    np.testing.assert_allclose(inverse, expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(log_det, np.linalg.slogdet(each)[1], rtol=1e-9)
+
+
 def test_a_column_hidden_from_some_rows_is_regressed() -> None:
     # One Gaussian, the second column seen in the first rows only: a closed form
     # (Little and Rubin, "Statistical Analysis with Missing Data", 2002, section 7.2).

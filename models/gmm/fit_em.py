@@ -155,9 +155,9 @@ def _thin(mixture: Mixture, regularisation: Regularisation) -> int:
     if not mixture.means.shape[1]:
         return 0
     full = mixture.full_covariances()
-    flat = (np.diagonal(full, axis1=1, axis2=2) <= 1.5 * regularisation.floor).any(axis=1)
+    flat = np.asarray(np.diagonal(full, axis1=1, axis2=2) <= 1.5 * regularisation.floor)
     unitless, least = correlations(full)[0], 3 * regularisation.shrinkage
-    return sum(flat[c] or not _above(one, least) for c, one in enumerate(unitless))
+    return sum(flat[c].any() or not _above(one, least) for c, one in enumerate(unitless))
 
 
 def _above(unitless: Floats, least: float) -> bool:

@@ -52,7 +52,8 @@ def left_out(rows: WeightedRows, mixture: Mixture) -> float:
     held = np.maximum(rows.v @ r, _TINY)
     left = np.maximum(held - out, _TINY * held)
     grown = held / left  # N / N'
-    pull, further, part = 1.0, grown, out / left  # u, S / S' and r u S / (N S')
+    pull = np.ones_like(distance)  # u
+    further, part = grown, out / left  # S / S' and r u S / (N S')
     if mixture.dof is not None:
         pull = (mixture.dof + d) / (mixture.dof + distance)
         whole = np.maximum(rows.v @ (r * pull), _TINY)
