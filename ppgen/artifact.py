@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .files import put_back, whole_folder, write_bytes
+from .files import path_of, put_back, whole_folder, write_bytes
 from .sealing import DAMAGED, damage, digests, is_whole, read_object, sealed
 
 FORMAT = 1
@@ -68,7 +68,7 @@ def write_run(
     Raises:
         InputError: if `path` holds something that is not a ppgen run.
     """
-    target = Path(path)
+    target = path_of(path, "the folder to save to")
     check_free(target)
     with whole_folder(target) as folder:
         write_safetensors(folder / WEIGHTS, arrays)
@@ -93,7 +93,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     Raises:
         InputError: if there is no run, it is damaged, or a newer ppgen wrote it.
     """
-    folder = Path(path)
+    folder = path_of(path, "the folder to load")
     put_back(folder)
     body = read_manifest(folder)
     for name in body["files"]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .artifact import Arrays, read_safetensors, write_safetensors
 from .errors import InputError
+from .files import path_of
 
 
 class Checkpoints:
@@ -26,7 +27,9 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike[str], fingerprint: str) -> None:
-        self.folder = Path(folder)
+        self.folder = path_of(folder, "checkpoint_dir")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"checkpoint_dir is {str(folder)!r}, a file; give a folder.")
         self.fingerprint = fingerprint
 
     def save(self, step: int, arrays: Arrays, meta: Mapping[str, Any]) -> None:

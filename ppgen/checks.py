@@ -15,13 +15,19 @@ from .verdict import Reason, warning
 
 _FEW = 10  # rows of a class below which nothing is known of it
 _SHOWN = 5  # classes that are named
+_MOST_TEXT = 60  # characters of a value that an error shows
 
 
 def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
     """(n,) non-negative weights, or None where none were given."""
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"sample_weight is {_short(sample_weight)}; expected numbers, one a row, ({n},)."
+        ) from None
     if weights.ndim == 0:
         weights = np.full(n, float(weights))
     if weights.shape != (n,):
@@ -36,18 +42,23 @@ def check_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64
     return weights
 
 
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."
+
+
 def seed_of(random_state: Any) -> int:
     """An integer seed from what scikit-learn calls `random_state`; None takes fresh entropy."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    if isinstance(random_state, int | np.integer):
+    if isinstance(random_state, int | np.integer) and random_state >= 0:
         return int(random_state)
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31 - 1))
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     raise InputError(
-        f"random_state is {random_state!r}; expected None, an integer, or a NumPy generator."
+        f"random_state is {random_state!r}; expected None, an integer from 0, or a NumPy generator."
     )
 
 

@@ -62,7 +62,10 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         named = named or (not reset and not self._as_they_came())
         who = self._called()
         if not named:
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            try:
+                validate_data(self, X, reset=reset, skip_check_array=True)
+            except ValueError as error:  # whose first words scikit-learn's own checks ask for
+                raise InputError(" ".join(str(error).split())) from None
         schema = None if reset else self.schema_
         if schema is not None and schema.sequence and not isinstance(X, Dataset):
             X = sequences(X)

@@ -10,11 +10,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import InputError
+
+_SHOWN = 60  # characters of a path that an error names
+
 
 def sha256(file: Path) -> str:
     """Hex SHA-256 of a file, read in blocks."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def path_of(given: object, what: str) -> Path:
+    """A path that was given as text or as a `Path`; `what` it is of is named in errors.
+
+    Raises:
+        InputError: if it is something else, empty, or no name that the system takes.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise InputError(f"{what} is {given!r}; expected a path, as text or a Path.")
+    text = os.fsdecode(given)
+    if not text:
+        raise InputError(f"{what} is empty; give a path.")
+    try:
+        os.lstat(text)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a NUL, too long, a file where a folder is named
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... of {len(text)} characters"
+        how = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{what} is {shown!r}, which cannot be one ({how}).") from None
+    return Path(text)
 
 
 def write_bytes(file: Path, content: bytes) -> None:

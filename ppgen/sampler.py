@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .coded import made_rows
 from .data import Codec, Dataset, Encoded, ImageCodec, as_dataset
+from .data.memory_limit import check_memory
 from .data.rebuild import row_labels
 from .data.stacking import in_layout
 from .data.values import is_gap
@@ -26,6 +27,7 @@ from .rows import Rows
 from .settings import integer
 from .verdict import Reason
 
+_BYTES = 32  # that a value takes while it is drawn: its code, its double and a copy of each
 _REDRAWS = 4  # times that samples beyond the whole numbers seen are drawn again
 
 
@@ -121,7 +123,7 @@ class Sampler(Estimator):
                 f"expected=True {problem}; it decodes draws of a model's latents, with no column "
                 "held fixed and no option. Leave it out."
             )
-        integer(1).check("n", n)
+        self._check_number(n)
         self._refuse_unused(y)
         rng = np.random.default_rng(self._seed(random_state))
         context = None if self.context_ is None else self.context_.draw(n, y, rng)
@@ -135,6 +137,11 @@ class Sampler(Estimator):
         """The encoded rows expected of n draws of the latents, images in the units of the data;
         written where `capabilities.prior` says that there are latents with a prior."""
         raise NotImplementedError
+
+    def _check_number(self, n: int) -> None:
+        """Raise InputError unless n rows can be drawn and held."""
+        integer(1).check("n", n)
+        check_memory(f"n={n:,} rows", int(n) * self.n_features_in_ * _BYTES)
 
     def _within(self, images: NDArray[Any]) -> NDArray[Any]:
         """Images with their values in the range seen."""
@@ -173,7 +180,7 @@ class Sampler(Estimator):
     ) -> Encoded:
         """n encoded rows; if `within`, with whole numbers that are, but for few, among those
         seen."""
-        integer(1).check("n", n)
+        self._check_number(n)
         rng = np.random.default_rng(self._seed(random_state))
         fixed = None if given is None else self._fixed(given)
         self._refuse_unused(y)

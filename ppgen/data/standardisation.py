@@ -24,7 +24,10 @@ def standard(y: Floats, share: Floats, extra: float) -> tuple[float, float, bool
     # Two passes about a value of the data: no digits are lost to a large offset.
     near = float(y[0])
     mean = near + float(np.average(y - near, weights=share))
-    deviation = float(np.sqrt(np.average((y - mean) ** 2, weights=share) + extra))
+    apart = y - mean
+    unit = float(np.abs(apart).max()) or 1.0  # whose square may be beyond the largest number
+    deviation = unit * math.sqrt(np.average((apart / unit) ** 2, weights=share))
+    deviation = math.hypot(deviation, math.sqrt(extra))
     order = np.argsort(y, kind="stable")
     ranks = np.cumsum(share[order]) / share.sum()
     outer = min(max(_OUTER, _FEWEST / share.sum()), 0.25)

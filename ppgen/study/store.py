@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import locked, write_bytes
+from ..files import locked, path_of, write_bytes
 from ..sealing import DAMAGED, damage, digests, is_whole, read_object, sealed
 from .cells import FORMAT, Cell
 
@@ -36,7 +36,7 @@ class Store:
     """Where a study keeps what it has done."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = path_of(folder, "the folder of the study")
 
     def check(self, data: Mapping[str, str]) -> None:
         """Raise InputError unless the folder is free or holds a study of these data."""
