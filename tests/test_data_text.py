@@ -269,6 +269,18 @@ def test_what_stands_around_a_table_is_left_out(file, text, note):
     assert [note in told for told in data.notes] == [True] * bool(note)
 
 
+def test_a_line_of_units_is_told_from_a_row(file):
+    rows = "".join(f"n{i},{x}\n" for i, x in enumerate(X[:10]))
+    for units in (",mm", "name,°C", "-,[kg/m^3]", "site,%"):
+        assert len(read(file(f"site,x\n{units}\n{rows}"))) == 10
+    for value in ("absent", "<5"):
+        data = read(file(f"site,x\nAnna,{value}\n{rows}"))
+        assert len(data) == 11
+        assert f"{value!r} in line 2 is not" in data.schema["x"].note
+    wide = "".join(f"n{i},{x},{y}\n" for i, (x, y) in enumerate(zip(X, Y, strict=True)))
+    assert len(read(file("site,x,y\nname,length,weight\n" + wide))) == 40
+
+
 def test_titles_as_wide_as_their_table(file):
     lines = "".join(f"{x};{y};{x}\n" for x, y in zip(X, Y, strict=True))
     data = read(file("Station;Kiel;\nNumber;7;\n;;\nx;y;z\n" + lines))

@@ -17,6 +17,11 @@ _SUMMARY = re.compile(
 _YEARS = range(1500, 2200)
 _LEAST_RUN = 8  # names such as 0, 1, 2, ... over whole numbers, at least
 _LEAST_REPEATED = 10  # rows from which fields that come again below are values
+_UNIT = re.compile(
+    r"[(\[]?(°.?|deg ?[CFK]?|[kcmµunMGhd]?(m|g|s|l|L|W|V|A|Pa|bar|Hz|J|N|Wh|B|mol|K|C|F|eV)"
+    r"([²³23]|\^-?\d)?([/·* ].*)?|%|‰|pp[mb]|EUR|USD|GBP|CHF|[$€£]|min|h|hours?|d|days?|y|years?"
+    r"|sec|seconds?|in|ft|lb|mph|rpm|counts?)[)\]]?"
+)
 _NO_UNIT = re.compile(r"[<>≤≥~=]|^\s*\d|.{25}")
 _RULE = re.compile(r"[-=:+]{2,}")
 
@@ -52,8 +57,8 @@ def are_names(fields: Fields, below: Sequence[Fields]) -> bool:
 
 
 def are_units(first: Sequence[Fields]) -> bool:
-    """Whether the first of the rows below the names holds units: no number, and a short text over
-    a column of them."""
+    """Whether the first of the rows below the names holds units: no number, and short texts over
+    most columns of numbers, beside none in other columns, or more than one, or a known unit."""
     if len(first) < 2:
         return False
     units, *below = first
@@ -61,8 +66,12 @@ def are_units(first: Sequence[Fields]) -> bool:
     numbers = any(looks_like_number(units[j].strip()) for j in said)
     if not said or numbers or units[said[0]].lstrip().startswith("#"):
         return False
-    over = [j for j in said if is_text(units[j]) and is_numeric(below, j)]
-    return bool(over) and not any(_NO_UNIT.search(units[j]) for j in said)
+    numeric = [j for j in range(len(units)) if is_numeric(below, j)]
+    over = [units[j].strip() for j in numeric if is_text(units[j])]
+    if len(over) < (len(numeric) + 1) / 2 or any(_NO_UNIT.search(units[j]) for j in said):
+        return False
+    known = any(_UNIT.fullmatch(unit) for unit in over)
+    return bool(over) and (known or len(over) > 1 or {*said} <= {*numeric})
 
 
 def is_rule(fields: Fields) -> bool:
