@@ -186,8 +186,8 @@ def _inverses(M: Floats) -> tuple[Floats, Floats]:
     m = len(M)
     if m > _SWEPT:
         last = np.moveaxis(M, (0, 1), (-2, -1))
-        inverse = np.moveaxis(np.linalg.inv(last), (-2, -1), (0, 1))
-        return inverse, np.asarray(np.linalg.slogdet(last)[1])
+        inverse = np.asarray(np.linalg.inv(last), dtype=np.float64)
+        return np.moveaxis(inverse, (-2, -1), (0, 1)), np.asarray(np.linalg.slogdet(last)[1])
     log_det = np.zeros(M.shape[2:])
     for j in range(m):
         pivot = np.maximum(M[j, j], 1.0)  # rounding of nearly singular correlations aside

@@ -8,7 +8,7 @@ or with t_nu_k(x; mu_k, Sigma_k) for N, Student's t of nu_k degrees of freedom (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,11 +135,11 @@ class Mixture:
         return Mixture(weights / weights.sum(), means, covariances, kind, probs, dof)
 
 
-def inverse_of_lower(lower: Floats) -> Floats:
+def inverse_of_lower(lower: NDArray[Any]) -> Floats:
     """Inverses of lower triangular matrices (..., d, d)."""
     d = lower.shape[-1]
     if d < _WIDE:  # NumPy's takes all matrices in one call, and does not know that they are lower
-        return np.linalg.inv(lower)
+        return np.asarray(np.linalg.inv(lower), dtype=np.float64)
     from scipy.linalg.lapack import dtrtri
 
     each = [dtrtri(one, lower=1)[0] for one in lower.reshape(-1, d, d)]

@@ -186,4 +186,5 @@ def log_t(x: Tensor, mu: Tensor, scale_tril: Tensor, nu: Tensor, gaps: bool) -> 
     log_det = scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     size, distance = there.to(x).sum(-1, keepdim=True), y.square().sum(-1)
     at_middle = ((nu + size) / 2).lgamma() - (nu / 2).lgamma() - size / 2 * (math.pi * nu).log()
-    return at_middle - log_det - (nu + size) / 2 * (distance / nu).log1p()
+    out: Tensor = at_middle - log_det - (nu + size) / 2 * (distance / nu).log1p()
+    return out
