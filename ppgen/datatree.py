@@ -130,6 +130,7 @@ def to_datatree(
         groups["posterior_predictive"] = _expected(model, data, y)
         note = "rows expected of the codes, without noise: the model draws none"
         attrs["posterior_predictive"] = {**attrs["observed_data"], "note": note}
+    labels = coordinates(data.index)
     tree = as_tree(
         groups,
         {**names["dims"], "joint": [row], "weighted": [row]},
@@ -137,13 +138,14 @@ def to_datatree(
         attrs,
         row=row,
         inner=[] if data.images is None else ["channel", "height", "width"],
-        labels=coordinates(data.index),
+        labels=labels,
     )
     record = _record(estimator)
     if can.errors:
         record["reconstruction_error"] = (row, np.asarray(model.reconstruction_error(data)))
     if record:
         given = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else Empty()
+        given = given if labels is None else given.assign_coords({row: labels})
         tree["sample_stats"] = DataTree(given.assign(record))
     return tree
 

@@ -102,6 +102,17 @@ def test_tables_of_pictures_name_the_files(run: Run) -> None:
     assert list(worst[0])[:2] == ["row", "file"]
 
 
+def test_a_tree_of_pictures_calls_the_rows_by_their_files(runs: Path) -> None:
+    fit: Any = ppgen.load(runs / "autoencoder")
+    with pytest.warns(UserWarning, match="left out"):
+        data = ppgen.read(runs / "data", schema=fit.schema_)
+    tree = fit.to_datatree(data)
+    groups = [g.to_dataset() for g in tree.children.values() if "row" in g.dims]
+    assert groups
+    for group in groups:
+        assert group["row"].values.tolist() == data.files.tolist()
+
+
 @pytest.mark.parametrize("model", ["autoencoder", "vae"])
 def test_the_page_of_a_fit_names_the_pictures_least_like_it(
     run: Run, runs: Path, model: str

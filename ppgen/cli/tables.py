@@ -206,15 +206,14 @@ def outliers(
             native = {k: v for k, v in native.items() if k != "index" or k in rows.schema.names}
         native = _labels(reading.groups, rows.take(order)) | native
         table |= {f"{k} (data)" if k in table else k: v for k, v in native.items()}
-    elif rows.files is not None:
-        table = {"row": order, "file": rows.files[order], **table}
+    else:
+        table = {"row": order, **index_columns(rows.take(order).index), **table}
     write_table(table, output)
 
 
 def numbered(rows: Dataset) -> dict[str, Any]:
     """What tells rows apart: their numbers, with their labels or the files that they came from."""
-    columns = {"row": range(len(rows)), **index_columns(rows.index)}
-    return columns if rows.files is None else columns | {"file": rows.files}
+    return {"row": range(len(rows)), **index_columns(rows.index)}
 
 
 def _labels(groups: str | None, rows: Dataset) -> dict[str, Any]:

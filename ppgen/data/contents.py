@@ -119,7 +119,12 @@ class Contents:
 
     @property
     def index(self) -> Any:
-        """The labels of the rows, where they came in a pandas frame; else None."""
+        """The labels of the rows, where they came in a pandas frame, or the names of the files
+        that they came from; else None."""
+        if self.files is not None:
+            import pandas as pd
+
+            return pd.Index(self.files, name="file")
         index = getattr(self.native, "index", None) if self.like == "pandas" else None
         return index if index is None or self.native_rows is None else index[self.native_rows]
 
