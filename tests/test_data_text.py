@@ -158,6 +158,7 @@ def test_what_may_be_a_word_is_one_among_words(file):
     assert data.schema["sign"].levels == ("+", "-")
     assert data.schema["dash"].levels == ("a", "b")
     assert data.schema["dash"].missing
+    assert read(file("x,y\n-,1.5\n--,2.5\n")).schema["x"].kind == "empty"
 
 
 def test_words_for_nothing_among_dates(file):

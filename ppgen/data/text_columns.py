@@ -97,14 +97,13 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     given = series.tolist()
     if any(not isinstance(v, str) and v == v and v is not None for v in given):
         return Cleaned(series)  # truth values, and what JSON has besides text
-    stripped = {
-        v: v.strip() for v in set(given) if isinstance(v, str)
-    }  # what is no text is missing
+    # What is no text is missing.
+    stripped = {v: v.strip() for v in set(given) if isinstance(v, str)}
     texts = {v: new for v, new in stripped.items() if new not in MISSING and new not in markers}
     seen = {*texts.values()}
     weak = set(filter(is_weak, seen))
     way, numbers = numbers_among(seen - weak, decimal)
-    if numbers and len(numbers) == len(seen - weak):
+    if len(numbers) == len(seen - weak) and (numbers or not any(map(str.isalpha, weak))):
         of = {v: numbers.get(new, math.nan) for v, new in texts.items()}
         column = np.array([of.get(v, math.nan) for v in given], np.float64)
         column[np.isin(column, floats_of(markers))] = np.nan
@@ -112,9 +111,9 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
         whole = not fractions and not np.isnan(column).any()
         return Cleaned(pd.Series(column.astype(np.int64) if whole else column), way.unit)
     known = [texts.get(v) for v in given]
-    if not any(c.isalnum() for text in seen - weak for c in text):
-        weak = set()  # such as "+" and "-"
     others = seen - weak
+    if others and not any(c.isalnum() for text in others for c in text):
+        others, weak = seen, set()  # such as "+" and "-"
     dated = sum(text[0].isdigit() for text in others) >= _DATED * len(others)
     gaps = weak if dated else {text for text in weak if not text[0].isalpha()}
     values = pd.Series([None if text in gaps else text for text in known])

@@ -136,6 +136,8 @@ def _first_row(layout: Layout, top: list[Row], comments: int) -> int:
     wide = layout.width
     filled = [_filled(fields) if len(fields) == wide else 0 for _, fields in top]
     most = max(filled[comments:])
+    if not most:
+        raise InputError(f"{layout.path} holds separators and no values; expected a table.")
     full = [i for i in range(comments, len(top)) if filled[i] == most]
 
     def is_header(i: int) -> bool:
