@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -14,7 +14,6 @@ import paramax
 from numpy.typing import NDArray
 
 from ...inference.jax_learner import adam
-from ...inference.learner import HeldOut
 from ...inference.svi_numpyro import NumpyroLearner
 from ..nets.held_out import Subset
 from ..nets.whitening import Whitening
@@ -48,22 +47,18 @@ class JaxFlow:
         those seen anew for an epoch. `keep` takes its averaged weights afterwards."""
         x, *rest = map(_single, (*seen.values(), seen.shares))
 
-        def log_density(params: Any, x: jax.Array, c: jax.Array | None = None) -> jax.Array:
-            values: jax.Array = self._with(params["flow"]).log_prob(x, c)
-            return values
+        def evaluate(params: Any) -> NDArray[np.float64]:
+            assert unseen is not None
+            return self._scored(self._with(params["flow"]), *unseen.values())
 
-        held = None
-        if unseen is not None:
-            held = HeldOut(log_density, tuple(map(_single, unseen.values())))
-        return NumpyroLearner(
+        return _Learner(
             partial(model, self.flow),
             guide,
             (x, *rest),
-            held=held,
             optimiser=adam(weight_decay=weight_decay),
             redraw=redraw and (lambda epoch: (_single(redraw(epoch)), *rest)),
             seed=seed,
-        )
+        ).scored_by(evaluate)
 
     def _with(self, params: Any) -> Any:
         # What `register_params` leaves out: shapes, permutations, masks.
@@ -79,11 +74,15 @@ class JaxFlow:
         self.flow = self._with(learner.params()["flow"])
 
     def log_prob(self, x: Array, context: Array | None) -> NDArray[np.float64]:
-        return self._by_blocks(self._log_prob, np.empty(len(x)), x, context)
+        return self._scored(self.flow, x, context)
+
+    def _scored(self, flow: Any, x: Array, context: Array | None) -> NDArray[np.float64]:
+        return self._by_blocks(partial(self._log_prob, flow), np.empty(len(x)), x, context)
 
     def sample(self, n: int, seed: int, context: Array | None) -> NDArray[np.float64]:
         noise = np.random.default_rng(seed).standard_normal((n, *self.flow.shape))
-        return self._by_blocks(self._transform, np.empty(noise.shape), noise, context)
+        carry = partial(self._transform, self.flow)
+        return self._by_blocks(carry, np.empty(noise.shape), noise, context)
 
     def _by_blocks(
         self, what: Any, out: NDArray[np.float64], x: Array, context: Array | None
@@ -95,7 +94,7 @@ class JaxFlow:
             parts = (_single(x[rows]), _single(None if context is None else context[rows]))
             more = size - len(parts[0])
             full = (None if a is None else np.pad(a, ((0, more), (0, 0))) for a in parts)
-            out[rows] = np.asarray(what(self.flow, *full))[: size - more]
+            out[rows] = np.asarray(what(*full))[: size - more]
         return out
 
     def arrays(self) -> dict[str, Array]:
@@ -108,6 +107,17 @@ class JaxFlow:
             lambda path, leaf: jnp.asarray(arrays[jax.tree_util.keystr(path)], leaf.dtype), leaves
         )
         self.flow = eqx.combine(leaves, static)
+
+
+class _Learner(NumpyroLearner):
+    """One whose held-out rows are scored by the program that all rows are."""
+
+    def scored_by(self, score: Callable[[Any], NDArray[np.float64]]) -> Self:
+        self.score = score
+        return self
+
+    def evaluate(self) -> NDArray[np.float64]:
+        return self.score(self.params())
 
 
 def _transformed(flow: Any, noise: jax.Array, context: jax.Array | None) -> jax.Array:

@@ -51,7 +51,10 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         from .fitting import fit_flow
 
-        found = fit_flow(self._chosen(), rows, fit, self._machine(self.backend))
+        machine = None  # one would load torch, which takes long, and a fit on JAX needs none
+        if self.backend == "pyro" or self.devices > 1 or self.device not in (None, "auto", "cpu"):
+            machine = self._machine(self.backend)
+        found = fit_flow(self._chosen(), rows, fit, machine)
         self.architecture_, self.flow_, self.flow_seed_ = found.architecture, found.flow, fit.seed
         self._keep(found.training)
         return found.reasons
@@ -91,5 +94,6 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         self.architecture_ = Architecture.from_json(state["architecture"])
         self.flow_seed_ = int(state["seed"])
         self._restore_training(state)
-        self.flow_ = made(self.backend, self.architecture_, self.flow_seed_, self._device())
+        device = self._device() if self.backend == "pyro" else None
+        self.flow_ = made(self.backend, self.architecture_, self.flow_seed_, device)
         self.flow_.load(arrays)

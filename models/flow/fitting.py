@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
 from ..nets.contest import Contender, Contest, worthwhile
-from ..nets.device import Machine
 from ..nets.held_out import Split, Subset
 from ..nets.record import DataUnits
 from ..nets.trainer import COMPARED, Trainer, Training
@@ -24,6 +23,9 @@ from ..nets.whitening import chosen as whitening_of
 from .architecture import Architecture
 from .choosing import ROUNDS, plans
 from .sizes import Sizes, sizes_for
+
+if TYPE_CHECKING:
+    from ..nets.device import Machine
 
 _REACH = 5.0  # deviations
 
@@ -39,8 +41,8 @@ class Fitted:
     reasons: list[Reason]
 
 
-def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine) -> Fitted:
-    """Fit a flow of these settings."""
+def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine | None) -> Fitted:
+    """Fit a flow of these settings; a fit on JAX needs no `machine`."""
     split = Split(rows, fit)
     d, timed = rows.data.x.shape[1], fit.deadline() is not None
     seen, unseen = split.subsets(columns)
@@ -50,9 +52,11 @@ def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine
     each = plans(settings, len(seen), d, timed=timed, compared=compared)
     whitening = _whitening(settings["whiten"], seen, unseen, fit)
 
+    device = None if machine is None else machine.device
+
     def built(kind: str, sizes: Sizes) -> tuple[Architecture, Any]:
         architecture = _architecture(kind, settings, sizes, seen, whitening)
-        how = (settings["backend"], architecture, fit.seed, machine.device, whitening)
+        how = (settings["backend"], architecture, fit.seed, device, whitening)
         return architecture, made(*how)
 
     first = built(*each[0])

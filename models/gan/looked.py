@@ -21,7 +21,7 @@ from .trained import TrainedGAN
 _SETS = 5  # of generated rows, that scores are calibrated by
 _SCORES = 10  # that take as long as all that is done with samples
 _TRIED = 500  # rows trained on that are timed
-_SHARE, _FEWEST, _MADE = 0.02, 8, 4  # of a budget that a score takes; rows that it has; rows timed
+_SHARE, _FEWEST, _MADE = 0.02, 16, 4  # of a budget that a score takes; rows that it has; rows timed
 
 
 def affordable(nets: TrainedGAN, seen: Subset, most: int, budget: float | None) -> int:
