@@ -58,7 +58,8 @@ def test_seeds_of_both_models_are_compared_and_nothing_judged_is_no_ranking():
     assert [m.n_seeds for m in found.models] == [1, 2]
     assert rank_samples([]) is None
     alone = rank_samples([sampled("a", np.full(20, 0.25))])
-    assert alone.finding == "The samples of a have a C2ST of 0.25, where real rows reach 1.00."
+    said = "a have a C2ST of 0.250 ± 0.000, where real rows reach 1.000."
+    assert alone.finding == f"The samples of {said}"
     assert alone.scope == ""
 
 

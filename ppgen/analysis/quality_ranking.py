@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from ..digits import plus_minus
+from ..digits import plus_minus, with_error
 from .finding import LEVEL_WORDS, VERDICTS, join, scope_words
 from .limits import Family
 from .paired import Difference, Outcome, judged
@@ -114,7 +114,8 @@ class QualityRanking:
     def finding(self) -> str:
         """What was found, in one sentence."""
         best, *others = self.models
-        reached = f"{self._number(best.mean)}, where real rows reach {self._number(best.control)}"
+        control = with_error(best.control, best.stderr)[0]
+        reached = f"{plus_minus(best.mean, best.stderr)}, where real rows reach {control}"
         if not others:
             return f"The samples of {best.name} have a {self.name} of {reached}."
         behind = [m for m in others if m.outcome == "worse"]
@@ -145,9 +146,6 @@ class QualityRanking:
         if tied:
             return f"the samples of {join([best.name, *tied])} tie"
         return f"the samples of {best.name} are best"
-
-    def _number(self, value: float) -> str:
-        return f"{value:.{2 if self.lead == 'c2st_score' else 3}f}".replace("-", "−")
 
 
 def rank_samples(sampled: Iterable[Sampled]) -> QualityRanking | None:

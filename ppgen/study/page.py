@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..density import KIND_WORDS
-from ..digits import plus_minus
+from ..digits import plus_minus, with_error
 from .latent_text import spread_text, unless_blank
 from .table import beside, number_text, rounded
 
@@ -32,6 +32,7 @@ def render(template: str, page: Mapping[str, Any]) -> bytes:
         "rounded": rounded,
         "beside": beside,
         "plus_minus": plus_minus,
+        "to_error": lambda value, stderr: with_error(value, stderr)[0],
         "unless_blank": unless_blank,
         "spread_text": spread_text,
         "kind": KIND_WORDS.__getitem__,

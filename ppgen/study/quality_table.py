@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..analysis.quality_ranking import QualityRanking, Standing
-from ..digits import plus_minus
+from ..digits import plus_minus, with_error
 from ..text_table import aligned
 from .table import margin_text
-
-_DIGITS = 3
 
 
 class Words(NamedTuple):
@@ -52,7 +50,7 @@ def ranking_cells(m: Standing) -> dict[str, str]:
         "rank": str(m.rank),
         "model": m.name,
         "score": plus_minus(m.mean, m.stderr),
-        "control": f"{m.control:.{_DIGITS}f}".replace("-", "−"),
+        "control": with_error(m.control, m.stderr)[0],
         "difference": plus_minus(d.mean, d.stderr, sign="+") if d else "",
         "margin": margin_text(d.margin, d.detectable) if d else "",
         "decided": m.verdict,

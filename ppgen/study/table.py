@@ -15,7 +15,7 @@ from ..analysis.quality_ranking import QualityRanking
 from ..analysis.quality_scores import on_scale
 from ..analysis.score import Score
 from ..density import KIND_WORDS
-from ..digits import plus_minus
+from ..digits import plus_minus, with_error
 from ..text_table import aligned
 from ..verdict import ORDER, Verdict
 from .cell_results import CellResult
@@ -263,7 +263,7 @@ def rendered(row: Mapping[str, Any]) -> dict[str, str]:
         "rank": str(row["rank"] or ""),
         "model": row["model"],
         "density": plus_minus(row["log_density"], row["stderr"]),
-        "bits": number_text(row["bits_per_dim"], 3),
+        "bits": _bits(row),
         "known": f"{known} ({row['measure']})" if known else "no density",
         "khat": "" if khat is None else f"{khat:.0%} of rows",
         "difference": plus_minus(row["difference"], row["difference_stderr"], sign="+"),
@@ -276,6 +276,14 @@ def rendered(row: Mapping[str, Any]) -> dict[str, str]:
         "memory": memory_words(row["memory"]),
         "verdict": f"{row['verdict'] or ''}{few}",
     }
+
+
+def _bits(row: Mapping[str, Any]) -> str:
+    """Bits a value, to the digits of their error: that of the log density in these units."""
+    bits, mean, stderr = row["bits_per_dim"], row["log_density"], row["stderr"]
+    if not bits or not mean or stderr is None or not math.isfinite(mean):
+        return number_text(bits, 3)
+    return with_error(bits, abs(bits * stderr / mean))[0]
 
 
 def margin_text(margin: float | None, detectable: float | None) -> str:
