@@ -71,7 +71,7 @@ def test_khat_counts_every_row_on_its_side():
     assert sum(bar.get_height() for bar in bad) == 4
     assert all(bar.get_x() + bar.get_width() <= 0.5 for bar in good)
     assert all(bar.get_x() >= 0.5 - 1e-9 for bar in bad)
-    assert axes.get_title(loc="left").startswith("50% of rows")
+    assert axes.get_title(loc="left").startswith("4 of 8 rows' bounds can be trusted")
     assert "cut at 1.5" in axes.get_xlabel()
     assert "cut at 1.5" not in khat_histogram(khat[:5], 0.5).axes[0].get_xlabel()
     with pytest.raises(InputError, match="one number a row"):
