@@ -12,9 +12,9 @@ from .wording import spoken
 
 app = typer.Typer(
     name="ppgen",
-    help="A suite of generative models. DATA is a file (CSV, Parquet, NPY, NPZ, IDX, WAV, a folder "
-    "or a ZIP or TAR file of images) or a built-in name such as wine, digits, sprites or "
-    "toy:checkerboard.",
+    help="A suite of generative models. DATA is a file (CSV, Excel, JSON, Parquet, NPY, NPZ, IDX, "
+    "WAV, a folder or a ZIP or TAR file of images) or a built-in name such as wine, digits, "
+    "sprites or toy:checkerboard.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

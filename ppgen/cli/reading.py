@@ -25,9 +25,9 @@ class DataOptions:
         list[str] | None,
         typer.Option(
             metavar="NAME=KIND",
-            help="What a column is: real, positive, count, ordinal, categorical, binary, or with "
-            "settings interval,lower=0,upper=1 or circular,period=360; repeatable. `ppgen inspect` "
-            "shows what it is taken for.",
+            help="What a column is: real, positive, count, ordinal, categorical, binary, time, key "
+            "(left out), or with settings interval,lower=0,upper=1 or circular,period=360; "
+            "repeatable. `ppgen inspect` shows what it is taken for.",
         ),
     ] = None
     drop: Annotated[
