@@ -90,7 +90,7 @@ def test_samples_given_a_column_come_with_their_components() -> None:
 
 def test_labels_of_a_posterior_are_those_of_its_components() -> None:
     x, _ = clusters(90)
-    settings = {"num_steps": 100, "num_draws": 20}
+    settings = {"num_steps": 20, "num_draws": 10}
     fit = G(3, engine="svi", backend="pyro", engine_settings=settings, random_state=0).fit(x)
     rows, labels = fit.sample(100, labels=True)
     np.testing.assert_array_equal(labels, fit.predict(rows))
