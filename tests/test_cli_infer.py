@@ -64,7 +64,10 @@ def test_a_file_is_run_and_its_model_fitted_to_columns(run: Run) -> None:
 
 
 def test_what_is_wrong_is_said_in_a_line(run: Run) -> None:
+    Path("none.csv").write_text("a,b,y\n")
     for words, said in [
+        (("mine.py:line", "none.csv"), "none.csv has no rows below its header"),
+        (("mine.py:line", "rows.csv", "--set", "scale=abc"), "expected a number, as its default"),
         (("mine.py:lin", "rows.csv"), "no function 'lin'; it has line. Did you mean 'line'?"),
         (("mine.py", "rows.csv"), "mine.py names no function"),
         (("yours.py:line", "rows.csv"), "no file 'yours.py'"),

@@ -219,11 +219,17 @@ def _arguments(
     from ..models.pair.keywords import arguments
 
     names, anything = arguments(model)
+    parameters = inspect.signature(model).parameters
+    for name, value in given.items():
+        default = parameters[name].default if name in parameters else None
+        if isinstance(value, str) and isinstance(default, int | float):
+            raise InputError(
+                f"--set {name}={value} was given; expected a number, as its default {default} is."
+            )
     wanted = [name for name in names if name not in given]
     found = {name: data.values[name] for name in wanted if name in data.values}
     if anything and not data.table:
         found |= {name: v for name, v in data.values.items() if name not in given}
-    parameters = inspect.signature(model).parameters
     for name in wanted:
         if name in found:
             continue

@@ -67,6 +67,8 @@ def _table(path: Path, ending: str) -> dict[str, Any]:
         frame = pd.read_parquet(path)
     else:
         frame = pd.read_csv(path, sep="," if ending == ".csv" else "\t")
+    if not len(frame):
+        raise InputError(f"{path} has no rows below its header; give data with rows.")
     return {str(name): frame[name].to_numpy() for name in frame.columns}
 
 
