@@ -97,7 +97,8 @@ class Coded(BaseEstimator):  # type: ignore[misc]
     def _has_more(self, X: Any) -> bool:
         """Whether a frame has all columns of the fit and others, which are left out."""
         fitted: Any = getattr(self, "feature_names_in_", ())
-        called = getattr(X, "column_names", None) or getattr(X, "columns", ())
+        called: Any = getattr(X, "column_names", None)  # of Arrow
+        called = getattr(X, "columns", ()) if called is None else called
         return len(fitted) > 0 and set(called) > set(fitted)
 
     def _called(self) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import ppgen
@@ -161,3 +163,15 @@ def test_a_column_is_conditioned_on_and_kept_so(folder: Path, run: Any) -> None:
     assert float(rows[0]["fraction_below"]) == 0.5 / (N + 1)
     _, err = run("fit", Path("kinds.csv"), "gaussian", "--target", "kind", status=2)
     assert "models no rows given labels" in err
+
+
+def test_a_frame_with_other_columns_is_scored_without_them() -> None:
+    frame = pd.DataFrame(RNG.normal(size=(40, 2)), columns=["x", "y"])
+    fit = ppgen.Gaussian().fit(frame)
+    more = frame.assign(extra=1.0)[["extra", "y", "x"]]
+    for rows in (more, pa.Table.from_pandas(more)):
+        with pytest.warns(UserWarning, match="'extra' was not in Gaussian and is left out"):
+            scores = fit.score_samples(rows)
+        np.testing.assert_allclose(scores, fit.score_samples(frame))
+    with pytest.raises(ValueError, match="yet now missing"):
+        fit.score_samples(frame[["x"]])
