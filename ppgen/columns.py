@@ -38,8 +38,15 @@ def column_reasons(
     codec: AnyCodec,
     encoded: Encoded,
     weights: NDArray[np.float64] | None = None,
+    *,
+    spread: bool = True,
 ) -> list[Reason]:
-    """Findings about the columns of the rows fitted; rows of weight 0 are left out."""
+    """Findings about the columns of the rows fitted; rows of weight 0 are left out.
+
+    Args:
+        spread: whether the fit has a density or draws samples, to which copies, ties and columns
+            that others determine do harm.
+    """
     kept = slice(None) if weights is None else weights > 0
     reasons = [Reason("ok", note) for note in data.notes]
     if schema.pixels is not None and schema.pixels.note:
@@ -49,7 +56,7 @@ def column_reasons(
             what = f"the images have {schema.pixels}:"
             advice = "If the greatest value is white, divide by it; what lies between are levels."
         reasons.append(Reason("warn", f"{what} {schema.pixels.note}.", advice))
-    copied, explained = _copies(schema, data)
+    copied, explained = _copies(schema, data) if spread else ([], set())
     reasons += copied
     for column in schema.left_out:
         what = f"column {column.name!r} is left out ({column.kind}): {column.note}."
@@ -63,7 +70,8 @@ def column_reasons(
         if column.atoms:
             at = " and ".join(map(column.shown, column.atoms))
             reasons.append(Reason("ok", f"column {column.name!r} has a mass at {at}."))
-        if column.note and column.name not in explained:
+        told = spread or column.kind not in CONTINUOUS  # of those a note tells of ties
+        if column.note and told and column.name not in explained:
             advice = _NOTED if column.kind in CONTINUOUS else _TEXT
             reasons.append(Reason("warn", f"column {column.name!r}: {column.note}.", advice))
         if data.images is None and column.kind in (*LINEAR, "positive", "count"):
@@ -71,7 +79,7 @@ def column_reasons(
             if weights is not None:
                 values = np.where(weights > 0, values, np.nan)
             reasons += extreme_reasons(column, values, data.native_rows)
-    if isinstance(codec, Codec):
+    if spread and isinstance(codec, Codec):
         if not codec.continuous_names and not codec.discrete_names:
             what = "all columns are constant: each row has probability 1, and nothing is learnt."
             reasons += nothing_learnt(what, "Give columns that vary.")

@@ -172,10 +172,12 @@ class Estimator(Saved):
                 fit.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint_of(fit, rows))
             reasons = list(self._fit(rows, fit))
             reasons += [] if self.context_ is None else self.context_.reasons()
-            if self.capabilities.samples:
-                of_columns = column_reasons(self.schema_, data, self.codec_, rows.data, weights)
-                reasons = [*of_columns, *reasons]
-                reasons += self._goodness(rows, fit, reasons)
+            spread = self.capabilities.samples
+            reasons = [
+                *column_reasons(self.schema_, data, self.codec_, rows.data, weights, spread=spread),
+                *reasons,
+            ]
+            reasons += self._goodness(rows, fit, reasons)
             reasons = [*fit.interrupt_reasons(), *reasons]
         reasons += unused_reasons(
             self._uses(),

@@ -66,7 +66,14 @@ def test_gaps_and_logarithms_are_allowed_for():
 
 
 @pytest.mark.parametrize(
-    "model", [ppgen.KernelDensity(), ppgen.IndependentColumns(), ppgen.Gaussian()], ids=str
+    "model",
+    [
+        ppgen.KernelDensity(),
+        ppgen.IndependentColumns(),
+        ppgen.Gaussian(),
+        ppgen.Autoencoder(1, hidden=(2,), max_epochs=1),
+    ],
+    ids=lambda model: model.name,
 )
 def test_a_row_of_a_million_is_in_the_verdict(model):
     rows = np.random.default_rng(0).normal(size=(300, 2))
@@ -74,6 +81,14 @@ def test_a_row_of_a_million_is_in_the_verdict(model):
     verdict = model.set_params(random_state=0).fit(rows).verdict_
     assert verdict.status == "warn"
     assert "column 'x1' has an extreme value: 1e+06 in row 11" in str(verdict)
+
+
+def test_columns_that_are_left_out_are_in_every_verdict():
+    rows = {"id": [f"u{i}" for i in range(60)], "a": np.arange(60) / 7, "b": np.arange(60) / 7}
+    fit = ppgen.Autoencoder(1, hidden=(2,), max_epochs=1, random_state=0).fit(rows)
+    said = " ".join(reason.what for reason in fit.verdict_.reasons)
+    assert "column 'id' is left out" in said
+    assert "collinear" not in said  # which does a code no harm
 
 
 def test_an_extreme_value_in_a_part_is_named_by_its_row_in_the_whole():

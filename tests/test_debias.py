@@ -112,7 +112,7 @@ def test_it_classifies_rows_it_has_not_seen(fit):
     np.testing.assert_array_equal(fit.predict(x), np.array(["no", "yes"])[p.argmax(1)])
     assert fit.transform(x).shape == (300, 2)
     assert fit.decode(fit.encode(x)).shape == x.shape
-    assert "on held-out rows" in fit.verdict_.reasons[0].what
+    assert "on 60 held-out rows" in fit.verdict_.reasons[0].what
 
 
 def test_rare_rows_are_weighed_up_and_said(fit):
