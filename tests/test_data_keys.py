@@ -1,5 +1,7 @@
 """Keys and text of too many levels: named, left out of the model, given back as they came."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -8,6 +10,7 @@ import pytest
 import ppgen
 from ppgen.data import Schema, as_dataset, read
 from ppgen.errors import InputError
+from ppgen.models.gmm.kernel import level_sums
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -150,8 +153,6 @@ def test_an_unnamed_index_in_a_csv_changes_nothing(tmp_path):
 
 
 def test_fifty_thousand_ids_ask_for_no_memory():
-    import tracemalloc
-
     n = 50_000
     frame = pd.DataFrame({"id": [f"u{i}" for i in range(n)], "x": RNG.normal(size=n)})
     tracemalloc.start()
@@ -161,3 +162,24 @@ def test_fifty_thousand_ids_ask_for_no_memory():
     assert peak < 2**28
     assert model.schema_.names == ("x",)
     assert "id" not in model.sample(2).columns
+
+
+def test_sums_by_level_are_the_same_with_and_without_indicators():
+    rng = np.random.default_rng(2)
+    r, codes = rng.random((500, 2)), rng.integers(0, 2000, 500)
+    sums = level_sums(np, r, codes, 2000)
+    np.testing.assert_allclose(sums, r.T @ np.eye(2000)[codes], rtol=1e-12)
+    few = level_sums(np, r, codes % 5, 5)
+    np.testing.assert_allclose(few[:, 1], r[codes % 5 == 1].sum(axis=0), rtol=1e-12)
+
+
+def test_ids_that_are_levels_by_the_users_wish_take_memory_by_level_only():
+    n = 12_000
+    frame = pd.DataFrame({"id": [f"u{i}" for i in range(n)], "x": RNG.normal(size=n)})
+    data = as_dataset(frame, {"id": "categorical"})
+    tracemalloc.start()
+    model = ppgen.GaussianMixture(2, random_state=0, max_iter=3).fit(data)
+    assert np.isfinite(model.score(data))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e8  # indicators of all rows take 1.2e9

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from .kernel import second_moments
+from .kernel import FEW_LEVELS, level_sums, second_moments
 from .leave_one_out import left_out
 from .moves import split_and_merge
 from .parameters import Floats, Mixture
@@ -117,7 +117,7 @@ def from_responsibilities(
     variances = trust * np.maximum(within, 0) + (1 - trust) * overall + floor
     probs = []
     for j, levels in enumerate(rows.n_levels):
-        counts = r.T @ np.eye(levels + 2)[rows.columns[:, j]]
+        counts = level_sums(np, r, rows.columns[:, j], levels + 2)
         seen = counts[:, :levels]
         share = (seen.sum(axis=0) + 1) / (seen.sum() + levels)
         probs.append((seen + share) / (seen.sum(axis=1, keepdims=True) + 1))
@@ -181,10 +181,17 @@ def _parts(
 
 
 def _features(rows: WeightedRows) -> Floats:
-    """Standardised columns and indicators of levels, for distances between rows."""
+    """Standardised columns and indicators of levels, of many the most frequent, for distances
+    between rows."""
     blocks = [_standardised(rows)]
     for j, levels in enumerate(rows.n_levels):
-        blocks.append(np.eye(levels + 2)[rows.columns[:, j]][:, :levels] / np.sqrt(2))
+        codes, width = rows.columns[:, j], min(levels, FEW_LEVELS)
+        if width < levels:
+            often = np.argsort(np.bincount(codes, minlength=levels)[:levels])[-width:]
+            place = np.full(levels + 2, width)
+            place[often] = np.arange(width)
+            codes = place[codes]
+        blocks.append(np.eye(width + 2)[codes][:, :width] / np.sqrt(2))
     return np.concatenate(blocks, axis=1)
 
 

@@ -31,7 +31,7 @@ from .radial import log_decay, log_tau
 
 BLOCK = 1000  # rows whose responsibilities are held at a time; fits the cache
 _LARGE = 1 << 17  # rows handed to a jitted pass at a time
-_FEW_LEVELS = 256  # up to which sums by level are a product with indicators
+FEW_LEVELS = 256  # up to which sums by level are a product with indicators
 _JIT_FROM = 3_000_000  # n k d from which compiling pays
 _WIDE = 64  # columns from which products of matrices are left to BLAS
 
@@ -129,7 +129,7 @@ def _square(share: Floats, x: Floats) -> Floats:
 def level_sums(xp: Any, r: Any, codes: Any, levels: int) -> Any:
     """(k, levels) sums of r (n, k) over the rows of each level; without indicators where these
     would take much memory."""
-    if levels <= _FEW_LEVELS:
+    if levels <= FEW_LEVELS:
         return r.T @ xp.eye(levels, dtype=r.dtype)[codes]
     if xp is np:
         sums = [np.bincount(codes, weights=of_one, minlength=levels) for of_one in r.T]

@@ -59,7 +59,9 @@ class Feature:
         gap = np.isnan(codes)
         if not self.is_number:
             width = len(self.levels) + 1
-            coordinates = np.eye(width)[np.where(gap, 0, codes).astype(int)] / np.sqrt(2.0)
+            coordinates = np.zeros((len(codes), width))
+            place = np.where(gap, 0, codes).astype(int)
+            coordinates[np.arange(len(codes)), place] = 1 / np.sqrt(2.0)
         elif self.period is not None:
             angle = 2 * np.pi * codes / self.period
             coordinates = np.column_stack([np.cos(angle), np.sin(angle)])
