@@ -10,6 +10,7 @@ import pytest
 import ppgen
 from ppgen.data import Schema, as_dataset, read
 from ppgen.errors import InputError
+from ppgen.models.gmm.conditional import draw_levels, draw_rows
 from ppgen.models.gmm.kernel import level_sums
 
 RNG = np.random.default_rng(0)
@@ -182,4 +183,12 @@ def test_ids_that_are_levels_by_the_users_wish_take_memory_by_level_only():
     assert np.isfinite(model.score(data))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4e8  # indicators of all rows take 1.2e9
+    assert peak < 2e8  # indicators of all rows take 1.2e9
+
+
+def test_levels_are_drawn_by_the_shares_of_their_component():
+    rng = np.random.default_rng(3)
+    table = rng.dirichlet(np.ones(7), size=2)
+    component = rng.integers(0, 2, 200)
+    drawn = draw_levels(table, component, np.random.default_rng(4))
+    np.testing.assert_array_equal(drawn, draw_rows(table[component], np.random.default_rng(4)))

@@ -25,6 +25,7 @@ from .missing import Filled, blocks
 from .parameters import Floats, Mixture
 from .weighted_rows import table_columns
 
+_SHARES = 1 << 22  # of levels that are computed at a time
 _SEEN = 1e-9  # share of rows
 
 
@@ -106,9 +107,10 @@ def impute(
         for j, table in enumerate(mixture.probs):
             gap = codes[rows, j] == -1
             if gap.any():
-                shares = r[gap] @ table if rng is None else table[chosen[gap]]
-                level = shares.argmax(axis=1) if rng is None else draw_rows(shares, rng)
-                codes[rows[gap], j] = level
+                if rng is None:
+                    codes[rows[gap], j] = _likeliest(r[gap], table)
+                else:
+                    codes[rows[gap], j] = draw_levels(table, chosen[gap], rng)
     return x, codes, component
 
 
@@ -135,7 +137,7 @@ def sample(
         x[rows] += noise
     codes = np.empty((n, len(mixture.probs)), np.int32)
     for j, table in enumerate(mixture.probs):
-        codes[:, j] = draw_rows(table[component], rng)
+        codes[:, j] = draw_levels(table, component, rng)
     return x, codes, component
 
 
@@ -144,6 +146,24 @@ def draw_rows(shares: Floats, rng: np.random.Generator) -> Ints:
     edges = np.cumsum(shares, axis=1)
     point = rng.random(len(shares))[:, None] * edges[:, -1:]
     return np.asarray((point >= edges).sum(axis=1).clip(max=shares.shape[1] - 1), dtype=np.intp)
+
+
+def draw_levels(table: Floats, component: Ints, rng: np.random.Generator) -> Ints:
+    """(n,) a level a row, of the shares (k, levels) of its component."""
+    edges = np.cumsum(table, axis=1)
+    point = rng.random(len(component)) * edges[component, -1]
+    out = np.empty(len(component), dtype=np.intp)
+    for c, ends in enumerate(edges):
+        rows = component == c
+        out[rows] = np.searchsorted(ends, point[rows], side="right")
+    return out.clip(max=table.shape[1] - 1)
+
+
+def _likeliest(r: Floats, table: Floats) -> Ints:
+    """(n,) the level of the largest share, by responsibilities (n, k)."""
+    step = max(1, _SHARES // table.shape[1])
+    parts = [(r[i : i + step] @ table).argmax(axis=1) for i in range(0, len(r), step)]
+    return np.concatenate(parts)
 
 
 def _noise(filled: Filled, component: Ints, rng: np.random.Generator) -> Floats:

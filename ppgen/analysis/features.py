@@ -8,7 +8,8 @@ are fixed by the real rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ MAX_PIXELS = 64
 """Images are looked at through this many of their pixels' principal components."""
 MAX_TRAIN = 10_000  # training rows that near ones are looked for among
 _CLIP = 8.0
+_MOST_LEVELS = 1000  # that coordinates are kept of
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class Features:
                 centre, scale = _location(seen[np.isfinite(seen)])
                 feature = replace(feature, centre=centre, scale=scale, period=column.period)
             else:
-                feature = replace(feature, levels=tuple(column.levels))
+                values = real.columns[column.name]
+                feature = replace(feature, levels=_most_frequent(column.levels, values))
             features.append(feature)
         return cls(tuple(features))
 
@@ -121,6 +124,14 @@ class Features:
         mean, axes = self.components
         pixels = np.asarray(data.images, np.float64).reshape(len(data), -1)
         return np.asarray((pixels - mean) @ axes.T)
+
+
+def _most_frequent(levels: Sequence[Any], values: NDArray[Any]) -> tuple[Any, ...]:
+    """The levels in their order; of very many the most frequent, the others count as unknown."""
+    if len(levels) <= _MOST_LEVELS:
+        return tuple(levels)
+    kept = {level for level, _ in Counter(values.tolist()).most_common(_MOST_LEVELS)}
+    return tuple(level for level in levels if level in kept)
 
 
 def _location(values: Floats) -> tuple[float, float]:
