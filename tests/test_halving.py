@@ -46,6 +46,14 @@ def test_another_than_the_first_is_better_by_two_standard_errors():
     assert preferred(["first", "other"], lost) == "other"
 
 
+def test_the_first_stays_to_the_last_round():
+    worth = {"slow": [0, 9], "fast": [5, 6], "other": [4, 7]}
+    rounds = (Round(0.1, 2), Round(0.1, 1))
+    found, scores = best(list(worth), lambda c, share: np.full(3, float(worth[c].pop(0))), rounds)
+    assert found == "slow"
+    assert scores == {"slow": 9, "fast": 6, "other": 4}
+
+
 def test_rounds_end_when_one_is_left():
     calls = []
     rounds = (Round(0.1, 1), Round(0.2, 1))

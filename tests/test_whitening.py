@@ -74,6 +74,8 @@ def test_one_row_far_out_neither_sets_it_nor_is_impossible():
     assert (spread > 0.3).all()
     assert (spread < 3).all()
     assert plain.log_prob(x[7:8]) > -500  # of a Gaussian it is -1e9
+    assert (found.tail[:3] == 0).all()
+    assert found.tail[3] == pytest.approx(np.abs(found(x)[7, 3]) / np.sqrt(2000), rel=0.01)
 
 
 @pytest.mark.parametrize("columns", [2, 5])
@@ -201,14 +203,20 @@ def observed():
     for name, array in (("matrix", whitening.matrix), ("root", whitening.root)):
         getattr(observation, name).copy_(torch.tensor(array))
     observation.centre.copy_(torch.tensor(whitening.centre))
+    observation.tail.copy_(torch.tensor([0.0, 0.5, 0.0, 0.0]))
     observation.log_scales["0"].data = torch.linspace(-1, 0.5, D).double()
     raw = torch.tensor(np.random.default_rng(0).normal(size=(3, 6, D + 1)))
     return observation, raw
 
 
+def scales(observation):
+    s = observation.log_scales["0"].detach().exp().numpy()
+    return np.sqrt(s**2 + observation.tail.numpy() ** 2)
+
+
 def closed_form(observation, raw, x):
     """(3, n) log p of what is there of numbers x."""
-    root, s = observation.root.numpy(), observation.log_scales["0"].detach().exp().numpy()
+    root, s = observation.root.numpy(), scales(observation)
     covariance = root @ np.diag(s**2) @ root.T
     mean = raw[..., :D].numpy() @ root.T + observation.centre.numpy()
     out = np.zeros(raw.shape[:2])
@@ -243,7 +251,7 @@ def test_rows_drawn_with_correlated_noise_have_its_covariance(observed):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         drawn = observation.sample(raw[:1, :1].expand(1, 40_000, -1))[0, :, :D].detach().numpy()
-    root, s = observation.root.numpy(), observation.log_scales["0"].detach().exp().numpy()
+    root, s = observation.root.numpy(), scales(observation)
     covariance = root @ np.diag(s**2) @ root.T
     np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.05)
     mean = observation.mean(raw)[0, 0, :D].detach().numpy()

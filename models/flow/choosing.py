@@ -11,8 +11,8 @@ from .sizes import Sizes, sizes_for
 
 FIRST = "nsf-ar"  # what is taken where nothing can be compared
 OTHERS = ("nsf", "maf")
-ROUNDS = (Round(0.03, 2), Round(0.06, 1))
-_LEAST = 32  # units of a layer
+ROUNDS = (Round(0.03, 2), Round(0.15, 1))
+_LEAST, _MANY = 64, 50_000  # units of a layer; rows from which on small flows do not compete
 
 
 def plans(
@@ -32,7 +32,7 @@ def plans(
     if not compared or d < 2 or settings["backend"] != "pyro":
         return [(FIRST, sizes)]
     splines = settings["bins"] is not None or settings["tail_bound"] != TAIL
-    small = sizes_for(n, d, smaller(settings, sizes), timed=timed)
+    small = sizes_for(n, d, smaller(settings, sizes, n), timed=timed)
     others = [kind for kind in OTHERS if kind.startswith("nsf") or not splines]
     return [
         (FIRST, sizes),
@@ -41,12 +41,14 @@ def plans(
     ]
 
 
-def smaller(settings: Mapping[str, Any], sizes: Sizes) -> dict[str, Any]:
+def smaller(settings: Mapping[str, Any], sizes: Sizes, n: int) -> dict[str, Any]:
     """Settings of a flow of fewer layers, or where there are few, of narrower ones: it takes more
     steps in the same time. What is given stays."""
     asked = dict(settings)
+    if n >= _MANY:
+        return asked
     if asked["n_transforms"] is None and sizes.n_transforms > 3:
         asked["n_transforms"] = 3
     elif asked["hidden"] is None:
-        asked["hidden"] = tuple(max(_LEAST, width // 2) for width in sizes.hidden)
+        asked["hidden"] = tuple(min(width, max(_LEAST, width // 2)) for width in sizes.hidden)
     return asked

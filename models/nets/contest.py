@@ -144,15 +144,15 @@ class Contest:
 
 
 def slice_of(schedule: Schedule, n: int, share: float, *, timed: bool) -> Schedule:
-    """A share of a schedule for n rows, as one of its own, at the highest rate; of a timed one the
-    time is shared."""
+    """A share of a schedule for n rows, as one of its own; of a timed one the time is shared."""
     steps = steps_of(n, schedule.batch_size)
-    flat = replace(schedule, decay="constant", patience=0)
     if timed:
         every = min(steps, _LOOKS)
-        return replace(flat, epoch_steps=every, evaluate_every=math.ceil(_LOOKS / every))
+        return replace(
+            schedule, epoch_steps=every, evaluate_every=math.ceil(_LOOKS / every), patience=0
+        )
     part = max(1, math.ceil(share * schedule.max_epochs * steps / 4))
-    return replace(flat, epoch_steps=part, max_epochs=4, evaluate_every=1)
+    return replace(schedule, epoch_steps=part, max_epochs=4, evaluate_every=1, patience=0)
 
 
 def joined(first: Outcome, last: Outcome) -> Outcome:

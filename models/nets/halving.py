@@ -3,8 +3,8 @@
 In each round all contenders that are left are trained on for the same share of the schedule, from
 where they stand, and those that are best on held-out rows stay. The last one is then trained to the
 end: of its own training nothing is lost, and each of the others costs its rounds. Contenders come
-in order of preference: another one wins only if it is better by two standard errors of the paired
-differences of held-out rows.
+in order of preference. The first, which may be a slow starter, stays to the last round, and another
+one wins only if it is better by two standard errors of the paired differences of held-out rows.
 
 Reference: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
 optimization", 2016, https://arxiv.org/abs/1502.07943.
@@ -49,12 +49,11 @@ def best(
     for each in rounds:
         for contender in left:
             scores[contender] = train(contender, each.share)
-        lead = preferred(left, scores)
-        others = sorted((c for c in left if c is not lead), key=lambda c: -_mean(scores[c]))
-        left = [c for c in left if c in [lead, *others[: each.kept - 1]]]
-        if len(left) == 1:
+        others = sorted(left[1:], key=lambda c: -_mean(scores[c]))[: each.kept - 1]
+        if not others:
             break
-    return lead, {c: _mean(score) for c, score in scores.items()}
+        left = [left[0], *others]
+    return preferred(left, scores), {c: _mean(score) for c, score in scores.items()}
 
 
 def preferred(contenders: Sequence[C], scores: Mapping[C, Floats]) -> C:

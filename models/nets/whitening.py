@@ -37,6 +37,7 @@ from .held_out import Subset
 BEND, FARTHEST = 5.0, 80.0  # deviations; the largest y' - b that goes back in single precision
 FAR = 10.0  # deviations that an encoder sees at most
 LEAST = 1e-8  # variance in any direction, where the columns have 1
+_FEW = 0.01  # share of the rows
 _MOST, _ROWS = 512, 100_000  # columns, and rows that it is computed from
 
 
@@ -49,11 +50,13 @@ class Whitening:
         matrix: (d, d) W, lower triangular.
         spread: (d,) standard deviations of y over the rows fitted: not 1 where a few values would
             have set the scale.
+        tail: (d,) what rows beyond `BEND` add to these, where they are few.
     """
 
     centre: Floats
     matrix: Floats
     spread: Floats
+    tail: Floats
 
     @classmethod
     def fit(cls, x: Floats, shares: Floats | None = None) -> Self:
@@ -75,8 +78,12 @@ class Whitening:
         shift, scale = np.array(each).T
         scale = np.maximum(scale, least)
         root = lower * spread[:, None]
-        deviations = np.sqrt(np.average((y - shift) ** 2, axis=0, weights=share)) / scale
-        return cls(mean + root @ shift, np.tril(matrix / scale[:, None]), deviations)
+        y = (y - shift) / scale
+        far = np.abs(y) > BEND
+        few = np.average(far, axis=0, weights=share) < _FEW
+        spread, tail = (np.sqrt(np.average(v, axis=0, weights=share)) for v in (y**2, far * y**2))
+        centre, matrix = mean + root @ shift, np.tril(matrix / scale[:, None])
+        return cls(centre, matrix, spread, np.where(few, tail, 0.0))
 
     @property
     def log_det(self) -> float:
@@ -101,10 +108,13 @@ class Whitening:
 
 
 def buffers(whitening: Whitening | None, numbers: int) -> dict[str, Floats]:
-    """m, W and W^-1 by name; those that change nothing, where arrays are loaded next."""
+    """m, W, W^-1 and `tail` by name; those that change nothing, where arrays are loaded next."""
     if whitening is None:
-        whitening = Whitening(np.zeros(numbers), np.eye(numbers), np.ones(numbers))
-    return {"centre": whitening.centre, "matrix": whitening.matrix, "root": whitening.root}
+        none = np.zeros(numbers)
+        whitening = Whitening(none, np.eye(numbers), none, none)
+    found = whitening
+    arrays = (found.centre, found.matrix, found.root, found.tail)
+    return dict(zip(("centre", "matrix", "root", "tail"), arrays, strict=True))
 
 
 def chosen(

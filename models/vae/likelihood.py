@@ -41,7 +41,9 @@ class Likelihood:
             "full" learns a scale for each coordinate of the whitened numbers of a table.
         missing: whether NaN stands for a value that is not there.
         log_scales: those of each scaled part whose noise is learnt, by the part's number.
-        whitening: m (d,), A^-1 and A (d, d) of noise that is "full"; not learnt.
+        whitening: m (d,), A^-1 and A (d, d) of noise that is "full", and the standard deviation t
+            (d,) that it has at least: that of a few rows far out, which steps would forget between
+            one of them and the next. Not learnt.
     """
 
     xp: ClassVar[Any]
@@ -109,6 +111,9 @@ class Likelihood:
             return l, self.xp.scalar(part.stated(self.noise), raw)
         if self.noise != "row":
             log_s = self.log_scales[str(i)]
+        if self._correlated(part):
+            least = self.whitening[3]
+            log_s = 0.5 * self.xp.log(self.xp.exp(2 * log_s) + least**2)
         return l, self.xp.clip(log_s + math.log(part.unit), SMALLEST, _LARGEST)
 
     def values(self, raw: Any, x: Any) -> Any:
@@ -131,7 +136,7 @@ class Likelihood:
 
     def _joint(self, kind: Any, given: tuple[Any, ...], x: Any) -> Any:
         """(*, n) log p of numbers x (*, n, d) with correlated noise, given l and log s."""
-        xp, (centre, whiten, _) = self.xp, self.whitening
+        xp, (centre, whiten, *_) = self.xp, self.whitening
         gaps = xp.isnan(x) if self.missing else None
         y = (x if gaps is None else xp.nan_to_num(x)) - centre
         log_p = kind.log_prob(y @ whiten.T, *given).sum(-1) + xp.log(whiten.diagonal()).sum()
@@ -157,7 +162,7 @@ class Likelihood:
         """(*, d) numbers of whitened ones, where they are."""
         if not self._correlated(part):
             return y
-        centre, _, root = self.whitening
+        centre, _, root, _ = self.whitening
         return centre + y @ root.T
 
     def log_prob(self, raw: Any, x: Any) -> Any:

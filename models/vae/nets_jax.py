@@ -30,7 +30,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
     "elu": jax.nn.elu,
 }
-_WHITENING = tuple(f"observation.{name}" for name in ("centre", "matrix", "root"))
+_WHITENING = tuple(f"observation.{name}" for name in ("centre", "matrix", "root", "tail"))
 # Arrays that are not learnt.
 FIXED = ("features.centre", "features.gain", "features.matrix", *_WHITENING)
 _WIDEST = 3.0  # of log s: nothing learns from wider

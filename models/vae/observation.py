@@ -75,6 +75,7 @@ class Observation(Likelihood, nn.Module):
     centre: Tensor
     matrix: Tensor
     root: Tensor
+    tail: Tensor
 
     def __init__(
         self,
@@ -96,9 +97,9 @@ class Observation(Likelihood, nn.Module):
                 self.register_buffer(name, torch.tensor(array, dtype=dtype))
 
     @property
-    def whitening(self) -> tuple[Tensor, Tensor, Tensor]:
-        """m, A^-1 and A."""
-        return self.centre, self.matrix, self.root
+    def whitening(self) -> tuple[Tensor, ...]:
+        """m, A^-1, A and t."""
+        return self.centre, self.matrix, self.root, self.tail
 
     def sample(self, raw: Tensor) -> Tensor:
         """(*, D) drawn values, by torch's random state."""
