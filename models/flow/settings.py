@@ -21,8 +21,8 @@ class FlowSettings(TrainingSettings):
         "auto",
         '"nsf-ar" neural spline, autoregressive; "nsf" neural spline, coupling: faster to sample '
         'from in many columns; "maf" affine autoregressive; "realnvp" affine coupling; "auto" is '
-        'chosen on held-out rows by successive halving, or "nsf-ar" in a short fit, of few rows, '
-        'and with backend "numpyro".',
+        '"nsf-ar" or "maf", and its size, by successive halving on held-out rows; "nsf-ar" in a '
+        'short fit, of few rows, and with backend "numpyro".',
     )
     _: KW_ONLY
     n_transforms: int | None = setting(None, "layers.", least=1)

@@ -69,7 +69,7 @@ class Whitening:
         values, vectors = np.linalg.eigh(unitless)
         # R = Q Q^T with Q = V diag(values)^1/2; of its transpose, the triangle is that of R.
         half = vectors * np.sqrt(np.maximum(values, LEAST))
-        lower = np.linalg.qr(half.T, mode="r").T
+        lower = np.asarray(np.linalg.qr(half.T, mode="r")).T
         lower = lower * np.sign(np.diagonal(lower))
         matrix = np.linalg.solve(lower, np.eye(len(lower))) / spread
         y = away @ matrix.T
@@ -93,7 +93,7 @@ class Whitening:
     @property
     def root(self) -> Floats:
         """(d, d) W^-1, lower triangular."""
-        return np.tril(np.linalg.solve(self.matrix, np.eye(len(self.matrix))))
+        return np.asarray(np.tril(np.linalg.solve(self.matrix, np.eye(len(self.matrix)))))
 
     def __call__(self, x: Floats) -> Floats:
         """(n, d) y."""

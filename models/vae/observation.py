@@ -56,7 +56,7 @@ class Torch:
     @staticmethod
     def solve_lower(lower: Tensor, x: Tensor) -> Tensor:
         """(*, d) L^-1 x."""
-        solved = torch.linalg.solve_triangular(lower, x.unsqueeze(-1), upper=False)
+        solved: Tensor = torch.linalg.solve_triangular(lower, x.unsqueeze(-1), upper=False)
         return solved.squeeze(-1)
 
     @staticmethod
