@@ -97,14 +97,16 @@ class Whitening:
 
     def __call__(self, x: Floats) -> Floats:
         """(n, d) y."""
-        return np.asarray((x - self.centre) @ self.matrix.T)
+        y: Floats = (x - self.centre) @ self.matrix.T
+        return y
 
     def log_prob(self, x: Floats) -> Floats:
         """(n,) log density of rows of which y' are independent standard normals."""
         y = self(x)
         beyond = np.maximum(np.abs(y) - BEND, 0.0)
         bent = np.minimum(np.abs(y), BEND) + np.log1p(beyond)
-        return _normal(bent) + self.log_det - np.log1p(beyond).sum(axis=1)
+        found: Floats = _normal(bent) + self.log_det - np.log1p(beyond).sum(axis=1)
+        return found
 
 
 def buffers(whitening: Whitening | None, numbers: int) -> dict[str, Floats]:
