@@ -48,7 +48,7 @@ Judge = Callable[[Array], Judged]
 _BYTES = 2000  # that a step may take for a value of its batch
 _LARGE = 1 << 20  # values of a batch from which a compiled step is tried out beforehand
 COMPARED = 2000  # rows on either side that overfitting is looked for on
-_PROBE, _PROBED = 100, 1 << 18  # rows that are timed, and values of them
+_PROBE, _PROBED = 100, 1 << 16  # rows that are timed, and values of them
 _LEAST, _SHARE = 24, 0.15  # rows looked at at least, and share of a budget that it takes at most
 _EVALUATED = 0.05  # share of a budget that an evaluation of held-out rows takes at most
 
@@ -100,6 +100,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.evaluated = self.unseen
+        self._timed: tuple[Any, float] = (None, 0.0)  # what was timed last, and seconds of a row
 
     def train(self, learner: Any, judge: Judge | None = None) -> Training:
         """Train a learner (see `inference.learner`), and leave it at its best evaluation.
@@ -206,9 +207,12 @@ class Trainer:
         return self.evaluated
 
     def _seconds_of_row(self, look: Callable[[Subset], Any]) -> float:
+        if self._timed[0] is look:
+            return self._timed[1]
         size = max(1, min(_PROBE, _PROBED // max(self.seen.x.shape[1], 1)))
         probe = self.seen.only(self.seen.numbers[:size])
-        return max(took(lambda: look(probe)), 1e-9) / len(probe)
+        self._timed = look, max(took(lambda: look(probe)), 1e-9) / len(probe)
+        return self._timed[1]
 
     def judge_density(
         self,
