@@ -201,10 +201,10 @@ def _fit(
     net: Net, images: Array, labels: Array | None, spoiler: Spoiler, seed: int, steps: int
 ) -> None:
     draws = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(net.parameters(), lr=_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     cross = nn.functional.cross_entropy
     with as_found(), within_cores():
+        optimiser = torch.optim.Adam(net.parameters(), lr=_RATE)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
             rows = torch.randint(len(images), (_BATCH,), generator=draws).numpy()
             x, kind = spoiler.spoilt(spoiler.scaled(images[rows]), draws)

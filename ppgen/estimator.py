@@ -172,7 +172,7 @@ class Estimator(Saved):
                 fit.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint_of(fit, rows))
             reasons = list(self._fit(rows, fit))
             reasons += [] if self.context_ is None else self.context_.reasons()
-            spread = self.capabilities.samples
+            spread = bool(self.capabilities.samples)
             reasons = [
                 *column_reasons(self.schema_, data, self.codec_, rows.data, weights, spread=spread),
                 *reasons,

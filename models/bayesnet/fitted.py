@@ -255,11 +255,11 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         if rng is not None:
             filled = self.layout_.gathered(self._engine.draw(known, rng))
         else:
-            filled = self.layout_.gathered(self._expected(known))
+            filled = self.layout_.gathered(self._likeliest(known))
         x = np.where(np.isnan(data.x), filled.x, data.x)
         return Encoded(x, np.where(data.codes == -1, filled.codes, data.codes), data.log_det)
 
-    def _expected(self, known: NodeRows) -> NodeRows:
+    def _likeliest(self, known: NodeRows) -> NodeRows:
         """Rows with the gaps of columns filled by means and likeliest states."""
         out = NodeRows(known.codes.copy(), known.x.copy())
         gaps = ~known.known
