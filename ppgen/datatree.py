@@ -4,16 +4,22 @@
 |---|---|---|
 | `posterior` | draws of the parameters, where there are any | chain, draw, its own |
 | | of a model with latents `z`: draws of q(z given x), or codes | chain, draw, row, latent |
-| `log_likelihood` | `joint`: log density of rows under each draw | chain, draw, row |
+| `log_likelihood` | log density of rows under each draw | chain, draw, row |
 | | `weighted`: the same times the rows' weights, where these are given | chain, draw, row |
-| `posterior_predictive` | rows drawn from the fit, by column, or `image` | chain, draw, row |
+| `posterior_predictive` | rows drawn from each draw, by column, or `image` | chain, draw, row |
+| | of a fit without draws: rows drawn from it | chain, draw, row |
 | | where none are drawn: the rows' reconstructions | chain, draw, row |
 | `observed_data` | the rows, by column | row |
 | `sample_stats` | of the draws, where there are any | chain, draw |
 | | the training record: step, loss, validation, seconds | record |
 | | of a model without density: `reconstruction_error` | row |
 
-Where a column bears the name of a dimension, the dimension gives way (see `tree`).
+`loo_pit`, `loo_expectations` and `loo_metrics` of ArviZ look for one name in three groups. Log
+densities of rows of one column bear its name, and those of images are `image`; those of several
+columns are `joint`. A tree of one of several columns, by `column`, has the others left out of its
+rows and its replicates, and the log densities of whole rows bear the column's name: the row that is
+left out is left out whole. Where a column bears the name of a dimension, the dimension gives way
+(see `tree`).
 
 Labels of a mixture's rows are summed out. Log densities are in nats and in the units of the data,
 as `score_samples` has them. A family without draws has one chain of one draw in `log_likelihood`,
@@ -41,7 +47,7 @@ from .arrays import Array
 from .checks import check_weights
 from .coded import made_rows
 from .data import Dataset
-from .errors import InputError
+from .errors import InputError, did_you_mean
 from .saving import Saved
 from .scoring import placed
 from .tree import as_tree, coordinates, free, variables
@@ -59,6 +65,7 @@ def to_datatree(
     X: Any,
     y: Any = None,
     *,
+    column: str | None = None,
     sample_weight: ArrayLike | None = None,
     num_replicates: int = 100,
     random_state: int = 0,
@@ -66,21 +73,23 @@ def to_datatree(
     """An ArviZ DataTree of a fit and these rows.
 
     `arviz_stats.loo` and `compare` want the rows that were fitted; with others, `log_likelihood`
-    has their held-out log densities. Of a weighted fit they leave out a row of weight 1 by `joint`,
-    and a row of weight w, whose w copies they score at once, by `weighted`; `ppgen.loo` leaves out
-    the row and scores it alone.
+    has their held-out log densities. Of a weighted fit they leave out a row of weight 1 by `joint`
+    (or the name of the one column), and a row of weight w, whose w copies they score at once, by
+    `weighted`; `ppgen.loo` leaves out the row and scores it alone.
 
     Args:
         estimator: fitted.
         X: rows.
         y: what they are conditioned on, one a row, where the fit is conditional.
+        column: the one of several to check predictions of; None keeps all.
         sample_weight: (n,) weights the rows were fitted with, for `weighted` in `log_likelihood`.
         num_replicates: data sets as long as X to draw for `posterior_predictive`, and draws of each
-            row's latents; 0 for none of the former. Fewer where they would not fit in memory.
+            row's latents; 0 for none of the former. Fewer where they would not fit in memory. Of
+            a posterior there is one for each of its draws, whatever the number, unless it is 0.
         random_state: seed of these.
 
     Raises:
-        InputError: for a model that has neither density nor latents.
+        InputError: for a model that has neither density nor latents, or a column that there is not.
     """
     from xarray import Dataset as Empty
     from xarray import DataTree
@@ -88,6 +97,7 @@ def to_datatree(
     check_is_fitted(estimator)
     estimator._refuse_unused(y)
     data = estimator._dataset(X, reset=False)
+    named, name = _named(data, column)
     row = free("row", data.schema.names)
     groups: dict[str, dict[str, Any]] = {}
     attrs: dict[str, dict[str, Any]] = {"/": _about(estimator, y)}
@@ -110,7 +120,8 @@ def to_datatree(
     else:
         names = model._posterior_dims()
         shape = next(iter(posterior.values())).shape[:2]
-        step = max(1, math.ceil(math.prod(shape) * len(data) / MAX_VALUES))
+        each = len(data) * (len(data.schema.names) if num_replicates > 0 else 1)
+        step = max(1, math.ceil(math.prod(shape) * each / MAX_VALUES))
         groups["posterior"] = {name: draws[:, ::step] for name, draws in posterior.items()}
         if model.sample_stats_:
             groups["sample_stats"] = {n: a[:, ::step] for n, a in model.sample_stats_.items()}
@@ -118,22 +129,30 @@ def to_datatree(
         attrs["log_likelihood"] = {"thinned": step}
     if joint is not None:
         weighted = _weighted(estimator, joint, attrs["log_likelihood"], sample_weight)
-        groups["log_likelihood"] = {"joint": joint, **weighted}
-    groups["observed_data"], levels = _numbers(estimator, _values(data))
+        attrs["log_likelihood"]["of"] = "whole rows"
+        also = {} if weighted is None else {free("weighted", [name]): weighted}
+        groups["log_likelihood"] = {name: joint, **also}
+    seen, levels = _numbers(estimator, _values(data))
+    groups["observed_data"] = _kept(seen, named)
     attrs["observed_data"] = {"levels": json.dumps(levels, default=str)}
     values = sum(v.size for v in groups["observed_data"].values())
     count = min(num_replicates, MAX_VALUES // max(1, values))
-    if count > 0 and can.samples:
-        groups["posterior_predictive"] = _replicates(model, len(data), count, y, random_state)
+    if num_replicates > 0 and posterior is not None:
+        drawn = _replicates_of_draws(model, len(data), shape, step, random_state)
+        groups["posterior_predictive"] = _kept(drawn, named)
+        attrs["posterior_predictive"] = attrs["observed_data"]
+    elif count > 0 and can.samples:
+        drawn = _replicates(model, len(data), count, y, random_state)
+        groups["posterior_predictive"] = _kept(drawn, named)
         attrs["posterior_predictive"] = attrs["observed_data"]
     elif count > 0 and can.latents:
-        groups["posterior_predictive"] = _expected(model, data, y)
+        groups["posterior_predictive"] = _kept(_expected(model, data, y), named)
         note = "rows expected of the codes, without noise: the model draws none"
         attrs["posterior_predictive"] = {**attrs["observed_data"], "note": note}
     labels = coordinates(data.index)
     tree = as_tree(
         groups,
-        {**names["dims"], "joint": [row], "weighted": [row]},
+        names["dims"],
         names["coords"],
         attrs,
         row=row,
@@ -150,23 +169,45 @@ def to_datatree(
     return tree
 
 
+def _named(data: Dataset, column: str | None) -> tuple[list[str], str]:
+    """The variables of the rows that are shown, and that of the rows' log densities."""
+    if data.images is not None:
+        if column is not None:
+            raise InputError(f"column={column!r} is given, and images have none. Leave it out.")
+        return ["image"], "image"
+    named = variables(data.schema.names)
+    if column is not None:
+        if column not in named:
+            raise InputError(
+                f"column is {column!r}; expected one of {', '.join(map(str, named))}."
+                f"{did_you_mean(str(column), named)}"
+            )
+        named = {column: named[column]}
+    shown = list(named.values())
+    return shown, shown[0] if len(shown) == 1 else "joint"
+
+
+def _kept(values: dict[str, Array], named: list[str]) -> dict[str, Array]:
+    return {name: values[name] for name in named}
+
+
 def _weighted(
     estimator: Saved, joint: Array, attrs: dict[str, Any], sample_weight: Any
-) -> dict[str, Array]:
-    """The weighted log densities; where there are none, a note that `joint` is not weighted."""
+) -> Array | None:
+    """The weighted log densities; where there are none, a note that the others are not weighted."""
     weights = check_weights(sample_weight, joint.shape[-1])
     if weights is not None:
         with np.errstate(invalid="ignore"):
-            return {"weighted": np.where(weights == 0, 0.0, weights * joint)}
+            return np.where(weights == 0, 0.0, weights * joint)
     if estimator.weighted_ and estimator.posterior_ is not None:
-        attrs["note"] = "rows were fitted with weights, which loo by `joint` takes for 1"
+        attrs["note"] = "rows were fitted with weights, which loo by these takes for 1"
         warnings.warn(
             "the rows were fitted with weights, which leave-one-out by this tree would take for 1; "
             "give to_datatree the sample_weight of the fit, or call ppgen.loo.",
             UserWarning,
             stacklevel=4,
         )
-    return {}
+    return None
 
 
 def _latents(
@@ -248,6 +289,18 @@ def _replicates(estimator: Any, n: int, count: int, y: Any, random_state: int) -
         each = [drawn(n, random_state + i) for i in range(count)]
         columns = {name: np.concatenate([one[name] for one in each]) for name in each[0]}
     return {name: v.reshape(1, count, n, *v.shape[1:]) for name, v in columns.items()}
+
+
+def _replicates_of_draws(
+    estimator: Any, n: int, shape: tuple[int, ...], step: int, random_state: int
+) -> dict[str, Array]:
+    """n rows from each draw that is kept, with its chain and draw. Whole numbers may go beyond
+    those seen, as the log densities have it."""
+    kept = np.arange(math.prod(shape)).reshape(shape)[:, ::step]
+    rng = np.random.default_rng(estimator._seed(random_state))
+    encoded = estimator._sample_draws(kept.ravel(), n, rng)
+    columns = _numbers(estimator, estimator.codec_.decode(encoded, within=False))[0]
+    return {name: v.reshape(*kept.shape, n) for name, v in columns.items()}
 
 
 def _numbers(

@@ -1,8 +1,8 @@
 """Groups of arrays as a DataTree whose variables are called as the columns are.
 
 A variable of xarray may not bear the name of one of its dimensions. Columns keep their names, and
-dimensions give way: beside a column `row` the dimension of rows is `row_`, and where replicates
-have a column `chain` or `draw`, those of their dimensions are `chain_` and `draw_`.
+dimensions give way: beside a column `row` the dimension of rows is `row_`, and where replicates or
+log densities have a variable `chain` or `draw`, those of their dimensions are `chain_` and `draw_`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def as_tree(
 
     Args:
         groups: group -> variable -> values; chains and draws come first but in `observed_data`.
-        dims: of the parameters, in groups that do not hold columns.
+        dims: of the parameters, in groups that hold neither columns nor log densities.
         coords: of these dimensions.
         attrs: group -> attributes; those of "/" are the tree's.
         row: the dimension of rows.
@@ -47,16 +47,16 @@ def as_tree(
     rows: dict[Any, Any] = {} if labels is None else {row: labels}
     datasets = {}
     for group, values in groups.items():
-        of_columns = group in COLUMNS
+        of_rows = group in COLUMNS or group == "log_likelihood"
         sample, of = ["chain", "draw"], dict[Any, Any](dims)
-        if of_columns:
-            of = {name: [row, *inner] for name in values}
+        if of_rows:
+            of = {name: [row, *(inner if group in COLUMNS else [])] for name in values}
             sample = [] if group == "observed_data" else [free(dim, values) for dim in sample]
         datasets[group] = dict_to_dataset(
             dict(values),
             attrs=dict(attrs.get(group, {})),
             dims=of,
-            coords=rows if of_columns else {**coords, **rows},
+            coords=rows if of_rows else {**coords, **rows},
             sample_dims=sample,
             skip_event_dims=group == "log_likelihood",
         )

@@ -113,6 +113,27 @@ def test_an_estimator_keeps_draws_in_the_units_of_the_data_and_names_them() -> N
     assert (answer.probs < answer.high).all()
 
 
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_arviz_checks_a_column_of_a_network() -> None:
+    import arviz_stats
+
+    data = frame()
+    fit = ppgen.BayesianNetwork(
+        [("a", "b"), ("a", "x")], engine="conjugate", engine_settings={"num_draws": 150},
+        random_state=0,
+    ).fit(data)  # fmt: skip
+    tree = fit.to_datatree(data, column="x")
+    assert tree["posterior_predictive/x"].shape == tree["log_likelihood/x"].shape == (1, 150, 300)
+    assert "a" not in tree["observed_data"].data_vars
+    pit = arviz_stats.loo_pit(tree)["x"].values
+    # Replicates are of rows, not given their parents: ranks in the whole column, but for noise.
+    np.testing.assert_allclose(pit, data["x"].rank() / 300, atol=6 * 0.5 / 150**0.5)
+    rmse = arviz_stats.loo_metrics(tree, var_name="x", round_to="none").mean
+    assert rmse == pytest.approx(data["x"].std(), rel=0.05)
+    expected, _ = arviz_stats.loo_expectations(tree, var_name="x")
+    assert expected.shape == (300,)
+
+
 def test_rows_in_which_a_column_was_set_say_nothing_of_it() -> None:
     data = frame()
     target = [None if row % 3 else "b" for row in range(len(data))]

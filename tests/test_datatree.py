@@ -66,7 +66,7 @@ def test_a_posteriors_groups(fits: dict[str, GaussianMixture], engine: str) -> N
     levels = json.loads(observed.attrs["levels"])["kind"]
     assert [levels[int(code)] for code in observed["kind"].values] == data["kind"].tolist()
     drawn = tree["posterior_predictive"]
-    assert drawn["mass"].shape == (1, 100, len(data))
+    assert drawn["mass"].shape == (*shape, len(data))
     assert drawn["mass"].values.min() > 0
     stats = tree["sample_stats"]
     assert stats["loss"].dims == ("record",)
@@ -113,13 +113,76 @@ def test_draws_are_thinned_to_fit(
     whole = to_datatree(fits["nuts"], table(), num_replicates=0)
     assert "posterior_predictive" not in whole.children
     monkeypatch.setattr(datatree, "MAX_VALUES", 4 * 50 * len(table()))
-    few = to_datatree(fits["nuts"], table(), num_replicates=1000)
+    few = to_datatree(fits["nuts"], table(), num_replicates=0)
     assert few["log_likelihood"].attrs["thinned"] == 5
     np.testing.assert_array_equal(
         few["log_likelihood/joint"].values, whole["log_likelihood/joint"].values[:, ::5]
     )
     assert few["posterior/w"].shape == (4, 50, 2)
-    assert few["posterior_predictive/mass"].shape[1] == 66
+    # With replicates, three columns of them are to fit: as many draws in both groups.
+    fewer = to_datatree(fits["nuts"], table())
+    assert fewer["log_likelihood"].attrs["thinned"] == 15
+    assert fewer["posterior_predictive/mass"].shape == (4, 17, len(table()))
+    assert fewer["log_likelihood/joint"].shape == (4, 17, len(table()))
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # a row or two of weight
+@pytest.mark.parametrize("engine", ["svi", "nuts"])
+def test_arviz_checks_predictions_of_a_column_by_one_name(
+    fits: dict[str, GaussianMixture], engine: str
+) -> None:
+    import arviz_stats
+    from arviz_plots import plot_loo_pit
+
+    data = table()
+    tree = fits[engine].to_datatree(data, column="mass", random_state=3)
+    for group in ("log_likelihood", "posterior_predictive", "observed_data"):
+        assert list(tree[group].data_vars) == ["mass"]
+    whole = fits[engine].to_datatree(data, num_replicates=0)["log_likelihood/joint"].values
+    np.testing.assert_array_equal(tree["log_likelihood/mass"].values, whole)
+    # By hand: weights of the draws are those of leaving the row out, 1 / p(row | draw), smoothed.
+    drawn = tree["posterior_predictive/mass"].values.reshape(-1, len(data))
+    ratios = -whole.reshape(-1, len(data))
+    weights = np.exp(ratios - logsumexp(ratios, axis=0))
+    easy = weights.max(axis=0) < 0.02  # where smoothing changes little
+    assert easy.mean() > 0.5
+    pit = arviz_stats.loo_pit(tree, var_names="mass")["mass"].values
+    by_hand = (weights * (drawn <= data["mass"].to_numpy())).sum(axis=0)
+    np.testing.assert_allclose(pit[easy], by_hand[easy], atol=0.02)
+    expected, _ = arviz_stats.loo_expectations(tree, var_name="mass")
+    mean = (weights * drawn).sum(axis=0)
+    np.testing.assert_allclose(expected.values[easy], mean[easy], rtol=0.01)
+    found = arviz_stats.loo_metrics(tree, kind="mae", var_name="mass", round_to="none")
+    assert found.mean == pytest.approx(np.abs(expected.values - data["mass"]).mean())
+    assert arviz_stats.loo(tree).n_data_points == len(data)
+    plot_loo_pit(tree, backend="none")
+
+
+def test_log_densities_of_rows_of_one_column_bear_its_name() -> None:
+    for name in ("mass", "chain", "weighted", "row"):
+        data = table()[["mass"]].rename(columns={"mass": name})
+        tree = ppgen.Gaussian().fit(data).to_datatree(data, sample_weight=np.full(150, 2.0))
+        group = tree["log_likelihood"].to_dataset()
+        assert next(iter(group.data_vars)) == name
+        np.testing.assert_allclose(2 * group[name].values, list(group.values())[1].values)
+
+
+def test_a_column_that_there_is_not_is_refused_by_name(fits: dict[str, GaussianMixture]) -> None:
+    with pytest.raises(ppgen.InputError, match=r"column is 'mas'; expected one of mass"):
+        fits["svi"].to_datatree(table(), column="mas")
+
+
+def test_replicates_of_a_draw_are_of_that_draw(fits: dict[str, GaussianMixture]) -> None:
+    fit = fits["svi"]
+    kept, rng = np.array([0, 7, 199]), np.random.default_rng(0)
+    rows = fit._sample_draws(kept, 4000, rng)
+    assert fit.posterior_ is not None
+    for block, s in zip(rows.x.reshape(3, 4000, 2), kept, strict=True):
+        w, mu, sigma = (fit.posterior_[name][0, s] for name in ("w", "mu", "sigma"))
+        mean = w @ mu
+        spread = np.sqrt(w @ (np.square(sigma) + np.square(mu - mean)))
+        np.testing.assert_allclose(block.mean(axis=0), mean, atol=5 * spread.max() / 4000**0.5)
+        np.testing.assert_allclose(block.std(axis=0), spread, rtol=0.08)
 
 
 @pytest.mark.parametrize("name", ["Gaussian", "GaussianMixture"])

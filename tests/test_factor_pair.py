@@ -117,6 +117,21 @@ def test_rows_drawn_by_the_pair_are_those_of_the_model() -> None:
         np.testing.assert_allclose(x.mean(0), theta["mu"], atol=0.1)
 
 
+def test_replicates_of_a_draw_are_of_its_mean_loadings_and_noise() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, D))
+    fit = FactorAnalysis(1).fit(x)
+    mu, W, psi = rng.normal(size=(1, 3, D)), rng.normal(size=(1, 3, D, 1)), rng.random((1, 3, D))
+    fit.posterior_ = {"mu": mu, "W": W, "psi": psi}
+    drawn = fit._sample_draws(np.array([0, 2]), 20_000, rng).x.reshape(2, 20_000, D)
+    for block, s in zip(drawn, (0, 2), strict=True):
+        expected = W[0, s] @ W[0, s].T + np.diag(psi[0, s])
+        np.testing.assert_allclose(block.mean(0), mu[0, s], atol=0.1)
+        np.testing.assert_allclose(np.cov(block.T), expected, atol=0.05 * expected.max())
+    tree = fit.to_datatree(x)
+    assert tree["posterior_predictive"]["x0"].shape == (1, 3, 40)
+
+
 def strong(n: int, d: int, k: int) -> Any:
     """Rows whose factors are plain to see: each moves columns of its own."""
     rng = np.random.default_rng(0)

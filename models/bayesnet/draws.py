@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...family_density import Density
 from ..predictive import mean_density
 from .conditionals import LinearGaussian, Table
@@ -137,6 +137,18 @@ def sample(
             some = plans.like(one).draw(known.repeated(len(here)), rng)
             out.codes[here], out.x[here] = some.codes, some.x
     return out
+
+
+def sample_each(
+    network: Network, draws: Draws, known: NodeRows, kept: Ints, rng: np.random.Generator
+) -> NodeRows:
+    """What is known, the rest drawn under each of some draws, numbered through the chains."""
+    values, plans = flat(draws, None), posterior_of(network)
+    each = (network_of(network, {name: a[s] for name, a in values.items()}) for s in kept)
+    rows = [plans.like(one).draw(known, rng) for one in each]
+    return NodeRows(
+        np.concatenate([row.codes for row in rows]), np.concatenate([row.x for row in rows])
+    )
 
 
 def stored(text: str) -> str:

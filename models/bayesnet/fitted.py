@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ...arrays import Floats
+from ...arrays import Floats, Ints
 from ...artifact import Arrays, fingerprint
 from ...conditioned import Conditioned
 from ...data import Codec, Encoded
@@ -197,6 +197,13 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         """(draws, n) log densities under draws of the parameters."""
         rows = self.layout_.spread(data)
         return draws.log_prob_draws(self.network_, self._parameters(), rows)
+
+    def _sample_draws(self, kept: Ints, n: int, rng: np.random.Generator) -> Encoded:
+        """n rows under each of some draws of the parameters, one draw after another."""
+        parameters, known = self._parameters(), self.layout_.evidence
+        return self.layout_.gathered(
+            draws.sample_each(self.network_, parameters, known.repeated(n), kept, rng)
+        )
 
     def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
         from ..distributions.columns import Columns

@@ -198,6 +198,15 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         assert self.posterior_ is not None
         return factors.components(of_draws(self.posterior_, None), data.x).T
 
+    def _sample_draws(self, kept: Ints, n: int, rng: np.random.Generator) -> Encoded:
+        """n rows under each of some draws of the parameters, one draw after another."""
+        from .bayes import of_draws
+
+        assert self.posterior_ is not None
+        each = of_draws(self.posterior_, None)
+        rows = [factors.sample(each.alone(int(s)), n, rng) for s in kept]
+        return self._encoded(np.concatenate(rows))
+
     def _distribution(self, backend: Literal["numpyro", "pyro"], context: Floats | None) -> Any:
         from ..distributions.columns import Columns
         from ..distributions.components import Components

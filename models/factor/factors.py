@@ -68,6 +68,11 @@ class Factors:
         parts = (self.means, self.loadings, self.noise)
         return Factors(np.ones(1), *(np.tensordot(self.weights, a, 1)[None] for a in parts))
 
+    def alone(self, s: int) -> Factors:
+        """One of the sets of parameters."""
+        parts = (self.means, self.loadings, self.noise)
+        return Factors(np.ones(1), *(a[s : s + 1] for a in parts))
+
     def columns(self, columns: Ints) -> Factors:
         """p(some columns)."""
         return Factors(

@@ -77,6 +77,16 @@ class FittedMixture(ByEngine, Conditioned):
         x = np.asarray(data.x, dtype=np.float64)
         return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes)
 
+    def _sample_draws(self, kept: Ints, n: int, rng: np.random.Generator) -> Encoded:
+        """n rows under each of some draws of the parameters, one draw after another."""
+        from .posterior import mixtures
+
+        assert self.posterior_ is not None
+        each = mixtures(self.posterior_, self.covariance_type, kept)
+        rows = [conditional.sample(mixture, n, rng) for mixture in each]
+        x, codes = (np.concatenate([row[i] for row in rows]) for i in range(2))
+        return Encoded(x, codes, np.zeros(len(x)))
+
     def _sample(
         self,
         n: int,

@@ -8,13 +8,14 @@ Draws are named as the sites of the pair, w, mu, sigma, L, nu, B_0, B_1, ..., ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Ints
 from ...covariance import correlations
 from .parameters import CovarianceType, Floats, Mixture
 
@@ -102,6 +103,16 @@ def parameters(
         return flat["w"], mu, np.square(sigma), tables, nu
     tril = sigma[..., None] * flat.get("L", np.ones((1, 1)))
     return flat["w"], mu, np.asarray(tril @ np.swapaxes(tril, -1, -2)), tables, nu
+
+
+def mixtures(
+    posterior: Posterior, covariance_type: CovarianceType, kept: Ints
+) -> Iterator[Mixture]:
+    """The mixtures of some draws, numbered through the chains."""
+    w, mu, covariances, tables, nu = parameters(posterior, covariance_type)
+    for s in kept:
+        probs, dof = tuple(table[s] for table in tables), None if nu is None else nu[s]
+        yield Mixture(w[s], mu[s], covariances[s], covariance_type, probs, dof)
 
 
 def predictive_mixture(
