@@ -130,6 +130,26 @@ def test_gaps_are_filled_better_than_by_means(frame):
     assert right > (frame["level"] == frame["level"].mode()[0])[lost["level"]].mean() + 0.1
 
 
+@pytest.fixture(scope="module")
+def correlated():
+    """Numbers of which the second is nearly the first, and levels with gaps."""
+    n, rng = 400, np.random.default_rng(0)
+    x = rng.normal(size=(n, 3))
+    x[:, 1] = x[:, 0] + 0.05 * x[:, 1]
+    c = np.where(x[:, 2] > 0, "a", "b").astype(object)
+    c[::7] = None
+    rows = {"x1": x[:, 0], "x2": x[:, 1], "x3": x[:, 2], "c": c}
+    how = {**SMALL, "max_epochs": 10, "noise": "full"}
+    return VAE(1, **how).fit(rows), rows
+
+
+def test_gaps_of_numbers_with_correlated_noise_are_filled_by_the_others(correlated):
+    vae, rows = correlated
+    filled = vae.impute({**rows, "x2": np.full(400, np.nan)})
+    wrong = np.asarray(filled["x2"], dtype=float) - rows["x2"]
+    assert np.sqrt(np.mean(wrong**2)) < 0.07  # of their own noise: 0.05
+
+
 def test_what_was_fitted_whole_is_not_filled(vae):
     with pytest.raises(InputError, match="gaps"):
         vae.impute(np.array([[1.0, np.nan]]))

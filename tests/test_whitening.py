@@ -244,6 +244,27 @@ def test_correlated_noise_is_a_gaussian_and_its_marginals(observed, gaps):
     np.testing.assert_allclose(found, closed_form(observation, raw, x) + coin, rtol=1e-7)
 
 
+def test_gaps_are_expected_given_the_numbers_that_are_there(observed):
+    import torch
+
+    observation, raw = observed
+    x = collinear(6, 3, noise=0.3)
+    full, (root, s) = x.copy(), (observation.root.numpy(), scales(observation))
+    x[np.random.default_rng(1).random(x.shape) < 0.4] = np.nan
+    x[0] = np.nan
+    share = torch.softmax(torch.tensor(np.random.default_rng(2).normal(size=(3, 6, 1))), 0)
+    rows = torch.tensor(np.column_stack([x, np.zeros(6)]))
+    found = observation.mixed_mean(raw, share, rows).detach().numpy()[:, :D]
+    covariance = root @ np.diag(s**2) @ root.T
+    mean = raw[..., :D].numpy() @ root.T + observation.centre.numpy()
+    expected = np.zeros_like(x)
+    for k, i in np.ndindex(3, 6):
+        o = ~np.isnan(x[i])
+        gain = covariance[:, o] @ np.linalg.inv(covariance[np.ix_(o, o)])
+        expected[i] += share[k, i, 0].item() * (mean[k, i] + gain @ (full[i, o] - mean[k, i, o]))
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
 def test_rows_drawn_with_correlated_noise_have_its_covariance(observed):
     import torch
 

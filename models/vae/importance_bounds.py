@@ -188,7 +188,7 @@ def expected(net: TrainedNets, x: Array, n_samples: int, seeds: NDArray[np.uint6
         p = net.modelled(y, None, values)
         share = torch.softmax(total(p) - log_q, 0).unsqueeze(-1)
         p_x = p[DATA]["fn"]
-        mean = p_x.mixed(share) if isinstance(p_x, Values) else (share * p_x.mean).sum(0)
+        mean = p_x.mixed(share, y) if isinstance(p_x, Values) else (share * p_x.mean).sum(0)
         filled.append(net.values.leave(mean))
     return doubles(filled)
 

@@ -8,7 +8,10 @@ mean and the covariance of the rows trained on (`nets.whitening`, which is not l
     x = m + A (l + s e),     e ~ Normal(0, I),     y = A^-1 (x - m),
     log p(x | z) = sum_j log Normal(y_j; l_j, s_j^2) - log |det A|,
 
-and where some are missing, the Gaussian of the others, of covariance A diag(s)^2 A^T.
+and where some are missing, the Gaussian of the others, of covariance S = A diag(s)^2 A^T; with mu
+= m + A l and o those that are there, what is expected of the others is
+
+    E[x | x_o, z] = mu + S_.o S_oo^-1 (x_o - mu_o).
 
 Rows are (n, D): the continuous columns first, then level numbers of the discrete ones; or the
 values of an image. What the decoder gives, (*, P), is cut up by the parts below. Written once for
@@ -145,18 +148,32 @@ class Likelihood:
         return xp.where(gaps.any(-1), self._marginal(given, y, ~gaps), log_p)
 
     def _marginal(self, given: tuple[Any, ...], y: Any, known: Any) -> Any:
-        """(*, n) log p of those of the numbers m + y that are known, the others integrated out:
-        where one is not, its row of the covariance is that of the identity, and y - E[y] is 0."""
-        xp, (l, log_s), root = self.xp, given, self.whitening[2]
-        scaled, k = xp.double(root * xp.exp(log_s)), xp.double(known)
-        both = k[..., :, None] * k[..., None, :]
-        covariance = both * (scaled @ scaled.T) + xp.diagonal(1 - k)
-        away = k * xp.double(y - l @ root.T)
-        lower = xp.cholesky(covariance)
+        """(*, n) log p of those of the numbers m + y that are known, the others integrated out."""
+        xp = self.xp
+        _, lower, away = self._known(given, y, known)
         square = (xp.solve_lower(lower, away) ** 2).sum(-1)
         log_det = xp.log(xp.diagonals(lower)).sum(-1)
-        log_p = -0.5 * square - log_det - k.sum(-1) * HALF_LOG_2PI
-        return xp.like(log_p, y)
+        count = xp.double(known).sum(-1)
+        return xp.like(-0.5 * square - log_det - count * HALF_LOG_2PI, y)
+
+    def _known(self, given: tuple[Any, ...], y: Any, known: Any) -> tuple[Any, Any, Any]:
+        """S (d, d), the Cholesky factors (n, d, d) of S_oo, and y - E[y] (*, n, d), which is 0
+        where a number is not known; its row of S_oo is that of the identity."""
+        xp, (l, log_s), root = self.xp, given, self.whitening[2]
+        scaled, k = xp.double(root * xp.exp(log_s)), xp.double(known)
+        covariance = scaled @ scaled.T
+        rows = k[(0,) * (k.ndim - 2)]  # gaps of a row are the same in all draws
+        both = rows[:, :, None] * rows[:, None, :]
+        lower = xp.cholesky(both * covariance + xp.diagonal(1 - rows))
+        return covariance, lower, k * xp.double(y - l @ root.T)
+
+    def _expected(self, given: tuple[Any, ...], x: Any) -> Any:
+        """(K, n, d) E[x | x_o, z] of numbers x (n, d) with correlated noise."""
+        xp, (centre, _, root, _) = self.xp, self.whitening
+        known = ~xp.isnan(x)
+        covariance, lower, away = self._known(given, xp.nan_to_num(x) - centre, known)
+        share = xp.solve_upper(lower, xp.solve_lower(lower, away))
+        return centre + given[0] @ root.T + xp.like(share @ covariance, x)
 
     def _unwhitened(self, part: Part, y: Any) -> Any:
         """(*, d) numbers of whitened ones, where they are."""
@@ -177,16 +194,18 @@ class Likelihood:
         pieces = self._pieces(raw)
         return self.xp.join([self._unwhitened(p, kind.mean(*given)) for p, kind, given in pieces])
 
-    def mixed_mean(self, raw: Any, share: Any) -> Any:
+    def mixed_mean(self, raw: Any, share: Any, x: Any) -> Any:
         """(n, D) means, and likeliest levels, of mixtures of decoder outputs (K, n, P) with shares
-        (K, n, 1)."""
+        (K, n, 1); of numbers whose noise is correlated, given those of x (n, D) that are there."""
         found = []
         for part, kind, given in self._pieces(raw):
             if part.kind == "categorical":
                 mass = (share[..., None] * self.xp.exp(self.xp.log_softmax(given[0], -1))).sum(0)
                 found.append(self.xp.largest(mass))
                 continue
-            mean = (share * self._unwhitened(part, kind.mean(*given))).sum(0)
+            y = x[..., part.start : part.stop]
+            mean = self._expected(given, y) if self._correlated(part) else kind.mean(*given)
+            mean = (share * mean).sum(0)
             found.append(self.xp.round(mean) if part.kind == "bernoulli" else mean)
         return self.xp.join(found)
 

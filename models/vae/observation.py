@@ -55,9 +55,13 @@ class Torch:
 
     @staticmethod
     def solve_lower(lower: Tensor, x: Tensor) -> Tensor:
-        """(*, d) L^-1 x."""
-        solved: Tensor = torch.linalg.solve_triangular(lower, x.unsqueeze(-1), upper=False)
-        return solved.squeeze(-1)
+        """(*, n, d) L^-1 x of L (n, d, d), which is not copied for each draw."""
+        return _solved(lower, x, upper=False)
+
+    @staticmethod
+    def solve_upper(lower: Tensor, x: Tensor) -> Tensor:
+        """(*, n, d) L^-T x."""
+        return _solved(lower.mT, x, upper=True)
 
     @staticmethod
     def like(x: Tensor, other: Tensor) -> Tensor:
@@ -66,6 +70,13 @@ class Torch:
     @staticmethod
     def join(parts: Sequence[Tensor]) -> Tensor:
         return torch.cat(tuple(parts), -1)
+
+
+def _solved(matrix: Tensor, x: Tensor, *, upper: bool) -> Tensor:
+    """(*, n, d) of triangular matrices (n, d, d): the draws are the columns."""
+    columns = x.reshape(-1, *x.shape[-2:]).permute(1, 2, 0)
+    solved: Tensor = torch.linalg.solve_triangular(matrix, columns, upper=upper)
+    return solved.permute(2, 0, 1).reshape(x.shape)
 
 
 class Observation(Likelihood, nn.Module):

@@ -69,9 +69,10 @@ class Values(TorchDistribution):
         found: Tensor = self.observation.mean(self.raw)
         return found
 
-    def mixed(self, share: Tensor) -> Tensor:
-        """(n, D) the same of the mixture with the shares (K, n, 1) of K of these."""
-        found: Tensor = self.observation.mixed_mean(self.raw, share)
+    def mixed(self, share: Tensor, x: Tensor) -> Tensor:
+        """(n, D) the same of the mixture with the shares (K, n, 1) of K of these, given what is
+        there of rows x (n, D)."""
+        found: Tensor = self.observation.mixed_mean(self.raw, share, x)
         return found
 
 
