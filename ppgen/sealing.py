@@ -24,8 +24,11 @@ def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_whole(body: Mapping[str, Any]) -> bool:
-    """Whether a body is as it was sealed."""
-    return bool(sealed(body)["seal"] == body.get("seal"))
+    """Whether a body is as it was sealed; one that is nested too deep to tell is not."""
+    try:
+        return bool(sealed(body)["seal"] == body.get("seal"))
+    except RecursionError:
+        return False
 
 
 def read_object(file: Path) -> dict[str, Any]:

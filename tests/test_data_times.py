@@ -11,6 +11,7 @@ import pytest
 
 import ppgen
 from ppgen.data import Codec, Schema, as_dataset, read, time_parts, time_text, times
+from ppgen.data.column import Column
 from ppgen.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -234,8 +235,8 @@ def test_times_are_moved_to_the_parts_that_were_made():
     seconds = np.array([pd.Timestamp("2024-01-03 23:30", tz="America/New_York").timestamp()])
     made = time_parts.moved(seconds, {"hour": np.array([1.0]), "weekday": np.array([0.0])}, column)
     assert pd.Timestamp(made[0], unit="s", tz="America/New_York") == pd.Timestamp(
-        "2024-01-02 01:00", tz="America/New_York"
-    )
+        "2024-01-01 01:00", tz="America/New_York"
+    )  # a Monday
 
 
 def test_samples_have_the_hours_and_days_of_the_rows(tmp_path):
@@ -265,3 +266,20 @@ def test_parts_without_the_times_are_numbers():
     assert made["when.hour"].between(0, 24).all()
     assert np.isfinite(model.score_samples(made)).all()
     assert np.isfinite(model.score_samples(office_hours(9))).all()
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[us]", "datetime64[us, Europe/Berlin]"])
+def test_moved_times_have_both_the_weekday_and_the_hour_that_are_asked_for(dtype):
+    rng = np.random.default_rng(5)
+    seconds = rng.uniform(1.7e9, 1.76e9, 4000)
+    asked = {
+        "weekday": rng.integers(0, 7, 4000).astype(float),
+        "hour": rng.integers(0, 48, 4000) / 2.0,
+    }
+    column = Column("when", "time", dtype=dtype)
+    made = time_parts.moved(seconds, asked, column)
+    weekdays, hours = (time_parts.part_of(part, made, column) for part in ("weekday", "hour"))
+    np.testing.assert_array_equal(weekdays, asked["weekday"])
+    in_gap = asked["hour"] // 1 == 2.0  # an hour that spring may leave out
+    np.testing.assert_allclose(hours[~in_gap], asked["hour"][~in_gap], atol=1e-6)
+    assert np.abs(made - seconds).max() <= 5 * 86400

@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import ppgen.study.run_cell as work
 import ppgen.study.runner as runner
 from ppgen.data import as_dataset
+from ppgen.data.units import unit_hashes
 from ppgen.errors import InputError
 from ppgen.models import registry
 from ppgen.study import Event, StudyResult, report, run_study
@@ -363,6 +365,19 @@ def test_mixed_rows_survive_the_disk(tmp_path):
     assert held.fingerprint() == data.fingerprint()
     assert held.schema == data.schema
     assert unpack(data.schema, pack(data)).fingerprint() == data.fingerprint()
+
+
+def test_keys_that_tell_equal_rows_apart_survive_the_disk(tmp_path):
+    x = np.repeat(np.random.default_rng(0).normal(size=100), 4)
+    data = as_dataset({"key": np.array([f"ä{i}" for i in range(400)], object), "x": x})
+    data = replace(data, beside={"key": np.array([None, *data.beside["key"][1:]], object)})
+    save_dataset(tmp_path / "d", data)
+    held = load_dataset(tmp_path / "d")
+    assert held.beside["key"].tolist() == data.beside["key"].tolist()
+    np.testing.assert_array_equal(unit_hashes(held), unit_hashes(data))
+    assert len(set(unit_hashes(held).tolist())) == 400
+    assert held.fingerprint() == data.fingerprint()
+    assert replace(data, beside={}).fingerprint() != data.fingerprint()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

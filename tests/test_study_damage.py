@@ -10,6 +10,7 @@ import pytest
 
 from ppgen.data import as_dataset
 from ppgen.errors import InputError
+from ppgen.sealing import is_whole
 from ppgen.study import StudyResult, run_study
 from ppgen.study.stored_rows import load_dataset
 
@@ -111,3 +112,10 @@ def test_a_stage_torn_before_its_cell_was_finished_is_done_again(kept):
     again = study(folder)
     for before, cell in zip(whole, again.cells, strict=True):
         np.testing.assert_array_equal(cell.density.values, before)
+
+
+def test_a_body_that_is_nested_too_deep_is_not_whole():
+    body: dict[str, object] = {"seal": "0" * 64}
+    for _ in range(100_000):
+        body = {"seal": "0" * 64, "in": body}
+    assert not is_whole(body)

@@ -3,7 +3,7 @@
 A column of times may be modelled with parts beside it, on request: {"when": {"kind": "time",
 "parts": ["hour", "weekday"]}}. A part is a column of its own, called "when.hour", which is worked
 out of the times wherever rows are read and is in no container. In rows that a model makes, times
-are moved to the nearest that have their parts:
+are moved to those close by that have their parts, the hour first:
 
 | part | values | period | what times are moved by |
 |---|---|---|---|
@@ -75,12 +75,17 @@ def part_of(part: str, seconds: Floats, column: Column) -> Floats:
 
 
 def moved(seconds: Floats, parts: Mapping[str, Floats], column: Column) -> Floats:
-    """(n,) the nearest times that have these parts."""
-    for part in ("weekday", "hour"):
+    """(n,) times close by that have these parts.
+
+    The hour goes first, since its step may cross midnight. Both go once more, since each may cross
+    a change of the zone's distance from UTC.
+    """
+    for part in ("hour", "weekday", "hour", "weekday", "hour"):
         if part in parts:
             unit, period = (DAY, 7.0) if part == "weekday" else (3600.0, 24.0)
             off = parts[part] - part_of(part, seconds, column)
-            seconds = seconds + unit * ((off + period / 2) % period - period / 2)
+            # To the microsecond, so that what is midnight is not just before it.
+            seconds = np.round(seconds + unit * ((off + period / 2) % period - period / 2), 6)
     return seconds
 
 

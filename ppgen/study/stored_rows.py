@@ -30,7 +30,7 @@ from .store import read_json, write_json
 Arrays = Mapping[str, NDArray[Any]]
 
 _SCHEMA, _COLUMNS, _BLOCK, _PARTS = "schema.json", "columns.npz", "rows.npy", "parts.npz"
-_TARGET, _GROUPS = "target.npy", "groups.npz"
+_TARGET, _GROUPS, _BESIDE = "target.npy", "groups.npz", "beside.npz"
 
 
 def save_dataset(folder: Path, data: Dataset) -> None:
@@ -48,6 +48,8 @@ def save_dataset(folder: Path, data: Dataset) -> None:
             _save_array(made / _BLOCK, blocks)
         else:
             save_arrays(made / _COLUMNS, pack(data))
+        if data.beside:
+            save_arrays(made / _BESIDE, _pack_beside(data))
         if data.parts is not None:
             save_arrays(made / _PARTS, dict(zip(PARTS, parts(data), strict=True)))
         if data.groups is not None:
@@ -81,6 +83,8 @@ def load_dataset(folder: Path) -> Dataset:
             data = Dataset(schema, columns, body["like"], block)
     else:
         data = replace(unpack(schema, load_arrays(folder / _COLUMNS)), like=body["like"])
+    if (folder / _BESIDE).exists():
+        data = replace(data, beside=_unpack_beside(schema, load_arrays(folder / _BESIDE)))
     if (folder / _PARTS).exists():
         held = load_arrays(folder / _PARTS)
         train, valid, test = (held[name] for name in PARTS)
@@ -137,6 +141,40 @@ def unpack(schema: Schema, arrays: Arrays) -> Dataset:
         levels = np.array([*column.levels, None], dtype=object)  # -1 picks the last
         columns[column.name] = levels[arrays[f"codes{i}"]]
     return Dataset(schema, columns)
+
+
+def _pack_beside(data: Dataset) -> dict[str, NDArray[Any]]:
+    """The columns that are left out, by which copies of rows are told apart: numbers as they are,
+    text as its bytes end to end and their number a row, -1 for what is missing."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for i, column in enumerate(data.schema.left_out):
+        values = data.beside.get(column.name)
+        if values is None:
+            continue
+        if values.dtype != object:
+            arrays[f"x{i}"] = values
+            continue
+        raw = [None if v is None else str(v).encode("utf-8", "surrogatepass") for v in values]
+        arrays[f"text{i}"] = np.frombuffer(b"".join(v for v in raw if v is not None), np.uint8)
+        arrays[f"sizes{i}"] = np.array([-1 if v is None else len(v) for v in raw], np.int64)
+    return arrays
+
+
+def _unpack_beside(schema: Schema, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """The columns that `_pack_beside` made arrays of."""
+    beside: dict[str, NDArray[Any]] = {}
+    for i, column in enumerate(schema.left_out):
+        if f"x{i}" in arrays:
+            beside[column.name] = arrays[f"x{i}"]
+        elif f"text{i}" in arrays:
+            raw, sizes = arrays[f"text{i}"].tobytes(), arrays[f"sizes{i}"]
+            ends = np.cumsum(np.maximum(sizes, 0))
+            texts = np.empty(len(sizes), dtype=object)
+            for row, (size, end) in enumerate(zip(sizes.tolist(), ends.tolist(), strict=True)):
+                if size >= 0:
+                    texts[row] = raw[end - size : end].decode("utf-8", "surrogatepass")
+            beside[column.name] = texts
+    return beside
 
 
 def save_arrays(file: Path, arrays: Arrays) -> None:
