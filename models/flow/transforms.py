@@ -165,8 +165,9 @@ class LinearTransform(Transform):
         return F.linear(x, self.A @ self.U, self.shift)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        z = torch.linalg.solve(self.A, (y - self.shift).unsqueeze(-1))
-        return torch.linalg.solve_triangular(self.U, z, upper=True).squeeze(-1)
+        rows = (y - self.shift).reshape(-1, y.shape[-1])
+        z = torch.linalg.solve(self.A, rows.T)
+        return torch.linalg.solve_triangular(self.U, z, upper=True).T.reshape(y.shape)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return self.ladj.expand(x.shape[:-1])
@@ -211,5 +212,6 @@ class WhiteningTransform(Transform):
     def _inverse(self, y: Tensor) -> Tensor:
         extra = (y.abs() - BEND).clamp(0.0, FARTHEST).expm1()
         y = y.clamp(-BEND, BEND) + y.sign() * extra
-        x = torch.linalg.solve_triangular(self.matrix, y.unsqueeze(-1), upper=False)
-        return x.squeeze(-1) + self.centre
+        rows = y.reshape(-1, y.shape[-1])
+        x = torch.linalg.solve_triangular(self.matrix, rows.T, upper=False)
+        return x.T.reshape(y.shape) + self.centre
