@@ -142,6 +142,34 @@ def test_the_layer_of_flows_is_the_map(layers):
         np.testing.assert_allclose(torch.linalg.slogdet(jacobian)[1], ladj[i], atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["whitening", "linear"])
+def test_a_layer_goes_back_for_many_rows_without_a_matrix_for_each(layers, name, monkeypatch):
+    import torch
+
+    from ppgen.models.flow.transforms import LinearTransform
+
+    layer = layers[1]
+    if name == "linear":
+        upper = torch.eye(D).double() + torch.ones(D, D).double().triu(1)
+        shift = torch.arange(D).double()
+        layer = LinearTransform(torch.eye(D).double()[[1, 0, 3, 2]], upper, torch.zeros(()), shift)
+    shapes = []
+
+    def watched(solve):
+        def solved(matrix, rows, **how):
+            shapes.append((*matrix.shape, *rows.shape))
+            return solve(matrix, rows, **how)
+
+        return solved
+
+    x = torch.tensor(far(30)).reshape(5, 6, D)
+    y = layer(x)
+    for solver in ("solve", "solve_triangular"):
+        monkeypatch.setattr(torch.linalg, solver, watched(getattr(torch.linalg, solver)))
+    np.testing.assert_allclose(layer.inv(y), x, atol=1e-9)
+    assert set(shapes) == {(D, D, D, 30)}
+
+
 def test_the_layer_on_jax_is_that_on_torch(layers):
     import jax
     import jax.numpy as jnp
@@ -277,6 +305,32 @@ def test_rows_drawn_with_correlated_noise_have_its_covariance(observed):
     np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.05)
     mean = observation.mean(raw)[0, 0, :D].detach().numpy()
     np.testing.assert_allclose(drawn.mean(0), mean, atol=0.05)
+
+
+@pytest.mark.parametrize("bits", [0, 1])
+def test_an_encoder_sees_gaps_of_whitened_numbers_where_the_others_put_them(bits):
+    import torch
+
+    from ppgen.models.nets.features import Features
+
+    x = collinear(300)
+    found = Whitening.fit(x)
+    features = Features(D + bits, gaps=True, whitened=True).double()
+    rows = torch.tensor(np.column_stack([x, *[x[:, 0] > 0] * bits]).astype(float))
+    features.fit(rows, found)
+    features.matrix[:D, :D] = torch.tensor(found.matrix)
+    gone = rows.clone()
+    gone[np.random.default_rng(0).random(gone.shape) < 0.4] = np.nan
+    gone[0] = np.nan
+    covariance = found.root @ found.root.T
+    expected = np.zeros((300, D))
+    for i, row in enumerate(gone[:, :D].numpy() - found.centre):
+        o = ~np.isnan(row)
+        part = covariance[:, o] @ np.linalg.solve(covariance[np.ix_(o, o)], row[o])
+        expected[i] = np.where(o, row, part)
+    expected = np.clip(expected @ found.matrix.T, -10, 10)
+    np.testing.assert_allclose(features(gone)[:, :D], expected, atol=1e-5)
+    assert torch.isfinite(features(gone)).all()
 
 
 VAE = {"hidden": (8,), "max_epochs": 2, "random_state": 0}

@@ -42,14 +42,17 @@ def gains(values: Values, rows: Tensor) -> Tensor:
 
 class Features(nn.Module):
     """Model values (n, D) as encoder inputs (n, F): numbers centred and scaled by one number for
-    all, levels as indicators, gaps as zeros beside a mask of what is there.
+    all, levels as indicators, gaps as zeros beside a mask of what is there. Whitened numbers have
+    gaps filled by what the Gaussian of the rows trained on expects given the others: at the centre,
+    a row of nearly collinear columns would be far out.
 
     Args:
         size: D.
         levels: place and number of levels of each value that indicators stand for; the others are
             numbers.
         missing: whether rows were fitted with gaps; a mask of D values is then added.
-        gaps: whether NaN may come all the same; it is then taken for the centre.
+        gaps: whether NaN may come all the same; it is then taken for the centre, or what the
+            Gaussian of whitened numbers expects.
         whitened: whether the first numbers are whitened; they then end at `FAR`.
     """
 
@@ -100,6 +103,23 @@ class Features(nn.Module):
         plain = torch.nan_to_num(y[:, self.plain])
         parts = [(plain - self.centre) * self.gain * known[:, self.plain]]
         if self.whitened:
+            parts[0] = self._filled(parts[0], known[:, self.plain])
             parts[0] = (parts[0] @ self.matrix.T).clamp(-FAR, FAR)
         parts += [indicators(y[:, place], count) for place, count in self.levels]
         return torch.cat([*parts, known.to(y.dtype)] if self.missing else parts, -1)
+
+    def _filled(self, away: Tensor, known: Tensor) -> Tensor:
+        """Numbers less the centre (n, d), 0 where they are not known: these as W^-1 W^-T has them
+        given the others, in double precision."""
+        gappy = ~known.all(1)
+        if not gappy.any():
+            return away
+        eye = torch.eye(away.shape[1], dtype=torch.double, device=away.device)
+        root = torch.linalg.solve_triangular(self.matrix.double(), eye, upper=False)
+        covariance, k = root @ root.T, known[gappy].double()
+        given = k[:, :, None] * k[:, None, :] * covariance + torch.diag_embed(1 - k)
+        lower = torch.linalg.cholesky(given)
+        share = torch.cholesky_solve(away[gappy].double().unsqueeze(-1), lower).squeeze(-1)
+        filled = away.clone()
+        filled[gappy] = torch.where(k > 0, away[gappy], (share @ covariance).to(away.dtype))
+        return filled
