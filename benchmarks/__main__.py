@@ -53,6 +53,7 @@ QUICK = {
     "pair_nuts": ["--pairs", "1"],
     "svi_step": ["--pairs", "3"],
     "posteriordb": ["--posteriors", "sblrc-blr", "mesquite-mesquite"],
+    "outliers": ["--sets", "glass", "wine"],
 }
 FULL = {
     "import_time": [],
@@ -96,6 +97,7 @@ FULL = {
     "pair_nuts": [],
     "svi_step": [],
     "posteriordb": ["--seeds", "0", "1"],
+    "outliers": ["--seeds", "0", "1", "2"],
 }
 NEED_DATA = (
     "early_stopping",
@@ -124,6 +126,7 @@ NEED_DATA = (
     "cyclegan_digits",
     "embeddings",
     "image_features",
+    "outliers",
 )
 
 

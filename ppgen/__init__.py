@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .analysis.loo import loo as loo
     from .analysis.modes import ModeCounts as ModeCounts
     from .analysis.modes import mode_counts as mode_counts
+    from .analysis.outliers import Outliers as Outliers
+    from .analysis.outliers import outliers as outliers
     from .analysis.quality import sample_quality as sample_quality
     from .analysis.reconstruction import reconstruction_error as reconstruction_error
     from .data.augment import Augment as Augment
@@ -87,6 +89,7 @@ _HOME = {
     "Likelihood": "models.bayesnet",
     "LogDensity": "density",
     "ModeCounts": "analysis.modes",
+    "Outliers": "analysis.outliers",
     "Pair": "models.pair",
     "PairFit": "models.pair",
     "Schema": "data.schema",
@@ -107,6 +110,7 @@ _HOME = {
     "loo": "analysis.loo",
     "manifold": "analysis.latent_map",
     "mode_counts": "analysis.modes",
+    "outliers": "analysis.outliers",
     "read": "data.readers",
     "read_network": "models.bayesnet",
     "reconstruction_error": "analysis.reconstruction",

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import typer
 
-from . import auditing, coding, fits, inferring, inspecting, querying, studies, tables, translating
+from . import (
+    auditing,
+    coding,
+    fits,
+    inferring,
+    inspecting,
+    outliers,
+    querying,
+    studies,
+    tables,
+    translating,
+)
 from .wording import spoken
 
 app = typer.Typer(
@@ -49,7 +60,7 @@ for _command in (
     tables.score,
     tables.sample,
     tables.impute,
-    tables.outliers,
+    outliers.outliers,
     coding.encode,
     coding.reconstruct,
     coding.predict,

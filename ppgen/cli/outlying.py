@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis.outliers import midranks
 from ..data import Dataset, as_dataset
 from ..data.values import is_gap
 
@@ -69,14 +70,6 @@ def surprising(tails: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
     tail = table[np.arange(len(table)), least]
     names = np.array(list(tails), dtype=object)[least]
     return {"surprising": np.where(np.isnan(tail), None, names), "tail": tail}
-
-
-def midranks(scores: NDArray[np.float64], values: NDArray[np.floating[Any]]) -> Any:
-    """How many sorted scores are lower than each value; those within 1e-9 of it count half."""
-    slack = 1e-9 * np.maximum(1.0, np.abs(np.where(np.isfinite(values), values, 0.0)))
-    lower = np.searchsorted(scores, values - slack, side="left")
-    upto = np.searchsorted(scores, values + slack, side="right")
-    return (lower + upto) / 2
 
 
 def _masked(data: Dataset, pattern: NDArray[np.bool_]) -> Dataset:

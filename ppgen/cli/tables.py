@@ -1,4 +1,4 @@
-"""Commands that take a saved run and rows: `score`, `sample`, `impute`, `outliers`."""
+"""Commands that take a saved run and rows: `score`, `sample`, `impute`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def score(
     columns: dict[str, Any]
     line: dict[str, Any] = {"rows": len(rows)}
     if estimator.capabilities.density is None:
-        columns = {"reconstruction_error": _errors(run, estimator, rows)}
+        columns = {"reconstruction_error": reconstruction_errors(run, estimator, rows)}
         line["reconstruction_error"] = float(columns["reconstruction_error"].mean())
     else:
         density = estimator.log_density(rows, named_target(estimator, rows), **how)
@@ -142,73 +142,7 @@ def impute(
     how = asked(set_, estimator, "impute")
     rows = read_data(data, reading, estimator.schema_)
     filled = native_columns(estimator.impute(rows, **how), estimator.schema_.names)
-    write_table(_labels(reading.groups, rows) | filled, output)
-
-
-@spread
-def outliers(
-    run: Run,
-    data: Data,
-    reading: DataOptions,
-    top: Annotated[int | None, typer.Option(min=1, help="Only so many, the least likely.")] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(metavar="DATA", help="Rows to compare with, such as those fitted."),
-    ] = None,
-    output: Out = None,
-) -> None:
-    """Print rows by ascending log density.
-
-    `fraction_below` is the fraction of reference rows that are less likely than the row, ties
-    counting half: those of --reference, or else rows that the model draws; of a fit that conditions
-    on a column of DATA, those of --reference or DATA themselves. A Bayesian network names
-    the column that surprises most: `tail` is the probability of a value as unlikely as the row's or
-    less, given those that the column depends on. A diffusion model adds `reconstruction_error`, how
-    badly it restores the row from noise. Of a model without density, rows by descending
-    reconstruction error; `fraction_above` is the fraction of the rows of --reference whose error is
-    larger, ties counting half.
-    """
-    check_output(output)
-    import numpy as np
-
-    from .outlying import fraction_below, midranks, surprising
-
-    estimator = load_run(run)
-    rows = read_data(data, reading, estimator.schema_)
-    against = None if reference is None else read_data(reference, reading, estimator.schema_)
-    if estimator.capabilities.density is None:
-        errors = _errors(run, estimator, rows)
-        order = np.argsort(-errors, kind="stable")[:top]
-        table = {"row": order, "reconstruction_error": errors[order]}
-        if against is not None:
-            others = np.sort(_errors(run, estimator, against))
-            table["fraction_above"] = 1 - midranks(others, errors[order]) / len(others)
-    else:
-        y = named_target(estimator, rows)
-        density = estimator.log_density(rows, y)
-        tell_khat(density)
-        order = np.argsort(density.values, kind="stable")[:top]
-        values = density.values[order]
-        if y is None:
-            below = fraction_below(estimator, rows.take(order), values, against)
-        else:
-            among = rows if against is None else against
-            scores = estimator.score_samples(among, named_target(estimator, among))
-            below = midranks(np.sort(scores), values) / len(scores)
-        table = {"row": order, "log_density": values, "fraction_below": below}
-        if estimator.capabilities.errors:
-            table["reconstruction_error"] = _errors(run, estimator, rows.take(order))
-        if estimator.capabilities.surprises:
-            table |= surprising(estimator.surprises(rows.take(order)))
-    if rows.images is None:
-        native = native_columns(rows.take(order).to_native(), rows.schema.names)
-        if not index_columns(rows.index):
-            native = {k: v for k, v in native.items() if k != "index" or k in rows.schema.names}
-        native = _labels(reading.groups, rows.take(order)) | native
-        table |= {f"{k} (data)" if k in table else k: v for k, v in native.items()}
-    else:
-        table = {"row": order, **index_columns(rows.take(order).index), **table}
-    write_table(table, output)
+    write_table(group_labels(reading.groups, rows) | filled, output)
 
 
 def numbered(rows: Dataset) -> dict[str, Any]:
@@ -216,7 +150,7 @@ def numbered(rows: Dataset) -> dict[str, Any]:
     return {"row": range(len(rows)), **index_columns(rows.index)}
 
 
-def _labels(groups: str | None, rows: Dataset) -> dict[str, Any]:
+def group_labels(groups: str | None, rows: Dataset) -> dict[str, Any]:
     """The column that names groups, which is no part of the model."""
     return {} if groups is None else {groups: rows.groups}
 
@@ -284,7 +218,8 @@ def tell_khat(density: LogDensity) -> None:
         )
 
 
-def _errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[Any]:
+def reconstruction_errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[Any]:
+    """(n,) how badly each row is restored; InputError of a fit that restores none."""
     if not estimator.capabilities.errors:
         check_able(run, estimator, "density", "has no density")
     errors: NDArray[Any] = estimator.reconstruction_error(rows)

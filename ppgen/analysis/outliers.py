@@ -1,0 +1,287 @@
+"""How unusual rows are beside others, without a model: scores of three sorts, combined.
+
+No score finds every sort of outlier, and without labels nothing says which is best. Those here err
+on different rows; each grows with how unusual a row is:
+
+    neighbours  mean distance to the K nearest reference rows: rows where hardly any other is
+    kernel      -log sum_i exp(-|x - x_i|^2 / 2h^2) over the nearest reference rows, with h sqrt(d)
+                the median distance of these to their own 10th: the same, from close by
+    mixture     -log density of a mixture of few Gaussians: rows that break how columns go together
+
+Scores of different units are brought to one by the reference rows. With s_1 <= ... <= s_n the
+scores that these have where they were not fitted (in two halves, each scored by the other),
+
+    t(s) = -log P(S >= s),    P(S >= s) = (#{s_i > s} + #{s_i = s} / 2 + 1/2) / (n + 1),
+
+and beyond the tenth of the highest, where ranks end, the tail is that of an exponential from there
+on, in log(1 + s's distance to it), so that rows further out stand higher. The score of a row is the
+mean of t over the scores: their evidence, counted alike. Nothing is tuned on outliers.
+
+Rows are looked at in `Features.space`, but with numbers in standard deviations, unclipped: far out
+they are drawn in as a logarithm. A column that does not vary counts where a value is another.
+Which columns make a row unusual is read off its nearest reference rows: t of how far each of its
+columns is from their mean, by the same halves.
+
+References:
+    Theoretical foundations and algorithms for outlier ensembles (Aggarwal, Sathe, 2015)
+    https://doi.org/10.1145/2830544.2830549
+    Efficient algorithms for mining outliers from large data sets (Ramaswamy, Rastogi, Shim, 2000)
+    https://doi.org/10.1145/342009.335437
+    Interpreting and unifying outlier scores (Kriegel, Kröger, Schubert, Zimek, 2011)
+    https://doi.org/10.1137/1.9781611972818.2
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, Floats
+from ..data import Dataset, as_dataset
+from ..data.standardisation import standard
+from ..errors import InputError
+from .features import Feature, Features
+
+K = 5
+"""Neighbours that distances are averaged over."""
+COMPONENTS = 5
+"""Gaussians of the mixture; fewer where rows are few."""
+_NEAR, _SUMMED = 10, 100  # neighbours that h is read at, and that the kernels are summed over
+_MOST_FITTED = 10_000  # reference rows
+_MOST_DIMENSIONS = 64  # of the mixture; of wider rows, their principal components
+_RIDGE = 1e-2  # added to its covariances, of coordinates of about unit scale
+_BEND = 8.0  # deviations from which on numbers grow as a logarithm
+_TAIL = 0.1  # share of reference rows that the exponential is fitted to
+_LEAST = 10  # reference rows
+
+Scorer = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Outliers:
+    """How unusual each of n rows is.
+
+    Attributes:
+        score: (n,) mean of `parts`, in nats: the higher, the more unusual.
+        fraction_above: (n,) share of reference rows whose score is higher, ties counting half.
+        parts: score -> (n,) -log tail probability of the row by that score alone.
+        column: (n,) the column in which the row differs most from the reference rows nearest to it;
+            of images, the principal component of their pixels.
+        tail: (n,) probability of differing as much there or more.
+        method: what was combined, and what the rows were compared with.
+    """
+
+    score: Floats
+    fraction_above: Floats
+    parts: Mapping[str, Floats]
+    column: np.ndarray[Any, np.dtype[np.object_]]
+    tail: Floats
+    method: str
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+def outliers(rows: Any, reference: Any = None, *, seed: int = 0) -> Outliers:
+    """How unusual rows are, by scores that need no labels and no model; see the module.
+
+    Args:
+        rows: n rows of a table or images, as `as_dataset` takes them.
+        reference: rows that are known, or thought, to be usual. None compares the rows with each
+            other: each half is scored by the other, so that no row speaks for itself.
+        seed: of the halves, the mixture and the rows taken from very many.
+
+    Raises:
+        InputError: if there are fewer than 10 reference rows, no column varies in them, or rows are
+            sequences.
+    """
+    usual = as_dataset(rows if reference is None else reference)
+    of_rows = usual if reference is None else as_dataset(rows, usual.schema)
+    _check(usual)
+    rng = np.random.default_rng(seed)
+    space = _Space.fit(usual.thinned(_MOST_FITTED, rng))
+    if reference is None:
+        within = _crossed(space, space.of(usual), rng, seed)
+        return _combined(space, within, within, "each half of the rows with the other")
+    known = space.of(usual.thinned(_MOST_FITTED, rng))
+    here = _measured(space, known, space.of(of_rows), seed)
+    crossed = _crossed(space, known, rng, seed)
+    return _combined(space, here, crossed, f"the rows with {len(known)} reference rows")
+
+
+def _check(usual: Dataset) -> None:
+    if usual.schema.sequence:
+        raise InputError("sequences are given; expected a table or images. Score them by a model.")
+    if len(usual) < _LEAST:
+        raise InputError(
+            f"{len(usual)} rows are given to compare with; expected at least {_LEAST}. Give more."
+        )
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Coordinates of rows, and which of them are of which column."""
+
+    features: Features
+
+    @classmethod
+    def fit(cls, usual: Dataset) -> _Space:
+        """Numbers in standard deviations, those of the others where a few values would set them;
+        of columns that do not vary, whether a value is another."""
+        features = Features.fit(usual)
+        if features.components is not None:
+            return cls(features)
+        if not features.columns:
+            raise InputError("no column varies, so that nothing sets rows apart. Give other rows.")
+        columns = []
+        for feature in features.columns:
+            if feature.is_number and feature.period is None:
+                values = np.asarray(usual.columns[feature.name], np.float64)
+                values = values[~np.isnan(values)]
+                centre, scale, _ = standard(values, np.ones(len(values)), 0.0)
+                feature = replace(feature, centre=centre, scale=scale or 1.0)
+            columns.append(feature)
+        for column in usual.schema.columns:
+            if column.kind == "constant":
+                columns.append(Feature(column.name, "categorical", levels=column.levels[:1]))
+        return cls(Features(tuple(columns)))
+
+    def of(self, data: Dataset) -> Floats:
+        """(n, d) coordinates."""
+        if self.features.components is not None:
+            return self.features.space(data)
+        parts = []
+        for feature in self.features.columns:
+            values = data.columns[feature.name]
+            part = feature.coordinates(values)
+            if feature.is_number and feature.period is None:
+                z = np.nan_to_num((feature.codes(values) - feature.centre) / feature.scale)
+                part[:, 0] = _bent(z)
+            parts.append(part)
+        return np.column_stack(parts)
+
+    def by_column(self, squares: Floats) -> Floats:
+        """(n, columns) sums over the coordinates of each column."""
+        if self.features.components is not None:
+            return squares
+        return np.add.reduceat(squares, self.starts, axis=1)
+
+    @property
+    def starts(self) -> list[int]:
+        """The first coordinate of each column."""
+        empty = np.zeros(0)
+        widths = [f.coordinates(empty).shape[1] for f in self.features.columns]
+        starts: list[int] = np.cumsum([0, *widths[:-1]]).tolist()
+        return starts
+
+
+def _bent(z: Floats) -> Floats:
+    far = np.abs(z) > _BEND
+    bent: Floats = np.where(
+        far, np.sign(z) * (_BEND + np.log1p(np.maximum(np.abs(z) - _BEND, 0.0))), z
+    )
+    return bent
+
+
+Measured = dict[str, Floats]
+
+
+def _measured(space: _Space, known: Floats, rows: Floats, seed: int) -> Measured:
+    """The scores of rows by members fitted to others, and how far each column is from theirs."""
+    away, kernel, apart = _neighbours(known, rows)
+    return {
+        "neighbours": away,
+        "kernel": kernel,
+        "mixture": _mixture(known, seed)(rows),
+        "": space.by_column(apart**2),
+    }
+
+
+def _neighbours(known: Floats, rows: Floats) -> tuple[Floats, Floats, Floats]:
+    """(n,) mean distances to the nearest, (n,) -log sums of kernels, and (n, d) how far rows are
+    from the mean of the nearest."""
+    from scipy.special import logsumexp
+    from sklearn.neighbors import NearestNeighbors
+
+    n = len(known)
+    found = NearestNeighbors(n_neighbors=min(_SUMMED, n)).fit(known)
+    own = found.kneighbors(n_neighbors=min(_NEAR, n - 1))[0][:, -1]
+    h = float(np.median(own)) / np.sqrt(known.shape[1])
+    h = h or float(own.mean()) or 1.0  # most rows are copies
+    far, which = found.kneighbors(rows)
+    far, which = np.asarray(far), which[:, :K]
+    kernel = -logsumexp(-0.5 * (far / h) ** 2, axis=1)
+    return far[:, :K].mean(axis=1), kernel, rows - known[which].mean(axis=1)
+
+
+def _mixture(known: Floats, seed: int) -> Scorer:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    mean, axes = known.mean(axis=0), np.eye(known.shape[1])
+    if known.shape[1] > _MOST_DIMENSIONS:
+        axes = np.linalg.svd(known - mean, full_matrices=False)[2][:_MOST_DIMENSIONS].T
+    k = max(1, min(COMPONENTS, len(known) // 10))
+    model = GaussianMixture(k, reg_covar=_RIDGE, max_iter=100, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit((known - mean) @ axes)
+    return lambda rows: -model.score_samples((rows - mean) @ axes)
+
+
+def _crossed(space: _Space, known: Floats, rng: np.random.Generator, seed: int) -> Measured:
+    """The scores of rows by members fitted to the half that they are not in."""
+    halves = np.array_split(rng.permutation(len(known)), 2)
+    found: Measured = {}
+    for here, others in (halves, halves[::-1]):
+        parts = _measured(space, known[others[:_MOST_FITTED]], known[here], seed)
+        for name, values in parts.items():
+            found.setdefault(name, np.empty((len(known), *values.shape[1:])))[here] = values
+    return found
+
+
+def _combined(space: _Space, here: Measured, usual: Measured, compared: str) -> Outliers:
+    """The rows' scores in the light of those of reference rows."""
+    parts = {name: surprise(values, usual[name]) for name, values in here.items() if name}
+    score = np.mean(list(parts.values()), axis=0)
+    others = np.mean([surprise(usual[name], usual[name]) for name in parts], axis=0)
+    apart = np.column_stack([surprise(a, b) for a, b in zip(here[""].T, usual[""].T, strict=True)])
+    names = np.array([f.name for f in space.features.columns], dtype=object)
+    most = apart.argmax(axis=1)
+    below = midranks(np.sort(others), score) / len(others)
+    return Outliers(
+        score,
+        1 - below,
+        parts,
+        names[most],
+        np.exp(-apart[np.arange(len(apart)), most]),
+        f"mean of the surprise of {', '.join(parts)}, comparing {compared}",
+    )
+
+
+def surprise(scores: Floats, usual: Floats) -> Floats:
+    """(n,) -log tail probabilities of scores among those of m usual rows, as the module has them:
+    by ranks, and above the tenth of the highest by an exponential."""
+    ordered = np.sort(usual)
+    m = len(ordered)
+    k = max(2, int(_TAIL * m))
+    start = ordered[-k]
+    by_rank, at_start = (
+        -np.log((m - midranks(ordered, s) + 0.5) / (m + 1)) for s in (scores, ordered[-k:][:1])
+    )
+    unit = start - np.median(ordered) or 1.0
+    further = np.log1p(np.maximum(scores - start, 0.0) / unit)
+    mean = float(np.log1p((ordered[-k:] - start) / unit).mean()) or 1.0
+    return np.where(scores > start, at_start + further / mean, by_rank)
+
+
+def midranks(ordered: Floats, values: Array) -> Floats:
+    """How many of ascending scores are lower than each value; those within 1e-9 count half."""
+    slack = 1e-9 * np.maximum(1.0, np.abs(np.where(np.isfinite(values), values, 0.0)))
+    lower = np.searchsorted(ordered, values - slack, side="left")
+    upto = np.searchsorted(ordered, values + slack, side="right")
+    return np.asarray((lower + upto) / 2, np.float64)
