@@ -13,8 +13,8 @@ scores that these have where they were not fitted (in two halves, each scored by
 
     t(s) = -log P(S >= s),    P(S >= s) = (#{s_i > s} + #{s_i = s} / 2 + 1/2) / (n + 1),
 
-and beyond the tenth of the highest, where ranks end, the tail is that of an exponential from there
-on, in log(1 + s's distance to it), so that rows further out stand higher. The score of a row is the
+and beyond the highest, where ranks end, it grows on as log(1 + excess) / c, with c the mean of that
+over the tenth of the highest, so that rows further out stand higher. The score of a row is the
 mean of t over the scores: their evidence, counted alike. Nothing is tuned on outliers.
 
 Rows are looked at in `Features.space`, but with numbers in standard deviations, unclipped: far out
@@ -55,7 +55,8 @@ _MOST_FITTED = 10_000  # reference rows
 _MOST_DIMENSIONS = 64  # of the mixture; of wider rows, their principal components
 _RIDGE = 1e-2  # added to its covariances, of coordinates of about unit scale
 _BEND = 8.0  # deviations from which on numbers grow as a logarithm
-_TAIL = 0.1  # share of reference rows that the exponential is fitted to
+_UNSEEN = 4.0  # times as far as levels from each other stands one that was never seen
+_TAIL = 0.1  # share of reference rows that the tail is fitted to
 _LEAST = 10  # reference rows
 
 Scorer = Callable[[Floats], Floats]
@@ -161,6 +162,8 @@ class _Space:
             if feature.is_number and feature.period is None:
                 z = np.nan_to_num((feature.codes(values) - feature.centre) / feature.scale)
                 part[:, 0] = _bent(z)
+            elif feature.levels:
+                part[:, len(feature.levels)] *= _UNSEEN
             parts.append(part)
         return np.column_stack(parts)
 
@@ -265,18 +268,15 @@ def _combined(space: _Space, here: Measured, usual: Measured, compared: str) -> 
 
 def surprise(scores: Floats, usual: Floats) -> Floats:
     """(n,) -log tail probabilities of scores among those of m usual rows, as the module has them:
-    by ranks, and above the tenth of the highest by an exponential."""
+    by ranks, and beyond the highest by a Pareto tail."""
     ordered = np.sort(usual)
     m = len(ordered)
-    k = max(2, int(_TAIL * m))
-    start = ordered[-k]
-    by_rank, at_start = (
-        -np.log((m - midranks(ordered, s) + 0.5) / (m + 1)) for s in (scores, ordered[-k:][:1])
-    )
-    unit = start - np.median(ordered) or 1.0
-    further = np.log1p(np.maximum(scores - start, 0.0) / unit)
-    mean = float(np.log1p((ordered[-k:] - start) / unit).mean()) or 1.0
-    return np.where(scores > start, at_start + further / mean, by_rank)
+    by_rank = -np.log((m - midranks(ordered, scores) + 0.5) / (m + 1))
+    top = ordered[-max(2, int(_TAIL * m)) :]
+    unit = top[0] - np.median(ordered) or 1.0
+    mean = float(np.log1p((top - top[0]) / unit).mean()) or 1.0
+    further = np.log1p(np.maximum(scores - top[-1], 0.0) / unit)
+    return np.asarray(by_rank + further / mean)
 
 
 def midranks(ordered: Floats, values: Array) -> Floats:
