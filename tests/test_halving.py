@@ -12,7 +12,7 @@ from ppgen.fitting import Fit
 from ppgen.models.flow.choosing import plans
 from ppgen.models.flow.sizes import sizes_for
 from ppgen.models.nets.contest import Contest, worthwhile
-from ppgen.models.nets.halving import Round, best, preferred, spent
+from ppgen.models.nets.halving import Round, best, preferred
 from ppgen.models.nets.trainer import Trainer
 from ppgen.progress import Clock
 
@@ -33,7 +33,6 @@ def test_the_best_at_the_end_of_each_round_stays():
     assert found == "d"
     assert trained == pytest.approx({"a": 0.15, "b": 0.15, "c": 0.05, "d": 0.15, "e": 0.05})
     assert scores == {"a": 5, "b": 1, "c": 1, "d": 6, "e": -math.inf}
-    assert spent(ROUNDS, 5) == pytest.approx(0.15)
 
 
 def test_another_than_the_first_is_better_by_two_standard_errors():
@@ -64,7 +63,33 @@ def test_rounds_end_when_one_is_left():
 
     assert best([1, 2], train, rounds)[0] == 2
     assert calls == [0.1, 0.1]
-    assert spent(rounds, 2) == 0.1
+
+
+@pytest.mark.parametrize("lost", [math.nan, -math.inf])
+def test_what_diverged_takes_no_further_round(lost):
+    calls = []
+    worth = {"first": lost, "second": 1.0, "third": 2.0}
+
+    def train(name, share):
+        calls.append(name)
+        return np.full(9, worth[name])
+
+    assert best(list(worth), train, ROUNDS)[0] == "third"
+    assert calls == ["first", "second", "third", "second", "third"]
+    calls.clear()
+    assert best(["first", "second"], train, ROUNDS)[0] == "second"
+    assert calls == ["first", "second"]
+    assert best(["first"], train, ROUNDS)[0] == "first"
+
+
+def test_rows_of_a_unit_are_one_draw_of_a_contest():
+    noise = np.tile([-1.0, 1.0], 5).repeat(10) + 0.3  # of single rows: 0.1 is a standard error
+    scores = {"first": np.zeros(100), "other": noise}
+    rows, units = np.arange(100).astype(np.uint64), np.arange(10).astype(np.uint64).repeat(10)
+    assert preferred(["first", "other"], scores, rows) == "other"
+    assert preferred(["first", "other"], scores, units) == "first"
+    assert best(["first", "other"], lambda c, share: scores[c], ROUNDS, rows)[0] == "other"
+    assert best(["first", "other"], lambda c, share: scores[c], ROUNDS, units)[0] == "first"
 
 
 def rows(n, seed=0):

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import Floats
+from ...arrays import Floats, Hashes
 from ...inference.learner import Outcome
 from ...inference.schedule import Schedule
 from ...verdict import Reason
-from .halving import Round, best, spent
+from .halving import Round, best
 from .record import DataUnits
 from .sizes import steps_of
 from .trainer import Judge, Trainer, Training
@@ -34,6 +34,7 @@ class Contender:
         made_of: what their family needs of them.
         judge: see `Trainer.train`.
         outcome: of what they have been trained so far.
+        spent: the share of the schedule that this was.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Contender:
     made_of: Any
     judge: Judge | None = None
     outcome: Outcome = field(default_factory=Outcome)
+    spent: float = 0.0
 
 
 def worthwhile(trainer: Trainer) -> bool:
@@ -81,8 +83,8 @@ class Contest:
             number, arrays, meta = state
             found = contenders[number]()
             found.learner.load(arrays)
-            found.outcome = Outcome(**meta["outcome"])
-            self._from_now_on(found, len(contenders))
+            found.outcome, found.spent = Outcome(**meta["outcome"]), float(meta["spent"])
+            self._from_now_on(found)
             return found, Reason("ok", meta["said"])
         left = self._left()
 
@@ -90,12 +92,12 @@ class Contest:
             return self._train(contender, share, None if left is None else share * left)
 
         each = [make() for make in contenders]
-        found, scores = best(each, train, self.rounds)
+        found, scores = best(each, train, self.rounds, self._units())
         said = self._said(found, scores)
         if kept is not None:
-            meta = {"outcome": asdict(found.outcome), "said": said}
+            meta = {"outcome": asdict(found.outcome), "spent": found.spent, "said": said}
             kept.save(each.index(found), found.learner.state(), meta)
-        self._from_now_on(found, len(each))
+        self._from_now_on(found)
         return found, Reason("ok", said)
 
     def finished(self, contender: Contender) -> Training:
@@ -103,11 +105,15 @@ class Contest:
         training = self.trainer.train(contender.learner, contender.judge)
         return replace(training, outcome=joined(contender.outcome, training.outcome))
 
-    def _from_now_on(self, found: Contender, contenders: int) -> None:
+    def _units(self) -> Hashes | None:
+        held = self.trainer.evaluated
+        return None if held is None else held.units()
+
+    def _from_now_on(self, found: Contender) -> None:
         settings = found.training
         if self.fit.clock.budget is None:
-            left = 1 - spent(self.rounds, contenders)
-            settings = replace(settings, max_epochs=math.ceil(left * settings.max_epochs))
+            left = math.ceil((1 - found.spent) * settings.max_epochs)
+            settings = replace(settings, max_epochs=left)
         self.trainer.settings = settings
 
     def _train(self, contender: Contender, share: float, seconds: float | None) -> Floats:
@@ -122,6 +128,7 @@ class Contest:
         outcome = trainer.train(contender.learner, contender.judge).outcome
         self.fit.interrupted |= fit.interrupted
         contender.outcome = joined(contender.outcome, outcome)
+        contender.spent += share
         scores = trainer.evaluate(contender.learner, contender.judge)
         return np.full_like(scores, np.nan) if outcome.why == "diverged" else scores
 

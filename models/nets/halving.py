@@ -4,7 +4,8 @@ In each round all contenders that are left are trained on for the same share of 
 where they stand, and those that are best on held-out rows stay. The last one is then trained to the
 end: of its own training nothing is lost, and each of the others costs its rounds. Contenders come
 in order of preference. The first, which may be a slow starter, stays to the last round, and another
-one wins only if it is better by two standard errors of the paired differences of held-out rows.
+one wins only if it is better by two standard errors of the paired differences of held-out rows,
+those of a unit being one draw. One whose scores are not finite is out.
 
 Reference: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
 optimization", 2016, https://arxiv.org/abs/1502.07943.
@@ -17,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...arrays import Floats
-from ...inference.schedule import stderr
+from ...arrays import Floats, Hashes
+from ...density import mean_stderr
 
 C = TypeVar("C")
 
@@ -37,46 +38,43 @@ class Round:
 
 
 def best(
-    contenders: Sequence[C], train: Callable[[C, float], Floats], rounds: Sequence[Round]
+    contenders: Sequence[C],
+    train: Callable[[C, float], Floats],
+    rounds: Sequence[Round],
+    units: Hashes | None = None,
 ) -> tuple[C, dict[C, float]]:
     """The best contender, and the last mean score of each.
 
     Args:
         train: trains a contender for a share of the schedule, and gives its score on each held-out
             row, (m,); larger is better, and one that is not finite loses.
+        units: (m,) what each held-out row belongs to; None takes each for itself.
     """
     left, scores = list(contenders), dict[C, Floats]()
     for each in rounds:
         for contender in left:
             scores[contender] = train(contender, each.share)
+        left = [c for c in left if math.isfinite(_mean(scores[c]))] or left[:1]
         others = sorted(left[1:], key=lambda c: -_mean(scores[c]))[: each.kept - 1]
         if not others:
             break
         left = [left[0], *others]
-    return preferred(left, scores), {c: _mean(score) for c, score in scores.items()}
+    return preferred(left, scores, units), {c: _mean(score) for c, score in scores.items()}
 
 
-def preferred(contenders: Sequence[C], scores: Mapping[C, Floats]) -> C:
+def preferred(
+    contenders: Sequence[C], scores: Mapping[C, Floats], units: Hashes | None = None
+) -> C:
     """The first that the one of the largest mean is not better than by two standard errors."""
     top = max(contenders, key=lambda c: _mean(scores[c]))
-    return next(c for c in contenders if c is top or not _better(scores[top], scores[c]))
+    return next(c for c in contenders if c is top or not _better(scores[top], scores[c], units))
 
 
-def spent(rounds: Sequence[Round], contenders: int) -> float:
-    """The share of the schedule that the best of so many has been trained for."""
-    taken = 0.0
-    for each in rounds:
-        taken, contenders = taken + each.share, min(contenders, each.kept)
-        if contenders == 1:
-            break
-    return taken
-
-
-def _better(values: Floats, than: Floats) -> bool:
+def _better(values: Floats, than: Floats, units: Hashes | None) -> bool:
     if not math.isfinite(_mean(than)):
         return math.isfinite(_mean(values))
     difference = values - than
-    return bool(difference.mean() > 2 * stderr(difference))
+    return bool(difference.mean() > 2 * mean_stderr(difference, units))
 
 
 def _mean(values: Floats) -> float:
