@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import html
 from .digits import plus_minus
 from .errors import InputError
 from .settings import choice
@@ -146,6 +147,14 @@ class LogDensity:
         mean = plus_minus(*self.mean_of_possible()) if never < len(self) else "−∞"
         rest = f" of the others, {never} of probability 0" if 0 < never < len(self) else ""
         return f"LogDensity(n={len(self)}, mean={mean} nats{rest}; {self.describe()})"
+
+    def _repr_html_(self) -> str:
+        parts = [html.line(repr(self), strong=True)]
+        known = self.values[np.isfinite(self.values)]
+        if len(known):
+            counts, ends = np.histogram(known, bins=min(40, max(1, math.isqrt(len(known)))))
+            parts.append(html.bars(counts, f"log densities from {ends[0]:.4g} to {ends[-1]:.4g}"))
+        return html.block(*parts, html.line(self.explained()))
 
 
 def mean_stderr(values: ArrayLike, units: ArrayLike | None = None) -> float:

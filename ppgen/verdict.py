@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from . import html
+
 Status = Literal["ok", "warn", "failed"]
 ORDER: tuple[Status, ...] = ("ok", "warn", "failed")
 
@@ -60,6 +62,11 @@ class Verdict:
     def __str__(self) -> str:
         told = [str(r) for r in self.reasons if r.status != "ok"]
         return self.status if not told else f"{self.status}: " + " ".join(told)
+
+    def _repr_html_(self) -> str:
+        worst = sorted(self.reasons, key=lambda reason: -ORDER.index(reason.status))
+        told = [html.marked(reason.status, str(reason)) for reason in worst]
+        return html.block(*(told or [html.marked("ok", "nothing was found against the fit.")]))
 
     def to_json(self) -> list[dict[str, Any]]:
         return [

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import html
 from ...arrays import Floats
 from ...density import mean_stderr
 from ...verdict import Reason, nothing_learnt
@@ -46,6 +47,12 @@ class Bound:
             f"Bound(elbo={self.elbo.mean():.3f} = {self.reconstruction.mean():.3f} reconstruction "
             f"- {self.kl.mean():.3f} KL nats; {self.active.sum()} of {len(self.active)} latents "
             "active)"
+        )
+
+    def _repr_html_(self) -> str:
+        return html.block(
+            html.line(repr(self), strong=True),
+            html.bars(self.kl_per_latent, "KL of each latent, from latent 0 on"),
         )
 
 

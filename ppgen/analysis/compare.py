@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import html
 from ..density import LogDensity
 from ..digits import plus_minus, with_error
 from ..errors import InputError
@@ -61,8 +62,28 @@ class Comparison:
                 words += f"  {plus_minus(d.mean, d.stderr, sign='+')}, decided beyond {margin}"
                 words += f" (4 times in 5 from {least} on)"
             lines.append(f"{words}  {m.verdict}")
-        undecided = [f"{m.name}: {words}" for m in self.models if (words := deciding(m))]
-        return "\n".join([*lines, *undecided, self.scope])
+        return "\n".join([*lines, *self._undecided(), self.scope])
+
+    def _undecided(self) -> list[str]:
+        return [f"{m.name}: {words}" for m in self.models if (words := deciding(m))]
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                m.rank,
+                m.name,
+                plus_minus(m.mean, m.stderr),
+                m.kind,
+                m.difference and plus_minus(m.difference.mean, m.difference.stderr, sign="+"),
+                m.verdict,
+            )
+            for m in self.models
+        ]
+        head = ("rank", "model", "nats a row", "kind", "behind the best", "")
+        under = [*self._undecided(), self.scope]
+        return html.block(
+            html.line(self.finding, strong=True), html.table(head, rows), *map(html.line, under)
+        )
 
 
 def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import html
 from ..errors import InputError
 from .column import CONTINUOUS
 from .containers import read_table
@@ -29,6 +30,8 @@ from .units import TOGETHER, split_units, unit_hashes
 from .values import is_gap
 
 PARTS = ("train", "valid", "test")
+
+_SHOWN = 5  # rows that a notebook shows
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,6 +89,21 @@ class Dataset(Contents):
     def units(self) -> NDArray[np.int64]:
         """(n,) numbers of what is one draw: copies of a row and rows of a group have the same."""
         return np.unique(unit_hashes(self), return_inverse=True)[1].astype(np.int64)
+
+    def _repr_html_(self) -> str:
+        what = f"{len(self)} rows"
+        if not self.columns:
+            return html.block(html.line(f"{what}: {self.schema}", strong=True))
+        shown = [
+            ["" if v is None or v != v else c.shown(v) for v in self.columns[c.name][:_SHOWN]]
+            for c in self.schema.columns
+        ]
+        return html.block(
+            html.line(f"{what}, {len(self.schema.every)} columns", strong=True),
+            html.table(self.schema.names, zip(*shown, strict=True)),
+            html.folded("what each column is taken for", self.schema._repr_html_()),
+            *map(html.line, self.notes),
+        )
 
     def matrix(self) -> NDArray[Any]:
         """(n, d) floats; the array itself where the rows came as one of floats. InputError if a

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .. import html
 from ..errors import InputError, did_you_mean
 from . import column_labels
 from .column import CONTINUOUS, DISCRETE, LEFT_OUT, Column
@@ -207,6 +208,13 @@ class Schema:
             return "sequences"
         wide = max((len(c.name) for c in self.every), default=0)
         return "\n".join(f"{c.name:<{wide}}  {c.kind:<11}  {c}".rstrip() for c in self.every)
+
+    def _repr_html_(self) -> str:
+        if not self.every:
+            return html.block(html.line(str(self)))
+        return html.block(
+            html.table(("column", "kind", ""), [(c.name, c.kind, c) for c in self.every])
+        )
 
 
 def _called(key: Any, columns: Iterable[Column]) -> Column | None:

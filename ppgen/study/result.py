@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from .. import html
 from ..analysis.compare import Comparison
 from ..analysis.quality_ranking import QualityRanking
 from ..data import Dataset
@@ -124,6 +126,19 @@ class StudyResult:
         ]
         words = "\n".join(dict.fromkeys(legend(self.table)))
         return "\n\n".join([str(self.table), *ranked, self.finding, *([words] if words else [])])
+
+    def _repr_html_(self) -> str:
+        several = len(self.comparisons) > 1
+        parts = []
+        for name, compared in self.comparisons.items():
+            parts += [html.line(name, strong=True)] * several + [compared._repr_html_()]
+        tables = html.folded("all figures", f"<pre>{escape(str(self.table))}</pre>")
+        return html.block(
+            html.line(self.finding, strong=True),
+            *parts,
+            tables,
+            html.line(f"report: {self.report_path}"),
+        )
 
     @property
     def _store(self) -> Store:
