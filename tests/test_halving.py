@@ -14,6 +14,7 @@ from ppgen.models.flow.sizes import sizes_for
 from ppgen.models.nets.contest import Contest, worthwhile
 from ppgen.models.nets.halving import Round, best, preferred
 from ppgen.models.nets.trainer import Trainer
+from ppgen.models.nets.verdicts import likelier
 from ppgen.progress import Clock
 
 from .test_whitening import collinear, subset
@@ -65,6 +66,14 @@ def test_rounds_end_when_one_is_left():
     assert calls == [0.1, 0.1]
 
 
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_gap_to_rows_that_chose_the_net_says_so(chosen):
+    rows = np.arange(100).astype(np.uint64)
+    seen, unseen = (np.full(100, 9.0), rows), (np.zeros(100), rows)
+    (said,) = likelier(seen, unseen, 1, "a smaller net", chosen=chosen)
+    assert ("also chosen on these rows" in said.what) == chosen
+
+
 @pytest.mark.parametrize("lost", [math.nan, -math.inf])
 def test_what_diverged_takes_no_further_round(lost):
     calls = []
@@ -111,6 +120,7 @@ def test_a_flow_chooses_its_kind_on_held_out_rows(settings, tmp_path):
     kind = flow.architecture_.kind
     said = [reason.what for reason in flow.verdict_.reasons]
     assert any(f"{kind} (1 x 8) was chosen of 2 on held-out rows" in s for s in said)
+    assert any("also stopped and judged on these rows" in s for s in said)
     assert flow.kind == "auto"
     assert list((tmp_path / "c").iterdir()) == []
     assert flow.n_steps_ <= 1.01 * 210 * 5

@@ -51,6 +51,7 @@ def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine
     compared = worthwhile(trainer)
     each = plans(settings, len(seen), d, timed=timed, compared=compared)
     whitening = _whitening(settings["whiten"], seen, unseen, fit)
+    trainer.chosen = not isinstance(settings["whiten"], bool) and unseen is not None
 
     device = None if machine is None else machine.device
 

@@ -77,6 +77,7 @@ class Contest:
         Args:
             contenders: makes of each, in order of preference.
         """
+        self.trainer.chosen = True
         kept = None if self.fit.checkpoints is None else self.fit.checkpoints.part("contest")
         state = None if kept is None else kept.latest()
         if state is not None:  # it was decided before the fit was killed
@@ -146,7 +147,7 @@ class Contest:
         each = ", ".join(f"{c.label} {scores[c] + units:.2f}" for c in ranked)
         return (
             f"{found.label} was chosen of {len(scores)} on held-out rows, after a part of the "
-            f"schedule each (nats: {each})."
+            f"schedule each (nats: {each}; the fit is also stopped and judged on these rows)."
         )
 
 

@@ -87,6 +87,7 @@ class Trainer:
         machine: what computes.
         evaluated: the held-out rows that are evaluated in training.
         few: independent held-out rows below which they are too few to judge the nets by.
+        chosen: whether held-out rows have also chosen what is trained.
     """
 
     fit: Fit
@@ -97,6 +98,7 @@ class Trainer:
     after: float = 0.0
     machine: Machine | None = None
     few: int = FEW_HELD
+    chosen: bool = False
 
     def __post_init__(self) -> None:
         self.evaluated = self.unseen
@@ -242,7 +244,8 @@ class Trainer:
         some = [part.thinned(rows, rng) for part in (self.seen, self.unseen)]
         with self.fit.heeding():
             seen, unseen = ((log_prob(*part.values()), part.units()) for part in some)
-            reasons += likelier(seen, unseen, self.seen.x.shape[1], smaller)
+            columns = self.seen.x.shape[1]
+            reasons += likelier(seen, unseen, columns, smaller, chosen=self.chosen)
         return reasons
 
 

@@ -97,7 +97,9 @@ def few_held(units: int, least: int = FEW_HELD) -> list[Reason]:
     return warning(what, "Give more rows, or more validation rows.")
 
 
-def likelier(seen: Judged, unseen: Judged, columns: int, smaller: str) -> list[Reason]:
+def likelier(
+    seen: Judged, unseen: Judged, columns: int, smaller: str, *, chosen: bool = False
+) -> list[Reason]:
     """Whether rows trained on are likelier than held-out ones by more than noise.
 
     Args:
@@ -105,12 +107,14 @@ def likelier(seen: Judged, unseen: Judged, columns: int, smaller: str) -> list[R
             unit are one draw.
         columns: how many numbers a row has.
         smaller: how the net is made smaller, as in "a smaller hidden".
+        chosen: whether the held-out rows chose the net too, so that the gap is too small.
     """
+    also = " (what is fitted was also chosen on these rows)" if chosen else ""
     gap = float(np.mean(seen[0]) - np.mean(unseen[0]))
     stderr = math.hypot(mean_stderr(*seen), mean_stderr(*unseen))
     if gap < max(0.25 * math.sqrt(columns), 3 * stderr):
         return []
     return warning(
-        f"rows trained on are {plus_minus(gap, stderr)} nats likelier than held-out ones.",
+        f"rows trained on are {plus_minus(gap, stderr)} nats likelier than held-out ones{also}.",
         f"The net is too large for them: give more rows, or {smaller}.",
     )
