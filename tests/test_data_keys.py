@@ -192,3 +192,23 @@ def test_levels_are_drawn_by_the_shares_of_their_component():
     component = rng.integers(0, 2, 200)
     drawn = draw_levels(table, component, np.random.default_rng(4))
     np.testing.assert_array_equal(drawn, draw_rows(table[component], np.random.default_rng(4)))
+
+
+@pytest.mark.parametrize("gap", ["", "-"])
+def test_keys_beyond_floating_point_that_have_gaps_are_left_out(tmp_path, gap):
+    ids = [gap if i % 9 == 0 else str(10**17 + i) for i in range(N)]
+    pd.DataFrame({"order": ids, "x": X}).to_csv(tmp_path / "t.csv", index=False)
+    data = read(str(tmp_path / "t.csv"))
+    assert data.schema.names == ("x",)
+    assert [c.kind for c in data.schema.left_out] == ["key"]
+    assert data.beside["order"][:2].tolist() == [None, str(10**17 + 1)]
+
+
+@pytest.mark.parametrize("start", [10**17, 2**60])
+@pytest.mark.parametrize("apart", [1, 10**6])
+def test_whole_floats_beyond_floating_point_that_have_gaps_are_keys(start, apart):
+    ids = np.array([np.nan if i % 9 == 0 else start + apart * i for i in range(N)])
+    data = as_dataset(pd.DataFrame({"order": ids, "x": X}))
+    assert data.schema.names == ("x",)
+    full = pd.DataFrame({"density": RNG.lognormal(40, 1, N), "x": X})
+    assert as_dataset(full).schema.names == ("density", "x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from ppgen.data import Schema, as_dataset, read, read_tables
 from ppgen.data.number_text import Written, decimal_of, looks_like_number, numbers_among, unit_of
+from ppgen.data.text_columns import cleaned
 from ppgen.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -405,3 +407,27 @@ def test_formats_that_are_not_read_are_named(file):
     ):
         with pytest.raises(InputError, match=what):
             read(file(b"abc\0", name))
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        (["0012", "1234", "0999", "1000"], "leading zero"),
+        (["+4915112345", "+4415112345", "+3315112345", "+4915112346"], "sign"),
+        (["9300000000000000001", "9300000000000000002", "17", "5"], "beyond 2\\^53"),
+    ],
+)
+def test_text_whose_digits_numbers_would_lose_stays_text(file, codes, said):
+    lines = [f"{code},{x}" for code, x in zip(codes * 10, X, strict=True)]
+    data = read(file("\n".join(["code,x", *lines, ""])))
+    assert data.columns["code"].tolist() == codes * 10
+    assert re.search(said, data.schema["code"].note)
+    frame = pd.DataFrame({"code": codes * 10})
+    assert cleaned(frame["code"], (), ".").values.tolist() == codes * 10
+
+
+def test_numbers_that_begin_with_a_zero_before_the_point_are_numbers(file):
+    lines = [f"{abs(y):.3f},0,+5" for y in Y]
+    data = read(file("\n".join(["a,b,c", *lines, ""])))
+    np.testing.assert_array_equal(data.columns["a"], np.abs(Y))
+    assert all(data.columns[name].dtype == np.float64 for name in "abc")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import ppgen
-from ppgen.data import Codec, Schema, as_dataset, read, time_parts, time_text, times
+from ppgen.data import Codec, Dataset, Schema, as_dataset, read, time_parts, time_text, times
 from ppgen.data.column import Column
 from ppgen.errors import InputError
 
@@ -283,3 +283,9 @@ def test_moved_times_have_both_the_weekday_and_the_hour_that_are_asked_for(dtype
     in_gap = asked["hour"] // 1 == 2.0  # an hour that spring may leave out
     np.testing.assert_allclose(hours[~in_gap], asked["hour"][~in_gap], atol=1e-6)
     assert np.abs(made - seconds).max() <= 5 * 86400
+
+
+def test_a_part_of_a_time_that_is_given_is_refused_with_the_reason():
+    data = as_dataset(office_hours(), {"when": {"kind": "time", "parts": ["hour"]}})
+    with pytest.raises(InputError, match=r"a part of 'when'.*cannot be given by itself"):
+        Dataset.one_row(data.schema, {"when.hour": 3})

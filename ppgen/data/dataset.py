@@ -202,6 +202,11 @@ class Dataset(Contents):
         unknown, or a value is of another type than the column's."""
         row = {name: np.array([None], dtype=object) for name in schema.names}
         for name, value in schema.named(given).items():
+            if (of := schema[name].of) in schema.names:
+                raise InputError(
+                    f"{name!r} was given, a part of {of!r}, which cannot be given by itself. Give "
+                    f"{of!r}, or of many rows keep those whose {schema[name].part} is {value!r}."
+                )
             row[name] = np.array([value], dtype=object)
         return as_dataset(row, schema)
 

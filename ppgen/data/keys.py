@@ -3,7 +3,8 @@
 A key is
 
 - text whose values are all different,
-- a column of whole numbers beyond 2^53, which floating point does not hold,
+- a column of whole numbers beyond 2^53, which floating point does not hold; where gaps made floats
+  of them, all different or close together,
 - all different whole numbers in a column that has no name, or is called an id,
 - 0, 1, 2, ... or 1, 2, 3, ..., in any order, in a column that is called an index.
 
@@ -29,6 +30,7 @@ from .values import is_gap
 LEAST_ROWS = 20  # values below which all may differ by chance
 MOST_LEVELS = 1000
 LEAST_EACH = 4  # rows to a level, on average, below which nothing is learnt of it
+_NEARBY = 1e-9  # of whole numbers beyond 2^53, a range relative to their size that only keys have
 _FEW = 50  # levels that are few in any case
 
 _ID = re.compile(r"(?i:(.*[ _.-])?(id|ids|uuid|guid))|.*[a-z](Id|ID)")
@@ -43,6 +45,20 @@ def unnamed(names: Sequence[str]) -> set[str]:
     return found | (numbered if len(numbered) < len(names) else set())
 
 
+def beyond_in_gaps(values: NDArray[Any], missing: bool) -> bool:
+    """Whether floats are whole numbers of 64 bits beyond 2^53 that gaps made floats of: all differ,
+    or they differ by so little beside their size that nothing was measured."""
+    if not missing or values.dtype != np.float64:
+        return False
+    known = np.sort(values[~np.isnan(values)])
+    if len(known) < LEAST_ROWS or not 2**53 <= known[-1] < 2**64:
+        return False
+    different = bool((np.diff(known) > 0).all())
+    return bool((known == np.round(known)).all()) and (
+        different or bool(known[-1] - known[0] < _NEARBY * known[-1])
+    )
+
+
 def judged(
     column: Column, values: NDArray[Any], *, beyond: bool = False, nameless: bool = False
 ) -> Column:
@@ -54,7 +70,7 @@ def judged(
         beyond: whether it holds whole numbers beyond 2^53.
         nameless: whether the column has no name.
     """
-    if beyond:
+    if beyond or beyond_in_gaps(values, column.missing):
         return _left(column, "key", "whole numbers beyond 2^53, which floating point does not hold")
     if values.dtype == object and column.kind in DISCRETE:
         return _of_text(column, values)

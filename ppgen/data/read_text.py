@@ -23,6 +23,8 @@ from .text_columns import table_of
 from .text_layout import Layout, lay_out
 from .text_rows import delimiter_of, rows
 
+# What digits begin with that a number loses: zeros, the sign of a telephone's number, or too many.
+_DIGITS = re.compile(r"(?<![\d.:/])(?:\+?0\d+|\+\d{7,}|[+-]?\d{16,})")
 _CHUNK = 1 << 24
 GZIP = b"\x1f\x8b"  # what gzipped files begin with
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what files of two bytes a letter begin with
@@ -161,6 +163,13 @@ def _parse(text: str, layout: Layout, decimal: str) -> Any:
     truths = [j for j in maybe if any(isinstance(v, bool | np.bool_) for v in frame[j].unique())]
     if truths:  # "TRUE" stays the text that it is
         frame[truths] = load(usecols=truths, dtype=str)
+    numbers = [j for j in range(layout.width) if frame[j].dtype.kind in "iuf"]
+    if numbers and _DIGITS.search(text):  # which numbers may lose
+        held = load(usecols=numbers, dtype=str)
+        for j in numbers:
+            texts = (v.strip() for v in held[j].unique() if isinstance(v, str))
+            if any(map(_DIGITS.fullmatch, texts)):
+                frame[j] = held[j]
     return frame
 
 

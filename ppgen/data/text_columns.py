@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,8 @@ from .preparing import floats_of, markers_of
 from .reading import Reading
 
 _DATED = 0.9  # share of texts that begin with a digit, such as dates, from which others are gaps
+_PADDED = re.compile(r"\+?0\d+")  # digits whose leading zero a number would lose
+_DIALLED = re.compile(r"\+\d{7,}")  # a telephone's number, if all of a column are
 _MOSTLY = 0.5  # share of numbers from which the others are named
 
 
@@ -27,6 +30,7 @@ class Cleaned:
     Attributes:
         values: a pandas series of numbers or of text, with gaps.
         unit: the sign beside its numbers, "" for none.
+        why: why it is text though its values are numbers, "" where that is not so.
         strange: the first text that keeps a column from being numbers; None where nothing does, or
             most of it are no numbers.
         row: where it stands, from 0.
@@ -38,6 +42,7 @@ class Cleaned:
     strange: str | None = None
     row: int = 0
     share: str = ""
+    why: str = ""
 
 
 def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
@@ -66,6 +71,8 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
         columns.append(made.values)
         if made.unit:
             notes.append(f"the numbers of {name!r} are in {made.unit}.")
+        if made.why:
+            strange[name] = made.why
         if made.strange is not None:
             at = where(made.row)
             strange[name] = f"{made.share} {MOSTLY_NUMBERS} {made.strange!r} in {at} is not"
@@ -103,12 +110,15 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     seen = {*texts.values()}
     weak = set(filter(is_weak, seen))
     way, numbers = numbers_among(seen - weak, decimal)
+    if why := _told_by_digits(seen - weak):
+        values = [None if (text := texts.get(v)) in weak else text for v in given]
+        return Cleaned(pd.Series(values, dtype=object), why=why)
     if len(numbers) == len(seen - weak) and (numbers or not any(map(str.isalpha, weak))):
         of = {v: numbers.get(new, math.nan) for v, new in texts.items()}
         column = np.array([of.get(v, math.nan) for v in given], np.float64)
         column[np.isin(column, floats_of(markers))] = np.nan
         fractions = any(way.decimal in text or "e" in text.lower() for text in numbers)
-        whole = not fractions and not np.isnan(column).any()
+        whole = not fractions and not np.isnan(column).any() and np.abs(column).max() < 2**53
         return Cleaned(pd.Series(column.astype(np.int64) if whole else column), way.unit)
     known = [texts.get(v) for v in given]
     others = seen - weak
@@ -124,6 +134,24 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
     fits = {None, *weak, *numbers}
     row = next(i for i, text in enumerate(known) if text not in fits)
     return Cleaned(values, "", known[row], row, _percent(share))
+
+
+def _told_by_digits(texts: Collection[str]) -> str:
+    """Why texts that are all digits are no numbers, "" if they are, or not all are digits."""
+    if not texts or not all(text.lstrip("+-").isdecimal() for text in texts):
+        return ""
+    if padded := next(filter(_PADDED.fullmatch, sorted(texts)), None):
+        return f"kept as text, since numbers lose the leading zero of values such as {padded!r}"
+    if all(map(_DIALLED.fullmatch, texts)):
+        return f"kept as text, since numbers lose the sign of values such as {min(texts)!r}"
+    if any(map(_is_long, texts)):
+        return "kept as text: whole numbers beyond 2^53, which floating point does not hold"
+    return ""
+
+
+def _is_long(text: str) -> bool:
+    digits = text.lstrip("+-")
+    return digits.isdecimal() and len(digits) > 15 and int(digits[:4000]) > 2**53
 
 
 def _percent(share: float) -> str:
