@@ -3,6 +3,7 @@
 import datetime
 import re
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -289,3 +290,37 @@ def test_a_part_of_a_time_that_is_given_is_refused_with_the_reason():
     data = as_dataset(office_hours(), {"when": {"kind": "time", "parts": ["hour"]}})
     with pytest.raises(InputError, match=r"a part of 'when'.*cannot be given by itself"):
         Dataset.one_row(data.schema, {"when.hour": 3})
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [
+        (datetime.timezone(datetime.timedelta(hours=-5, minutes=-30), "here"), "UTC-05:30"),
+        (datetime.timezone(datetime.timedelta(hours=1)), "UTC+01:00"),
+        (dateutil.tz.gettz("Europe/Berlin"), "Europe/Berlin"),
+        (dateutil.tz.tzoffset("there", 3600), "UTC"),
+    ],
+)
+def test_a_zone_that_is_read_can_be_named_again(zone, name):
+    moments = [datetime.datetime(2024, 3, 1 + i, 12, i, tzinfo=zone) for i in range(20)]
+    data = as_dataset({"when": np.array(moments, object), "x": RNG.normal(size=20)})
+    assert data.schema["when"].form == f"datetime[{name}]"
+    made = came_back(data)["when"].tolist()
+    assert [v.timestamp() for v in made] == [v.timestamp() for v in moments]
+
+
+def test_seasons_are_no_months():
+    assert time_text.form_of(["2000-01", "2001-02", "1999-00"]) == ""
+    assert time_text.form_of(["2001-02", "2001-03"]) == "%Y-%m"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (pd.period_range("2024-01", periods=5, freq="M"), "to_timestamp"),
+        ([datetime.time(i) for i in range(5)], "seconds since midnight"),
+    ],
+)
+def test_periods_and_times_of_day_are_refused_with_what_to_convert_them_to(values, said):
+    with pytest.raises(InputError, match=said):
+        as_dataset(pd.DataFrame({"when": values, "x": np.arange(5.0)}))

@@ -48,6 +48,8 @@ def form_of(texts: Iterable[str]) -> str:
             read(text, form) is not None for text in islice(distinct, _FIRST, None)
         ):
             found.append(form)
+    if found == ["%Y-%m"] and all(int(v[5:]) == (int(v[:4]) + 1) % 100 for v in distinct):
+        return ""  # seasons, such as 2000-01 and 2001-02
     if len(found) == 2 and "%b" in found[0] + found[1]:  # all of May
         return found[0]
     return found[0] if len(found) == 1 else ""

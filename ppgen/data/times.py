@@ -29,6 +29,10 @@ Clock = Literal["", "time", "duration"]
 
 MICRO = 1e-6
 STEPS = (86400.0, 3600.0, 60.0)  # seconds of what times are often whole multiples of
+OF_DAY = (
+    "column {} holds times of day; expected dates. Give the seconds since midnight as numbers, a "
+    "circular column of period 86400."
+)
 _UTC = datetime.UTC
 _EPOCH = datetime.datetime(1970, 1, 1)
 _FIRST, _LAST = -62135596800.0, 253402300799.0  # the years 1 and 9999
@@ -67,10 +71,7 @@ def of_series(series: Any) -> Floats:
     if isinstance(series.dtype, nw.Duration):
         micro = series.dt.total_microseconds()
     elif isinstance(series.dtype, nw.Time):
-        raise InputError(
-            f"column {series.name!r} holds times of day; expected dates. Give the seconds since "
-            "midnight as numbers, a circular column of period 86400."
-        )
+        raise InputError(OF_DAY.format(repr(series.name)))
     else:
         dated = series.cast(nw.Datetime("us")) if series.dtype == nw.Date else series
         micro = dated.dt.timestamp("us")
@@ -88,7 +89,7 @@ def of_objects(values: Iterable[Any]) -> tuple[Floats, str] | None:
     if not all(isinstance(v, datetime.date) for v in known):
         return None
     timed = [v for v in known if isinstance(v, datetime.datetime)]
-    zones = {str(v.tzinfo) for v in timed if v.tzinfo is not None}
+    zones = {_zone_name(v) for v in timed if v.tzinfo is not None}
     form = "datetime" if timed else "date"
     if zones:
         form = f"datetime[{zones.pop() if len(zones) == 1 else 'UTC'}]"
@@ -168,6 +169,25 @@ def zone_info(name: str) -> datetime.tzinfo:
             f"the time zone {name!r} is not known here. Convert the column to UTC, or install the "
             "zones: pip install tzdata."
         ) from None
+
+
+def _zone_name(value: datetime.datetime) -> str:
+    """What `zone_info` knows the zone of a time by; UTC where it has no name that can be read."""
+    zone = str(value.tzinfo)
+    if "zoneinfo/" in zone:  # of dateutil, which names a zone by its file
+        zone = zone.split("zoneinfo/", 1)[1].rstrip("')\"")
+    offset = value.utcoffset()
+    if isinstance(value.tzinfo, datetime.timezone) and offset is not None:
+        minutes, seconds = divmod(round(offset.total_seconds()), 60)
+        if seconds:
+            return "UTC"
+        sign = "-" if minutes < 0 else "+"
+        return f"UTC{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}" if minutes else "UTC"
+    try:
+        zone_info(zone)
+    except InputError:
+        return "UTC"
+    return zone
 
 
 def _seconds(value: datetime.date) -> float:

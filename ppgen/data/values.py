@@ -62,6 +62,13 @@ def settle(name: str, values: NDArray[Any]) -> Settled:
     if any(issubclass(t, complex) for t in types):
         raise InputError(COMPLEX)
     strange = [t for t in types if not issubclass(t, str | bytes | Real | Decimal)]
+    if any(issubclass(t, datetime.time) for t in types):
+        raise InputError(times.OF_DAY.format(repr(name)))
+    if any(t.__name__ == "Period" for t in types):
+        raise InputError(
+            f"column {name!r} holds periods of pandas; expected dates. Convert them to when they "
+            "begin: column.dt.to_timestamp()."
+        )
     if strange:
         row = next(i for i, v in enumerate(objects) if type(v) in strange)
         raise TypeError(
