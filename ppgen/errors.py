@@ -10,6 +10,11 @@ class InputError(ValueError):
     """What was asked for or given is wrong."""
 
 
+class KindError(InputError, TypeError):
+    """What was given is of a kind that nothing can be made of; scikit-learn asks for a
+    `TypeError`."""
+
+
 class FitError(RuntimeError):
     """A fit failed; the message says why and what to do."""
 

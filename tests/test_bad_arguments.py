@@ -74,3 +74,11 @@ def test_a_scale_does_not_overflow(scale):
     centre, spread, alone = standard(y * scale, share, 0.0)
     np.testing.assert_allclose([centre / scale, spread / scale], [y.mean(), y.std()], rtol=1e-12)
     assert not alone
+
+
+def test_a_column_of_lists_is_named_as_input_that_is_wrong():
+    rows = {"x": [1.0, 2.0, 3.0], "tags": [["a"], ["b"], []]}
+    with pytest.raises(InputError, match=r"column 'tags', row 0 .* not 'list'\. Leave the column"):
+        ppgen.as_dataset(pd.DataFrame(rows))
+    with pytest.raises(InputError, match="tags"):
+        ppgen.as_dataset(rows)

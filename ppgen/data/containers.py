@@ -145,7 +145,12 @@ def _mapping(X: Mapping[Any, Any]) -> RawTable:
     table = RawTable("dict", native={})
     lengths, index = set(), None
     for label, given in X.items():
-        values = np.asarray(given)
+        try:
+            values = np.asarray(given)
+        except ValueError:
+            raise InputError(
+                f"column {label!r} holds lists; expected one value a row, (n,)."
+            ) from None
         if values.ndim != 1:
             raise InputError(
                 f"column {label!r} has shape {values.shape}; expected one value a row, (n,)."

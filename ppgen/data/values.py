@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, KindError
 from . import times
 
 LARGEST = 2**53  # the whole number up to which floats hold all
@@ -71,9 +71,10 @@ def settle(name: str, values: NDArray[Any]) -> Settled:
         )
     if strange:
         row = next(i for i, v in enumerate(objects) if type(v) in strange)
-        raise TypeError(
-            f"column {name!r}, row {row} (counted from 0): "
-            f"argument must be a string or a real number, not {type(objects[row]).__name__!r}."
+        kind = type(objects[row]).__name__
+        raise KindError(
+            f"column {name!r}, row {row} (counted from 0): argument must be a string or a real "
+            f"number, not {kind!r}. Leave the column out, or make columns of what it holds."
         )
     if all(issubclass(t, Real | Decimal) for t in types):
         numbers = [math.nan if v is None else float(v) for v in objects]
