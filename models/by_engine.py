@@ -10,8 +10,10 @@ import numpy as np
 from ..arrays import Floats
 from ..artifact import Arrays
 from ..estimator import Estimator
+from .priors import Draws, SitePrior, drawn, log_priors
 
 _STATS = "sample_stats."
+_UNITS = ("prior_centre", "prior_spread")
 
 
 class ByEngine(Estimator):
@@ -27,6 +29,8 @@ class ByEngine(Estimator):
     n_iter_: int
     sample_stats_: dict[str, Floats]
 
+    _units: tuple[Floats, Floats] | None = None  # of the columns that the prior was set in
+
     def _uses(self) -> tuple[str, ...]:
         # The other engines keep no state.
         return self.capabilities.uses if self.engine == "svi" else ("budget",)
@@ -34,6 +38,8 @@ class ByEngine(Estimator):
     def _ended(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         """How the fit ended, for `_state`: as JSON and arrays."""
         arrays = {_STATS + name: np.asarray(a) for name, a in self.sample_stats_.items()}
+        if self._units is not None:
+            arrays |= dict(zip(_UNITS, self._units, strict=True))
         return {"converged": bool(self.converged_), "n_iter": int(self.n_iter_)}, arrays
 
     def _restore_ended(self, state: Mapping[str, Any], arrays: Arrays) -> None:
@@ -42,3 +48,19 @@ class ByEngine(Estimator):
         self.sample_stats_ = {
             name.removeprefix(_STATS): a for name, a in arrays.items() if name.startswith(_STATS)
         }
+        kept = [arrays[name] for name in _UNITS if name in arrays]
+        self._units = (kept[0], kept[1]) if len(kept) == len(_UNITS) else None
+
+    def _site_priors(self) -> dict[str, SitePrior]:
+        """What was assumed of each site before the rows, in the units of its draws; nothing where
+        that is not known."""
+        return {}
+
+    def _prior_groups(
+        self, posterior: Mapping[str, Floats], n: int, random_state: int
+    ) -> tuple[Draws, Draws]:
+        """n draws of each site from its prior, (1, n, ...), and the log prior of each site at draws
+        of the posterior, (chain, draw)."""
+        sites = self._site_priors()
+        rng = np.random.default_rng(self._seed(random_state))
+        return drawn(sites, rng, n), log_priors(sites, posterior)

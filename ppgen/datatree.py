@@ -10,6 +10,8 @@
 | | of a fit without draws: rows drawn from it | chain, draw, row |
 | | where none are drawn: the rows' reconstructions | chain, draw, row |
 | `observed_data` | the rows, by column | row |
+| `prior` | draws of the parameters from their prior, where it is kept | chain, draw, its own |
+| `log_prior` | log prior density of each parameter at the draws | chain, draw |
 | `sample_stats` | of the draws, where there are any | chain, draw |
 | | the training record: step, loss, validation, seconds | record |
 | | of a model without density: `reconstruction_error` | row |
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from xarray import DataTree
 
 MAX_VALUES = 50_000_000  # numbers in one group, above which draws are thinned
+_PRIOR_DRAWS = 500
 _ROWS = 4096
 
 
@@ -125,6 +128,9 @@ def to_datatree(
         groups["posterior"] = {name: draws[:, ::step] for name, draws in posterior.items()}
         if model.sample_stats_:
             groups["sample_stats"] = {n: a[:, ::step] for n, a in model.sample_stats_.items()}
+        prior, log_prior = model._prior_groups(groups["posterior"], _PRIOR_DRAWS, random_state)
+        if prior:
+            groups["prior"], groups["log_prior"] = prior, log_prior
         joint = log_likelihood(estimator, data, shape, step)
         attrs["log_likelihood"] = {"thinned": step}
     if joint is not None:

@@ -48,7 +48,7 @@ def as_tree(
     datasets = {}
     for group, values in groups.items():
         of_rows = group in COLUMNS or group == "log_likelihood"
-        sample, of = ["chain", "draw"], dict[Any, Any](dims)
+        sample, of = ["chain", "draw"], dict[Any, Any]({} if group == "log_prior" else dims)
         if of_rows:
             of = {name: [row, *(inner if group in COLUMNS else [])] for name in values}
             sample = [] if group == "observed_data" else [free(dim, values) for dim in sample]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.special import logsumexp
 
 import ppgen
@@ -50,7 +51,7 @@ def test_a_posteriors_groups(fits: dict[str, GaussianMixture], engine: str) -> N
     tree = fit.to_datatree(data)
     shape = (1, 200) if engine == "svi" else (4, 250)
     mu = tree["posterior/mu"]
-    assert mu.dims == ("chain", "draw", "component", "feature")
+    assert mu.dims == ("chain", "draw", "mixture_component", "feature")
     assert mu.shape == (*shape, 2, 2)
     assert mu.coords["feature"].values.tolist() == ["mass", "depth"]
     assert tree["posterior/B_0"].dims[-1] == "level of kind"
@@ -68,9 +69,9 @@ def test_a_posteriors_groups(fits: dict[str, GaussianMixture], engine: str) -> N
     drawn = tree["posterior_predictive"]
     assert drawn["mass"].shape == (*shape, len(data))
     assert drawn["mass"].values.min() > 0
-    stats = tree["sample_stats"]
-    assert stats["loss"].dims == ("record",)
-    assert stats["diverging" if engine == "nuts" else "log_q"].shape == shape
+    of_draws = tree["sample_stats"]
+    assert of_draws["loss"].dims == ("record",)
+    assert of_draws["diverging" if engine == "nuts" else "log_q"].shape == shape
     assert tree.attrs["family"] == "gmm"
     assert tree.attrs["measure"] == "mixed"
 
@@ -156,6 +157,59 @@ def test_arviz_checks_predictions_of_a_column_by_one_name(
     assert found.mean == pytest.approx(np.abs(expected.values - data["mass"]).mean())
     assert arviz_stats.loo(tree).n_data_points == len(data)
     plot_loo_pit(tree, backend="none")
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_priors_of_a_mixture_are_those_of_its_model(
+    fits: dict[str, GaussianMixture], tmp_path: Any
+) -> None:
+    import arviz_stats
+    from arviz_plots import plot_prior_posterior
+
+    fit, data = fits["svi"], table()
+    tree = ppgen.load(fit.save(tmp_path / "run")).to_datatree(data, num_replicates=0)
+    prior, log_prior = tree["prior"].to_dataset(), tree["log_prior"].to_dataset()
+    assert set(prior.data_vars) == set(log_prior.data_vars) == set(tree["posterior"].data_vars)
+    assert prior["mu"].dims == tree["posterior/mu"].dims
+    assert log_prior["mu"].dims == ("chain", "draw")
+    # By hand, in the units of the codec: log mass, and depth as it is.
+    x = np.log(data["mass"]), data["depth"].dropna()
+    centre, spread = fit._units or ((), ())
+    np.testing.assert_allclose(centre[1], x[1].mean(), atol=1e-4)
+    np.testing.assert_allclose(spread[1], x[1].std(ddof=0), rtol=1e-4)
+    posterior = tree["posterior"].to_dataset()
+    by_hand = {
+        "mu": stats.norm(centre, spread).logpdf(posterior["mu"]).sum((-2, -1)),
+        "sigma": stats.lognorm(1, scale=0.5 * spread).logpdf(posterior["sigma"]).sum((-2, -1)),
+        "w": np.zeros((1, 200)),  # Dirichlet(1, 1)
+        "B_0": np.zeros((1, 200)),
+    }
+    for name, expected in by_hand.items():
+        np.testing.assert_allclose(log_prior[name], expected, atol=1e-9)
+    np.testing.assert_allclose(np.log(prior["sigma"]).std(("chain", "draw")), 1.0, atol=0.15)
+    shown = arviz_stats.psense_summary(tree, var_names=["mu", "w"])
+    assert (shown["likelihood"] > shown["prior"]).all()
+    plot_prior_posterior(tree, var_names=["w"], backend="none")
+
+
+@pytest.mark.parametrize("eta", [1.0, 2.5])
+def test_priors_of_correlations_are_numpyros(eta: float) -> None:
+    numpyro = pytest.importorskip("numpyro")
+    from ppgen.models.priors import Gamma, LKJCholesky
+
+    site = LKJCholesky((2, 3, 3), eta)
+    L = site.draw(np.random.default_rng(0), 4000)
+    np.testing.assert_allclose(np.square(L).sum(-1), 1.0)
+    theirs = np.asarray(numpyro.distributions.LKJCholesky(3, eta).log_prob(L[:5])).sum(-1)
+    np.testing.assert_allclose(site.log_prob(L[None, :5])[0], theirs, rtol=1e-4, atol=1e-4)
+    # Each correlation is Beta(b, b) on (-1, 1) with b = eta + 1/2, of variance 1 / (2 b + 1).
+    R = L @ np.swapaxes(L, -1, -2)
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert np.var(R[..., i, j]) == pytest.approx(1 / (2 * eta + 2), rel=0.06)
+    nu = np.array([[[3.0, 7.0]]])
+    assert Gamma(2, 2.0, 0.1).log_prob(nu)[0, 0] == pytest.approx(
+        stats.gamma(2, scale=10).logpdf([3.0, 7.0]).sum()
+    )
 
 
 def test_log_densities_of_rows_of_one_column_bear_its_name() -> None:

@@ -130,6 +130,17 @@ def test_replicates_of_a_draw_are_of_its_mean_loadings_and_noise() -> None:
         np.testing.assert_allclose(np.cov(block.T), expected, atol=0.05 * expected.max())
     tree = fit.to_datatree(x)
     assert tree["posterior_predictive"]["x0"].shape == (1, 3, 40)
+    assert "prior" not in tree.children  # a run that has not kept the units of its prior
+    fit.engine, spread = "svi", np.arange(1.0, D + 1)
+    fit._units = np.full(D, 3.0), spread
+    tree = fit.to_datatree(x, num_replicates=0)
+    normal = -0.5 * np.square((mu - 3) / spread) - np.log(spread * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(tree["log_prior"]["mu"], normal.sum(-1))
+    off = np.log(psi) - np.log(0.5 * spread**2)
+    log_normal = -0.5 * np.square(off) - np.log(psi * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(tree["log_prior"]["psi"], log_normal.sum(-1))
+    assert tree["prior"]["W"].dims == tree["posterior"]["W"].dims
+    assert tree["prior"]["mu"].mean() == pytest.approx(3.0, abs=0.5)
 
 
 def strong(n: int, d: int, k: int) -> Any:

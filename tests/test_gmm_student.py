@@ -222,4 +222,4 @@ def test_svi_fits_the_pair_that_is_scored() -> None:
     assert 1.5 < fit.posterior_["nu"].mean() < 12
     em = G(1, tails="student", random_state=0).fit(x)
     assert fit.score(x) == pytest.approx(em.score(x), abs=0.1)
-    assert fit._posterior_dims()["dims"]["nu"] == ["component"]
+    assert fit._posterior_dims()["dims"]["nu"] == ["mixture_component"]

@@ -149,7 +149,7 @@ def test_inactive_latents_are_grey_and_the_largest_comes_first():
     bars = made.axes[0].patches
     assert [b.get_facecolor()[:3] for b in bars] == [to_rgb(ACCENT)] * 2 + [to_rgb(REAL)] * 2
     assert [b.get_height() for b in bars[:2]] == [2.0, 0.4]
-    assert [t.get_text() for t in made.axes[0].get_xticklabels()] == ["2", "3", "1", "4"]
+    assert [t.get_text() for t in made.axes[0].get_xticklabels()] == ["1", "2", "0", "3"]
     assert made.axes[0].get_title("left") == "2 of 4 latents are active: say something of a row"
 
 

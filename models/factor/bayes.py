@@ -30,12 +30,13 @@ DRAWS = 200  # of a posterior, that a row's density is averaged over
 
 
 class Posterior(NamedTuple):
-    """Draws of the sites, name -> (chain, draw, ...), their `stats`, (chain, draw) each, and
-    warnings."""
+    """Draws of the sites, name -> (chain, draw, ...), their `stats`, (chain, draw) each, warnings,
+    and the (d,) centre and spread of the columns, in which the prior is set."""
 
     draws: Draws
     stats: Draws
     reasons: list[Reason]
+    units: tuple[Floats, Floats]
 
 
 def fit_bayes(rows: WeightedRows, start: Factors, settings: FactorSettings, fit: Fit) -> Posterior:
@@ -60,7 +61,8 @@ def fit_bayes(rows: WeightedRows, start: Factors, settings: FactorSettings, fit:
         Problem("factor", (z, rows.weights), prior, sites, rows.gaps),
         settings.engine, settings.backend, options, fit, offset=-data.offset, align=_turned,
     )  # fmt: skip
-    return Posterior(_in_units(_turned(draws, sites), data), stats, reasons)
+    units = np.asarray(data.centre), np.asarray(data.spread)
+    return Posterior(_in_units(_turned(draws, sites), data), stats, reasons, units)
 
 
 def _turned(draws: Draws, start: Problem | Mapping[str, Any]) -> Draws:

@@ -26,10 +26,11 @@ from .. import predictive
 from ..by_engine import ByEngine
 from ..gmm.weighted_rows import WeightedRows, check_range
 from ..latent import LatentEstimator
+from ..priors import SitePrior
 from . import factors
 from .factors import Factors
 from .fit_ml import fit_ml
-from .settings import SETTINGS, FactorSettings
+from .settings import ENGINE_SETTINGS, SETTINGS, FactorSettings
 
 _REFIT_STEPS = 10  # of EM on fewer rows, from where a fit ended
 _SEEN = 1e-9  # share of rows
@@ -127,13 +128,13 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         result = fit_ml(weighted, self, names, fit, before)
         self.selection_, self.lower_bound_ = result.table, result.objective
         self.converged_, self.n_iter_ = result.converged, result.n_iter
-        self.sample_stats_ = {}
+        self.sample_stats_, self._units = {}, None
         if self.engine == "em" or not names:
             self._set(result.factors)
             return result.reasons
         from .bayes import fit_bayes, of_draws
 
-        self.posterior_, self.sample_stats_, reasons = fit_bayes(
+        self.posterior_, self.sample_stats_, reasons, self._units = fit_bayes(
             weighted, result.factors, self, fit
         )
         self._set(of_draws(self.posterior_))
@@ -197,6 +198,16 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
 
         assert self.posterior_ is not None
         return factors.components(of_draws(self.posterior_, None), data.x).T
+
+    def _site_priors(self) -> dict[str, SitePrior]:
+        if self.posterior_ is None or self._units is None or self.noise == "isotropic":
+            return {}
+        from .prior import Prior
+
+        (centre, spread), options = self._units, self.engine_settings or {}
+        scale = float(ENGINE_SETTINGS[self.engine].values(options)["loading_scale"])
+        t = 0.5 * np.square(spread)
+        return Prior(self.n_components_, centre, spread, t, scale * spread).sites()
 
     def _sample_draws(self, kept: Ints, n: int, rng: np.random.Generator) -> Encoded:
         """n rows under each of some draws of the parameters, one draw after another."""

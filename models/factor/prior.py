@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from ..priors import LogNormal, Normal, SitePrior
+
 
 @dataclass(frozen=True, eq=False)
 class Prior:
@@ -29,3 +33,11 @@ class Prior:
     def on(self, array: Callable[[Any], Any]) -> Prior:
         """The same with its arrays made a backend's own by `array`."""
         return replace(self, **{name: array(getattr(self, name)) for name in "msta"})
+
+    def sites(self) -> dict[str, SitePrior]:
+        """The priors of the sites where each column has a noise of its own."""
+        out: dict[str, SitePrior] = {"mu": Normal(self.m, self.s), "psi": LogNormal(self.t)}
+        if self.k:
+            scale = np.tile(np.asarray(self.a)[:, None], (1, self.k))
+            out["W"] = Normal(np.zeros_like(scale), scale)
+        return out

@@ -59,10 +59,7 @@ def fit_bayes(
     """
     options = ENGINE_SETTINGS[engine].values(settings)
     x, kind, d = np.asarray(rows.x, dtype=np.float64), start.covariance_type, rows.x.shape[1]
-    spread = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
-    if kind == "spherical" and d:
-        spread = np.full(d, np.sqrt(np.square(spread).mean()))
-    centre = rows.mean
+    centre, spread = units_of(rows, kind)
     concentrations = {name: float(options.pop(name)) for name in CONCENTRATIONS}
     problem = Problem(
         "gmm",
@@ -83,6 +80,14 @@ def fit_bayes(
     )
     draws = _in_units(draws, centre, spread, kind)
     return Posterior(mean_mixture(draws, kind), draws, stats, reasons)
+
+
+def units_of(rows: WeightedRows, kind: str) -> tuple[Floats, Floats]:
+    """(d,) centre and spread of the columns, in which the prior is set."""
+    spread = np.sqrt(np.where(rows.variance > 0, rows.variance, 1.0))
+    if kind == "spherical" and len(spread):
+        spread = np.full(len(spread), np.sqrt(np.square(spread).mean()))
+    return np.asarray(rows.mean), spread
 
 
 def _in_units(draws: Mapping[str, Floats], centre: Floats, spread: Floats, kind: str) -> Draws:

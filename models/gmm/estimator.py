@@ -71,10 +71,11 @@ class GaussianMixture(MixtureSettings, FittedMixture):
         self.lower_bounds_, self.lower_bound_ = result.bounds, result.bounds[-1]
         mixture, reasons = result.mixture, result.reasons
         self.sample_stats_ = {}
-        self._draws = 0
+        self._draws, self._units = 0, None
         if self.engine != "em":
-            from .bayes import fit_bayes
+            from .bayes import fit_bayes, units_of
 
+            self._units = units_of(weighted, mixture.covariance_type)
             mixture, self.posterior_, self.sample_stats_, reasons = fit_bayes(
                 weighted, mixture, self.engine, self.backend, self.engine_settings or {}, fit
             )

@@ -15,6 +15,7 @@ from ...family_density import Density, cell_average
 from ...rows import Rows
 from ...scoring import placed
 from ..by_engine import ByEngine
+from ..priors import SitePrior
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
 from .selection import Criteria, criteria
@@ -29,6 +30,7 @@ class FittedMixture(ByEngine, Conditioned):
     codec_: Codec
     mixture_: Mixture
     covariance_type: CovarianceType
+    engine_settings: Mapping[str, Any] | None
 
     _draws = 0  # of the posterior that a marginal or conditional mixture comes from
 
@@ -76,6 +78,22 @@ class FittedMixture(ByEngine, Conditioned):
         assert self.posterior_ is not None
         x = np.asarray(data.x, dtype=np.float64)
         return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes)
+
+    def _site_priors(self) -> dict[str, SitePrior]:
+        if self.posterior_ is None or self._units is None:
+            return {}
+        from .prior import Prior
+        from .settings import CONCENTRATIONS, ENGINE_SETTINGS
+
+        centre, spread = self._units
+        options = ENGINE_SETTINGS[self.engine].values(self.engine_settings or {})
+        prior = Prior(
+            self.n_components_, centre, spread, 0.5 * spread,
+            tuple(int(n) for n in self.codec_.n_levels), self.covariance_type,
+            **{name: float(options[name]) for name in CONCENTRATIONS},
+            student=self.mixture_.dof is not None,
+        )  # fmt: skip
+        return prior.sites()
 
     def _sample_draws(self, kept: Ints, n: int, rng: np.random.Generator) -> Encoded:
         """n rows under each of some draws of the parameters, one draw after another."""

@@ -168,16 +168,20 @@ def dims(
     discrete: Mapping[str, Sequence[Any]],
 ) -> dict[str, dict[str, list[Any]]]:
     """Names and labels of the draws' dimensions, for ArviZ: {"dims": ..., "coords": ...}, from the
-    names of the columns of x and the levels of each categorical column."""
-    own = [] if covariance_type == "tied" else ["component"]
-    names: dict[str, list[Any]] = {"w": ["component"], "mu": ["component", "feature"]}
+    names of the columns of x and the levels of each categorical column. (ArviZ has a dimension
+    `component` of its own in `psense_summary`.)"""
+    own = [] if covariance_type == "tied" else ["mixture_component"]
+    names: dict[str, list[Any]] = {
+        "w": ["mixture_component"],
+        "mu": ["mixture_component", "feature"],
+    }
     names["sigma"] = own if covariance_type == "spherical" else [*own, "feature"]
-    names["nu"] = ["component"]
+    names["nu"] = ["mixture_component"]
     names["L"] = [*own, "feature", "feature_to"]
-    coords: dict[str, list[Any]] = {"component": list(range(posterior["w"].shape[-1]))}
+    coords: dict[str, list[Any]] = {"mixture_component": list(range(posterior["w"].shape[-1]))}
     coords |= {"feature": list(continuous), "feature_to": list(continuous)}
     for j, (column, levels) in enumerate(discrete.items()):
-        names[f"B_{j}"] = ["component", f"level of {column}"]
+        names[f"B_{j}"] = ["mixture_component", f"level of {column}"]
         coords[f"level of {column}"] = [str(level) for level in levels]
     used = {dim for name in posterior for dim in names[name]}
     return {

@@ -53,7 +53,7 @@ def kl_bars(kl: ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figur
             axes.set_xticks([])
             axes.set_xlabel("latents, the largest first")
         else:
-            axes.set_xticks(place, [str(j + 1) for j in order])
+            axes.set_xticks(place, [str(j) for j in order])
             axes.tick_params(axis="x", length=0, labelsize=7)
             axes.set_xlabel("latent")
         share = f"{int(active.sum())} of {len(tall)} latents are active: say something of a row"
@@ -152,8 +152,8 @@ def _heights(table: NDArray[Any]) -> tuple[Floats, list[str] | None]:
 
 
 def latent_names(labels: Sequence[str] | None, n: int, what: str) -> list[str]:
-    """The labels, or "latent 1", "latent 2", ...; raise InputError unless there are n."""
-    names = [f"latent {i + 1}" for i in range(n)] if labels is None else list(labels)
+    """The labels, or "latent 0", "latent 1", ...; raise InputError unless there are n."""
+    names = [f"latent {i}" for i in range(n)] if labels is None else list(labels)
     if len(names) != n:
         raise InputError(f"{len(names)} labels given for {n} {what}; give one each.")
     return names

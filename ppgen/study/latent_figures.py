@@ -133,7 +133,7 @@ def _maps(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) ->
 def _wide(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) -> Iterator[Drawn]:
     """What changes along each latent, and between rows."""
     limits = black_and_white(data)
-    names = [f"latent {j + 1}" for j in arrays["dims"]]
+    names = [f"latent {j}" for j in arrays["dims"]]
     how: dict[str, Any] = {"values": np.linspace(-REACH, REACH, STEPS), "title": _WALKED}
     if "traversal" in arrays:
         made = plots.traversal_grid(arrays["traversal"], names, limits=limits, **how)
