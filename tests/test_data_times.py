@@ -13,6 +13,7 @@ import pytest
 import ppgen
 from ppgen.data import Codec, Dataset, Schema, as_dataset, read, time_parts, time_text, times
 from ppgen.data.column import Column
+from ppgen.data.grain import Grain
 from ppgen.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -324,3 +325,21 @@ def test_seasons_are_no_months():
 def test_periods_and_times_of_day_are_refused_with_what_to_convert_them_to(values, said):
     with pytest.raises(InputError, match=said):
         as_dataset(pd.DataFrame({"when": values, "x": np.arange(5.0)}))
+
+
+def test_days_at_a_zones_midnight_are_so_again():
+    days = pd.date_range("2024-03-01", periods=300, freq="D", tz="Europe/Berlin")
+    data = as_dataset(pd.DataFrame({"day": days, "x": RNG.normal(size=300)}))
+    grain = Grain.of(data.schema["day"], data.columns["day"])
+    off = data.columns["day"] + RNG.uniform(-30000, 30000, 300)
+    np.testing.assert_array_equal(grain.round(off), data.columns["day"])
+    assert Grain.from_json(grain.to_json()) == grain
+
+
+def test_notes_on_times_speak_of_dates():
+    days = pd.Timestamp("2000-01-01") + pd.to_timedelta(
+        [0] * 50 + [1, 11, 2003, 7001, 9002, 12007, 15001, 17003, 19999], "D"
+    )
+    note = as_dataset(pd.DataFrame({"day": days, "x": np.arange(59.0)})).schema["day"].note
+    assert "most often 2000-01-01" in note
+    assert "e+" not in note

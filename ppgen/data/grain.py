@@ -18,7 +18,8 @@ from ..plain_json import PlainFields
 from .bijections import Floats
 from .column import Column
 from .rounding import precision_of
-from .times import STEPS
+from .time_parts import DAY, ahead
+from .times import STEPS, in_zone, zone_of
 
 _MOST = 9  # decimals that are still a way of writing
 _LEAST = 10  # distinct numbers below which their decimals are no evidence
@@ -35,12 +36,14 @@ class Grain(PlainFields):
         decimals: after the point; None where they do not end.
         low, high: the least and the largest whole number or time seen; None for other columns.
         step: seconds that times are multiples of, where these are more than one.
+        zone: the zone at whose midnights they are, where those of UTC are others.
     """
 
     decimals: int | None = None
     low: float | None = None
     high: float | None = None
     step: float | None = None
+    zone: str = ""
 
     @classmethod
     def of(cls, column: Column, values: Floats) -> Grain:
@@ -48,7 +51,9 @@ class Grain(PlainFields):
         known = values[~np.isnan(values)]
         if column.clock:
             step = next((step for step in STEPS if not (known % step).any()), None)
-            digits = _digits_of_seconds(known)
+            digits, zone = _digits_of_seconds(known), zone_of(column.dtype, column.form)
+            if step != DAY and zone and not ((known + ahead(known, zone)) % DAY).any():
+                return cls(digits, float(known.min()), float(known.max()), DAY, zone)
             return cls(digits, float(known.min()), float(known.max()), step)
         stored = column.dtype.lower().startswith(("int", "uint", "bool"))
         decimals = 0 if stored else None if column.width else decimals_of(known)
@@ -65,7 +70,10 @@ class Grain(PlainFields):
         if self.decimals is None:
             return values
         rounded = np.round(values, self.decimals)
-        if self.step is not None:
+        if self.step is not None and self.zone:
+            local = np.round((values + ahead(values, self.zone)) / self.step) * self.step
+            rounded = in_zone(local, self.zone)
+        elif self.step is not None:
             rounded = np.round(values / self.step) * self.step
         moved = np.isin(rounded, apart) & (values != rounded)
         if moved.any():

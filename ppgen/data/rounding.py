@@ -9,11 +9,15 @@ of what floating point itself rounds away.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .bijections import Floats
 
+Words = Callable[[float], str]  # a value for the reader
+_number: Words = "{:g}".format
 _TIED = 0.05  # share of repeated values beyond which a column counts as tied
 _ON_GRID = 1e-6  # distance from the grid, in steps, that is still on it
 _MOST_NOISE = 0.1  # how far off, in steps, the precision of the numbers may let them be
@@ -21,9 +25,13 @@ _MOST_DIGITS = 15
 _MOST_CELLS = 100  # cells per value between the quartiles beyond which a grid explains nothing
 
 
-def find_ties(values: NDArray[np.floating]) -> tuple[float | None, str]:
+def find_ties(
+    values: NDArray[np.floating], words: Words = _number, step_words: Words = _number
+) -> tuple[float | None, str]:
     """The step of the grid that the ties of (n,) finite numbers lie on, or None; and a note on
-    ties that no grid explains, "" where there is nothing to say."""
+    ties that no grid explains, "" where there is nothing to say.
+
+    `words` and `step_words` put a value and a step for the reader."""
     distinct, counts = np.unique(values, return_counts=True)
     n = len(values)
     tied = float(counts[counts > 1].sum()) / n
@@ -36,12 +44,12 @@ def find_ties(values: NDArray[np.floating]) -> tuple[float | None, str]:
     if spread == 0:  # most values are one: look at the others
         spread = float(np.subtract(*np.quantile(distinct, [0.75, 0.25])))
     top = int(np.argmax(counts))
-    often = f"{tied:.0%} of its values are repeated, most often {distinct[top]:g}"
+    often = f"{tied:.0%} of its values are repeated, most often {words(float(distinct[top]))}"
     often += f" ({counts[top] / n:.1%})"
     step = grid_step(distinct, eps)
     if step is not None and spread / step <= _MOST_CELLS * n:
         sparse = spread / step > _MOST_CELLS * len(distinct)
-        return step, f"{often}, far apart for a rounding to {step:g}" if sparse else ""
+        return step, f"{often}, far apart for a rounding to {step_words(step)}" if sparse else ""
     # Continuous numbers collide in single precision: allow for what a density spread over the
     # quartiles would bring.
     ulp = eps * float(np.abs(distinct).max())

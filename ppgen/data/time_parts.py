@@ -63,7 +63,7 @@ def part_columns(column: Column, asked: Any) -> tuple[Column, ...]:
 
 def part_of(part: str, seconds: Floats, column: Column) -> Floats:
     """(n,) values of a part of times, NaN where missing; `column` is that of the times."""
-    local = seconds + _ahead(seconds, zone_of(column.dtype, column.form))
+    local = seconds + ahead(seconds, zone_of(column.dtype, column.form))
     days = np.floor(local / DAY)
     if part == "hour":
         return np.asarray((local - days * DAY) / 3600)
@@ -102,7 +102,7 @@ def moved_to_parts(
     return found
 
 
-def _ahead(seconds: Floats, zone: str) -> Floats:
+def ahead(seconds: Floats, zone: str) -> Floats:
     """(n,) seconds by which a zone is ahead of UTC."""
     if not zone or zone == "UTC":
         return np.zeros(len(seconds))
