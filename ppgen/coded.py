@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
+from .arrays import Floats
 from .capabilities import Capabilities
 from .checks import check_no_gaps
 from .conditioning import Conditioning
@@ -24,7 +25,7 @@ from .data.sequence_codec import SequenceCodec
 from .data.sequences import in_container, sequences
 from .data.stacking import dimensions, in_layout, in_shape
 from .data.torch_rows import is_torch_dataset
-from .errors import InputError
+from .errors import FitError, InputError
 
 
 class Coded(BaseEstimator):  # type: ignore[misc]
@@ -134,7 +135,10 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         encoded = self.codec_.encode(data, offsets(data, cells, **noise) if cells else None)
         if not self.capabilities.missing and not gaps:
             check_no_gaps(self.codec_, encoded, type(self).__name__)
-        return encoded.within(self.capabilities.reach, fitted=fitted)
+        reach = self.capabilities.reach
+        if fitted:
+            _check_reach(encoded.x, self.codec_.continuous_names, reach)
+        return encoded.within(reach, fitted=fitted)
 
     def _decoded(
         self, encoded: Encoded, given: Mapping[Any, Any] | None = None, index: Any = None
@@ -193,6 +197,17 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         raise InputError(
             f"y was given, and this fit is of X alone: y would be ignored. Leave y out{way}"
         )
+
+
+def _check_reach(x: Floats, names: Sequence[str], reach: float) -> None:
+    """Raise FitError if most values of a column are further out than arithmetic reaches."""
+    far, known = (np.abs(x) > reach).sum(axis=0), (~np.isnan(x)).sum(axis=0)
+    for name, beyond, among in zip(names, far.tolist(), known.tolist(), strict=True):
+        if 2 * beyond > among:
+            raise FitError(
+                f"the variance of column {name!r} is beyond double precision; divide its values "
+                "by a power of ten."
+            )
 
 
 def made_rows(model: Coded, rows: Any) -> Dataset:

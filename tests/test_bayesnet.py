@@ -258,7 +258,7 @@ def test_a_table_beyond_memory_is_refused_before_it_is_made() -> None:
 def test_columns_of_many_levels_and_tables_larger_than_the_data_are_said() -> None:
     names = np.arange(1200).astype(str)
     data = pd.DataFrame({"id": names, "x": np.arange(1200) % 2})
-    data = ppgen.as_dataset(data).override({"x": "binary"})
+    data = ppgen.as_dataset(data).override({"x": "binary", "id": "categorical"})
     model = ppgen.BayesianNetwork([("x", "id")]).fit(data)
     assert "'id' has 1,200 levels" in str(model.verdict_)
     assert "more parameters than there are rows (2,398 for 1200)" in str(model.verdict_)

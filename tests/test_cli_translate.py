@@ -132,7 +132,7 @@ def test_pairs_are_split_together(runs: Any, call: Any) -> None:
     assert call("translate", "run", "x", "-o", "out")[0] == 0
     status, said = call("translate", "run", "y", "-o", "back.npy", "--back")
     assert status == 2
-    assert "both_ways=True" in said
+    assert "--set both_ways=True" in said
 
 
 @pytest.mark.parametrize(

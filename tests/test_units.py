@@ -229,6 +229,8 @@ def test_a_fit_holds_out_whole_groups(monkeypatch):
 class _Noise(Learner):
     """A learner whose held-out rows change by noise, the same for the rows of a unit."""
 
+    compiled = False
+
     def __init__(self, each):
         self.rng, self.each = np.random.default_rng(0), each
 

@@ -175,8 +175,8 @@ class PairedTranslation(PairedSettings, _Translation):
     def _translated(self, rows: Encoded, *, back: bool) -> Encoded:
         if back and not self.both_ways:
             raise InputError(
-                "the fit is of one way; for translate_back fit PairedTranslation(both_ways=True), "
-                "or fit(y, X) and translate."
+                "the fit is of one way; for translate_back fit with both_ways=True, or fit(y, X) "
+                "and translate."
             )
         return super()._translated(rows, back=back)
 

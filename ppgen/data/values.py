@@ -71,10 +71,10 @@ def settle(name: str, values: NDArray[Any]) -> Settled:
         )
     if strange:
         row = next(i for i, v in enumerate(objects) if type(v) in strange)
-        kind = type(objects[row]).__name__
+        what = type(objects[row]).__name__
         raise KindError(
             f"column {name!r}, row {row} (counted from 0): argument must be a string or a real "
-            f"number, not {kind!r}. Leave the column out, or make columns of what it holds."
+            f"number, not {what!r}. Leave the column out, or make columns of what it holds."
         )
     if all(issubclass(t, Real | Decimal) for t in types):
         numbers = [math.nan if v is None else float(v) for v in objects]
