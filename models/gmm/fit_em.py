@@ -107,7 +107,7 @@ def _of_run(last: Iteration[Mixture], settings: MixtureSettings, falls: int) -> 
         what = f"EM had not converged after {last.number} iterations."
         reasons.append(Reason("warn", what, f"Raise {short}."))
     if falls:
-        what = f"the likelihood fell in {falls} iterations."
+        what = f"the likelihood fell in {falls} iteration{'s' * (falls != 1)}."
         advice = "Raise reg_covar: a component is close to singular."
         reasons.append(Reason("warn", what, advice))
     return reasons

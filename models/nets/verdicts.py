@@ -54,7 +54,8 @@ def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
 def _why_nothing(outcome: Outcome, settings: Schedule) -> str:
     """What to do where no step made held-out rows better, by what the steps did."""
     if outcome.why == "budget" and outcome.steps < _FEW_STEPS:
-        return f"Raise the budget, which left time for {outcome.steps} steps, or give smaller nets."
+        steps = f"{outcome.steps} step" + "s" * (outcome.steps != 1)
+        return f"Raise the budget, which left time for {steps}, or give smaller nets."
     if outcome.last_loss < outcome.first_loss:
         return (
             "The rows trained on did become likelier, so the net learns them by heart: give more "
