@@ -201,6 +201,7 @@ class Coded(BaseEstimator):  # type: ignore[misc]
 
 def _check_reach(x: Floats, names: Sequence[str], reach: float) -> None:
     """Raise FitError if most values of a column are further out than arithmetic reaches."""
+    reach = min(reach, float(np.finfo(x.dtype).max))
     far, known = (np.abs(x) > reach).sum(axis=0), (~np.isnan(x)).sum(axis=0)
     for name, beyond, among in zip(names, far.tolist(), known.tolist(), strict=True):
         if 2 * beyond > among:

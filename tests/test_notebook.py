@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from html.parser import HTMLParser
 
 import nbclient
@@ -51,7 +52,12 @@ class Whole(HTMLParser):
 def test_a_notebook_shows_tables_and_drawings(tmp_path):
     cells = [nbformat.v4.new_code_cell(line) for line in CELLS.strip().split("\n")]
     book = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(book, timeout=300, kernel_name="python3").execute(cwd=str(tmp_path))
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        nbclient.NotebookClient(book, timeout=300, kernel_name="python3").execute(cwd=str(tmp_path))
+    finally:  # which the client sets its own over
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     shown = {}
     for cell in book.cells:
         for output in cell.outputs:
