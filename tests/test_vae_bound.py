@@ -13,7 +13,9 @@ from .vae_rows import SMALL, moons, of_all_kinds
 
 @pytest.fixture(scope="module")
 def vae():
-    return VAE(1, **SMALL).fit(moons(300))
+    # Where q is nearly right, the reconstruction scatters, and the divergence against it, more than
+    # their difference: errors of log weights say nothing of `bound`, which has one in closed form.
+    return VAE(1, learning_rate=1e-3, **SMALL).fit(moons(300))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def _pictures(n=80):
 
 @pytest.mark.parametrize("name", ["plain", "flow", "two", "mixed", "filled", "levels"])
 def test_the_parts_are_the_mean_of_log_weights(name, vae, mixed, frame):
-    """At 5 standard errors of the difference of both."""
+    """At 5 standard errors of log weights, of fits whose reconstructions scatter no more."""
     brief, x = {**SMALL, "max_epochs": 10}, moons(80, seed=1)
     if name == "flow":
         vae = VAE(1, prior="flow", posterior="flow", flow_layers=2, **brief).fit(moons(200))
