@@ -73,7 +73,7 @@ class Store:
         if body.get("format") != FORMAT:
             raise InputError(
                 f"{self.folder} is a study of format {body.get('format')!r}; this ppgen reads "
-                f"format {FORMAT}. Use the version that wrote it."
+                f"format {FORMAT}. Give another folder, or use the version that wrote it."
             )
         if not is_whole(body):
             raise InputError(
