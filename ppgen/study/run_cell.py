@@ -66,8 +66,9 @@ def run_cell(study: str, body: dict[str, Any]) -> dict[str, Any]:
             result = {"state": "failed", "reason": reason, "traceback": trace}
     texts = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
     result |= {"warnings": list(texts)[:20], **provenance()}
+    finished = store.finish(cell, result)
     store.log("end", cell, state=result["state"])
-    return store.finish(cell, result)
+    return finished
 
 
 def _drop_damaged(store: Store, cell: Cell) -> None:
