@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import ppgen
+from ppgen.checkpoint import Checkpoints
+from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.models.flow.choosing import plans
 from ppgen.models.flow.sizes import sizes_for
-from ppgen.models.nets.contest import Contest, worthwhile
+from ppgen.models.nets.contest import Contender, Contest, worthwhile
 from ppgen.models.nets.halving import Round, best, preferred
 from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.verdicts import likelier
@@ -24,7 +27,7 @@ ROUNDS = (Round(0.05, 3), Round(0.1, 1))
 
 def test_the_best_at_the_end_of_each_round_stays():
     trained = dict.fromkeys("abcde", 0.0)
-    worth = {"a": (3, 5), "b": (4, 1), "c": (1, 9), "d": (2, 6), "e": (math.nan, 9)}
+    worth = {"a": (1, 5), "b": (4, 1), "c": (2, 9), "d": (3, 6), "e": (math.nan, 9)}
 
     def train(name, share):
         trained[name] += share
@@ -33,7 +36,7 @@ def test_the_best_at_the_end_of_each_round_stays():
     found, scores = best(list(trained), train, ROUNDS)
     assert found == "d"
     assert trained == pytest.approx({"a": 0.15, "b": 0.15, "c": 0.05, "d": 0.15, "e": 0.05})
-    assert scores == {"a": 5, "b": 1, "c": 1, "d": 6, "e": -math.inf}
+    assert scores == {"a": 5, "b": 1, "c": 2, "d": 6, "e": -math.inf}
 
 
 def test_another_than_the_first_is_better_by_two_standard_errors():
@@ -52,6 +55,31 @@ def test_the_first_stays_to_the_last_round():
     found, scores = best(list(worth), lambda c, share: np.full(3, float(worth[c].pop(0))), rounds)
     assert found == "slow"
     assert scores == {"slow": 9, "fast": 6, "other": 4}
+
+
+def test_what_is_behind_the_first_leaves_at_once():
+    calls = []
+    noise = np.tile([-1.0, 1.0], 50)  # of the differences: 0.1 is a standard error
+    worth = {"slow": np.zeros(100), "behind": noise - 0.3, "near": noise - 0.1}
+
+    def train(name, share):
+        calls.append(name)
+        return worth[name]
+
+    assert best(list(worth), train, ROUNDS)[0] == "slow"
+    assert calls == ["slow", "behind", "near", "slow", "near"]
+    calls.clear()
+    assert best(["slow", "behind"], train, ROUNDS)[0] == "slow"
+    assert calls == ["slow", "behind"]
+
+
+def test_a_few_rows_far_out_do_not_hide_which_is_better():
+    noise = np.random.default_rng(0).normal(size=200)
+    scores = {"first": noise.copy(), "other": noise + np.linspace(0, 2, 200)}
+    scores["first"][[3, 9]] -= 1e6, 2e6  # whose two standard errors are more than their mean
+    assert preferred(["first", "other"], scores) == "other"
+    scores["other"] -= 0.98
+    assert preferred(["first", "other"], scores) == "first"
 
 
 def test_rounds_end_when_one_is_left():
@@ -188,6 +216,21 @@ def test_killed_after_the_contest_it_goes_on_with_the_same_kind(settings, tmp_pa
     assert len(resumed.trace_) < len(whole.trace_)
     assert str(resumed.verdict_) == str(whole.verdict_)
     np.testing.assert_array_equal(resumed.score_samples(x), whole.score_samples(x))
+
+
+@pytest.mark.parametrize("gone", ["spent", "label"])
+def test_a_choice_that_another_version_made_is_refused(gone, tmp_path):
+    decided = {"label": "a", "outcome": {}, "spent": 0.1, "said": "a was chosen"}
+    made = [lambda: Contender("a", None, SimpleNamespace(load=lambda arrays: None), None)]
+    checkpoints = Checkpoints(tmp_path, "rows and settings")
+    trainer = Trainer(Fit(0, None, Clock(5.0), checkpoints=checkpoints), None, None, None)
+    checkpoints.part("contest").save(0, {}, {k: v for k, v in decided.items() if k != gone})
+    with pytest.raises(InputError, match=r"contest holds a choice.*clear it"):
+        Contest(trainer, ROUNDS).best(made)
+    checkpoints.part("contest").save(0, {}, decided)
+    assert Contest(trainer, ROUNDS).best(made)[1].what == "a was chosen"
+    with pytest.raises(InputError, match=r"contest holds a choice"):
+        Contest(trainer, ROUNDS).best([])
 
 
 def test_an_autoencoder_compares_its_noise():

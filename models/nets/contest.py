@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Floats, Hashes
+from ...checkpoint import Checkpoints
+from ...errors import InputError
 from ...inference.learner import Outcome
 from ...inference.schedule import Schedule
 from ...verdict import Reason
@@ -79,14 +81,9 @@ class Contest:
         """
         self.trainer.chosen = True
         kept = None if self.fit.checkpoints is None else self.fit.checkpoints.part("contest")
-        state = None if kept is None else kept.latest()
-        if state is not None:  # it was decided before the fit was killed
-            number, arrays, meta = state
-            found = contenders[number]()
-            found.learner.load(arrays)
-            found.outcome, found.spent = Outcome(**meta["outcome"]), float(meta["spent"])
-            self._from_now_on(found)
-            return found, Reason("ok", meta["said"])
+        decided = None if kept is None else self._decided(kept, contenders)
+        if decided is not None:
+            return decided
         left = self._left()
 
         def train(contender: Contender, share: float) -> Floats:
@@ -96,10 +93,30 @@ class Contest:
         found, scores = best(each, train, self.rounds, self._units())
         said = self._said(found, scores)
         if kept is not None:
-            meta = {"outcome": asdict(found.outcome), "spent": found.spent, "said": said}
+            meta = {"label": found.label, "outcome": asdict(found.outcome), "spent": found.spent}
+            meta["said"] = said
             kept.save(each.index(found), found.learner.state(), meta)
         self._from_now_on(found)
         return found, Reason("ok", said)
+
+    def _decided(
+        self, kept: Checkpoints, contenders: Sequence[Callable[[], Contender]]
+    ) -> tuple[Contender, Reason] | None:
+        """What was decided before the fit was killed."""
+        state = kept.latest()
+        if state is None:
+            return None
+        number, arrays, meta = state
+        found = contenders[number]() if number < len(contenders) else None
+        if found is None or "spent" not in meta or meta.get("label") != found.label:
+            raise InputError(
+                f"{kept.folder} holds a choice among nets that another version of ppgen made; give "
+                "another checkpoint_dir or clear it."
+            )
+        found.learner.load(arrays)
+        found.outcome, found.spent = Outcome(**meta["outcome"]), float(meta["spent"])
+        self._from_now_on(found)
+        return found, Reason("ok", meta["said"])
 
     def finished(self, contender: Contender) -> Training:
         """The training of the best to its end."""

@@ -3,9 +3,13 @@
 In each round all contenders that are left are trained on for the same share of the schedule, from
 where they stand, and those that are best on held-out rows stay. The last one is then trained to the
 end: of its own training nothing is lost, and each of the others costs its rounds. Contenders come
-in order of preference. The first, which may be a slow starter, stays to the last round, and another
-one wins only if it is better by two standard errors of the paired differences of held-out rows,
-those of a unit being one draw. One whose scores are not finite is out.
+in order of preference. The first, which may be a slow starter, stays to the last round; what is
+behind it all the same leaves at once, and another one wins only if it is better. One whose scores
+are not finite is out.
+
+Of the paired differences d_i of held-out rows, those of a unit being one draw, one contender is
+better than another where their mean is above two standard errors. A few rows far out would make
+both what they are: before that d is cut off at `_FAR` median absolute deviations from its median.
 
 Reference: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
 optimization", 2016, https://arxiv.org/abs/1502.07943.
@@ -18,10 +22,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from ...arrays import Floats, Hashes
 from ...density import mean_stderr
 
 C = TypeVar("C")
+_FAR = 10.0  # of normal differences, 7 standard deviations
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ def best(
         for contender in left:
             scores[contender] = train(contender, each.share)
         left = [c for c in left if math.isfinite(_mean(scores[c]))] or left[:1]
-        others = sorted(left[1:], key=lambda c: -_mean(scores[c]))[: each.kept - 1]
+        others = [c for c in left[1:] if not _better(scores[left[0]], scores[c], units)]
+        others = sorted(others, key=lambda c: -_mean(scores[c]))[: each.kept - 1]
         if not others:
             break
         left = [left[0], *others]
@@ -74,6 +82,9 @@ def _better(values: Floats, than: Floats, units: Hashes | None) -> bool:
     if not math.isfinite(_mean(than)):
         return math.isfinite(_mean(values))
     difference = values - than
+    middle = np.median(difference)
+    far = _FAR * np.median(np.abs(difference - middle))
+    difference = difference.clip(middle - far, middle + far)
     return bool(difference.mean() > 2 * mean_stderr(difference, units))
 
 

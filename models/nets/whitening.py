@@ -9,10 +9,11 @@ steps that suit the rest of a net are small beside them. So it is computed, held
 learnt starts in y. As W is triangular, y_j is what x_j adds to x_1 ... x_{j-1}: the order of the
 columns stays, and the first keeps its margin.
 
-Few rows shall not set it alone. Variances in any direction are at least `LEAST` of those of the
-columns, so that y is at most LEAST^-1/2 times as far out as x; each y_j has the centre and scale of
-`data.standardisation`, which a few values do not set; and where nets take y for their input, what
-lies beyond `BEND` is drawn in (`bent`),
+Few rows shall not set it alone. Where less than a hundredth of them is beyond `FAR` in some y_j, a
+row counts (`FAR` / max_j |y_j|)^2 in m and Sigma, which are found in a few passes. Variances in any
+direction are at least `LEAST` of those of the columns, so that y is at most LEAST^-1/2 times as far
+out as x; each y_j has the centre and scale of `data.standardisation`, which a few values do not
+set; and where nets take y for their input, what lies beyond `BEND` is drawn in (`bent`),
 
     y' = sign(y) (b + log(1 + |y| - b)) for |y| > b,          log |dy'/dy| = -log(1 + |y| - b).
 
@@ -37,7 +38,7 @@ from .held_out import Subset
 BEND, FARTHEST = 5.0, 80.0  # deviations; the largest y' - b that goes back in single precision
 FAR = 10.0  # deviations that an encoder sees at most
 LEAST = 1e-8  # variance in any direction, where the columns have 1
-_FEW = 0.01  # share of the rows
+_PASSES, _FEW = 4, 0.01  # rounds at most; share of the rows
 _MOST, _ROWS = 512, 100_000  # columns, and rows that it is computed from
 
 
@@ -48,42 +49,50 @@ class Whitening:
     Attributes:
         centre: (d,) m.
         matrix: (d, d) W, lower triangular.
-        spread: (d,) standard deviations of y over the rows fitted: not 1 where a few values would
-            have set the scale.
-        tail: (d,) what rows beyond `BEND` add to these, where they are few.
+        spread: (d,) standard deviations of y over the rows fitted, those beyond `BEND` counted as
+            there: less than 1 where a column is nearly determined by those before it.
     """
 
     centre: Floats
     matrix: Floats
     spread: Floats
-    tail: Floats
 
     @classmethod
     def fit(cls, x: Floats, shares: Floats | None = None) -> Self:
         """That of rows (n, d) without gaps, weighted if so given."""
-        share = np.ones(len(x)) if shares is None else shares
-        mean = np.average(x, axis=0, weights=share)
-        away = x - mean
-        unitless, spread = correlations((share[:, None] * away).T @ away / share.sum())
-        np.fill_diagonal(unitless, 1.0)  # also of a column that does not vary
-        values, vectors = np.linalg.eigh(unitless)
+        given = np.ones(len(x)) if shares is None else shares
+        unit = correlations(_moments(x, given)[2])[1]
+        kept, share = None, given
+        for _ in range(_PASSES):
+            found = cls._of(x, share, unit)
+            far = np.abs(found(x)).max(axis=1)
+            beyond = np.average(far > FAR, weights=given)
+            kept = found if kept is None or beyond < _FEW else kept
+            if not 0 < beyond < _FEW:
+                break
+            share = given * (FAR / np.maximum(far, FAR)) ** 2
+        assert kept is not None
+        return kept
+
+    @classmethod
+    def _of(cls, x: Floats, share: Floats, unit: Floats) -> Self:
+        mean, away, covariance = _moments(x, share)
+        values, vectors = np.linalg.eigh(covariance / unit / unit[:, None])
         # R = Q Q^T with Q = V diag(values)^1/2; of its transpose, the triangle is that of R.
         half = vectors * np.sqrt(np.maximum(values, LEAST))
         lower = np.asarray(np.linalg.qr(half.T, mode="r")).T
         lower = lower * np.sign(np.diagonal(lower))
-        matrix = np.linalg.solve(lower, np.eye(len(lower))) / spread
+        matrix = np.linalg.solve(lower, np.eye(len(lower))) / unit
         y = away @ matrix.T
-        least = math.sqrt(LEAST) * np.linalg.norm(matrix * spread, axis=1)
+        least = math.sqrt(LEAST) * np.linalg.norm(matrix * unit, axis=1)
         each = [standard(y[:, j], share, 0.0)[:2] for j in range(y.shape[1])]
         shift, scale = np.array(each).T
         scale = np.maximum(scale, least)
-        root = lower * spread[:, None]
-        y = (y - shift) / scale
-        far = np.abs(y) > BEND
-        few = np.average(far, axis=0, weights=share) < _FEW
-        spread, tail = (np.sqrt(np.average(v, axis=0, weights=share)) for v in (y**2, far * y**2))
+        root = lower * unit[:, None]
+        within = np.minimum(np.abs(y - shift) / scale, BEND)
+        spread = np.sqrt(np.average(within**2, axis=0, weights=share))
         centre, matrix = mean + root @ shift, np.tril(matrix / scale[:, None])
-        return cls(centre, matrix, spread, np.where(few, tail, 0.0))
+        return cls(centre, matrix, spread)
 
     @property
     def log_det(self) -> float:
@@ -109,14 +118,19 @@ class Whitening:
         return found
 
 
+def _moments(x: Floats, share: Floats) -> tuple[Floats, Floats, Floats]:
+    """The mean (d,) of rows, these less it (n, d), and their covariance."""
+    mean = np.average(x, axis=0, weights=share)
+    away = x - mean
+    return mean, away, (share[:, None] * away).T @ away / share.sum()
+
+
 def buffers(whitening: Whitening | None, numbers: int) -> dict[str, Floats]:
-    """m, W, W^-1 and `tail` by name; those that change nothing, where arrays are loaded next."""
+    """m, W and W^-1 by name; those that change nothing, where arrays are loaded next."""
     if whitening is None:
         none = np.zeros(numbers)
-        whitening = Whitening(none, np.eye(numbers), none, none)
-    found = whitening
-    arrays = (found.centre, found.matrix, found.root, found.tail)
-    return dict(zip(("centre", "matrix", "root", "tail"), arrays, strict=True))
+        whitening = Whitening(none, np.eye(numbers), none)
+    return {"centre": whitening.centre, "matrix": whitening.matrix, "root": whitening.root}
 
 
 def chosen(

@@ -2,16 +2,7 @@
 
     log p(x | z) = sum_j log p_j(x_j | decoder(z)),          over the values that are not missing.
 
-With the noise "full", the numbers x of a table have correlated noise: with m and Sigma = A A^T the
-mean and the covariance of the rows trained on (`nets.whitening`, which is not learnt),
-
-    x = m + A (l + s e),     e ~ Normal(0, I),     y = A^-1 (x - m),
-    log p(x | z) = sum_j log Normal(y_j; l_j, s_j^2) - log |det A|,
-
-and where some are missing, the Gaussian of the others, of covariance S = A diag(s)^2 A^T; with mu
-= m + A l and o those that are there, what is expected of the others is
-
-    E[x | x_o, z] = mu + S_.o S_oo^-1 (x_o - mu_o).
+With the noise "full", the numbers of a table have correlated noise (`correlated`).
 
 Rows are (n, D): the continuous columns first, then level numbers of the discrete ones; or the
 values of an image. What the decoder gives, (*, P), is cut up by the parts below. Written once for
@@ -28,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nets.whitening import Whitening
-from .densities import HALF_LOG_2PI, KINDS_OF
+from .correlated import FREEDOM, Correlated
+from .densities import KINDS_OF
 from .parts import SCALED, SMALLEST, Part
 
 _LARGEST = 5.0  # log of the most noise, in standard deviations of the data
@@ -44,9 +36,8 @@ class Likelihood:
             "full" learns a scale for each coordinate of the whitened numbers of a table.
         missing: whether NaN stands for a value that is not there.
         log_scales: those of each scaled part whose noise is learnt, by the part's number.
-        whitening: m (d,), A^-1 and A (d, d) of noise that is "full", and the standard deviation t
-            (d,) that it has at least: that of a few rows far out, which steps would forget between
-            one of them and the next. Not learnt.
+        whitening: m (d,), A^-1 and A (d, d) of noise that is "full", not learnt.
+        log_freedom: log nu of it, (1,).
     """
 
     xp: ClassVar[Any]
@@ -55,6 +46,7 @@ class Likelihood:
     missing: bool
     log_scales: Any
     whitening: Any
+    log_freedom: Any
 
     @property
     def n_values(self) -> int:
@@ -76,13 +68,17 @@ class Likelihood:
             return sum(part.each_levels)
         return (part.stop - part.start) * (2 if part.kind in SCALED and self.noise == "row" else 1)
 
+    def start_freedom(self) -> NDArray[np.float64]:
+        """Where `log_freedom` begins."""
+        return np.full(1, math.log(FREEDOM))
+
     def start_scales(self, whitening: Whitening | None = None) -> dict[str, NDArray[np.float64]]:
         """Where `log_scales` begin: the same share of the spread of each value."""
         if self.noise not in ("column", "shared", "full"):
             return {}
         if whitening is not None:
-            spread = np.log(np.maximum(whitening.spread, math.exp(SMALLEST)))
-            return {"0": self.parts[0].first + spread}
+            first = math.exp(self.parts[0].first) * whitening.spread
+            return {"0": np.log(np.maximum(first, math.exp(SMALLEST + 1)))}
         return {
             str(i): np.full(1 if self.noise == "shared" else part.stop - part.start, part.first)
             for i, part in enumerate(self.parts)
@@ -114,9 +110,6 @@ class Likelihood:
             return l, self.xp.scalar(part.stated(self.noise), raw)
         if self.noise != "row":
             log_s = self.log_scales[str(i)]
-        if self._correlated(part):
-            least = self.whitening[3]
-            log_s = 0.5 * self.xp.log(self.xp.exp(2 * log_s) + least**2)
         return l, self.xp.clip(log_s + math.log(part.unit), SMALLEST, _LARGEST)
 
     def values(self, raw: Any, x: Any) -> Any:
@@ -126,7 +119,8 @@ class Likelihood:
         for part, kind, given in self._pieces(raw):
             y = x[..., part.start : part.stop]
             if self._correlated(part):
-                found.append(self._joint(kind, given, y)[..., None])
+                log_p = self.correlated.log_prob(*given, y, gaps=self.missing)
+                found.append(log_p[..., None])
             elif self.missing:
                 log_p = kind.log_prob(xp.nan_to_num(y), *given, *part.half)
                 found.append(xp.where(xp.isnan(y), 0.0, log_p))
@@ -137,50 +131,10 @@ class Likelihood:
     def _correlated(self, part: Part) -> bool:
         return self.noise == "full" and part.kind == "gaussian"
 
-    def _joint(self, kind: Any, given: tuple[Any, ...], x: Any) -> Any:
-        """(*, n) log p of numbers x (*, n, d) with correlated noise, given l and log s."""
-        xp, (centre, whiten, *_) = self.xp, self.whitening
-        gaps = xp.isnan(x) if self.missing else None
-        y = (x if gaps is None else xp.nan_to_num(x)) - centre
-        log_p = kind.log_prob(y @ whiten.T, *given).sum(-1) + xp.log(whiten.diagonal()).sum()
-        if gaps is None or not xp.some(gaps):
-            return log_p
-        return xp.where(gaps.any(-1), self._marginal(given, y, ~gaps), log_p)
-
-    def _marginal(self, given: tuple[Any, ...], y: Any, known: Any) -> Any:
-        """(*, n) log p of those of the numbers m + y that are known, the others integrated out."""
-        xp = self.xp
-        _, lower, away = self._known(given, y, known)
-        square = (xp.solve_lower(lower, away) ** 2).sum(-1)
-        log_det = xp.log(xp.diagonals(lower)).sum(-1)
-        count = xp.double(known).sum(-1)
-        return xp.like(-0.5 * square - log_det - count * HALF_LOG_2PI, y)
-
-    def _known(self, given: tuple[Any, ...], y: Any, known: Any) -> tuple[Any, Any, Any]:
-        """S (d, d), the Cholesky factors (n, d, d) of S_oo, and y - E[y] (*, n, d), which is 0
-        where a number is not known; its row of S_oo is that of the identity."""
-        xp, (l, log_s), root = self.xp, given, self.whitening[2]
-        scaled, k = xp.double(root * xp.exp(log_s)), xp.double(known)
-        covariance = scaled @ scaled.T
-        rows = k[(0,) * (k.ndim - 2)]  # gaps of a row are the same in all draws
-        both = rows[:, :, None] * rows[:, None, :]
-        lower = xp.cholesky(both * covariance + xp.diagonal(1 - rows))
-        return covariance, lower, k * xp.double(y - l @ root.T)
-
-    def _expected(self, given: tuple[Any, ...], x: Any) -> Any:
-        """(K, n, d) E[x | x_o, z] of numbers x (n, d) with correlated noise."""
-        xp, (centre, _, root, _) = self.xp, self.whitening
-        known = ~xp.isnan(x)
-        covariance, lower, away = self._known(given, xp.nan_to_num(x) - centre, known)
-        share = xp.solve_upper(lower, xp.solve_lower(lower, away))
-        return centre + given[0] @ root.T + xp.like(share @ covariance, x)
-
-    def _unwhitened(self, part: Part, y: Any) -> Any:
-        """(*, d) numbers of whitened ones, where they are."""
-        if not self._correlated(part):
-            return y
-        centre, _, root, _ = self.whitening
-        return centre + y @ root.T
+    @property
+    def correlated(self) -> Correlated:
+        """Noise that is "full"."""
+        return Correlated(self.xp, self.whitening, self.log_freedom)
 
     def log_prob(self, raw: Any, x: Any) -> Any:
         """(*, n) log p(x | z)."""
@@ -191,8 +145,11 @@ class Likelihood:
 
     def mean(self, raw: Any) -> Any:
         """(*, D) expected values; the likeliest level of categorical ones."""
-        pieces = self._pieces(raw)
-        return self.xp.join([self._unwhitened(p, kind.mean(*given)) for p, kind, given in pieces])
+        found = []
+        for part, kind, given in self._pieces(raw):
+            correlated = self._correlated(part)
+            found.append(self.correlated.unwhitened(given[0]) if correlated else kind.mean(*given))
+        return self.xp.join(found)
 
     def mixed_mean(self, raw: Any, share: Any, x: Any) -> Any:
         """(n, D) means, and likeliest levels, of mixtures of decoder outputs (K, n, P) with shares
@@ -204,15 +161,21 @@ class Likelihood:
                 found.append(self.xp.largest(mass))
                 continue
             y = x[..., part.start : part.stop]
-            mean = self._expected(given, y) if self._correlated(part) else kind.mean(*given)
+            correlated = self._correlated(part)
+            mean = self.correlated.expected(*given, y) if correlated else kind.mean(*given)
             mean = (share * mean).sum(0)
             found.append(self.xp.round(mean) if part.kind == "bernoulli" else mean)
         return self.xp.join(found)
 
     def drawn(self, raw: Any, xp: Any) -> Any:
         """(*, D) values drawn as `xp` draws."""
-        drawn = [(p, kind.sample(*given, *p.half)) for p, kind, given in self._pieces(raw, xp)]
-        return xp.join([self._unwhitened(part, y) for part, y in drawn])
+        found = []
+        for part, kind, given in self._pieces(raw, xp):
+            if self._correlated(part):
+                found.append(self.correlated.sample(*given, xp))
+            else:
+                found.append(kind.sample(*given, *part.half))
+        return xp.join(found)
 
     def start(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """(P,) decoder outputs that give each value its share or mean in rows y (n, D): where a fit

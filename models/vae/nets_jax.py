@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
     "elu": jax.nn.elu,
 }
-_WHITENING = tuple(f"observation.{name}" for name in ("centre", "matrix", "root", "tail"))
+_WHITENING = tuple(f"observation.{name}" for name in ("centre", "matrix", "root"))
 # Arrays that are not learnt.
 FIXED = ("features.centre", "features.gain", "features.matrix", *_WHITENING)
 _WIDEST = 3.0  # of log s: nothing learns from wider
@@ -104,15 +105,17 @@ class Nets(eqx.Module):
         return self.arrays["prior.logits"], self.arrays["prior.mean"], log_s
 
     def features(self, y: Array) -> Array:
-        """What the encoder sees of rows (n, D): values centred and scaled, levels as indicators,
-        gaps as zeros, beside a mask of what is there if the rows fitted had gaps."""
+        """What the encoder sees of rows (n, D), as `nets.features` on torch has it."""
         levels = self.architecture.indicated
         known, zeroed = ~jnp.isnan(y), jnp.nan_to_num(y)
         at = jnp.asarray(self.architecture.plain, jnp.int32)
         centred = (zeroed[:, at] - self.arrays["features.centre"]) * self.arrays["features.gain"]
         centred = centred * known[:, at]
         if self.architecture.noise == "full":
-            centred = jnp.clip(centred @ self.arrays["features.matrix"].T, -FAR, FAR)
+            matrix, there = self.arrays["features.matrix"], known[:, at]
+            fill = partial(_filled, matrix=matrix)
+            centred = jax.lax.cond(there.all(), lambda away, _: away, fill, centred, there)
+            centred = jnp.clip(centred @ matrix.T, -FAR, FAR)
         found = [centred]
         for place, count in levels:
             seen = jnp.where(known[:, place], zeroed[:, place], -1.0).astype(jnp.int32)
@@ -138,12 +141,24 @@ class Nets(eqx.Module):
         return h @ self.arrays[f"{name}.weight"].T + self.arrays[f"{name}.bias"]
 
 
+def _filled(away: Array, known: Array, *, matrix: Array) -> Array:
+    """Numbers less the centre (n, d), 0 where they are not known: these as the Gaussian of W has
+    them given the others."""
+    eye = jnp.eye(len(matrix), dtype=matrix.dtype)
+    root = jax.scipy.linalg.solve_triangular(matrix, eye, lower=True)
+    covariance, k = root @ root.T, known.astype(away.dtype)
+    given = k[:, :, None] * k[:, None, :] * covariance + (1 - k)[:, :, None] * eye
+    share = jnp.linalg.solve(given, away[..., None])[..., 0]
+    return jnp.where(known, away, share @ covariance)
+
+
 def observation(a: Architecture, arrays: Mapping[str, Array]) -> Observation:
     """p(x | z) with the scales that are among the arrays."""
     prefix = "observation.log_scales."
     scales = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
     whitening = tuple(arrays[name] for name in _WHITENING if name in arrays)
-    return Observation(a.parts, a.noise, a.gaps, scales, whitening)
+    freedom = arrays.get("observation.log_freedom")
+    return Observation(a.parts, a.noise, a.gaps, scales, whitening, freedom)
 
 
 def initial(
@@ -167,6 +182,7 @@ def initial(
     arrays["features.centre"], arrays["features.gain"] = _spread(numbers, rows)
     if a.noise == "full":
         fixed = buffers(whitening, a.parts[0].stop)
+        arrays["observation.log_freedom"] = seen.start_freedom()
         arrays |= {f"observation.{name}": array for name, array in fixed.items()}
         matrix, whitened = np.eye(len(numbers)), slice(a.parts[0].stop)
         arrays["features.centre"][whitened] = fixed["centre"]

@@ -21,7 +21,7 @@ class Torch:
     exp, log, log1p, expm1, round = torch.exp, torch.log, torch.log1p, torch.expm1, torch.round
     where, clip, isnan, nan_to_num = torch.where, torch.clamp, torch.isnan, torch.nan_to_num
     sigmoid, softplus, log_sigmoid = torch.sigmoid, F.softplus, F.logsigmoid
-    log_softmax, vecdot = torch.log_softmax, torch.linalg.vecdot
+    log_softmax, vecdot, lgamma = torch.log_softmax, torch.linalg.vecdot, torch.lgamma
     uniform, normal = torch.rand_like, torch.randn_like
 
     @staticmethod
@@ -29,6 +29,11 @@ class Torch:
         """Of log masses (*, L), those of the levels x."""
         index = x.long().unsqueeze(-1).expand(*log_p.shape[:-1], 1)
         return torch.gather(log_p, -1, index).squeeze(-1)
+
+    @staticmethod
+    def gamma(shape: Tensor, like: Tensor) -> Tensor:
+        """Draws of mean 1 from Gamma(shape, shape)."""
+        return torch.distributions.Gamma(shape, shape).expand(like.shape).sample()
 
     @staticmethod
     def largest(l: Tensor) -> Tensor:
@@ -44,7 +49,7 @@ class Torch:
     def scalar(value: float, like: Tensor) -> Tensor:
         return torch.as_tensor(value, dtype=like.dtype, device=like.device)
 
-    # Gaussians of which some values are missing, in double precision
+    # Correlated numbers of which some are missing, in double precision
 
     double, cholesky, diagonal = Tensor.double, torch.linalg.cholesky, torch.diag_embed
     diagonals = partial(torch.diagonal, dim1=-2, dim2=-1)
@@ -86,7 +91,6 @@ class Observation(Likelihood, nn.Module):
     centre: Tensor
     matrix: Tensor
     root: Tensor
-    tail: Tensor
 
     def __init__(
         self,
@@ -104,13 +108,14 @@ class Observation(Likelihood, nn.Module):
             {i: nn.Parameter(torch.tensor(s, dtype=dtype)) for i, s in scales}
         )
         if noise == "full":
+            self.log_freedom = nn.Parameter(torch.tensor(self.start_freedom(), dtype=dtype))
             for name, array in buffers(whitening, self.parts[0].stop).items():
                 self.register_buffer(name, torch.tensor(array, dtype=dtype))
 
     @property
     def whitening(self) -> tuple[Tensor, ...]:
-        """m, A^-1, A and t."""
-        return self.centre, self.matrix, self.root, self.tail
+        """m, A^-1 and A."""
+        return self.centre, self.matrix, self.root
 
     def sample(self, raw: Tensor) -> Tensor:
         """(*, D) drawn values, by torch's random state."""

@@ -1,5 +1,5 @@
 """p(x | z) on JAX: `likelihood.Likelihood` as a pytree, whose arrays are `log_scales`, which are
-learnt, and `whitening`, which is not."""
+learnt, `whitening`, which is not, and `log_freedom`, which is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax import Array
+from jax.scipy.special import gammaln
 
 from .likelihood import Likelihood
 from .parts import Part
@@ -30,7 +31,7 @@ class Jax:
     isnan, nan_to_num = staticmethod(jnp.isnan), staticmethod(jnp.nan_to_num)
     sigmoid, softplus = staticmethod(jax.nn.sigmoid), staticmethod(jax.nn.softplus)
     log_sigmoid = staticmethod(jax.nn.log_sigmoid)
-    log_softmax = staticmethod(jax.nn.log_softmax)
+    log_softmax, lgamma = staticmethod(jax.nn.log_softmax), staticmethod(gammaln)
 
     def __init__(self, key: Array) -> None:
         self._key = key
@@ -44,6 +45,10 @@ class Jax:
 
     def normal(self, like: Array) -> Array:
         return jr.normal(self._next(), like.shape, like.dtype)
+
+    def gamma(self, shape: Array, like: Array) -> Array:
+        """Draws of mean 1 from Gamma(shape, shape)."""
+        return jr.gamma(self._next(), shape, like.shape, like.dtype) / shape
 
     @staticmethod
     def gather(log_p: Array, x: Array) -> Array:
@@ -83,6 +88,7 @@ class Observation(Likelihood, eqx.Module):
     missing: bool = eqx.field(static=True)
     log_scales: dict[str, Array]
     whitening: tuple[Array, ...] = ()
+    log_freedom: Array | None = None
 
     def sample(self, key: Array, raw: Array) -> Array:
         """(*, D) drawn values."""
