@@ -50,7 +50,10 @@ def extreme_reasons(
     Args:
         numbers: (n,) which rows of the whole these are; None are all of them.
     """
-    seen = np.flatnonzero(~np.isnan(values) & ~np.isin(values, column.atoms))
+    kept = ~np.isnan(values)
+    if column.atoms:
+        kept &= ~np.isin(values, column.atoms)
+    seen = np.flatnonzero(kept)
     if len(seen) < _LEAST_ROWS:
         return []
     known = np.asarray(values[seen], dtype=np.float64)
@@ -66,14 +69,14 @@ def extreme_reasons(
             reasons.append(Reason("warn", f"column {column.name!r}: {what}", _READ))
             plain &= ~at
     t = _scaled(column, known)
-    middle, spread = _location(t[plain])
+    usual = t[plain]
+    middle, spread = _location(usual)
     if spread == 0:
         return reasons
-    for sign in (-1.0, 1.0):
-        z = sign * (t - middle) / spread
-        z[~plain] = -np.inf
-        if z.max() < _NEAR:
+    for sign, end in ((-1.0, usual.min()), (1.0, usual.max())):
+        if sign * (end - middle) / spread < _NEAR:
             continue
+        z = np.where(plain, sign * (t - middle) / spread, -np.inf)
         far = _beyond(z, len(known))
         if len(far):
             rows = seen[far] if numbers is None else numbers[seen[far]]

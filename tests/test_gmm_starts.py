@@ -11,6 +11,10 @@ import pytest
 from ppgen import GaussianMixture
 from ppgen.errors import FitError, InputError
 from ppgen.models.gmm import given_start as module
+from ppgen.models.gmm import initialise
+from ppgen.models.gmm.parameters import Mixture
+from ppgen.models.gmm.search import Search
+from ppgen.models.gmm.weighted_rows import WeightedRows
 
 from .zoo import numbers
 
@@ -155,3 +159,30 @@ def test_clusters_in_one_column_are_found_from_one_start() -> None:
     for seed in range(4):
         model = GaussianMixture(2, n_init=1, random_state=seed).fit(numbers())
         assert model.score(numbers()) > -3.3  # parted across the clusters it is -3.96
+
+
+def test_starts_are_one_where_nearly_all_rows_go_together_alike() -> None:
+    labels = np.arange(300) % 3
+    moved = np.where(np.arange(300) < 2, 2, labels)
+    merged = np.where(labels == 2, 1, labels)
+    starts = [np.eye(3)[each] for each in (labels, (moved + 1) % 3, merged, labels[::-1], merged)]
+    found = list(initialise._different(iter(starts)))
+    assert [any(each is one for one in found) for each in starts] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_run_that_would_end_behind_is_given_up() -> None:
+    x = rows(300)
+    weighted = WeightedRows(x, np.empty((len(x), 0), np.int32), (), None)
+    search = Search.of(G(3, tol=0.0), weighted, lambda: None)
+    start = Mixture(np.full(3, 1 / 3), x[:3], np.tile(np.cov(x.T), (3, 1, 1)), "full")
+    objectives = [search.run(weighted, start, n).objective for n in (1, 2, 8)]
+    reach = objectives[1] + 6 * (objectives[1] - objectives[0])
+    assert search.run(weighted, start, 8, reach - 1e-9).objective >= objectives[1]
+    assert search.run(weighted, start, 8, objectives[1]).objective == objectives[2]
+    assert search.run(weighted, start, 8, reach + 1e-9).objective == objectives[1]

@@ -9,8 +9,9 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from ppgen import GaussianMixture
-from ppgen.models.gmm import kernel
+from ppgen.models.gmm import kernel, selection
 from ppgen.models.gmm.parameters import Mixture, inverse_of_lower
+from ppgen.models.gmm.search import Search
 from ppgen.models.gmm.weighted_rows import WeightedRows
 
 G = GaussianMixture
@@ -64,6 +65,22 @@ def test_their_number_is_found_too_and_gaps_are_no_matter() -> None:
     fit.set_params(random_state=0).fit(x)
     assert fit.n_components_ == 3
     assert len(set(zip(fit.predict(x), z, strict=True))) == 3
+
+
+def test_a_size_is_judged_by_what_em_comes_to() -> None:
+    x, _ = groups(300, 64)
+    rows = WeightedRows(x, np.empty((300, 0), np.int32), (), None)
+    search = Search.of(G(3, covariance_type="tied", n_init=1), rows, lambda: None)
+    _, found = selection._of_size(3, rows, None, search, np.random.default_rng(0))
+    again = search.run(rows, found, 2)
+    assert again.converged  # a start that EM has not been at gains nats
+
+
+def test_rows_that_a_component_has_hardly_a_part_of_change_no_moment() -> None:
+    rng = np.random.default_rng(4)
+    x, share = rng.normal(size=(50, 80)), np.where(np.arange(50) < 20, 1.0, 1e-40)
+    found = kernel.second_moments(np, "full", share[:, None], x, False)[0]
+    np.testing.assert_allclose(found, x[:20].T @ x[:20], rtol=1e-13, atol=1e-13)
 
 
 def test_a_start_of_many_components_ends() -> None:

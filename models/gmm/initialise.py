@@ -3,7 +3,7 @@
 k-means++ seeds are refined by k-means and short runs of EM; EM goes on from the best start, which
 is then improved by splitting and merging components (`moves`). The best start explains rows that
 are left out best (`leave_one_out`): by the likelihood, a start whose components sit on single rows
-would win. Starts that part the rows alike are one.
+would win. Starts that part nearly all rows alike are one.
 
 Of many columns with full covariances, where a step of EM is dear and a component has few rows for
 its parameters, all this is done on the leading principal components of the standardised rows, and
@@ -32,6 +32,7 @@ from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
 _FAR = 6.0  # standard deviations
+_ALIKE = 0.99  # share of rows that two starts put together, from which they are one
 _WIDE, _LEADING = 64, 16  # columns from which starts are of components, and how many beside k - 1
 
 
@@ -138,12 +139,13 @@ def from_responsibilities(
 
 
 def _different(parts: Iterator[Floats]) -> Iterator[Floats]:
-    """Responsibilities (n, k) that are not those of before with the groups numbered otherwise."""
-    before = set()
+    """Responsibilities (n, k) that are not, nearly, those of before with other numbers."""
+    before: list[Floats] = []
     for r in parts:
-        seen = r[:, np.lexsort(r)].tobytes()
-        if seen not in before:
-            before.add(seen)
+        shared = [r.T @ other for other in before]
+        most = [min(s.max(axis=0).sum(), s.max(axis=1).sum()) for s in shared]
+        if max(most, default=0.0) < _ALIKE * len(r):
+            before.append(r)
             yield r
 
 
@@ -199,12 +201,15 @@ def _standardised(rows: WeightedRows) -> Floats:
     """(n, d) columns about their middle. Beyond `_FAR` they grow as the logarithm, or values far
     out would attract all the centres. They are scaled by their standard deviation: a robust scale
     is widest where a column has clusters, and would hide them."""
-    z = (rows.filled() - rows.centre) / rows.spread
-    far = np.maximum(np.abs(z) / _FAR, 1.0)
-    near = z / far * (1 + np.log(far))
-    middle = np.average(near, axis=0, weights=rows.v)
-    variance = np.average(np.square(near - middle), axis=0, weights=rows.v)
-    return np.asarray((near - middle) / np.sqrt(np.where(variance > 0, variance, 1.0)))
+    z = rows.filled() - rows.centre
+    z /= rows.spread
+    far = np.abs(z) > _FAR
+    z[far] = np.sign(z[far]) * _FAR * (1 + np.log(np.abs(z[far]) / _FAR))
+    v = rows.v / rows.total
+    z -= v @ z
+    variance = np.einsum("n,nd,nd->d", v, z, z)
+    z /= np.sqrt(np.where(variance > 0, variance, 1.0))
+    return z
 
 
 def nearest(rows: WeightedRows, means: Floats) -> NDArray[np.intp]:

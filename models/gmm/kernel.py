@@ -14,7 +14,8 @@ With Student's t, the moments are of v r u in place of v r, of the u of `radial`
 Work: 2 n k d^2 operations each way for full covariances, n k exponentials. Of many columns, where
 products of matrices are nearly all of it, they are left to BLAS, with half of the operations: A_k
 is triangular, and second moments are products of a matrix with itself, over the rows that a
-component has a part of. Memory: one block of rows.
+component has a part of, which in many columns are hardly more than its own. Memory: one block of
+rows.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _LARGE = 1 << 17  # rows handed to a jitted pass at a time
 FEW_LEVELS = 256  # up to which sums by level are a product with indicators
 _JIT_FROM = 3_000_000  # n k d from which compiling pays
 _WIDE = 64  # columns from which products of matrices are left to BLAS
+_PART = 1e-30  # of the largest share of a block, up to which a row has no part of a component
 
 
 class Moments(NamedTuple):
@@ -121,7 +123,7 @@ def second_moments(xp: Any, kind: str, share: Any, x: Any, weighed: bool) -> Any
 
 def _square(share: Floats, x: Floats) -> Floats:
     """sum share x x^T as the product of a matrix with itself."""
-    some = np.flatnonzero(share)
+    some = np.flatnonzero(share > _PART * share.max())
     root = x[some] * np.sqrt(share[some])[:, None]
     return np.asarray(root.T @ root)
 

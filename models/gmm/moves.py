@@ -25,6 +25,7 @@ from .search import LONG_ITER, SHORT_ITER, SHORT_ROWS, Search
 from .weighted_rows import WeightedRows
 
 _MOVES = 8  # candidates in a round
+_BEHIND = 0.02  # nats a row by which a move may be behind after a short run
 
 
 def split_and_merge(
@@ -42,15 +43,14 @@ def split_and_merge(
         joint = rows.joint(mixture).log_prob
         pairs = _merges(responsibilities(np, joint)[0], rows.v)
         splits = misfit(mixture, rows, joint)
-        better = None
+        better, least = None, mean(mixture) - _BEHIND
         for a, b, c in _candidates(pairs, splits, k):
             if search.out_of_time():
                 return mixture
             moved = split(merge(mixture, a, b), c if c < b else c - 1, short, rng)
             # A move that is behind after a short run on few rows is not worth a long one.
-            tried = search.run(short, moved, SHORT_ITER).mixture
-            gain = mean(tried) - mean(mixture)
-            if gain < -0.02:
+            tried = search.run(short, moved, SHORT_ITER, least).mixture
+            if mean(tried) < least:
                 continue
             tried, reached, _ = search.run(rows, tried, LONG_ITER)
             if (

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+import numpy as np
+
 from .em import Regularisation, steps
 from .parameters import Mixture
 from .settings import MixtureSettings
@@ -40,14 +42,17 @@ class Search:
         regularisation = Regularisation.of(rows, settings.reg_covar, settings.categorical_prior)
         return cls(settings, regularisation, deadline)
 
-    def run(self, rows: WeightedRows, start: Mixture, max_iter: int) -> Run:
-        """EM from a start."""
+    def run(self, rows: WeightedRows, start: Mixture, max_iter: int, least: float = -np.inf) -> Run:
+        """EM from a start; given up where it would end below `least`, if each iteration to come
+        gained as much as the last."""
         ended = Run(start, float("-inf"), False)
         for iteration in steps(
             rows, start, self.regularisation, max_iter=max_iter, tol=self.settings.tol,
             deadline=self.deadline,
         ):  # fmt: skip
             ended = Run(iteration.state, iteration.objective, iteration.converged)
+            if iteration.objective + (max_iter - iteration.number) * iteration.change < least:
+                break
         return ended
 
     def out_of_time(self) -> bool:

@@ -132,7 +132,7 @@ def _of_size(
 ) -> tuple[float, Mixture]:
     """The best mixture of k components, of those from fresh seeds and from the size `before`, and
     the log-likelihood of rows left out."""
-    tried = [] if k > _FRESH else [best_start(rows, k, search, rng)]
+    tried = [] if k > _FRESH else [_fresh(rows, k, search, rng)]
     if before is not None:
         tried.append(search.run(rows, _grown(before, k, rows, search, rng), LONG_ITER).mixture)
     return max(((left_out(rows, each), each) for each in tried), key=lambda pair: pair[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from ..errors import InputError, did_you_mean
-from ..plain_json import PlainFields
+from ..plain_json import PlainFields, plain
 from . import column_labels, times
 
 Continuous = Literal["real", "positive", "interval", "circular", "count", "time", "duration"]
@@ -109,8 +109,12 @@ class Column(PlainFields):
 
     def to_json(self) -> dict[str, Any]:
         """What differs from the defaults."""
-        differ = {f.name for f in fields(self) if getattr(self, f.name) != f.default}
-        return {k: v for k, v in super().to_json().items() if k in differ | {"name", "kind"}}
+        values = {f: getattr(self, f.name) for f in fields(self)}
+        return {
+            f.name: plain(value)
+            for f, value in values.items()
+            if f.name in ("name", "kind") or value != f.default
+        }
 
     def __str__(self) -> str:
         shown = [self.shown(v) if self.clock else str(v) for v in self.levels[:5]]
