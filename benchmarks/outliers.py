@@ -4,9 +4,10 @@
     PPGEN_DATA=... python benchmarks/outliers.py --seeds 0 1 2 --models gmm kde vae --minutes 0.2
 
 Half of the usual rows are fitted to, the others and all outliers are scored: area under the ROC
-curve, ties counting half, a line a set and the means at the end. scikit-learn's columns are
-standardised; its mixture has five full covariances. Data: `adbench_classical/*.npz` below
-PPGEN_DATA (X, and y that is 1 for an outlier). A JSON line stands at the end.
+curve, ties counting half, a line a set and the means at the end. Models score by their density, or
+by how badly they reconstruct where they have none. scikit-learn's columns are standardised; its
+mixture has five full covariances. Data: `adbench_classical/*.npz` below PPGEN_DATA (X, and y that
+is 1 for an outlier). A JSON line stands at the end.
 
 Reference: ADBench: anomaly detection benchmark (Han, Hu, Huang, Jiang, Zhao, 2022)
 https://arxiv.org/abs/2206.09426
@@ -27,18 +28,15 @@ import numpy as np
 import ppgen
 from ppgen.models import registry
 
-MOST = 10_000  # rows that are fitted to, and that are scored
 
-
-def halves(path: Path, seed: int) -> tuple[Any, Any, Any]:
+def halves(path: Path, seed: int, most: int) -> tuple[Any, Any, Any]:
     """Rows to fit to, rows to score, and which of these are outliers."""
     with np.load(path) as held:
         X, y = held["X"].astype(float), held["y"].astype(bool)
     rng = np.random.default_rng(seed)
     usual = rng.permutation(np.flatnonzero(~y))
-    fit = usual[: len(usual) // 2][:MOST]
-    scored = np.concatenate([usual[len(usual) // 2 :], np.flatnonzero(y)])
-    scored = rng.permutation(scored)[:MOST]
+    fit = usual[: len(usual) // 2][:most]
+    scored = np.concatenate([usual[len(usual) // 2 :][:most], np.flatnonzero(y)])
     return X[fit], X[scored], y[scored]
 
 
@@ -62,19 +60,24 @@ def peers(fit: Any, rows: Any, seed: int) -> dict[str, Any]:
     }
 
 
-def compared(path: Path, seed: int, models: list[str], minutes: float) -> dict[str, float]:
+def by_model(name: str, fit: Any, rows: Any, seed: int, minutes: float) -> Any:
+    """Scores by a model of ppgen."""
+    model = registry.get(name)(random_state=seed).fit(fit, budget=60 * minutes)
+    if model.capabilities.density:
+        return -np.nan_to_num(model.score_samples(rows), neginf=-1e300)
+    return model.reconstruction_error(rows)
+
+
+def compared(path: Path, seed: int, args: argparse.Namespace) -> dict[str, float]:
     """AUROC of each, and the seconds that `ppgen.outliers` took."""
     from sklearn.metrics import roc_auc_score
 
-    fit, rows, wrong = halves(path, seed)
+    fit, rows, wrong = halves(path, seed, args.rows)
     began = time.perf_counter()
     found = ppgen.outliers(rows, fit, seed=seed)
     seconds = time.perf_counter() - began
     scores = {"ppgen.outliers": found.score, **found.parts, **peers(fit, rows, seed)}
-    for name in models:
-        model = registry.get(name)(random_state=seed).fit(fit, budget=60 * minutes)
-        finite = np.nan_to_num(model.score_samples(rows), neginf=-1e300)
-        scores[name] = -finite
+    scores |= {name: by_model(name, fit, rows, seed, args.minutes) for name in args.models}
     line = {name: float(roc_auc_score(wrong, values)) for name, values in scores.items()}
     shown = ", ".join(f"{name} {value:.3f}" for name, value in line.items())
     size = f"{fit.shape[0]} x {fit.shape[1]}"
@@ -88,17 +91,16 @@ def main() -> None:
         "--sets", nargs="+", help="names of the sets, or parts of them; all if none"
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--models", nargs="+", default=[], help="models of ppgen with a density")
+    parser.add_argument("--models", nargs="+", default=[], help="models of ppgen")
     parser.add_argument("--minutes", type=float, default=0.2, help="of each fit of a model")
+    parser.add_argument("--rows", type=int, default=10_000, help="usual ones fitted to, and scored")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     paths = sorted((Path(os.environ["PPGEN_DATA"]) / "adbench_classical").glob("*.npz"))
     if args.sets:
         paths = [p for p in paths if any(name in p.stem for name in args.sets)]
     lines = {
-        f"{path.stem}/{seed}": compared(path, seed, args.models, args.minutes)
-        for path in paths
-        for seed in args.seeds
+        f"{path.stem}/{seed}": compared(path, seed, args) for path in paths for seed in args.seeds
     }
     means = {
         name: float(np.mean([line[name] for line in lines.values()]))
