@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Floats
 from ..artifact import Arrays
 from ..estimator import Estimator
-from .priors import Draws, SitePrior, drawn, log_priors
+from .priors import Draws, Prior
 
 _STATS = "sample_stats."
 _UNITS = ("prior_centre", "prior_spread")
@@ -51,16 +51,18 @@ class ByEngine(Estimator):
         kept = [arrays[name] for name in _UNITS if name in arrays]
         self._units = (kept[0], kept[1]) if len(kept) == len(_UNITS) else None
 
-    def _site_priors(self) -> dict[str, SitePrior]:
-        """What was assumed of each site before the rows, in the units of its draws; nothing where
-        that is not known."""
-        return {}
+    def _prior(self) -> Prior | None:
+        """What was assumed of the sites before the rows, in the units of their draws; None where
+        that is not known, as of a run that was saved before runs kept it."""
+        return None
 
     def _prior_groups(
         self, posterior: Mapping[str, Floats], n: int, random_state: int
     ) -> tuple[Draws, Draws]:
         """n draws of each site from its prior, (1, n, ...), and the log prior of each site at draws
-        of the posterior, (chain, draw)."""
-        sites = self._site_priors()
-        rng = np.random.default_rng(self._seed(random_state))
-        return drawn(sites, rng, n), log_priors(sites, posterior)
+        of the posterior, (chain, draw); nothing where the prior is not known."""
+        prior = self._prior()
+        if prior is None:
+            return {}, {}
+        drawn = prior.draw(np.random.default_rng(self._seed(random_state)), n)
+        return {name: values[None] for name, values in drawn.items()}, prior.log_prob(posterior)

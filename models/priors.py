@@ -10,7 +10,8 @@
 
 with log Z = (d - 1)/2 log pi + log Gamma_{d-1}(a - 1/2) - (d - 1) log Gamma(a) and
 a = eta + (d - 1)/2, Gamma_{d-1} being the multivariate gamma function.
-Values are (chain, draw, ...) and densities summed over all but chain and draw.
+Values are (chain, draw, ...) and densities summed over all but chain and draw. Where entries
+are multiples of one number, the density is that of the first.
 
 Reference: Lewandowski, Kurowicka and Joe, "Generating random correlation matrices based on vines
 and extended onion method", 2009, https://doi.org/10.1016/j.jmva.2009.04.008.
@@ -41,6 +42,30 @@ class SitePrior(Protocol):
         """n draws, (n, ...)."""
 
 
+class Prior(Protocol):
+    """The prior of all sites of a pair."""
+
+    def log_prob(self, draws: Mapping[str, Any]) -> Draws:
+        """Site -> (chain, draw) log densities of its draws (chain, draw, ...), given those of the
+        sites that it depends on: they add up to that of all."""
+
+    def draw(self, rng: np.random.Generator, n: int) -> Draws:
+        """Site -> (n, ...) draws."""
+
+
+@dataclass(frozen=True, eq=False)
+class Independent:
+    """Sites that do not depend on each other."""
+
+    sites: Mapping[str, SitePrior]
+
+    def log_prob(self, draws: Mapping[str, Any]) -> Draws:
+        return {name: site.log_prob(np.asarray(draws[name])) for name, site in self.sites.items()}
+
+    def draw(self, rng: np.random.Generator, n: int) -> Draws:
+        return {name: site.draw(rng, n) for name, site in self.sites.items()}
+
+
 @dataclass(frozen=True, eq=False)
 class Normal:
     """Independent normals of one shape."""
@@ -68,6 +93,20 @@ class LogNormal:
 
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
         return np.exp(_normal(self.t).draw(rng, n))
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Entries c_j x, (k,), of one number x; their density is that of the first of them."""
+
+    first: SitePrior
+    c: Floats
+
+    def log_prob(self, values: Floats) -> Floats:
+        return self.first.log_prob(values[..., :1])
+
+    def draw(self, rng: np.random.Generator, n: int) -> Floats:
+        return np.asarray(self.first.draw(rng, n) * (self.c / self.c[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,16 +169,6 @@ class LKJCholesky:
             L[..., i, :i] = np.sqrt(square)[..., None] * way
             L[..., i, i] = np.sqrt(1 - square)
         return L
-
-
-def log_priors(sites: Mapping[str, SitePrior], draws: Mapping[str, Any]) -> Draws:
-    """Site -> (chain, draw) log densities of its draws."""
-    return {name: site.log_prob(np.asarray(draws[name])) for name, site in sites.items()}
-
-
-def drawn(sites: Mapping[str, SitePrior], rng: np.random.Generator, n: int) -> Draws:
-    """Site -> (1, n, ...) draws, one chain of them."""
-    return {name: site.draw(rng, n)[None] for name, site in sites.items()}
 
 
 def _normal(t: Floats) -> Normal:

@@ -10,7 +10,7 @@
 | | of a fit without draws: rows drawn from it | chain, draw, row |
 | | where none are drawn: the rows' reconstructions | chain, draw, row |
 | `observed_data` | the rows, by column | row |
-| `prior` | draws of the parameters from their prior, where it is kept | chain, draw, its own |
+| `prior` | draws of the parameters from their prior | chain, draw, its own |
 | `log_prior` | log prior density of each parameter at the draws | chain, draw |
 | `sample_stats` | of the draws, where there are any | chain, draw |
 | | the training record: step, loss, validation, seconds | record |
@@ -20,8 +20,12 @@
 densities of rows of one column bear its name, and those of images are `image`; those of several
 columns are `joint`. A tree of one of several columns, by `column`, has the others left out of its
 rows and its replicates, and the log densities of whole rows bear the column's name: the row that is
-left out is left out whole. Where a column bears the name of a dimension, the dimension gives way
-(see `tree`).
+left out is left out whole. Rows without a value of the one column are left out of all groups, as
+they have no place among replicates. Where a column bears the name of a dimension, the dimension
+gives way (see `tree`).
+
+Without rows a posterior has `posterior`, `prior`, `log_prior` and `sample_stats`. A run saved
+before runs kept priors has none, and `missing` of the tree's attributes says so.
 
 Labels of a mixture's rows are summed out. Log densities are in nats and in the units of the data,
 as `score_samples` has them. A family without draws has one chain of one draw in `log_likelihood`,
@@ -38,34 +42,68 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from .arrays import Array
 from .checks import check_weights
-from .coded import made_rows
 from .data import Dataset
 from .errors import InputError, did_you_mean
+from .row_variables import (
+    MAX_VALUES,
+    expected,
+    latents,
+    log_likelihood,
+    numbers,
+    replicates,
+    replicates_of_draws,
+    values,
+)
 from .saving import Saved
-from .scoring import placed
 from .tree import as_tree, coordinates, free, variables
 from .version import __version__
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
-MAX_VALUES = 50_000_000  # numbers in one group, above which draws are thinned
 _PRIOR_DRAWS = 500
-_ROWS = 4096
+_NO_PRIOR = (
+    "prior and log_prior: the run was saved before runs kept the prior of their parameters; fit "
+    "again to have them"
+)
+
+
+@dataclass
+class _Made:
+    """The groups of a tree, their attributes, and the dimensions of parameters with labels."""
+
+    groups: dict[str, dict[str, Any]]
+    attrs: dict[str, dict[str, Any]]
+    dims: dict[str, list[str]] = field(default_factory=dict)
+    coords: dict[str, list[Any]] = field(default_factory=dict)
+
+    def take_draws(self, model: Any, step: int, random_state: int) -> None:
+        """Take every so manieth draw of the parameters, its statistics and its prior."""
+        names = model._posterior_dims()
+        self.dims, self.coords = names["dims"], names["coords"]
+        thinned = {name: a[:, ::step] for name, a in model.posterior_.items()}
+        self.groups["posterior"] = thinned
+        if model.sample_stats_:
+            self.groups["sample_stats"] = {n: a[:, ::step] for n, a in model.sample_stats_.items()}
+        prior, log_prior = model._prior_groups(thinned, _PRIOR_DRAWS, random_state)
+        if prior:
+            self.groups["prior"], self.groups["log_prior"] = prior, log_prior
+        else:
+            self.attrs["/"]["missing"] = _NO_PRIOR
 
 
 def to_datatree(
     estimator: Saved,
-    X: Any,
+    X: Any = None,
     y: Any = None,
     *,
     column: str | None = None,
@@ -82,9 +120,11 @@ def to_datatree(
 
     Args:
         estimator: fitted.
-        X: rows.
+        X: rows; without them a posterior has `posterior`, `prior`, `log_prior` and `sample_stats`,
+            and other fits have nothing to show.
         y: what they are conditioned on, one a row, where the fit is conditional.
-        column: the one of several to check predictions of; None keeps all.
+        column: the one of several to check predictions of; None keeps all. Rows in which it is
+            missing are left out, and `left_out` of the tree's attributes says how many.
         sample_weight: (n,) weights the rows were fitted with, for `weighted` in `log_likelihood`.
         num_replicates: data sets as long as X to draw for `posterior_predictive`, and draws of each
             row's latents; 0 for none of the former. Fewer where they would not fit in memory. Of
@@ -92,81 +132,118 @@ def to_datatree(
         random_state: seed of these.
 
     Raises:
-        InputError: for a model that has neither density nor latents, or a column that there is not.
+        InputError: for a model that has neither density nor latents, a column that there is not or
+            that has no value, or no rows where there is nothing to show without them.
     """
-    from xarray import Dataset as Empty
-    from xarray import DataTree
-
     check_is_fitted(estimator)
     estimator._refuse_unused(y)
+    can, posterior = estimator.capabilities, estimator.posterior_
+    if can.density is None and not can.latents:
+        raise InputError(f"{type(estimator).__name__} has neither density nor latents to show.")
+    model: Any = estimator  # what it has besides is declared
+    made = _Made({}, {"/": _about(estimator, y)})
+    if X is None:
+        _check_alone(estimator, y=y, column=column, sample_weight=sample_weight)
+        made.take_draws(model, 1, random_state)
+        return _tree(made, estimator, "row", None)
     data = estimator._dataset(X, reset=False)
     named, name = _named(data, column)
     row = free("row", data.schema.names)
-    groups: dict[str, dict[str, Any]] = {}
-    attrs: dict[str, dict[str, Any]] = {"/": _about(estimator, y)}
-    names: dict[str, Any] = {"dims": {}, "coords": {}}
-    can, posterior = estimator.capabilities, estimator.posterior_
-    model: Any = estimator  # what it has besides is declared
-    if can.density is None and not can.latents:
-        raise InputError(f"{type(estimator).__name__} has neither density nor latents to show.")
+    seen, levels = numbers(estimator, values(data))
+    known = _known(seen, named, made.attrs["/"])
     joint: Array | None = None
     if posterior is None:
         if can.latents and (y is not None or estimator.context_ is None):
-            groups["posterior"], attrs["posterior"] = _latents(
+            made.groups["posterior"], made.attrs["posterior"] = latents(
                 model, data, y, num_replicates, random_state
             )
-            names = {"dims": {"z": [row, "latent"]}, "coords": {}}
+            made.dims = {"z": [row, "latent"]}
         if can.density is not None:
             joint = np.asarray(model.score_samples(X, y))[None, None]
             note = "one draw, the fit itself: no posterior of parameters; loo has no meaning"
-            attrs["log_likelihood"] = {"note": note}
+            made.attrs["log_likelihood"] = {"note": note}
     else:
-        names = model._posterior_dims()
         shape = next(iter(posterior.values())).shape[:2]
         each = len(data) * (len(data.schema.names) if num_replicates > 0 else 1)
         step = max(1, math.ceil(math.prod(shape) * each / MAX_VALUES))
-        groups["posterior"] = {name: draws[:, ::step] for name, draws in posterior.items()}
-        if model.sample_stats_:
-            groups["sample_stats"] = {n: a[:, ::step] for n, a in model.sample_stats_.items()}
-        prior, log_prior = model._prior_groups(groups["posterior"], _PRIOR_DRAWS, random_state)
-        if prior:
-            groups["prior"], groups["log_prior"] = prior, log_prior
+        made.take_draws(model, step, random_state)
         joint = log_likelihood(estimator, data, shape, step)
-        attrs["log_likelihood"] = {"thinned": step}
+        made.attrs["log_likelihood"] = {"thinned": step}
     if joint is not None:
-        weighted = _weighted(estimator, joint, attrs["log_likelihood"], sample_weight)
-        attrs["log_likelihood"]["of"] = "whole rows"
+        weighted = _weighted(estimator, joint, made.attrs["log_likelihood"], sample_weight)
+        made.attrs["log_likelihood"]["of"] = "whole rows"
         also = {} if weighted is None else {free("weighted", [name]): weighted}
-        groups["log_likelihood"] = {name: joint, **also}
-    seen, levels = _numbers(estimator, _values(data))
-    groups["observed_data"] = _kept(seen, named)
-    attrs["observed_data"] = {"levels": json.dumps(levels, default=str)}
-    values = sum(v.size for v in groups["observed_data"].values())
-    count = min(num_replicates, MAX_VALUES // max(1, values))
+        made.groups["log_likelihood"] = {name: joint, **also}
+    made.groups["observed_data"] = _kept(seen, named)
+    said = made.attrs["observed_data"] = {"levels": json.dumps(levels, default=str)}
+    count = min(num_replicates, MAX_VALUES // max(1, sum(seen[n].size for n in named)))
+    drawn: dict[str, Array] = {}
     if num_replicates > 0 and posterior is not None:
-        drawn = _replicates_of_draws(model, len(data), shape, step, random_state)
-        groups["posterior_predictive"] = _kept(drawn, named)
-        attrs["posterior_predictive"] = attrs["observed_data"]
+        drawn = replicates_of_draws(model, len(data), shape, step, random_state)
     elif count > 0 and can.samples:
-        drawn = _replicates(model, len(data), count, y, random_state)
-        groups["posterior_predictive"] = _kept(drawn, named)
-        attrs["posterior_predictive"] = attrs["observed_data"]
+        drawn = replicates(model, len(data), count, y, random_state)
     elif count > 0 and can.latents:
-        groups["posterior_predictive"] = _kept(_expected(model, data, y), named)
-        note = "rows expected of the codes, without noise: the model draws none"
-        attrs["posterior_predictive"] = {**attrs["observed_data"], "note": note}
-    labels = coordinates(data.index)
+        drawn = expected(model, data, y)
+        said = {**said, "note": "rows expected of the codes, without noise: the model draws none"}
+    if drawn:
+        made.groups["posterior_predictive"] = _kept(drawn, named)
+        made.attrs["posterior_predictive"] = said
+    tree = _tree(made, estimator, row, data)
+    if known is not None:
+        tree = tree.map_over_datasets(lambda group: group.isel({row: known}, missing_dims="ignore"))
+        tree.attrs = made.attrs["/"]
+    return tree
+
+
+def _check_alone(estimator: Saved, **given: Any) -> None:
+    """Raise InputError if there is nothing to show without rows, or what is given is of rows."""
+    name = type(estimator).__name__
+    rows = "X, those fitted for leave-one-out, or others for their held-out log densities"
+    if of_rows := [key for key, value in given.items() if value is not None]:
+        raise InputError(f"{' and '.join(of_rows)} given without the rows; give {rows}.")
+    if estimator.posterior_ is None:
+        engines = [f"engine={e!r}" for e in estimator.capabilities.engines if e in ("svi", "nuts")]
+        other = f" A fit with {' or '.join(engines)} has." if estimator.capabilities.draws else ""
+        raise InputError(
+            f"this {name} has no draws of its parameters, which a tree without rows would show."
+            f"{other} Give the rows: {rows}."
+        )
+
+
+def _known(seen: dict[str, Array], named: list[str], attrs: dict[str, Any]) -> Array | None:
+    """The numbers of the rows that have the one column that is shown; None where all have it, or
+    several are shown."""
+    if len(named) > 1 or seen[named[0]].ndim > 1:
+        return None
+    there = ~np.isnan(seen[named[0]])
+    if there.all():
+        return None
+    if not there.any():
+        raise InputError(f"column {named[0]!r} has no value in these rows; give rows that have it.")
+    lost = len(there) - int(there.sum())
+    attrs["left_out"] = f"{lost} of {len(there)} rows, in which {named[0]!r} is missing"
+    return np.flatnonzero(there)
+
+
+def _tree(made: _Made, estimator: Saved, row: str, data: Dataset | None) -> DataTree:
+    """The tree of the groups, and the training record."""
+    from xarray import Dataset as Empty
+    from xarray import DataTree
+
+    labels = None if data is None else coordinates(data.index)
+    images = data is not None and data.images is not None
     tree = as_tree(
-        groups,
-        names["dims"],
-        names["coords"],
-        attrs,
+        made.groups,
+        made.dims,
+        made.coords,
+        made.attrs,
         row=row,
-        inner=[] if data.images is None else ["channel", "height", "width"],
+        inner=["channel", "height", "width"] if images else [],
         labels=labels,
     )
     record = _record(estimator)
-    if can.errors:
+    if data is not None and estimator.capabilities.errors:
+        model: Any = estimator
         record["reconstruction_error"] = (row, np.asarray(model.reconstruction_error(data)))
     if record:
         given = tree["sample_stats"].to_dataset() if "sample_stats" in tree.children else Empty()
@@ -216,30 +293,6 @@ def _weighted(
     return None
 
 
-def _latents(
-    model: Any, data: Dataset, y: Any, draws: int, random_state: int
-) -> tuple[dict[str, Array], dict[str, str]]:
-    """`z` (chain, draw, row, latent), and what it is."""
-    codes = np.asarray(model.encode(data, y), np.float64)
-    if not np.isfinite(codes).all():
-        raise InputError("the codes of the rows are not finite; see the verdict_ of the fit.")
-    draws = min(draws, MAX_VALUES // max(1, codes.size))
-    if draws < 1 or not model.capabilities.prior:
-        return {"z": codes[None, None]}, {"note": "one draw, the code of each row"}
-    drawn = model.sample_posterior(data, y, n=draws, random_state=random_state)
-    return {"z": np.asarray(drawn)[None]}, {"note": "draws of each row's latents by the encoder"}
-
-
-def _expected(model: Any, data: Dataset, y: Any) -> dict[str, Array]:
-    """One replicate: the rows' reconstructions."""
-    made = _values(made_rows(model, model.reconstruct(data, y)))
-    return {name: v[None, None] for name, v in _numbers(model, made)[0].items()}
-
-
-def _values(data: Dataset) -> dict[str, Array] | Array:
-    return dict(data.columns) if data.images is None else np.asarray(data.images)
-
-
 def _record(estimator: Saved) -> dict[str, tuple[str, Array]]:
     """The training record as variables over `record`."""
     names = ("step", "loss", "validation", "bound", "seconds")
@@ -267,62 +320,3 @@ def _about(estimator: Saved, y: Any) -> dict[str, Any]:
         "units": "nats, per unit of the data",
         "verdict": str(estimator.verdict_),
     }
-
-
-def log_likelihood(estimator: Any, data: Dataset, shape: tuple[int, ...], step: int) -> Array:
-    """(chain, draw / step, row); where columns are rounded, of the average over a row's cell."""
-    chains, draws = shape
-    out = np.empty((chains, len(range(0, draws, step)), len(data)))
-    for start in range(0, len(data), _ROWS):
-        at = placed(estimator, data.take(slice(start, start + _ROWS)))
-        logs = []
-        for place in at.places:
-            values = estimator._log_prob_draws(place) + place.log_det
-            logs.append(values.reshape(chains, draws, -1)[:, ::step])
-        mean = logsumexp(logs, axis=0) - math.log(len(logs)) if len(logs) > 1 else logs[0]
-        out[:, :, start : start + _ROWS] = np.where(at.impossible, -np.inf, mean)
-    return out
-
-
-def _replicates(estimator: Any, n: int, count: int, y: Any, random_state: int) -> dict[str, Array]:
-    def drawn(rows: int, seed: int) -> dict[str, Array]:
-        encoded = estimator._draw(rows, None, y, seed)
-        return _numbers(estimator, estimator.codec_.decode(encoded))[0]
-
-    if y is None:
-        columns = drawn(n * count, random_state)
-    else:
-        each = [drawn(n, random_state + i) for i in range(count)]
-        columns = {name: np.concatenate([one[name] for one in each]) for name in each[0]}
-    return {name: v.reshape(1, count, n, *v.shape[1:]) for name, v in columns.items()}
-
-
-def _replicates_of_draws(
-    estimator: Any, n: int, shape: tuple[int, ...], step: int, random_state: int
-) -> dict[str, Array]:
-    """n rows from each draw that is kept, with its chain and draw. Whole numbers may go beyond
-    those seen, as the log densities have it."""
-    kept = np.arange(math.prod(shape)).reshape(shape)[:, ::step]
-    rng = np.random.default_rng(estimator._seed(random_state))
-    encoded = estimator._sample_draws(kept.ravel(), n, rng)
-    columns = _numbers(estimator, estimator.codec_.decode(encoded, within=False))[0]
-    return {name: v.reshape(*kept.shape, n) for name, v in columns.items()}
-
-
-def _numbers(
-    estimator: Saved, columns: dict[str, Array] | Array
-) -> tuple[dict[str, Array], dict[str, list[Any]]]:
-    """Columns as floats, text as the number of its level; and the levels of those. Images are one
-    variable."""
-    if not isinstance(columns, dict):
-        return {"image": columns}, {}
-    out, levels, named = {}, {}, variables(columns)
-    for column in estimator.schema_.columns:
-        name, values = named[column.name], columns[column.name]
-        if values.dtype.kind == "f":
-            out[name] = values
-            continue
-        levels[name] = list(column.levels)
-        code = {level: float(number) for number, level in enumerate(column.levels)}
-        out[name] = np.array([code.get(value, math.nan) for value in values])
-    return out, levels

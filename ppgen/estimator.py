@@ -195,7 +195,7 @@ class Estimator(Saved):
             raise FitError(str(self.verdict_))
         return self
 
-    def to_datatree(self, X: Any, y: Any = None, **more: Any) -> Any:
+    def to_datatree(self, X: Any = None, y: Any = None, **more: Any) -> Any:
         """An ArviZ DataTree of the fit and these rows; see `ppgen.to_datatree`."""
         return to_datatree(self, X, y, **more)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,24 @@ from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.inference.dag import DAG
 from ppgen.models.bayesnet.bayes import Posterior, fit_bayes
-from ppgen.models.bayesnet.draws import flat, mean_network, networks, predictive, rescaled
+from ppgen.models.bayesnet.draws import (
+    flat,
+    log_prob_draws,
+    mean_network,
+    networks,
+    predictive,
+    rescaled,
+)
 from ppgen.models.bayesnet.em import Result, fit_em
 from ppgen.models.bayesnet.layout import NodeRows
 from ppgen.models.bayesnet.network import Network
 from ppgen.models.bayesnet.node_density import direct_log_prob
 from ppgen.models.bayesnet.parameters import Assumed
+from ppgen.models.bayesnet.prior import ConjugatePrior
 from ppgen.models.bayesnet.settings import ENGINE_SETTINGS
 from ppgen.progress import Clock
+
+from .conjugate_priors import conjugate_prior
 
 GRAPH = DAG.of("abx", map(tuple, ["ab", "ax"]))
 STATES = ((0, 1), (0, 1, 2), ())
@@ -86,6 +97,51 @@ def test_draws_in_other_units_are_networks_in_other_units() -> None:
                 np.testing.assert_allclose(part, same)
 
 
+def test_prior_times_likelihood_over_posterior_is_the_same_for_all_draws() -> None:
+    data = rows()
+    found = fitted(data)
+    draws = drawn(data, "conjugate", num_draws=20).draws
+    shift, scale = np.array([0, 0, 3.0]), np.array([1, 1, 0.5])
+    moved = rescaled(found.network, draws, shift, scale)
+
+    def over(given: dict[str, Any], prior: Any, posterior: Any) -> Any:
+        before, after = prior.log_prob(given), posterior.log_prob(given)
+        return sum(before[name] - after[name] for name in given)
+
+    bayes = over(draws, found.prior, found.posterior)
+    log_p = log_prob_draws(found.network, draws, data).sum(axis=1)
+    np.testing.assert_allclose(bayes + log_p, (bayes + log_p)[0, 0])
+    # What units are takes nothing from what rows say.
+    there = over(moved, *(p.rescaled(shift, scale) for p in (found.prior, found.posterior)))
+    np.testing.assert_allclose(there, bayes)
+
+
+def test_priors_of_networks_have_their_densities_in_any_units() -> None:
+    dag, rng = DAG.of("axy", map(tuple, ["ax", "ay", "xy"])), np.random.default_rng(0)
+    prior = conjugate_prior(dag, (2, 0, 0), ess=3.0, precision=0.4, shape=2.5, scale=0.7)
+    draws = {name: a[None] for name, a in prior.draw(rng, 4).items()}
+    log_p = prior.log_prob(draws)
+    theta, s2, b = (draws[name][0] for name in ("theta_a", "s2_y", "b_y"))
+    by_hand = stats.dirichlet([1.5, 1.5]).logpdf(theta.T)
+    np.testing.assert_allclose(log_p["theta_a"][0], by_hand)
+    of_s2 = stats.invgamma(2.5, scale=0.7).logpdf(s2).sum(axis=-1)
+    np.testing.assert_allclose(log_p["s2_y"][0], of_s2)
+    of_b = stats.norm(0, np.sqrt(s2 / 0.4)[..., None]).logpdf(b).sum(axis=(-1, -2))
+    np.testing.assert_allclose(log_p["b_y"][0], of_b)
+    # p(moved) = p(draw) / |d moved / d draw|: of each of two configurations, scale^2 for s2, and
+    # scale times scale / scale of the parent for b.
+    network = Network(dag, prior.centre(), ((0, 1), (), ()))
+    shift, scale = np.array([0, 3.0, -2.0]), np.array([1, 0.5, 4.0])
+    moved = rescaled(network, draws, shift, scale)
+    there = prior.rescaled(shift, scale).log_prob(moved)
+    np.testing.assert_allclose(there["theta_a"], log_p["theta_a"])
+    np.testing.assert_allclose(there["s2_y"], log_p["s2_y"] - 2 * np.log(16.0))
+    np.testing.assert_allclose(there["b_x"], log_p["b_x"] - 2 * np.log(0.5))
+    np.testing.assert_allclose(there["b_y"], log_p["b_y"] - 2 * np.log(4.0 * 8.0))
+    kept = ConjugatePrior.of_arrays(dag, prior.sizes, prior.arrays()).log_prob(draws)
+    assert all((kept[name] == log_p[name]).all() for name in log_p)
+
+
 def frame(n: int = 300) -> pd.DataFrame:
     data = rows(n)
     a, b = np.array(["no", "yes"])[data.codes[:, 0]], np.array(list("pqr"))[data.codes[:, 1]]
@@ -111,6 +167,32 @@ def test_an_estimator_keeps_draws_in_the_units_of_the_data_and_names_them() -> N
     answer = fit.query("a", {"b": "r"}, credible=0.9)
     assert (answer.low < answer.probs).all()
     assert (answer.probs < answer.high).all()
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_arviz_has_the_prior_of_a_network_without_its_rows(tmp_path: Path) -> None:
+    import arviz_stats
+    from arviz_plots import plot_prior_posterior
+
+    data = frame().rename(columns={"b": "b/c"})
+    fit = ppgen.BayesianNetwork(
+        [("a", "b/c"), ("a", "x")], engine="conjugate", engine_settings={"num_draws": 100},
+        random_state=0,
+    ).fit(data)  # fmt: skip
+    tree = ppgen.load(fit.save(tmp_path / "run")).to_datatree()
+    prior, posterior = tree["prior"].to_dataset(), tree["posterior"].to_dataset()
+    assert set(prior) == set(posterior) == set(tree["log_prior"].data_vars)
+    assert "observed_data" not in tree.children
+    for name in posterior:
+        assert prior[name].dims == posterior[name].dims
+        np.testing.assert_array_equal(tree["log_prior"][name], fit._prior_groups(
+            fit.posterior_, 1, 0)[1][name])  # fmt: skip
+    np.testing.assert_allclose(prior["theta_a"].mean(("chain", "draw")), 0.5, atol=0.1)
+    shown = arviz_stats.psense_summary(
+        fit.to_datatree(data, num_replicates=0), var_names=["theta_a", "s2_x"]
+    )
+    assert (shown["likelihood"] > shown["prior"]).all()
+    plot_prior_posterior(tree, var_names=["theta_a"], backend="none")
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")

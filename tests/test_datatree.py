@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,59 @@ def test_arviz_checks_predictions_of_a_column_by_one_name(
     assert found.mean == pytest.approx(np.abs(expected.values - data["mass"]).mean())
     assert arviz_stats.loo(tree).n_data_points == len(data)
     plot_loo_pit(tree, backend="none")
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+@pytest.mark.parametrize("column", ["depth", "alone"])
+def test_rows_without_the_column_have_no_place_among_replicates(
+    fits: dict[str, GaussianMixture], column: str
+) -> None:
+    import arviz_stats
+
+    fit, data = fits["svi"], table()
+    there = data["depth"].notna().to_numpy()
+    tree = fit.to_datatree(data, column="depth", random_state=3)
+    if column == "alone":
+        data = data[["depth"]].rename(columns={"depth": "alone"})
+        tree = ppgen.Gaussian().fit(data[there]).to_datatree(data, num_replicates=50)
+    assert tree.attrs["left_out"] == f"12 of 150 rows, in which '{column}' is missing"
+    for group in ("log_likelihood", "posterior_predictive", "observed_data"):
+        assert tree[group].sizes["row"] == 138
+    np.testing.assert_array_equal(tree["observed_data"]["row"], np.flatnonzero(there))
+    np.testing.assert_array_equal(tree["observed_data"][column], data[column][there])
+    if column == "alone":
+        return
+    whole = fit.to_datatree(data)["log_likelihood/joint"].values[..., there]
+    np.testing.assert_array_equal(tree["log_likelihood/depth"], whole)
+    pit = arviz_stats.loo_pit(tree)["depth"].values
+    assert pit.shape == (138,)
+    assert stats.kstest(pit, "uniform").pvalue > 0.01
+    with pytest.raises(ppgen.InputError, match="'depth' has no value in these rows"):
+        fit.to_datatree(data[~there], column="depth")
+
+
+def test_without_rows_a_posterior_is_shown_and_others_say_what_to_give(
+    fits: dict[str, GaussianMixture],
+) -> None:
+    tree = fits["nuts"].to_datatree()
+    assert set(tree.children) == {"posterior", "prior", "log_prior", "sample_stats"}
+    whole = fits["nuts"].to_datatree(table(), num_replicates=0)
+    np.testing.assert_array_equal(tree["log_prior/mu"], whole["log_prior/mu"])
+    assert "missing" not in tree.attrs
+    with pytest.raises(ppgen.InputError, match="column given without the rows; give X, those"):
+        fits["nuts"].to_datatree(column="mass")
+    fit = GaussianMixture(1).fit(table())
+    with pytest.raises(ppgen.InputError, match=r"no draws .* engine='svi' or .* Give the rows"):
+        fit.to_datatree()
+    with pytest.raises(ppgen.InputError, match="this Gaussian has no draws .* Give the rows: X"):
+        ppgen.Gaussian().fit(table()).to_datatree()
+
+
+def test_a_run_saved_before_priors_were_kept_says_so() -> None:
+    fit: Any = ppgen.load(Path(__file__).parent / "saved_runs" / "gmm-nuts")
+    tree = fit.to_datatree()
+    assert set(tree.children) == {"posterior", "sample_stats"}
+    assert tree.attrs["missing"].startswith("prior and log_prior: the run was saved before")
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")

@@ -143,6 +143,25 @@ def test_replicates_of_a_draw_are_of_its_mean_loadings_and_noise() -> None:
     assert tree["prior"]["mu"].mean() == pytest.approx(3.0, abs=0.5)
 
 
+def test_noise_that_is_one_number_has_the_prior_of_one_number() -> None:
+    rng, spread = np.random.default_rng(0), np.arange(1.0, D + 1)
+    fit = FactorAnalysis(1, noise="isotropic").fit(rng.normal(size=(40, D)))
+    one = rng.random((1, 5, 1))
+    fit.posterior_ = {
+        "mu": rng.normal(size=(1, 5, D)),
+        "W": rng.normal(size=(1, 5, D, 1)),
+        "psi": one * spread**2,
+    }
+    fit.engine, fit._units = "svi", (np.zeros(D), spread)
+    tree = fit.to_datatree()
+    off = np.log(one[:, :, 0]) - np.log(0.5)  # the first spread is 1
+    log_normal = -0.5 * np.square(off) - np.log(one[:, :, 0] * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(tree["log_prior/psi"], log_normal)
+    drawn = tree["prior/psi"].values / spread**2
+    np.testing.assert_allclose(drawn, drawn[..., :1] * np.ones(D))
+    assert np.log(drawn).std() == pytest.approx(1.0, abs=0.15)
+
+
 def strong(n: int, d: int, k: int) -> Any:
     """Rows whose factors are plain to see: each moves columns of its own."""
     rng = np.random.default_rng(0)

@@ -183,6 +183,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         assumed = Assumed(self.prior, self.equivalent_sample_size)
         reasons: list[Reason] = []
         self.sample_stats_, self.converged_, self.n_iter_ = {}, True, 0
+        self._assumed = None
         if self.engine == "em" and nodes.known.all():
             network = estimated(dag, states, nodes, rows.weights, assumed, self.reg_covar, outside)
             self._set(network)
@@ -245,7 +246,7 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         self._set(mean_network(found.network, drawn.draws))
         in_units = rescaled(self.network_, drawn.draws, *self.units_)
         self.posterior_ = {stored(site): values for site, values in in_units.items()}
-        self.sample_stats_ = drawn.stats
+        self.sample_stats_, self._assumed = drawn.stats, found.prior
         return drawn.reasons
 
     def _goodness(self, rows: Rows, fit: Fit, reasons: Iterable[Reason]) -> list[Reason]:

@@ -20,6 +20,7 @@ from ...rows import Rows
 from ...verdict import Reason, Verdict
 from ..by_engine import ByEngine
 from ..predictive import diagnostics
+from ..priors import Prior
 from . import draws, saved
 from .conditionals import Table
 from .given import codec_of, schema_of
@@ -27,8 +28,11 @@ from .layout import Layout, NodeRows
 from .network import Network
 from .node_density import node_log_prob, node_log_tail
 from .posterior import Posterior, check_possible, posterior_of
+from .prior import ConjugatePrior
 from .queries.answering import Answering
 from .written_down import network_of
+
+_PRIOR = "prior."
 
 
 class FittedNetwork(Answering, ByEngine, Conditioned):
@@ -43,6 +47,8 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
     network_: Network
     layout_: Layout
     units_: Floats
+
+    _assumed: ConjugatePrior | None = None  # in the coordinates of the codec; of a posterior
 
     @classmethod
     def of(cls, network: Network | Mapping[str, Mapping[str, Any]], **settings: Any) -> Self:
@@ -213,6 +219,11 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         parameters = None if self.posterior_ is None else self._parameters()
         return distribution(self.network_, self.layout_, parameters, columns, backend)
 
+    def _prior(self) -> Prior | None:
+        if self._assumed is None:
+            return None
+        return self._assumed.rescaled(*self.units_).named(draws.stored)
+
     def _posterior_dims(self) -> dict[str, dict[str, list[Any]]]:
         names = draws.dims(self.network_)
         axes = {draws.stored(k): [*map(draws.stored, v)] for k, v in names["dims"].items()}
@@ -250,7 +261,7 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         asked = [node for node, name in enumerate(network.names) if name in names]
         known = np.flatnonzero(evidence.known[0]).tolist()
         kept = sorted(network.dag.ancestors([*asked, *known]))
-        out.posterior_, out.sample_stats_ = None, {}
+        out.posterior_, out.sample_stats_, out._assumed = None, {}, None
         out.network_, out.units_ = network.restricted(kept), self.units_[:, kept]
         evidence = NodeRows(evidence.codes[:, kept], evidence.x[:, kept])
         out.layout_ = Layout.of(out.network_.names, out.codec_, evidence)
@@ -287,6 +298,8 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         evidence = self.layout_.evidence
         arrays |= {"evidence.codes": evidence.codes, "evidence.x": evidence.x}
         arrays["units"] = self.units_
+        if self._assumed is not None:
+            arrays |= {_PRIOR + name: array for name, array in self._assumed.arrays().items()}
         ended, stats = self._ended()
         return body | ended, arrays | stats
 
@@ -295,3 +308,8 @@ class FittedNetwork(Answering, ByEngine, Conditioned):
         self.network_, self.units_ = saved.read(state, arrays), arrays["units"]
         self.layout_ = Layout.of(self.network_.names, self.codec_, evidence)
         self._restore_ended(state, arrays)
+        prior = {k.removeprefix(_PRIOR): a for k, a in arrays.items() if k.startswith(_PRIOR)}
+        network = self.network_
+        self._assumed = None
+        if prior:
+            self._assumed = ConjugatePrior.of_arrays(network.dag, network.sizes, prior)

@@ -22,11 +22,10 @@ from ...fitting import Fit
 from ...rows import Rows
 from ...settings import integer
 from ...verdict import Reason
-from .. import predictive
+from .. import predictive, priors
 from ..by_engine import ByEngine
 from ..gmm.weighted_rows import WeightedRows, check_range
 from ..latent import LatentEstimator
-from ..priors import SitePrior
 from . import factors
 from .factors import Factors
 from .fit_ml import fit_ml
@@ -199,15 +198,16 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         assert self.posterior_ is not None
         return factors.components(of_draws(self.posterior_, None), data.x).T
 
-    def _site_priors(self) -> dict[str, SitePrior]:
-        if self.posterior_ is None or self._units is None or self.noise == "isotropic":
-            return {}
+    def _prior(self) -> priors.Prior | None:
+        if self.posterior_ is None or self._units is None:
+            return None
         from .prior import Prior
 
         (centre, spread), options = self._units, self.engine_settings or {}
         scale = float(ENGINE_SETTINGS[self.engine].values(options)["loading_scale"])
-        t = 0.5 * np.square(spread)
-        return Prior(self.n_components_, centre, spread, t, scale * spread).sites()
+        t, isotropic = 0.5 * np.square(spread), self.noise == "isotropic"
+        prior = Prior(self.n_components_, centre, spread, t, scale * spread, isotropic)
+        return priors.Independent(prior.sites())
 
     def _sample_draws(self, kept: Ints, n: int, rng: np.random.Generator) -> Encoded:
         """n rows under each of some draws of the parameters, one draw after another."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..priors import LogNormal, Normal, SitePrior
+from ..priors import LogNormal, Normal, Shared, SitePrior
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,12 @@ class Prior:
         return replace(self, **{name: array(getattr(self, name)) for name in "msta"})
 
     def sites(self) -> dict[str, SitePrior]:
-        """The priors of the sites where each column has a noise of its own."""
-        out: dict[str, SitePrior] = {"mu": Normal(self.m, self.s), "psi": LogNormal(self.t)}
+        """The priors of the sites, noise having an entry for each column; where it is isotropic,
+        entries are in proportion to t."""
+        psi: SitePrior = LogNormal(self.t)
+        if self.isotropic:
+            psi = Shared(LogNormal(self.t[:1]), self.t)
+        out: dict[str, SitePrior] = {"mu": Normal(self.m, self.s), "psi": psi}
         if self.k:
             scale = np.tile(np.asarray(self.a)[:, None], (1, self.k))
             out["W"] = Normal(np.zeros_like(scale), scale)

@@ -14,8 +14,8 @@ from ...data import Codec, Encoded
 from ...family_density import Density, cell_average
 from ...rows import Rows
 from ...scoring import placed
+from .. import priors
 from ..by_engine import ByEngine
-from ..priors import SitePrior
 from . import conditional
 from .parameters import CovarianceType, Floats, Mixture
 from .selection import Criteria, criteria
@@ -79,9 +79,9 @@ class FittedMixture(ByEngine, Conditioned):
         x = np.asarray(data.x, dtype=np.float64)
         return log_prob_draws(self.posterior_, self.covariance_type, x, data.codes)
 
-    def _site_priors(self) -> dict[str, SitePrior]:
+    def _prior(self) -> priors.Prior | None:
         if self.posterior_ is None or self._units is None:
-            return {}
+            return None
         from .prior import Prior
         from .settings import CONCENTRATIONS, ENGINE_SETTINGS
 
@@ -93,7 +93,7 @@ class FittedMixture(ByEngine, Conditioned):
             **{name: float(options[name]) for name in CONCENTRATIONS},
             student=self.mixture_.dof is not None,
         )  # fmt: skip
-        return prior.sites()
+        return priors.Independent(prior.sites())
 
     def _sample_draws(self, kept: Ints, n: int, rng: np.random.Generator) -> Encoded:
         """n rows under each of some draws of the parameters, one draw after another."""

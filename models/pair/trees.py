@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ...arrays import Array
-from ...datatree import MAX_VALUES
 from ...inference.enumerated_groups import STEP, unnamed
 from ...inference.posterior.sites import Site, positional
+from ...row_variables import MAX_VALUES
 from ...tree import free, variables
 from ...version import __version__
 from .arguments import numbers

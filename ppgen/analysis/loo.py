@@ -14,12 +14,12 @@ from ..arrays import Floats
 from ..artifact import digest
 from ..checks import check_weights
 from ..data import Dataset
-from ..datatree import MAX_VALUES, log_likelihood
 from ..errors import InputError
 from ..estimator import Estimator
 from ..inference.leave_one_out import LeaveOneOut as LeaveOneOut
 from ..inference.leave_one_out import psis_loo as psis_loo
 from ..inference.leave_one_out import summed_up
+from ..row_variables import MAX_VALUES, log_likelihood
 
 _ROWS = 1024
 
