@@ -106,7 +106,7 @@ def weights_figure(codes: Any, weights: Any, groups: Any) -> Figure:
         *codes[lightest_first, :2].T, c=np.log2(times[lightest_first]), s=8, cmap="viridis_r"
     )
     figure.colorbar(dots, ax=left, label="log2 of draws an epoch")
-    left.set(xlabel="latent 1", ylabel="latent 2")
+    left.set(xlabel="latent 0", ylabel="latent 1")
     names = np.unique(groups)
     edges = np.linspace(0, np.quantile(times, 0.99), 25)
     for name in names:

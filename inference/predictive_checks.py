@@ -166,13 +166,13 @@ def loo_pit(
     Draws of theta are weighted by 1 / p(y_i | theta), smoothed (PSIS).
 
     Args:
-        observed: (n,) y.
+        observed: (n,) y; NaN where missing, of which there is no place: NaN.
         replicated: (S, n) y_rep of each draw.
         log_p: (S, n) log p(y_i | theta).
         log_ratio: (S,) log p(theta, y) / q(theta), of draws from an approximation q.
     """
     y, reps = np.asarray(observed, np.float64), np.asarray(replicated, np.float64)
-    places = (reps < y) + rng.random(len(y)) * (reps == y)
+    places = np.where(np.isnan(y), np.nan, (reps < y) + rng.random(len(y)) * (reps == y))
     log_w = -np.asarray(log_p, np.float64)
     if log_ratio is not None:
         log_w = log_w + np.asarray(log_ratio)[:, None]

@@ -16,6 +16,7 @@ from ppgen.inference.calibration import Calibration
 from ppgen.inference.predictive_checks import check, loo_pit
 from ppgen.plotting import (
     plot_calibration,
+    plot_check,
     plot_energy,
     plot_khat,
     plot_loo_pit,
@@ -23,6 +24,7 @@ from ppgen.plotting import (
     plot_ppc_pit,
     plot_rank,
 )
+from ppgen.plotting.posterior import known
 from ppgen.plotting.style import png
 
 
@@ -68,6 +70,8 @@ def test_leaving_out_is_by_weights() -> None:
     ratio = -0.5 * n * (wide - y.mean()) ** 2 * (1 - 1 / 1.5**2)
     reps, log_p = wide[:, None] + rng.normal(size=(draws, n)), -0.5 * (y - wide[:, None]) ** 2
     np.testing.assert_allclose(loo_pit(y, reps, log_p, ratio, rng), expected, atol=0.02)
+    gap = np.where(np.arange(len(y)) == 1, np.nan, y)
+    assert np.isnan(loo_pit(gap, reps, log_p, None, rng)).nonzero()[0].tolist() == [1]
 
 
 def test_statistics_are_known_or_functions_that_give_a_number() -> None:
@@ -100,9 +104,10 @@ def test_priors_and_fits_of_pairs_are_checked() -> None:
     u = fit.loo_pit()["y"]  # a Poisson with mean 4 has few zeros, and few eights
     assert (u[:15] < 0.1).all()
     assert (u[15:] > 0.9).all()
-    with pytest.raises(InputError, match="of an approximation"):
-        plot_loo_pit(fit)
+    for given in (fit, fit.loo_pit()):  # by the weights of an approximation
+        assert len(png(plot_loo_pit(given))) > 5000
     found = fit.check_predictive(statistics=["mean", "sd"])
+    assert len(png(plot_check(found))) > 5000
     assert 0.05 < found.p_values["y"]["mean"] < 0.95
     assert found.p_values["y"]["sd"] == 0.0
     assert "data of 'y' are unlike those drawn from the posterior: sd" in str(found.verdict_)
@@ -147,6 +152,17 @@ def test_each_figure_is_drawn_and_pyplot_is_left_alone(tree: Any) -> None:
     assert all(len(png(figure)) > 5000 for figure in figures)
     assert pyplot.get_fignums() == []
     assert dict(rcParams) == before
+
+
+def test_values_that_are_missing_are_left_out_of_places(tree: Any) -> None:
+    gaps = tree.copy()
+    observed = gaps["observed_data"].to_dataset()
+    gaps["observed_data"] = observed.where(observed["row"] > 2)
+    left = known(gaps, "posterior_predictive", "log_likelihood")
+    assert left["observed_data/y"].sizes == {"known y": 27}
+    np.testing.assert_array_equal(left["log_likelihood/y"], tree["log_likelihood/y"][..., 3:])
+    for draw in (plot_ppc_pit, plot_loo_pit):
+        assert len(png(draw(gaps))) > 5000
 
 
 def test_what_cannot_be_drawn_is_said(tree: Any) -> None:

@@ -85,7 +85,7 @@ class Checked(Predictive, Likelihoods):
             random_state: seed of the draws, and of ties.
 
         Returns:
-            Observed site -> an array of its shape.
+            Observed site -> an array of its shape, NaN where a value is missing.
 
         Raises:
             InputError: if there are no data, or the values of a site are not observations of their

@@ -6,15 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from .axis import shortened
-from .style import ACCENT, MUTED, RULE, panel
+from .style import ACCENT, MUTED, RULE, WRONG, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..analysis.audit import Audit, Check
 
-_WRONG = "#b3261e"
-_COLOURS = {"holds": ACCENT, "refuted": _WRONG, "misfit": _WRONG, "not checked": RULE}
+_COLOURS = {"holds": ACCENT, "refuted": WRONG, "misfit": WRONG, "not checked": RULE}
 _MOST = 1e3
 _MARKS = (0, 0.5, 1, 2, 5, 10, 30, 100, 300, 1000)
 

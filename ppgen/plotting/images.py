@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..analysis.decoded import Decoded
 from ..arrays import Floats
 from ..errors import InputError
 from .mosaic import Limits, as_grid, limits_of, mosaic, sheet
@@ -33,16 +34,19 @@ def shown_limits(images: ArrayLike, low: float, high: float) -> Limits:
 
 
 def image_grid(
-    images: ArrayLike, *, across: int = 8, limits: Limits | None = None, title: str = ""
+    images: Decoded | ArrayLike, *, across: int = 8, limits: Limits | None = None, title: str = ""
 ) -> Figure:
     """Images (n, C, H, W) in a grid, `across` of them side by side.
 
     Args:
+        images: what `arithmetic` gave, or an array.
         limits: the values of black and white; by default the least and the greatest.
 
     Raises:
-        InputError: for images of another shape.
+        InputError: for rows of a table, or images of another shape.
     """
+    if isinstance(images, Decoded):
+        images = images.images
     return sheet(_lines(images, across), limits, title=title)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..density import LogDensity
 from ..errors import InputError
 from .axis import shortened
 from .style import ACCENT, REAL, RULE, panel
@@ -18,18 +19,27 @@ _BINS = 28
 _LEAST, _MOST = -0.5, 1.5
 
 
-def khat_histogram(khat: ArrayLike, good: float, *, title: str = "") -> Figure:
+def khat_histogram(
+    khat: LogDensity | ArrayLike, good: float | None = None, *, title: str = ""
+) -> Figure:
     """How many rows have which k-hat; grey beyond the largest that is good.
 
     Args:
-        khat: (n,) of each row; minus infinity for a row without a tail, not a number where there
-            are too few samples to say.
-        good: the largest that is good.
+        khat: what `log_density` gave of a model whose values have it; or (n,) of each row, minus
+            infinity for a row without a tail, not a number where there are too few samples to say.
+        good: the largest that is good; needed with an array.
         title: of the figure; by default how many rows are good.
 
     Raises:
-        InputError: if there are no rows.
+        InputError: if there are no rows, or no k-hat.
     """
+    if isinstance(khat, LogDensity):
+        found = khat.diagnostics
+        if "khat" not in found:
+            raise InputError("these log densities are without k-hat: nothing was reweighted.")
+        khat, good = found["khat"], found["good_khat"] if good is None else good
+    if good is None:
+        raise InputError("good is not given; expected the largest k-hat that is good, such as 0.7.")
     values = np.asarray(khat, np.float64)
     if values.ndim != 1 or not len(values):
         raise InputError(f"khat of shape {values.shape} given; expected one number a row.")

@@ -1,7 +1,8 @@
 """What a latent space looks like: traversals, reconstructions, paths and maps.
 
-Images are (C, H, W), one channel grey, three colours. Black and white are the `limits` given, such
-as (0, 255); by default the least and the greatest value of a figure's images, or of the originals
+Each takes what `ppgen.traverse`, `interpolate` or `manifold` gave of images, or arrays. Images are
+(C, H, W), one channel grey, three colours. Black and white are the `limits` given, such as
+(0, 255); by default the least and the greatest value of a figure's images, or of the originals
 where there are some.
 """
 
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..analysis.decoded import Decoded
+from ..analysis.latents import Traversal
+from ..arrays import Floats
 from ..errors import InputError
 from .latent_plots import kl_bars as kl_bars
-from .latent_plots import latent_names
+from .latent_plots import latent_names, walked, walked_names
 from .latent_plots import traversal_lines as traversal_lines
 from .latent_scatter import latent_map_plot as latent_map_plot
 from .mosaic import Limits, as_grid, limits_of, sheet
@@ -24,9 +28,11 @@ from .mosaic import Limits, as_grid, limits_of, sheet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MAX_ROWS = 16
+
 
 def traversal_grid(
-    images: ArrayLike,
+    images: Traversal | ArrayLike,
     labels: Sequence[str] | None = None,
     *,
     values: ArrayLike | None = None,
@@ -36,18 +42,28 @@ def traversal_grid(
     """A row for each latent, along which it alone changes.
 
     Args:
-        images: (dims, steps, C, H, W), such as `traverse(...).images`.
-        labels: of the rows; "latent 1", "latent 2", ... by default.
+        images: what `traverse` gave, or (dims, steps, C, H, W).
+        labels: of the rows; "latent 0", "latent 1", ... by default.
         values: (steps,) or (dims, steps) what the latent is set to; written below where it is the
             same in every row.
 
+    The first 16 latents are drawn; the title says if there are more.
+
     Raises:
-        InputError: for images of another shape, or another number of labels or values.
+        InputError: for rows of a table, images of another shape, or another number of labels or
+            values.
     """
+    if isinstance(images, Traversal):
+        found, title = images, title or walked(images.activity)
+        labels = walked_names(found.dims, found.activity) if labels is None else labels
+        values = found.values if values is None else values
+        images = pictures_of(found, "traversal_lines")
     grid = as_grid(images, 2, "(dims, steps, C, H, W)")
     names = latent_names(labels, len(grid), "rows")
     ticks = _ticks(values, *grid.shape[:2])
-    return sheet(grid, limits, rows=names, columns=ticks, title=title)
+    if (dims := len(grid)) > MAX_ROWS:
+        title = f"{title} ({MAX_ROWS} of {dims} latents)".strip()
+    return sheet(grid[:MAX_ROWS], limits, rows=names[:MAX_ROWS], columns=ticks, title=title)
 
 
 def reconstruction_strip(
@@ -85,7 +101,7 @@ def reconstruction_strip(
 
 
 def interpolation_strip(
-    images: ArrayLike,
+    images: Decoded | ArrayLike,
     *,
     ends: ArrayLike | None = None,
     labels: Sequence[str] | None = None,
@@ -95,13 +111,14 @@ def interpolation_strip(
     """A row for each path from one row to another.
 
     Args:
-        images: (steps, C, H, W) or (paths, steps, C, H, W), such as `interpolate(...).images`.
+        images: what `interpolate` gave, or (steps, C, H, W) or (paths, steps, C, H, W).
         ends: (2, C, H, W) or (paths, 2, C, H, W) the rows themselves, drawn apart at both sides.
         labels: of the paths.
 
     Raises:
-        InputError: for images of another shape or number.
+        InputError: for rows of a table, or images of another shape or number.
     """
+    images = pictures_of(images, "traversal_lines") if isinstance(images, Decoded) else images
     given = np.asarray(images, np.float64)
     grid = as_grid(given[None] if given.ndim == 4 else given, 2, "(paths, steps, C, H, W)")
     steps = grid.shape[1]
@@ -121,9 +138,9 @@ def interpolation_strip(
 
 
 def latent_manifold(
-    images: ArrayLike,
+    images: Decoded | ArrayLike,
     *,
-    names: tuple[str, str] = ("latent 1", "latent 2"),
+    names: tuple[str, str] = ("latent 0", "latent 1"),
     width: float = 5.0,
     limits: Limits | None = None,
     title: str = "",
@@ -131,14 +148,16 @@ def latent_manifold(
     """Rows decoded on a grid over two latents, without gaps.
 
     Args:
-        images: (rows, cols, C, H, W), such as `manifold(...).images`: the first latent grows to the
-            right, the second upwards.
+        images: what `manifold` gave, or (rows, cols, C, H, W): the first latent grows to the right,
+            the second upwards.
         names: of the axes.
         width: of all images, in inches.
 
     Raises:
-        InputError: for images of another shape.
+        InputError: for rows of a table, or images of another shape.
     """
+    if isinstance(images, Decoded):
+        images = pictures_of(images, "traversal_lines, of what traverse gives")
     grid = as_grid(images, 2, "(rows, cols, C, H, W)")
     return sheet(
         grid,
@@ -147,6 +166,17 @@ def latent_manifold(
         axis_names=(f"{names[0]} →", f"{names[1]} →"),
         touching=float(np.clip(width / grid.shape[1], 0.12, 0.55)),
     )
+
+
+def pictures_of(found: Decoded, other: str) -> Floats:
+    """The images (*shape, C, H, W) of what was decoded.
+
+    Raises:
+        InputError: if it is a table, which `other` draws.
+    """
+    if found.schema.image_shape is None:
+        raise InputError(f"the decoded rows are a table, not images; draw them by {other}.")
+    return found.images
 
 
 def _ticks(values: ArrayLike | None, rows: int, steps: int) -> list[str] | None:

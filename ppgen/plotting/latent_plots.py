@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..analysis.decoded import Decoded
+from ..analysis.latents import Traversal
 from ..arrays import Floats
 from ..errors import InputError
+from ..models.vae.bounds import Bound
 from .axis import shortened
 from .latent_scatter import PALETTE, side_legend
 from .style import ACCENT, MUTED, REAL, RULE, figure, panel, styled
@@ -24,18 +27,18 @@ MAX_LINES = 6
 MAX_NAMED = 40
 
 
-def kl_bars(kl: ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figure:
+def kl_bars(kl: Bound | ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figure:
     """The mean KL divergence of each latent's posterior from the prior, the largest first.
 
     Args:
-        kl: (k,) nats a row.
+        kl: (k,) nats a row, or what `VAE.bound` gave.
         threshold: latents below it are inactive, and grey.
         title: of the figure; by default how many are active.
 
     Raises:
         InputError: if kl is not one finite number a latent.
     """
-    values = np.asarray(kl, np.float64)
+    values = np.asarray(kl.kl_per_latent if isinstance(kl, Bound) else kl, np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise InputError(f"kl of shape {values.shape} given; expected one finite number a latent.")
     order = np.argsort(-values, kind="stable")
@@ -65,8 +68,8 @@ def kl_bars(kl: ArrayLike, *, threshold: float = 0.01, title: str = "") -> Figur
 
 
 def traversal_lines(
-    values: ArrayLike,
-    columns: Mapping[str, ArrayLike],
+    values: Decoded | ArrayLike,
+    columns: Mapping[str, ArrayLike] | None = None,
     labels: Sequence[str] | None = None,
     *,
     reach: Mapping[str, tuple[float, float]] | None = None,
@@ -76,9 +79,10 @@ def traversal_lines(
     """Each column's predicted value while one latent changes: a panel a column, a line a latent.
 
     Args:
-        values: (steps,) or (dims, steps) what the latent is set to, such as `traverse(...).values`.
-        columns: name -> (dims, steps) numbers or levels, such as `traverse(...).columns`.
-        labels: of the latents; "latent 1", "latent 2", ... by default.
+        values: what `traverse` gave of a table, or what `interpolate` did, whose path is one line;
+            or (steps,) or (dims, steps) what the latent is set to.
+        columns: name -> (dims, steps) numbers or levels; those of what `traverse` gave by default.
+        labels: of the latents; "latent 0", "latent 1", ... by default.
         reach: name -> the least and greatest value of the data, so that a panel is no narrower
             than they and a line that hardly moves looks so.
         across: panels side by side.
@@ -87,9 +91,19 @@ def traversal_lines(
     The first 12 columns and the first 6 latents are drawn; the title says if there are more.
 
     Raises:
-        InputError: for values or columns of another shape.
+        InputError: for values or columns of another shape, or rows that are images.
     """
-    tables = {name: np.asarray(v) for name, v in columns.items()}
+    below = "value of the latent"
+    if isinstance(values, Decoded):
+        found, own = values, columns_of(values)
+        columns = own if columns is None else columns
+        if isinstance(found, Traversal):
+            values, title = found.values, title or walked(found.activity)
+            labels = walked_names(found.dims, found.activity) if labels is None else labels
+        else:
+            values, below = np.linspace(0, 1, len(found.codes)), "share of the way"
+            labels = ["the path"] if labels is None else labels
+    tables = {name: np.asarray(v) for name, v in (columns or {}).items()}
     if not tables:
         raise InputError("no columns given; expected name -> (dims, steps) values.")
     dims, steps = shape = next(iter(tables.values())).shape[:2] or (0, 0)
@@ -129,7 +143,7 @@ def traversal_lines(
         for axes in grid[: len(drawn)][-wide:]:
             axes.tick_params(labelbottom=True)
         side_legend(made, [(shortened(named[i], 16), PALETTE[i]) for i in lines], line=True)
-        made.supxlabel("value of the latent", fontsize=9, color=MUTED)
+        made.supxlabel(below, fontsize=9, color=MUTED)
         parts = [
             f"{most} of {n} {what}"
             for n, most, what in (
@@ -141,6 +155,38 @@ def traversal_lines(
         words = f"{title} ({', '.join(parts)})" if parts else title
         made.suptitle(shortened(words, 90), fontsize=9.5, x=0.01, ha="left")
     return made
+
+
+def columns_of(found: Decoded) -> dict[str, NDArray[Any]]:
+    """Column -> (dims, steps) of what `traverse` or `interpolate` gave of a table.
+
+    Raises:
+        InputError: if the rows are images, or laid out otherwise.
+    """
+    if found.schema.image_shape is not None:
+        other = "traversal_grid" if isinstance(found, Traversal) else "interpolation_strip"
+        raise InputError(f"the decoded rows are images; draw them by {other}.")
+    if not isinstance(found, Traversal) and len(found.shape) != 1:
+        raise InputError(
+            f"rows decoded over a plane, {found.shape}, are no line; draw what traverse gives."
+        )
+    columns = found.columns
+    return {name: v if v.ndim > 1 else v[None] for name, v in columns.items()}
+
+
+def walked(activity: ArrayLike | None, how: str = "one latent changed at a time") -> str:
+    """How latents were walked along, and what stands in brackets behind their names."""
+    known = activity is not None and bool(np.isfinite(activity).any())
+    return f"{how}; in brackets, its activity" if known else how
+
+
+def walked_names(dims: Sequence[int], activity: ArrayLike | None = None) -> list[str]:
+    """Names of the latents walked along, with their activity in brackets where it is known."""
+    known = np.full(len(dims), np.nan) if activity is None else np.asarray(activity, np.float64)
+    return [
+        f"latent {j}" + (f" ({a:.2g})" if np.isfinite(a) else "")
+        for j, a in zip(dims, known, strict=True)
+    ]
 
 
 def _heights(table: NDArray[Any]) -> tuple[Floats, list[str] | None]:

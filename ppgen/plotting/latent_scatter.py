@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..analysis.latent_map import LatentMap, map_of
 from ..arrays import Floats
 from ..errors import InputError
 from .axis import shortened
@@ -35,10 +36,10 @@ MAX_POINTS = 5000
 
 
 def latent_map_plot(
-    codes: ArrayLike,
+    codes: LatentMap | Mapping[Any, ArrayLike] | ArrayLike,
     labels: ArrayLike | None = None,
     *,
-    names: tuple[str, str] = ("latent 1", "latent 2"),
+    names: tuple[str, str] | None = None,
     explained: ArrayLike | None = None,
     label: str = "",
     title: str = "",
@@ -47,10 +48,10 @@ def latent_map_plot(
     """Codes of rows in the plane, coloured by a label.
 
     Args:
-        codes: (n, 2), such as `latent_map(...).points`.
+        codes: what `latent_map` gave, or `codes_by`, whose groups are the labels; or (n, 2).
         labels: (n,) classes, drawn with a legend (text, truth values, or at most ten numbers), or
             numbers, drawn with a colour bar.
-        names: of the axes.
+        names: of the axes; by default those of the latents, or of principal components.
         explained: (2,) share of variance along each, written beside the names.
         label: what the labels are.
         title: of the figure.
@@ -59,6 +60,19 @@ def latent_map_plot(
     Raises:
         InputError: for codes that are not (n, 2), or another number of labels.
     """
+    if isinstance(codes, Mapping):
+        groups_of = {group: np.atleast_2d(np.asarray(z)) for group, z in codes.items()}
+        if not groups_of:
+            raise InputError("no codes given; expected group -> (n, k).")
+        if labels is None:
+            labels = np.repeat(list(groups_of), [len(z) for z in groups_of.values()])
+        codes = map_of(np.concatenate(list(groups_of.values())))
+    if isinstance(codes, LatentMap):
+        if not codes.exact:
+            explained = codes.explained if explained is None else explained
+            names = names or ("component 1", "component 2")
+        codes = codes.points
+    names = names or ("latent 0", "latent 1")
     points = np.asarray(codes, np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise InputError(f"codes of shape {points.shape} given; expected (n, 2).")

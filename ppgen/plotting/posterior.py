@@ -1,18 +1,25 @@
-"""A pair's posterior, its checks and its calibration, drawn by ArviZ.
+"""Posteriors, their checks and their calibration, drawn by ArviZ.
 
-Each function takes a fitted pair, or its DataTree, and gives a figure; what else is given goes to
-the function of `arviz_plots` of that name. Bands hold simultaneously, 99% of the time.
+Each function takes a fitted pair, an estimator with draws of its parameters, or a DataTree, and
+gives a figure; what else is given goes to the function of `arviz_plots` of that name. What needs
+rows of an estimator takes its `to_datatree(X)`. Values that are missing have no place among
+replicates, and are left out. Bands hold simultaneously, 99% of the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..arrays import Array
 from ..errors import InputError, did_you_mean
+from ..estimator import Estimator
 from ..inference.calibration import Calibration
 from ..inference.leave_one_out import LeaveOneOut
+from ..models.pair import PairFit
 from .style import styled
 
 if TYPE_CHECKING:
@@ -37,13 +44,19 @@ def plot_energy(fit: Any, **how: Any) -> Figure:
     return _drawn("plot_energy", tree_of(fit, "sample_stats", has="energy"), **how)
 
 
+def plot_prior_posterior(fit: Any, **how: Any) -> Figure:
+    """The prior of each parameter beside its posterior: where they are alike, the data said little
+    of it."""
+    return _drawn("plot_prior_posterior", tree_of(fit, "prior", "posterior"), **how)
+
+
 def plot_khat(fit: Any, **how: Any) -> Figure:
     """Pareto k-hat of each row left out: up to 0.7, leave-one-out can be trusted.
 
     Args:
-        fit: a fitted pair, or what its `loo` gave, or that of ArviZ.
+        fit: a fitted pair, or what its `loo` or `ppgen.loo` gave, or that of ArviZ.
     """
-    found = fit.loo() if "loo" in dir(fit) else fit
+    found = fit.loo() if isinstance(fit, PairFit) else fit
     if isinstance(found, LeaveOneOut):
         found = found.to_arviz()
     return _drawn("plot_khat", found, **how)
@@ -52,19 +65,46 @@ def plot_khat(fit: Any, **how: Any) -> Figure:
 def plot_ppc_pit(fit: Any, **how: Any) -> Figure:
     """Where each value lies among its posterior predictive draws, which saw it: within the bands at
     most, where the model is right."""
-    return _drawn("plot_ppc_pit", tree_of(fit, "posterior_predictive", "observed_data"), **how)
+    tree = tree_of(fit, "posterior_predictive", "observed_data")
+    return _drawn("plot_ppc_pit", known(tree, "posterior_predictive"), **how)
 
 
 def plot_loo_pit(fit: Any, **how: Any) -> Figure:
     """Where each value lies among predictive draws that have not seen it: uniform, and so within
-    the bands, where the model is right."""
+    the bands, where the model is right.
+
+    Args:
+        fit: a fitted pair or its DataTree, or that of one column of an estimator; or what
+            `PairFit.loo_pit` gave, which an approximation needs.
+    """
+    if isinstance(fit, Mapping) and not is_tree(fit):
+        return _of_places(fit, **how)
     groups = ("posterior", "posterior_predictive", "observed_data", "log_likelihood")
-    if "log_q" in getattr(fit, "stats", {}):
+    if isinstance(fit, PairFit) and "log_q" in fit.stats:
+        return _of_places(fit.loo_pit(), **how)
+    tree = known(tree_of(fit, *groups), "posterior_predictive", "log_likelihood")
+    if missing := [n for n in tree["observed_data"].data_vars if n not in tree["log_likelihood"]]:
         raise InputError(
-            "the draws are of an approximation, whose weights this figure does not know. Draw the "
-            "fit's loo_pit() by arviz_plots.plot_ecdf_pit."
+            f"there are no log densities of {missing[0]!r} alone, but of whole rows. Give the tree "
+            f"of one column, to_datatree(X, column={missing[0]!r})."
         )
-    return _drawn("plot_loo_pit", tree_of(fit, *groups), **how)
+    return _drawn("plot_loo_pit", tree, **how)
+
+
+def _of_places(found: Mapping[str, Array], **how: Any) -> Figure:
+    """What `loo_pit` gave: places in (0, 1), by site."""
+    from xarray import Dataset, DataTree
+
+    flat = {name: np.ravel(u) for name, u in found.items()}
+    places = {name: (f"{name}_places", u[np.isfinite(u)]) for name, u in flat.items()}
+    tree = DataTree.from_dict({"loo_pit": Dataset(places)})
+    how = {
+        "group": "loo_pit",
+        "sample_dims": [dim for dim, _ in places.values()],
+        "visuals": {"xlabel": {"text": "LOO-PIT"}, "remove_axis": False},
+        **how,
+    }
+    return _drawn("plot_ecdf_pit", tree, **how)
 
 
 def plot_calibration(found: Calibration, **how: Any) -> Figure:
@@ -78,6 +118,7 @@ def plot_calibration(found: Calibration, **how: Any) -> Figure:
 KINDS: dict[str, Callable[..., Any]] = {
     "rank": plot_rank,
     "energy": plot_energy,
+    "prior_posterior": plot_prior_posterior,
     "khat": plot_khat,
     "ppc_pit": plot_ppc_pit,
     "loo_pit": plot_loo_pit,
@@ -85,7 +126,8 @@ KINDS: dict[str, Callable[..., Any]] = {
 
 
 def plot_posterior(fit: Any, kind: str, **how: Any) -> Figure:
-    """A figure of a fitted pair by name: "rank", "energy", "khat", "ppc_pit" or "loo_pit".
+    """A figure of a posterior by name: "rank", "energy", "prior_posterior", "khat", "ppc_pit" or
+    "loo_pit".
 
     Raises:
         InputError: if there is no such figure.
@@ -98,24 +140,65 @@ def plot_posterior(fit: Any, kind: str, **how: Any) -> Figure:
     return figure
 
 
+def is_tree(fit: Any) -> bool:
+    """Whether it is a DataTree, which is a mapping too."""
+    from xarray import DataTree
+
+    return isinstance(fit, DataTree)
+
+
 def tree_of(fit: Any, *groups: str, has: str = "") -> Any:
     """The DataTree of a fit with these groups.
 
     Raises:
         InputError: if a group, or a variable of the last one, is missing.
     """
-    from xarray import DataTree
-
-    tree = fit if isinstance(fit, DataTree) else fit.to_datatree(groups=groups)
+    if is_tree(fit):
+        tree = fit
+    elif isinstance(fit, PairFit):
+        tree = fit.to_datatree(groups=groups)
+    elif isinstance(fit, Estimator):
+        tree = fit.to_datatree()
+    else:
+        raise InputError(
+            "expected a fitted pair, an estimator with draws of its parameters, or a DataTree of "
+            f"one; got {type(fit).__name__}."
+        )
     for group in groups:
         if group not in tree.children:
+            why = f" It lacks {tree.attrs['missing']}." if "missing" in tree.attrs else ""
+            give = "to_datatree(X)" if isinstance(fit, Estimator) else "to_datatree(data)"
             raise InputError(
-                f"there is no group {group!r} to draw; there are {', '.join(tree.children)}. Of a "
-                "run that was loaded, give its to_datatree(data)."
+                f"there is no group {group!r} to draw; there are {', '.join(tree.children)}."
+                f"{why or f' Give its {give}, with the data it was fitted to.'}"
             )
     if has and has not in tree[groups[-1]].data_vars:
         raise InputError(f"{groups[-1]} has no {has!r}: the method does not record it.")
     return tree
+
+
+def known(tree: Any, *groups: str) -> Any:
+    """The tree with the values alone that are known of variables some of whose values are missing,
+    in `observed_data` and in these groups."""
+    from xarray import DataTree
+
+    observed = tree["observed_data"].to_dataset()
+    datasets = {name: node.to_dataset() for name, node in tree.children.items()}
+    for name, values in observed.items():
+        there = np.flatnonzero(np.isfinite(values.values.ravel()))
+        if len(there) == values.size:
+            continue
+        flat, dims = f"known {name}", list(values.dims)
+        for group in ("observed_data", *groups):
+            one = datasets[group].get(name)
+            if one is None or not {*dims} <= {*one.dims}:
+                continue
+            bare = one.drop_vars([c for c in one.coords if {*one[c].dims} & {*dims}])
+            stacked = bare.stack({flat: dims}, create_index=False).isel({flat: there})
+            datasets[group] = datasets[group].drop_vars(name).assign({name: stacked})
+    found = DataTree.from_dict(datasets)
+    found.attrs = tree.attrs
+    return found
 
 
 def _drawn(name: str, data: Any, **how: Any) -> Figure:

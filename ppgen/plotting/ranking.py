@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..analysis.compare import Comparison
-from ..analysis.finding import Ranked
+from ..analysis.paired import Difference
+from ..analysis.quality_ranking import QualityRanking
 from .axis import plain_numbers, shortened
 from .style import ACCENT, INK, MUTED, RULE, panel
 
@@ -17,48 +18,66 @@ if TYPE_CHECKING:
 _MARKS = {"exact": "o", "estimate": "D", "lower_bound": ">", "upper_bound": "<"}
 
 
-def plot_ranking(comparison: Comparison) -> Figure:
-    """Differences to the best in nats a row, of the models that share its measure.
+def plot_ranking(comparison: Comparison | QualityRanking) -> Figure:
+    """Differences to the best in nats a row, of the models that share its measure; or in the score
+    that models are ranked by by their samples, upwards where these are better.
 
     A dot is an exact value, a diamond an estimate, an arrowhead a bound, pointing where the true
     value lies. The whiskers are the margin of the paired difference, for all models at once.
     """
-    first = comparison.models[0] if len(comparison) else None
-    lines = [m for m in comparison if first and m.rank is not None and m.measure == first.measure]
+    lines, unit = _lines(comparison)
     with panel(4.6, 0.5 + 0.3 * max(1, len(lines))) as (made, axes):
-        for place, model in enumerate(lines):
-            _mark(axes, place, model)
+        for place, line in enumerate(lines):
+            _mark(axes, place, line)
         axes.axvline(0, color=RULE, linewidth=0.7, zorder=0)
         axes.set_ylim(len(lines) - 0.4, -0.6)
-        axes.set_yticks(range(len(lines)), [shortened(m.name, 22) for m in lines])
+        axes.set_yticks(range(len(lines)), [shortened(line.name, 22) for line in lines])
         axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
         axes.spines["left"].set_visible(False)
         scale = _scale(axes, lines)
-        axes.set_xlabel(f"nats a row to the best{scale}")
+        axes.set_xlabel(f"{unit} to the best{scale}")
     return made
 
 
-def _mark(axes: Axes, place: int, model: Ranked) -> None:
-    mark = _MARKS[model.kind]
-    if model.difference is None:
-        axes.plot(0, place, mark, color=ACCENT, markersize=7)
+class _Line(NamedTuple):
+    name: str
+    mark: str
+    difference: Difference | None
+    otherwise: str  # where the difference is not finite
+
+
+def _lines(found: Comparison | QualityRanking) -> tuple[list[_Line], str]:
+    """The lines, and the unit of their differences."""
+    if isinstance(found, QualityRanking):
+        lines = [_Line(m.name, "o", m.difference, m.verdict) for m in found.models]
+        return lines, found.name
+    first = found.models[0] if len(found) else None
+    shown = [m for m in found if first and m.rank is not None and m.measure == first.measure]
+    lines = [
+        _Line(m.name, _MARKS[m.kind], m.difference, f"{m.zero_rows} rows of probability zero")
+        for m in shown
+    ]
+    return lines, "nats a row"
+
+
+def _mark(axes: Axes, place: int, line: _Line) -> None:
+    if line.difference is None:
+        axes.plot(0, place, line.mark, color=ACCENT, markersize=7)
         return
-    mean, margin = model.difference.mean, model.difference.margin
+    mean, margin = line.difference.mean, line.difference.margin
     if not math.isfinite(mean):
-        axes.text(
-            0, place, f"  {model.zero_rows} rows of probability zero", va="center", color=MUTED
-        )
+        axes.text(0, place, f"  {line.otherwise}", va="center", color=MUTED)
         return
-    decided = model.difference.outcome in ("better", "worse")
+    decided = line.difference.outcome in ("better", "worse")
     colour = INK if decided else MUTED
     if math.isfinite(margin):
         axes.plot([mean - margin, mean + margin], [place, place], color=colour, linewidth=1.2)
     axes.plot(
-        mean, place, mark, color=colour, markersize=6, fillstyle="full" if decided else "none"
+        mean, place, line.mark, color=colour, markersize=6, fillstyle="full" if decided else "none"
     )
 
 
-def _scale(axes: Axes, lines: list[Ranked]) -> str:
+def _scale(axes: Axes, lines: list[_Line]) -> str:
     """Set the scale and return what to say of it.
 
     Logarithmic where one model falls so far behind that the others could not be told apart.

@@ -27,6 +27,7 @@ MUTED = "#5b6472"
 RULE = "#9aa3b0"
 ACCENT = "#1f5fbf"
 REAL = "#8b95a5"
+WRONG = "#b3261e"
 POINTS = "#3d7fe0"
 """Real rows, and samples: drawn as pixels, so that one colour serves light and dark."""
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", ACCENT: "--accent", REAL: "--real"}

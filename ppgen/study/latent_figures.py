@@ -14,6 +14,7 @@ from ..data import Dataset
 from ..plotting import latent_images as plots
 from ..plotting.images import shown_limits
 from ..plotting.khat import khat_histogram
+from ..plotting.latent_plots import walked, walked_names
 from .cell_results import CellResult
 from .drawn import Drawn, Gallery
 from .latent_looks import REACH, STEPS, THRESHOLD
@@ -108,7 +109,7 @@ def _maps(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) ->
     if "points" not in arrays:
         return
     exact = body["latents"] == 2
-    names = ("latent 1", "latent 2") if exact else ("component 1", "component 2")
+    names = ("latent 0", "latent 1") if exact else ("component 1", "component 2")
     target, called = _target(data, arrays["mapped"])
     made = plots.latent_map_plot(
         arrays["points"],
@@ -133,8 +134,9 @@ def _maps(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) ->
 def _wide(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) -> Iterator[Drawn]:
     """What changes along each latent, and between rows."""
     limits = black_and_white(data)
-    names = [f"latent {j}" for j in arrays["dims"]]
-    how: dict[str, Any] = {"values": np.linspace(-REACH, REACH, STEPS), "title": _WALKED}
+    spread = arrays.get("activity")
+    names, title = walked_names(arrays["dims"].tolist(), spread), walked(spread, _WALKED)
+    how: dict[str, Any] = {"values": np.linspace(-REACH, REACH, STEPS), "title": title}
     if "traversal" in arrays:
         made = plots.traversal_grid(arrays["traversal"], names, limits=limits, **how)
         yield keep("traversal", made, "Traversals of the latents of")
