@@ -38,11 +38,8 @@ for clinical trials", 1983, https://doi.org/10.1093/biomet/70.3.659 (spending al
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -56,25 +53,10 @@ from .plateau import Plateau
 from .schedule import Batches, ema_decay, rate, share_used, stderr, worth_going_on
 from .schedule import Schedule as Schedule
 from .schedule import batches as batches
+from .training_state import Resumed
 
 
-@dataclass
-class _Place:
-    """The state of the loop: all that a checkpoint holds besides arrays."""
-
-    step: int = 0
-    epoch: int = 0
-    scale: float = 1.0
-    evaluated: list[int] = field(default_factory=list)  # steps of the evaluations in `recent`
-    evaluations: int = 0
-    checks: int = 0
-    last: int = 0  # epochs, where a plateau has brought the end forward
-    plateau: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    outcome: Outcome = field(default_factory=Outcome)
-
-
-class _Loop:
+class _Loop(Resumed):
     def __init__(
         self,
         learner: Learner,
@@ -86,59 +68,25 @@ class _Loop:
         checkpoints: Checkpoints | None,
         deadline: Callable[[], float | None] | None,
     ) -> None:
-        self.learner, self.n_rows, self.settings, self.seed = learner, n_rows, settings, seed
-        self.plateau = validation if isinstance(validation, Plateau) else None
+        plateau = validation if isinstance(validation, Plateau) else None
+        learner.most = settings.chunk
+        super().__init__(learner, plateau, checkpoints, settings.checkpoint_every)
+        self.settings = settings
         self.validation = None if isinstance(validation, Plateau) else validation
-        self.checkpoints = checkpoints
         self.units = None if units is None else np.unique(units, return_inverse=True)[1]
-        self.place, self.saved = _Place(), time.perf_counter()
-        self.recent: list[Array] = []  # values of the last `patience` + 1 evaluations
         self.losses: list[Array] = []  # of the steps of this epoch
         self.batches = Batches(seed, n_rows, settings)
         self.steps = self.batches.steps  # an epoch
-        learner.most = settings.chunk
-        self.good = self.best = learner.state()
-        self.resume()
-        self.mark()
         spent = self.place.seconds
         self.pace = Pace(deadline or (lambda: None), settings.chunk, learner.compiled, spent)
-
-    def resume(self) -> None:
-        latest = self.checkpoints.latest() if self.checkpoints else None
-        if latest is None:
-            return
-        _, arrays, meta = latest
-        self.place = _Place(**{**meta, "outcome": Outcome(**meta["outcome"])})
-        parts: dict[str, dict[str, Array]] = {"good": {}, "best": {}, "loop": {}}
-        for name, array in arrays.items():
-            part, _, rest = name.partition("/")
-            parts[part][rest] = array
-        self.good, self.best, self.recent = parts["good"], parts["best"], [*parts["loop"]["recent"]]
-        self.learner.load(self.good)
-        if self.plateau is not None:
-            self.plateau.load(self.place.plateau)
 
     @property
     def epochs(self) -> int:
         """At which the schedule ends."""
         return self.place.last or self.settings.max_epochs
 
-    def mark(self) -> None:
-        """Note where the loop is at its last good state: what checkpoints hold of it."""
-        if self.plateau is not None:
-            self.place.plateau = self.plateau.state()
-        self.marked = asdict(self.place)
-
-    def save(self, *, at_once: bool = False) -> None:
-        now, every = time.perf_counter(), self.settings.checkpoint_every
-        if self.checkpoints is None or (now - self.saved < every and not at_once):
-            return
-        self.saved = now
-        arrays = {"loop/recent": np.asarray(self.recent)}
-        arrays |= {f"good/{k}": v for k, v in self.good.items()}
-        arrays |= {f"best/{k}": v for k, v in self.best.items()}
-        meta = self.marked | {"seconds": self.pace.seconds()}
-        self.checkpoints.save(self.marked["step"], arrays, meta)
+    def seconds(self) -> float:
+        return self.pace.seconds()
 
     def loss(self) -> float:
         """The mean over the steps of this epoch."""
@@ -220,7 +168,7 @@ class _Loop:
 
     def record(self, loss: float, value: float | None, better: bool) -> Progress:
         place, measures = self.place, self.learner.measured()
-        epochs, seconds = place.outcome.epochs, self.pace.seconds()
+        epochs, seconds = place.outcome.epochs, self.seconds()
         return Progress(place.step, loss, epochs, value, seconds, better, measures=measures)
 
     def interrupted(self) -> None:

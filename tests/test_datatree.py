@@ -202,7 +202,7 @@ def test_without_rows_a_posterior_is_shown_and_others_say_what_to_give(
     fit = GaussianMixture(1).fit(table())
     with pytest.raises(ppgen.InputError, match=r"no draws .* engine='svi' or .* Give the rows"):
         fit.to_datatree()
-    with pytest.raises(ppgen.InputError, match="this Gaussian has no draws .* Give the rows: X"):
+    with pytest.raises(ppgen.InputError, match=r"this Gaussian has no draws .* Give the rows: X"):
         ppgen.Gaussian().fit(table()).to_datatree()
 
 
