@@ -126,6 +126,11 @@ def test_a_saved_fit_predicts_without_its_data(fit: PairFit, backend: str, tmp_p
     for name, draws in fit.draws.items():
         np.testing.assert_array_equal(again.draws[name], draws)
     np.testing.assert_array_equal(again.predictive(SIGMA)["y"], fit.predictive(SIGMA)["y"])
+    tree = again.to_datatree()
+    assert set(tree.children) == {"posterior", "sample_stats"}
+    assert tree.attrs["missing"].startswith("prior, log_likelihood, log_prior, ")
+    assert "give the data that it was fitted to" in tree.attrs["missing"]
+    assert "missing" not in again.to_datatree(SIGMA, Y, num_prior=3).attrs
     theta = np.ones(4)
     assert again.log_prob({"mu": 1.0, "tau": 2.0, "theta": theta}, SIGMA, Y).values == (
         pytest.approx(fit.log_prob({"mu": 1.0, "tau": 2.0, "theta": theta}).values)

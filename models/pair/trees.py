@@ -13,7 +13,8 @@
 
 An observed site has one name in all of them. Dimensions are the model's plates; those without one
 are numbered after the site. One that bears the name of a site has an underscore behind it. What is
-observed in a loop by `scan` cannot be drawn with its data given, and leaves out two groups.
+observed in a loop by `scan` cannot be drawn with its data given, and leaves out two groups. Which
+groups there are not, and why, is the tree's attribute `missing`.
 
 `arviz_stats.loo` takes the draws as exact. Of an approximation, `fit.loo()` weighs them, and so
 does `arviz_stats.loo_approximate_posterior(tree, stats.lp, stats.log_q)`, `stats` those of the
@@ -90,6 +91,7 @@ class Trees(Predictive, Likelihoods, Saved):
         if {"log_likelihood", "posterior_predictive"} & {*groups}:
             step = max(1, math.ceil(math.prod(self.shape) * size / MAX_VALUES))
         fit = self if step == 1 else self._thinned(step)
+        has_data = self.target is not None or bool(data or named)
         values, units = fit._groups(data, named, groups, num_prior, random_state)
         taken = {name for group in values.values() for name in group}
         dims = self._dims(taken, values.get("constant_data", {}))
@@ -111,7 +113,28 @@ class Trees(Predictive, Likelihoods, Saved):
             )
         tree = DataTree.from_dict(made)
         tree.attrs = self._about() | {"thinned": step}
+        if missing := self._missing([g for g in groups if g not in values], has_data):
+            tree.attrs["missing"] = missing
         return tree
+
+    def _missing(self, groups: list[str], has_data: bool) -> str:
+        """Why there are not these groups, in words."""
+        latents, observed = self.sites.latents.values(), self.sites.observed.values()
+        if not has_data:
+            given = [g for g in groups if g not in ("posterior", "sample_stats")]
+            why = {"the fit was loaded; give the data that it was fitted to": given}
+        else:
+            improper = [site.name for site in latents if site.improper]
+            looped = [site.name for site in observed if site.looped]
+            why = {
+                f"{', '.join(improper)} improper": ["prior"] if improper else [],
+                f"{', '.join(looped)} observed in a loop": (
+                    ["prior", "posterior_predictive"] if looped else []
+                ),
+                "the prior of a continuous site depends on a discrete one": ["log_prior"],
+            }
+        said = {reason: [g for g in named if g in groups] for reason, named in why.items()}
+        return "; ".join(f"{', '.join(named)}: {reason}" for reason, named in said.items() if named)
 
     def _thinned(self, step: int) -> Self:
         """The same with every so manieth draw."""
