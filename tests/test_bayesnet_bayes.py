@@ -176,7 +176,7 @@ def test_arviz_has_the_prior_of_a_network_without_its_rows(tmp_path: Path) -> No
 
     data = frame().rename(columns={"b": "b/c"})
     fit = ppgen.BayesianNetwork(
-        [("a", "b/c"), ("a", "x")], engine="conjugate", engine_settings={"num_draws": 100},
+        [("a", "b/c"), ("a", "x")], engine="conjugate", engine_settings={"num_draws": 1500},
         random_state=0,
     ).fit(data)  # fmt: skip
     tree = ppgen.load(fit.save(tmp_path / "run")).to_datatree()

@@ -21,11 +21,13 @@ from ..inference.calibration import Calibration
 from ..inference.leave_one_out import LeaveOneOut
 from ..models.pair import PairFit
 from .style import styled
+from .uniform import Ranks, ranks_of_places, uniform_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANELS = 16  # of quantities, in a figure
+_LEVEL = 0.01  # of bands of places
 _STYLE = {
     "axes.facecolor": "white",  # which bands are a shade of
     "figure.facecolor": "white",
@@ -78,10 +80,10 @@ def plot_loo_pit(fit: Any, **how: Any) -> Figure:
             `PairFit.loo_pit` gave, which an approximation needs.
     """
     if isinstance(fit, Mapping) and not is_tree(fit):
-        return _of_places(fit, **how)
+        return _of_places(fit)
     groups = ("posterior", "posterior_predictive", "observed_data", "log_likelihood")
     if isinstance(fit, PairFit) and "log_q" in fit.stats:
-        return _of_places(fit.loo_pit(), **how)
+        return _of_places(fit.loo_pit())
     tree = known(tree_of(fit, *groups), "posterior_predictive", "log_likelihood")
     if missing := [n for n in tree["observed_data"].data_vars if n not in tree["log_likelihood"]]:
         raise InputError(
@@ -91,28 +93,42 @@ def plot_loo_pit(fit: Any, **how: Any) -> Figure:
     return _drawn("plot_loo_pit", tree, **how)
 
 
-def _of_places(found: Mapping[str, Array], **how: Any) -> Figure:
+def _of_places(found: Mapping[str, Array]) -> Figure:
     """What `loo_pit` gave: places in (0, 1), by site."""
-    from xarray import Dataset, DataTree
-
-    flat = {name: np.ravel(u) for name, u in found.items()}
-    places = {name: (f"{name}_places", u[np.isfinite(u)]) for name, u in flat.items()}
-    tree = DataTree.from_dict({"loo_pit": Dataset(places)})
-    how = {
-        "group": "loo_pit",
-        "sample_dims": [dim for dim, _ in places.values()],
-        "visuals": {"xlabel": {"text": "LOO-PIT"}, "remove_axis": False},
-        **how,
-    }
-    return _drawn("plot_ecdf_pit", tree, **how)
+    ranks = {name: ranks_of_places(u, _LEVEL / len(found)) for name, u in found.items()}
+    if lost := [name for name, one in ranks.items() if not len(one.values)]:
+        raise InputError(f"no value of {', '.join(lost)} is known, so that none has a place.")
+    return uniform_panels(
+        ranks, below="place among predictive draws",
+        title="Values among draws that have not seen them, and what uniform places leave (99%)",
+    )  # fmt: skip
 
 
-def plot_calibration(found: Calibration, **how: Any) -> Figure:
-    """Ranks of true values among an engine's draws, less what is expected, of the quantities that
-    are least uniform."""
-    p = found.p_values
-    shown = sorted(sorted(p, key=lambda name: p[name])[:_PANELS], key=list(p).index)
-    return _drawn("plot_ecdf_pit", found.to_datatree(), **{"var_names": shown, **how})
+def plot_calibration(found: Calibration, *, most: int = _PANELS) -> Figure:
+    """Ranks of true values among an engine's draws: those that leave the band, at the level of the
+    calibration over all quantities together, are red, and the panel says what they tell of draws.
+
+    Args:
+        found: what `Pair.calibrate` gave.
+        most: quantities drawn: the least uniform.
+
+    Raises:
+        InputError: if no replication was ranked.
+    """
+    if not found.replications:
+        raise InputError("no replication was ranked; see the verdict_ of the calibration.")
+    p, rejected = found.p_values, len(found.rejected)
+    ordered = sorted(p, key=lambda name: p[name])
+    # What Holm's method compares each p-value with.
+    levels = {n: found.level / (len(p) - min(j, rejected)) for j, n in enumerate(ordered)}
+    shown = sorted(ordered[:most], key=list(p).index)
+    said = f"{rejected} of {len(p)} quantities are not uniform" if rejected else "all are uniform"
+    more = f"; the {len(shown)} least uniform" if len(shown) < len(p) else ""
+    return uniform_panels(
+        {name: Ranks(found.ranks[name], found.num_draws, levels[name]) for name in shown},
+        below="rank of the true value among draws, as a share", words=True,
+        title=f"{found.replications} replications: {said} (level {found.level:g}){more}",
+    )  # fmt: skip
 
 
 KINDS: dict[str, Callable[..., Any]] = {
