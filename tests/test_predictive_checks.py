@@ -142,7 +142,7 @@ def test_each_figure_is_drawn_and_pyplot_is_left_alone(tree: Any) -> None:
     found = plot_calibration(Calibration(ranks, 63, 100))
     titles = [title for axes in found.axes if (title := axes.get_title("left"))]
     assert len(titles) == 16  # the least uniform
-    assert "log_joint" in titles
+    assert "log_joint\ndraws too narrow" in titles
     figures = [
         plot_rank(tree),
         plot_energy(tree),

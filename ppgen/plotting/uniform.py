@@ -91,5 +91,5 @@ def _panel(axes: Axes, name: str, one: Ranks, words: bool) -> None:
     axes.set(xlim=(0, 1), xticks=[0, 0.5, 1])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.locator_params(axis="y", nbins=4)
-    said = f"{name}: {reading(one.values, one.largest)}" if out and words else name
-    axes.set_title(shortened(said, 30), color=WRONG if out else INK, fontsize=9)
+    said = f"\n{reading(one.values, one.largest)}" if out and words else ""
+    axes.set_title(shortened(name, 26) + said, color=WRONG if out else INK, fontsize=9)
