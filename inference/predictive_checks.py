@@ -172,11 +172,23 @@ def loo_pit(
         log_ratio: (S,) log p(theta, y) / q(theta), of draws from an approximation q.
     """
     y, reps = np.asarray(observed, np.float64), np.asarray(replicated, np.float64)
-    places = np.where(np.isnan(y), np.nan, (reps < y) + rng.random(len(y)) * (reps == y))
+    below = places(y, reps, rng)
     log_w = -np.asarray(log_p, np.float64)
     if log_ratio is not None:
         log_w = log_w + np.asarray(log_ratio)[:, None]
-    return np.array([smooth(w).weights @ place for w, place in zip(log_w.T, places.T, strict=True)])
+    return np.array([smooth(w).weights @ place for w, place in zip(log_w.T, below.T, strict=True)])
+
+
+def places(y: Floats, reps: Floats, rng: np.random.Generator) -> Floats:
+    """(S, n) 1 where a replicate is below the value, a uniform number where they are equal, and NaN
+    where there is no value: means over replicates are places among them.
+
+    Args:
+        y: (n,) values.
+        reps: (S, n) replicates of each.
+        rng: of ties.
+    """
+    return np.where(np.isnan(y), np.nan, (reps < y) + rng.random(len(y)) * (reps == y))
 
 
 def named(statistics: Sequence[str | Statistic] | Mapping[str, Statistic]) -> dict[str, Statistic]:

@@ -388,7 +388,7 @@ def test_an_audit_is_drawn_with_what_it_found() -> None:
     figure = plot_audit(found)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == [c.name for c in found]
-    assert "no claim is refuted" in figure.axes[0].get_title(loc="left")
+    assert "no claim is refuted" in figure.get_suptitle()
     assert str(found).count("\n") == len(found) + 2
 
 

@@ -150,7 +150,9 @@ def test_inactive_latents_are_grey_and_the_largest_comes_first():
     assert [b.get_facecolor()[:3] for b in bars] == [to_rgb(ACCENT)] * 2 + [to_rgb(REAL)] * 2
     assert [b.get_height() for b in bars[:2]] == [2.0, 0.4]
     assert [t.get_text() for t in made.axes[0].get_xticklabels()] == ["1", "2", "0", "3"]
-    assert made.axes[0].get_title("left") == "2 of 4 latents are active: say something of a row"
+    assert made.get_suptitle().replace("\n", " ") == (
+        "2 of 4 latents are active: say something of a row"
+    )
 
 
 def test_classes_have_a_legend_in_order_and_numbers_a_bar():

@@ -8,7 +8,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
-from scipy.stats import norm
+from scipy.stats import kstest, norm
 
 import ppgen
 from ppgen.errors import InputError
@@ -22,9 +22,10 @@ from ppgen.plotting import (
     plot_loo_pit,
     plot_posterior,
     plot_ppc_pit,
+    plot_prior_posterior,
     plot_rank,
 )
-from ppgen.plotting.posterior import known
+from ppgen.plotting.posterior import _places
 from ppgen.plotting.style import png
 
 
@@ -154,15 +155,53 @@ def test_each_figure_is_drawn_and_pyplot_is_left_alone(tree: Any) -> None:
     assert dict(rcParams) == before
 
 
-def test_values_that_are_missing_are_left_out_of_places(tree: Any) -> None:
+def test_values_that_are_missing_have_no_place(tree: Any) -> None:
     gaps = tree.copy()
     observed = gaps["observed_data"].to_dataset()
     gaps["observed_data"] = observed.where(observed["row"] > 2)
-    left = known(gaps, "posterior_predictive", "log_likelihood")
-    assert left["observed_data/y"].sizes == {"known y": 27}
-    np.testing.assert_array_equal(left["log_likelihood/y"], tree["log_likelihood/y"][..., 3:])
+    reps, y = tree["posterior_predictive/y"].values, observed["y"].values
+    for left_out in (False, True):
+        found, whole = (_places(t, 0, left_out=left_out)["y"] for t in (gaps, tree))
+        assert np.isnan(found).nonzero()[0].tolist() == [0, 1, 2]
+        np.testing.assert_array_equal(found[3:], whole[3:])
+    seen = _places(tree, 0, left_out=False)["y"]
+    np.testing.assert_allclose(seen, (reps < y).mean((0, 1)))
     for draw in (plot_ppc_pit, plot_loo_pit):
         assert len(png(draw(gaps))) > 5000
+
+
+def test_a_column_of_levels_is_placed_with_its_ties() -> None:
+    from xarray import Dataset, DataTree
+
+    rng = np.random.default_rng(0)
+    y, reps = (rng.random(500) < 0.3).astype(float), (rng.random((1, 400, 500)) < 0.3).astype(float)
+    groups = {
+        "posterior": Dataset({"p": (("chain", "draw"), np.zeros((1, 400)))}),
+        "posterior_predictive": Dataset({"y": (("chain", "draw", "row"), reps)}),
+        "observed_data": Dataset({"y": ("row", y)}),
+    }
+    tree = DataTree.from_dict(groups)
+    assert kstest(_places(tree, 0, left_out=False)["y"], "uniform").pvalue > 0.01
+    with pytest.raises(InputError, match="ranks compare chains"):
+        plot_rank(tree)
+
+
+def test_a_prior_is_shown_where_the_posterior_is() -> None:
+    from xarray import Dataset, DataTree
+
+    rng = np.random.default_rng(0)
+    prior, posterior = rng.normal(0, 1e6, (1, 500, 2)), rng.normal(3, 0.1, (1, 400, 2))
+    made = {
+        name: Dataset({"b": (("chain", "draw", "column"), a)}, {"column": ["age", "mass"]})
+        for name, a in (("prior", prior), ("posterior", posterior))
+    }
+    figure = plot_posterior(DataTree.from_dict(made), "prior_posterior")
+    assert [axes.get_title("left") for axes in figure.axes] == ["b[age]", "b[mass]"]
+    low, high = figure.axes[0].get_xlim()
+    assert 1.5 < low < 2.7
+    assert 3.3 < high < 4.5
+    with pytest.raises(InputError, match=r"no variable 'c' .* there are b"):
+        plot_prior_posterior(DataTree.from_dict(made), "c")
 
 
 def test_what_cannot_be_drawn_is_said(tree: Any) -> None:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .axis import shortened
-from .style import ACCENT, MUTED, RULE, WRONG, panel
+from .style import ACCENT, MUTED, RULE, WRONG, heading, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def plot_audit(audit: Audit) -> Figure:
         axes.set_xlabel("distance from the claim, as a multiple of its limit")
         refuted = len(audit.of("refuted"))
         said = f"{refuted} of {len(audit)} claims refuted" if refuted else "no claim is refuted"
-        axes.set_title(shortened(f"{audit.model}: {said}", 60))
+        heading(made, shortened(f"{audit.model}: {said}", 90))
     return made
 
 

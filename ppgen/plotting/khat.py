@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..density import LogDensity
 from ..errors import InputError
 from .axis import shortened
-from .style import ACCENT, REAL, RULE, panel
+from .style import ACCENT, REAL, RULE, heading, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,6 +65,6 @@ def khat_histogram(
         elif trusted == len(values):
             share = f"every row's bound can be trusted (k-hat up to {good:.2f})"
         axes.set(xlabel=f"Pareto k-hat of a row{more}", ylabel="rows")
-        axes.set_title(shortened(title or share, 60))
+        heading(made, shortened(title or share, 90))
         axes.locator_params(axis="y", nbins=4, integer=True)
     return made

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..models.vae.bounds import Bound
 from .axis import shortened
 from .latent_scatter import PALETTE, side_legend
-from .style import ACCENT, MUTED, REAL, RULE, figure, panel, styled
+from .style import ACCENT, MUTED, REAL, RULE, figure, heading, panel, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +63,7 @@ def kl_bars(kl: Bound | ArrayLike, *, threshold: float = 0.01, title: str = "") 
         if not active.any():
             share = "no latent is active: none says anything of a row"
         axes.set(xlim=(-0.7, len(tall) - 0.3), ylabel="KL, nats a row")
-        axes.set_title(shortened(title or share, 60))
+        heading(made, shortened(title or share, 90))
     return made
 
 
@@ -153,7 +153,7 @@ def traversal_lines(
             if n > most
         ]
         words = f"{title} ({', '.join(parts)})" if parts else title
-        made.suptitle(shortened(words, 90), fontsize=9.5, x=0.01, ha="left")
+        heading(made, shortened(words, 120), beside=1.0)
     return made
 
 

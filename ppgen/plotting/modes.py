@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..analysis.modes import ModeCounts
-from .style import ACCENT, RULE, panel
+from .style import ACCENT, RULE, heading, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,5 +35,5 @@ def plot_modes(found: ModeCounts) -> Figure:
             axes.tick_params(axis="x", length=0, labelsize=7)
         axes.locator_params(axis="y", nbins=4, integer=True)
         axes.set(xlabel="mode", ylabel="good samples", xlim=(-0.7, k - 0.3))
-        axes.set_title(f"{found.modes} of {found.n_modes} modes reached; dashed: equal shares")
+        heading(made, f"{found.modes} of {found.n_modes} modes reached; dashed: equal shares")
     return made

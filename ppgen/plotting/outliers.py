@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..analysis.outliers import Outliers
 from ..errors import InputError
 from .axis import shortened
-from .style import ACCENT, INK, MUTED, RULE, panel
+from .style import ACCENT, INK, MUTED, RULE, heading, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,5 +49,5 @@ def plot_outliers(
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("score, nats; dashed: one row in twenty is above", color=MUTED)
         which = f"the {len(order)} most unusual of {n} rows, and the column that tells"
-        axes.set_title(shortened(title or which, 70))
+        heading(made, shortened(title or which, 120))
     return made

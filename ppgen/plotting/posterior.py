@@ -1,14 +1,15 @@
-"""Posteriors, their checks and their calibration, drawn by ArviZ.
+"""Posteriors, their checks and their calibration.
 
-Each function takes a fitted pair, an estimator with draws of its parameters, or a DataTree, and
-gives a figure; what else is given goes to the function of `arviz_plots` of that name. What needs
-rows of an estimator takes its `to_datatree(X)`. Values that are missing have no place among
-replicates, and are left out. Bands hold simultaneously, 99% of the time.
+Each function takes a fitted pair, an estimator with draws of its parameters, or a DataTree. What
+needs rows of an estimator takes its `to_datatree(X)`. `plot_rank`, `plot_energy` and `plot_khat`
+are drawn by the functions of `arviz_plots` of that name, to which what else is given goes. Values
+that are missing have no place among replicates, and are left out. Bands hold simultaneously, 99% of
+the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ from ..errors import InputError, did_you_mean
 from ..estimator import Estimator
 from ..inference.calibration import Calibration
 from ..inference.leave_one_out import LeaveOneOut
+from ..inference.predictive_checks import loo_pit, places
 from ..models.pair import PairFit
-from .style import styled
+from .prior_posterior import prior_posterior_panels
+from .style import MUTED, styled
 from .uniform import Ranks, ranks_of_places, uniform_panels
 
 if TYPE_CHECKING:
@@ -37,8 +40,17 @@ _STYLE = {
 
 def plot_rank(fit: Any, **how: Any) -> Figure:
     """Ranks of each chain's draws among those of all, less what is expected: chains that agree lie
-    within the bands."""
-    return _drawn("plot_rank", tree_of(fit, "posterior"), **how)
+    within the bands.
+
+    Raises:
+        InputError: if there is one chain.
+    """
+    tree = tree_of(fit, "posterior")
+    if tree["posterior"].sizes["chain"] < 2:
+        raise InputError("the draws are of one chain, and ranks compare chains; draw several.")
+    made = _drawn("plot_rank", tree, **{"visuals": {"remove_axis": False}, **how})
+    made.supylabel("share below, less expected", fontsize=9, color=MUTED)
+    return made
 
 
 def plot_energy(fit: Any, **how: Any) -> Figure:
@@ -46,10 +58,26 @@ def plot_energy(fit: Any, **how: Any) -> Figure:
     return _drawn("plot_energy", tree_of(fit, "sample_stats", has="energy"), **how)
 
 
-def plot_prior_posterior(fit: Any, **how: Any) -> Figure:
-    """The prior of each parameter beside its posterior: where they are alike, the data said little
-    of it."""
-    return _drawn("plot_prior_posterior", tree_of(fit, "prior", "posterior"), **how)
+def plot_prior_posterior(
+    fit: Any,
+    var_names: str | Sequence[str] | None = None,
+    *,
+    most: int = _PANELS,
+    title: str = "",
+) -> Figure:
+    """The prior of each parameter (grey) beside its posterior (line): where they are alike, the
+    data said little of it.
+
+    Args:
+        fit: a fitted pair, an estimator with draws of its parameters, or a DataTree.
+        var_names: the variables drawn; None takes all.
+        most: numbers drawn.
+        title: of the figure.
+
+    Raises:
+        InputError: if there is no prior, or no such variable.
+    """
+    return prior_posterior_panels(tree_of(fit, "posterior", "prior"), var_names, most, title)
 
 
 def plot_khat(fit: Any, **how: Any) -> Figure:
@@ -61,47 +89,68 @@ def plot_khat(fit: Any, **how: Any) -> Figure:
     found = fit.loo() if isinstance(fit, PairFit) else fit
     if isinstance(found, LeaveOneOut):
         found = found.to_arviz()
-    return _drawn("plot_khat", found, **how)
+    lines = {"hline_values": [found.good_k], "visuals": {"hlines": {}}}
+    return _drawn("plot_khat", found, **{**lines, **how})
 
 
-def plot_ppc_pit(fit: Any, **how: Any) -> Figure:
+def plot_ppc_pit(fit: Any, *, random_state: int = 0) -> Figure:
     """Where each value lies among its posterior predictive draws, which saw it: within the bands at
-    most, where the model is right."""
-    tree = tree_of(fit, "posterior_predictive", "observed_data")
-    return _drawn("plot_ppc_pit", known(tree, "posterior_predictive"), **how)
-
-
-def plot_loo_pit(fit: Any, **how: Any) -> Figure:
-    """Where each value lies among predictive draws that have not seen it: uniform, and so within
-    the bands, where the model is right.
+    most, where the model is right. Ties are broken at random.
 
     Args:
-        fit: a fitted pair or its DataTree, or that of one column of an estimator; or what
-            `PairFit.loo_pit` gave, which an approximation needs.
+        fit: a fitted pair, or a DataTree with replicates of what was observed.
+        random_state: seed of ties.
     """
+    tree = tree_of(fit, "posterior_predictive", "observed_data")
+    title = "Values among draws that have seen them, and what uniform places leave (99%)"
+    return _of_places(_places(tree, random_state, left_out=False), title)
+
+
+def plot_loo_pit(fit: Any, *, random_state: int = 0) -> Figure:
+    """Where each value lies among predictive draws that have not seen it: uniform, and so within
+    the bands, where the model is right. Ties are broken at random.
+
+    Args:
+        fit: a fitted pair or its DataTree, that of one column of an estimator, or what
+            `PairFit.loo_pit` gave.
+        random_state: seed of ties.
+    """
+    title = "Values among draws that have not seen them, and what uniform places leave (99%)"
     if isinstance(fit, Mapping) and not is_tree(fit):
-        return _of_places(fit)
-    groups = ("posterior", "posterior_predictive", "observed_data", "log_likelihood")
-    if isinstance(fit, PairFit) and "log_q" in fit.stats:
-        return _of_places(fit.loo_pit())
-    tree = known(tree_of(fit, *groups), "posterior_predictive", "log_likelihood")
-    if missing := [n for n in tree["observed_data"].data_vars if n not in tree["log_likelihood"]]:
-        raise InputError(
-            f"there are no log densities of {missing[0]!r} alone, but of whole rows. Give the tree "
-            f"of one column, to_datatree(X, column={missing[0]!r})."
-        )
-    return _drawn("plot_loo_pit", tree, **how)
+        return _of_places(fit, title)
+    if isinstance(fit, PairFit) and "log_q" in fit.stats:  # draws that are to be weighed
+        return _of_places(fit.loo_pit(random_state=random_state), title)
+    tree = tree_of(fit, "posterior_predictive", "observed_data", "log_likelihood")
+    return _of_places(_places(tree, random_state, left_out=True), title)
 
 
-def _of_places(found: Mapping[str, Array]) -> Figure:
-    """What `loo_pit` gave: places in (0, 1), by site."""
+def _places(tree: Any, seed: int, *, left_out: bool) -> dict[str, Array]:
+    """Observed variable -> places of its values among their replicates; NaN where missing."""
+    rng, found = np.random.default_rng([seed, 0x917]), {}
+    for name, y in tree["observed_data"].to_dataset().items():
+        draws = tree["posterior_predictive"].to_dataset().get(name)
+        if draws is None:
+            continue
+        reps, values = draws.values.reshape(-1, y.size), y.values.ravel().astype(np.float64)
+        if not left_out:
+            found[str(name)] = places(values, reps, rng).mean(axis=0)
+            continue
+        log_p = tree["log_likelihood"].to_dataset().get(name)
+        if log_p is None or log_p.shape != draws.shape:
+            raise InputError(
+                f"there are no log densities of the values of {name!r} alone. Of an estimator, "
+                f"give the tree of one column, to_datatree(X, column={name!r})."
+            )
+        found[str(name)] = loo_pit(values, reps, log_p.values.reshape(reps.shape), None, rng)
+    return found
+
+
+def _of_places(found: Mapping[str, Array], title: str) -> Figure:
+    """Places in (0, 1), by site."""
     ranks = {name: ranks_of_places(u, _LEVEL / len(found)) for name, u in found.items()}
     if lost := [name for name, one in ranks.items() if not len(one.values)]:
         raise InputError(f"no value of {', '.join(lost)} is known, so that none has a place.")
-    return uniform_panels(
-        ranks, below="place among predictive draws",
-        title="Values among draws that have not seen them, and what uniform places leave (99%)",
-    )  # fmt: skip
+    return uniform_panels(ranks, below="place among predictive draws", title=title)
 
 
 def plot_calibration(found: Calibration, *, most: int = _PANELS) -> Figure:
@@ -191,30 +240,6 @@ def tree_of(fit: Any, *groups: str, has: str = "") -> Any:
     if has and has not in tree[groups[-1]].data_vars:
         raise InputError(f"{groups[-1]} has no {has!r}: the method does not record it.")
     return tree
-
-
-def known(tree: Any, *groups: str) -> Any:
-    """The tree with the values alone that are known of variables some of whose values are missing,
-    in `observed_data` and in these groups."""
-    from xarray import DataTree
-
-    observed = tree["observed_data"].to_dataset()
-    datasets = {name: node.to_dataset() for name, node in tree.children.items()}
-    for name, values in observed.items():
-        there = np.flatnonzero(np.isfinite(values.values.ravel()))
-        if len(there) == values.size:
-            continue
-        flat, dims = f"known {name}", list(values.dims)
-        for group in ("observed_data", *groups):
-            one = datasets[group].get(name)
-            if one is None or not {*dims} <= {*one.dims}:
-                continue
-            bare = one.drop_vars([c for c in one.coords if {*one[c].dims} & {*dims}])
-            stacked = bare.stack({flat: dims}, create_index=False).isel({flat: there})
-            datasets[group] = datasets[group].drop_vars(name).assign({name: stacked})
-    found = DataTree.from_dict(datasets)
-    found.attrs = tree.attrs
-    return found
 
 
 def _drawn(name: str, data: Any, **how: Any) -> Figure:

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..inference.predictive_checks import PredictiveCheck, Replicated
 from .axis import shortened
-from .style import ACCENT, INK, MUTED, REAL, WRONG, figure, styled
+from .style import ACCENT, MUTED, REAL, WRONG, figure, heading, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def plot_check(found: PredictiveCheck) -> Figure:
             axes.remove()
         what = ", ".join(found.sites)
         title = f"{shortened(what, 40)}: the data (line) among data drawn from the {found.source}"
-        made.suptitle(title, fontsize=9.5, x=0.01, ha="left", color=INK)
+        heading(made, title)
     return made
 
 

@@ -11,7 +11,7 @@ from ..analysis.continuity import Continuity
 from ..analysis.score import Score
 from ..errors import InputError
 from .axis import shortened
-from .style import ACCENT, INK, MUTED, RULE, figure, styled
+from .style import ACCENT, INK, MUTED, RULE, figure, heading, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def plot_scores(
         if against:
             made.supxlabel(f"dashed: {against}", fontsize=8, color=MUTED)
         if title:
-            made.suptitle(shortened(title, 80), fontsize=9.5, x=0.01, ha="left")
+            heading(made, shortened(title, 120))
     return made
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ REAL = "#8b95a5"
 WRONG = "#b3261e"
 POINTS = "#3d7fe0"
 """Real rows, and samples: drawn as pixels, so that one colour serves light and dark."""
+_LETTER = 0.073  # inches, of a title, about
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", ACCENT: "--accent", REAL: "--real"}
 
 
@@ -67,6 +69,17 @@ def panel(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     with styled():
         made = figure(width, height)
         yield made, made.subplots()
+
+
+def heading(made: Figure, text: str, beside: float = 0.0) -> None:
+    """A title over the whole figure, in as many lines as its width needs.
+
+    Args:
+        text: on one line.
+        beside: inches at the right that something else takes.
+    """
+    letters = int((made.get_figwidth() - 0.1 - beside) / _LETTER)
+    made.suptitle(textwrap.fill(text, max(letters, 12)), fontsize=9.5, x=0.01, ha="left", color=INK)
 
 
 def bare(axes: Axes) -> None:

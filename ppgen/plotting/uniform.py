@@ -18,7 +18,7 @@ from ..arrays import Array
 from ..inference.calibration import reading
 from ..inference.rank_uniformity import rank_bands
 from .axis import shortened
-from .style import ACCENT, INK, MUTED, RULE, WRONG, figure, styled
+from .style import ACCENT, INK, MUTED, RULE, WRONG, figure, heading, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def uniform_panels(
             axes.tick_params(labelbottom=True)
         made.supxlabel(below, fontsize=9, color=MUTED)
         made.supylabel("share below, less expected", fontsize=9, color=MUTED)
-        made.suptitle(title, fontsize=9.5, x=0.01, ha="left", color=INK)
+        heading(made, title)
     return made
 
 
