@@ -256,6 +256,7 @@ def train(
         loop.interrupted()
     finally:
         learner.load(loop.best)
+        loop.place.outcome.compiling = loop.pace.compiling
     return loop.place.outcome
 
 

@@ -63,8 +63,8 @@ class JaxLearner(Learner):
             key, _ = jax.random.split(jax.random.key(seed))
             self._state = {
                 "weight": params,
-                "average": jax.tree.map(jnp.array, params),
-                "optimiser": self.optimiser.init(params),
+                "average": params,
+                "optimiser": jax.jit(self.optimiser.init)(params),
                 "rng": key,
                 "step": jnp.zeros((), jnp.int32),
             }

@@ -117,6 +117,7 @@ class Outcome:
         plateau_step: where a plateau of the losses was found; 0 where none was.
         improvement, improvement_stderr: paired, from an evaluation at about three quarters of the
             steps to the last one.
+        compiling: seconds of a budget that went into compiling steps and evaluations.
     """
 
     why: str = "max_epochs"
@@ -131,3 +132,4 @@ class Outcome:
     plateau_step: int = 0
     improvement: float = math.nan
     improvement_stderr: float = math.nan
+    compiling: float = 0.0

@@ -29,13 +29,14 @@ class Pace:
     Attributes:
         reserve: seconds that one evaluation takes.
         step: seconds that a step takes; 0 where that is not known.
+        first_step, first_evaluation: seconds of the first ones of a learner that compiles them.
     """
 
     def __init__(
         self, deadline: Callable[[], float | None], most: int, compiled: bool, spent: float
     ) -> None:
         self.deadline, self.most, self.spent = deadline, most, spent
-        self.reserve = self.step = 0.0
+        self.reserve = self.step = self.first_step = self.first_evaluation = 0.0
         self._compiles = compiled
         self._allowed = self._whole()
         self._began = time.perf_counter()
@@ -61,6 +62,15 @@ class Pace:
             return 0.0
         return 1.0 - (left - self.reserve) / max(self._allowed - self.reserve, 1e-9)
 
+    @property
+    def compiling(self) -> float:
+        """Seconds that went into compiling: by which the first step and the first evaluation took
+        longer than others."""
+        if self.first_step == 0:
+            return 0.0
+        of_steps = self.first_step - self.step
+        return max(0.0, of_steps) + max(0.0, self.first_evaluation - self.reserve)
+
     def chunk(self) -> int:
         """Steps until the next look at the clock."""
         if self._allowed is None:
@@ -71,6 +81,7 @@ class Pace:
 
     def evaluated(self, seconds: float) -> None:
         """An evaluation took so long. The first may compile: the least counts."""
+        self.first_evaluation = self.first_evaluation or seconds
         self.reserve = seconds if self.reserve == 0 else min(self.reserve, seconds)
 
     def ended(self, steps: int, seconds: float) -> bool:
@@ -79,7 +90,7 @@ class Pace:
         if left is None:
             return False
         if self._compiles:
-            self._compiles, self._allowed = False, self._whole()
+            self._compiles, self._allowed, self.first_step = False, self._whole(), seconds
             return left - self.reserve <= 0
         self.step = seconds / steps
         return left - self.reserve <= _MARGIN * seconds  # at 0 nothing takes time

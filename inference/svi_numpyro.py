@@ -33,6 +33,8 @@ class NumpyroLearner(JaxLearner):
         elbo: an ELBO of `numpyro.infer`; `TraceEnum_ELBO` sums out enumerated sites. Its `loss` is
             a sum over all rows.
         optimiser, redraw: as for `JaxLearner`.
+        start: values of the `numpyro.param` sites by name, where they are known and have no
+            constraints; None runs the pair for them.
         seed: of the guide's draws and the initial values.
     """
 
@@ -46,20 +48,24 @@ class NumpyroLearner(JaxLearner):
         elbo: Any = None,
         optimiser: optax.GradientTransformation | None = None,
         redraw: Callable[[int], Data | None] | None = None,
+        start: dict[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
         feed = as_feed(data)
         self.model, self.guide, self.n_total = model, guide, feed.n_total
         self.elbo = Trace_ELBO() if elbo is None else elbo
         x64 = any(a.dtype == np.float64 for a in feed.data if a is not None)
-        with jax.enable_x64(True) if x64 else contextlib.nullcontext():
-            _, start = jax.random.split(jax.random.key(seed))
-            svi = SVI(model, guide, optax.identity(), self.elbo)
-            first = feed.take(arrays(feed.data), slice(feed.first))
-            with funsors_of_jax():
-                state = svi.init(start, *first, n_total=self.n_total)
-            params = svi.optim.get_params(state.optim_state)
-        self.constrain = svi.constrain_fn
+        self.constrain: Callable[[Any], Any] = lambda params: params
+        params: Any = start
+        if params is None:
+            with jax.enable_x64(True) if x64 else contextlib.nullcontext():
+                _, key = jax.random.split(jax.random.key(seed))
+                svi = SVI(model, guide, optax.identity(), self.elbo)
+                first = feed.take(arrays(feed.data), slice(feed.first))
+                with funsors_of_jax():
+                    state = svi.init(key, *first, n_total=self.n_total)
+                params = svi.optim.get_params(state.optim_state)
+            self.constrain = svi.constrain_fn
         if held is not None:
             log_density = held.log_density
 

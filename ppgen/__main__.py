@@ -32,7 +32,7 @@ def main(args: Sequence[str] | None = None) -> int:
         try:
             return _run(args)
         except KeyboardInterrupt:
-            return _say("interrupted; what was finished is kept.", 130)
+            return _say("interrupted.", 130)
 
 
 def _run(args: Sequence[str] | None) -> int:

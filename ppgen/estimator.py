@@ -170,13 +170,15 @@ class Estimator(Saved):
                 self._hold_out(fit, validation)
             if checkpoint_dir is not None:
                 fit.checkpoints = Checkpoints(checkpoint_dir, self._fingerprint_of(fit, rows))
-            reasons = list(self._fit(rows, fit))
+            try:
+                reasons = list(self._fit(rows, fit))
+            except KeyboardInterrupt:
+                what = f"interrupted before the {self.name} had learnt anything; nothing is kept."
+                raise KeyboardInterrupt(what) from None
             reasons += [] if self.context_ is None else self.context_.reasons()
-            spread = bool(self.capabilities.samples)
-            reasons = [
-                *column_reasons(self.schema_, data, self.codec_, rows.data, weights, spread=spread),
-                *reasons,
-            ]
+            spread, seen = bool(self.capabilities.samples), (data, self.codec_, rows.data, weights)
+            with fit.heeding():
+                reasons = [*column_reasons(self.schema_, *seen, spread=spread), *reasons]
             reasons += self._goodness(rows, fit, reasons)
             reasons = [*fit.interrupt_reasons(), *reasons]
         reasons += unused_reasons(

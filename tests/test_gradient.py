@@ -103,6 +103,7 @@ def test_chunks_are_sized_by_the_time_of_a_step_but_for_one_that_compiles():
     left[0] = 0.2
     assert not pace.ended(8, 0.08)
     assert pace.ended(8, 0.09)  # the evaluation at the end is kept in reserve
+    assert pace.compiling == pytest.approx(4.0 - 0.09 / 8 + 0.4)
 
 
 def test_batches_are_a_pure_function_of_seed_epoch_and_step():

@@ -13,6 +13,7 @@ from ppgen.errors import InputError
 from ppgen.inference.dag import DAG, find_cycle
 from ppgen.inference.structure.boss import GrowShrinkTree, order_score, places
 from ppgen.inference.structure.constraints import Constraints
+from ppgen.inference.structure.expiry import Expiry
 from ppgen.inference.structure.hill_climbing import hill_climb
 from ppgen.models.bayesnet.settings import WIDE
 from ppgen.models.bayesnet.structure.cases import Cases
@@ -139,7 +140,7 @@ def test_constraints_that_cannot_be_met_are_refused(asked, said):
 
 
 def test_a_search_that_is_out_of_time_gives_the_best_so_far():
-    found = learn(draw(), expired=lambda: True)
+    found = learn(draw(), expired=Expiry(lambda: 0.0))
     assert len(found.trace) == 2
     assert len(found.dag.edges) == 1
 

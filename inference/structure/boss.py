@@ -15,13 +15,14 @@ https://arxiv.org/abs/2310.17679.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ...arrays import Floats
 from .constraints import Constraints
+from .expiry import NEVER, Expiry
 from .hill_climbing import ROUNDING
 from .local_score import Found, LocalScore
 
@@ -110,7 +111,7 @@ def boss(
     *,
     restarts: int = 0,
     rng: np.random.Generator | None = None,
-    expired: Callable[[], bool] = lambda: False,
+    expired: Expiry = NEVER,
 ) -> Found:
     """Improve an order until no move of one node gains.
 
@@ -121,18 +122,20 @@ def boss(
         restarts: how many further searches, each from the best order so far with a fifth of its
             nodes moved to random places.
         rng: for these.
-        expired: whether time is up.
+        expired: whether it is to end, with the best order so far.
     """
     trees = [GrowShrinkTree(score, constraints, node) for node in range(score.n_nodes)]
-    best, order, trace = _improved(trees, list(order), expired)
     rng = np.random.default_rng(0) if rng is None else rng
-    for _ in range(restarts):
-        if expired():
-            break
-        other = _improved(trees, _shaken(order, constraints, rng), expired)
-        trace += other.trace
-        if other.total > best + ROUNDING * abs(best):
-            best, order = other.total, other.order
+    best, trace = -np.inf, tuple[float, ...]()
+    with expired.heeding():
+        best, order, trace = _improved(trees, list(order), expired)
+        for _ in range(restarts):
+            if expired():
+                break
+            other = _improved(trees, _shaken(order, constraints, rng), expired)
+            trace += other.trace
+            if other.total > best + ROUNDING * abs(best):
+                best, order = other.total, other.order
     before = 0
     parents: list[tuple[int, ...]] = [()] * len(order)
     for node in order:
@@ -147,23 +150,22 @@ class _Order(NamedTuple):
     trace: tuple[float, ...]
 
 
-def _improved(
-    trees: Sequence[GrowShrinkTree], order: list[int], expired: Callable[[], bool]
-) -> _Order:
+def _improved(trees: Sequence[GrowShrinkTree], order: list[int], expired: Expiry) -> _Order:
     total = order_score(trees, order)
     trace, moved = [total], True
-    while moved:
-        moved = False
-        for node in sorted(order):
-            if expired():
-                break
-            scores = places(trees, order, node)
-            here, place = order.index(node), int(scores.argmax())
-            if scores[place] > scores[here] + ROUNDING * abs(total):
-                order.remove(node)
-                order.insert(place, node)
-                total, moved = float(scores[place]), True
-                trace.append(total)
+    with expired.heeding():
+        while moved:
+            moved = False
+            for node in sorted(order):
+                if expired():
+                    break
+                scores = places(trees, order, node)
+                here, place = order.index(node), int(scores.argmax())
+                if scores[place] > scores[here] + ROUNDING * abs(total):
+                    rest = [other for other in order if other != node]
+                    order = [*rest[:place], node, *rest[place:]]
+                    total, moved = float(scores[place]), True
+                    trace.append(total)
     return _Order(total, order, tuple(trace))
 
 

@@ -16,12 +16,13 @@ https://doi.org/10.1287/ijoc.1.3.190.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...arrays import Floats, Mask
 from .constraints import Constraints
+from .expiry import NEVER, Expiry
 from .local_score import Found, LocalScore, Parents
 
 ROUNDING = 1e-10  # of the score: changes nearer to each other than this are equal
@@ -109,7 +110,7 @@ def climb(
     *,
     tabu: int = 10,
     patience: int = 10,
-    expired: Callable[[], bool] = lambda: False,
+    expired: Expiry = NEVER,
 ) -> Found:
     """Climb from a graph, the required edges alone if none is given.
 
@@ -119,32 +120,33 @@ def climb(
         start: parents of each node, an admitted graph.
         tabu: how many graphs seen last are not to be returned to; 0 stops at the first summit.
         patience: steps without a better graph after which the search ends.
-        expired: whether time is up, asked after each step.
+        expired: whether it is to end with the best graph so far, asked after each step.
     """
     if start is None:
         start = [np.flatnonzero(column).tolist() for column in constraints.required.T]
-    graph = Graph(score, constraints, start)
-    here = score.total(graph.parents)
-    best, best_parents = here, graph.parents
+    best_parents: Parents = tuple(tuple(sorted(own)) for own in start)
+    best = here = score.total(best_parents)
     trace, ties, since = [here], 0, 0
-    seen: deque[bytes] = deque([np.packbits(graph.edges).tobytes()], maxlen=max(tabu, 1))
-    while since <= (patience if tabu else 0):
-        step = _best_step(graph, seen if tabu else (), ROUNDING * abs(here))
-        if step is None:
-            break
-        change, u, v, turned, tied = step
-        if change <= ROUNDING * abs(here) and not tabu:
-            break
-        (graph.turn if turned else graph.toggle)(u, v)
-        seen.append(np.packbits(graph.edges).tobytes())
-        here += change
-        trace.append(here)
-        ties += tied
-        since += 1
-        if here > best + ROUNDING * abs(best):
-            best, best_parents, since = here, graph.parents, 0
-        if expired():
-            break
+    with expired.heeding():
+        graph = Graph(score, constraints, start)
+        seen: deque[bytes] = deque([np.packbits(graph.edges).tobytes()], maxlen=max(tabu, 1))
+        while since <= (patience if tabu else 0):
+            step = _best_step(graph, seen if tabu else (), ROUNDING * abs(here))
+            if step is None:
+                break
+            change, u, v, turned, tied = step
+            if change <= ROUNDING * abs(here) and not tabu:
+                break
+            (graph.turn if turned else graph.toggle)(u, v)
+            seen.append(np.packbits(graph.edges).tobytes())
+            here += change
+            trace.append(here)
+            ties += tied
+            since += 1
+            if here > best + ROUNDING * abs(best):
+                best, best_parents, since = here, graph.parents, 0
+            if expired():
+                break
     return Found(best_parents, score.total(best_parents), tuple(trace), ties)
 
 
@@ -155,7 +157,7 @@ def hill_climb(
     tabu: int = 10,
     restarts: int = 0,
     rng: np.random.Generator | None = None,
-    expired: Callable[[], bool] = lambda: False,
+    expired: Expiry = NEVER,
 ) -> Found:
     """The best graph of a climb and of further ones, each from the best so far with some edges
     toggled at random: as many as a tenth of its edges, four at least.
@@ -166,24 +168,25 @@ def hill_climb(
         tabu: how many graphs seen last are not to be returned to.
         restarts: how many further climbs.
         rng: for these.
-        expired: whether time is up.
+        expired: whether it is to end with the best graph so far.
     """
     best = climb(score, constraints, tabu=tabu, expired=expired)
     rng = np.random.default_rng(0) if rng is None else rng
-    for _ in range(restarts):
-        if expired():
-            break
-        graph = Graph(score, constraints, best.parents)
-        for _ in range(max(4, int(graph.edges.sum()) // 10)):
-            toggle, _ = graph.steps()
-            possible = np.argwhere(toggle > -np.inf)
-            if len(possible):
-                graph.toggle(*map(int, rng.choice(possible)))
-        other = climb(score, constraints, graph.parents, tabu=tabu, expired=expired)
-        trace = best.trace + other.trace
-        better = other.score > best.score + ROUNDING * abs(best.score)
-        kept = other if better else best
-        best = Found(kept.parents, kept.score, trace, best.ties + other.ties)
+    with expired.heeding():
+        for _ in range(restarts):
+            if expired():
+                break
+            graph = Graph(score, constraints, best.parents)
+            for _ in range(max(4, int(graph.edges.sum()) // 10)):
+                toggle, _ = graph.steps()
+                possible = np.argwhere(toggle > -np.inf)
+                if len(possible):
+                    graph.toggle(*map(int, rng.choice(possible)))
+            other = climb(score, constraints, graph.parents, tabu=tabu, expired=expired)
+            trace = best.trace + other.trace
+            better = other.score > best.score + ROUNDING * abs(best.score)
+            kept = other if better else best
+            best = Found(kept.parents, kept.score, trace, best.ties + other.ties)
     return best
 
 

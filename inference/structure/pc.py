@@ -25,6 +25,7 @@ import numpy as np
 from ...arrays import Mask
 from ..dag import extended, find_cycle, oriented
 from .constraints import Constraints
+from .expiry import NEVER, Expiry
 from .local_score import Parents
 
 PValue = Callable[[int, int, tuple[int, ...]], float]
@@ -74,7 +75,7 @@ def pc(
     *,
     level: float = 0.01,
     max_given: int | None = None,
-    expired: Callable[[], bool] = lambda: False,
+    expired: Expiry = NEVER,
 ) -> Pattern:
     """The graphs that tests of independence leave.
 
@@ -83,7 +84,7 @@ def pc(
         constraints: which edges there must or may be. `max_parents` plays no part.
         level: of the tests: at higher p-values nodes count as independent.
         max_given: the most nodes that are conditioned on; None is any number.
-        expired: whether time is up: no larger sets are tried then.
+        expired: whether it is to end: no more sets are tried then.
     """
     n = len(constraints.allowed)
     tests = Tests(p_value)
@@ -92,14 +93,15 @@ def pc(
     joined = may & ~np.eye(n, dtype=bool)
     size = 0
     most = n if max_given is None else max_given
-    while size <= most and joined.sum(axis=0).max(initial=0) > size and not expired():
-        before = joined.copy()
-        for a, b in combinations(range(n), 2):
-            if joined[a, b] and not must[a, b]:
-                sets = _sets(before, a, b, size)
-                if any(tests(a, b, given) > level for given in sets):
-                    joined[a, b] = joined[b, a] = False
-        size += 1
+    with expired.heeding():
+        while size <= most and joined.sum(axis=0).max(initial=0) > size and not expired():
+            before = joined.copy()
+            for a, b in combinations(range(n), 2):
+                if joined[a, b] and not must[a, b]:
+                    sets = _sets(before, a, b, size)
+                    if any(tests(a, b, given) > level for given in sets):
+                        joined[[a, b], [b, a]] = False
+            size += 1
     partial, conflicts = _with_colliders(joined, tests, constraints, min(size, most))
     partial = oriented(partial)
     parents = extended(partial)

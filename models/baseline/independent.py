@@ -68,19 +68,20 @@ class IndependentColumns(IndependentSettings, Imputer):
             )
         self.tables_ = self._tables(data, shares)
         self.columns_, d = [], len(placed)
-        for j, (kernels, of_kernels) in enumerate(placed):
-            left = fit.deadline()
-            if left == 0:
-                break
-            seconds = None if left is None else left / (d - j)
-            self.columns_.append(kernels.searched(of_kernels, rng, seconds))
+        with fit.heeding():
+            for j, (kernels, of_kernels) in enumerate(placed):
+                left = fit.deadline()
+                if left == 0:
+                    break
+                seconds = None if left is None else left / (d - j)
+                self.columns_.append(kernels.searched(of_kernels, rng, seconds))
         done = len(self.columns_)
         usual = float(np.median([column.multiple for column in self.columns_] or [1.0]))
         self.columns_ += [k.with_bandwidth(Bandwidth(usual)) for k, _ in placed[done:]]
         named = zip(self.columns_, self.codec_.continuous_names, strict=True)
         reasons = thinned_reasons(self.columns_, "values of a column")
         reasons += [reason for kernels, name in named for reason in kernels.reasons(name)]
-        return reasons if done == d else [*reasons, *_unsearched(done, d)]
+        return reasons if done == d else [*reasons, *_unsearched(done, d, fit)]
 
     def _tables(self, data: Encoded, shares: Floats) -> list[Floats]:
         tables = []
@@ -174,8 +175,9 @@ class IndependentColumns(IndependentSettings, Imputer):
         self.tables_ = [arrays[f"table.{j}"] for j in range(state["tables"])]
 
 
-def _unsearched(done: int, d: int) -> list[Reason]:
-    """What is said where the budget ended the search for bandwidths."""
+def _unsearched(done: int, d: int, fit: Fit) -> list[Reason]:
+    """What is said where the budget, or an interrupt, ended the search for bandwidths."""
     rest = "have their usual multiple of Scott's rule" if done else "have Scott's rule"
-    what = f"the budget left time to search for the bandwidths of {done} of {d} columns; the others"
+    left = "the interrupt" if fit.interrupted else "the budget"
+    what = f"{left} left time to search for the bandwidths of {done} of {d} columns; the others"
     return warning(f"{what} {rest}.", "Raise the budget.")

@@ -43,12 +43,16 @@ class KernelDensity(KernelSettings, DensityEstimator):
     def _fit(self, rows: Rows, fit: Fit) -> Iterable[Reason]:
         data, weights = rows.data, rows.weights
         units, rng = fit.units(), fit.rng()
-        kernels = KernelSum.fit(data.x, weights, rng, self.max_rows, units, fit.deadline())
+        shares = np.ones(len(data)) if weights is None else weights
+        kernels, of_kernels = KernelSum.placed(data.x, shares, rng, self.max_rows, units)
+        with fit.heeding():
+            kernels = kernels.searched(of_kernels, rng, fit.deadline())
         log_det = float(np.average(data.log_det, weights=weights))
         self._set(replace(kernels, leave_one_out=kernels.leave_one_out + log_det))
         reasons = [*thinned_reasons([kernels], "rows"), *kernels.reasons()]
         if fit.deadline() == 0 and np.isnan(kernels.leave_one_out):
-            what = "the budget left no time to search for the bandwidth, which is Scott's rule."
+            left = "the interrupt" if fit.interrupted else "the budget"
+            what = f"{left} left no time to search for the bandwidth, which is Scott's rule."
             reasons += warning(what, "Raise the budget.")
         return reasons
 

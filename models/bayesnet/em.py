@@ -137,22 +137,27 @@ def fit_em(
     ends: list[float] = []
     falls = 0
     for start in range(n_init if hidden else 1):
-        begin = _start(incomplete.all, hidden, blank, assumed, floor, rng)
         last = None
-        for last in steps(
-            incomplete, begin, prior, floor=floor, max_iter=max_iter, tol=tol, deadline=fit.deadline
-        ):
-            falls += last.change < -1e-9 * max(1.0, abs(last.objective))
-            seconds = fit.clock.seconds()
-            fit.report(Progress(step=last.number, loss=-(last.objective + offset), seconds=seconds))
-        assert last is not None
+        with fit.heeding():
+            begin = _start(incomplete.all, hidden, blank, assumed, floor, rng)
+            for last in steps(
+                incomplete, begin, prior, floor=floor, max_iter=max_iter, tol=tol,
+                deadline=fit.deadline,
+            ):  # fmt: skip
+                falls += last.change < -1e-9 * max(1.0, abs(last.objective))
+                loss, seconds = -(last.objective + offset), fit.clock.seconds()
+                fit.report(Progress(step=last.number, loss=loss, seconds=seconds))
+        if last is None:
+            break
         ends.append(last.objective)
         if best is None or last.objective > best.objective:
             best = last
         if fit.deadline() == 0.0 and start + 1 < n_init:
             break
-    assert best is not None
-    reasons = _of_run(best, max_iter, tol, falls) + _of_starts(ends, hidden, blank)
+    if best is None:
+        raise KeyboardInterrupt
+    reasons = [] if fit.interrupted else _of_run(best, max_iter, tol, falls)
+    reasons += _of_starts(ends, hidden, blank)
     state = best.state
     return Result(
         state.network, prior, state.posterior, best.objective, best.number, best.converged, reasons

@@ -17,6 +17,7 @@ from ...data import Codec
 from ...errors import InputError
 from ...fitting import Fit
 from ...inference.dag import DAG
+from ...inference.structure.expiry import Expiry
 from ...progress import rows_bar
 from ...rows import Rows
 from ...verdict import Reason
@@ -103,11 +104,14 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         """The structure learnt from rows, and what is to be said of it."""
         cases = self._cases(names, states, rows, outside)
         search = self._search(cases, fit.seed)
-        searched = learn(cases, search, expired=lambda: fit.deadline() == 0)
+        searched = learn(cases, search, expired=Expiry(fit.deadline, fit.heeding))
         reasons = [Reason("ok", f"{what}.") for what in searched.reasons]
         if self.structure != "exact" and fit.deadline() == 0:
-            what = "the budget ended the search for a structure; the best so far was taken."
-            reasons.append(Reason("warn", what, "Raise the budget, or lower max_parents."))
+            what = "the budget ended the search for a structure"
+            if fit.interrupted:
+                what = "the search for a structure was interrupted"
+            advice = "Raise the budget, or lower max_parents."
+            reasons.append(Reason("warn", f"{what}; the best so far was taken.", advice))
         return searched.dag, reasons
 
     def _cases(
@@ -228,6 +232,8 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
             floor=self.reg_covar, max_iter=self.max_iter, tol=self.tol, n_init=self.n_init,
             offset=float(np.average(rows.data.log_det, weights=rows.weights)), outside=outside,
         )  # fmt: skip
+        if fit.interrupted and self.engine != "em":
+            raise KeyboardInterrupt  # a posterior has yet to begin
         if not complete:
             self.converged_, self.n_iter_ = result.converged, result.n_iter
         return result, result.reasons

@@ -81,28 +81,30 @@ def with_flows(
     reasons: list[Reason] = []
     conditionals = list(network.conditionals)
     for place, node in enumerate(nodes):
+        if fit.interrupted:
+            break
         known = rows.known[:, [*network.dag.parents[node], node]].all(axis=1)
         if outside is not None:
             known &= ~outside[:, node]
         left = fit.deadline()
         part = Fit(
             fit.seed, fit.schema, Clock(None if left is None else left / (len(nodes) - place)),
-            progress=fit.progress,
+            progress=fit.progress, within=fit.within,
         )  # fmt: skip
-        trained, said = _trained(
-            network, node, rows, weights, np.flatnonzero(known), layout, fit, part
-        )
+        trained, said = None, list[Reason]()
+        with fit.heeding():
+            trained, said = _trained(
+                network, node, rows, weights, np.flatnonzero(known), layout, fit, part
+            )
         name = network.names[node]
         reasons += [replace(reason, what=f"the flow of {name!r}: {reason.what}") for reason in said]
         if trained is not None:
             conditionals[node] = trained
-        if part.interrupted:
-            fit.interrupted = True
-            left_over = [network.names[other] for other in nodes[place + 1 :]]
-            if left_over:
-                what = f"the fit was interrupted: {', '.join(left_over)} stay linear."
-                reasons.append(Reason("ok", what))
-            break
+        fit.interrupted |= part.interrupted
+    rest = [v for v in nodes if not isinstance(conditionals[v], FlowConditional)]
+    if fit.interrupted and rest:
+        names = ", ".join(network.names[node] for node in rest)
+        reasons.append(Reason("ok", f"the fit was interrupted: {names} stay linear."))
     return replace(network, conditionals=tuple(conditionals)), reasons
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from ...data import Codec, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
+from ...thinning import thinned
 from ...verdict import Reason
 from ..classifier import number, shown
 from ..nets.coder import Architecture, augmented
@@ -29,13 +29,14 @@ from .backend import TorchDebias
 from .nets import Weights
 from .resampling import Histograms, Resampling, effective_share
 from .settings import check_rows
-from .verdicts import by_chance, collapsed, overfitting, rests_on
+from .verdicts import by_chance, collapsed, overfitting, partly_looked_at, rests_on
 
 # Nats a row: the classification's, beside which the reconstruction is a share.
 DEFAULTS = Defaults(width=256, mlp=(10_000, 2e-3), conv=(5000, 2e-3), min_delta=1e-3)
 _IMAGE_LATENTS = 16
 _START = 4096  # rows that nets start from
 _SOME = 2000  # rows on either side that are looked at once the nets are trained
+_OF_CLASS = 100  # rows of a class that a short budget leaves, if there are
 _FEW_HELD = 20  # rows below which an accuracy over them says little
 
 
@@ -103,7 +104,11 @@ def fit_debias(
     def latents(some: Subset) -> Any:
         return nets.latents(some.values()[0])
 
-    _, trainer.after = trainer.looking(latents, len(rows), math.inf)
+    most, trainer.after = trainer.looking(latents, len(rows))
+    known = np.arange(len(rows))
+    if most < len(rows):
+        trainer.seen = seen = _some(seen, most, fit.rng())
+        known = seen.numbers
     chosen = trainer.evaluating(latents)
     evaluated = None if chosen is None or unseen is None else unseen.only(chosen.numbers)
     weight = float(asked.reconstruction_weight)
@@ -125,12 +130,12 @@ def fit_debias(
         return Fitted(nets, training, reasons, {}, np.empty(0), 0.0)
     reasons += progress_reasons(training.outcome, sizes.training)
     # Rows held out are weighed too.
-    means, variances = nets.latents(seen.x)
-    at, labels, own = seen.numbers, seen.labels, rows.weights
+    means, variances = nets.latents(seen.x[known])
+    numbers, labels, own = seen.numbers, seen.labels, rows.weights
     assert labels is not None
-    weighing = None if own is None else own[at]
-    histograms = resampling.histograms(means[at], variances[at], labels[at], weighing)
-    drawn = resampling.probabilities(histograms, means[at], labels[at], weighing)
+    weighing, at = None if own is None else own[numbers], np.searchsorted(known, numbers)
+    histograms = resampling.histograms(means[at], variances[at], labels[numbers], weighing)
+    drawn = resampling.probabilities(histograms, means[at], labels[numbers], weighing)
     share = effective_share(drawn)
     units = fit.units()
     rows_of = {c: len(np.unique(units[rows.labels == c])) for c in classes.tolist()}
@@ -140,7 +145,8 @@ def fit_debias(
         reasons += rests_on(share, asked.alpha)
     x = decoded.only(decoded.numbers[:_SOME]).values()[0]
     reasons += collapsed(nets.kl(x))
-    weights = resampling.probabilities(histograms, means, labels, own)
+    reasons += partly_looked_at(len(known), len(rows))
+    weights = resampling.probabilities(histograms, means, labels, own, known)
     return Fitted(nets, training, reasons, histograms, weights, share)
 
 
@@ -180,6 +186,15 @@ def _resampling(asked: Any, seen: Subset, count: int, modelled: int | None) -> R
     if asked.class_shares == "data":
         shares = np.bincount(seen.classes, seen.shares, minlength=count)
     return Resampling(asked, shares / shares.sum(), modelled)
+
+
+def _some(rows: Subset, most: int, rng: np.random.Generator) -> Subset:
+    """So many of the rows, drawn from each class by its share, but not from few of a class."""
+    share, kept = most / len(rows), []
+    for c in np.unique(rows.classes):
+        own = rows.numbers[rows.classes == c]
+        kept.append(own[thinned(len(own), max(_OF_CLASS, int(share * len(own))), rng)])
+    return rows.only(np.sort(np.concatenate(kept)))
 
 
 def _looked_at(

@@ -131,14 +131,19 @@ class Resampling:
         means: Floats,
         classes: Indices,
         weights: Floats | None = None,
+        known: Indices | None = None,
     ) -> Floats:
-        """(n,) probabilities of rows with means (n, k) under histograms of the same or others."""
-        log_w = np.zeros(len(means))
+        """(n,) probabilities of rows with means (n, k) under histograms of the same or others. If
+        `known` (m,) gives the rows whose means (m, k) are, each of the others counts as the mean of
+        its class."""
+        log_w, known = np.zeros(len(classes)), np.arange(len(classes)) if known is None else known
         for c, histogram in histograms.items() if self.settings.resample else ():
-            rows = classes == c
+            rows = classes[known] == c
             if rows.any():
                 alpha, combine = self.settings.alpha, self.settings.combine
-                log_w[rows] = histogram.log_weights(means[rows], alpha, combine)
+                found = histogram.log_weights(means[rows], alpha, combine)
+                log_w[classes == c] = np.logaddexp.reduce(found) - np.log(len(found))
+                log_w[known[rows]] = found
         return normalised(log_w, classes, self.shares, weights)
 
 

@@ -16,6 +16,17 @@ _ACTIVE = 0.01  # nats from which on a latent says something of a row
 _FEW = 0.05  # effective share of the rows below which resampling rests on few of them
 
 
+def partly_looked_at(looked: int, n: int) -> list[Reason]:
+    """Whether the budget left time to look at all n rows."""
+    if looked == n:
+        return []
+    what = (
+        f"the budget left time to look at {looked} of {n} rows: these were trained on, and the "
+        "sampling weight of each of the others is the mean of its class."
+    )
+    return warning(what, "Raise the budget.")
+
+
 def by_chance(right: Mask, labels: Array) -> list[Reason]:
     """Whether held-out rows are classified better than by any constant answer: the mean over the C
     classes among them of the share that is right, which is 1 / C for one.

@@ -25,13 +25,15 @@ statistical method", 1971.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize
 
 from ...arrays import Floats
+from ...fitting import Fit
 
 _GRADIENT = 1e-9  # of f by log psi, below which psi is found
 
@@ -56,24 +58,65 @@ def isotropic(S: Floats, k: int, floor: float) -> Solution:
     return Solution(loadings, np.full(len(S), noise))
 
 
-def diagonal(S: Floats, k: int, floor: float, max_iter: int) -> Solution:
-    """Factor analysis of correlations S; `floor` is the least noise."""
+def diagonal(S: Floats, k: int, floor: float, max_iter: int, fit: Fit) -> Solution:
+    """Factor analysis of correlations S, as far as there is time; `floor` is the least noise."""
     if k == 0:
         return Solution(np.zeros((len(S), 0)), np.maximum(np.diagonal(S), floor))
     # At the best, no noise is more than its column's variance; a first step may go far beyond.
     bounds = [(np.log(floor), np.log(1e10 * most)) for most in np.maximum(np.diagonal(S), floor)]
-    found = [
-        minimize(
-            _objective, np.log(np.clip(start, max(floor, 1e-3), 1.0)), args=(S, k), jac=True,
-            method="L-BFGS-B", bounds=bounds,
-            options={"maxiter": max_iter, "maxfun": 4 * max_iter, "maxcor": 20, "ftol": 1e-15,
-                     "gtol": _GRADIENT},
-        )
-        for start in _starts(S, k)
-    ]  # fmt: skip
-    best = min(found, key=lambda each: float(each.fun))
-    psi = np.exp(best.x)
-    return Solution(_loadings(S, psi, k), psi, int(best.nit), bool(best.status != 1))
+    seen, found = _Seen(S, k, fit), list[Any]()
+    with fit.heeding():
+        for start in _starts(S, k):
+            found.append(
+                minimize(
+                    seen.objective, np.log(np.clip(start, max(floor, 1e-3), 1.0)), jac=True,
+                    method="L-BFGS-B", bounds=bounds, callback=seen.iterated,
+                    options={"maxiter": max_iter, "maxfun": 4 * max_iter, "maxcor": 20,
+                             "ftol": 1e-15, "gtol": _GRADIENT},
+                )
+            )  # fmt: skip
+            if seen.ended:
+                break
+    if not (found or seen.n_iter):
+        raise KeyboardInterrupt
+    if fit.interrupted or seen.ended:
+        x, n_iter, converged = seen.log_psi, seen.n_iter, False
+    else:
+        best = min(found, key=lambda each: float(each.fun))
+        x, n_iter, converged = best.x, int(best.nit), bool(best.status != 1)
+    psi = np.exp(x)
+    return Solution(_loadings(S, psi, k), psi, n_iter, converged)
+
+
+@dataclass
+class _Seen:
+    """What a descent has come by.
+
+    Attributes:
+        least, log_psi: the least f, and where.
+        n_iter: iterations.
+        ended: whether time ended it.
+    """
+
+    S: Floats
+    k: int
+    fit: Fit
+    least: float = np.inf
+    log_psi: Floats = field(default_factory=lambda: np.empty(0))
+    n_iter: int = 0
+    ended: bool = False
+
+    def objective(self, log_psi: Floats) -> tuple[float, Floats]:
+        f, gradient = _objective(log_psi, self.S, self.k)
+        if f < self.least:
+            self.least, self.log_psi = f, log_psi.copy()
+        return f, gradient
+
+    def iterated(self, log_psi: Floats) -> None:
+        self.n_iter += 1
+        self.ended = self.fit.deadline() == 0.0
+        if self.ended:
+            raise StopIteration
 
 
 def _starts(S: Floats, k: int) -> list[Floats]:

@@ -131,6 +131,8 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         if self.engine == "em" or not names:
             self._set(result.factors)
             return result.reasons
+        if fit.interrupted:
+            raise KeyboardInterrupt  # the posterior has yet to begin
         from .bayes import fit_bayes, of_draws
 
         self.posterior_, self.sample_stats_, reasons, self._units = fit_bayes(

@@ -76,12 +76,13 @@ def fit_ml(
     if isinstance(k, str):
         solved, table, reasons = _choose(data, fit)
     else:
-        solved = data.solve(min(k, d), fit.deadline, report, before)
+        solved = data.solve(min(k, d), fit, report, before)
     objective = solved.objective + data.offset
     if not fit.trace:
         seconds = fit.clock.seconds()
         fit.report(Progress(step=solved.n_iter, loss=-objective, seconds=seconds))
-    reasons += _of_run(solved, settings) + _of_factors(solved.factors, rows, settings, names)
+    reasons += [] if fit.interrupted else _of_run(solved, settings)
+    reasons += _of_factors(solved.factors, rows, settings, names)
     W, psi = solved.factors.loadings[0], solved.factors.noise[0]
     turned = Factors(
         np.ones(1), solved.factors.means, canonical(W, psi, settings.rotation)[None], psi[None]
@@ -97,26 +98,32 @@ def _choose(data: Standardised, fit: Fit) -> tuple[Solved, list[dict[str, Any]],
     last = bound if most is None else min(most, d)
     table: list[dict[str, Any]] = []
     best: Solved | None = None
-    least = 0
-    for k in range(last + 1):
-        solved = data.solve(k, fit.deadline)
-        likelihood, p = n * (solved.objective + data.offset), n_parameters(d, k, data.settings)
-        bic = -2 * likelihood + p * math.log(max(n, 2.0))
-        if best is None or bic < table[least]["bic"]:
-            best, least = solved, k
-        table.append(
-            {"n_components": k, "log_likelihood": likelihood, "n_parameters": p, "bic": bic}
-        )
-        if fit.progress is not None:
-            loss, seconds = -likelihood / n, fit.clock.seconds()
-            fit.progress(Progress(step=k, loss=loss, seconds=seconds))
-        if k - least >= _PATIENCE:
-            break
-        if fit.deadline() == 0.0 and k < last:
-            what = f"the budget ended the choice of the number of factors at {k}."
-            advice = "Give a larger budget, or n_components as a number."
-            return best, table, warning(what, advice)
-    assert best is not None
+    least, ended = 0, True
+    with fit.heeding():
+        for k in range(last + 1):
+            solved = data.solve(k, fit)
+            likelihood, p = n * (solved.objective + data.offset), n_parameters(d, k, data.settings)
+            bic = -2 * likelihood + p * math.log(max(n, 2.0))
+            if best is None or bic < table[least]["bic"]:
+                best, least = solved, k
+            table.append(
+                {"n_components": k, "log_likelihood": likelihood, "n_parameters": p, "bic": bic}
+            )
+            if fit.progress is not None:
+                loss, seconds = -likelihood / n, fit.clock.seconds()
+                fit.progress(Progress(step=k, loss=loss, seconds=seconds))
+            if k - least >= _PATIENCE or k == last:
+                ended = False
+                break
+            if fit.deadline() == 0.0:
+                break
+    if best is None:
+        raise KeyboardInterrupt
+    if ended:
+        what = f"the budget ended the choice of the number of factors at {len(table) - 1}."
+        if fit.interrupted:
+            what = f"the choice of the number of factors was interrupted at {len(table) - 1}."
+        return best, table, warning(what, "Give a larger budget, or n_components as a number.")
     if least == most and last < bound:
         what = f"BIC still gained at max_components={most}."
         return best, table, warning(what, "Raise max_components, or leave it out.")

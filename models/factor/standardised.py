@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import Floats
+from ...fitting import Fit
 from ...inference.em import Iteration
 from ..gmm.weighted_rows import WeightedRows
 from . import closed_form
@@ -70,26 +71,30 @@ class Standardised:
     def solve(
         self,
         k: int,
-        deadline: Callable[[], float | None],
+        fit: Fit,
         report: Callable[[Iteration[Factors]], None] = lambda iteration: None,
         start: Factors | None = None,
     ) -> Solved:
-        """The model with k factors; `start` is where EM begins, if the rows have gaps."""
+        """The model with k factors, or of a fit that is interrupted what it came to; `start` is
+        where EM begins, if the rows have gaps."""
         S, how, d = self.covariance, self.settings, len(self.centre)
         if start is None or self.gappy is None:
             found = (
                 closed_form.isotropic(S, k, how.floor)
                 if how.noise == "isotropic"
-                else closed_form.diagonal(S, k, how.floor, how.max_iter)
+                else closed_form.diagonal(S, k, how.floor, how.max_iter, fit)
             )
             start = Factors(np.ones(1), np.zeros((1, d)), found.loadings[None], found.noise[None])
             if self.gappy is None:
                 objective = closed_form.mean_log_density(S, found.loadings, found.noise)
                 return Solved(start, objective, found.n_iter, found.converged)
         last: Iteration[Factors] | None = None
-        for last in steps(self.gappy, start, max_iter=how.max_iter, tol=how.tol, deadline=deadline):
-            report(last)
-        assert last is not None
+        limits = {"max_iter": how.max_iter, "tol": how.tol, "deadline": fit.deadline}
+        with fit.heeding():
+            for last in steps(self.gappy, start, **limits):
+                report(last)
+        if last is None:
+            raise KeyboardInterrupt
         return Solved(last.state, last.objective, last.number, last.converged or how.tol == 0)
 
 

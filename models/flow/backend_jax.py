@@ -57,17 +57,12 @@ class JaxFlow:
             (x, *rest),
             optimiser=adam(weight_decay=weight_decay),
             redraw=redraw and (lambda epoch: (_single(redraw(epoch)), *rest)),
+            start={"flow": _parted(self.flow)[0]},
             seed=seed,
         ).scored_by(evaluate)
 
     def _with(self, params: Any) -> Any:
-        # What `register_params` leaves out: shapes, permutations, masks.
-        _, static = eqx.partition(
-            self.flow,
-            eqx.is_inexact_array,
-            is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable),
-        )
-        return eqx.combine(params, static)
+        return eqx.combine(params, _parted(self.flow)[1])
 
     def keep(self, learner: Any) -> None:
         """Take the averaged weights of a trained learner."""
@@ -118,6 +113,15 @@ class _Learner(NumpyroLearner):
 
     def evaluate(self) -> NDArray[np.float64]:
         return self.score(self.params())
+
+
+def _parted(flow: Any) -> tuple[Any, Any]:
+    """What `register_params` makes a parameter, and the rest: shapes, permutations, masks."""
+    return eqx.partition(flow, eqx.is_inexact_array, is_leaf=_is_fixed)
+
+
+def _is_fixed(leaf: Any) -> bool:
+    return isinstance(leaf, paramax.NonTrainable)
 
 
 def _transformed(flow: Any, noise: jax.Array, context: jax.Array | None) -> jax.Array:

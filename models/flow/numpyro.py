@@ -12,6 +12,7 @@ Reference: Ward, "FlowJAX", 2025, https://github.com/danielward27/flowjax.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -35,6 +36,7 @@ from flowjax.bijections import (
 )
 from flowjax.distributions import StandardNormal, Transformed
 from flowjax.experimental.numpyro import distribution_to_numpyro, register_params
+from flowjax.utils import get_ravelled_pytree_constructor
 from jax import Array
 from numpyro import handlers
 
@@ -126,7 +128,8 @@ def build(a: Architecture, seed: int = 0, whitening: Whitening | None = None) ->
         order = jnp.arange(2)[::-1] if features == 2 else jr.permutation(permutation_key, features)
         return Chain([*steps, Permute(order)])
 
-    layers: AbstractBijection = Scan(eqx.filter_vmap(layer)(jr.split(jr.key(seed), a.n_transforms)))
+    keys = jr.split(jr.key(seed), a.n_transforms)
+    layers: AbstractBijection = Scan(_at_once(layer, keys, univariate))
     if a.whitened:
         centre, matrix = jnp.zeros(features), jnp.eye(features)
         if whitening is not None:
@@ -135,6 +138,29 @@ def build(a: Architecture, seed: int = 0, whitening: Whitening | None = None) ->
     # Inverted: the layers run from rows to noise, which is what a density needs.
     base = StandardNormal((features,))  # type: ignore[call-arg]
     return Transformed(base, Invert(layers))
+
+
+def _at_once(
+    layer: Callable[[Array], AbstractBijection], keys: Array, univariate: AbstractBijection
+) -> AbstractBijection:
+    """The layers of keys, with a leading axis, by one program: many small ones would take
+    seconds to compile. What makes a `univariate` of a vector holds arrays of that program, which
+    are gone with it, and is made anew."""
+    layers: AbstractBijection = eqx.filter_jit(eqx.filter_vmap(layer))(keys)
+    if not isinstance(_core(layers), Coupling | MaskedAutoregressive):
+        return layers
+    made = get_ravelled_pytree_constructor(
+        univariate,
+        filter_spec=eqx.is_inexact_array,
+        is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable),
+    )[0]
+    out: AbstractBijection = eqx.tree_at(lambda a: _core(a).transformer_constructor, layers, made)
+    return out
+
+
+def _core(layer: Any) -> Any:
+    """What a layer does before its linear maps and its permutation."""
+    return layer.bijections[0] if isinstance(layer, Chain) else layer
 
 
 def _affine() -> AbstractBijection:

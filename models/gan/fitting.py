@@ -86,7 +86,9 @@ def fit_nets(
         sheets=sheets,
         seed=fit.seed,
     )
-    trainer = Trainer(fit, seen, unseen, plan.schedule, machine=machine)
+    trainer = Trainer(
+        fit, seen, unseen, plan.schedule, machine=machine, least=plan.steps * int(asked.pack)
+    )
     if score is not None and (left := fit.deadline()) is not None:
         trainer.after = min(looked.seconds(nets, score, seen, fit.seed), left / 2)
     training = trainer.train(learner)

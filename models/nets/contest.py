@@ -84,15 +84,23 @@ class Contest:
         decided = None if kept is None else self._decided(kept, contenders)
         if decided is not None:
             return decided
-        left = self._left()
+        left, known = self._left(), dict[Contender, Floats]()
 
         def train(contender: Contender, share: float) -> Floats:
-            return self._train(contender, share, None if left is None else share * left)
+            with self.fit.heeding():
+                if not self.fit.interrupted:
+                    seconds = None if left is None else share * left
+                    known[contender] = self._train(contender, share, seconds)
+            return known.get(contender, np.full(1, np.nan))
 
         each = [make() for make in contenders]
         found, scores = best(each, train, self.rounds, self._units())
+        if self.fit.interrupted:  # those that were not trained are out
+            scores = {c: score for c, score in scores.items() if math.isfinite(score)}
+            if not scores:
+                raise KeyboardInterrupt
         said = self._said(found, scores)
-        if kept is not None:
+        if kept is not None and not self.fit.interrupted:
             meta = {"label": found.label, "outcome": asdict(found.outcome), "spent": found.spent}
             meta["said"] = said
             kept.save(each.index(found), found.learner.state(), meta)

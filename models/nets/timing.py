@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 
-def took(what: Callable[[], object]) -> float:
-    """Seconds that something takes: the less of two times, as the first may load and allocate."""
-    times = []
-    for _ in range(2):
+def took(what: Callable[[], object], times: int = 2) -> float:
+    """Seconds that something takes: the least of two times, as the first may load and allocate."""
+    seconds = []
+    for _ in range(times):
         began = time.perf_counter()
         what()
-        times.append(time.perf_counter() - began)
-    return min(times)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)

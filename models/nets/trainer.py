@@ -8,8 +8,10 @@ all that an estimator keeps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -30,6 +32,7 @@ from .timing import took
 from .verdicts import (
     FEW_HELD,
     batch_reasons,
+    compiled,
     diverged,
     few_held,
     likelier,
@@ -50,7 +53,10 @@ _LARGE = 1 << 20  # values of a batch from which a compiled step is tried out be
 COMPARED = 2000  # rows on either side that overfitting is looked for on
 _PROBE, _PROBED = 100, 1 << 16  # rows that are timed, and values of them
 _LEAST, _SHARE = 24, 0.15  # rows looked at at least, and share of a budget that it takes at most
-_EVALUATED = 0.05  # share of a budget that an evaluation of held-out rows takes at most
+EVALUATED = 0.05  # share of a budget that an evaluation of held-out rows takes at most
+_TIMING = 0.01  # share of a budget that the timing of rows takes, about
+_STEP = 0.05  # share of the time of a training that a step takes at most
+_WIDE = 1 << 16  # values of a batch from which on its step is timed beforehand
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,7 @@ class Trainer:
         machine: what computes.
         evaluated: the held-out rows that are evaluated in training.
         few: independent held-out rows below which they are too few to judge the nets by.
+        least: rows that a step takes at least; others are a multiple of it.
         chosen: whether held-out rows have also chosen what is trained.
     """
 
@@ -98,6 +105,7 @@ class Trainer:
     after: float = 0.0
     machine: Machine | None = None
     few: int = FEW_HELD
+    least: int = 1
     chosen: bool = False
 
     def __post_init__(self) -> None:
@@ -119,7 +127,8 @@ class Trainer:
             if checkpoints is not None and processes.rank:
                 checkpoints = _ReadOnly(checkpoints.folder, checkpoints.fingerprint)
         asked = min(self.settings.batch_size, n)
-        size = self._fitting(learner, asked)
+        fits = self._fitting(learner, asked)
+        size = self._timely(learner, fits)
         settings = replace(self.settings, batch_size=size)
         loop = train(
             learner,
@@ -133,7 +142,8 @@ class Trainer:
         )
         outcome = finish(loop, fit.report if self.record is None else self.record.report)
         fit.interrupted |= outcome.why == "interrupted"
-        reasons = [*batch_reasons(asked, size), *diverged(outcome, settings)]
+        reasons = [*batch_reasons(asked, fits, size), *diverged(outcome, settings)]
+        reasons += compiled(outcome, self.fit.clock.budget)
         if self.unseen is not None:
             reasons += few_held(len(np.unique(self.unseen.units())), self.few)
         return Training(outcome, size, reasons)
@@ -150,6 +160,22 @@ class Trainer:
         from .batches import shrinking
 
         size = shrinking(lambda size: learner.probe(np.arange(size)), asked, "training")[1]
+        return size if self._processes is None else self._processes.least(size)
+
+    def _timely(self, learner: Any, size: int) -> int:
+        """How many of so many rows a step takes, that there may be some steps in the time left: of
+        wide rows, steps of few are timed, and then of more as long as they are short."""
+        left = self._left()
+        if left is None or learner.compiled or size * self.seen.x.shape[1] <= _WIDE:
+            return size
+        n, most = min(size, self.least), _STEP * max(left, 0.0)
+        seconds = took(partial(learner.probe, np.arange(n)))
+        while n < size and seconds < most / 4:
+            n = min(size, 4 * n)
+            seconds = took(partial(learner.probe, np.arange(n)), 1)
+        if seconds > most or n < size:
+            timely = int(n * most / max(seconds, 1e-9)) // self.least * self.least
+            size = min(size, max(self.least, timely))
         return size if self._processes is None else self._processes.least(size)
 
     def evaluate(self, learner: Any, judge: Judge | None = None) -> Floats:
@@ -204,7 +230,7 @@ class Trainer:
         """
         budget = self.fit.clock.budget
         if budget is not None and self.unseen is not None:
-            rows = self._agreed(_affordable(budget * _EVALUATED, self._seconds_of_row(look)))
+            rows = self._agreed(_affordable(budget * EVALUATED, self._seconds_of_row(look)))
             self.evaluated = self.unseen.thinned(int(rows), self.fit.rng())
         return self.evaluated
 
@@ -212,9 +238,12 @@ class Trainer:
         if self._timed[0] is look:
             return self._timed[1]
         size = max(1, min(_PROBE, _PROBED // max(self.seen.x.shape[1], 1)))
-        probe = self.seen.only(self.seen.numbers[:size])
-        self._timed = look, max(took(lambda: look(probe)), 1e-9) / len(probe)
-        return self._timed[1]
+        one, probe = (self.seen.only(self.seen.numbers[:n]) for n in (1, size))
+        each = max(took(lambda: look(one)), 1e-9)
+        if len(probe) > 1 and each * size <= _TIMING * (self.fit.clock.budget or math.inf):
+            each = max(took(lambda: look(probe)), 1e-9) / len(probe)
+        self._timed = look, each
+        return each
 
     def judge_density(
         self,

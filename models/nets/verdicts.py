@@ -15,6 +15,7 @@ from ...inference.schedule import Schedule
 from ...verdict import Reason, nothing_learnt, warning
 
 FEW_HELD = 10  # draws held out below which means over them say little
+_COMPILED = 0.2  # share of a budget from which on compiling is spoken of
 _FEW_STEPS = 100  # of a budget, in which little is learnt at whatever rate
 
 Judged = tuple[Floats, NDArray[np.uint64] | None]  # log densities of rows, and their units
@@ -67,12 +68,26 @@ def _why_nothing(outcome: Outcome, settings: Schedule) -> str:
     )
 
 
-def batch_reasons(asked: int, size: int) -> list[Reason]:
-    """What to do if the batch that was asked for did not fit in memory."""
-    if size == asked:
+def batch_reasons(asked: int, fits: int, size: int) -> list[Reason]:
+    """What to do if the batch that was asked for did not fit in memory, and whether one that fits
+    would have taken too much of the budget."""
+    reasons = []
+    if fits < asked:
+        what = f"a batch of {asked} rows does not fit in memory; {fits} do, and were taken."
+        reasons += warning(what, f"Set batch_size={fits}, or make the nets smaller.")
+    if size < fits:
+        what = f"a step of {fits} rows would take much of the budget: steps of {size} were taken."
+        reasons.append(Reason("ok", what))
+    return reasons
+
+
+def compiled(outcome: Outcome, budget: float | None) -> list[Reason]:
+    """How much of a budget went into compiling, where it is much."""
+    if budget is None or outcome.compiling < _COMPILED * budget:
         return []
-    what = f"a batch of {asked} rows does not fit in memory; {size} do, and were taken."
-    return warning(what, f"Set batch_size={size}, or make the nets smaller.")
+    what = f"{outcome.compiling:.2g} s of the budget of {budget:g} s went into compiling"
+    left = f"which no smaller budget can leave out; {outcome.steps} steps were taken."
+    return [Reason("ok", f"{what}, {left}")]
 
 
 def all_rows(asked: int | None, n: int) -> list[Reason]:

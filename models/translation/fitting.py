@@ -17,10 +17,11 @@ from ...inference.schedule import Schedule
 from ...rows import Rows
 from ...verdict import Reason
 from ..nets.device import Machine
+from ..nets.held_out import Subset
 from ..nets.sheet_keeper import SheetKeeper
 from ..nets.sheets import Sheets
 from ..nets.sizes import epochs_for, steps_of
-from ..nets.trainer import Trainer, Training
+from ..nets.trainer import EVALUATED, Trainer, Training
 from ..nets.verdicts import all_rows, too_few
 from . import verdicts
 from .domains import Domain, Shape
@@ -42,6 +43,7 @@ _HEARD = 32  # channels of generators of recordings, whose pictures are one fram
 _JUDGING, _HALVED = 32, 3  # channels of a discriminator, and its halvings at most
 _LOOKED = 100  # pictures whose translation is timed
 _LOOKS = 2000  # translations, about, that are looked at once the nets are trained
+_PASSES = 4  # translations that an evaluation takes of a held-out row, about
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,24 @@ def fit_translation(
         device=machine.device,
     )
     seen, held = nets.rows(pictures, parted.seen), None
-    if parted.held is not None:
-        others = pictures if fit.validation is None else _pictures(sides, fit.validation)
-        held = nets.rows(others, parted.held)
+    others = pictures if fit.validation is None else _pictures(sides, fit.validation)
     timed = fit.deadline() is not None
     schedule = schedule_for(asked, parted.longer, timed=timed, paired=paired)
-    trainer = Trainer(fit, *parted.subsets(), schedule, machine=machine)
-    look = seen[0].take(slice(0, _LOOKED))
-    trainer.after = trainer.looking(lambda some: nets.translated(look[: len(some)]), _LOOKS)[1]
+    width = sum(math.prod(side.shape) for side in sides)
+    trainer = Trainer(fit, *parted.subsets(width), schedule, machine=machine)
+    known = seen[0].take(slice(0, _LOOKED))
+
+    def look(some: Subset) -> None:
+        nets.translated(known[: len(some)])
+
+    trainer.after = trainer.looking(look, _LOOKS)[1]
+    passes = trainer.looking(look, _PASSES * len(parted.units), EVALUATED)[0]
+    parted = parted.at_most(passes // _PASSES, fit.rng())
+    trainer.unseen = trainer.evaluated = parted.subsets(width)[1]
     game, redraw = _game(asked, nets, seen, fit.seed, paired=paired)
     keeper = None
-    if held is not None:
+    if parted.held is not None:
+        held = nets.rows(others, parted.held)
         keeper = SheetKeeper({name: tuple(v.shape) for name, v in nets.shown(held).items()})
     learner = nets.learner(game, held, redraw=redraw, sheets=keeper, seed=fit.seed)
     training = trainer.train(learner)

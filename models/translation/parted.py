@@ -17,6 +17,7 @@ import numpy as np
 from ...arrays import Array, Hashes
 from ...fitting import Fit
 from ...rows import Rows, Target
+from ...thinning import thinned
 from ..nets.held_out import Indices, Split, Subset
 
 _MOST = 500  # held-out rows of each domain that are looked at
@@ -73,10 +74,24 @@ class Parted:
         """Rows of the longer domain that are trained on."""
         return max(map(len, self.seen))
 
-    def subsets(self) -> tuple[Subset, Subset | None]:
-        """What the trainer is told: how many rows an epoch has, and the units of held-out ones."""
-        unseen = None if self.held is None else _numbered(self.units)
-        return _numbered(np.arange(self.longer, dtype=np.uint64)), unseen
+    def at_most(self, n: int, rng: np.random.Generator) -> Self:
+        """With at most so many held-out rows, or pairs, in all: half in each domain without pairs,
+        but two at least."""
+        if self.held is None or n >= len(self.units):
+            return self
+        x, y = self.held
+        if len(self.units) == len(x):  # pairs
+            kept = thinned(len(x), n, rng)
+            return replace(self, held=(x[kept], y[kept]), units=self.units[kept])
+        of_x, of_y = (thinned(len(some), max(n // 2, _LEAST), rng) for some in (x, y))
+        units = np.concatenate([self.units[: len(x)][of_x], self.units[len(x) :][of_y]])
+        return replace(self, held=(x[of_x], y[of_y]), units=units)
+
+    def subsets(self, width: int = 0) -> tuple[Subset, Subset | None]:
+        """What the trainer is told: how many rows an epoch has, of how many values, and the units
+        of held-out ones."""
+        unseen = None if self.held is None else _numbered(self.units, width)
+        return _numbered(np.arange(self.longer, dtype=np.uint64), width), unseen
 
 
 def joined(first: Hashes, second: Hashes) -> Hashes:
@@ -106,7 +121,7 @@ def _thinned(numbers: Indices, rng: np.random.Generator) -> Indices:
     return np.sort(rng.choice(numbers, _MOST, replace=False))
 
 
-def _numbered(units: Hashes) -> Subset:
+def _numbered(units: Hashes, width: int) -> Subset:
     n = len(units)
-    x: Array = np.empty((n, 0))
+    x: Array = np.broadcast_to(0.0, (n, width))
     return Subset(x, np.arange(n), np.zeros(n), None, None, None, lambda: units)

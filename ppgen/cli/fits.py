@@ -137,14 +137,18 @@ def fit(
         y, validation = _labelled(model, train, validation)
     if others is not None:
         y, validation = others[0], None if valid is None else (valid, others[1])
-    estimator.fit(
-        train,
-        y,
-        validation=validation,
-        budget=None if clock.budget is None else clock,
-        checkpoint_dir=options.checkpoints,
-        progress=True,
-    )
+    try:
+        estimator.fit(
+            train,
+            y,
+            validation=validation,
+            budget=None if clock.budget is None else clock,
+            checkpoint_dir=options.checkpoints,
+            progress=True,
+        )
+    except KeyboardInterrupt as interrupt:
+        say(str(interrupt))
+        raise
     interrupted = estimator.interrupted_
     scored = None if test is None or interrupted else _scored(test, seed)
     estimator.save(target)
@@ -159,7 +163,8 @@ def fit(
             "held_out": [0 if scored is None else len(scored)],
             **{name: [scores.get(name)] for name in names},
             "verdict": [estimator.verdict_.status],
-            "seconds": [round(estimator.fit_seconds_, 3)],
+            "fit_seconds": [round(estimator.fit_seconds_, 3)],
+            "seconds": [round(clock.seconds(), 3)],  # since the command began
             "run": [str(target)],
         },
         options.output,

@@ -6,7 +6,7 @@ graph does not depend on where columns stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -17,6 +17,7 @@ from ....inference.dag import DAG
 from ....inference.structure.boss import boss
 from ....inference.structure.constraints import Constraints
 from ....inference.structure.exact_search import exact_search
+from ....inference.structure.expiry import NEVER, Expiry
 from ....inference.structure.hill_climbing import climb, hill_climb
 from ....inference.structure.local_score import Found, LocalScore
 from ....inference.structure.pc import pc
@@ -85,15 +86,13 @@ class Learnt:
     reasons: tuple[str, ...]
 
 
-def learn(
-    cases: Cases, search: Search | None = None, *, expired: Callable[[], bool] = lambda: False
-) -> Learnt:
+def learn(cases: Cases, search: Search | None = None, *, expired: Expiry = NEVER) -> Learnt:
     """Find the structure with the best score.
 
     Args:
         cases: the rows.
         search: how; the defaults if not given.
-        expired: whether time is up: the best graph so far is taken then.
+        expired: whether it is to end: the best graph so far is taken then.
 
     Raises:
         InputError: if the score is not one for such nodes, or no graph is admitted.
@@ -153,9 +152,7 @@ def constraints_of(cases: Cases, search: Search) -> Constraints:
     )
 
 
-def _found(
-    score: LocalScore, constraints: Constraints, search: Search, expired: Callable[[], bool]
-) -> Found:
+def _found(score: LocalScore, constraints: Constraints, search: Search, expired: Expiry) -> Found:
     """What the search finds."""
     rng = np.random.default_rng(search.seed)
     if search.method not in get_args(Method):
@@ -176,6 +173,8 @@ def _found(
     best = boss(score, constraints, order, restarts=restarts, rng=rng, expired=expired)
     if best.score < start.score:  # time was up, or parents serve together only
         best = replace(start, trace=start.trace + best.trace)
+    if expired():
+        return best
     last = climb(score, constraints, best.parents, tabu=tabu, expired=expired)
     return replace(
         last, trace=start.trace + best.trace + last.trace[1:], ties=start.ties + last.ties

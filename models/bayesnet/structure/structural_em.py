@@ -23,6 +23,7 @@ import numpy as np
 
 from ....arrays import Floats, Ints, Mask
 from ....inference.dag import DAG
+from ....inference.structure.expiry import Expiry
 from ....inference.structure.local_score import Found
 from ..conditionals import LinearGaussian
 from ..layout import NodeRows
@@ -42,7 +43,7 @@ def fill_and_search(
     first: Callable[[Cases], Found],
     search: Callable[[Cases], Found],
     rng: np.random.Generator,
-    expired: Callable[[], bool],
+    expired: Expiry,
 ) -> tuple[Found, int]:
     """The last structure and how many rounds there were: until those of which a search sees the
     draws, and its own, are equivalent.
@@ -52,7 +53,8 @@ def fill_and_search(
         first: finds the first structure, from rows with gaps.
         search: finds the others, from rows without.
         rng: of the draws.
-        expired: whether time is up.
+        expired: whether it is to end. Of a search that was cut short, which begins from nothing,
+            the structure is not taken.
     """
     shift, scale = _units(cases.x)
     rows = NodeRows(cases.codes.astype(np.int32), (cases.x - shift) / scale)
@@ -60,23 +62,26 @@ def fill_and_search(
     partial = np.flatnonzero(gaps.any(axis=1))
     whole = np.flatnonzero(~gaps.any(axis=1))
     found = first(cases)
-    filled = drawn(_network(cases, found, rows), rows, rng)
     draws: list[NodeRows] = []
     patterns: list[bytes] = []
-    while len(patterns) < ROUNDS:
-        network = _network(cases, found, filled)
-        for _ in range(SWEEPS):
-            sweep(network, filled, gaps, rng)
-        draws = [*draws[1 - KEPT :], filled.take(partial)]
-        x = np.concatenate([filled.x[whole], *(draw.x for draw in draws)]) * scale + shift
-        codes = np.concatenate([filled.codes[whole], *(draw.codes for draw in draws)])
-        shares = np.tile(cases.weights[partial] / len(draws), len(draws))
-        weights = np.concatenate([cases.weights[whole], shares])
-        found = search(replace(cases, codes=codes, x=x, weights=weights))
-        patterns.append(DAG(cases.names, found.parents).cpdag().tobytes())
-        settled = len(patterns) > KEPT and len(set(patterns[-KEPT - 1 :])) == 1
-        if settled or expired():
-            break
+    with expired.heeding():
+        filled = drawn(_network(cases, found, rows), rows, rng)
+        while len(patterns) < ROUNDS and not expired():
+            network = _network(cases, found, filled)
+            for _ in range(SWEEPS):
+                sweep(network, filled, gaps, rng)
+            draws = [*draws[1 - KEPT :], filled.take(partial)]
+            x = np.concatenate([filled.x[whole], *(draw.x for draw in draws)]) * scale + shift
+            codes = np.concatenate([filled.codes[whole], *(draw.codes for draw in draws)])
+            shares = np.tile(cases.weights[partial] / len(draws), len(draws))
+            weights = np.concatenate([cases.weights[whole], shares])
+            better = search(replace(cases, codes=codes, x=x, weights=weights))
+            if expired():
+                break
+            found = better
+            patterns.append(DAG(cases.names, found.parents).cpdag().tobytes())
+            if len(patterns) > KEPT and len(set(patterns[-KEPT - 1 :])) == 1:
+                break
     return found, len(patterns)
 
 

@@ -1,0 +1,138 @@
+"""What a fit does in a budget too short for all of it: by a clock that only moves where work is
+done."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ppgen
+from ppgen.fitting import Fit
+from ppgen.inference.schedule import Schedule
+from ppgen.models.nets.trainer import Trainer
+from ppgen.models.translation.parted import Parted
+from ppgen.progress import Clock
+
+from .test_whitening import subset
+
+
+class Work:
+    """Work that takes the clock so long a row."""
+
+    def __init__(self, each: float) -> None:
+        self.each, self.now = each, 0.0
+        self.rows: list[int] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def __call__(self, rows: Any) -> None:
+        self.rows.append(len(rows))
+        self.now += self.each * len(rows)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    done = Work(0.5)
+    for module in ("ppgen.progress", "ppgen.models.nets.timing"):
+        monkeypatch.setattr(f"{module}.time", done)
+    return done
+
+
+def trainer(budget: float | None, width: int = 10_000, **how: Any) -> Trainer:
+    """Of 100 rows."""
+    rows = subset(np.broadcast_to(0.0, (100, width)))
+    fit = Fit(0, None, Clock(budget))  # type: ignore[arg-type]
+    return Trainer(fit, rows, rows, Schedule(batch_size=64), **how)
+
+
+def learner(work: Work, *, compiled: bool = False) -> Any:
+    return SimpleNamespace(probe=work, compiled=compiled)
+
+
+def test_a_step_of_wide_rows_takes_a_twentieth_of_the_time_at_most(work: Work) -> None:
+    assert trainer(100.0)._timely(learner(work), 64) == 10  # of half a second each
+    assert work.rows == [1, 1, 4]  # that were timed
+    assert work.now < 5
+
+
+def test_steps_stay_as_large_as_they_are_where_there_is_time(work: Work) -> None:
+    work.each = 0.01
+    assert trainer(100.0)._timely(learner(work), 64) == 64
+    assert trainer(None)._timely(learner(work), 64) == 64
+    assert work.now < 1.5
+
+
+def test_a_step_that_takes_all_of_the_time_is_of_as_few_rows_as_can_be(work: Work) -> None:
+    assert trainer(3.0)._timely(learner(work), 64) == 1
+    assert work.now <= 1
+    assert trainer(100.0, least=6)._timely(learner(work), 64) == 6
+    assert trainer(400.0, least=6)._timely(learner(work), 64) == 36  # in sixes
+
+
+def test_narrow_rows_and_steps_that_are_compiled_are_not_timed(work: Work) -> None:
+    assert trainer(1.0, width=10)._timely(learner(work), 64) == 64
+    assert trainer(1.0)._timely(learner(work, compiled=True), 64) == 64
+    assert work.rows == []
+
+
+def test_one_row_is_timed_alone_where_it_takes_long(work: Work) -> None:
+    made = trainer(10.0, width=100)
+    assert made.looking(work, 50) == (6, 3.0)  # twice 15 %, as they are few
+    assert work.rows == [1, 1]
+    made = trainer(10.0, width=100)
+    work.each = 1e-4
+    assert made.looking(work, 50) == (50, pytest.approx(0.005))
+    assert work.rows[2:] == [1, 1, 100, 100]
+
+
+def test_an_evaluation_takes_a_twentieth_of_a_budget_at_most(work: Work) -> None:
+    made = trainer(100.0, width=100)
+    assert made.evaluating(work) is made.evaluated
+    assert made.evaluated is not None
+    assert len(made.evaluated) == 20  # twice as many as fit, as they are few
+
+
+def test_held_out_rows_of_translations_are_thinned_in_both_domains() -> None:
+    rng = np.random.default_rng(0)
+    x, y = np.arange(100), np.arange(200, 260)
+    units = np.arange(160, dtype=np.uint64)
+    apart = Parted((x, y), (x, y), units, given=False)
+    few = apart.at_most(10, rng)
+    assert few.held is not None
+    assert [len(some) for some in few.held] == [5, 5]
+    np.testing.assert_array_equal(few.units, [*few.held[0], *(few.held[1] - 100)])
+    assert few.held[1].min() >= 200
+    fewest = apart.at_most(0, rng)
+    assert fewest.held is not None
+    assert [len(some) for some in fewest.held] == [2, 2]
+    assert apart.at_most(160, rng) is apart
+    pairs = Parted((x, x), (x, x), units[:100], given=False).at_most(10, rng)
+    assert pairs.held is not None
+    np.testing.assert_array_equal(*pairs.held)
+    np.testing.assert_array_equal(pairs.units, pairs.held[0])
+
+
+def test_rows_that_a_debiasing_fit_did_not_look_at_have_the_mean_weight_of_their_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Trainer, "looking", lambda self, look, wanted, share=None: (250, 0.0))
+    rng = np.random.default_rng(0)
+    y = np.where(np.arange(500) < 30, "rare", "common")
+    x = rng.normal(size=(500, 2)) + 3 * (y == "rare")[:, None]
+    model = ppgen.DebiasingVAE(1, hidden=(4,), max_epochs=2, random_state=0).fit(x, y)
+    assert "the budget left time to look at" in str(model.verdict_)
+    weights = model.sampling_weights_
+    assert weights.shape == (500,)
+    assert weights.sum() == pytest.approx(1)
+    for name, looked_at in (("rare", 0), ("common", 225)):
+        own = weights[y == name]
+        value, times = np.unique(own, return_counts=True)
+        alike = value[times.argmax()]
+        assert times.max() >= looked_at
+        if looked_at:
+            others = own[own != alike]
+            assert alike == pytest.approx(others.mean())
