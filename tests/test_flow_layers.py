@@ -293,3 +293,69 @@ def test_the_pair_says_the_change_of_variables_with_scale_and_weights(backend):
             u, ladj = jax.vmap(f.inverse_and_log_det)(x)
     rows = -0.5 * (np.asarray(u) ** 2).sum(1) - math.log(2 * math.pi) + np.asarray(ladj)
     assert found == pytest.approx(4 * (w * rows).sum(), rel=1e-9)
+
+
+def test_splines_on_jax_are_those_of_flowjax():
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    import paramax
+    from flowjax.bijections import RationalQuadraticSpline
+
+    from ppgen.models.flow.numpyro_layers import Spline
+
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        raw = [jnp.asarray(rng.normal(size=n)) for n in (5, 5, 6)]
+
+        def made(kind):
+            spline = kind(knots=4, interval=3.0)
+            return paramax.unwrap(
+                eqx.tree_at(
+                    lambda s: (s.x_pos.arr, s.y_pos.arr, s.derivatives.args[0]), spline, raw
+                )
+            )
+
+        ours, theirs = made(Spline), made(RationalQuadraticSpline)
+        # Beyond both ends, at each knot, and between.
+        x = jnp.concatenate([jnp.linspace(-4, 4, 41), theirs.x_pos, theirs.y_pos])
+        for way in ("transform_and_log_det", "inverse_and_log_det"):
+            found, expected = (jax.vmap(getattr(s, way))(x) for s in (ours, theirs))
+            within = np.abs(np.abs(x) - 3) > 1e-9  # at the ends slopes are of either side
+            np.testing.assert_allclose(found[0], expected[0], atol=1e-12)
+            np.testing.assert_allclose(found[1][within], expected[1][within], atol=1e-9)
+
+
+def test_layers_on_jax_are_those_of_flowjax():
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    from flowjax.bijections import MaskedAutoregressive, Permute, TriangularAffine
+
+    from ppgen.models.flow.numpyro_layers import Autoregressive, Orders, Spline, Triangular
+
+    with jax.enable_x64(True):
+        spline = Spline(knots=3, interval=3.0)
+        ours = Autoregressive(spline, 3, 2, (8, 8), 1, np.random.default_rng(0))
+        sizes = {"dim": 3, "cond_dim": 2, "nn_width": 8, "nn_depth": 2}
+        theirs = MaskedAutoregressive(jax.random.key(0), transformer=spline, **sizes)
+        leaves = [
+            jax.tree_util.tree_leaves_with_path(eqx.filter(m, eqx.is_array)) for m in (ours, theirs)
+        ]
+        names = [[jax.tree_util.keystr(path) for path, _ in each] for each in leaves]
+        assert names[0] == names[1]  # by which saved runs go
+        for (_, a), (_, b) in zip(*leaves, strict=True):
+            assert a.shape == (1, *b.shape)
+            if a.dtype == bool:
+                np.testing.assert_array_equal(a[0], b)
+        order = np.array([[2, 0, 1]])
+        for name in ("permutation", "inverse_permutation"):
+            found, expected = getattr(Orders(order), name), getattr(Permute(order[0]), name)
+            np.testing.assert_array_equal(found[0][0], expected[0])
+        a = np.random.default_rng(1).normal(size=(3, 3))
+        for lower in (True, False):
+            one = TriangularAffine(jnp.zeros(3), jnp.eye(3), lower=lower)
+            made = Triangular(3, 1, lower=lower)
+            starts = [np.diag(np.squeeze(m.triangular.args[0])) for m in (made, one)]
+            np.testing.assert_allclose(*starts)
+            np.testing.assert_allclose(made.triangular.fn(a), one.triangular.fn(jnp.asarray(a)))

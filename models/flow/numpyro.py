@@ -12,36 +12,30 @@ Reference: Ward, "FlowJAX", 2025, https://github.com/danielward27/flowjax.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
+import numpy as np
 import numpyro
 import paramax
 from flowjax.bijections import (
     AbstractBijection,
     Affine,
     Chain,
-    Coupling,
     Invert,
-    MaskedAutoregressive,
-    Permute,
-    RationalQuadraticSpline,
     Scan,
-    TriangularAffine,
     Vmap,
 )
 from flowjax.distributions import StandardNormal, Transformed
 from flowjax.experimental.numpyro import distribution_to_numpyro, register_params
-from flowjax.utils import get_ravelled_pytree_constructor
 from jax import Array
 from numpyro import handlers
 
 from ..nets.whitening import BEND, FARTHEST, Whitening
 from .architecture import Architecture
+from .numpyro_layers import Autoregressive, Couplings, Orders, Spline, Triangular
 
 
 def model(
@@ -100,36 +94,8 @@ def build(a: Architecture, seed: int = 0, whitening: Whitening | None = None) ->
     features = a.features
     univariate: AbstractBijection = _affine()
     if a.kind.startswith("nsf"):
-        univariate = RationalQuadraticSpline(knots=a.bins - 1, interval=a.tail_bound)
-    net: dict[str, Any] = {
-        "transformer": univariate,
-        "dim": features,
-        "cond_dim": a.context or None,
-        "nn_width": a.hidden[0],
-        "nn_depth": len(a.hidden),
-    }
-
-    def layer(key: Array) -> AbstractBijection:
-        net_key, permutation_key = jr.split(key)
-        if features == 1 and not a.context:
-            return Vmap(
-                eqx.filter_vmap(lambda _: univariate)(jnp.arange(1)), in_axes=eqx.if_array(0)
-            )
-        if features == 1 or a.kind in ("maf", "nsf-ar"):
-            core: AbstractBijection = MaskedAutoregressive(net_key, **net)
-        else:
-            core = Coupling(net_key, untransformed_dim=features // 2, **net)
-        if features == 1:
-            return core
-        steps = [core]
-        if a.lu:
-            eye, zero = jnp.eye(features), jnp.zeros(features)
-            steps += [TriangularAffine(zero, eye, lower=False), TriangularAffine(zero, eye)]
-        order = jnp.arange(2)[::-1] if features == 2 else jr.permutation(permutation_key, features)
-        return Chain([*steps, Permute(order)])
-
-    keys = jr.split(jr.key(seed), a.n_transforms)
-    layers: AbstractBijection = Scan(_at_once(layer, keys, univariate))
+        univariate = Spline(knots=a.bins - 1, interval=a.tail_bound)
+    layers: AbstractBijection = Scan(_stacked(a, univariate, np.random.default_rng(seed)))
     if a.whitened:
         centre, matrix = jnp.zeros(features), jnp.eye(features)
         if whitening is not None:
@@ -140,27 +106,25 @@ def build(a: Architecture, seed: int = 0, whitening: Whitening | None = None) ->
     return Transformed(base, Invert(layers))
 
 
-def _at_once(
-    layer: Callable[[Array], AbstractBijection], keys: Array, univariate: AbstractBijection
+def _stacked(
+    a: Architecture, univariate: AbstractBijection, rng: np.random.Generator
 ) -> AbstractBijection:
-    """The layers of keys, with a leading axis, by one program: many small ones would take
-    seconds to compile. What makes a `univariate` of a vector holds arrays of that program, which
-    are gone with it, and is made anew."""
-    layers: AbstractBijection = eqx.filter_jit(eqx.filter_vmap(layer))(keys)
-    if not isinstance(_core(layers), Coupling | MaskedAutoregressive):
-        return layers
-    made = get_ravelled_pytree_constructor(
-        univariate,
-        filter_spec=eqx.is_inexact_array,
-        is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable),
-    )[0]
-    out: AbstractBijection = eqx.tree_at(lambda a: _core(a).transformer_constructor, layers, made)
-    return out
-
-
-def _core(layer: Any) -> Any:
-    """What a layer does before its linear maps and its permutation."""
-    return layer.bijections[0] if isinstance(layer, Chain) else layer
+    """The layers of a flow, with a leading axis for them."""
+    d, n = a.features, a.n_transforms
+    if d == 1 and not a.context:
+        one = Vmap(eqx.filter_vmap(lambda _: univariate)(jnp.arange(1)), in_axes=eqx.if_array(0))
+        same: AbstractBijection = eqx.filter_vmap(lambda _: one)(jnp.arange(n))
+        return same
+    made = Autoregressive if d == 1 or a.kind in ("maf", "nsf-ar") else Couplings
+    core = made(univariate, d, a.context, (a.hidden[0],) * len(a.hidden), n, rng)
+    if d == 1:
+        return core
+    steps: list[AbstractBijection] = [core]
+    if a.lu:
+        steps += [Triangular(d, n, lower=False), Triangular(d, n, lower=True)]
+    orders = np.tile(np.arange(d), (n, 1))
+    orders = orders[:, ::-1] if d == 2 else rng.permuted(orders, axis=1)
+    return Chain([*steps, Orders(orders)])
 
 
 def _affine() -> AbstractBijection:
