@@ -28,6 +28,7 @@ from .trained import TrainedDiffusion
 from .views import view_of
 
 _SCALED, _POWERS = 2000, 20  # rows that spreads are estimated from, and iterations
+_SCALED_VALUES = 1 << 23  # values of these rows
 _EVALUATED = 1 << 21  # features of held-out rows that are evaluated, at most
 _FEWEST, _MOST = 256, 2048  # of these rows
 _GAUSSIAN, _GAUSSIAN_VALUES = 20_000, 1 << 22  # rows that the Gaussian is fitted to, and values
@@ -61,7 +62,8 @@ def fit_net(
         fit.validation = view.with_context(fit.validation)
     # Generated numbers are spread over the places within ties, so all real ones are.
     seen, unseen = split.subsets(partial(view.stored, rng=np.random.default_rng([fit.seed, 0x71])))
-    sigma_data, widest = _spreads(view, seen.thinned(_SCALED, fit.rng()))
+    most = max(_FEWEST // 4, min(_SCALED, _SCALED_VALUES // view.values.features))
+    sigma_data, widest = _spreads(view, seen.thinned(most, fit.rng()))
     timed, gpu = fit.deadline() is not None, machine.device.type == "cuda"
     plan = planned(asked, view.values, seen, sigma_data, timed=timed, widest=widest, gpu=gpu)
     _check_coupling(plan, seen)

@@ -17,7 +17,8 @@ from ...inference.diffusion.gaussian_frame import GaussianFrame
 from ...inference.diffusion.process import Process
 from ...inference.diffusion.trace import Told
 
-_SOME = 16  # rows that noise levels are weighed by
+_SOME, _VALUES = 16, 1 << 18  # rows that noise levels are weighed by, and values of wide ones
+_FEWEST = 2  # of these rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +58,8 @@ class Gauge:
             words: whether the context is numbers of words, in which nothing is a line.
         """
         frame = GaussianFrame.fit(x[:, :numbers], weights)
-        some = x[:_SOME].double()
-        told = None if context is None else context[:_SOME]
+        n = max(_FEWEST, min(_SOME, _VALUES // x.shape[1]))
+        some, told = x[:n].double(), None if context is None else context[:n]
         times = NoiseLevels.fit(denoise, process, some, frame, np.arange(len(some)), told)
         law = frame
         if context is not None and not words:

@@ -20,7 +20,7 @@ from .trained import TrainedGAN
 
 _SETS = 5  # of generated rows, that scores are calibrated by
 _SCORES = 10  # that take as long as all that is done with samples
-_TRIED = 500  # rows trained on that are timed
+_TRIED, _TRIED_VALUES = 500, 1 << 21  # rows trained on that are timed, and values of wide ones
 _SHARE, _FEWEST, _MADE = 0.02, 16, 4  # of a budget that a score takes; rows that it has; rows timed
 
 
@@ -41,7 +41,8 @@ def affordable(nets: TrainedGAN, seen: Subset, most: int, budget: float | None) 
 def seconds(nets: TrainedGAN, score: HeldOutScore, seen: Subset, seed: int) -> float:
     """About how long `calibrate` and `of_samples` will take, by samples of untrained nets that are
     judged and scored, and by features of some of the rows trained on."""
-    pack, some = nets.architecture.pack, seen.thinned(_TRIED, np.random.default_rng(seed))
+    tried = max(_FEWEST, min(_TRIED, _TRIED_VALUES // nets.view.values.features))
+    pack, some = nets.architecture.pack, seen.thinned(tried, np.random.default_rng(seed))
     contexts = None if score.contexts is None else score.contexts.cpu().numpy()
     n = score.n_samples // pack * pack
 
@@ -53,7 +54,8 @@ def seconds(nets: TrainedGAN, score: HeldOutScore, seen: Subset, seed: int) -> f
     def of_rows() -> None:
         score.space(nets.tensor(nets.features(some.values()[0])))
 
-    return _SCORES * took(of_score) + took(of_rows) / len(some) * len(seen)
+    # Once each, as `affordable` has run the nets before.
+    return _SCORES * took(of_score, 1) + took(of_rows, 1) / len(some) * len(seen)
 
 
 def of_samples(

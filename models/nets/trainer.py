@@ -169,7 +169,9 @@ class Trainer:
         if left is None or learner.compiled or size * self.seen.x.shape[1] <= _WIDE:
             return size
         n, most = min(size, self.least), _STEP * max(left, 0.0)
-        seconds = took(partial(learner.probe, np.arange(n)))
+        seconds = took(partial(learner.probe, np.arange(n)), 1)
+        if seconds < 2 * most:  # the first may load and allocate
+            seconds = took(partial(learner.probe, np.arange(n)), 1)
         while n < size and seconds < most / 4:
             n = min(size, 4 * n)
             seconds = took(partial(learner.probe, np.arange(n)), 1)
