@@ -14,6 +14,7 @@ from ppgen.errors import InputError
 from ppgen.fitting import Fit
 from ppgen.models.flow.choosing import plans
 from ppgen.models.flow.sizes import sizes_for
+from ppgen.models.nets import contest
 from ppgen.models.nets.contest import Contender, Contest, worthwhile
 from ppgen.models.nets.halving import Round, best, preferred
 from ppgen.models.nets.trainer import Trainer
@@ -142,16 +143,22 @@ def settings():
     return {"n_transforms": 1, "hidden": (8,), "batch_size": 100, "random_state": 0}
 
 
-def test_a_flow_chooses_its_kind_on_held_out_rows(settings, tmp_path):
+@pytest.fixture
+def soon(monkeypatch):
+    """Nets compete in fits of 200 steps."""
+    monkeypatch.setattr(contest, "_STEPS", 200)
+
+
+def test_a_flow_chooses_its_kind_on_held_out_rows(settings, tmp_path, soon):
     x = rows(600)
-    flow = ppgen.NormalizingFlow(**settings, max_epochs=210).fit(x, checkpoint_dir=tmp_path / "c")
+    flow = ppgen.NormalizingFlow(**settings, max_epochs=40).fit(x, checkpoint_dir=tmp_path / "c")
     kind = flow.architecture_.kind
     said = [reason.what for reason in flow.verdict_.reasons]
     assert any(f"{kind} (1 x 8) was chosen of 2 on held-out rows" in s for s in said)
     assert any("also stopped and judged on these rows" in s for s in said)
     assert flow.kind == "auto"
     assert list((tmp_path / "c").iterdir()) == []
-    assert flow.n_steps_ <= 1.01 * 210 * 5
+    assert flow.n_steps_ <= 1.01 * 40 * 5
     flow.save(tmp_path / "run")
     back = ppgen.load(tmp_path / "run")
     np.testing.assert_array_equal(back.score_samples(x), flow.score_samples(x))
@@ -186,10 +193,12 @@ def test_the_kind_is_the_first_argument():
         ppgen.NormalizingFlow("maf", 3)
 
 
-def test_killed_after_the_contest_it_goes_on_with_the_same_kind(settings, tmp_path, monkeypatch):
+def test_killed_after_the_contest_it_goes_on_with_the_same_kind(
+    settings, tmp_path, monkeypatch, soon
+):
     from ppgen.inference import gradient
 
-    x, how = rows(600), {**settings, "max_epochs": 210}
+    x, how = rows(600), {**settings, "max_epochs": 40}
     whole = ppgen.NormalizingFlow(**how).fit(x)
 
     class Killed(Exception):
@@ -233,8 +242,8 @@ def test_a_choice_that_another_version_made_is_refused(gone, tmp_path):
         Contest(trainer, ROUNDS).best([])
 
 
-def test_an_autoencoder_compares_its_noise():
-    settings = {"hidden": (8,), "max_epochs": 260, "batch_size": 125, "random_state": 0}
+def test_an_autoencoder_compares_its_noise(soon):
+    settings = {"hidden": (8,), "max_epochs": 60, "batch_size": 125, "random_state": 0}
     vae = ppgen.VAE(1, **settings).fit(collinear(600, noise=1e-3))
     assert vae.architecture_.noise == "full"
     said = [reason.what for reason in vae.verdict_.reasons]
