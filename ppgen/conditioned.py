@@ -16,12 +16,20 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from . import html
 from .checks import seed_of
 from .data import Codec, Encoded, ImageCodec
+from .data.column import Column
 from .data.hashing import mix, row_hashes
 from .density_estimator import DensityEstimator
 from .errors import InputError
 from .rows import Rows
+
+
+def _text(column: Column, value: Any) -> str:
+    """A value that was given, for the reader."""
+    simple = isinstance(value, str | bool | int | float | np.number)
+    return column.shown(value) if simple else str(value)
 
 
 class Imputer(DensityEstimator):
@@ -107,13 +115,31 @@ class Conditioned(Imputer):
         """
         check_is_fitted(self)
         row, fixed = self._fixed(given), self.schema_.named(given)
-        return self._conditioned(row, [name for name in self.schema_.names if name not in fixed])
+        free = [name for name in self.schema_.names if name not in fixed]
+        out = self._conditioned(row, free)
+        texts = {name: _text(self.schema_[name], value) for name, value in fixed.items()}
+        out.given_ = {**self.given_, **texts}
+        return out
 
     def marginal(self, columns: Iterable[Any]) -> Self:
         """p(some columns), a model of this class again."""
         check_is_fitted(self)
         names = [self.schema_[name].name for name in columns]
         return self._marginal([name for name in self.schema_.names if name in names])
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        plain: str = super().__repr__(N_CHAR_MAX)
+        if not self.given_:
+            return plain
+        given = ", ".join(f"{name} = {value}" for name, value in self.given_.items())
+        return f"{plain} of {', '.join(self.schema_.names)} given {given}"
+
+    def _repr_mimebundle_(self, **how: Any) -> dict[str, str]:
+        """What a notebook shows: a conditional in words, any other as scikit-learn does."""
+        if not self.given_:
+            bundle: dict[str, str] = super()._repr_mimebundle_(**how)
+            return bundle
+        return {"text/plain": repr(self), "text/html": html.block(html.line(repr(self)))}
 
     # Shared plumbing
 

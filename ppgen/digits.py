@@ -8,7 +8,12 @@ it is 1020 ± 120.
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_COMPUTED = 8  # significant digits of what is computed of rows: beyond, nothing depends on them
 _EXACT = 3  # decimals where nothing is known of the error
 _MOST = 9  # decimals
 
@@ -35,6 +40,14 @@ def with_error(value: float | None, stderr: float | None, sign: str = "") -> tup
     if stderr is None or not math.isfinite(stderr):
         return _at(value, -_EXACT, sign), ""
     return _at(value, _place(stderr), sign), _at(stderr, _place(stderr))
+
+
+def significant(values: ArrayLike) -> NDArray[Any]:
+    """(n,) numbers as a text is to show them: to 8 significant digits. What is no float stays."""
+    given = np.asarray(values)
+    if given.dtype.kind != "f":
+        return given
+    return np.array([float(f"{value:.{_COMPUTED}g}") for value in given.tolist()])
 
 
 def _place(stderr: float) -> int:

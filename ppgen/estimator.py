@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import FunctionType
 from typing import Any, ClassVar, Literal, Self
@@ -105,6 +105,10 @@ class Estimator(Saved):
         """The declared settings as fits read them, whatever the constructor of a subclass takes."""
         return {s.name: s.taken(getattr(self, s.name)) for s in self.settings}
 
+    def _resolved(self) -> Mapping[str, Any]:
+        """What this fit took for settings that were left open, by their names."""
+        return {}
+
     def _distribution(
         self, backend: Literal["numpyro", "pyro"], context: NDArray[np.float64] | None
     ) -> Any:
@@ -118,6 +122,20 @@ class Estimator(Saved):
         raise NotImplementedError
 
     # What users call
+
+    @property
+    def settings_(self) -> dict[str, Any]:
+        """All settings as this fit took them: those given, the defaults of the rest, and what was
+        chosen where None, "auto" or another word left one open."""
+        of = self.settings_by_origin()
+        taken = of["default"] | of["given"] | of["chosen"]
+        return {name: taken[name] for name in self.settings.names}
+
+    def settings_by_origin(self) -> dict[str, dict[str, Any]]:
+        """The same, as those "given" that are no defaults, those "chosen" by the fit, and each
+        "default"."""
+        check_is_fitted(self)
+        return self.settings.by_origin(self._chosen(), self._resolved())
 
     def fit(
         self,
@@ -270,7 +288,7 @@ class Estimator(Saved):
         self.schema_, self.container_ = data.schema, data.like
         self.codec_ = self._fit_codec(data, weights)
         self.data_fingerprint_ = data.fingerprint()
-        self.context_ = self.posterior_ = None
+        self.context_, self.posterior_, self.given_ = None, None, {}
 
     def _fit_codec(self, data: Dataset, weights: NDArray[np.float64] | None) -> AnyCodec:
         can = self.capabilities

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -31,6 +32,7 @@ class Saved(Coded, ABC):
         posterior_: draws of the parameters, name -> (chain, draw, ...), or None.
         fit_seconds_: wall-clock seconds of the fit.
         interrupted_: whether the user ended the fit before its end.
+        given_: name -> the value, as text, of each column that `condition` was given.
         data_fingerprint_: a hash of the rows fitted.
         weighted_: whether rows had weights other than 1.
         weights_fingerprint_: SHA-256 of these, "" where all were 1, None where it is not known.
@@ -41,6 +43,7 @@ class Saved(Coded, ABC):
     posterior_: dict[str, NDArray[Any]] | None
     fit_seconds_: float
     interrupted_: bool = False
+    given_: Mapping[str, str] = MappingProxyType({})
     data_fingerprint_: str
     weighted_: bool = False
     weights_fingerprint_: str | None = None
@@ -79,6 +82,7 @@ class Saved(Coded, ABC):
             "verdict": self.verdict_.to_json(),
             "seconds": self.fit_seconds_,
             "interrupted": self.interrupted_,
+            "given": dict(self.given_),
             "weighted": self.weighted_,
             "weights": self.weights_fingerprint_,
             "state": state,
@@ -116,6 +120,7 @@ class Saved(Coded, ABC):
         fit.verdict_ = Verdict.from_json(body["verdict"])
         fit.fit_seconds_ = body["seconds"]
         fit.interrupted_ = bool(body.get("interrupted", False))
+        fit.given_ = body.get("given", {})
         fit.weighted_ = bool(body.get("weighted", False))
         fit.weights_fingerprint_ = body.get("weights")
         fit.trace_ = run.trace

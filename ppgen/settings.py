@@ -264,6 +264,31 @@ class Settings:
         """All settings: those given, the rest at their defaults."""
         return {setting.name: setting.default for setting in self} | dict(given)
 
+    def by_origin(
+        self, given: Mapping[str, Any], found: Mapping[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """What a fit took: what was "given" and is no default, what was "chosen" where None or a
+        word such as "auto" left a setting open, and the rest, each a "default".
+
+        Args:
+            found: name -> what the fit took where the setting left it open.
+        """
+        values = self.values(given)
+        origins: dict[str, dict[str, Any]] = {"given": {}, "chosen": {}, "default": {}}
+        for setting in self:
+            name, value = setting.name, values[setting.name]
+            if name not in self.names:
+                continue
+            given_here = repr(value) != repr(setting.default)  # arrays have no plain equality
+            open_here = (value is None or isinstance(value, str)) and found.get(name) is not None
+            if given_here:
+                origins["given"][name] = value
+            if open_here and found[name] != value:
+                origins["chosen"][name] = found[name]
+            elif not given_here:
+                origins["default"][name] = value
+        return origins
+
     def check_names(
         self,
         owner: str,

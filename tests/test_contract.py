@@ -18,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 import ppgen
 from ppgen import InputError
 from ppgen.models import registry
+from ppgen.plain_json import plain
 
 from .zoo import (
     ZOO,
@@ -38,6 +39,23 @@ def test_the_zoo_holds_every_model_of_the_registry() -> None:
     assert {make().name for make in ZOO.values()} == set(registry.names())
     for name, make in ZOO.items():
         assert registry.get(make().name) is type(make()), name
+
+
+@each()
+def test_a_fit_says_what_it_took_for_each_setting(name: str) -> None:
+    model = fitted(name)
+    taken = model.settings_
+    assert tuple(taken) == model.settings.names
+    given = {k: v for k, v in ZOO[name]().get_params().items() if k in taken}
+    for setting, value in given.items():
+        if value is not None and not isinstance(value, str):
+            assert taken[setting] is value
+    for setting in {"batch_size", "learning_rate", "max_epochs", "net", "device"} & set(taken):
+        if name != "autoencoder-linear":  # which is solved
+            assert taken[setting] not in (None, "auto"), setting
+    assert (
+        "latent_dim" not in taken or taken["latent_dim"] == model.latent_dim_ or name == "vae-two"
+    )
 
 
 # Fitting ------------------------------------------------------------------------------------------
@@ -232,6 +250,7 @@ def test_a_saved_fit_is_the_same_fit(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(answer(loaded, rows), answer(model, rows))
     assert loaded.verdict_ == model.verdict_
     assert loaded.schema_ == model.schema_
+    assert plain(loaded.settings_by_origin()) == plain(model.settings_by_origin())
     if model.capabilities.samples:
         np.testing.assert_array_equal(loaded.sample(10), model.sample(10))
     if model.capabilities.density:

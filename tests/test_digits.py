@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from ppgen.digits import plus_minus, with_error
+from ppgen.digits import plus_minus, significant, with_error
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,14 @@ def test_the_second_digit_of_the_error_is_the_last(
 
 def test_the_sign_of_a_difference_is_shown() -> None:
     assert with_error(3.21, 0.4, "+") == ("+3.21", "0.40")
+
+
+def test_what_is_computed_has_eight_digits_as_text() -> None:
+    values = np.array([-1023.1111111111111, 1.23456789e-12, np.nan, -np.inf, 0.0, 12345678900.0])
+    shown = significant(values)
+    np.testing.assert_array_equal(
+        shown, [-1023.1111, 1.2345679e-12, np.nan, -np.inf, 0.0, 12345679000.0]
+    )
+    assert significant(np.array([0.1], np.float32)).tolist() == [0.1]
+    assert significant([3, 2**53 + 1]).tolist() == [3, 2**53 + 1]
+    assert significant(["a"]).tolist() == ["a"]

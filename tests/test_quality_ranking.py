@@ -9,11 +9,12 @@ import pytest
 
 from ppgen.analysis.quality import judge
 from ppgen.analysis.quality_ranking import Sampled, rank_samples
+from ppgen.analysis.quality_scores import classifier_scores
 from ppgen.analysis.score import Score
 from ppgen.data import as_dataset
 from ppgen.study import StudyResult, run_study
 from ppgen.study.store import Store, write_json
-from ppgen.two_sample import two_sample
+from ppgen.two_sample import TwoSample, two_sample
 
 from .study_toys import Inline, Mute, Toy, leave_out, rows, toys  # noqa: F401
 
@@ -42,6 +43,22 @@ def test_the_noise_of_the_samples_counts():
     assert found.models[1].verdict == "too close to call"
     assert "too close to call" in found.finding
     assert found.headline == "the samples of high and low tie"
+
+
+def test_a_score_above_1_is_shown_as_it_is_so_that_differences_are_those_of_scores():
+    rng = np.random.default_rng(0)
+    found = rank_samples(
+        [sampled("a", 1.06 + rng.normal(size=50) / 9), sampled("b", 0.9 + rng.normal(size=50) / 9)]
+    )
+    best, other = found.models
+    assert best.mean > 1
+    assert other.difference.mean == pytest.approx(other.mean - best.mean)
+    assert classifier_scores(_apart(0.47), _apart(0.52))["c2st_score"].value == pytest.approx(1.06)
+    assert "above 1 by chance" in found.title
+
+
+def _apart(auc):
+    return TwoSample(auc, 0.5, 0.02, 0.5, 0.6, 0.05)
 
 
 def test_a_kernel_distance_is_shown_as_it_is_and_less_is_better():
@@ -78,7 +95,7 @@ def test_values_of_rows_average_to_the_score():
     assert found.rows.tolist() == list(range(120))
     apart = found.scores["c2st"].value
     assert found.values.mean() == pytest.approx(2 * (1 - apart))
-    assert found.scores["c2st_score"].value == pytest.approx(2 * (1 - max(apart, 0.5)))
+    assert found.scores["c2st_score"].value == pytest.approx(2 * (1 - apart))
 
 
 def test_places_are_those_of_the_rows_given():
@@ -150,6 +167,12 @@ def test_where_no_model_has_a_density_the_report_speaks_of_samples(tmp_path):
     assert "<h2>Ranking by samples</h2>" in text
     assert "<h2>Ranking</h2>" not in text
     assert "log density" not in str(result)
-    for title in ("C2ST, 0 to 1", "C2ST, AUC", "recall", "Fréchet distance", "kernel distance"):
+    for title in (
+        "C2ST, 2 (1 − AUC)",
+        "C2ST, AUC",
+        "recall",
+        "Fréchet distance",
+        "kernel distance",
+    ):
         assert title in text
     assert result.cells[0].quality["frechet"].low < result.cells[0].quality["frechet"].high

@@ -13,6 +13,7 @@ from ppgen.errors import InputError
 from ppgen.models import registry
 from ppgen.study import report, run_study
 
+from .pages import check_layout
 from .study_toys import Inline, Toy, install
 
 EVIL = "<script>alert('x')</script>"
@@ -99,15 +100,26 @@ def test_it_says_what_was_found_and_how(written):
         "How this was done",
     ]
     assert "the width is wrong." in text
-    assert "width = 4.0" in text
     assert "prefers-color-scheme: dark" in text
     assert "width=device-width" in text
     assert "numpy " in text
 
 
-def test_every_table_scrolls_in_its_own_box(written):
+def test_nothing_is_wider_than_the_page(written):
+    layout = check_layout(written.report_path.read_text())
+    assert len(layout.tables) == 6
+    assert len(layout.drawings) > 6
+
+
+def test_settings_are_those_that_fits_took(written):
     text = written.report_path.read_text()
-    assert text.count("<table") == text.count('<div class="scroll"') == 6
+    table = text[text.index('aria-label="Settings"') :]
+    table = table[: table.index("</table>")]
+    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", table)
+    assert cells[:4] == ["Model", "Given", "Chosen by the fit", "Defaults"]
+    rows = {cells[i]: cells[i + 1 : i + 4] for i in (4, 8)}
+    assert rows["&lt;b&gt;wide&lt;/b&gt;"] == ["width = 4", "", "sleep = 0"]
+    assert rows["right"] == ["", "", "width = 1, sleep = 0"]
 
 
 def test_it_is_rebuilt_from_stored_cells_alone(written, tmp_path):

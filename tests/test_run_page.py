@@ -19,6 +19,7 @@ from ppgen.study.drawn import Gallery
 from ppgen.study.made_figures import draw_made, pairs
 from ppgen.study.run_page import run_page
 
+from .pages import check_layout
 from .zoo import fitted, mixed, numbers
 
 
@@ -31,6 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_of_a_fit_stands_alone(run: Path) -> None:
     text = run_page(run, as_dataset(numbers())).read_text()
     assert "Gaussian of 2 columns" in text
+    assert len(check_layout(text).tables) == 1
     assert "Grey: real rows; blue: samples." in text
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", text)
     assert ppgen.load(run).score_samples(numbers()).shape == (200,)  # the run is as it was
@@ -45,6 +47,11 @@ def test_what_is_said_of_a_training_that_has_no_curve(run: Path, tmp_path: Path)
     text = run_page(tmp_path / "run").read_text()
     assert f"It ended at step {gan.trace_[-1]['step']}, with " in text
     assert "too few for a curve" in text
+    check_layout(text)
+    assert "<dt>Given</dt><dd>latent_dim = 2, hidden = [4], max_epochs = 1</dd>" in text
+    chosen = text[text.index("<dt>Chosen by the fit</dt>") : text.index("<dt>Defaults</dt>")]
+    for words in ("penalty = &#34;r1r2&#34;", "net = &#34;mlp&#34;", "batch_size = ", "device = "):
+        assert words in chosen
 
 
 def test_panels_of_columns_are_named_by_their_axes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,6 +167,31 @@ def test_what_torch_is_needed_for_is_named_without_it() -> None:
     assert tuple(field.name for field in fields(ppgen.Augment)) == nets.CHANGES
 
 
+def test_what_a_fit_took_is_told_by_where_it_comes_from() -> None:
+    @dataclass(kw_only=True)
+    class Some:
+        k: int | Literal["bic"] = setting("bic", "how many.", least=1)
+        rate: float | None = setting(None, "of steps.", above=0)
+        tol: float = setting(0.1, "tolerance.", above=0)
+        random_state: Any = setting(None, "seed.", seed)  # noqa: RUF009
+
+    some = Settings(Some)
+    found = {"k": 3, "rate": 0.25, "other": 1}
+    assert some.by_origin({}, found) == {
+        "given": {},
+        "chosen": {"k": 3, "rate": 0.25},
+        "default": {"tol": 0.1},
+    }
+    # A criterion that is given stands beside what it chose; a number is taken as it is.
+    assert some.by_origin({"k": 5, "rate": 0.5, "tol": 1.0}, found) == {
+        "given": {"k": 5, "rate": 0.5, "tol": 1.0},
+        "chosen": {},
+        "default": {},
+    }
+    assert some.by_origin({"k": "icl"}, {"k": 2})["chosen"] == {"k": 2}
+    assert some.by_origin({}, {})["default"] == {"k": "bic", "rate": None, "tol": 0.1}
+
+
 def test_nothing_is_checked_before_a_fit() -> None:
     flow = ppgen.NormalizingFlow(bins=1).set_params(kind="nfs")
     assert clone(flow).get_params() == flow.get_params()

@@ -15,6 +15,7 @@ from ppgen.models.vae import VAE
 from ppgen.study import StudyResult, run_study
 from ppgen.study.latent_scores import bound_parts, factors_of
 from ppgen.study.run_cell import read_looks
+from ppgen.study.table import rendered
 
 from .study_toys import Inline
 
@@ -89,6 +90,10 @@ def test_models_without_density_are_ordered_by_what_they_lose(study: StudyResult
     # A linear one loses what as many principal components lose.
     coarse = lines["coarse"]
     assert coarse["reconstruction"] == pytest.approx(coarse["reconstruction_control"], rel=1e-3)
+    marked = rendered(coarse | {"reconstruction": 2 * coarse["reconstruction_control"]})
+    assert (rendered(coarse)["worse"], marked["worse"]) == ("", "worse than PCA")
+    worse = [line for line in lines.values() if rendered(line)["worse"]]
+    assert str(study.table).count("worse than PCA") >= len(worse)
     assert lines["vae"]["bits_per_dim"] == pytest.approx(
         -lines["vae"]["log_density"] / (36 * np.log(2))
     )
@@ -154,6 +159,13 @@ def test_the_report_shows_images(study: StudyResult, sections: dict[str, str]) -
     assert "Real images and samples" in figures
     for word in ("IWAE-16", "of 16<", "bits/dim", "MIG", "Amortisation gap", "Completeness"):
         assert word in text
+    table = text[text.index('aria-label="Latents"') : text.index("The bound in its parts")]
+    shown = {"vae", "autoencoder", "coarse"} & set(re.findall(r'scope="row">(\w+)<', table))
+    lost = {label: study.cell(label, data="bars").latents["reconstruction"] for label in shown}
+    worse = [label for label, of in lost.items() if of["value"] > 1.01 * of["control"]]
+    assert table.count("worse than PCA") == len(worse)
+    assert re.search(r"latent \d: [\d.e-]+ nats", text)
+    assert re.search(r"latent \d: [\d.e-]+ var", text)
     # One latent has no map, and no plane to decode.
     assert "Map of the latents of coarse" not in figures
 

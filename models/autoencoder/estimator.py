@@ -116,6 +116,10 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         self._keep_nets(fitted.nets, fitted.training)
         return fitted.reasons
 
+    def _resolved(self) -> Mapping[str, Any]:
+        found = {"kind": self.architecture_.net, "loss": self.reconstruction_.loss}
+        return {**super()._resolved(), **found}
+
     @staticmethod
     def _nets(architecture: Any, reconstruction: Any, device: Any) -> Any:
         from .backend import TorchAutoencoder

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any, ClassVar, Self
 
@@ -30,7 +30,7 @@ from .layout import Layout, NodeRows
 from .parameters import Assumed, Learnt, estimated, learnt
 from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
 from .structure.cases import Cases
-from .structure.search import Search, learn
+from .structure.search import Search, learn, method_of, restarts_of
 from .structure.strengths import EdgeStrengths, Method, edge_strengths
 from .structure_given import (
     States,
@@ -97,6 +97,12 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
             dag, reasons = self._learnt(names, states, rows, outside, fit)
         check_sizes(dag, states)
         return [*reasons, *self._fit_parameters(dag, states, rows, outside, fit)]
+
+    def _resolved(self) -> Mapping[str, Any]:
+        if self.edges is not None:
+            return {}
+        nodes = len(self.dag_.names)
+        return {"structure": method_of(nodes), "restarts": restarts_of(nodes)}
 
     def _learnt(
         self, names: tuple[str, ...], states: States, rows: Rows, outside: Mask | None, fit: Fit

@@ -124,6 +124,10 @@ class DebiasingVAE(DebiasingSettings, Classifier, CodedEstimator):
         self._keep_nets(fitted.nets, fitted.training)
         return fitted.reasons
 
+    def _resolved(self) -> Mapping[str, Any]:
+        weight = float(self.reconstruction_weight) / self._values.size
+        return {**super()._resolved(), "kl_weight": weight}
+
     @staticmethod
     def _nets(architecture: Any, reconstruction: Any, device: Any) -> Any:
         from .backend import TorchDebias

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -98,6 +99,17 @@ class Diffusion(DiffusionSettings, Trained, Prompted, Filmed, Scoring, Filling, 
         self._take(found.nets)
         self._keep(found.training)
         return found.reasons
+
+    def _resolved(self) -> Mapping[str, Any]:
+        from ..nets.table_view import TableView
+
+        noise, view = self.nets_.noise, self.nets_.view
+        found = {
+            "noise_mean": noise.mean - math.log(noise.sigma_data),
+            "noise_spread": noise.spread,
+            "margins": "ranks" if isinstance(view, TableView) and view.ranked else "none",
+        }
+        return {**super()._resolved(), **found}
 
     def _take(self, nets: TrainedDiffusion) -> None:
         self.nets_, self.architecture_ = nets, nets.architecture

@@ -37,7 +37,7 @@ class LinearUnits:
         if isinstance(codec, ImageCodec):
             low, high = codec.pixels.values(np.asarray(view.values.leave(ends)))
             return cls(low, high - low)
-        ranked = isinstance(view, TableView) and view.map.margins is not None
+        ranked = isinstance(view, TableView) and view.ranked
         curved: list[Any] = ["rows"]
         if isinstance(codec, Codec):
             curved = [w.column.name for w in codec.warps if not w.linear]

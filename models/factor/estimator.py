@@ -75,6 +75,9 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         uses=("budget", "checkpoint_dir"),
     )
 
+    def _resolved(self) -> Mapping[str, Any]:
+        return {"n_components": self.n_components_}
+
     # What users call
 
     def get_covariance(self) -> Floats:

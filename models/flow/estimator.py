@@ -59,6 +59,9 @@ class NormalizingFlow(FlowSettings, Trained, DensityEstimator):
         self._keep(found.training)
         return found.reasons
 
+    def _resolved(self) -> Mapping[str, Any]:
+        return {**super()._resolved(), "whiten": self.architecture_.whitened}
+
     def _log_prob(self, rows: Rows, **how: Any) -> Density:
         x = rows.data.x
         return Density(self.flow_.log_prob(x, rows.context) if x.shape[1] else np.zeros(len(x)))

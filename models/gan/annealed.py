@@ -89,7 +89,7 @@ def in_units(codec: AnyCodec, view: View, rows: Encoded) -> tuple[Floats, str]:
     """
     values, total = view.values, rows.log_det
     if isinstance(view, TableView):
-        if view.map.margins is not None:
+        if view.ranked:
             return np.zeros_like(total), "noise and density in normal scores of ranks"
         if view.map.context.numbers:
             return np.zeros_like(total), "noise and density in standard deviations"

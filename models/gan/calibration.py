@@ -48,6 +48,6 @@ def calibrated(nets: TrainedGAN, view: TableView, seen: Subset, seed: int) -> Ta
     if generator.levels is not None:
         shares = np.average(features(values, x), axis=0, weights=seen.shares)
         generator.levels.calibrate(torch.from_numpy(outputs), torch.from_numpy(shares))
-    if view.map.margins is None:
+    if not view.ranked:
         return view
     return replace(view, drawn=Margins.fit(outputs[:, : values.numbers]))

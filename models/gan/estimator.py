@@ -183,7 +183,7 @@ class GAN(GANSettings, Trained, Conditional, Decoder, Sampler, Sheeted):
         self._check_varied()
         found = fit_nets(self._chosen(), self.codec_, rows, fit, self._machine())
         self._take(found.nets)
-        self._keep(found.training)
+        self._keep(found.training, **found.chosen)
         self.sheets_ = found.sheets
         return found.reasons
 

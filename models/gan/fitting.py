@@ -36,12 +36,14 @@ _AT_ONCE = {"start": None, "growing": 0.0}  # what a GAN that does not grow leav
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit gives: the nets, their training, and what is said of it."""
+    """What a fit gives: the nets, their training, what is said of it, and what was chosen of the
+    game."""
 
     nets: TrainedGAN
     training: Training
     sheets: Sheets
     reasons: list[Reason]
+    chosen: dict[str, Any]
 
 
 def fit_nets(
@@ -108,7 +110,13 @@ def fit_nets(
             if not fit.interrupted:
                 reasons += looked.of_samples(nets, score, seen, held, fit, steps)
     kept = Sheets.of({}) if sheets is None else sheets.sheets()
-    return Fitted(nets, training, kept, reasons)
+    return Fitted(
+        nets,
+        training,
+        kept,
+        reasons,
+        {**plan.chosen(), "batch_size": training.batch_size // plan.steps},
+    )
 
 
 def _view(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:

@@ -46,6 +46,15 @@ class Plan:
     change: Change | None
     schedule: Schedule
 
+    def chosen(self) -> dict[str, Any]:
+        """Settings of the game that may be left open, as they are."""
+        chosen: dict[str, Any] = {"discriminator_steps": self.steps, "penalty": "none"}
+        if self.penalty is not None:
+            chosen["penalty"] = self.penalty.kind
+            chosen["penalty_weight"] = self.penalty.weight
+            chosen["penalty_every"] = self.penalty.every
+        return chosen
+
 
 def planned(asked: Any, values: Values, seen: Subset, machine: Machine, *, timed: bool) -> Plan:
     """The plan for some rows.

@@ -87,6 +87,9 @@ class GaussianMixture(MixtureSettings, FittedMixture):
             reasons += of_rows_fitted(self._predictive(), draws, weighted.x, weighted.codes)
         return reasons
 
+    def _resolved(self) -> Mapping[str, Any]:
+        return {"n_components": self.n_components_}
+
     def _before(self) -> Mixture | None:
         """Where a warm start goes on; None, with a warning, if columns or settings changed."""
         mixture: Mixture | None = getattr(self, "mixture_", None)

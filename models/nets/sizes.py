@@ -45,9 +45,13 @@ def steps_of(n: int, batch_size: int) -> int:
     return max(1, n // min(batch_size, max(n, 1)))
 
 
+TIMED = 1_000_000
+"""Epochs of a training that a budget ends."""
+
+
 def epochs_for(wanted: int, steps: int, *, timed: bool) -> int:
     """Epochs of so many steps that come to `wanted` steps; without end where a budget ends them."""
-    return 1_000_000 if timed else math.ceil(wanted / steps)
+    return TIMED if timed else math.ceil(wanted / steps)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ class TableView(View):
         return cls(found.made, map=found, told=kept)
 
     @property
+    def ranked(self) -> bool:
+        """Whether numbers are seen as scores of their ranks."""
+        return self.map.margins is not None
+
+    @property
     def drawn_anew(self) -> bool:
         """Whether `stored` draws: places within ties."""
         return self.map.tied

@@ -28,6 +28,7 @@ from ...verdict import Reason
 from .held_out import Subset
 from .record import DataUnits
 from .settings import TrainingSettings
+from .sizes import TIMED
 from .timing import took
 from .verdicts import (
     FEW_HELD,
@@ -65,13 +66,27 @@ class Training:
 
     Attributes:
         outcome: of the loop.
-        batch_size: rows a step, as many as fitted in memory.
+        schedule: of the loop, its batch as many rows as fitted in memory.
+        device: what computed.
         reasons: what is to be said of it whatever the loss is.
     """
 
     outcome: Outcome
-    batch_size: int
+    schedule: Schedule
+    device: str
     reasons: list[Reason]
+
+    @property
+    def batch_size(self) -> int:
+        """Rows a step."""
+        return self.schedule.batch_size
+
+    def chosen(self) -> dict[str, Any]:
+        """Settings that may be left open, as they were."""
+        loop = self.schedule
+        found = {"batch_size": loop.batch_size, "learning_rate": loop.learning_rate}
+        epochs = {} if loop.max_epochs >= TIMED else {"max_epochs": loop.max_epochs}
+        return {**found, **epochs, "device": self.device}
 
     @property
     def failed(self) -> bool:
@@ -146,7 +161,8 @@ class Trainer:
         reasons += compiled(outcome, self.fit.clock.budget)
         if self.unseen is not None:
             reasons += few_held(len(np.unique(self.unseen.units())), self.few)
-        return Training(outcome, size, reasons)
+        device = "cpu" if self.machine is None else str(self.machine.device)
+        return Training(outcome, settings, device, reasons)
 
     def _fitting(self, learner: Any, asked: int) -> int:
         """The largest batch that fits. Where a trial is dear, as a step is compiled anew for it or
@@ -301,11 +317,13 @@ class Trained(TrainingSettings):
     Attributes:
         n_steps_, n_epochs_: taken in training.
         batch_size_: rows a step that fitted in memory; 0 where nothing was trained.
+        training_: settings of the training that were left open, as they were chosen.
     """
 
     n_steps_: int
     n_epochs_: float
     batch_size_: int
+    training_: dict[str, Any]
 
     def _machine(self, backend: str = "pyro") -> Machine:
         """What a fit computes on."""
@@ -319,19 +337,32 @@ class Trained(TrainingSettings):
 
         return device_to_load(self.device)
 
-    def _keep(self, training: Training | None) -> None:
-        self.n_steps_, self.n_epochs_, self.batch_size_ = 0, 0.0, 0
+    def _keep(self, training: Training | None, **chosen: Any) -> None:
+        """Keep a training, None where there was nothing to train, and what else was `chosen`."""
+        self.n_steps_, self.n_epochs_, self.batch_size_, self.training_ = 0, 0.0, 0, chosen
         if training is not None:
             self.n_steps_, self.n_epochs_ = training.outcome.steps, training.outcome.epochs
             self.batch_size_ = training.batch_size
+            self.training_ = {**training.chosen(), **chosen}
+
+    def _architecture(self) -> Any:
+        """What the nets are made of."""
+        return self.architecture_  # type: ignore[attr-defined]
+
+    def _resolved(self) -> Mapping[str, Any]:
+        made = self._architecture().to_json()
+        made["latent_dim"] = made.get("latent")
+        return {k: v for k, v in made.items() if v or v is False} | self.training_
 
     def _training_state(self) -> dict[str, Any]:
         return {
             "n_steps": self.n_steps_,
             "n_epochs": self.n_epochs_,
             "batch_size": self.batch_size_,
+            "chosen": self.training_,
         }
 
     def _restore_training(self, state: Mapping[str, Any]) -> None:
         self.n_steps_, self.n_epochs_ = state["n_steps"], state["n_epochs"]
         self.batch_size_ = int(state.get("batch_size", 0))
+        self.training_ = dict(state.get("chosen", {}))

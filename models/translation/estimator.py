@@ -77,6 +77,9 @@ class _Translation(Trained, Sheeted, Translator):
         self._keep(fitted.training)
         return fitted.reasons
 
+    def _architecture(self) -> Any:
+        return self.nets_.architecture
+
     def _sheet(self, name: str, rows: Array) -> Dataset:
         return as_dataset(self._looked_at(name, rows))
 

@@ -26,7 +26,7 @@ from ..latent import LatentEstimator
 from ..nets.conditional import Conditional
 from ..nets.trainer import Trained
 from .bounds import Bound, DensityGap
-from .settings import IMPUTING, SCORING, SETTINGS, VAESettings
+from .settings import IMPUTING, SCORING, SETTINGS, VAESettings, drawn_in_training
 
 if TYPE_CHECKING:
     from .trained_nets import TrainedNets
@@ -180,6 +180,12 @@ class VAE(VAESettings, Trained, Conditional, LatentEstimator, Imputer):
         self._keep(found.training)
         self.kl_per_latent_ = found.kl
         return found.reasons
+
+    def _resolved(self) -> Mapping[str, Any]:
+        kinds = dict.fromkeys(part.kind for part in self.architecture_.parts)
+        found = {"likelihood": ", ".join(kinds), "n_samples": drawn_in_training(self)}
+        first, *more = self.architecture_.latent
+        return {**super()._resolved(), **found, "latent_dim": [first, *more] if more else first}
 
     def _take(self, net: TrainedNets) -> None:
         self.net_, self.architecture_, self.values_ = net, net.architecture, net.values

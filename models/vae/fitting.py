@@ -38,7 +38,7 @@ from .build import Architecture
 from .elbo_parts import kl_per_latent
 from .importance_bounds import quick
 from .parts import Part, parts_of
-from .settings import check_rows
+from .settings import check_rows, drawn_in_training
 from .trained_nets import TrainedNets
 
 Array = NDArray[Any]
@@ -225,7 +225,7 @@ def _evaluated(unseen: Subset | None, missing: bool, fit: Fit) -> Subset | None:
 
 
 def _objective(asked: Any, sizes: Sizes, n: int, *, steady: int) -> Objective:
-    samples = asked.n_samples or (1 if asked.objective == "elbo" else 8)
+    samples = drawn_in_training(asked)
     warm_up = round(asked.warm_up * steps_of(n, sizes.training.batch_size))
     bend = (float(asked.beta), warm_up, float(asked.free_bits))
     return Objective(asked.objective, int(samples), *bend, steady)

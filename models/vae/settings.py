@@ -74,6 +74,11 @@ class VAESettings(NetSettings):
     )
 
 
+def drawn_in_training(given: Any) -> int:
+    """Draws a row in training."""
+    return int(given.n_samples or (1 if given.objective == "elbo" else 8))
+
+
 def check(given: Any) -> None:
     """Raise InputError if settings do not go together."""
     if given.objective != "elbo" and (given.beta != 1 or given.free_bits or given.warm_up):

@@ -5,8 +5,9 @@ statistic with rows it was trained on in the place of generated ones. A score me
 against its control. Of real rows that are one draw (copies, a named group: `Dataset.units`) one is
 looked at: trees would know rows by their copies.
 
-    c2st_score   1 - (2 max(AUC, 0.5) - 1) of boosted trees that tell generated from real rows:
-                 1 they cannot, 0 they always can (see `ppgen.two_sample`).
+    c2st_score   2 (1 - AUC) of boosted trees that tell generated from real rows: 1 they cannot, 0
+                 they always can (see `ppgen.two_sample`). By chance it lies above 1, too: it is not
+                 cut there, so that differences of two scores are those of what is shown.
     c2st         their AUC, the area under the ROC curve: 0.5 they cannot, 1 they always can.
     c2st_acc     their accuracy.
     precision    share of generated rows within a real row's k-nearest-neighbour ball.

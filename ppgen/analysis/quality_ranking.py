@@ -37,7 +37,9 @@ class Lead:
 
 
 LEADS = {
-    "c2st_score": Lead("C2ST", "1: samples cannot be told from real rows, 0: always", 1),
+    "c2st_score": Lead(
+        "C2ST", "1: samples cannot be told from real rows, 0: always; above 1 by chance", 1
+    ),
     "kernel": Lead("kernel distance", "0: the same distribution", -1),
 }
 
@@ -209,8 +211,6 @@ def _line(model: Sequence[Sampled], rank: int, against: Difference | None, lead:
     scatter = Scatter.of([s.values[:, None] for s in model], [s.rows for s in model])
     noise = (s.noise / len(model) for s in model)
     mean, control = (lead.sign * float(np.mean(v)) for v in (means, [s.control for s in model]))
-    if lead.sign > 0:  # an AUC below 0.5 is by chance
-        mean, control = min(mean, 1.0), min(control, 1.0)
     verdict = "best"
     if against is not None:
         verdict = VERDICTS.get(against.outcome, f"undecided: {against.note}")

@@ -19,8 +19,8 @@ _MOST_AXES = 64
 
 
 def c2st_score(auc: float) -> float:
-    """An AUC on the scale where 1 is indistinguishable: 1 - (2 max(AUC, 0.5) - 1)."""
-    return 2 * (1 - max(auc, 0.5))
+    """An AUC on the scale where 1 is indistinguishable; above 1 by chance."""
+    return 2 * (1 - auc)
 
 
 def on_scale(area: Score) -> Score:

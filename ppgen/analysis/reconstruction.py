@@ -25,6 +25,13 @@ from .features import Features
 from .score import Score
 
 _MAX_TRAIN = 5000
+_WORSE = 1.01
+
+
+def worse_than_linear(lost: float, linear: float) -> bool:
+    """Whether a code loses more than as many principal components do, by more than a hundredth of
+    what they lose."""
+    return lost > _WORSE * linear
 
 
 def reconstruction_error(model: Any, train: Any, held_out: Any, *, seed: int = 0) -> Score:

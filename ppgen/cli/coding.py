@@ -36,7 +36,7 @@ def encode(run: Run, data: Data, reading: DataOptions, output: Out = None) -> No
         write_file(output, _array(codes))
         return
     columns = {f"z{j}": codes[:, j] for j in range(codes.shape[1])}
-    write_table(numbered(rows) | _given(rows) | columns, output)
+    write_table(numbered(rows) | _given(rows) | columns, output, computed=columns)
 
 
 @spread
@@ -86,7 +86,7 @@ def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> N
         columns["probability"] = p.max(axis=1)
         if len(names) <= _MOST_CLASSES:
             columns |= {f"p({name})": p[:, j] for j, name in enumerate(names)}
-    write_table(numbered(rows) | _given(rows) | columns, output)
+    write_table(numbered(rows) | _given(rows) | columns, output, computed=columns)
 
 
 def _labels(model: Any, rows: Dataset) -> Any:

@@ -79,6 +79,7 @@ def outliers(
         rows = read_data(data, reading, estimator.schema_)
         against = None if reference is None else read_data(reference, reading, estimator.schema_)
         order, table = _by_model(Path(run), estimator, rows, against, top)
+    computed = tuple(table)
     if rows.images is None:
         native = native_columns(rows.take(order).to_native(), rows.schema.names)
         if not index_columns(rows.index):
@@ -87,7 +88,7 @@ def outliers(
         table |= {f"{k} (data)" if k in table else k: v for k, v in native.items()}
     else:
         table = {"row": order, **index_columns(rows.take(order).index), **table}
-    write_table(table, output)
+    write_table(table, output, computed=computed)
 
 
 def _beside_others(rows: Dataset, against: Dataset | None, top: int | None) -> Ordered:

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from textwrap import TextWrapper
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ..data import Schema
 
 Columns = Mapping[str, Any]
-ENDINGS = (".csv", ".tsv", ".parquet", ".npy", ".npz")
+_TEXTS = (".csv", ".tsv")
+ENDINGS = (*_TEXTS, ".parquet", ".npy", ".npz")
 FIGURE_ENDINGS = (".png", ".svg")
 ARRAY_ENDINGS = (".npy", ".npz")
 IMAGE_ENDINGS = (*ARRAY_ENDINGS, ".png")
@@ -65,14 +66,26 @@ def write_figure(made: Figure, out: Path, title: str) -> None:
     write_file(out, png(made) if as_png else svg(made, "figure", title).encode())
 
 
-def write_table(columns: Columns, out: Path | None = None, *, pretty: bool = False) -> None:
+def write_table(
+    columns: Columns,
+    out: Path | None = None,
+    *,
+    pretty: bool = False,
+    computed: Collection[str] = (),
+) -> None:
     """Write columns of equal length.
 
     Args:
         columns: name -> values.
         out: a file, whose ending says how; None for standard output.
         pretty: align the columns where standard output is a terminal.
+        computed: columns that did not come with the data, and are as text no longer than they are
+            right; other files hold them whole.
     """
+    if computed and (out is None or out.suffix.lower() in _TEXTS):
+        from ..digits import significant
+
+        columns = {k: significant(v) if k in computed else v for k, v in columns.items()}
     if out is None:
         if pretty and sys.stdout.isatty():
             print_quietly(_aligned(_to_its_error(columns)))
@@ -198,7 +211,7 @@ def index_columns(index: Any) -> dict[str, Any]:
 def _content(columns: Columns, ending: str) -> bytes:
     import numpy as np
 
-    if ending in (".csv", ".tsv"):
+    if ending in _TEXTS:
         text = io.StringIO(newline="")
         _write_csv(columns, text, "," if ending == ".csv" else "\t")
         return text.getvalue().encode()

@@ -73,7 +73,7 @@ def score(
         write_table({name: [value] for name, value in line.items()}, output, pretty=True)
         return
     known = {name: values for name, values in columns.items() if values is not None}
-    write_table(numbered(rows) | known, output)
+    write_table(numbered(rows) | known, output, computed=known)
 
 
 def sample(

@@ -14,7 +14,7 @@ from ..data import Dataset
 from ..plotting import latent_images as plots
 from ..plotting.images import shown_limits
 from ..plotting.khat import khat_histogram
-from ..plotting.latent_plots import walked, walked_names
+from ..plotting.latent_plots import MAX_LINES, walked, walked_names
 from .cell_results import CellResult
 from .drawn import Drawn, Gallery
 from .latent_looks import REACH, STEPS, THRESHOLD
@@ -134,14 +134,19 @@ def _maps(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) ->
 def _wide(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) -> Iterator[Drawn]:
     """What changes along each latent, and between rows."""
     limits = black_and_white(data)
-    spread = arrays.get("activity")
-    names, title = walked_names(arrays["dims"].tolist(), spread), walked(spread, _WALKED)
-    how: dict[str, Any] = {"values": np.linspace(-REACH, REACH, STEPS), "title": title}
+    table, spread = "traversal" not in arrays, arrays.get("activity")
+    most = slice(MAX_LINES if table else None)
+    names = walked_names(arrays["dims"].tolist(), spread)[most]
+    less = f"{len(names)} of {body['latents']} latents: " if len(names) < body["latents"] else ""
+    how: dict[str, Any] = {
+        "values": np.linspace(-REACH, REACH, STEPS),
+        "title": walked(spread, less + _WALKED),
+    }
     if "traversal" in arrays:
         made = plots.traversal_grid(arrays["traversal"], names, limits=limits, **how)
         yield keep("traversal", made, "Traversals of the latents of")
     elif body.get("columns"):
-        columns = {name: arrays[f"traversal{i}"] for i, name in enumerate(body["columns"])}
+        columns = {name: arrays[f"traversal{i}"][most] for i, name in enumerate(body["columns"])}
         reach = _reach(data, list(columns))
         made = plots.traversal_lines(columns=columns, labels=names, reach=reach, **how)
         yield keep("traversal", made, "Traversals of the latents of")

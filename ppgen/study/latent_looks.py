@@ -55,8 +55,9 @@ def look(model: Any, data: Dataset, rows: Parts, seed: int) -> tuple[dict[str, A
         Numbers: `latents`, `active`, `kl_per_latent`, and as JSON `bound` (see `latent_scores`),
         `reconstruction`, `continuity`, `completeness`, `disentanglement`; None where there is no
         answer. Arrays: `originals` and `reconstructed` (n, C, H, W), `traversal` (dims, steps, C,
-        H, W) or `traversal0`, `traversal1`, ... (dims, steps) of the `columns`, along `dims`, whose
-        `activity` is beside; `walk` and `ends` of interpolations; `prior`, decoded draws; `points`,
+        H, W) or `traversal0`, `traversal1`, ... (dims, steps) of the `columns`, along `dims`, the
+        most active first, of `activity` (dims,) in nats or, without a bound, the variance of the
+        codes; `walk` and `ends` of interpolations; `prior`, decoded draws; `points`,
         `explained` and `mapped` (row numbers) of the map, and `manifold`, what its plane decodes
         to. Rows are held out, but those of the map.
     """
@@ -92,7 +93,8 @@ def look(model: Any, data: Dataset, rows: Parts, seed: int) -> tuple[dict[str, A
         if data.images is not None:
             arrays["manifold"] = decode_codes(model, _plane(seen), None).images
     walk = _walk(model, judged, mapped, codes, _order(kl, codes))
-    arrays |= {"dims": np.array(walk.dims), "activity": walk.activity}
+    dims = np.array(walk.dims)
+    arrays |= {"dims": dims, "activity": walk.activity if kl is None else np.array(kl)[dims]}
     if data.images is not None:
         arrays |= {"traversal": walk.images, **_images(model, judged, rng)}
     else:

@@ -3,7 +3,6 @@ and whatever came with the data (names of columns and levels) is escaped."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from ..density import KIND_WORDS
 from ..digits import plus_minus, with_error
 from .latent_text import spread_text, unless_blank
-from .table import beside, number_text, rounded
+from .settings_text import setting_texts
+from .table import beside, number_text, rounded, worse_words
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -31,12 +31,13 @@ def render(template: str, page: Mapping[str, Any]) -> bytes:
         "number": number_text,
         "rounded": rounded,
         "beside": beside,
+        "worse_words": worse_words,
         "plus_minus": plus_minus,
         "to_error": lambda value, stderr: with_error(value, stderr)[0],
         "unless_blank": unless_blank,
         "spread_text": spread_text,
         "kind": KIND_WORDS.__getitem__,
-        "json": json.dumps,
+        "setting_texts": setting_texts,
     }
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     return environment.get_template(template).render({"css": css, **page}).encode()

@@ -18,7 +18,10 @@ class Words(NamedTuple):
 
 
 SCORE_WORDS = {
-    "c2st_score": Words("C2ST, 0 to 1", "1: boosted trees cannot tell samples from real rows"),
+    "c2st_score": Words(
+        "C2ST, 2 (1 − AUC)",
+        "1: boosted trees cannot tell samples from real rows, 0: always; above 1 by chance",
+    ),
     "c2st": Words("C2ST, AUC", "the same, as an area under a curve; 0.5: they cannot, 1: always"),
     "c2st_acc": Words("C2ST, accuracy", "the same, as the share they tell right; 0.5: by chance"),
     "precision": Words("precision", "share of samples near a real row"),

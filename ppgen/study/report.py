@@ -120,13 +120,18 @@ def _section(
         "scores": {label: of_model for label, of_model in scores.items() if of_model},
         "shared": shared,
         "verdicts": [_verdict(label, own, shared) for label, own in models.items()],
-        "settings": {label: own[0].cell.settings for label, own in models.items()},
+        "settings": {label: _settings(own[0]) for label, own in models.items()},
         "latents": [first[label] for label in done if label in first],
         "n_scored": few[0] if few else None,
         "figures": draw_figures(store, name, comparison, done),
         "split": fits[0].body["n_rows"] if fits else None,
         "schema": Schema.from_json(data["schema"]),
     }
+
+
+def _settings(cell: CellResult) -> Mapping[str, Any]:
+    """Settings by where they come from; of what was not fitted those given."""
+    return cell.body.get("settings") or {"given": cell.cell.settings}
 
 
 def _across(n: int) -> int:

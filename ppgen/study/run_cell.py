@@ -26,6 +26,7 @@ from ..errors import InputError
 from ..estimator import Estimator
 from ..files import remove
 from ..models import registry
+from ..plain_json import plain
 from .cells import Cell, Parts, not_applicable, parts
 from .executors import cores
 from .held_out_scores import CLAIM, TEST, scored, scored_rows
@@ -121,6 +122,7 @@ def _work(store: Store, cell: Cell, place: Path) -> dict[str, Any]:
     return {
         "state": "done",
         "n_rows": [len(r) for r in rows],
+        "settings": plain(model.settings_by_origin()),
         "seconds": model.fit_seconds_,
         "memory": fit.get("memory"),
         "verdict": model.verdict_.to_json(),

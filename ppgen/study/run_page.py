@@ -49,7 +49,7 @@ def run_page(
     gallery = Gallery(file.parent / "figures", model.name)
     page = {
         "model": model,
-        "settings": {k: v for k, v in sorted(body["params"].items()) if v is not None},
+        "settings": model.settings_by_origin(),
         "training": list(_training(model, gallery)),
         "untrained": _untrained(model),
         "parts": list(_parts(model, data, gallery)),

@@ -13,6 +13,7 @@ from ..analysis.finding import Ranked, deciding
 from ..analysis.paired import Difference
 from ..analysis.quality_ranking import QualityRanking
 from ..analysis.quality_scores import on_scale
+from ..analysis.reconstruction import worse_than_linear
 from ..analysis.score import Score
 from ..density import KIND_WORDS
 from ..digits import plus_minus, with_error
@@ -86,9 +87,15 @@ class Table(list[Row]):
             for row in lines:
                 cells = rendered(row)
                 note = ["", row["model"], f"{row['state']}: {row['reason']}"]
-                block.append([cells[name] for name in shown] if cells else note)
+                block.append([_in_line(cells, name) for name in shown] if cells else note)
             blocks.append(head + aligned(block))
         return "\n\n".join(blocks)
+
+
+def _in_line(cells: Mapping[str, str], name: str) -> str:
+    """A cell with what marks it."""
+    marked = name == "lost" and cells["worse"]
+    return f"{cells[name]}, {cells['worse']}" if marked else cells[name]
 
 
 def table_of(
@@ -214,7 +221,7 @@ def mean_scores(cells: Sequence[CellResult]) -> dict[str, Score]:
         value, control = np.mean([(s.value, s.control) for s in scores], axis=0)
         means[name] = Score(float(value), float(control), scores[0].better, *_interval(scores))
     if {"c2st", "c2st_score"} <= set(means):
-        # The scale is cut off at 1: of the mean AUC, not the mean of what was cut off.
+        # Studies of earlier versions cut it off at 1.
         means["c2st_score"] = on_scale(means["c2st"])
     return means
 
@@ -272,6 +279,7 @@ def rendered(row: Mapping[str, Any]) -> dict[str, str]:
         "c2st": beside(row["c2st"], row["c2st_control"]),
         "coverage": beside(row["coverage"], row["coverage_control"]),
         "lost": beside(row["reconstruction"], row["reconstruction_control"], digits=3),
+        "worse": worse_words(row["reconstruction"], row["reconstruction_control"]),
         "seconds": duration_words(row["seconds"]),
         "memory": memory_words(row["memory"]),
         "verdict": f"{row['verdict'] or ''}{few}",
@@ -299,6 +307,12 @@ def beside(value: float | None, control: float | None, digits: int = 2) -> str:
     if value is None or control is None:
         return ""
     return f"{value:.{digits}f} ({control:.{digits}f})"
+
+
+def worse_words(lost: float | None, linear: float | None) -> str:
+    """The mark of a code that loses more than as many principal components."""
+    known = lost is not None and linear is not None
+    return "worse than PCA" if known and worse_than_linear(lost, linear) else ""
 
 
 def number_text(value: float | None, digits: int = 2) -> str:

@@ -99,8 +99,7 @@ def learn(cases: Cases, search: Search | None = None, *, expired: Expiry = NEVER
     """
     search = Search() if search is None else search
     wide = search.method is None and len(cases.names) > WIDE
-    if search.method is None:
-        search = replace(search, method="hill-climbing" if wide else "boss")
+    search = replace(search, method=search.method or method_of(len(cases.names)))
     order = cases.content_order()
     inner = cases.permuted(order)
     constraints = constraints_of(cases, search).permuted(order)
@@ -139,6 +138,16 @@ def learn(cases: Cases, search: Search | None = None, *, expired: Expiry = NEVER
     return Learnt(dag, found.score, found.trace, found.ties, tuple(reasons))
 
 
+def method_of(nodes: int) -> Method:
+    """How structures of so many nodes are looked for, where that is left open."""
+    return "hill-climbing" if nodes > WIDE else "boss"
+
+
+def restarts_of(nodes: int) -> int:
+    """How many further searches there are of so many nodes, where that is left open."""
+    return RESTARTS if nodes <= FEW else 0
+
+
 def constraints_of(cases: Cases, search: Search) -> Constraints:
     """The constraints of a search; discrete nodes have no continuous parents."""
     discrete = np.array(cases.sizes) > 0
@@ -160,8 +169,7 @@ def _found(score: LocalScore, constraints: Constraints, search: Search, expired:
     if search.method == "exact":
         return exact_search(score, constraints)
     tabu, restarts = search.tabu, search.restarts
-    if restarts is None:
-        restarts = RESTARTS if score.n_nodes <= FEW else 0
+    restarts = restarts_of(score.n_nodes) if restarts is None else restarts
     if search.method == "hill-climbing":
         return hill_climb(
             score, constraints, tabu=tabu, restarts=restarts, rng=rng, expired=expired
