@@ -56,4 +56,5 @@ def _place(stderr: float) -> int:
 
 
 def _at(value: float, place: int, sign: str = "") -> str:
-    return f"{round(value, -place):{sign}.{max(0, -place)}f}".replace("-", "−")
+    rounded = round(value, -place) or 0.0  # no minus before a zero
+    return f"{rounded:{sign}.{max(0, -place)}f}".replace("-", "−")

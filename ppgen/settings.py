@@ -29,6 +29,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from .errors import InputError, did_you_mean
+from .plain_json import plain
 
 _SHOWN = 80  # characters of a wrong value
 
@@ -279,7 +280,8 @@ class Settings:
             name, value = setting.name, values[setting.name]
             if name not in self.names:
                 continue
-            given_here = repr(value) != repr(setting.default)  # arrays have no plain equality
+            # As texts, since arrays have no plain equality; of a loaded fit tuples are lists.
+            given_here = repr(plain(value)) != repr(plain(setting.default))
             open_here = (value is None or isinstance(value, str)) and found.get(name) is not None
             if given_here:
                 origins["given"][name] = value
