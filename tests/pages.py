@@ -55,5 +55,6 @@ def check_layout(text: str) -> Layout:
     css = text[text.index("<style>") : text.index("</style>")]
     assert ".scroll { overflow-x: auto;" in css
     assert "figure svg { display: block; max-width: 100%;" in css
+    assert "figure.wide { overflow-x: auto;" in css
     assert "overflow-wrap: anywhere" in css
     return layout

@@ -49,7 +49,7 @@ def test_a_fit_says_what_it_took_for_each_setting(name: str) -> None:
     given = {k: v for k, v in ZOO[name]().get_params().items() if k in taken}
     for setting, value in given.items():
         if value is not None and not isinstance(value, str):
-            assert taken[setting] is value
+            assert taken[setting] == value
     for setting in {"batch_size", "learning_rate", "max_epochs", "net", "device"} & set(taken):
         if name != "autoencoder-linear":  # which is solved
             assert taken[setting] not in (None, "auto"), setting

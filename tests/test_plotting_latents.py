@@ -184,31 +184,9 @@ def test_a_panel_a_column_and_a_line_a_latent():
     assert more.get_suptitle() == "(6 of 9 latents, 12 of 15 columns)"
 
 
-def test_the_most_active_latents_are_drawn_with_their_activity_and_the_rest_counted():
-    grid = np.arange(14.0)[:, None, None, None, None] * np.ones((14, 2, 1, 3, 3))
-    says = np.r_[0.5, np.nan, np.arange(12) / 10]
-    made = traversal_grid(grid, activity=says, unit="nats", title="walk", total=32)
-    (axes,) = made.axes
-    shown = [label.get_text() for label in axes.get_yticklabels()]
-    assert shown[:2] == ["latent 13: 1.1 nats", "latent 12: 1 nats"]
-    assert shown.index("latent 7: 0.5 nats") == shown.index("latent 0: 0.5 nats") + 1
-    assert len(shown) == 12
-    assert not any(label.startswith("latent 1:") or label == "latent 1" for label in shown)
-    assert made.texts[0].get_text() == "walk (12 of 32 latents)"
-    drawn = np.asarray(axes.images[0].get_array())
-    assert drawn[0, 0, 0] == pytest.approx(1.0)  # the values of latent 13 are the largest
-    v, columns = lines(dims=3, columns=1)
-    some = traversal_lines(v, columns, activity=[0.1, 2.0, 0.3])
-    first = some.axes[0].get_lines()[-1]
-    assert first.get_ydata() == pytest.approx(2 * v)
-    names = [text.get_text() for text in some.legends[0].get_texts()]
-    assert names == ["latent 1: 2 var", "latent 2: 0.3 var", "latent 0: 0.1 var"]
-    assert some.get_suptitle() == ""
-
-
 WRONG = {
     "axes": (lambda: traversal_grid(GREY[0]), "expected \\(dims, steps, C, H, W\\)"),
-    "labels": (lambda: traversal_grid(GREY, ["a"]), "1 labels given for 3 latents"),
+    "labels": (lambda: traversal_grid(GREY, ["a"]), "1 labels given for 3 rows"),
     "values": (lambda: traversal_grid(GREY, values=[1, 2]), "values of shape \\(1, 2\\)"),
     "number": (lambda: reconstruction_strip(GREY[0], GREY[0, :2]), "of each original"),
     "ends": (lambda: interpolation_strip(GREY, ends=GREY[:2, :2]), "two rows of each path"),
@@ -217,7 +195,6 @@ WRONG = {
     "kl": (lambda: kl_bars([[1.0]]), "one finite number a latent"),
     "no columns": (lambda: traversal_lines([1, 2], {}), "no columns"),
     "columns": (lambda: traversal_lines([1, 2], {"a": np.ones((2, 3))}), "the same of all"),
-    "activity": (lambda: traversal_grid(GREY, activity=[1.0]), "activity of shape"),
     "line labels": (lambda: traversal_lines(*lines(), ["a"]), "1 labels given for 3"),
 }
 

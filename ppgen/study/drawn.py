@@ -14,6 +14,8 @@ from ..plotting import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_WIDE = 560  # pixels
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -21,6 +23,17 @@ class Drawn:
 
     svg: str
     title: str
+
+    @property
+    def width(self) -> int:
+        """In pixels of a page, as it was drawn."""
+        found = re.match(r'<svg width="(\d+)"', self.svg)
+        return int(found[1]) if found else 0
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is too wide for the page of a telephone, and scrolls there."""
+        return self.width > _WIDE
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..analysis.quality_ranking import QualityRanking
 from ..data import Schema
 from ..files import write_bytes
 from ..verdict import ORDER, Reason
-from .cell_results import CellResult, finding_of, headline_of
+from .cell_results import CellResult, finding_of, headline_of, unlearnt
 from .figures import draw_figures
 from .latent_looks import WALKED
 from .legend import legend
@@ -114,6 +114,7 @@ def _section(
         "heads": {k: c for k, c in columns_of(rows).items() if c.head is not None},
         "rows": [(row, rendered(row)) for row in rows],
         "legend": legend(rows),
+        "idle": unlearnt(name, cells),
         "spread": any(math.isfinite(m.spread) for m in comparison),
         "khat": {label: [c.khat for c in own if c.khat] for label, own in done.items()},
         "importance": any(c.khat is not None for c in fits),
@@ -135,8 +136,8 @@ def _settings(cell: CellResult) -> Mapping[str, Any]:
 
 
 def _across(n: int) -> int:
-    """Panels side by side: four to six, in lines of like length."""
-    return max(4, math.ceil(n / max(1, math.ceil(n / 6))))
+    """Panels side by side: three to six, in lines of like length."""
+    return max(3, math.ceil(n / max(1, math.ceil(n / 6))))
 
 
 def _shared(models: Sequence[Sequence[CellResult]]) -> list[Reason]:
