@@ -164,8 +164,12 @@ def test_the_report_shows_images(study: StudyResult, sections: dict[str, str]) -
     lost = {label: study.cell(label, data="bars").latents["reconstruction"] for label in shown}
     worse = [label for label, of in lost.items() if of["value"] > 1.01 * of["control"]]
     assert table.count("worse than PCA") == len(worse)
-    assert re.search(r"latent \d: [\d.e-]+ nats", text)
-    assert re.search(r"latent \d: [\d.e-]+ var", text)
+    looks = read_looks(study.folder / "cells" / study.cell("vae", data="bars").cell.key)
+    kl = np.array((study.cell("vae", data="bars").latents or {})["kl_per_latent"])
+    np.testing.assert_allclose(looks["activity"], kl[looks["dims"]], rtol=1e-6)
+    assert f"latent {looks['dims'][0]} ({looks['activity'][0]:.2g})" in text
+    if len(looks["dims"]) < len(kl):
+        assert f"{len(looks['dims'])} of {len(kl)} latents: " in text
     # One latent has no map, and no plane to decode.
     assert "Map of the latents of coarse" not in figures
 

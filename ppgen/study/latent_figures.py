@@ -134,8 +134,8 @@ def _maps(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) ->
 def _wide(data: Dataset, body: Mapping[str, Any], arrays: Arrays, keep: Keep) -> Iterator[Drawn]:
     """What changes along each latent, and between rows."""
     limits = black_and_white(data)
-    table, spread = "traversal" not in arrays, arrays.get("activity")
-    most = slice(MAX_LINES if table else None)
+    spread = arrays.get("activity")
+    most = slice(None if "traversal" in arrays else MAX_LINES)
     names = walked_names(arrays["dims"].tolist(), spread)[most]
     less = f"{len(names)} of {body['latents']} latents: " if len(names) < body["latents"] else ""
     how: dict[str, Any] = {
