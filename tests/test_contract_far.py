@@ -34,6 +34,38 @@ def test_a_row_far_out_is_impossible_and_alone(name: str, far: float) -> None:
     np.testing.assert_allclose(others, expected, rtol=1e-5)  # nets: blocks of another size
 
 
+SHORT: dict[str, Any] = {"hidden": (4,), "max_epochs": 1, "batch_size": 100, "random_state": 0}
+FLOW: dict[str, Any] = {**SHORT, "n_transforms": 1, "whiten": True}
+VARIANTS = {
+    **{f"{k}, whitened": (NormalizingFlow, {**FLOW, "kind": k}) for k in ("nsf", "nsf-ar", "maf")},
+    "realnvp, whitened": (NormalizingFlow, {**FLOW, "kind": "realnvp"}),
+    "no LU": (NormalizingFlow, {**FLOW, "kind": "maf", "lu": False, "whiten": False}),
+    **{f"noise {n}": (VAE, {**SHORT, "noise": n}) for n in ("full", "shared", "row", 0.3)},
+    "noise full, flows": (VAE, {**SHORT, "noise": "full", "prior": "flow", "posterior": "flow"}),
+    "noise full, two layers": (VAE, {**SHORT, "noise": "full", "latent_dim": (2, 1)}),
+    "flow on jax": (NormalizingFlow, {**FLOW, "kind": "nsf", "backend": "numpyro"}),
+    "vae on jax": (VAE, {**SHORT, "noise": "full", "backend": "numpyro"}),
+}
+PLACES = ((0, 1.0), (0, -1.0), (2, 1.0), (2, -1.0))  # columns, and signs
+ON_JAX = [pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS if "jax" in name]
+
+
+@pytest.mark.parametrize("name", [*(n for n in VARIANTS if "jax" not in n), *ON_JAX])
+def test_no_variant_of_a_net_gives_a_row_far_out_no_number(name: str) -> None:
+    made, how = VARIANTS[name]
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 3))
+    x[:, 2] = x[:, 0] - x[:, 1] + 1e-3 * x[:, 2]
+    model = made(**how).fit(x)
+    out = np.array([1e2, 1e5, 1e8, 1e12, 1e25, 3.4e38, 1e300])
+    rows = np.concatenate([x[:9], *(sign * out[:, None] * np.eye(3)[k] for k, sign in PLACES)])
+    values = model.score_samples(rows)
+    assert not np.isnan(values).any()
+    assert (values < 1e3).all()
+    assert np.isneginf(values[9:].reshape(len(PLACES), -1)[:, 3:]).all()
+    np.testing.assert_allclose(values[:9], model.score_samples(x[:9]), rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_tables_of_either_precision(dtype: type) -> None:
     far = np.insert(ROWS, 0, np.finfo(np.float32).max, axis=0).astype(dtype)

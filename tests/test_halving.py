@@ -28,7 +28,7 @@ ROUNDS = (Round(0.05, 3), Round(0.1, 1))
 
 def test_the_best_at_the_end_of_each_round_stays():
     trained = dict.fromkeys("abcde", 0.0)
-    worth = {"a": (1, 5), "b": (4, 1), "c": (2, 9), "d": (3, 6), "e": (math.nan, 9)}
+    worth = {"a": (1, 2.5), "b": (4, 1), "c": (2, 9), "d": (3, 6), "e": (math.nan, 9)}
 
     def train(name, share):
         trained[name] += share
@@ -37,7 +37,7 @@ def test_the_best_at_the_end_of_each_round_stays():
     found, scores = best(list(trained), train, ROUNDS)
     assert found == "d"
     assert trained == pytest.approx({"a": 0.15, "b": 0.15, "c": 0.05, "d": 0.15, "e": 0.05})
-    assert scores == {"a": 5, "b": 1, "c": 2, "d": 6, "e": -math.inf}
+    assert scores == {"a": 2.5, "b": 1, "c": 2, "d": 6, "e": -math.inf}
 
 
 def test_another_than_the_first_is_better_by_two_standard_errors():
@@ -55,7 +55,7 @@ def test_the_first_stays_to_the_last_round():
     rounds = (Round(0.1, 2), Round(0.1, 1))
     found, scores = best(list(worth), lambda c, share: np.full(3, float(worth[c].pop(0))), rounds)
     assert found == "slow"
-    assert scores == {"slow": 9, "fast": 6, "other": 4}
+    assert scores == {"slow": 9, "fast": 5, "other": 4}
 
 
 def test_what_is_behind_the_first_leaves_at_once():
@@ -72,6 +72,20 @@ def test_what_is_behind_the_first_leaves_at_once():
     calls.clear()
     assert best(["slow", "behind"], train, ROUNDS)[0] == "slow"
     assert calls == ["slow", "behind"]
+
+
+def test_what_has_come_less_far_than_the_first_leaves_before_its_next_round():
+    calls = []
+    worth = {"slow": [0, 5], "fast": [3, 9], "faster": [6, 7]}
+
+    def train(name, share):
+        calls.append(name)
+        return np.full(9, float(worth[name].pop(0)))
+
+    found, scores = best(list(worth), train, (Round(0.1, 3), Round(0.2, 1)))
+    assert found == "faster"
+    assert calls == ["slow", "fast", "faster", "slow", "faster"]
+    assert scores == {"slow": 5, "fast": 3, "faster": 7}
 
 
 def test_a_few_rows_far_out_do_not_hide_which_is_better():
@@ -174,17 +188,19 @@ def test_nothing_competes_where_the_kind_is_given_or_the_fit_is_short(settings, 
 def test_bins_are_of_splines(settings):
     assert competing(settings) == ["nsf-ar", "maf"]
     assert competing(settings, bins=4) == ["nsf-ar"]
-    assert competing({"random_state": 0}, n=6000) == ["nsf-ar", "nsf-ar", "maf"]
+    for left, sizes in ((None, 2), (400.0, 2), (60.0, 1)):
+        expected = [*["nsf-ar"] * sizes, "maf"]
+        assert competing({"random_state": 0}, n=6000, left=left) == expected
     assert competing(settings, held=40) == ["nsf-ar"]
 
 
-def competing(settings, held=60, n=540, **how):
+def competing(settings, held=60, n=540, left=None, **how):
     """The kinds of flow that compete for n rows."""
     chosen = ppgen.NormalizingFlow(**settings, **how)._chosen()
     seen, unseen = subset(rows(n)), subset(rows(held))
     training = sizes_for(n, 3, chosen, timed=False).training
     trainer = Trainer(Fit(0, None, Clock()), seen, unseen, training)
-    return [kind for kind, _ in plans(chosen, n, 3, timed=False, compared=worthwhile(trainer))]
+    return [kind for kind, _ in plans(chosen, n, 3, left=left, compared=worthwhile(trainer))]
 
 
 def test_the_kind_is_the_first_argument():

@@ -44,12 +44,12 @@ class Fitted:
 def fit_flow(settings: Mapping[str, Any], rows: Rows, fit: Fit, machine: Machine | None) -> Fitted:
     """Fit a flow of these settings; a fit on JAX needs no `machine`."""
     split = Split(rows, fit)
-    d, timed = rows.data.x.shape[1], fit.deadline() is not None
+    d, left = rows.data.x.shape[1], fit.deadline()
     seen, unseen = split.subsets(columns)
-    sizes = sizes_for(len(seen), d, settings, timed=timed)
+    sizes = sizes_for(len(seen), d, settings, timed=left is not None)
     trainer = Trainer(fit, seen, unseen, sizes.training, machine=machine)
     compared = worthwhile(trainer)
-    each = plans(settings, len(seen), d, timed=timed, compared=compared)
+    each = plans(settings, len(seen), d, left=left, compared=compared)
     whitening = _whitening(settings["whiten"], seen, unseen, fit)
     trainer.chosen = not isinstance(settings["whiten"], bool) and unseen is not None
 

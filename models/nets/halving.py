@@ -3,9 +3,10 @@
 In each round all contenders that are left are trained on for the same share of the schedule, from
 where they stand, and those that are best on held-out rows stay. The last one is then trained to the
 end: of its own training nothing is lost, and each of the others costs its rounds. Contenders come
-in order of preference. The first, which may be a slow starter, stays to the last round; what is
-behind it all the same leaves at once, and another one wins only if it is better. One whose scores
-are not finite is out.
+in order of preference. The first, which may be a slow starter, stays to the last round, in which it
+is trained before the others: what has by then come less far than the first leaves, as what is ahead
+only for a while shall not cost a whole round, and another one wins only if it is better. One whose
+scores are not finite is out.
 
 Of the paired differences d_i of held-out rows, those of a unit being one draw, one contender is
 better than another where their mean is above two standard errors. A few rows far out would make
@@ -58,12 +59,19 @@ def best(
         units: (m,) what each held-out row belongs to; None takes each for itself.
     """
     left, scores = list(contenders), dict[C, Floats]()
+
+    def behind(contender: C) -> bool:
+        return contender in scores and _better(scores[left[0]], scores[contender], units)
+
     for each in rounds:
-        for contender in left:
-            scores[contender] = train(contender, each.share)
+        for contender in list(left):
+            if contender is not left[0] and behind(contender):
+                left.remove(contender)
+            else:
+                scores[contender] = train(contender, each.share)
         left = [c for c in left if math.isfinite(_mean(scores[c]))] or left[:1]
-        others = [c for c in left[1:] if not _better(scores[left[0]], scores[c], units)]
-        others = sorted(others, key=lambda c: -_mean(scores[c]))[: each.kept - 1]
+        others = sorted((c for c in left[1:] if not behind(c)), key=lambda c: -_mean(scores[c]))
+        others = others[: each.kept - 1]
         if not others:
             break
         left = [left[0], *others]
@@ -79,7 +87,7 @@ def preferred(
 
 
 def _better(values: Floats, than: Floats, units: Hashes | None) -> bool:
-    if not math.isfinite(_mean(than)):
+    if not (math.isfinite(_mean(values)) and math.isfinite(_mean(than))):
         return math.isfinite(_mean(values))
     difference = values - than
     middle = np.median(difference)
