@@ -272,6 +272,27 @@ def test_correlated_noise_is_a_student_t_and_its_marginals(observed, gaps):
     np.testing.assert_allclose(found, closed_form(observation, raw, x) + coin, rtol=1e-7)
 
 
+def test_gaps_beside_columns_that_are_nearly_the_same_have_densities():
+    import torch
+
+    from ppgen.models.vae.observation import Observation
+    from ppgen.models.vae.parts import Part
+
+    x = np.random.default_rng(0).normal(size=(300, 1)).repeat(30, 1)
+    whitening = Whitening.fit(x)
+    observation = Observation(
+        (Part("gaussian", 0, 30),), noise="full", missing=True, whitening=whitening
+    )
+    observation.log_scales["0"].data.fill_(-7.0)
+    rows = torch.tensor(x[:4], dtype=torch.float32)
+    for at in ((slice(None), 29), (slice(None), 0), (0, slice(None, None, 2))):
+        gone = rows.clone()
+        gone[at] = torch.nan
+        assert torch.isfinite(observation.log_prob(torch.zeros(4, 30), gone)).all()
+        filled = observation.mixed_mean(torch.zeros(1, 4, 30), torch.ones(1, 4, 1), gone)
+        np.testing.assert_allclose(filled.detach(), rows, atol=1e-3)
+
+
 def test_gaps_are_expected_given_the_numbers_that_are_there(observed):
     import torch
 

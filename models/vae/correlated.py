@@ -30,27 +30,29 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .densities import Kind
+
 LOG_PI = math.log(math.pi)
 FREEDOM = 30.0  # degrees that a fit begins with
 _LEAST, _MOST = 2.0, 1000.0
 
 
-class Correlated:
-    """The noise.
+class Correlated(Kind):
+    """Numbers (*, d) around those of l (*, d), by log s (d,).
 
     Args:
-        xp: functions of a backend's arrays.
+        xp: functions of a backend's arrays, and its draws.
         whitening: m (d,), A^-1 and A (d, d).
         log_freedom: log nu, (1,).
     """
 
     def __init__(self, xp: Any, whitening: Any, log_freedom: Any) -> None:
-        self.xp = xp
+        super().__init__(xp)
         self.centre, self.matrix, self.root = whitening
         self.freedom = xp.clip(xp.exp(log_freedom), _LEAST, _MOST)
 
-    def log_prob(self, l: Any, log_s: Any, x: Any, *, gaps: bool) -> Any:
-        """(*, n) log p of numbers x (*, n, d) given l (*, n, d) and log s (d,).
+    def log_prob(self, x: Any, l: Any, log_s: Any, *, gaps: bool) -> Any:
+        """(*, n) log p of numbers x (*, n, d), jointly.
 
         Args:
             gaps: whether x may have some, NaN.
@@ -63,7 +65,7 @@ class Correlated:
         log_p = self._student(square, log_det, float(y.shape[-1]))
         if missing is None or not xp.some(missing):
             return log_p
-        return xp.where(missing.any(-1), self._marginal(l, log_s, y, ~missing), log_p)
+        return xp.where(missing.any(-1), self._marginal(y, l, log_s, ~missing), log_p)
 
     def _student(self, square: Any, log_det: Any, count: Any) -> Any:
         """log p of `count` numbers by Q and half the log-determinant of their scale matrix."""
@@ -71,38 +73,35 @@ class Correlated:
         norm = xp.lgamma((nu + count) / 2) - xp.lgamma(nu / 2) - count / 2 * (xp.log(nu) + LOG_PI)
         return norm - log_det - (nu + count) / 2 * xp.log1p(square / nu)
 
-    def _marginal(self, l: Any, log_s: Any, y: Any, known: Any) -> Any:
+    def _marginal(self, y: Any, l: Any, log_s: Any, known: Any) -> Any:
         """(*, n) log p of those of the numbers m + y that are known, the others integrated out."""
         xp = self.xp
-        _, lower, away = self._known(l, log_s, y, known)
+        _, lower, away = self._known(y, l, log_s, known)
         square = (xp.solve_lower(lower, away) ** 2).sum(-1)
-        log_det = xp.log(xp.diagonals(lower)).sum(-1)
+        log_det = xp.log(abs(xp.diagonals(lower))).sum(-1)
         return xp.like(self._student(square, log_det, xp.double(known).sum(-1)), y)
 
-    def _known(self, l: Any, log_s: Any, y: Any, known: Any) -> tuple[Any, Any, Any]:
-        """S (d, d), the Cholesky factors (n, d, d) of S_oo, and y - E[y] (*, n, d), which is 0
-        where a number is not known; its row of S_oo is that of the identity."""
+    def _known(self, y: Any, l: Any, log_s: Any, known: Any) -> tuple[Any, Any, Any]:
+        """S (d, d), L (n, d, d) lower triangular with L L^T = S_oo, and y - E[y] (*, n, d), which
+        is 0 where a number is not known; its row of S_oo is that of the identity."""
         xp = self.xp
         scaled, k = xp.double(self.root * xp.exp(log_s)), xp.double(known)
-        covariance = scaled @ scaled.T
         rows = k[(0,) * (k.ndim - 2)]  # gaps of a row are the same in all draws
-        both = rows[:, :, None] * rows[:, None, :]
-        lower = xp.cholesky(both * covariance + xp.diagonal(1 - rows))
-        return covariance, lower, k * xp.double(y - l @ self.root.T)
+        # By a root of S_oo: squares of nearly collinear columns would lose their digits.
+        lower = xp.lower(xp.join((rows[:, :, None] * scaled, xp.diagonal(1 - rows))))
+        return scaled @ scaled.T, lower, k * xp.double(y - l @ self.root.T)
 
-    def expected(self, l: Any, log_s: Any, x: Any) -> Any:
+    def expected(self, x: Any, l: Any, log_s: Any) -> Any:
         """(K, n, d) E[x | x_o, z] of numbers x (n, d)."""
         xp = self.xp
         known = ~xp.isnan(x)
-        covariance, lower, away = self._known(l, log_s, xp.nan_to_num(x) - self.centre, known)
+        covariance, lower, away = self._known(xp.nan_to_num(x) - self.centre, l, log_s, known)
         share = xp.solve_upper(lower, xp.solve_lower(lower, away))
-        return self.unwhitened(l) + xp.like(share @ covariance, x)
+        return self.mean(l, log_s) + xp.like(share @ covariance, x)
 
-    def unwhitened(self, y: Any) -> Any:
-        """(*, d) numbers of whitened ones."""
-        return self.centre + y @ self.root.T
+    def mean(self, l: Any, log_s: Any) -> Any:
+        return self.centre + l @ self.root.T
 
-    def sample(self, l: Any, log_s: Any, xp: Any) -> Any:
-        """(*, d) numbers drawn as `xp` draws."""
-        spread = xp.exp(log_s) * xp.gamma(self.freedom / 2, l[..., :1]) ** -0.5
-        return self.unwhitened(l + spread * xp.normal(l))
+    def sample(self, l: Any, log_s: Any) -> Any:
+        spread = self.xp.exp(log_s) * self.xp.gamma(self.freedom / 2, l[..., :1]) ** -0.5
+        return self.mean(l + spread * self.xp.normal(l), log_s)

@@ -92,9 +92,14 @@ class Likelihood:
         for i, part in enumerate(self.parts):
             stop = start + self._width(part)
             given = self._given(i, part, raw[..., start:stop])
-            found.append((part, KINDS_OF[part.kind](xp or self.xp), given))
+            found.append((part, self._kind(part, xp or self.xp), given))
             start = stop
         return found
+
+    def _kind(self, part: Part, xp: Any) -> Any:
+        if self._correlated(part):
+            return Correlated(xp, self.whitening, self.log_freedom)
+        return KINDS_OF[part.kind](xp)
 
     def _given(self, i: int, part: Part, raw: Any) -> tuple[Any, ...]:
         if part.kind == "categorical":
@@ -119,8 +124,7 @@ class Likelihood:
         for part, kind, given in self._pieces(raw):
             y = x[..., part.start : part.stop]
             if self._correlated(part):
-                log_p = self.correlated.log_prob(*given, y, gaps=self.missing)
-                found.append(log_p[..., None])
+                found.append(kind.log_prob(y, *given, gaps=self.missing)[..., None])
             elif self.missing:
                 log_p = kind.log_prob(xp.nan_to_num(y), *given, *part.half)
                 found.append(xp.where(xp.isnan(y), 0.0, log_p))
@@ -131,11 +135,6 @@ class Likelihood:
     def _correlated(self, part: Part) -> bool:
         return self.noise == "full" and part.kind == "gaussian"
 
-    @property
-    def correlated(self) -> Correlated:
-        """Noise that is "full"."""
-        return Correlated(self.xp, self.whitening, self.log_freedom)
-
     def log_prob(self, raw: Any, x: Any) -> Any:
         """(*, n) log p(x | z)."""
         if len(self.parts) == 1 and self.parts[0].kind == "bernoulli" and not self.missing:
@@ -145,11 +144,7 @@ class Likelihood:
 
     def mean(self, raw: Any) -> Any:
         """(*, D) expected values; the likeliest level of categorical ones."""
-        found = []
-        for part, kind, given in self._pieces(raw):
-            correlated = self._correlated(part)
-            found.append(self.correlated.unwhitened(given[0]) if correlated else kind.mean(*given))
-        return self.xp.join(found)
+        return self.xp.join([kind.mean(*given) for _, kind, given in self._pieces(raw)])
 
     def mixed_mean(self, raw: Any, share: Any, x: Any) -> Any:
         """(n, D) means, and likeliest levels, of mixtures of decoder outputs (K, n, P) with shares
@@ -161,21 +156,15 @@ class Likelihood:
                 found.append(self.xp.largest(mass))
                 continue
             y = x[..., part.start : part.stop]
-            correlated = self._correlated(part)
-            mean = self.correlated.expected(*given, y) if correlated else kind.mean(*given)
+            mean = kind.expected(y, *given) if self._correlated(part) else kind.mean(*given)
             mean = (share * mean).sum(0)
             found.append(self.xp.round(mean) if part.kind == "bernoulli" else mean)
         return self.xp.join(found)
 
     def drawn(self, raw: Any, xp: Any) -> Any:
         """(*, D) values drawn as `xp` draws."""
-        found = []
-        for part, kind, given in self._pieces(raw, xp):
-            if self._correlated(part):
-                found.append(self.correlated.sample(*given, xp))
-            else:
-                found.append(kind.sample(*given, *part.half))
-        return xp.join(found)
+        pieces = self._pieces(raw, xp)
+        return xp.join([kind.sample(*given, *part.half) for part, kind, given in pieces])
 
     def start(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """(P,) decoder outputs that give each value its share or mean in rows y (n, D): where a fit

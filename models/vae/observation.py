@@ -33,7 +33,9 @@ class Torch:
     @staticmethod
     def gamma(shape: Tensor, like: Tensor) -> Tensor:
         """Draws of mean 1 from Gamma(shape, shape)."""
-        return torch.distributions.Gamma(shape, shape).expand(like.shape).sample()
+        shape = shape.expand(like.shape)
+        drawn: Tensor = torch.distributions.Gamma(shape, shape).sample()
+        return drawn
 
     @staticmethod
     def largest(l: Tensor) -> Tensor:
@@ -51,12 +53,18 @@ class Torch:
 
     # Correlated numbers of which some are missing, in double precision
 
-    double, cholesky, diagonal = Tensor.double, torch.linalg.cholesky, torch.diag_embed
+    double, diagonal = Tensor.double, torch.diag_embed
     diagonals = partial(torch.diagonal, dim1=-2, dim2=-1)
 
     @staticmethod
     def some(where: Tensor) -> bool:
         return bool(where.any())
+
+    @staticmethod
+    def lower(root: Tensor) -> Tensor:
+        """(n, d, d) lower triangular L with L L^T = B B^T of B (n, d, m)."""
+        found: Tensor = torch.linalg.qr(root.mT, mode="r").R.mT
+        return found
 
     @staticmethod
     def solve_lower(lower: Tensor, x: Tensor) -> Tensor:
