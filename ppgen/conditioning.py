@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from .checks import few_of_class
 from .data import Codec, Dataset, Schema, as_dataset
 from .data.infer import MOST_ORDINAL
+from .data.reading import Reading
 from .errors import InputError, did_you_mean
 from .verdict import Reason
 
@@ -55,6 +56,10 @@ class Conditioning(ABC):
     @abstractmethod
     def encode(self, y: Any, n: int | None = None) -> NDArray[np.float64]:
         """(n, k) numbers for `y`."""
+
+    def read_as(self, reading: Reading) -> Self:
+        """The same, which reads values as those of the column that it holds were read."""
+        return self
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -129,6 +134,11 @@ class Context(Conditioning):
             values, counts = values[kept], counts[kept]
         effective = float(shares.sum() ** 2 / np.square(shares).sum())
         return cls(data.schema, codec, values, counts / counts.sum(), effective)
+
+    def read_as(self, reading: Reading) -> Self:
+        """The same, which reads values as those of the column that it holds were read."""
+        own = reading.of_target(self.schema.names)
+        return replace(self, schema=replace(self.schema, reading=own))
 
     @property
     def exact(self) -> bool:

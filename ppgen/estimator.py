@@ -76,7 +76,8 @@ class Estimator(Saved):
         """The rows that `_fit` sees of what `fit` was given: `y` is what a conditional fit
         conditions on. Of held-out rows it is read as that of the fit was."""
         if not held_out and self._conditions_on(y):
-            self.context_ = self._fit_context(y, len(data), weights)
+            context = self._fit_context(y, len(data), weights)
+            self.context_ = context.read_as(self.schema_.reading)
         if self.context_ is None:
             return Rows(data, weights)
         if y is None:

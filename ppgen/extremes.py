@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .arrays import Floats
 from .data.column import LINEAR, Column
+from .data.levels import short
 from .quantiles import sorted_quantiles
 from .verdict import Reason
 
@@ -36,7 +37,10 @@ _CODES = (9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
 HUGE = 1e30
 _SHOWN = 3
 
-_READ = "Read such values as missing (NaN), or name the value as the column's atom."
+_READ = (
+    "If it is one, read such values as missing (missing={{{!r}: {}}} of ppgen.read); else name the "
+    "value as the column's atom."
+)
 _MEND = (
     "Mend or leave out such rows, or read the values as missing; they affect scales and samples."
 )
@@ -66,7 +70,8 @@ def extreme_reasons(
             what = (
                 f"{at.sum()} {values_are} {shown}, far from all others: a code for missing values?"
             )
-            reasons.append(Reason("warn", f"column {column.name!r}: {what}", _READ))
+            advice = _READ.format(column.name, short(float(end)))
+            reasons.append(Reason("warn", f"column {column.name!r}: {what}", advice))
             plain &= ~at
     t = _scaled(column, known)
     usual = t[plain]

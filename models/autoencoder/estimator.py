@@ -82,8 +82,8 @@ class Autoencoder(AutoencoderSettings, OutlierMixin, CodedEstimator):  # type: i
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """(n,) -1 for outliers, 1 for the rest."""
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        """(n,) -1 for outliers and rows whose error is beyond numbers, 1 for the rest."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def corrupt(self, X: Any, *, random_state: Any = None) -> Any:
         """Rows with the noise that this fit learnt to remove.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -168,14 +169,26 @@ class FittedMixture(ByEngine, Conditioned):
         return self.fit(X, y, sample_weight, **how).predict(X)
 
     def predict_proba(self, X: Any) -> Floats:
-        """(n, k) probability of each component for each row."""
+        """(n, k) probability of each component for each row; NaN where the row has probability 0
+        under all of them, which a warning says."""
         check_is_fitted(self)
         rows = self._encode(self._dataset(X, reset=False), draw=None)
-        return score(self.mixture_, rows.x, rows.codes)[0]
+        p, log_prob = score(self.mixture_, rows.x, rows.codes)
+        never = ~np.isfinite(log_prob + rows.log_det) | (rows.codes == -2).any(axis=1)
+        if never.any():
+            warnings.warn(
+                f"{never.sum()} of {len(p)} rows have probability 0 under all components: they "
+                "belong to none, and their probabilities are not known (NaN; predict gives -1).",
+                UserWarning,
+                stacklevel=2,
+            )
+        return np.where(never[:, None], np.nan, p)
 
     def predict(self, X: Any) -> Ints:
-        """(n,) likeliest component of each row."""
-        return np.asarray(self.predict_proba(X).argmax(axis=1), dtype=np.intp)
+        """(n,) likeliest component of each row, -1 where it has probability 0 under all."""
+        p = self.predict_proba(X)
+        none = np.isnan(p).any(axis=1)
+        return np.where(none, -1, np.nan_to_num(p).argmax(axis=1)).astype(np.intp)
 
     def bic(self, X: Any) -> float:
         """Bayesian information criterion on rows, in the units of the data; lower is better."""

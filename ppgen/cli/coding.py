@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Data, Out, Run, spread
+from .options import Data, Out, Plain, Run, spread
 from .output import check_output, native_columns, write_file, write_table
 from .pictures import check_pictures, write_pictures
 from .reading import DataOptions, read_data
@@ -44,6 +44,7 @@ def reconstruct(
     run: Run,
     data: Data,
     reading: DataOptions,
+    plain: Plain = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -65,7 +66,8 @@ def reconstruct(
     rows = read_data(data, reading, model.schema_)
     made = model.reconstruct(rows, _labels(model, rows))
     if rows.images is None:
-        write_table(native_columns(made, rows.schema.names), output)
+        like = None if plain else rows.schema.reading
+        write_table(native_columns(made, rows.schema.names), output, like=like)
     elif output is not None:
         write_pictures(made, rows.schema, rows.files, output)
 
@@ -73,8 +75,11 @@ def reconstruct(
 @spread
 def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> None:
     """Print each row's class, with its probability and those of the others; of a mixture, its
-    component; of an autoencoder, 1 for rows like those fitted and -1 for outliers."""
+    component, and none where it has probability 0 under all; of an autoencoder, 1 for rows like
+    those fitted and -1 for outliers."""
     check_output(output)
+    import numpy as np
+
     model: Any = load_run(run)
     check_able(run, model, "predicts", "predicts nothing")
     rows = read_data(data, reading, model.schema_)
@@ -84,6 +89,8 @@ def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> N
         p = model.predict_proba(rows)
         names = model.classes_.tolist() if what == "class" else range(p.shape[1])
         columns["probability"] = p.max(axis=1)
+        none = np.isnan(columns["probability"])
+        columns[what] = np.where(none, None, columns[what].astype(object))
         if len(names) <= _MOST_CLASSES:
             columns |= {f"p({name})": p[:, j] for j, name in enumerate(names)}
     write_table(numbered(rows) | _given(rows) | columns, output, computed=columns)

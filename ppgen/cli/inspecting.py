@@ -38,7 +38,11 @@ def inspect(data: Data, reading: DataOptions, output: Out = None) -> None:
 
 def described(rows: Dataset) -> dict[str, list[Any]]:
     """A table of the columns of rows, and of those that are left out."""
-    lines = [_line(column, rows.values(column.name)) for column in rows.schema.every]
+    copied = _copies(rows)
+    lines = [
+        _line(column, rows.values(column.name), copied.get(column.name, ""))
+        for column in rows.schema.every
+    ]
     table = {key: [line[key] for line in lines] for key in lines[0]}
     for name in rows.schema.reading.left_out:
         for key, cells in table.items():
@@ -46,7 +50,23 @@ def described(rows: Dataset) -> dict[str, list[Any]]:
     return table
 
 
-def _line(column: Column, values: NDArray[Any]) -> dict[str, Any]:
+def _copies(rows: Dataset) -> dict[str, str]:
+    """Columns that are copies of another, and which that is."""
+    import numpy as np
+
+    first: dict[bytes | tuple[Any, ...], str] = {}
+    copies = {}
+    for column in rows.schema.every:
+        values = rows.values(column.name)
+        if column.kind in ("constant", "empty"):
+            continue
+        held = (*values.tolist(),) if values.dtype == object else np.float64(values).tobytes()
+        if (other := first.setdefault(held, column.name)) != column.name:
+            copies[column.name] = other
+    return copies
+
+
+def _line(column: Column, values: NDArray[Any], copy_of: str) -> dict[str, Any]:
     import numpy as np
 
     from ..data.values import is_gap
@@ -62,7 +82,7 @@ def _line(column: Column, values: NDArray[Any]) -> dict[str, Any]:
         "least": column.shown(float(known.min())) if numbers else "",
         "greatest": column.shown(float(known.max())) if numbers else "",
         "first": " ".join(column.shown(v) if numbers else str(v)[:20] for v in first),
-        "about": str(column),
+        "about": "; ".join(filter(None, (str(column), f"a copy of {copy_of!r}" * bool(copy_of)))),
     }
 
 
@@ -70,7 +90,13 @@ def _about(rows: Dataset) -> list[str]:
     """What else there is to say of rows."""
     import numpy as np
 
+    from ..data.column import LINEAR
+    from ..extremes import extreme_reasons
+
     lines, target = [], rows.target
+    for column in rows.schema.columns:
+        if column.kind in (*LINEAR, "positive", "count") and rows.images is None:
+            lines += map(str, extreme_reasons(column, rows.columns[column.name]))
     if target is not None:
         labels = np.asarray(target)
         shown = ""

@@ -39,6 +39,14 @@ Samples = Annotated[
         "picture of all, png, or a picture of each in a folder that is not there yet."
     ),
 ]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain",
+        help="Write numbers as programs do, 1234.5, with commas between fields; else they are "
+        "written as in the file that was read, such as 1.234,50 € between semicolons.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model; repeatable."),
@@ -220,9 +228,9 @@ def _typed(name: str, text: str, schema: Schema) -> Any:
     levels = {str(v): v for v in column.levels}
     if text in levels or not column.numeric or column.kind == "time":
         return levels.get(text, text)
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(
-            f"--given {name}={text}: column {name!r} holds numbers; give one."
-        ) from None
+    notation = schema.reading.notation(name)
+    value = notation.number(text)
+    if value is None:
+        such = "" if notation.plain else f", such as {notation.write([1234.5])[0]}"
+        raise InputError(f"--given {name}={text}: column {name!r} holds numbers; give one{such}.")
+    return value

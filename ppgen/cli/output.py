@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..data import Schema
+    from ..data.notation import Notation
+    from ..data.reading import Reading
 
 Columns = Mapping[str, Any]
 _TEXTS = (".csv", ".tsv")
@@ -32,6 +34,7 @@ FIGURE_ENDINGS = (".png", ".svg")
 ARRAY_ENDINGS = (".npy", ".npz")
 IMAGE_ENDINGS = (*ARRAY_ENDINGS, ".png")
 INTERRUPTED = 130  # the exit status where the user ended it
+_DELIMITERS = (";", "|")  # of a file that ends in .csv, besides commas
 _ACROSS = 32  # images side by side in a picture, at most
 _BLOCK = 1 << 14
 _LAST = 40  # characters of the last column of a table, at least
@@ -72,6 +75,7 @@ def write_table(
     *,
     pretty: bool = False,
     computed: Collection[str] = (),
+    like: Reading | None = None,
 ) -> None:
     """Write columns of equal length.
 
@@ -81,6 +85,7 @@ def write_table(
         pretty: align the columns where standard output is a terminal.
         computed: columns that did not come with the data, and are as text no longer than they are
             right; other files hold them whole.
+        like: the text that these are rows of, whose numbers and fields are written as there.
     """
     if computed and (out is None or out.suffix.lower() in _TEXTS):
         from ..digits import significant
@@ -90,9 +95,9 @@ def write_table(
         if pretty and sys.stdout.isatty():
             print_quietly(_aligned(_to_its_error(columns)))
         else:
-            to_stdout(lambda stream: _write_csv(columns, stream, ","))
+            to_stdout(lambda stream: _write_csv(columns, stream, "", like))
         return
-    write_file(out, _content(columns, out.suffix.lower()))
+    write_file(out, _content(columns, out.suffix.lower(), like))
 
 
 def write_file(out: Path, content: bytes) -> None:
@@ -126,10 +131,12 @@ def check_rows(out: Path | None, schema: Schema) -> None:
         )
 
 
-def write_rows(rows: Any, schema: Schema, out: Path | None) -> None:
-    """Write what `sample` or `impute` returned, images in their layout or as one picture."""
+def write_rows(rows: Any, schema: Schema, out: Path | None, *, plain: bool = False) -> None:
+    """Write what `sample` or `impute` returned, images in their layout or as one picture; numbers
+    of a table as the text had them that was fitted, unless `plain`."""
     if schema.columns:
-        write_table(native_columns(rows, schema.names), out)
+        like = None if plain else schema.reading
+        write_table(native_columns(rows, schema.names), out, like=like)
         return
     import numpy as np
 
@@ -208,12 +215,12 @@ def index_columns(index: Any) -> dict[str, Any]:
     }
 
 
-def _content(columns: Columns, ending: str) -> bytes:
+def _content(columns: Columns, ending: str, like: Reading | None) -> bytes:
     import numpy as np
 
     if ending in _TEXTS:
         text = io.StringIO(newline="")
-        _write_csv(columns, text, "," if ending == ".csv" else "\t")
+        _write_csv(columns, text, "" if ending == ".csv" else "\t", like)
         return text.getvalue().encode()
     stream = io.BytesIO()
     if ending == ".npy":
@@ -255,10 +262,26 @@ def _plain(values: Any) -> NDArray[Any]:
     return np.array(_texts(array)) if array.dtype.kind == "O" else array
 
 
-def _write_csv(columns: Columns, stream: TextIO, delimiter: str) -> None:
-    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+def _write_csv(
+    columns: Columns, stream: TextIO, delimiter: str, like: Reading | None = None
+) -> None:
+    """Write a text; without a delimiter its fields are parted as in the text that it is like."""
+    if like is not None:
+        columns = {name: _noted(values, like.notation(name)) for name, values in columns.items()}
+        delimiter = delimiter or (like.delimiter if like.delimiter in _DELIMITERS else "")
+    writer = csv.writer(stream, delimiter=delimiter or ",", lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(_rows(columns))
+
+
+def _noted(values: Any, notation: Notation) -> Any:
+    """A column, numbers as text in a notation other than that of programs."""
+    import numpy as np
+
+    array = np.asarray(values)
+    if notation.plain or array.dtype.kind not in "iuf":
+        return values
+    return np.array(notation.write(array.tolist()), object)
 
 
 def _rows(columns: Columns) -> Iterator[tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -141,7 +141,9 @@ def read_data(
             rows = with_target(rows, options.target or schema.reading.target)
     for note in rows.notes:
         say(f"{source}: {note}")
-    return as_dataset(rows, schema)
+    matched = as_dataset(rows, schema)
+    own = replace(matched.schema, reading=rows.schema.reading)  # how this file is written
+    return replace(matched, schema=own)
 
 
 def _check_kinds(kinds: dict[str, dict[str, Any]], schema: Schema) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Asked, Data, Out, Run, Samples, asked, given_values, spread
+from .options import Asked, Data, Out, Plain, Run, Samples, asked, given_values, spread
 from .output import (
     ENDINGS,
     check_output,
@@ -101,6 +101,7 @@ def sample(
         bool, typer.Option("--clip", help="Bring values of images to the range that was seen.")
     ] = False,
     set_: Asked = None,
+    plain: Plain = False,
     output: Samples = None,
 ) -> None:
     """Print rows like those fitted; images are written to a file, or each to one in a folder."""
@@ -122,7 +123,7 @@ def sample(
     if folder and output is not None:
         write_pictures(rows, estimator.schema_, None, output)
     else:
-        write_rows(rows, estimator.schema_, output)
+        write_rows(rows, estimator.schema_, output, plain=plain)
 
 
 @spread
@@ -131,6 +132,7 @@ def impute(
     data: Data,
     reading: DataOptions,
     set_: Asked = None,
+    plain: Plain = False,
     output: Out = None,
 ) -> None:
     """Print the table with its gaps filled."""
@@ -142,7 +144,8 @@ def impute(
     how = asked(set_, estimator, "impute")
     rows = read_data(data, reading, estimator.schema_)
     filled = native_columns(estimator.impute(rows, **how), estimator.schema_.names)
-    write_table(group_labels(reading.groups, rows) | filled, output)
+    like = None if plain else rows.schema.reading
+    write_table(group_labels(reading.groups, rows) | filled, output, like=like)
 
 
 def numbered(rows: Dataset) -> dict[str, Any]:

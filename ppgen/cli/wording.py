@@ -7,6 +7,7 @@ with `--set NAME=VALUE`. Python that has no counterpart is left as it is.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import shlex
@@ -82,7 +83,7 @@ def in_options(text: str, command: Mapping[str, str]) -> str:
 def _as_option(match: re.Match[str], command: Mapping[str, str], names: Collection[str]) -> str:
     """`name=value` as an option."""
     name, value = match[1], match[2]
-    if match.string[: match.start()].endswith("--set "):
+    if re.search(r"--[a-z-]+ $", match.string[: match.start()]):  # what an option is given
         return match[0]
     if name in command and value in ("True", "False"):
         return command[name] if value == "True" else match[0]
@@ -92,9 +93,15 @@ def _as_option(match: re.Match[str], command: Mapping[str, str], names: Collecti
     return f"--set {shlex.quote(f'{name}={plain}')}" if name in names else match[0]
 
 
-_PHRASES = [
+def _as_missing(match: re.Match[str]) -> str:
+    """A marker of one column as an option."""
+    return f"--missing {shlex.quote(f'{ast.literal_eval(match[1])}={match[2]}')}"
+
+
+_PHRASES: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(pattern), words)
     for pattern, words in [
+        (r"missing=\{('[^']*'|\"[^\"]*\"): ([^{}]*)\} of ppgen\.read", _as_missing),
         (r"(?:[Gg]ive )?validation=\((?:rows|X), (?:y|labels)\)", "leave --all-rows out"),
         (r"[Gg]ive (?:more rows, or )?(?:more )?validation rows(?: with their labels)?",
          "Give more rows, and leave --all-rows out, so that some are held out"),

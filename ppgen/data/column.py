@@ -88,6 +88,11 @@ class Column(PlainFields):
         return times.clock_of(self.dtype, self.form)
 
     @property
+    def zone(self) -> str:
+        """The zone of its times, as `times.zone_info` knows it; "" for none."""
+        return times.zone_of(self.dtype, self.form)
+
+    @property
     def ends(self) -> tuple[float, ...]:
         """The finite ends of the range that its kind has."""
         if self.kind == "positive":
@@ -101,7 +106,7 @@ class Column(PlainFields):
         if isinstance(value, str | bool):
             return str(value)
         clock = self.clock or ("time" if self.kind == "time" else "")
-        return times.in_words(value, clock) if clock else f"{value:g}"
+        return times.in_words(value, clock, self.zone) if clock else f"{value:g}"
 
     def in_steps(self, width: float) -> str:
         """A rounding step for the reader."""
@@ -124,6 +129,7 @@ class Column(PlainFields):
             f"the {self.part} of {self.of}" if self.of else "",
             f"[{self.lower:g}, {self.upper:g}]" if self.kind == "interval" else "",
             f"period {self.period:g}" if self.kind == "circular" else "",
+            f"in {self.zone}" if self.zone and not self.of else "",
             ", ".join(shown),
             "" if self.width is None else f"rounded to {self.in_steps(self.width)}",
             f"a mass at {' and '.join(map(self.shown, self.atoms))}" if self.atoms else "",

@@ -35,6 +35,7 @@ class RawTable:
         clocks: columns of times and durations, kept as seconds -> their form (see `times`).
         beyond: columns of whole numbers beyond 2^53.
         notes: what else is to be said of a column.
+        zones: columns of times that are of several zones.
         written: what columns are called that are not called by their name (see `column_labels`).
         axis: the names of the levels of these labels.
         native: the container itself.
@@ -50,6 +51,7 @@ class RawTable:
     clocks: dict[str, str] = field(default_factory=dict)
     beyond: set[str] = field(default_factory=set)
     notes: dict[str, str] = field(default_factory=dict)
+    zones: set[str] = field(default_factory=set)
     written: dict[str, str] = field(default_factory=dict)
     axis: str = ""
     native: Any = None
@@ -73,6 +75,8 @@ class RawTable:
             self.beyond.add(name)
         if settled.form is not None:
             self.clocks[name] = settled.form
+        if settled.zones:
+            self.zones.add(name)
         return name
 
     def read_times(self) -> None:
@@ -85,6 +89,8 @@ class RawTable:
                 seconds = {v: time_text.read(v, form) for v in set(known)} | {None: np.nan}
                 self.columns[name] = np.array([seconds[v] for v in values.tolist()], np.float64)
                 self.clocks[name] = form
+                if form.endswith("%z"):
+                    self.zones.add(name)
             elif time_text.ambiguous(known):
                 self.notes[name] = (
                     "day and month cannot be told apart; give the form, such as "

@@ -261,6 +261,11 @@ def as_dataset(
         beside={name: table.columns[name] for name in left_out},
         stored=table.dtypes,
         native=table.native,
+        notes=tuple(
+            f"the times of {name!r} are of several zones or distances from UTC; they are read, "
+            "shown and written in UTC."
+            for name in sorted(table.zones)
+        ),
     )
     return data if schema is None else match(data, schema, estimator)
 

@@ -36,7 +36,7 @@ class Grain(PlainFields):
         decimals: after the point; None where they do not end.
         low, high: the least and the largest whole number or time seen; None for other columns.
         step: seconds that times are multiples of, where these are more than one.
-        zone: the zone at whose midnights they are, where those of UTC are others.
+        zone: the zone in which they are, where they are not so in UTC.
     """
 
     decimals: int | None = None
@@ -50,11 +50,13 @@ class Grain(PlainFields):
         """Read off (n,) values, NaN where missing."""
         known = values[~np.isnan(values)]
         if column.clock:
-            step = next((step for step in STEPS if not (known % step).any()), None)
-            digits, zone = _digits_of_seconds(known), zone_of(column.dtype, column.form)
-            if step != DAY and zone and not ((known + ahead(known, zone)) % DAY).any():
-                return cls(digits, float(known.min()), float(known.max()), DAY, zone)
-            return cls(digits, float(known.min()), float(known.max()), step)
+            step, zone = _step_of(known), zone_of(column.dtype, column.form)
+            if zone and (local := _step_of(known + ahead(known, zone))) > step:
+                step = local
+            else:
+                zone = ""
+            digits = _digits_of_seconds(known)
+            return cls(digits, float(known.min()), float(known.max()), step or None, zone)
         stored = column.dtype.lower().startswith(("int", "uint", "bool"))
         decimals = 0 if stored else None if column.width else decimals_of(known)
         # Gaps turn whole numbers into floats in most containers.
@@ -71,8 +73,10 @@ class Grain(PlainFields):
             return values
         rounded = np.round(values, self.decimals)
         if self.step is not None and self.zone:
-            local = np.round((values + ahead(values, self.zone)) / self.step) * self.step
-            rounded = in_zone(local, self.zone)
+            before = ahead(values, self.zone)
+            local = np.round((values + before) / self.step) * self.step
+            # Within an hour the zone stays as far from UTC; within a day it may not.
+            rounded = in_zone(local, self.zone) if self.step == DAY else local - before
         elif self.step is not None:
             rounded = np.round(values / self.step) * self.step
         moved = np.isin(rounded, apart) & (values != rounded)
@@ -106,6 +110,11 @@ def decimals_of(values: Floats) -> int | None:
         if all(_written(part, decimals, allowed) for part in (values[:_FIRST], values)):
             return decimals if decimals or largest < 2**53 else None
     return None
+
+
+def _step_of(seconds: Floats) -> float:
+    """The longest of `STEPS` that times are multiples of, 0 for none."""
+    return next((step for step in STEPS if not (seconds % step).any()), 0.0)
 
 
 def _digits_of_seconds(seconds: Floats) -> int:

@@ -17,7 +17,7 @@ from .pixels import Pixels
 from .rounding import find_ties
 from .schema import Schema
 from .stacking import layout_of
-from .times import clock_of, in_words, step_in_words
+from .times import clock_of, step_in_words
 from .values import check_finite, is_gap
 
 MOST_ORDINAL = 10  # distinct whole numbers that are still levels
@@ -109,8 +109,7 @@ def _time(name: str, values: Floats, dtype: str, form: str) -> Column:
         return replace(column, kind="empty", missing=True)
     if not missing and (known == known[0]).all():
         return replace(column, kind="constant", levels=(float(known[0]),))
-    clock = clock_of(dtype, form)
-    width, note = find_ties(known, lambda value: in_words(value, clock), step_in_words)
+    width, note = find_ties(known, column.shown, step_in_words)
     return replace(column, width=width, note=note)
 
 

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MOSTLY_NUMBERS = "of its values are numbers;"  # in the note of a column that is text
 # What is missing wherever it stands: pandas' list, the errors of spreadsheets, and "?".
@@ -82,6 +83,32 @@ class Written:
         if value and not unit and self.unit in _SHARES:
             return None  # 0.12 beside 12%: one of them is of another scale
         return -value if found["open"] or (signs and signs != "+") else value
+
+
+class Parts(NamedTuple):
+    """What a number in a text is made of.
+
+    Attributes:
+        body: its digits and marks.
+        before, after: the sign of a currency or of percent, with the blank beside it.
+        plain: whether it has no exponent.
+    """
+
+    body: str
+    before: str
+    after: str
+    plain: bool
+
+
+def parts_of(text: str) -> Parts | None:
+    """The parts of a text that may be a number; None for another."""
+    found = _AFFIXED.fullmatch(text)
+    if found is None:
+        return None
+    before, after = found["before"] or "", found["after"] or ""
+    before += " " * bool(before and text[found.end("before") :][:1].isspace())
+    after = " " * bool(after and text[: found.start("after")][-1:].isspace()) + after
+    return Parts(found["body"], before, after, "e" not in found["body"].casefold())
 
 
 def is_weak(text: str) -> bool:

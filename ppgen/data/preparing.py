@@ -37,7 +37,8 @@ def prepared(data: Dataset, said: Reading) -> Dataset:
     if said.left_out:
         data = without(data, said.left_out, f"{', '.join(map(repr, said.left_out))} left out")
     read = data.schema.reading
-    kept = replace(said, groups=read.groups, decimal=said.decimal or read.decimal)
+    found = {"groups": read.groups, "delimiter": read.delimiter, "notations": read.notations}
+    kept = replace(said, decimal=said.decimal or read.decimal, **found)
     return replace(data, target=target, schema=replace(data.schema, reading=kept))
 
 

@@ -72,7 +72,10 @@ def table_of_text(path: Path, text: str, said: Reading, delimiter: str = "") -> 
     frame.columns = [names[j] or f"c{j}" for j in frame.columns]
     said = replace(said, decimal=decimal)
     data = table_of(frame, said, lambda row: f"line {_line(text, layout, row)}")
-    return replace(data, notes=(*layout.notes, *data.notes))
+    parted = "" if layout.delimiter == "," else layout.delimiter
+    reading = replace(data.schema.reading, delimiter=parted)
+    schema = replace(data.schema, reading=reading)
+    return replace(data, schema=schema, notes=(*layout.notes, *data.notes))
 
 
 def read_bytes(path: Path, scale: int = 1) -> bytes:

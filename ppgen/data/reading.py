@@ -3,12 +3,13 @@ files are then read in the same way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
 from ..errors import InputError, unknown
 from ..plain_json import PlainFields
+from .notation import Notation
 
 
 class Said(TypedDict, total=False):
@@ -39,6 +40,9 @@ class Reading(PlainFields):
         crop: whether pictures are cut around their middle to the proportions of `size`, and else
             squeezed; without a size, to the least height and width of them.
         skip_unreadable: whether pictures that cannot be read are left out.
+        delimiter: what parted the fields of the text that was read; "" for a comma.
+        notations: how the numbers of its columns were written, where this is not as programs do,
+            such as "price=$#,##0.00" (see `notation`).
     """
 
     missing: tuple[str, ...] = ()
@@ -49,6 +53,8 @@ class Reading(PlainFields):
     size: tuple[int, ...] = ()
     crop: bool = False
     skip_unreadable: bool = False
+    delimiter: str = ""
+    notations: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Reading:
@@ -57,7 +63,8 @@ class Reading(PlainFields):
         Raises:
             InputError: for a word that is not known, or a value that it does not take.
         """
-        known = [f.name for f in fields(cls) if f.name != "groups"]
+        found = ("groups", "delimiter", "notations")
+        known = [f.name for f in fields(cls) if f.name not in found]
         for name in given:
             if name not in known:
                 raise unknown("option of reading", name, (*known, "schema", "split_seed", "groups"))
@@ -84,6 +91,20 @@ class Reading(PlainFields):
     def left_out(self) -> tuple[str, ...]:
         """The columns of the source that are not among those of the rows."""
         return (*self.drop, *filter(None, (self.target, self.groups)))
+
+    def notation(self, name: str) -> Notation:
+        """How the numbers of a column are written."""
+        each = (text.rpartition("=") for text in self.notations)
+        written = next((text for column, _, text in each if column == name), "")
+        return Notation.read(written) if written else Notation(self.decimal or ".")
+
+    def of_target(self, names: Sequence[str]) -> Reading:
+        """What is kept of the columns that a fit conditions on; one may be called otherwise than
+        the column was."""
+        if not self.target or (self.target not in names and len(names) != 1):
+            return Reading()
+        name = self.target if self.target in names else names[0]
+        return Reading(decimal=self.decimal, notations=(f"{name}={self.notation(self.target)}",))
 
     def again(self, said: Mapping[str, Any]) -> Said:
         """What `read` is told of rows for what was fitted to these: the same, and what is said of

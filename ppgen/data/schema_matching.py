@@ -17,6 +17,7 @@ from .column import DISCRETE, Column
 from .contents import Contents, Held
 from .infer import levels_of
 from .levels import level_codes, match_levels
+from .notation import numbers_of
 from .schema import Schema
 from .stacking import is_one_image
 from .time_parts import part_of
@@ -73,7 +74,10 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
     columns |= _parts(columns, beside, schema, was)
     _check_names(columns, schema)
     _warn_of_extra(columns, schema, estimator)
-    matched = {c.name: _conformed(c, columns[c.name], was.get(c.name)) for c in schema.columns}
+    matched = {
+        c.name: _conformed(c, _read(c, columns[c.name], schema), was.get(c.name))
+        for c in schema.columns
+    }
     same = data.array is not None and all(matched[name] is columns[name] for name in schema.names)
     array = data.array if same else None
     return replace(data, schema=schema, columns=matched, beside=beside, array=array)
@@ -219,6 +223,13 @@ def _completed(column: Column, values: NDArray[Any]) -> Column:
             f"{wanted}. Choose another kind."
         )
     return column
+
+
+def _read(column: Column, values: NDArray[Any], schema: Schema) -> NDArray[Any]:
+    """Values with text as numbers where the column has numbers, written as those fitted were."""
+    if values.dtype != object or column.clock or not column.numeric or column.kind == "empty":
+        return values
+    return numbers_of(values, schema.reading.notation(column.name))
 
 
 def _conformed(column: Column, values: NDArray[Any], was: Column | None = None) -> NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import InputError
 from .column import LEFT_OUT
 from .dataset import Dataset, as_dataset
+from .notation import Notation
 from .number_text import MISSING, MOSTLY_NUMBERS, is_weak, numbers_among
 from .preparing import floats_of, markers_of
 from .reading import Reading
@@ -30,6 +31,7 @@ class Cleaned:
     Attributes:
         values: a pandas series of numbers or of text, with gaps.
         unit: the sign beside its numbers, "" for none.
+        notation: how its numbers are written, where they are text (see `notation`).
         why: why it is text though its values are numbers, "" where that is not so.
         strange: the first text that keeps a column from being numbers; None where nothing does, or
             most of it are no numbers.
@@ -39,6 +41,7 @@ class Cleaned:
 
     values: Any
     unit: str = ""
+    notation: str = ""
     strange: str | None = None
     row: int = 0
     share: str = ""
@@ -65,10 +68,14 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
     if len({*names}) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"two columns are named {twice!r}; give each its own name.")
-    columns, strange, notes = [], {}, []
+    columns, strange, notes, notations = [], {}, [], []
+    comma = str(Notation(","))  # of numbers that were read as such
     for j, name in enumerate(names):
         made = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal or ".")
         columns.append(made.values)
+        numbers = made.values.dtype.kind in "iuf"
+        if numbers and (written := made.notation or comma * (said.decimal == ",")):
+            notations.append(f"{name}={written}")
         if made.unit:
             notes.append(f"the numbers of {name!r} are in {made.unit}.")
         if made.why:
@@ -83,9 +90,10 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
     for read in data.schema.every:
         both = (read.note if read.kind in LEFT_OUT else "", strange.get(read.name, ""))
         noted.append(replace(read, note="; ".join(filter(None, both)) or read.note))
-    reading = Reading(decimal=said.decimal if said.decimal == "," else "")
+    decimal = said.decimal if said.decimal == "," else ""
+    reading = Reading(decimal=decimal, notations=tuple(notations))
     schema = replace(data.schema.with_every(noted), reading=reading)
-    return replace(data, schema=schema, notes=tuple(notes))
+    return replace(data, schema=schema, notes=(*notes, *data.notes))
 
 
 def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
@@ -119,7 +127,9 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
         column[np.isin(column, floats_of(markers))] = np.nan
         fractions = any(way.decimal in text or "e" in text.lower() for text in numbers)
         whole = not fractions and not np.isnan(column).any() and np.abs(column).max() < 2**53
-        return Cleaned(pd.Series(column.astype(np.int64) if whole else column), way.unit)
+        notation = Notation.of(numbers, way)
+        written = "" if notation.plain else str(notation)
+        return Cleaned(pd.Series(column.astype(np.int64) if whole else column), way.unit, written)
     known = [texts.get(v) for v in given]
     others = seen - weak
     if others and not any(c.isalnum() for text in others for c in text):
@@ -133,7 +143,7 @@ def cleaned(series: Any, markers: Collection[str], decimal: str) -> Cleaned:
         return Cleaned(values)
     fits = {None, *weak, *numbers}
     row = next(i for i, text in enumerate(known) if text not in fits)
-    return Cleaned(values, "", known[row], row, _percent(share))
+    return Cleaned(values, strange=known[row], row=row, share=_percent(share))
 
 
 def _told_by_digits(texts: Collection[str]) -> str:

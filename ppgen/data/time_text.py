@@ -67,6 +67,14 @@ def is_aware(form: str) -> bool:
     return form.endswith(("Z", "UTC", "GMT", "%z")) or _OFFSET.search(form) is not None
 
 
+def zone_in(form: str) -> str:
+    """The zone that texts of a form are written in, such as "UTC+01:00"; "" where they say none."""
+    if not is_aware(form):
+        return ""
+    offset = None if form.endswith("%z") else _OFFSET.search(form)
+    return "UTC" if offset is None else f"UTC{offset[1]}{offset[2]}:{offset[3]}"
+
+
 def read(text: str, form: str) -> float | None:
     """The seconds since 1970 of a text, or None where it is not of the form."""
     offset = _OFFSET.search(form) if "%z" not in form else None

@@ -52,7 +52,7 @@ def zone_of(dtype: str, form: str = "") -> str:
     """The name of the zone of a column stored so, "" for none."""
     if form:
         found = re.fullmatch(r"datetime\[(.+)\]", form)
-        return found[1] if found else ""
+        return found[1] if found else time_text.zone_in(form)
     found = re.search(r"\[\w+, ?(?:tz=)?([^\]]+)\]|time_zone='([^']+)'", dtype)
     return (found[1] or found[2]) if found else ""
 
@@ -78,22 +78,24 @@ def of_series(series: Any) -> Floats:
     return np.asarray(micro.cast(nw.Float64).to_numpy(), np.float64) * MICRO
 
 
-def of_objects(values: Iterable[Any]) -> tuple[Floats, str] | None:
-    """(n,) seconds of Python's dates, times or durations, None where missing, and their form; None
-    where a value is something else, or times and durations are mixed."""
+def of_objects(values: Iterable[Any]) -> tuple[Floats, str, bool] | None:
+    """(n,) seconds of Python's dates, times or durations, None where missing, their form, and
+    whether they are of several zones, whose form is that of UTC; None where a value is something
+    else, or times and durations are mixed."""
     listed = list(values)
     known = [v for v in listed if v is not None]
     if all(isinstance(v, datetime.timedelta) for v in known):
         seconds = [np.nan if v is None else v.total_seconds() for v in listed]
-        return np.array(seconds, np.float64), "timedelta"
+        return np.array(seconds, np.float64), "timedelta", False
     if not all(isinstance(v, datetime.date) for v in known):
         return None
     timed = [v for v in known if isinstance(v, datetime.datetime)]
     zones = {_zone_name(v) for v in timed if v.tzinfo is not None}
-    form = "datetime" if timed else "date"
+    form, several = "datetime" if timed else "date", len(zones) > 1
     if zones:
-        form = f"datetime[{zones.pop() if len(zones) == 1 else 'UTC'}]"
-    return np.array([np.nan if v is None else _seconds(v) for v in listed]), form
+        form = f"datetime[{'UTC' if several else zones.pop()}]"
+    seconds = [np.nan if v is None else _seconds(v) for v in listed]
+    return np.array(seconds), form, several
 
 
 def in_zone(seconds: Floats, zone: str) -> Floats:
@@ -136,12 +138,16 @@ def to_numpy(seconds: Floats, dtype: str) -> NDArray[Any]:
     return np.asarray(out.astype(f"{kind}[{unit}]"))
 
 
-def in_words(seconds: float, clock: Clock = "time") -> str:
-    """A time or a duration for the reader: the date alone where the time of day is midnight."""
+def in_words(seconds: float, clock: Clock = "time", zone: str = "") -> str:
+    """A time, as clocks of its zone have it, or a duration for the reader: the date alone where the
+    time of day is midnight."""
     if clock == "duration":
         return str(datetime.timedelta(seconds=round(seconds, 6)))
     moment = _naive(min(max(seconds, _FIRST), _LAST))
-    return moment.date().isoformat() if not seconds % 86400 else moment.isoformat(" ")
+    if zone and _FIRST < seconds - STEPS[0] and seconds + STEPS[0] < _LAST:
+        moment = moment.replace(tzinfo=_UTC).astimezone(zone_info(zone)).replace(tzinfo=None)
+    midnight = moment.time() == datetime.time()
+    return moment.date().isoformat() if midnight else moment.isoformat(" ")
 
 
 def step_in_words(seconds: float) -> str:
@@ -159,6 +165,10 @@ def zone_info(name: str) -> datetime.tzinfo:
 
     if name in ("UTC", "Z"):
         return _UTC
+    if minutes := re.fullmatch(r"pytz\.FixedOffset\((-?\d+)\)", name):
+        return datetime.timezone(datetime.timedelta(minutes=int(minutes[1])))
+    if "zoneinfo/" in name:  # of dateutil, which names a zone by its file
+        name = name.split("zoneinfo/", 1)[1].rstrip("')\"")
     if offset := re.fullmatch(r"(?:UTC)?([+-])(\d\d):?(\d\d)", name):
         away = datetime.timedelta(hours=int(offset[2]), minutes=int(offset[3]))
         return datetime.timezone(-away if offset[1] == "-" else away)

@@ -30,12 +30,14 @@ class Settled(NamedTuple):
         truth: whether they are truth values, then 0.0 and 1.0.
         form: of times and durations, kept as seconds, how they were written (see `times`).
         beyond: whether whole numbers beyond 2^53 are among them.
+        zones: whether they are times of several zones.
     """
 
     values: NDArray[Any]
     truth: bool = False
     form: str | None = None
     beyond: bool = False
+    zones: bool = False
 
 
 def settle(name: str, values: NDArray[Any]) -> Settled:
@@ -55,7 +57,7 @@ def settle(name: str, values: NDArray[Any]) -> Settled:
     types = set(map(type, objects)) - {type(None)}
     if types and all(issubclass(t, datetime.date | datetime.timedelta) for t in types):
         if (found := times.of_objects(objects)) is not None:
-            return Settled(found[0], form=found[1])
+            return Settled(found[0], form=found[1], zones=found[2])
         raise InputError(
             f"column {name!r} holds both times and durations; expected one of them. Correct it."
         )
