@@ -113,6 +113,13 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     return Run(body, read_safetensors(folder / WEIGHTS), posterior, trace)
 
 
+def family_of(path: str | os.PathLike[str]) -> str:
+    """The family of a saved run, whose weights are not looked at; InputError as `read_run`."""
+    folder = path_of(path, "the folder to load")
+    put_back(folder)
+    return str(read_manifest(folder)["family"])
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run folder, checked against its own seal."""
     try:

@@ -13,6 +13,10 @@ from .data import Codec, Encoded
 from .errors import InputError
 from .verdict import Reason, warning
 
+MODELLING_GAPS = (
+    *("GaussianMixture", "Gaussian", "FactorAnalysis", "BayesianNetwork", "VAE"),
+    "IndependentColumns",
+)
 _FEW = 10  # rows of a class below which nothing is known of it
 _SHOWN = 5  # classes that are named
 _MOST_TEXT = 60  # characters of a value that an error shows
@@ -66,12 +70,15 @@ def check_no_gaps(codec: Codec, rows: Encoded, family: str) -> None:
     """Raise InputError, naming the columns, if encoded rows have gaps."""
     lacking = [*np.isnan(rows.x).sum(axis=0), *(rows.codes == -1).sum(axis=0)]
     names = [*codec.continuous_names, *codec.discrete_names]
-    where = [f"{name} ({k})" for name, k in zip(names, lacking, strict=True) if k]
+    where = [f"{k} of {name!r}" for name, k in zip(names, lacking, strict=True) if k]
     if where:
+        shown = ", ".join(where[:_SHOWN]) + f" and of {len(where) - _SHOWN} more columns" * (
+            len(where) > _SHOWN
+        )
         raise InputError(
-            f"Input contains NaN: missing values in {', '.join(where)}, which {family} cannot "
-            "model. Fill them with ppgen.GaussianMixture().fit(X).impute(X), or use a family that "
-            "models gaps (gmm)."
+            f"{family} models no gaps, and values are missing (NaN): {shown}. Fill them with "
+            "ppgen.GaussianMixture().fit(X).impute(X), or fit a family that models gaps: "
+            f"{', '.join(f'ppgen.{name}' for name in MODELLING_GAPS)}."
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -94,6 +94,19 @@ class LogDensity:
     def variable(self) -> str:
         """What it is a density or mass of: only where these words are equal are two compared."""
         return f"{self.measure} with noise {self.noise:g}" if self.noise else self.measure
+
+    def __getitem__(self, rows: Any) -> Any:
+        """The log density of a row by its number, or those of rows by slice, numbers or mask, with
+        what they claim."""
+        values = self.values[rows]
+        if np.ndim(values) != 1:
+            return values
+        each = {
+            name: held[rows] if np.shape(held)[:1] == (len(self),) else held
+            for name, held in self.diagnostics.items()
+        }
+        stderr = None if self.stderr is None else self.stderr[rows]
+        return replace(self, values=values, stderr=stderr, diagnostics=each)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.values, dtype=dtype, copy=copy)

@@ -6,6 +6,7 @@ encoded rows; one that samples derives from `Sampler`, one with a density from `
 
 from __future__ import annotations
 
+import inspect
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ from .data.units import unit_hashes
 from .datatree import to_datatree
 from .errors import FitError, InputError
 from .fitting import Fit
+from .keywords import check_keywords, told
 from .progress import Clock, duration, progress_bar
 from .rows import Rows
 from .saving import Saved
@@ -57,6 +59,13 @@ class Estimator(Saved):
         if "capabilities" in cls.__dict__:
             for method, options in cls.capabilities.options.items():
                 cls.__doc__ = options.document_options(cls.__doc__, method)
+
+    def __new__(cls, *values: Any, **words: Any) -> Self:
+        """Refuse words that are no settings, naming the nearest that is."""
+        if not words.keys() <= {*cls.settings.names, "random_state"}:
+            known = tuple(inspect.signature(cls).parameters)
+            check_keywords(cls.__name__, words, known, "setting")
+        return super().__new__(cls)
 
     # What a family writes
     # --------------------------------------------------------------------------------------------
@@ -138,6 +147,7 @@ class Estimator(Saved):
         check_is_fitted(self)
         return self.settings.by_origin(self._chosen(), self._resolved())
 
+    @told
     def fit(
         self,
         X: Any,

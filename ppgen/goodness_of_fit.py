@@ -103,7 +103,7 @@ def goodness_reasons(model: Judged, rows: Rows, fit: Fit) -> list[Reason]:
 
 
 def _unchecked(why: str) -> Reason:
-    return Reason("ok", f"goodness of fit not checked: {why}.")
+    return Reason("ok", f"goodness of fit not checked: {why}.", checked=False)
 
 
 def _in_time(model: Judged, rows: Rows, fit: Fit) -> int:

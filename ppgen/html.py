@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike
 
-_COLOURS = {"ok": "#2f855a", "warn": "#b7791f", "failed": "#c53030"}
+_COLOURS = {"ok": "#2f855a", "warn": "#b7791f", "failed": "#c53030", "not checked": "#718096"}
 _CELL = "padding:2px 10px 2px 0;text-align:left;vertical-align:top"
 _WIDTH, _HEIGHT = 240, 40  # pixels of a histogram
 _MOST_BARS = 40

@@ -18,12 +18,19 @@ class Reason:
 
     Attributes:
         learnt: False where it says that the fit learnt nothing of the rows.
+        checked: False where it says what was not looked at, which is no fault and no pass.
     """
 
     status: Status
     what: str
     advice: str = ""
     learnt: bool = True
+    checked: bool = True
+
+    @property
+    def word(self) -> str:
+        """What it stands under: its status, or that it was not checked."""
+        return self.status if self.checked else "not checked"
 
     def __str__(self) -> str:
         return f"{self.what} {self.advice}".strip()
@@ -61,17 +68,20 @@ class Verdict:
 
     def __str__(self) -> str:
         told = [str(r) for r in self.reasons if r.status != "ok"]
-        return self.status if not told else f"{self.status}: " + " ".join(told)
+        unchecked = [str(r) for r in self.reasons if r.status == "ok" and not r.checked]
+        mark = ":" if told else ";" if unchecked else ""
+        return " ".join((f"{self.status}{mark}", *told, *unchecked))
 
     def _repr_html_(self) -> str:
         worst = sorted(self.reasons, key=lambda reason: -ORDER.index(reason.status))
-        told = [html.marked(reason.status, str(reason)) for reason in worst]
+        told = [html.marked(reason.word, str(reason)) for reason in worst]
         return html.block(*(told or [html.marked("ok", "nothing was found against the fit.")]))
 
     def to_json(self) -> list[dict[str, Any]]:
         return [
             {"status": r.status, "what": r.what, "advice": r.advice}
             | ({} if r.learnt else {"learnt": False})
+            | ({} if r.checked else {"checked": False})
             for r in self.reasons
         ]
 
@@ -79,7 +89,13 @@ class Verdict:
     def from_json(cls, reasons: Iterable[Mapping[str, Any]]) -> Verdict:
         return cls(
             tuple(
-                Reason(r["status"], r["what"], r.get("advice", ""), r.get("learnt", True))
+                Reason(
+                    r["status"],
+                    r["what"],
+                    r.get("advice", ""),
+                    r.get("learnt", True),
+                    r.get("checked", True),
+                )
                 for r in reasons
             )
         )

@@ -11,8 +11,9 @@ from ..errors import InputError
 from .options import Data, Out, Plain, Run, spread
 from .output import check_output, native_columns, write_file, write_table
 from .pictures import check_pictures, write_pictures
-from .reading import DataOptions, read_data
-from .tables import check_able, load_run, named_labels, numbered
+from .reading import DataOptions, check_source, read_data
+from .runs import load_run, tell_verdict
+from .tables import named_labels, numbered
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -28,9 +29,10 @@ def encode(run: Run, data: Data, reading: DataOptions, output: Out = None) -> No
     with theirs.
     """
     check_output(output)
-    model: Any = load_run(run)
-    check_able(run, model, "latents", "has no codes")
+    check_source(data)
+    model = load_run(run, "latents", "has no codes")
     rows = read_data(data, reading, model.schema_)
+    tell_verdict(model)
     codes = model.encode(rows, _labels(model, rows))
     if output is not None and output.suffix.lower() == ".npy":
         write_file(output, _array(codes))
@@ -57,13 +59,14 @@ def reconstruct(
     ] = None,
 ) -> None:
     """Encode rows and decode them again: a table, or images, which go to a file or a folder."""
-    model: Any = load_run(run)
-    check_able(run, model, "latents", "reconstructs nothing")
+    check_source(data)
+    model = load_run(run, "latents", "reconstructs nothing")
     if model.schema_.image_shape is None:
         check_output(output)
     else:
         check_pictures(output)
     rows = read_data(data, reading, model.schema_)
+    tell_verdict(model)
     made = model.reconstruct(rows, _labels(model, rows))
     if rows.images is None:
         like = None if plain else rows.schema.reading
@@ -80,9 +83,10 @@ def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> N
     check_output(output)
     import numpy as np
 
-    model: Any = load_run(run)
-    check_able(run, model, "predicts", "predicts nothing")
+    check_source(data)
+    model = load_run(run, "predicts", "predicts nothing")
     rows = read_data(data, reading, model.schema_)
+    tell_verdict(model)
     what = model.capabilities.predicts
     columns: dict[str, Any] = {what: model.predict(rows)}
     if what != "inlier":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..estimator import Estimator
 
+_SHOWN = 5  # labels
 
 def models(
     model: Annotated[
@@ -129,12 +130,14 @@ def fit(
         else:
             others = _parts(other, options.all_rows)
     train, valid, test = parts
-    say(f"{len(rows)} rows, {len(train)} to fit. The columns:\n{rows.schema}")
+    columns = f". The columns:\n{rows.schema}" if rows.schema.columns else f": {rows.schema}."
+    say(f"{len(rows)} rows, {len(train)} to fit{columns}")
     estimator: Any = chosen(**own, random_state=seed)
     y: Any = None
     validation: Any = valid if "validation" in estimator._uses() else None
     if chosen.capabilities.supervised or conditional:
         y, validation = _labelled(model, train, validation)
+        say(f"{'Conditional on' if conditional else 'With'} {_in_words(y)}.")
     if others is not None:
         y, validation = others[0], None if valid is None else (valid, others[1])
     try:
@@ -153,7 +156,8 @@ def fit(
     scored = None if test is None or interrupted else _scored(test, seed)
     estimator.save(target)
     for reason in estimator.verdict_.reasons:
-        say(f"{reason.status}: {reason}")
+        if str(reason) not in rows.notes:  # these were said when the rows were read
+            say(f"{reason.word}: {reason}")
     scores = {} if scored is None else _score(estimator, scored)
     names = ("log_density", "stderr", "zero_rows", "kind", "measure", *scores)
     write_table(
@@ -233,6 +237,18 @@ def _labelled(model: str, train: Dataset, valid: Dataset | None) -> tuple[Any, A
         return np.asarray(rows.target)[fields[0]] if fields else rows.target
 
     return labels(train), None if valid is None else (valid, labels(valid))
+
+
+def _in_words(y: Any) -> str:
+    """The labels of rows."""
+    import numpy as np
+
+    name, labels = getattr(y, "name", None) or "y", np.asarray(y)
+    if labels.ndim != 1 or labels.dtype.kind == "f":
+        return f"{name}, the labels that come with the rows"
+    distinct = sorted({str(label) for label in labels.tolist()})
+    shown = ", ".join(distinct[:_SHOWN]) + ", ..." * (len(distinct) > _SHOWN)
+    return f"{name}, the label of each row, {len(distinct)} distinct: {shown}"
 
 
 def _parts(rows: Dataset, all_rows: bool) -> Parts:

@@ -205,9 +205,16 @@ def given_values(
     of_y = () if context is None else context.names
     if given and not schema.columns and not of_y:
         raise InputError("--given holds columns fixed, and the fit is of images. Leave it out.")
+    known = {*of_y, *(column.name for column in schema.every)}
     columns: dict[str, Any] = {}
     y: dict[str, Any] = {}
     for name, text in pairs(given, "--given", (*of_y, *schema.names)).items():
+        if len(of_y) == 1 and name not in known:
+            raise InputError(
+                f"--given {name}={text} was given, and there is no {name!r}; what the fit is "
+                f"conditional on is called {of_y[0]}: --given {of_y[0]}={text}."
+                + did_you_mean(name, known)
+            )
         if context is not None and name in of_y:
             y[name] = [_typed(name, text, context)]
         elif schema.columns:

@@ -10,8 +10,9 @@ import typer
 from ..errors import InputError
 from .options import Out, spread
 from .output import check_output, index_columns, native_columns, say, write_table
-from .reading import DataOptions, read_data
-from .tables import group_labels, load_run, named_target, reconstruction_errors, tell_khat
+from .reading import DataOptions, check_source, read_data
+from .runs import load_run, tell_verdict
+from .tables import group_labels, named_target, reconstruction_errors, tell_khat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,9 +76,11 @@ def outliers(
         against = None if reference is None else read_data(reference, reading, rows.schema)
         order, table = _beside_others(rows, against, top)
     else:
+        check_source(data)
         estimator = load_run(Path(run))
         rows = read_data(data, reading, estimator.schema_)
         against = None if reference is None else read_data(reference, reading, estimator.schema_)
+        tell_verdict(estimator)
         order, table = _by_model(Path(run), estimator, rows, against, top)
     computed = tuple(table)
     if rows.images is None:

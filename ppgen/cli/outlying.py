@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..analysis.outliers import midranks
 from ..data import Dataset, as_dataset
 from ..data.values import is_gap
+from .output import say
 
 if TYPE_CHECKING:
     from ..density_estimator import DensityEstimator
@@ -49,6 +50,11 @@ def fraction_below(
         size = _IMAGES
     if reference is None:
         reference = as_dataset(estimator.sample(size), rows.schema)
+    if len(reference) > size:
+        say(
+            f"rows are compared with {size:,} of the {len(reference):,} rows of the reference, "
+            "taken at random."
+        )
     reference = reference.thinned(size, np.random.default_rng(0))
     below = np.empty(len(rows))
     for number, pattern in enumerate(patterns):

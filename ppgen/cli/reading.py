@@ -109,6 +109,13 @@ def _kind(name: str, text: str) -> dict[str, Any]:
     return {"kind": kind.strip()} | {key: value_of(value) for key, value in given.items()}
 
 
+def check_source(source: str) -> None:
+    """Raise InputError, before anything heavy is loaded, where there is nothing to read."""
+    from ..data.readers import check_source as check
+
+    check(source)
+
+
 def read_data(
     source: str,
     options: DataOptions | None = None,

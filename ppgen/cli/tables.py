@@ -21,7 +21,8 @@ from .output import (
     write_table,
 )
 from .pictures import check_pictures, write_pictures
-from .reading import DataOptions, read_data
+from .reading import DataOptions, check_source, read_data
+from .runs import check_able, load_run, tell_verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,9 +48,11 @@ def score(
     Of a model without density, how far each row is from its reconstruction.
     """
     check_output(output)
+    check_source(data)
     estimator = load_run(run)
     how = asked(set_, estimator, "log_density")
     rows = read_data(data, reading, estimator.schema_)
+    tell_verdict(estimator)
     columns: dict[str, Any]
     line: dict[str, Any] = {"rows": len(rows)}
     if estimator.capabilities.density is None:
@@ -108,8 +111,7 @@ def sample(
     folder = output is not None and not output.suffix
     if not folder:
         check_output(output, (*ENDINGS, ".png"))
-    estimator = load_run(run)
-    check_able(run, estimator, "samples", "draws no samples")
+    estimator = load_run(run, "samples", "draws no samples")
     if folder and estimator.schema_.image_shape is not None:
         check_pictures(output)
     else:
@@ -118,6 +120,7 @@ def sample(
     how = asked(set_, estimator, "sample")
     context = None if estimator.context_ is None else estimator.context_.schema
     fixed, y = given_values(given, estimator.schema_, context)
+    tell_verdict(estimator)
     how |= {"expected": expected, "clip": clip}
     rows = estimator.sample(n, fixed, y=y, random_state=seed, **how)
     if folder and output is not None:
@@ -137,12 +140,13 @@ def impute(
 ) -> None:
     """Print the table with its gaps filled."""
     check_output(output)
-    estimator: Any = load_run(run)
-    check_able(run, estimator, "fills_gaps", "cannot fill gaps")
+    check_source(data)
+    estimator = load_run(run, "fills_gaps", "cannot fill gaps")
     if estimator.schema_.image_shape is not None:
         raise InputError(f"{run} is a fit of images, which have no gaps; give a fit of a table.")
     how = asked(set_, estimator, "impute")
     rows = read_data(data, reading, estimator.schema_)
+    tell_verdict(estimator)
     filled = native_columns(estimator.impute(rows, **how), estimator.schema_.names)
     like = None if plain else rows.schema.reading
     write_table(group_labels(reading.groups, rows) | filled, output, like=like)
@@ -227,24 +231,3 @@ def reconstruction_errors(run: Path, estimator: Any, rows: Dataset) -> NDArray[A
         check_able(run, estimator, "density", "has no density")
     errors: NDArray[Any] = estimator.reconstruction_error(rows)
     return errors
-
-
-def check_able(run: Path, estimator: Estimator, what: str, lacks: str) -> None:
-    """Raise InputError, naming the models that are able, unless the fit's model declares it."""
-    from ..models import registry
-
-    if not getattr(estimator.capabilities, what):
-        able = (m for m in registry.names() if getattr(registry.get(m).capabilities, what))
-        raise InputError(
-            f"{run} is a fit of {estimator.name}, which {lacks}; fit one of {', '.join(able)}."
-        )
-
-
-def load_run(run: Path) -> Estimator:
-    """A saved run; says its verdict where that is not ok."""
-    from ..models import registry
-
-    estimator = registry.load(run)
-    if not estimator.verdict_.ok:
-        say(f"the fit's verdict: {estimator.verdict_}")
-    return estimator

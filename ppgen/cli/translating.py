@@ -16,7 +16,7 @@ from .options import Run
 from .output import ARRAY_ENDINGS, say
 from .pictures import encoded_pictures
 from .reading import read_data
-from .tables import check_able, load_run
+from .runs import load_run, tell_verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,10 +58,10 @@ def translate(
     A recording comes out as long as it went in, at the rate of the recordings that were fitted.
     """
     given = Given.of(source, output)
-    model: Any = load_run(run)
-    check_able(run, model, "translates", "translates nothing")
+    model = load_run(run, "translates", "translates nothing")
     schema = (model.target_ if back else model).schema_
     rows = read_data(str(source), schema=schema if schema.reading.pictures else None)
+    tell_verdict(model)
     made = model.translate_back(rows) if back else model.translate(rows)
     side = model if back else model.target_
     if rows.schema.sequence:

@@ -196,6 +196,12 @@ def _array(X: Any, names: Sequence[str] | None) -> RawTable:
         return table
     if array.dtype.kind == "c":
         raise InputError(COMPLEX)
+    if array.ndim == 0 and array.dtype == object:
+        what = "None" if X is None else f"a value of type {type(X).__name__}"
+        raise InputError(
+            f"{what} was given; expected rows: an array (n, d), a frame of pandas, Polars or "
+            "Arrow, images, a mapping of names to columns, or what ppgen.read gives of a file."
+        )
     if array.ndim in (3, 4):
         return RawTable(f"numpy:{array.dtype}", images=as_images(array), native=array)
     if array.ndim != 2:

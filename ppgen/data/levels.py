@@ -47,13 +47,24 @@ def match_levels(column: Column, values: NDArray[Any]) -> NDArray[Any]:
         key = _spelling(written)
         spelt[key] = None if key in spelt else written  # two levels spelt alike: neither is meant
     exact: dict[Any, Scalar] = {level: level for level in column.levels}
+    padded = _without_zeros(column.levels)
     known: dict[Any, Any] = {None: None}  # value -> how its level is written
     objects = values if values.dtype == object else _texts(values)
     for value in set(objects.tolist()) - {None}:
         level: Scalar | None = exact.get(value, spelt.get(_spelling(value)))
+        level = padded.get(_spelling(value).lstrip("0")) if level is None else level
         known[value] = value if level is None else level
     numeric = column.numeric and not any(isinstance(v, str) for v in known.values())
     return np.array([known[v] for v in objects], np.float64 if numeric else object)
+
+
+def _without_zeros(levels: tuple[Scalar, ...]) -> dict[str, Scalar]:
+    """Levels that are digits by what is left of them without leading zeros, which a file may have
+    lost; empty where others are among them, or some would then be alike."""
+    if not all(isinstance(level, str) and level.isdecimal() for level in levels):
+        return {}
+    bare = {str(level).lstrip("0"): level for level in levels}
+    return bare if len(bare) == len(levels) else {}
 
 
 def short(value: Any) -> Any:

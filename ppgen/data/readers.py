@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from ..errors import InputError, did_you_mean
+from ..files import path_of
 from .builtin import BUILTIN, load_builtin
 from .dataset import Dataset, as_dataset
 from .memory_limit import check_memory
@@ -79,21 +80,47 @@ def read(
     return replace(data, split_seed=split_seed)
 
 
+def check_source(source: str | os.PathLike[str]) -> Path:
+    """The path of what is to be read, "." of what is built in; InputError if there is neither."""
+    if isinstance(source, str) and (source in BUILTIN or source.startswith("toy:")):
+        return Path()
+    path = path_of(source, "the data")
+    if not path.exists():
+        raise _missing(str(source), path)
+    return path
+
+
 def _open(source: str | os.PathLike[str], said: Reading) -> Dataset:
     if isinstance(source, str) and (source in BUILTIN or source.startswith("toy:")):
         return load_builtin(source)
-    path = Path(source)
-    if not path.exists():
-        raise InputError(
-            f"there is no file and no built-in data set {str(source)!r}."
-            + did_you_mean(str(source), BUILTIN)
-            + f" Built in are {', '.join(BUILTIN)}."
-        )
+    path = check_source(source)
     try:
         reader = _reader(path)
         return reader(path, said) if reader in _AS_SAID else reader(path)
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _missing(source: str, path: Path) -> InputError:
+    """The error that there is no such file; of what may be a name, also that no such set is built
+    in."""
+    if path.suffix or path.name != source:
+        if not path.parent.is_dir():
+            return InputError(f"there is no file {source!r}: there is no folder {path.parent}.")
+        beside = [other.name for other in path.parent.iterdir()]
+        return InputError(
+            f"there is no file {source!r} in {path.parent.resolve()}."
+            + did_you_mean(path.name, beside)
+        )
+    return InputError(
+        f"there is no file and no built-in data set {source!r}."
+        + did_you_mean(source, BUILTIN)
+        + f" Built in are {', '.join(BUILTIN)}."
+    )
 
 
 def _reader(path: Path) -> Reader:

@@ -44,7 +44,8 @@ def match(data: Held, schema: Schema, estimator: str = "the fit") -> Held:
         schema.image_shape is None
     )
     if other_sort or (not schema.columns and data.schema.image_shape != schema.image_shape):
-        problem = f"{data.schema} given; {estimator} expects {schema}. Resize them."
+        problem = f"{data.schema} given; {estimator} expects {schema}. "
+        problem += _to_shape(data.schema.image_shape, schema.image_shape)
         if other_sort:
             problem = f"{_what(data.schema)} given; {estimator} expects {_what(schema)}."
             problem += _features(data, schema)
@@ -292,6 +293,17 @@ def _features(data: Contents, schema: Schema) -> str:
     if d == size:
         return f" Reshape the rows to (n, {shape})."
     return f" A row has {d} features, an image ({shape}) has {size} features."
+
+
+def _to_shape(given: Any, wanted: Any) -> str:
+    """What to do with images of another shape (C, H, W)."""
+    if given is None or wanted is None or given[0] == wanted[0]:
+        return "Resize them."
+    colours = {1: "grey", 3: "in colour", 4: "in colour with transparency"}
+    is_now, to_be = (colours.get(shape[0], f"of {shape[0]} channels") for shape in (given, wanted))
+    resized = " and resize them" * (given[1:] != wanted[1:])
+    grey = ' (files with Pillow: image.convert("L"))' * (wanted[0] == 1)
+    return f"They are {is_now}, and those fitted {to_be}. Convert them{resized}{grey}."
 
 
 def _what(schema: Schema) -> str:

@@ -67,7 +67,11 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
     names = [str(name) for name in frame.columns]
     if len({*names}) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two columns are named {twice!r}; give each its own name.")
+        places = [j for j, name in enumerate(names, 1) if name == twice]
+        raise InputError(
+            f"columns {' and '.join(map(str, places))} (counted from 1) are named {twice!r}; give "
+            "each its own name."
+        )
     columns, strange, notes, notations = [], {}, [], []
     comma = str(Notation(","))  # of numbers that were read as such
     for j, name in enumerate(names):
@@ -83,6 +87,13 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
         if made.strange is not None:
             at = where(made.row)
             strange[name] = f"{made.share} {MOSTLY_NUMBERS} {made.strange!r} in {at} is not"
+    for name, values in zip(names, columns, strict=True):
+        if values.dtype.kind == "f" and (infinite := np.isinf(values)).any():
+            raise InputError(
+                f"column {name!r} holds infinity in {where(int(np.argmax(infinite)))}; expected "
+                "finite numbers. Drop the row, or name the value as missing (missing=..., "
+                "--missing)."
+            )
     table = pd.DataFrame(dict(enumerate(columns)))
     table.columns = frame.columns
     data = as_dataset(table)

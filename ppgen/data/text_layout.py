@@ -18,6 +18,7 @@ from .text_rows import COMMENTS, Row, is_comment, n_comments, rows
 
 _TOP, _LAST = 100, 10  # rows looked at for what stands above and below a table
 _TITLES = 20  # lines within which titles end
+_QUOTED = 3  # lines that a note quotes
 _SHOWN = 40  # characters of a line that is left out
 
 
@@ -53,7 +54,9 @@ class Layout:
         if told:
             at = ", ".join(str(line) for line, _ in told[:5]) + ", ..." * (len(told) > 5)
             s = "s" * (len(told) > 1)
-            self.notes.append(f"line{s} {at} left out, {what}: {told[0][1][:_SHOWN]!r}.")
+            shown = ", ".join(repr(text[:_SHOWN]) for _, text in told[:_QUOTED])
+            shown += ", ..." * (len(told) > _QUOTED)
+            self.notes.append(f"line{s} {at} left out, {what}: {shown}.")
 
     def ragged(self, row: Row, like: int) -> InputError:
         """The error that a row has more or fewer fields than line `like`."""

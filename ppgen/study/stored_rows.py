@@ -30,7 +30,7 @@ from .store import read_json, write_json
 Arrays = Mapping[str, NDArray[Any]]
 
 _SCHEMA, _COLUMNS, _BLOCK, _PARTS = "schema.json", "columns.npz", "rows.npy", "parts.npz"
-_TARGET, _GROUPS, _BESIDE = "target.npy", "groups.npz", "beside.npz"
+_TARGET, _GROUPS, _BESIDE, _FILES = "target.npy", "groups.npz", "beside.npz", "files.npy"
 
 
 def save_dataset(folder: Path, data: Dataset) -> None:
@@ -60,6 +60,8 @@ def save_dataset(folder: Path, data: Dataset) -> None:
         labels = _labels(data)
         if labels is not None:
             _save_array(made / _TARGET, labels)
+        if data.files is not None:
+            _save_array(made / _FILES, np.asarray(data.files, dtype=str))
         files = digests(made, made.iterdir())
         body = {"schema": data.schema.to_json(), "like": data.like, "files": files}
         write_json(made / _SCHEMA, body)
@@ -98,6 +100,8 @@ def load_dataset(folder: Path) -> Dataset:
         data = replace(data, groups=groups)
     if (folder / _TARGET).exists():
         data = replace(data, target=np.load(folder / _TARGET, allow_pickle=False))
+    if (folder / _FILES).exists():
+        data = replace(data, files=np.load(folder / _FILES, allow_pickle=False))
     return data
 
 
