@@ -29,7 +29,7 @@ from .data.units import unit_hashes
 from .datatree import to_datatree
 from .errors import FitError, InputError
 from .fitting import Fit
-from .keywords import check_keywords, told
+from .keywords import check_keywords, keywords_checked
 from .progress import Clock, duration, progress_bar
 from .rows import Rows
 from .saving import Saved
@@ -63,7 +63,7 @@ class Estimator(Saved):
     def __new__(cls, *values: Any, **words: Any) -> Self:
         """Refuse words that are no settings, naming the nearest that is."""
         if not words.keys() <= {*cls.settings.names, "random_state"}:
-            known = tuple(inspect.signature(cls).parameters)
+            known = tuple(inspect.signature(cls.__init__).parameters)[1:]
             check_keywords(cls.__name__, words, known, "setting")
         return super().__new__(cls)
 
@@ -147,7 +147,7 @@ class Estimator(Saved):
         check_is_fitted(self)
         return self.settings.by_origin(self._chosen(), self._resolved())
 
-    @told
+    @keywords_checked
     def fit(
         self,
         X: Any,

@@ -22,7 +22,7 @@ def check_keywords(owner: str, given: Iterable[str], known: Collection[str], nou
             )
 
 
-def told(method: F) -> F:
+def keywords_checked(method: F) -> F:
     """A method that names the nearest of its arguments for one that it does not have."""
     known = tuple(inspect.signature(method).parameters)[1:]  # without self
 

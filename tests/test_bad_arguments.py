@@ -58,6 +58,20 @@ def test_weights_of_text_are_refused():
         ppgen.Gaussian().fit(X, sample_weight="heavy")
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (None, "None was given; expected rows: an array"),
+        (object(), "a value of type object was given; expected rows"),
+        ("rows.csv", r"read them first: ppgen\.read\('rows\.csv'\)"),
+    ],
+)
+def test_what_is_no_rows_is_refused_with_what_is(fitted, rows, said):
+    for use in (fitted.log_density, fitted.score, ppgen.Gaussian().fit, ppgen.as_dataset):
+        with pytest.raises(InputError, match=said):
+            use(rows)
+
+
 def test_columns_of_one_name_are_refused():
     with pytest.raises(InputError, match="'a' 2 times"):
         ppgen.Gaussian().fit(pd.DataFrame(X, columns=["a", "a"]))

@@ -66,18 +66,36 @@ def test_a_run_keeps_how_its_data_were_read(folder: Path, run: Any) -> None:
 
 
 def test_rows_filled_have_all_their_columns_and_whole_numbers(folder: Path, run: Any) -> None:
-    rows, _ = run("impute", Path("run"), Path("office.csv"))
+    rows, _ = run("impute", Path("run"), Path("office.csv"), "--plain")
     assert [*rows[0]] == ["nummer", "x", "y", "anzahl", "kind"]
     assert [row["nummer"] for row in rows] == [str(i % 7) for i in range(N)]
     assert all(row["anzahl"].isdigit() for row in rows)
     assert all(5 < float(row["y"]) < 25 for row in rows)
-    rows, _ = run("sample", Path("run"), "-n", 30)
+    rows, _ = run("sample", Path("run"), "-n", 30, "--plain")
     assert [*rows[0]] == ["x", "y", "anzahl", "kind"]
     assert all(row["anzahl"].isdigit() for row in rows)
 
 
+def test_rows_are_written_as_the_file_writes_them(folder: Path, run: Any) -> None:
+    run("impute", Path("run"), Path("office.csv"), "-o", folder / "filled.csv")
+    given = (folder / "office.csv").read_text(encoding="cp1252").splitlines()[3:-1]
+    head, *filled = (folder / "filled.csv").read_text(encoding="utf-8").splitlines()
+    assert head == "nummer;x;y;anzahl;kind"
+    for before, after in zip(given, filled, strict=True):
+        was, now = before.split(";"), after.split(";")
+        assert now[1] == was[1]  # such as 1.234,50
+        assert now[2] == was[2] or was[2] == "-999"
+        assert now[3] == was[3] or not was[3]
+    assert len(ppgen.read(folder / "filled.csv")) == N
+    run("sample", Path("run"), "-n", 5, "--given", "x=1.500,00", "--given", "y=15,5")
+    held, _ = run("sample", Path("run"), "-n", 5, "--given", "x=1.500,00", "--plain")
+    assert {row["x"] for row in held} == {"1500"}
+    _, err = run("sample", Path("run"), "--given", "x=1.500,00 USD", status=2)
+    assert "column 'x' holds numbers; give one, such as 1.234,50" in err
+
+
 def test_other_columns_are_named_and_left_out(folder: Path, run: Any) -> None:
-    rows, _ = run("impute", Path("run"), Path("office.csv"))
+    rows, _ = run("impute", Path("run"), Path("office.csv"), "--plain")
     more = "x,y,anzahl,kind,extra\n" + "".join(
         f"{row['x']},{row['y']},{row['anzahl']},{row['kind']},u\n" for row in rows
     )
@@ -99,6 +117,8 @@ def test_inspect_shows_what_columns_are_taken_for(folder: Path, run: Any) -> Non
     assert about["nummer"]["kind"] == "ordinal"
     assert about["kind"]["kind"] == "left out"
     assert about["y"]["least"] == "-999"
+    assert "far from all others: a code for missing values? If it is one" in err
+    assert "(--missing y=-999)" in err
     assert about["anzahl"]["missing"] == "11"
     assert f"{N} rows of 4 columns" in err
     assert "'Bericht 2020'" in err
@@ -163,6 +183,37 @@ def test_a_column_is_conditioned_on_and_kept_so(folder: Path, run: Any) -> None:
     assert float(rows[0]["fraction_below"]) == 0.5 / (N + 1)
     _, err = run("fit", Path("kinds.csv"), "gaussian", "--target", "kind", status=2)
     assert "models no rows given labels" in err
+
+
+def test_inspect_names_zones_and_copies(tmp_path: Path, run: Any) -> None:
+    when = pd.date_range("2024-01-01", periods=40, freq="h", tz="Asia/Kolkata")
+    x = RNG.normal(size=40)
+    kind = list("uv" * 20)
+    frame = pd.DataFrame({"when": when, "x": x, "z": x, "a": kind, "b": kind})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    rows, _ = run("inspect", tmp_path / "t.csv")
+    about = {row["column"]: row["about"] for row in rows}
+    assert rows[0]["least"] == "2024-01-01"
+    assert "in UTC+05:30" in about["when"]
+    assert "a copy of 'x'" in about["z"]
+    assert "a copy of 'a'" in about["b"]
+    assert "copy" not in about["x"] + about["a"]
+
+
+def test_what_cannot_be_done_is_refused_before_a_verdict_is_said(folder: Path, run: Any) -> None:
+    for words in (("encode", Path("run"), Path("office.csv")), ("score", Path("run"), "nope.csv")):
+        _, err = run(*words, status=2)
+        assert "verdict" not in err
+    assert "there is no file 'nope.csv' in" in err
+    assert "Built in" not in err
+    (folder / "sales.csv").write_text("x\n1.5\n")
+    _, err = run("inspect", Path("salse.csv"), status=2)
+    assert "Did you mean 'sales.csv'?" in err
+
+
+def test_a_label_is_given_by_its_name(folder: Path, run: Any) -> None:
+    _, err = run("sample", Path("given"), "--given", "class=b", status=2)
+    assert "conditional on is called kind: --given kind=b" in err
 
 
 def test_a_frame_with_other_columns_is_scored_without_them() -> None:

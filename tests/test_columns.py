@@ -54,6 +54,7 @@ def test_codes_for_missing_values_are_named(code, times):
     (found,) = extreme_reasons(Column("x"), values)
     assert f"{times} value" in found.what
     assert f"{code:g}, far from all others" in found.what
+    assert f"(missing={{'x': {code:g}}} of ppgen.read)" in found.advice
 
 
 def test_gaps_and_logarithms_are_allowed_for():

@@ -231,6 +231,30 @@ def test_shares_are_not_rounded_up_to_all(file):
     assert not read(file("x\n" + "1.5\nhigh\nlow\n" * 9)).schema["x"].note
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x,y,x\n1,2,3\n4,5,6\n", r"t\.csv: columns 1 and 3 .* are named 'x'"),
+        ("note\n\n" + TABLE + "inf,2\n", r"t\.csv: column 'x' holds infinity in line 44;"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_its_name_and_place(file, text, said):
+    with pytest.raises(InputError, match=said):
+        read(file(text))
+
+
+def test_digits_whose_zeros_another_file_has_lost_are_the_same_levels(file):
+    codes = [f"{i:05d}" for i in (123, 4567, 89, 10) * 10]
+    data = read(file("code,x\n" + "".join(f"{c},{i}.5\n" for i, c in enumerate(codes))))
+    assert data.schema["code"].levels == ("00010", "00089", "00123", "04567")
+    lost = file("code,x\n123,1.5\n89,2.5\n7,3.5\n", "lost.csv")
+    values = as_dataset(read(lost), data.schema).columns["code"].tolist()
+    assert values == ["00123", "00089", "7"]
+    whole = read(lost, schema={"code": "categorical"})  # the other way round
+    one = as_dataset(read(file("code,x\n00123,1.5\n", "one.csv")), whole.schema)
+    assert one.columns["code"].tolist() == [123]
+
+
 # Around the table --------------------------------------------------------------------------------
 
 
@@ -243,7 +267,10 @@ def test_shares_are_not_rounded_up_to_all(file):
         (TABLE.replace("x,y", "x,y\nmm,°C"), "line 2 left out, of units: 'mm °C'"),
         ("Sales 2020\n\n" + TABLE, "line 1 left out, above the table: 'Sales 2020'"),
         ("Sales 2020,\n,\n" + TABLE, "line 1 left out, above the table: 'Sales 2020'"),
-        ("# by hand\n# twice\n" + TABLE, "lines 1, 2 left out, above the table: '# by hand'"),
+        (
+            "# by hand\n# twice\n" + TABLE,
+            "lines 1, 2 left out, above the table: '# by hand', '# twice'.",
+        ),
         ("#by hand, twice\n" + TABLE, "line 1 left out, above the table"),
         (
             TABLE.replace("\n", "\n# again\n", 5),

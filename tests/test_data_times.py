@@ -336,6 +336,41 @@ def test_days_at_a_zones_midnight_are_so_again():
     assert Grain.from_json(grain.to_json()) == grain
 
 
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/St_Johns", "Australia/Adelaide"])
+def test_hours_of_a_zone_that_is_not_whole_hours_from_utc_are_so_again(zone):
+    hours = pd.date_range("2024-03-01", periods=3000, freq="h", tz=zone)
+    data = as_dataset(pd.DataFrame({"when": hours, "x": RNG.normal(size=3000)}))
+    seconds = data.columns["when"]
+    grain = Grain.of(data.schema["when"], seconds)
+    assert (grain.step, grain.zone) == (3600, zone)
+    np.testing.assert_array_equal(grain.round(seconds + RNG.uniform(-1700, 1700, 3000)), seconds)
+    assert data.schema["when"].shown(seconds[0]) == "2024-03-01"
+    assert f"in {zone}" in str(data.schema["when"])
+
+
+def test_hours_written_with_their_distance_from_utc_are_hours_there():
+    texts = [f"2024-03-{1 + i // 24:02d}T{i % 24:02d}:00+05:30" for i in range(200)]
+    data = as_dataset(pd.DataFrame({"when": texts, "x": RNG.normal(size=200)}))
+    column, seconds = data.schema["when"], data.columns["when"]
+    assert "in UTC+05:30" in str(column)
+    assert column.shown(seconds[1]) == "2024-03-01 01:00:00"
+    assert Grain.of(column, seconds).step == 3600
+    assert came_back(data)["when"].tolist() == texts
+
+
+def test_times_of_several_zones_are_said_to_be_brought_to_utc():
+    texts = ["2024-01-01T00:00:00+01:00", "2024-07-01T00:00:00+02:00"] * 20
+    zones = [datetime.timezone(datetime.timedelta(hours=h)) for h in (1, 2)]
+    moments = [datetime.datetime(2024, 1, 1, i, tzinfo=zones[i % 2]) for i in range(20)]
+    for values in (np.array(texts, object), np.array(moments, object)):
+        data = as_dataset({"when": values, "x": RNG.normal(size=len(values))})
+        (note,) = data.notes
+        assert "'when' are of several zones" in note
+        assert "in UTC" in str(data.schema["when"])
+    alike = as_dataset({"when": np.array(texts[::2], object), "x": RNG.normal(size=20)})  # constant
+    assert not alike.notes
+
+
 def test_notes_on_times_speak_of_dates():
     days = pd.Timestamp("2000-01-01") + pd.to_timedelta(
         [0] * 50 + [1, 11, 2003, 7001, 9002, 12007, 15001, 17003, 19999], "D"

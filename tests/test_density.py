@@ -42,6 +42,37 @@ def test_contradictions_are_refused(wrong: dict[str, object]) -> None:
         LogDensity(**(good | wrong))  # type: ignore[arg-type]
 
 
+def test_rows_of_a_density_keep_what_they_claim() -> None:
+    density = LogDensity(
+        np.array([-1.0, -2.0, -3.0]),
+        "lower_bound",
+        "IWAE-5",
+        gap=("variational",),
+        stderr=np.array([0.1, 0.2, 0.3]),
+        diagnostics={"khat": np.array([0.1, 0.5, 0.9]), "good_khat": 0.7},
+    )
+    first = density[:2]
+    assert (len(first), first.kind, first.gap) == (2, "lower_bound", ("variational",))
+    np.testing.assert_array_equal(first.diagnostics["khat"], [0.1, 0.5])
+    assert first.diagnostics["good_khat"] == 0.7
+    np.testing.assert_array_equal(density[density.values < -1.5].stderr, [0.2, 0.3])
+    assert density[-1] == -3.0
+    assert [*density] == [-1.0, -2.0, -3.0]
+    with pytest.raises(IndexError):
+        density[3]
+
+
+def test_what_was_not_checked_is_no_pass_and_is_said() -> None:
+    fine, none = Reason("ok", "a."), Reason("ok", "Fit not checked: b.", checked=False)
+    verdict = Verdict((fine, none))
+    assert verdict.status == "ok"
+    assert str(verdict) == "ok; Fit not checked: b."
+    assert str(Verdict((fine, none, Reason("warn", "c.")))) == "warn: c. Fit not checked: b."
+    assert (fine.word, none.word) == ("ok", "not checked")
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+    assert "not checked" in verdict._repr_html_()
+
+
 def test_description_names_what_was_filled_in() -> None:
     density = LogDensity(
         np.zeros(2), "lower_bound", "closed form", dequantised=("a", "b"), gap=("dequantisation",)

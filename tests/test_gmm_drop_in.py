@@ -51,6 +51,24 @@ def test_fit_predict_is_fit_then_predict() -> None:
     assert G(3, random_state=0).fit_predict(x, None).shape == (len(x),)
 
 
+def test_rows_of_probability_zero_belong_to_no_component() -> None:
+    x, z = clusters()
+    frame = pd.DataFrame(x, columns=["a", "b"]).assign(kind=np.array(["u", "v", "w"])[z])
+    fit = G(3, random_state=0).fit(frame)
+    rows = frame.iloc[:4].copy()
+    rows.loc[1, "kind"] = "never seen"
+    rows.loc[2, "a"] = 1e300
+    with pytest.warns(UserWarning, match=r"2 of 4 rows have probability 0 under all components"):
+        p = fit.predict_proba(rows)
+    np.testing.assert_array_equal(np.isnan(p).all(axis=1), [False, True, True, False])
+    np.testing.assert_allclose(p[[0, 3]].sum(axis=1), 1)
+    with pytest.warns(UserWarning, match="probability 0"):
+        labels = fit.predict(rows)
+    np.testing.assert_array_equal(
+        labels, np.r_[fit.predict(frame)[:1], -1, -1, fit.predict(frame)[3]]
+    )
+
+
 def test_lower_bounds_are_those_of_the_iterations_and_saved(tmp_path: Any) -> None:
     x, _ = clusters()
     fit = G(3, random_state=0, tol=1e-8).fit(x)

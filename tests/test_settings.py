@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,6 +13,7 @@ import pytest
 from sklearn.base import clone
 
 import ppgen
+from ppgen.checks import MODELLING_GAPS
 from ppgen.cli.settings_page import page
 from ppgen.errors import InputError
 from ppgen.models import registry
@@ -211,8 +213,28 @@ def test_engines_and_backends_that_can_be_set_are_those_declared(model: str) -> 
 
 
 def test_an_unknown_argument_is_refused_in_the_name_of_the_class_that_was_called() -> None:
-    with pytest.raises(TypeError, match=r"^GaussianMixture\.__init__\(\).*'n_component'"):
+    with pytest.raises(TypeError, match=r"^GaussianMixture has no setting 'n_component'.*'n_comp"):
         ppgen.GaussianMixture(n_component=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_nearest_setting_is_named_for_a_wrong_one(model: str) -> None:
+    made = registry.get(model)
+    with pytest.raises(InputError, match=r"has no setting 'random_stat'.*Did you mean 'random_st"):
+        made(random_stat=3)
+    assert pickle.loads(pickle.dumps(made(random_state=3))).random_state == 3
+
+
+def test_the_nearest_argument_of_a_method_is_named() -> None:
+    with pytest.raises(InputError, match=r"GaussianMixture\.fit .*'budgets'.*mean 'budget'"):
+        ppgen.GaussianMixture().fit(np.zeros((9, 1)), budgets=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"inpaint has no argument 'guidance'; it has X, mask, y"):
+        ppgen.Diffusion().inpaint(None, None, guidance=2.0)  # type: ignore[call-arg]
+
+
+def test_families_that_are_said_to_model_gaps_do() -> None:
+    able = {registry.MODELS[m].class_name for m in MODELS if registry.get(m).capabilities.missing}
+    assert {*MODELLING_GAPS} == able
 
 
 @pytest.mark.parametrize("name", registry.names())

@@ -390,6 +390,13 @@ def test_an_array_survives_the_disk(tmp_path, dtype):
     assert held.like == data.like
 
 
+def test_the_names_of_files_survive_the_disk(tmp_path):
+    images = as_dataset(np.arange(48.0).reshape(3, 4, 4))
+    data = replace(images, files=np.array(["cat/ä.png", "dog/b.png", "c.png"]))
+    save_dataset(tmp_path / "d", data)
+    assert load_dataset(tmp_path / "d").files.tolist() == data.files.tolist()
+
+
 def test_lines_of_the_log_are_whole(tmp_path):
     store = Store(tmp_path)
     cell = Cell("d", "f" * 64, "toy", "toy", {}, 0, None)

@@ -18,7 +18,7 @@ from ...arrays import Array, Floats, Ints, Mask
 from ...conditioned import Imputer
 from ...data import Encoded, ImageCodec
 from ...errors import InputError
-from ...keywords import told
+from ...keywords import keywords_checked
 from ...rows import Rows
 from ...settings import integer
 from .conditional import Conditional
@@ -76,7 +76,7 @@ class Filling(Imputer):
 
         return Conditional(given, method, answers, self._seed, rows)
 
-    @told
+    @keywords_checked
     def inpaint(
         self,
         X: Any,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # labels
 
+
 def models(
     model: Annotated[
         str | None, typer.Argument(help="List what can be set of this one.", show_default=False)

@@ -54,8 +54,8 @@ class Layout:
         if told:
             at = ", ".join(str(line) for line, _ in told[:5]) + ", ..." * (len(told) > 5)
             s = "s" * (len(told) > 1)
-            shown = ", ".join(repr(text[:_SHOWN]) for _, text in told[:_QUOTED])
-            shown += ", ..." * (len(told) > _QUOTED)
+            texts = [*dict.fromkeys(text[:_SHOWN] for _, text in told)]
+            shown = ", ".join(map(repr, texts[:_QUOTED])) + ", ..." * (len(texts) > _QUOTED)
             self.notes.append(f"line{s} {at} left out, {what}: {shown}.")
 
     def ragged(self, row: Row, like: int) -> InputError:

@@ -144,7 +144,7 @@ def in_words(seconds: float, clock: Clock = "time", zone: str = "") -> str:
     if clock == "duration":
         return str(datetime.timedelta(seconds=round(seconds, 6)))
     moment = _naive(min(max(seconds, _FIRST), _LAST))
-    if zone and _FIRST < seconds - STEPS[0] and seconds + STEPS[0] < _LAST:
+    if zone and seconds - STEPS[0] > _FIRST and seconds + STEPS[0] < _LAST:
         moment = moment.replace(tzinfo=_UTC).astimezone(zone_info(zone)).replace(tzinfo=None)
     midnight = moment.time() == datetime.time()
     return moment.date().isoformat() if midnight else moment.isoformat(" ")
