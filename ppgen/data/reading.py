@@ -98,6 +98,13 @@ class Reading(PlainFields):
         written = next((text for column, _, text in each if column == name), "")
         return Notation.read(written) if written else Notation(self.decimal or ".")
 
+    def number(self, name: str, given: Any) -> Any:
+        """A text, or each of a list, as the number of a column that it is; all else as it is."""
+        if isinstance(given, list):
+            return [self.number(name, value) for value in given]
+        number = self.notation(name).number(given) if isinstance(given, str) else None
+        return given if number is None else number
+
     def of_target(self, names: Sequence[str]) -> Reading:
         """What is kept of the columns that a fit conditions on; one may be called otherwise than
         the column was."""

@@ -167,4 +167,5 @@ class Answering:
             discrete = rows.codes[0, node] >= 0
             beforehand[node] = int(rows.codes[0, node]) if discrete else float(rows.x[0, node])
         constants = (*self.codec_.constants, *self.codec_.empties)
-        return Asked(self.network_, warps, beforehand, constants)
+        reading = self.schema_.reading
+        return Asked(self.network_, warps, beforehand, constants, reading)

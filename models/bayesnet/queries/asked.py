@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ....data.reading import Reading
 from ....errors import InputError
 from ....inference.exact import Cost
 from .. import weighted
@@ -49,12 +50,14 @@ class Asked:
         units: how continuous nodes are mapped there.
         beforehand: evidence that goes into every answer.
         constants: columns that did not vary in the rows that were fitted, and are no nodes.
+        reading: how the rows that were fitted write their numbers.
     """
 
     network: Network
     units: Units
     beforehand: Mapping[int, Any]
-    constants: Collection[str] = ()
+    constants: Collection[str]
+    reading: Reading
 
     def query(
         self,
@@ -80,6 +83,7 @@ class Asked:
     def read(self, target: Any, given: Any, do: Any) -> tuple[Given, Network, tuple[int, ...]]:
         """Evidence, the network after interventions, and the numbers of the targets."""
         self._check_varying(target, given, do)
+        given, do = self._numbers(given), self._numbers(do)
         found = read_given(self.network, given, self.units)
         for node in self.beforehand:
             if node in found.nodes:
@@ -104,6 +108,18 @@ class Asked:
             log_det=log_det,
         )
         return found, network, targets
+
+    def _numbers(self, given: Any) -> Any:
+        """What is given of nodes, texts as numbers where a node has such."""
+        if not isinstance(given, Mapping):
+            return given
+        states = dict(zip(self.network.names, self.network.states, strict=True))
+        text = {name for name, held in states.items() if any(isinstance(s, str) for s in held)}
+        numeric = states.keys() - text
+        return {
+            name: self.reading.number(str(name), value) if str(name) in numeric else value
+            for name, value in given.items()
+        }
 
     def _before(self, network: Network) -> Any:
         """The log density of what was given beforehand."""
