@@ -70,7 +70,8 @@ class Verdict:
         told = [str(r) for r in self.reasons if r.status != "ok"]
         unchecked = [str(r) for r in self.reasons if r.status == "ok" and not r.checked]
         mark = ":" if told else ";" if unchecked else ""
-        return " ".join((f"{self.status}{mark}", *told, *unchecked))
+        nothing = "" if self.learnt else ", nothing learnt"
+        return " ".join((f"{self.status}{nothing}{mark}", *told, *unchecked))
 
     def _repr_html_(self) -> str:
         worst = sorted(self.reasons, key=lambda reason: -ORDER.index(reason.status))

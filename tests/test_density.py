@@ -138,6 +138,7 @@ def test_words_that_are_not_plain_are_explained() -> None:
 def test_a_fit_that_learnt_nothing_says_so_after_it_was_saved() -> None:
     verdict = Verdict((Reason("ok", "fine."), *nothing_learnt("nothing.", "Do more.")))
     assert not verdict.learnt
+    assert str(verdict) == "warn, nothing learnt: nothing. Do more."
     assert Verdict.from_json(verdict.to_json()) == verdict
     assert Verdict((Reason("warn", "odd."),)).learnt
     assert "learnt" not in Verdict((Reason("warn", "odd."),)).to_json()[0]
