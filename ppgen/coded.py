@@ -56,7 +56,8 @@ class Coded(BaseEstimator):  # type: ignore[misc]
         if is_torch_dataset(X) or is_picture(X):
             X = as_dataset(X)
         # What is no table of two dimensions is for `as_dataset` to read or to refuse.
-        named = isinstance(X, Dataset | Mapping) or dimensions(X) != 2
+        named = isinstance(X, Dataset | Mapping | str) or not hasattr(X, "__len__")
+        named = named or dimensions(X) != 2
         named = named or (not reset and not self.schema_.columns)
         named = named or mixed_labels(X)  # which scikit-learn refuses
         named = named or (not reset and self._has_more(X))

@@ -315,7 +315,7 @@ def test_titles_as_wide_as_their_table(file):
     lines = "".join(f"{x};{y};{x}\n" for x, y in zip(X, Y, strict=True))
     data = read(file("Station;Kiel;\nNumber;7;\n;;\nx;y;z\n" + lines))
     same(data, x=X, y=Y, z=X)
-    assert data.notes == ("lines 1, 2 left out, above the table: 'Station Kiel'.",)
+    assert data.notes == ("lines 1, 2 left out, above the table: 'Station Kiel', 'Number 7'.",)
     same(read(file("x;;z\n" + lines)), x=X, c1=Y, z=X)  # names, of which one is not given
 
 

@@ -53,8 +53,11 @@ class Notation:
         """That of a column's numbers, all of which are `way`."""
         parts = [found for text in texts if (found := parts_of(text)) is not None]
         marks = [re.sub(r"\d", "", found.body.partition(way.decimal)[0])[:1] for found in parts]
-        digits = {len(found.body.partition(way.decimal)[2]) for found in parts if found.plain}
-        fixed = digits.pop() if len(digits) == 1 else 0
+        rests = {found.body.partition(way.decimal)[2] for found in parts if found.plain}
+        digits = {len(rest) for rest in rests if rest}
+        # Zeros at the end are written where all have as many digits, but for whole numbers.
+        padded = "" not in rests or any(rest.endswith("0") for rest in rests)
+        fixed = digits.pop() if len(digits) == 1 and padded else 0
         signed = next((found for found in parts if found.before or found.after), None)
         return cls(
             way.decimal,

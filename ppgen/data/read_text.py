@@ -69,9 +69,11 @@ def table_of_text(path: Path, text: str, said: Reading, delimiter: str = "") -> 
     names = [name.strip() for name in layout.names or [""] * layout.width]
     empty = [j for j, name in enumerate(names) if layout.names and not name and _empty(frame[j])]
     frame = frame.drop(columns=empty)
-    frame.columns = [names[j] or f"c{j}" for j in frame.columns]
+    called = {j: names[j] or f"c{j}" for j in frame.columns}
+    frame.columns = [*called.values()]
     said = replace(said, decimal=decimal)
-    data = table_of(frame, said, lambda row: f"line {_line(text, layout, row)}")
+    sample = {name: [row[j].strip() for row in layout.sample] for j, name in called.items()}
+    data = table_of(frame, said, lambda row: f"line {_line(text, layout, row)}", sample)
     parted = "" if layout.delimiter == "," else layout.delimiter
     reading = replace(data.schema.reading, delimiter=parted)
     schema = replace(data.schema, reading=reading)

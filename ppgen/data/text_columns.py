@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..errors import InputError
 from .column import LEFT_OUT
 from .dataset import Dataset, as_dataset
 from .notation import Notation
-from .number_text import MISSING, MOSTLY_NUMBERS, is_weak, numbers_among
+from .number_text import MISSING, MOSTLY_NUMBERS, Written, is_weak, numbers_among
 from .preparing import floats_of, markers_of
 from .reading import Reading
 
@@ -48,13 +48,19 @@ class Cleaned:
     why: str = ""
 
 
-def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
+def table_of(
+    frame: Any,
+    said: Reading,
+    where: Callable[[int], str],
+    sample: Mapping[str, Sequence[str]] | None = None,
+) -> Dataset:
     """A pandas frame with its columns of text as numbers, where they are meant so.
 
     Args:
         frame: numbers and text.
         said: the markers of missing values and the decimal mark.
         where: what to call a row, counted from 0, such as "line 122".
+        sample: texts of columns that came as numbers, from which it shows how these are written.
 
     Returns:
         The rows. The note of a column names what keeps it from being numbers.
@@ -73,12 +79,16 @@ def table_of(frame: Any, said: Reading, where: Callable[[int], str]) -> Dataset:
             "each its own name."
         )
     columns, strange, notes, notations = [], {}, [], []
-    comma = str(Notation(","))  # of numbers that were read as such
     for j, name in enumerate(names):
         made = cleaned(frame.iloc[:, j], markers_of(said, name, names), said.decimal or ".")
         columns.append(made.values)
         numbers = made.values.dtype.kind in "iuf"
-        if numbers and (written := made.notation or comma * (said.decimal == ",")):
+        written = made.notation
+        if numbers and not written and said.decimal == ",":
+            texts = (sample or {}).get(name, ())
+            way = Written(",")
+            written = str(Notation.of([v for v in texts if way.number(v) is not None], way))
+        if numbers and written:
             notations.append(f"{name}={written}")
         if made.unit:
             notes.append(f"the numbers of {name!r} are in {made.unit}.")
