@@ -27,11 +27,6 @@ class Reason:
     learnt: bool = True
     checked: bool = True
 
-    @property
-    def word(self) -> str:
-        """What it stands under: its status, or that it was not checked."""
-        return self.status if self.checked else "not checked"
-
     def __str__(self) -> str:
         return f"{self.what} {self.advice}".strip()
 
@@ -75,7 +70,7 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         worst = sorted(self.reasons, key=lambda reason: -ORDER.index(reason.status))
-        told = [html.marked(reason.word, str(reason)) for reason in worst]
+        told = [html.marked(r.status if r.checked else "not checked", str(r)) for r in worst]
         return html.block(*(told or [html.marked("ok", "nothing was found against the fit.")]))
 
     def to_json(self) -> list[dict[str, Any]]:

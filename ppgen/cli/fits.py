@@ -158,7 +158,7 @@ def fit(
     estimator.save(target)
     for reason in estimator.verdict_.reasons:
         if str(reason) not in rows.notes:  # these were said when the rows were read
-            say(f"{reason.word}: {reason}")
+            say(f"{reason.status}: {reason}" if reason.checked else str(reason))
     scores = {} if scored is None else _score(estimator, scored)
     names = ("log_density", "stderr", "zero_rows", "kind", "measure", *scores)
     write_table(

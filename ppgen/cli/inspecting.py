@@ -30,7 +30,8 @@ def inspect(data: Data, reading: DataOptions, output: Out = None) -> None:
     if not rows.schema.columns:
         say(f"{len(rows)} row{s}: {rows.schema}.")
     else:
-        say(f"{len(rows)} row{s} of {len(rows.schema.columns)} columns.")
+        columns = "column" + "s" * (len(rows.schema.columns) != 1)
+        say(f"{len(rows)} row{s} of {len(rows.schema.columns)} {columns}.")
         write_table(described(rows), output, pretty=True)
     for line in _about(rows):
         say(line)
