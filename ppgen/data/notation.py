@@ -107,9 +107,8 @@ class Notation:
         else:
             whole, _, rest = np.format_float_positional(size, trim="-").partition(".")
             body = f"{int(whole):,}" + (f".{rest}" if rest else "")
-        marks = {",": self.thousands, ".": self.decimal}
-        body = body.translate(str.maketrans(marks))
-        return f"{'-' * (value < 0)}{self.before}{body}{self.after}"
+        marks = str.maketrans({",": self.thousands or None, ".": self.decimal})
+        return f"{'-' * (value < 0)}{self.before}{body.translate(marks)}{self.after}"
 
 
 def _plain(text: str) -> float | None:
