@@ -3,20 +3,20 @@ error."""
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import InputError
+from .delimited import Columns, text_rows, texts, write_text
 from .wording import told
 
 if TYPE_CHECKING:
@@ -24,19 +24,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..data import Schema
-    from ..data.notation import Notation
     from ..data.reading import Reading
 
-Columns = Mapping[str, Any]
 _TEXTS = (".csv", ".tsv")
 ENDINGS = (*_TEXTS, ".parquet", ".npy", ".npz")
 FIGURE_ENDINGS = (".png", ".svg")
 ARRAY_ENDINGS = (".npy", ".npz")
 IMAGE_ENDINGS = (*ARRAY_ENDINGS, ".png")
 INTERRUPTED = 130  # the exit status where the user ended it
-_DELIMITERS = (";", "|")  # of a file that ends in .csv, besides commas
 _ACROSS = 32  # images side by side in a picture, at most
-_BLOCK = 1 << 14
 _LAST = 40  # characters of the last column of a table, at least
 
 
@@ -95,7 +91,7 @@ def write_table(
         if pretty and sys.stdout.isatty():
             print_quietly(_aligned(_to_its_error(columns)))
         else:
-            to_stdout(lambda stream: _write_csv(columns, stream, "", like))
+            to_stdout(lambda stream: write_text(columns, stream, "", like))
         return
     write_file(out, _content(columns, out.suffix.lower(), like))
 
@@ -220,7 +216,7 @@ def _content(columns: Columns, ending: str, like: Reading | None) -> bytes:
 
     if ending in _TEXTS:
         text = io.StringIO(newline="")
-        _write_csv(columns, text, "" if ending == ".csv" else "\t", like)
+        write_text(columns, text, "" if ending == ".csv" else "\t", like)
         return text.getvalue().encode()
     stream = io.BytesIO()
     if ending == ".npy":
@@ -259,66 +255,7 @@ def _plain(values: Any) -> NDArray[Any]:
     import numpy as np
 
     array = np.asarray(values)
-    return np.array(_texts(array)) if array.dtype.kind == "O" else array
-
-
-def _write_csv(
-    columns: Columns, stream: TextIO, delimiter: str, like: Reading | None = None
-) -> None:
-    """Write a text; without a delimiter its fields are parted as in the text that it is like."""
-    if like is not None:
-        columns = {name: _noted(values, like.notation(name)) for name, values in columns.items()}
-        delimiter = delimiter or (like.delimiter if like.delimiter in _DELIMITERS else "")
-    writer = csv.writer(stream, delimiter=delimiter or ",", lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(_rows(columns))
-
-
-def _noted(values: Any, notation: Notation) -> Any:
-    """A column, numbers as text in a notation other than that of programs."""
-    import numpy as np
-
-    array = np.asarray(values)
-    if notation.plain or array.dtype.kind not in "iuf":
-        return values
-    return np.array(notation.write(array.tolist()), object)
-
-
-def _rows(columns: Columns) -> Iterator[tuple[str, ...]]:
-    """Each row as text; many are turned at once."""
-    import numpy as np
-
-    arrays = [_wholes(np.asarray(v)) for v in columns.values()]
-    for start in range(0, len(arrays[0]) if arrays else 0, _BLOCK):
-        yield from zip(*(_texts(a[start : start + _BLOCK]) for a in arrays), strict=True)
-
-
-def _wholes(values: NDArray[Any]) -> NDArray[Any]:
-    """Numbers as whole ones, None where missing, if all of them are whole: gaps make floats of
-    them in most containers."""
-    import numpy as np
-
-    if values.dtype.kind != "f":
-        return values
-    gaps = np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        if (gaps | ((values == np.rint(values)) & (np.abs(values) < 2**53))).all():
-            whole = np.where(gaps, 0, values).astype(np.int64)
-            if not gaps.any():
-                return whole
-            cells = whole.astype(object)
-            cells[gaps] = None
-            return cells
-    return values
-
-
-def _texts(values: NDArray[Any]) -> list[str]:
-    """Values as text: the shortest that reads back the same, nothing where missing."""
-    if values.dtype.kind == "f":
-        return ["" if text == "nan" else text for text in values.astype(str).tolist()]
-    if values.dtype.kind in "mM":
-        values = values.astype(f"{values.dtype.kind}8[us]")  # finer ones are numbers to Python
-    return ["" if v is None or v != v else str(v) for v in values.tolist()]
+    return np.array(texts(array)) if array.dtype.kind == "O" else array
 
 
 def _to_its_error(columns: Columns) -> Columns:
@@ -335,7 +272,7 @@ def _to_its_error(columns: Columns) -> Columns:
 
 def _aligned(columns: Columns) -> str:
     """The columns side by side; the last one is folded to the width of the terminal."""
-    lines = [tuple(columns), *_rows(columns)]
+    lines = [tuple(columns), *text_rows(columns)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)][:-1]
     margin = sum(widths) + 2 * len(widths)
     width = max(shutil.get_terminal_size().columns, margin + _LAST)
