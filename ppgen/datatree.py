@@ -24,6 +24,10 @@ left out is left out whole. Rows without a value of the one column are left out 
 they have no place among replicates. Where a column bears the name of a dimension, the dimension
 gives way (see `tree`).
 
+`arviz_base`, `arviz_stats` and `arviz_plots` take it as it is, from 0.8 on: they are `arviz` 1, and
+`arviz[preview]` of 0.23 on Python 3.11. The functions of `arviz` 0 itself take
+`arviz.InferenceData.from_datatree(tree)`.
+
 Without rows a posterior has `posterior`, `prior`, `log_prior` and `sample_stats`. A run saved
 before runs kept priors has none, and `missing` of the tree's attributes says so.
 

@@ -116,3 +116,15 @@ def test_arrays_are_read_by_name(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text("{")
     with pytest.raises(ppgen.InputError, match=r"cannot be read as \.json"):
         read_named(str(tmp_path / "b.json"))
+
+
+@pytest.mark.slow
+def test_chains_of_one_length_are_drawn_from_the_command_line(run: Run) -> None:
+    words = ("--method", "chees", "--set", "num_chains=8", "--set", "num_warmup=200")
+    status, out, err = run("mine.py:line", "rows.csv", *words, "--out", "fit")
+    assert status == 0, err
+    assert "chees: 8 x" in err
+    found = {row["site"]: float(row["mean"]) for row in csv.DictReader(io.StringIO(out))}
+    x, y = np.array([[1, 0], [0, 1], [1, 1], [2, 1.0]]), np.array([2, -1, 1, 3.0])
+    best = np.linalg.solve(x.T @ x + 0.25 * np.eye(2), x.T @ y)
+    assert [found["slope[0]"], found["slope[1]"]] == pytest.approx(best, abs=0.06)

@@ -23,8 +23,8 @@ from ..inference.leave_one_out import LeaveOneOut
 from ..inference.predictive_checks import loo_pit, places
 from ..models.pair import PairFit
 from .prior_posterior import prior_posterior_panels
-from .style import MUTED, styled
-from .uniform import Ranks, ranks_of_places, uniform_panels
+from .style import styled
+from .uniform import OFF, Ranks, ranks_of_places, uniform_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,13 +49,21 @@ def plot_rank(fit: Any, **how: Any) -> Figure:
     if tree["posterior"].sizes["chain"] < 2:
         raise InputError("the draws are of one chain, and ranks compare chains; draw several.")
     made = _drawn("plot_rank", tree, **{"visuals": {"remove_axis": False}, **how})
-    made.supylabel("share below, less expected", fontsize=9, color=MUTED)
+    for axes in made.axes:
+        axes.set_ylabel(OFF if axes.get_subplotspec().is_first_col() else "")
     return made
 
 
 def plot_energy(fit: Any, **how: Any) -> Figure:
     """The energy of a Hamiltonian sampler beside its changes, which are to be as spread; E-BFMI."""
-    return _drawn("plot_energy", tree_of(fit, "sample_stats", has="energy"), **how)
+    made = _drawn("plot_energy", tree_of(fit, "sample_stats", has="energy"), **how)
+    for axes in made.axes:
+        if axes.get_title("left") == "BFMI":
+            axes.set_xlabel("E-BFMI; left of the line, too low")
+            axes.yaxis.get_major_locator().set_params(integer=True)
+        else:
+            axes.set_xlabel("energy, less its mean")
+    return made
 
 
 def plot_prior_posterior(
@@ -90,7 +98,11 @@ def plot_khat(fit: Any, **how: Any) -> Figure:
     if isinstance(found, LeaveOneOut):
         found = found.to_arviz()
     lines = {"hline_values": [found.good_k], "visuals": {"hlines": {}}}
-    return _drawn("plot_khat", found, **{**lines, **how})
+    made = _drawn("plot_khat", found, **{**lines, **how})
+    if not how:
+        (axes,) = made.axes
+        axes.set(xlabel="row", ylabel=f"Pareto k-hat (line: {found.good_k:.2f})")
+    return made
 
 
 def plot_ppc_pit(fit: Any, *, random_state: int = 0) -> Figure:

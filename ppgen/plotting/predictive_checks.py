@@ -58,7 +58,8 @@ def _panel(axes: Axes, name: str, one: Replicated) -> None:
     values = values[np.isfinite(values)]
     if len(values):
         # The few beyond are in the bins at the ends, so that they do not squeeze the rest.
-        low, high = np.quantile(values, [0.005, 0.995])
+        low, q05, q95, high = np.quantile(values, [0.005, 0.05, 0.95, 0.995])
+        low, high = max(low, 2 * q05 - q95), min(high, 2 * q95 - q05)
         low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
         edges = np.linspace(low, high, _BINS + 1)
         counts, _ = np.histogram(np.clip(values, low, high), edges)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ACROSS = 4
+OFF = "share below,\nless expected"
 CELLS = 64  # that places are counted in
 
 
@@ -66,11 +67,12 @@ def uniform_panels(
         for axes, (name, one) in zip(grid.ravel(), found.items(), strict=False):
             _panel(axes, name, one, words)
         for axes in grid.ravel()[len(found) :]:
-            axes.remove()
+            axes.set_visible(False)
         for axes in grid.ravel()[: len(found)][-wide:]:
             axes.tick_params(labelbottom=True)
         made.supxlabel(below, fontsize=9, color=MUTED)
-        made.supylabel("share below, less expected", fontsize=9, color=MUTED)
+        for axes in grid[:, 0]:
+            axes.set_ylabel(OFF, fontsize=8)
         heading(made, title)
     return made
 
