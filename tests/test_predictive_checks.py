@@ -25,7 +25,7 @@ from ppgen.plotting import (
     plot_prior_posterior,
     plot_rank,
 )
-from ppgen.plotting.posterior import _places
+from ppgen.plotting.places import _places
 from ppgen.plotting.style import png
 
 

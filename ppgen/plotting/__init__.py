@@ -51,12 +51,12 @@ from .latent_images import traversal_lines as traversal_lines
 from .mixture import plot_mixture as plot_mixture
 from .modes import plot_modes as plot_modes
 from .outliers import plot_outliers as plot_outliers
-from .posterior import plot_calibration as plot_calibration
+from .places import plot_calibration as plot_calibration
+from .places import plot_loo_pit as plot_loo_pit
+from .places import plot_ppc_pit as plot_ppc_pit
 from .posterior import plot_energy as plot_energy
 from .posterior import plot_khat as plot_khat
-from .posterior import plot_loo_pit as plot_loo_pit
 from .posterior import plot_posterior as plot_posterior
-from .posterior import plot_ppc_pit as plot_ppc_pit
 from .posterior import plot_prior_posterior as plot_prior_posterior
 from .posterior import plot_rank as plot_rank
 from .predictive_checks import plot_check as plot_check
