@@ -43,11 +43,13 @@ def with_error(value: float | None, stderr: float | None, sign: str = "") -> tup
 
 
 def significant(values: ArrayLike) -> NDArray[Any]:
-    """(n,) numbers as a text is to show them: to 8 significant digits. What is no float stays."""
+    """(n,) numbers as a text is to show them: to 8 significant digits. What is no float stays, also
+    among other things."""
     given = np.asarray(values)
-    if given.dtype.kind != "f":
+    if given.dtype.kind not in "fO":
         return given
-    return np.array([float(f"{value:.{_COMPUTED}g}") for value in given.tolist()])
+    short = [float(f"{v:.{_COMPUTED}g}") if isinstance(v, float) else v for v in given.tolist()]
+    return np.array(short, dtype=object if given.dtype.kind == "O" else None)
 
 
 def _place(stderr: float) -> int:

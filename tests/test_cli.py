@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,6 +87,25 @@ def test_models_lists_the_registry(run: Run) -> None:
     assert done.status == 0
     assert [row["model"] for row in done.table] == list(registry.names())
     assert done.err == ""
+
+
+def test_models_are_a_table_that_fits_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run("models").table
+    monkeypatch.setenv("COLUMNS", "90")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    done = run("models")
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 90
+    assert lines[0].split() == ["model", "density", "can", "what"]
+    start = lines[0].index("what")
+    assert lines[1][start:].startswith(whole[0]["what"])
+    assert [line.split()[0] for line in lines if not line.startswith(" ")][1:] == [
+        row["model"] for row in whole
+    ]
+    assert "ppgen models -o FILE" in done.err
+    assert max(map(len, run("models", "vae").out.splitlines())) <= 90
 
 
 def test_help_and_version_end_well(run: Run) -> None:

@@ -45,3 +45,4 @@ def test_what_is_computed_has_eight_digits_as_text() -> None:
     assert significant(np.array([0.1], np.float32)).tolist() == [0.1]
     assert significant([3, 2**53 + 1]).tolist() == [3, 2**53 + 1]
     assert significant(["a"]).tolist() == ["a"]
+    assert significant([None, 1 / 3, 2, "b"]).tolist() == [None, 0.33333333, 2, "b"]

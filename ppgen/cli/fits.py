@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from ..estimator import Estimator
 
 _SHOWN = 5  # labels
+_ABLE = {
+    "missing": "missing values",
+    "weights": "weights",
+    "given y": "given y",
+    "given columns": "given columns",
+    "fills gaps": "fills gaps",
+    "images": "images",
+    "latents": "latents",
+    "samples": "samples",
+}
 
 
 def models(
@@ -45,7 +57,22 @@ def models(
         write_table(table, output, pretty=True)
         return
     rows = registry.described()
-    write_table({key: [row[key] for row in rows] for key in rows[0]}, output, pretty=True)
+    if output is None and sys.stdout.isatty():
+        shown = {
+            "model": [row["model"] for row in rows],
+            "density": [row["density"].replace("_", " ") for row in rows],
+            "can": [_can(row) for row in rows],
+            "what": [row["what"] for row in rows],
+        }
+        write_table(shown, pretty=True)
+        say("all columns: ppgen models -o FILE. What can be set of a model: ppgen models MODEL.")
+        return
+    write_table({key: [row[key] for row in rows] for key in rows[0]}, output)
+
+
+def _can(row: Mapping[str, str]) -> str:
+    """What a model can do, in words."""
+    return ", ".join(words for name, words in _ABLE.items() if row[name] not in ("no", "none"))
 
 
 @dataclass(frozen=True)
@@ -174,6 +201,7 @@ def fit(
         },
         options.output,
         pretty=True,
+        computed=names,
     )
     if interrupted:
         raise typer.Exit(INTERRUPTED)

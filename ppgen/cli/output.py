@@ -12,10 +12,10 @@ import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import InputError
+from ..text_table import folded
 from .delimited import Columns, text_rows, texts, write_text
 from .wording import told
 
@@ -33,7 +33,6 @@ ARRAY_ENDINGS = (".npy", ".npz")
 IMAGE_ENDINGS = (*ARRAY_ENDINGS, ".png")
 INTERRUPTED = 130  # the exit status where the user ended it
 _ACROSS = 32  # images side by side in a picture, at most
-_LAST = 40  # characters of the last column of a table, at least
 
 
 def say(message: str) -> None:
@@ -271,17 +270,8 @@ def _to_its_error(columns: Columns) -> Columns:
 
 
 def _aligned(columns: Columns) -> str:
-    """The columns side by side; the last one is folded to the width of the terminal."""
-    lines = [tuple(columns), *text_rows(columns)]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)][:-1]
-    margin = sum(widths) + 2 * len(widths)
-    width = max(shutil.get_terminal_size().columns, margin + _LAST)
-    fold = TextWrapper(width, subsequent_indent=" " * margin, break_long_words=False)
-    shown = []
-    for *cells, last in lines:
-        fold.initial_indent = "".join(f"{c:{w}}  " for c, w in zip(cells, widths, strict=True))
-        shown.append(fold.fill(last) or fold.initial_indent.rstrip())
-    return "\n".join(shown)
+    """The columns side by side, as wide as the terminal."""
+    return folded([tuple(columns), *text_rows(columns)], shutil.get_terminal_size().columns)
 
 
 def _pyarrow() -> tuple[Any, Any]:

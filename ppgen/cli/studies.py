@@ -183,7 +183,8 @@ def _show(result: StudyResult, output: Path | None) -> None:
         table = [
             {**row, "seeds": row["seeds"][1], "seeds_done": row["seeds"][0]} for row in result.table
         ]
-        write_table({name: [row[name] for row in table] for name in table[0]}, output)
+        columns = {name: [row[name] for row in table] for name in table[0]}
+        write_table(columns, output, computed=columns)
         say(result.finding)
     say(f"report: {result.report_path}")
 

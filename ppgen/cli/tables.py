@@ -73,7 +73,8 @@ def score(
         }
         line |= summarised(density, rows, "mean", method=density.method)
     if summary:
-        write_table({name: [value] for name, value in line.items()}, output, pretty=True)
+        summed = {name: [value] for name, value in line.items()}
+        write_table(summed, output, pretty=True, computed=summed)
         return
     known = {name: values for name, values in columns.items() if values is not None}
     write_table(numbered(rows) | known, output, computed=known)
