@@ -1,10 +1,17 @@
-"""Ends of programs: by Ctrl-C, which they heed wherever the tests run, and killed."""
+"""Ends of programs: by Ctrl-C, which they heed wherever the tests run, at some place, or killed."""
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+NOTHING = "had learnt anything; nothing is kept"
 
 
 @contextmanager
@@ -20,3 +27,25 @@ def heeded() -> Iterator[None]:
 
 class Killed(BaseException):
     """What ends a fit as a kill would: nothing heeds it."""
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, place: str, number: int) -> Callable[[], bool]:
+    """Interrupt a call of a function, which one by its number from 1; tells whether it was reached.
+
+    Args:
+        place: "module.function", or "module:Class.method".
+    """
+    owner, name = place.rsplit(".", 1)
+    module, _, member = owner.rpartition(":")
+    of: Any = importlib.import_module(module or owner)
+    of = getattr(of, member) if module else of
+    called, calls, reached = getattr(of, name), itertools.count(1), []
+
+    def interrupted(*given: Any, **how: Any) -> Any:
+        if next(calls) == number:
+            reached.append(True)
+            raise KeyboardInterrupt
+        return called(*given, **how)
+
+    monkeypatch.setattr(of, name, interrupted)
+    return lambda: bool(reached)

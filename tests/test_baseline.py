@@ -230,7 +230,7 @@ def test_columns_that_the_budget_leaves_have_the_usual_bandwidth(
 def test_few_rows_say_the_bandwidth_of_one_column() -> None:
     # Of the truth, the mean log density of kernels with the best bandwidth for these very rows.
     rng = np.random.default_rng(0)
-    x, new = rng.normal(size=(3000, 1)), rng.normal(size=(20_000, 1))
+    x, new = rng.normal(size=(1500, 1)), rng.normal(size=(5000, 1))
     kernels = KernelSum.fit(x, None, np.random.default_rng(0), 10_000)
     best = max(
         kernels.with_bandwidth(Bandwidth(multiple)).log_prob(new).mean()

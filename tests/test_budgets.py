@@ -11,8 +11,10 @@ import pytest
 
 import ppgen
 from ppgen.fitting import Fit
+from ppgen.inference.learner import Outcome
 from ppgen.inference.schedule import Schedule
 from ppgen.models.nets.trainer import Trainer
+from ppgen.models.nets.verdicts import batch_reasons, compiled
 from ppgen.models.translation.parted import Parted
 from ppgen.progress import Clock
 
@@ -94,6 +96,24 @@ def test_an_evaluation_takes_a_twentieth_of_a_budget_at_most(work: Work) -> None
     assert made.evaluating(work) is made.evaluated
     assert made.evaluated is not None
     assert len(made.evaluated) == 20  # twice as many as fit, as they are few
+
+
+def test_what_compiling_took_of_a_budget_is_said() -> None:
+    (said,) = compiled(Outcome(steps=12, compiling=4.123), 10.0)
+    assert said.status == "ok"
+    assert "4.1 s of the budget of 10 s went into compiling" in said.what
+    assert "12 steps were taken" in said.what
+    assert compiled(Outcome(compiling=1.9), 10.0) == []
+    assert compiled(Outcome(compiling=4.0), None) == []
+
+
+def test_a_smaller_batch_says_why() -> None:
+    assert batch_reasons(64, 64, 64) == []
+    (memory,) = batch_reasons(64, 16, 16)
+    assert "a batch of 64 rows does not fit in memory; 16 do" in memory.what
+    (time,) = batch_reasons(64, 64, 8)
+    assert "a step of 64 rows would take much of the budget: steps of 8 were taken" in time.what
+    assert len(batch_reasons(64, 16, 8)) == 2
 
 
 def test_held_out_rows_of_translations_are_thinned_in_both_domains() -> None:
