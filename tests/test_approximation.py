@@ -171,7 +171,7 @@ def test_laplace_is_not_ok_where_a_mean_is_off() -> None:
     assert "sigma" in str(verdict)
 
 
-@pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+@pytest.mark.parametrize("backend", ["numpyro", pytest.param("pyro", marks=pytest.mark.slow)])
 def test_a_guide_at_one_of_two_modes_is_not_ok(backend: str) -> None:
     found = svi.run(exact.two_modes(backend), "normal", SVI(num_steps=200), exact.fit())
     said = [reason for reason in found.reasons if "several modes" in reason.what]
@@ -191,7 +191,9 @@ def sum_of_two(backend: str) -> Target:
     return make_target(model, (data,), backend=backend)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("method", ["svi", "pyro svi", "pathfinder"])
+@pytest.mark.parametrize(
+    "method", [pytest.param("svi", marks=pytest.mark.slow), "pyro svi", "pathfinder"]
+)
 def test_an_improper_posterior_has_failed_under_any_method(method: str) -> None:
     if method == "pathfinder":
         how = Pathfinder(max_steps=30, num_proposals=1000)

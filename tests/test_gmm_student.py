@@ -211,6 +211,7 @@ def test_the_twins_have_one_log_joint_which_is_the_mixtures(kind: Any, gaps: boo
         np.testing.assert_allclose(log_prob_draws(draws, kind, x, codes)[0], exact, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_svi_fits_the_pair_that_is_scored() -> None:
     rng = np.random.default_rng(8)
     x = multivariate_t.rvs(np.array([5.0, -2.0]), np.eye(2), df=4, size=200, random_state=rng)
