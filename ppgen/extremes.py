@@ -70,7 +70,8 @@ def extreme_reasons(
             what = (
                 f"{at.sum()} {values_are} {shown}, far from all others: a code for missing values?"
             )
-            advice = _READ.format(column.name, short(float(end)))
+            value = short(float(end)) if abs(end) < 2**53 else float(end)
+            advice = _READ.format(column.name, value)
             reasons.append(Reason("warn", f"column {column.name!r}: {what}", advice))
             plain &= ~at
     t = _scaled(column, known)

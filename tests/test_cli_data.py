@@ -166,7 +166,8 @@ def test_a_column_is_conditioned_on_and_kept_so(folder: Path, run: Any) -> None:
     (folder / "kinds.csv").write_text("x,kind\n" + "".join(lines))
     small = ("hidden=[8]", "latent_dim=1", "max_epochs=15", "learning_rate=0.02", "batch_size=20")
     words = ["fit", Path("kinds.csv"), "vae", "--target", "kind", "--out", folder / "given"]
-    run(*words, *(word for setting in small for word in ("--set", setting)))
+    _, err = run(*words, *(word for setting in small for word in ("--set", setting)))
+    assert "Conditional on kind, the label of each row, 2 distinct: a, b." in err
     fit = ppgen.load(folder / "given")
     assert (fit.schema_.names, fit.context_.schema.names) == (("x",), ("kind",))
     rows, _ = run("sample", Path("given"), "-n", 50, "--given", "kind=b")
@@ -183,6 +184,13 @@ def test_a_column_is_conditioned_on_and_kept_so(folder: Path, run: Any) -> None:
     assert float(rows[0]["fraction_below"]) == pytest.approx(0.5 / (N + 1), rel=1e-7)
     _, err = run("fit", Path("kinds.csv"), "gaussian", "--target", "kind", status=2)
     assert "models no rows given labels" in err
+
+
+def test_a_note_on_reading_is_said_once(folder: Path, run: Any) -> None:
+    words = ("fit", Path("office.csv"), "gaussian", "--missing", "y=-999", "--drop", "nummer")
+    _, err = run(*words, "--out", folder / "once")
+    assert err.count("'Bericht 2020'") == 1
+    assert [r for r in ppgen.load(folder / "once").verdict_.reasons if "Bericht" in r.what]
 
 
 def test_inspect_names_zones_and_copies(tmp_path: Path, run: Any) -> None:

@@ -128,6 +128,22 @@ def test_ties_for_the_lowest_value_count_half():
     np.testing.assert_allclose(below[colour == "blue"], 0.65)
 
 
+def test_rows_of_a_reference_that_are_left_out_are_counted(capsys, monkeypatch):
+    monkeypatch.setattr("ppgen.cli.outlying._DRAWS", 40)
+    rows = as_dataset(np.random.default_rng(0).normal(size=(60, 1)))
+    fit = ppgen.Gaussian(random_state=0).fit(rows)
+    fraction_below(fit, rows, fit.score_samples(rows), rows)
+    assert "compared with 40 of the 60 rows of the reference" in capsys.readouterr().err
+    fraction_below(fit, rows, fit.score_samples(rows), rows.take(slice(40)))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_code_is_named_so_that_it_is_read_as_that_number():
+    values = np.r_[np.random.default_rng(0).normal(size=100), 3.4e38]
+    (found,) = extreme_reasons(Column("x"), values)
+    assert "missing={'x': 3.4e+38}" in found.advice
+
+
 def test_rows_of_weight_zero_say_nothing_of_columns():
     x = np.random.default_rng(0).normal(size=(300, 2))
     x[5, 0] = 1e6

@@ -388,6 +388,22 @@ def test_parts_in_npz_with_their_labels(tmp_path: Path, style: str) -> None:
         assert len(rows) == sizes["val" if part == "valid" else part]
 
 
+@pytest.mark.parametrize(
+    ("given", "fitted", "said"),
+    [
+        ((4, 8, 8, 3), (4, 8, 8), r'They are in colour, and those fitted grey\. Convert.*"L"'),
+        ((4, 8, 8), (4, 8, 8, 3), r"They are grey, and those fitted in colour\. Convert them\.$"),
+        ((4, 9, 9, 3), (4, 8, 8), r"Convert them and resize them"),
+        ((4, 9, 9), (4, 8, 8), r"Resize them\.$"),
+    ],
+)
+def test_pictures_of_other_colours_are_to_be_converted(given: Any, fitted: Any, said: str) -> None:
+    rng = np.random.default_rng(0)
+    schema = ppgen.as_dataset(rng.integers(0, 256, fitted).astype(np.uint8)).schema
+    with pytest.raises(InputError, match=said):
+        ppgen.as_dataset(rng.integers(0, 256, given).astype(np.uint8), schema)
+
+
 def test_any_number_of_channels() -> None:
     for shape, layout, size in (
         ((9, 2, 8, 8), "chw", (2, 8, 8)),
