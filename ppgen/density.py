@@ -155,18 +155,23 @@ class LogDensity:
         words = KIND_MEANING.get(self.kind, ""), MEASURE_MEANING.get(self.measure, "")
         return " ".join(filter(None, words))
 
-    def __repr__(self) -> str:
+    def _mean_words(self) -> str:
         never = len(self) - int(self.possible.sum())
         mean = plus_minus(*self.mean_of_possible()) if never < len(self) else "−∞"
         rest = f" of the others, {never} of probability 0" if 0 < never < len(self) else ""
-        return f"LogDensity(n={len(self)}, mean={mean} nats{rest}; {self.describe()})"
+        return f"{mean} nats{rest}"
+
+    def __repr__(self) -> str:
+        return f"LogDensity(n={len(self)}, mean={self._mean_words()}; {self.describe()})"
 
     def _repr_html_(self) -> str:
-        parts = [html.line(repr(self), strong=True)]
+        said = f"log density of {len(self)} rows, mean {self._mean_words()}"
+        parts = [html.line(said, strong=True), html.line(self.describe())]
         known = self.values[np.isfinite(self.values)]
         if len(known):
             counts, ends = np.histogram(known, bins=min(40, max(1, math.isqrt(len(known)))))
-            parts.append(html.bars(counts, f"log densities from {ends[0]:.4g} to {ends[-1]:.4g}"))
+            least, most = (f"{end:.4g}".replace("-", "−") for end in (ends[0], ends[-1]))
+            parts.append(html.bars(counts, f"rows by log density, from {least} to {most}"))
         return html.block(*parts, html.line(self.explained()))
 
 

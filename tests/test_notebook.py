@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from base64 import b64decode
 from html.parser import HTMLParser
+from io import BytesIO
 
 import nbclient
 import nbformat
 import numpy as np
 import pytest
+from PIL import Image
 
 import ppgen
 from ppgen import html
@@ -37,7 +41,8 @@ class Whole(HTMLParser):
         assert not self.open
 
     def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
+        if tag != "img":
+            self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
         pass
@@ -74,7 +79,7 @@ def test_a_notebook_shows_tables_and_drawings(tmp_path):
     assert "goodness of fit" in verdict
     assert "<svg" in density
     assert "gaussian" in compared
-    assert "behind the best" in compared
+    assert "to the best" in compared
 
 
 def test_texts_are_no_markup():
@@ -98,6 +103,30 @@ def test_rows_with_gaps_and_names_that_are_markup_are_shown():
     shown = ppgen.as_dataset(rows)._repr_html_()
     assert "<i>" not in shown
     assert "3.5" in Whole(shown).seen
+
+
+def test_the_first_images_are_shown_as_they_are():
+    pixels = np.array([[[0, 128], [255, 64], [1, 2]], [[9, 9], [9, 9], [9, 9]]], np.uint8)
+    shown = ppgen.as_dataset(np.repeat(pixels, 8, axis=0))._repr_html_()
+    drawn = re.findall(r"base64,([^\"]+)", shown)
+    assert len(drawn) == 12
+    first = np.asarray(Image.open(BytesIO(b64decode(drawn[0]))))
+    np.testing.assert_array_equal(first, np.repeat(pixels[0][..., None], 3, axis=-1))
+    assert Whole(shown).seen
+    colours = np.zeros((1, 3, 4, 4), np.uint8)
+    colours[0, 1] = 255
+    found = re.findall(r"base64,([^\"]+)", html.pictures(colours, 0.0, 255.0))
+    assert Image.open(BytesIO(b64decode(found[0]))).getpixel((2, 3)) == (0, 255, 0)
+
+
+def test_numbers_end_alike_and_words_begin_alike():
+    shown = html.table(("n", "what"), [("−1.20 ± 0.3", "a"), (None, "2 of 3"), (7, "b")])
+    cells = re.findall(r"<td style=\"([^\"]*)\">([^<]*)", shown)
+    assert [("right" in style, text) for style, text in cells[:2]] == [
+        (True, "−1.20 ± 0.3"),
+        (False, "a"),
+    ]
+    assert html.table(("a", "b"), []).count("<th ") == 2
 
 
 def test_bars_are_as_high_as_they_say():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ from ppgen.errors import InputError
 from ppgen.models import registry
 from ppgen.study import report, run_study
 
-from .pages import check_layout
+from .pages import Layout, check_layout
 from .study_toys import Inline, Toy, install
 
 EVIL = "<script>alert('x')</script>"
@@ -109,6 +110,13 @@ def test_nothing_is_wider_than_the_page(written):
     layout = check_layout(written.report_path.read_text())
     assert len(layout.tables) == 6
     assert len(layout.drawings) > 6
+
+
+def test_a_notebook_shows_a_study_with_what_was_found_once(written):
+    shown = written._repr_html_()
+    assert not Layout(shown).open
+    assert EVIL not in shown
+    assert shown.count(html.escape(written.finding)) == 1
 
 
 def test_settings_are_those_that_fits_took(written):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ... import html
 from ...arrays import Floats
 from ...density import mean_stderr
+from ...digits import plus_minus, with_error
 from ...verdict import Reason, nothing_learnt
 
 ACTIVE = 0.01  # nats below which a latent says nothing of a row
@@ -50,9 +51,19 @@ class Bound:
         )
 
     def _repr_html_(self) -> str:
+        elbo = plus_minus(float(self.elbo.mean()), mean_stderr(self.elbo))
+        parts = [
+            with_error(float(part.mean()), mean_stderr(self.elbo))[0]
+            for part in (self.reconstruction, self.kl)
+        ]
+        said = f"ELBO {elbo} = reconstruction {parts[0]} − divergence {parts[1]}, nats a row"
+        most = f"{self.kl_per_latent.max(initial=0.0):.2g}"
         return html.block(
-            html.line(repr(self), strong=True),
-            html.bars(self.kl_per_latent, "KL of each latent, from latent 0 on"),
+            html.line(said, strong=True),
+            html.line(f"{self.active.sum()} of {len(self.active)} latents are active"),
+            html.bars(
+                self.kl_per_latent, f"KL of each latent, from latent 0 on, up to {most} nats"
+            ),
         )
 
 

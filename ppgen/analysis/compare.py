@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import html
-from ..density import LogDensity
+from ..density import KIND_WORDS, LogDensity
 from ..digits import plus_minus, with_error
 from ..errors import InputError
 from .finding import VERDICTS, Ranked, deciding, finding, headline, scope
@@ -68,22 +68,23 @@ class Comparison:
         return [f"{m.name}: {words}" for m in self.models if (words := deciding(m))]
 
     def _repr_html_(self) -> str:
+        return html.block(html.line(self.finding, strong=True), self.html_table())
+
+    def html_table(self) -> str:
+        """The lines as HTML, without the finding."""
         rows = [
             (
                 m.rank,
                 m.name,
                 plus_minus(m.mean, m.stderr),
-                m.kind,
+                KIND_WORDS[m.kind],
                 m.difference and plus_minus(m.difference.mean, m.difference.stderr, sign="+"),
                 m.verdict,
             )
             for m in self.models
         ]
-        head = ("rank", "model", "nats a row", "kind", "behind the best", "")
-        under = [*self._undecided(), self.scope]
-        return html.block(
-            html.line(self.finding, strong=True), html.table(head, rows), *map(html.line, under)
-        )
+        head = ("rank", "model", "nats a row", "known as", "to the best", "decided")
+        return html.table(head, rows) + "".join(map(html.line, [*self._undecided(), self.scope]))
 
 
 def compare(scored: Iterable[Scored | tuple[Any, ...]]) -> Comparison:

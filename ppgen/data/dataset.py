@@ -31,7 +31,7 @@ from .values import is_gap
 
 PARTS = ("train", "valid", "test")
 
-_SHOWN = 5  # rows that a notebook shows
+_SHOWN, _PICTURES = 5, 12  # rows that a notebook shows, and images
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,7 +93,8 @@ class Dataset(Contents):
     def _repr_html_(self) -> str:
         what = f"{len(self)} rows"
         if not self.columns:
-            return html.block(html.line(f"{what}: {self.schema}", strong=True))
+            said = html.line(f"{what}: {self.schema}", strong=True)
+            return html.block(said, self._pictures(), *map(html.line, self.notes))
         shown = [
             ["" if v is None or v != v else c.shown(v) for v in self.columns[c.name][:_SHOWN]]
             for c in self.schema.columns
@@ -104,6 +105,14 @@ class Dataset(Contents):
             html.folded("what each column is taken for", self.schema._repr_html_()),
             *map(html.line, self.notes),
         )
+
+    def _pictures(self) -> str:
+        """The first images; "" where there are none."""
+        if self.images is None or not len(self):
+            return ""
+        some, pixels = np.asarray(self.images[:_PICTURES]), self.schema.pixels
+        ends = (some.min(), some.max()) if pixels is None else (pixels.low, pixels.high)
+        return html.pictures(some, *map(float, ends))
 
     def matrix(self) -> NDArray[Any]:
         """(n, d) floats; the array itself where the rows came as one of floats. InputError if a

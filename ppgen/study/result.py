@@ -71,13 +71,17 @@ class StudyResult:
     @property
     def finding(self) -> str:
         """What was found, a sentence for each data set."""
-        findings = {
-            name: finding_of(name, c, self.rankings.get(name), self.cells)
-            for name, c in self.comparisons.items()
-        }
+        findings = self._findings()
         if len(findings) == 1:
             return next(iter(findings.values()))
         return " ".join(f"{name}: {finding}" for name, finding in findings.items())
+
+    def _findings(self) -> dict[str, str]:
+        """What was found on each data set."""
+        return {
+            name: finding_of(name, c, self.rankings.get(name), self.cells)
+            for name, c in self.comparisons.items()
+        }
 
     def cell(self, model: str, seed: int | None = None, data: str | None = None) -> CellResult:
         """One cell, the first that fits.
@@ -128,17 +132,14 @@ class StudyResult:
         return "\n\n".join([str(self.table), *ranked, self.finding, *([words] if words else [])])
 
     def _repr_html_(self) -> str:
-        several = len(self.comparisons) > 1
         parts = []
-        for name, compared in self.comparisons.items():
-            parts += [html.line(name, strong=True)] * several + [compared._repr_html_()]
+        for (name, compared), finding in zip(
+            self.comparisons.items(), self._findings().values(), strict=True
+        ):
+            said = f"{name}: {finding}" if len(self.comparisons) > 1 else finding
+            parts += [html.line(said, strong=True), compared.html_table() if len(compared) else ""]
         tables = html.folded("all figures", f"<pre>{escape(str(self.table))}</pre>")
-        return html.block(
-            html.line(self.finding, strong=True),
-            *parts,
-            tables,
-            html.line(f"report: {self.report_path}"),
-        )
+        return html.block(*parts, tables, html.line(f"report: {self.report_path}"))
 
     @property
     def _store(self) -> Store:

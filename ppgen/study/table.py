@@ -311,8 +311,9 @@ def beside(value: float | None, control: float | None, digits: int = 2) -> str:
 
 def worse_words(lost: float | None, linear: float | None) -> str:
     """The mark of a code that loses more than as many principal components."""
-    known = lost is not None and linear is not None
-    return "worse than PCA" if known and worse_than_linear(lost, linear) else ""
+    if lost is None or linear is None or not worse_than_linear(lost, linear):
+        return ""
+    return "worse than PCA"
 
 
 def number_text(value: float | None, digits: int = 2) -> str:
