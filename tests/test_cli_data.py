@@ -208,13 +208,17 @@ def test_inspect_names_zones_and_copies(tmp_path: Path, run: Any) -> None:
     assert "copy" not in about["x"] + about["a"]
 
 
-def test_what_cannot_be_done_is_refused_before_a_verdict_is_said(folder: Path, run: Any) -> None:
+def test_what_cannot_be_done_is_refused_before_a_verdict_is_said(
+    folder: Path, run: Any, monkeypatch: Any
+) -> None:
     for words in (("encode", Path("run"), Path("office.csv")), ("score", Path("run"), "nope.csv")):
         _, err = run(*words, status=2)
         assert "verdict" not in err
     assert "there is no file 'nope.csv' in" in err
     assert "Built in" not in err
     (folder / "sales.csv").write_text("x\n1.5\n")
+    monkeypatch.chdir(folder)
+    assert "Is it 'sales.csv'?" in run("inspect", "sales", status=2)[1]
     _, err = run("inspect", Path("salse.csv"), status=2)
     assert "Did you mean 'sales.csv'?" in err
 

@@ -273,8 +273,10 @@ def _in_words(y: Any) -> str:
     import numpy as np
 
     name, labels = getattr(y, "name", None) or "y", np.asarray(y)
-    if labels.ndim != 1 or labels.dtype.kind == "f":
+    if labels.ndim != 1:
         return f"{name}, the labels that come with the rows"
+    if labels.dtype.kind == "f":
+        return f"{name}, a number of each row, {np.nanmin(labels):g} to {np.nanmax(labels):g}"
     distinct = sorted({str(label) for label in labels.tolist()})
     shown = ", ".join(distinct[:_SHOWN]) + ", ..." * (len(distinct) > _SHOWN)
     return f"{name}, the label of each row, {len(distinct)} distinct: {shown}"

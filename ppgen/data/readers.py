@@ -116,9 +116,10 @@ def _missing(source: str, path: Path) -> InputError:
             f"there is no file {source!r} in {path.parent.resolve()}."
             + did_you_mean(path.name, beside)
         )
+    named = sorted(other.name for other in Path().iterdir() if other.stem == source)
     return InputError(
         f"there is no file and no built-in data set {source!r}."
-        + did_you_mean(source, BUILTIN)
+        + (f" Is it {named[0]!r}?" if named else did_you_mean(source, BUILTIN))
         + f" Built in are {', '.join(BUILTIN)}."
     )
 
