@@ -16,6 +16,9 @@ are numbered after the site. One that bears the name of a site has an underscore
 observed in a loop by `scan` cannot be drawn with its data given, and leaves out two groups. Which
 groups there are not, and why, is the tree's attribute `missing`.
 
+Values that a mask leaves out stay NaN in `observed_data`: `fit.loo_pit()` and `plot_loo_pit` give
+them no place, and `arviz_stats.loo_pit` would put them below all draws.
+
 `arviz_stats.loo` takes the draws as exact. Of an approximation, `fit.loo()` weighs them, and so
 does `arviz_stats.loo_approximate_posterior(tree, stats.lp, stats.log_q)`, `stats` those of the
 tree.
