@@ -43,7 +43,8 @@ def plot_rank(fit: Any, **how: Any) -> Figure:
         raise InputError("the draws are of one chain, and ranks compare chains; draw several.")
     made = _drawn("plot_rank", tree, **{"visuals": {"remove_axis": False}, **how})
     for axes in made.axes:
-        axes.set_ylabel(OFF if axes.get_subplotspec().is_first_col() else "")
+        place = axes.get_subplotspec()
+        axes.set_ylabel(OFF if place is not None and place.is_first_col() else "")
     return made
 
 
@@ -53,7 +54,7 @@ def plot_energy(fit: Any, **how: Any) -> Figure:
     for axes in made.axes:
         if axes.get_title("left") == "BFMI":
             axes.set_xlabel("E-BFMI; left of the line, too low")
-            axes.yaxis.get_major_locator().set_params(integer=True)
+            axes.locator_params(axis="y", integer=True)
         else:
             axes.set_xlabel("energy, less its mean")
     return made

@@ -74,7 +74,7 @@ def _numbers(name: str, prior: Any, posterior: Any) -> Iterator[tuple[str, Float
         at = dict(zip(dims, place, strict=True))
         labels = [str(after[d].values[i]) if d in after.coords else str(i) for d, i in at.items()]
         called = f"{name}[{', '.join(labels)}]" if labels else name
-        yield called, *(np.ravel(group.isel(at).values) for group in (before, after))
+        yield called, np.ravel(before.isel(at).values), np.ravel(after.isel(at).values)
 
 
 def _panel(axes: Axes, name: str, before: Floats, after: Floats) -> None:
