@@ -89,9 +89,10 @@ class Standardised:
                 objective = closed_form.mean_log_density(S, found.loadings, found.noise)
                 return Solved(start, objective, found.n_iter, found.converged)
         last: Iteration[Factors] | None = None
-        limits = {"max_iter": how.max_iter, "tol": how.tol, "deadline": fit.deadline}
         with fit.heeding():
-            for last in steps(self.gappy, start, **limits):
+            for last in steps(
+                self.gappy, start, max_iter=how.max_iter, tol=how.tol, deadline=fit.deadline
+            ):
                 report(last)
         if last is None:
             raise KeyboardInterrupt

@@ -141,6 +141,9 @@ class Spline(RationalQuadraticSpline):
     """A rational quadratic spline that finds its bin by comparing and takes what belongs to it by
     sums: indices would be larger programs, whose gradients scatter."""
 
+    def __init__(self, *, knots: int, interval: float) -> None:
+        super().__init__(knots=knots, interval=interval)
+
     def transform_and_log_det(self, x: Any, condition: Any = None) -> tuple[Array, Array]:
         at, inside = self._clipped(x)
         bin = self._bin(self.x_pos, at)
