@@ -65,7 +65,8 @@ class Estimator(Saved):
         if not words.keys() <= {*cls.settings.names, "random_state"}:
             known = tuple(inspect.signature(cls.__init__).parameters)[1:]
             check_keywords(cls.__name__, words, known, "setting")
-        return super().__new__(cls)
+        made: Self = super().__new__(cls)
+        return made
 
     # What a family writes
     # --------------------------------------------------------------------------------------------

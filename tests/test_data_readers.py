@@ -98,8 +98,8 @@ def test_quotes_blank_lines_and_endings(tmp_path):
         (" \n\n", "is empty"),
         ("a,b\n", "no rows"),
         (",\n,\n", "separators and no values"),
-        ("a,a\n1,2\n", "two columns"),
-        ("a,b\n1.5,2\ninf,3\n", "'a' holds infinity in row 1"),
+        ("a,a\n1,2\n", "columns 1 and 2 .* named 'a'"),
+        ("a,b\n1.5,2\ninf,3\n", "'a' holds infinity in line 3"),
         ("a\0b", "not text"),
     ],
 )

@@ -94,7 +94,8 @@ def _about(rows: Dataset) -> list[str]:
     from ..data.column import LINEAR
     from ..extremes import extreme_reasons
 
-    lines, target = [], rows.target
+    lines: list[str] = []
+    target = rows.target
     for column in rows.schema.columns:
         if column.kind in (*LINEAR, "positive", "count") and rows.images is None:
             lines += map(str, extreme_reasons(column, rows.columns[column.name]))

@@ -98,25 +98,28 @@ def _as_missing(match: re.Match[str]) -> str:
     return f"--missing {shlex.quote(f'{ast.literal_eval(match[1])}={match[2]}')}"
 
 
-_PHRASES: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    (re.compile(pattern), words)
-    for pattern, words in [
-        (r"missing=\{('[^']*'|\"[^\"]*\"): ([^{}]*)\} of ppgen\.read", _as_missing),
-        (r"(?:[Gg]ive )?validation=\((?:rows|X), (?:y|labels)\)", "leave --all-rows out"),
-        (r"[Gg]ive (?:more rows, or )?(?:more )?validation rows(?: with their labels)?",
-         "Give more rows, and leave --all-rows out, so that some are held out"),
-        (r"give fit\(X, y\) one a row", "give data that come with labels"),
-        (r"Fill them with ppgen\.GaussianMixture\(\)\.fit\(X\)\.impute\(X\)",
-         "Fill them with `ppgen fit DATA gmm` and `ppgen impute RUN DATA`"),
-        (r"ppgen\.load(?:\(\w*\))?", "the commands"),
-        (r"ppgen\.read\(([^()]*)\)", r"DATA \1"),
-        (r"ppgen\.run_study", "`ppgen study`"),
-        (r"ppgen\.sample_quality", "`ppgen study`, which ranks samples"),
-        (r"ppgen\.audit", "`ppgen audit`"),
-        (r"\brandom_state=(\w+)", r"--seed \1"),
-        (r"\bconditional=True", "--conditional"),
-    ]
-]  # fmt: skip
+_Words = str | Callable[[re.Match[str]], str]
+_SAID: list[tuple[str, _Words]] = [
+    (r"missing=\{('[^']*'|\"[^\"]*\"): ([^{}]*)\} of ppgen\.read", _as_missing),
+    (r"(?:[Gg]ive )?validation=\((?:rows|X), (?:y|labels)\)", "leave --all-rows out"),
+    (
+        r"[Gg]ive (?:more rows, or )?(?:more )?validation rows(?: with their labels)?",
+        "Give more rows, and leave --all-rows out, so that some are held out",
+    ),
+    (r"give fit\(X, y\) one a row", "give data that come with labels"),
+    (
+        r"Fill them with ppgen\.GaussianMixture\(\)\.fit\(X\)\.impute\(X\)",
+        "Fill them with `ppgen fit DATA gmm` and `ppgen impute RUN DATA`",
+    ),
+    (r"ppgen\.load(?:\(\w*\))?", "the commands"),
+    (r"ppgen\.read\(([^()]*)\)", r"DATA \1"),
+    (r"ppgen\.run_study", "`ppgen study`"),
+    (r"ppgen\.sample_quality", "`ppgen study`, which ranks samples"),
+    (r"ppgen\.audit", "`ppgen audit`"),
+    (r"\brandom_state=(\w+)", r"--seed \1"),
+    (r"\bconditional=True", "--conditional"),
+]
+_PHRASES = [(re.compile(pattern), words) for pattern, words in _SAID]
 
 
 def _models(text: str) -> str:

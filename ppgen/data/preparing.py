@@ -37,8 +37,13 @@ def prepared(data: Dataset, said: Reading) -> Dataset:
     if said.left_out:
         data = without(data, said.left_out, f"{', '.join(map(repr, said.left_out))} left out")
     read = data.schema.reading
-    found = {"groups": read.groups, "delimiter": read.delimiter, "notations": read.notations}
-    kept = replace(said, decimal=said.decimal or read.decimal, **found)
+    kept = replace(
+        said,
+        decimal=said.decimal or read.decimal,
+        groups=read.groups,
+        delimiter=read.delimiter,
+        notations=read.notations,
+    )
     return replace(data, target=target, schema=replace(data.schema, reading=kept))
 
 

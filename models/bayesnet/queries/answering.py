@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ....arrays import Floats
-from ....data import Codec
+from ....data import Codec, Schema
 from ....errors import InputError
 from ....inference.exact import Cost
 from .. import formats
@@ -38,6 +38,7 @@ class Answering:
     """
 
     network_: Network
+    schema_: Schema
     codec_: Codec
     layout_: Layout
     units_: Floats
