@@ -113,6 +113,9 @@ def test_the_first_images_are_shown_as_they_are():
     first = np.asarray(Image.open(BytesIO(b64decode(drawn[0]))))
     np.testing.assert_array_equal(first, np.repeat(pixels[0][..., None], 3, axis=-1))
     assert Whole(shown).seen
+    dark = ppgen.as_dataset(pixels[:, None] // 32)._repr_html_()  # of 0 to 7: 7 is white
+    (first, _) = re.findall(r"base64,([^\"]+)", dark)
+    assert np.asarray(Image.open(BytesIO(b64decode(first)))).max() == 255
     colours = np.zeros((1, 3, 4, 4), np.uint8)
     colours[0, 1] = 255
     found = re.findall(r"base64,([^\"]+)", html.pictures(colours, 0.0, 255.0))

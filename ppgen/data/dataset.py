@@ -21,6 +21,7 @@ from .hashing import fingerprint
 from .infer import infer_schema
 from .mapped import take_rows
 from .override import tied
+from .pixels import shown_limits
 from .rebuild import as_given, fill, rebuild
 from .schema import Schema
 from .schema_matching import check_support, complete, match, timed
@@ -111,8 +112,8 @@ class Dataset(Contents):
         if self.images is None or not len(self):
             return ""
         some, pixels = np.asarray(self.images[:_PICTURES]), self.schema.pixels
-        ends = (some.min(), some.max()) if pixels is None else (pixels.low, pixels.high)
-        return html.pictures(some, *map(float, ends))
+        low, high = (some.min(), some.max()) if pixels is None else (pixels.low, pixels.high)
+        return html.pictures(some, *shown_limits(some, float(low), float(high)))
 
     def matrix(self) -> NDArray[Any]:
         """(n, d) floats; the array itself where the rows came as one of floats. InputError if a

@@ -15,7 +15,7 @@ from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..plain_json import PlainFields
@@ -264,3 +264,11 @@ def _blocks(images: NDArray[Any]) -> Any:
     rows = max(1, _BLOCK // max(1, images[0].size))
     for start in range(0, len(images), rows):
         yield images[start : start + rows]
+
+
+def shown_limits(images: ArrayLike, low: float, high: float) -> tuple[float, float]:
+    """The values of black and white for images whose values may lie from low to high: these, or the
+    greatest value that occurs where it is not half of the way, as nothing would be seen then."""
+    values = np.asarray(images)
+    most = float(values.max()) if values.size else high
+    return low, most if low < most < (low + high) / 2 else high

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..analysis.decoded import Decoded
 from ..arrays import Floats
+from ..data.pixels import shown_limits as shown_limits
 from ..errors import InputError
 from .mosaic import Limits, as_grid, limits_of, mosaic, sheet
 
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.uint8]
 
 _WIDTH = 800  # pixels of a picture, about
-
-
-def shown_limits(images: ArrayLike, low: float, high: float) -> Limits:
-    """The values of black and white for images whose values may lie from low to high: these, or the
-    greatest value that occurs where it is not half of the way, as nothing would be seen then."""
-    values = np.asarray(images)
-    most = float(values.max()) if values.size else high
-    return low, most if low < most < (low + high) / 2 else high
 
 
 def image_grid(
