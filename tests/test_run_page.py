@@ -15,6 +15,7 @@ from ppgen.__main__ import main
 from ppgen.analysis.nearest import nearest_rows
 from ppgen.data import as_dataset
 from ppgen.plotting.measures import measure_figures, measured
+from ppgen.study import unusual_pictures
 from ppgen.study.drawn import Gallery
 from ppgen.study.made_figures import draw_made, pairs
 from ppgen.study.run_page import run_page
@@ -128,3 +129,22 @@ def test_a_study_shows_images_made_of_noise_beside_the_nearest_real_ones(tmp_pat
     assert label == "diffusion"
     assert "a model that copies shows the same picture twice" in part.note
     assert (tmp_path / "f" / "x-diffusion-samples.png").exists()
+
+
+def test_a_bound_is_explained_and_dark_pictures_can_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.random.default_rng(0).integers(0, 17, (60, 4, 4)).astype(np.uint8)
+    vae = ppgen.VAE(1, hidden=(4,), max_epochs=1, n_importance=4, random_state=0).fit(images)
+    shown = []
+    drawn = unusual_pictures.image_rows
+    monkeypatch.setattr(
+        unusual_pictures, "image_rows", lambda rows, **how: shown.append(how) or drawn(rows, **how)
+    )
+    text = run_page(vae.save(tmp_path / "run"), as_dataset(images)).read_text()
+    check_layout(text)
+    assert "Density: lower bound" in text
+    assert "lower bound: the model's log density is at least this" in text.replace("&#39;", "'")
+    assert shown[0]["limits"] == (0, 16)  # of 255
+    assert "(−" in text[text.index("those of the lowest log density") :]
+    assert re.search(r"fitted in \d+(\.\d)? s ·", text)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..density import KIND_WORDS
+from ..density import KIND_MEANING, KIND_WORDS
 from ..digits import plus_minus, with_error
 from .latent_text import spread_text, unless_blank
 from .settings_text import setting_texts
-from .table import beside, number_text, rounded, worse_words
+from .table import beside, duration_words, number_text, rounded, worse_words
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -36,6 +36,8 @@ def render(template: str, page: Mapping[str, Any]) -> bytes:
         "to_error": lambda value, stderr: with_error(value, stderr)[0],
         "unless_blank": unless_blank,
         "spread_text": spread_text,
+        "duration": duration_words,
+        "kind_meaning": lambda kind: KIND_MEANING.get(kind, ""),
         "kind": KIND_WORDS.__getitem__,
         "setting_texts": setting_texts,
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..data.stacking import in_shape
-from ..plotting.images import image_rows
+from ..plotting.images import image_rows, shown_limits
 from .drawn import Gallery, Part
 
 _LOOKED_AT, _SHOWN = 200, 8
@@ -37,7 +37,8 @@ def unusual_pictures(model: Any, data: Dataset, gallery: Gallery) -> Part | None
     called = [f"row {numbers[i]}" for i in least] if shown.files is None else shown.files.tolist()
     what = "log density" if scored else "reconstruction error"
     given = np.abs(values[least]) if not scored else values[least]
-    listed = ", ".join(f"{name} ({v:.5g})" for name, v in zip(called, given, strict=True))
+    listed = ", ".join(f"{name} ({v:.4g})" for name, v in zip(called, given, strict=True))
+    listed = listed.replace("(-", "(−")
     which = "lowest" if scored else "largest"
     of_all = f"Of {len(some)} of {len(data)} rows" if len(some) < len(data) else "Of all rows"
     rows: dict[str, Any] = {"given": shown.images}
@@ -46,6 +47,8 @@ def unusual_pictures(model: Any, data: Dataset, gallery: Gallery) -> Part | None
         rows["reconstructed"] = in_shape(made, model.codec_.shape, shown.layout)
     pixels = shown.schema.pixels
     assert pixels is not None
-    figure = image_rows(rows, limits=(pixels.low, pixels.high), across=_SHOWN)
+    assert some.images is not None
+    limits = shown_limits(some.images, pixels.low, pixels.high)
+    figure = image_rows(rows, limits=limits, across=_SHOWN)
     note = f"{of_all}, those of the {which} {what}, from left to right: {listed}."
     return Part("Least like the fit", [gallery.keep("least", figure, "Least like the fit")], note)
