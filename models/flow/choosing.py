@@ -19,7 +19,7 @@ FIRST = "nsf-ar"  # what is taken where nothing can be compared
 OTHERS = ("maf",)
 ROUNDS = (Round(0.03, 2), Round(0.12, 1))
 _LONG = 300.0  # seconds that a fit has, from which on large flows compete: they start slowly
-_LEAST, _MANY = 64, 50_000  # units of a layer; rows from which on small flows do not compete
+_FEW, _MANY = 3, 50_000  # layers of a small flow; rows from which on none competes
 
 
 def plans(
@@ -46,13 +46,8 @@ def plans(
 
 
 def smaller(settings: Mapping[str, Any], sizes: Sizes, n: int) -> dict[str, Any]:
-    """Settings of a flow of fewer layers, or where there are few, of narrower ones: it takes more
-    steps in the same time. What is given stays."""
-    asked = dict(settings)
-    if n >= _MANY:
-        return asked
-    if asked["n_transforms"] is None and sizes.n_transforms > 3:
-        asked["n_transforms"] = 3
-    elif asked["hidden"] is None:
-        asked["hidden"] = tuple(min(width, max(_LEAST, width // 2)) for width in sizes.hidden)
-    return asked
+    """Settings of a flow of fewer layers, which takes more steps in the same time (one of narrower
+    layers hardly does). What is given stays."""
+    if n >= _MANY or settings["n_transforms"] is not None:
+        return dict(settings)
+    return {**settings, "n_transforms": min(sizes.n_transforms, _FEW)}
