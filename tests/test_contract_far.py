@@ -66,6 +66,14 @@ def test_no_variant_of_a_net_gives_a_row_far_out_no_number(name: str) -> None:
     np.testing.assert_allclose(values[:9], model.score_samples(x[:9]), rtol=1e-5)
 
 
+@each("density")
+def test_rows_ever_further_out_have_numbers_until_they_are_impossible(name: str) -> None:
+    far = 10.0 ** np.array([1, 5, 10, 19, 30, 38, 39, 77, 154, 200, 300])
+    values = fitted(name).score_samples(np.column_stack([far, -far]))
+    assert (values < 0).all()  # and none is NaN
+    assert (np.diff(np.isneginf(values).astype(int)) >= 0).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_tables_of_either_precision(dtype: type) -> None:
     far = np.insert(ROWS, 0, np.finfo(np.float32).max, axis=0).astype(dtype)
