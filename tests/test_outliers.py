@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import multivariate_normal
 
 import ppgen
 from ppgen import InputError, outliers
 from ppgen.__main__ import main
+from ppgen.analysis.outlier_scores import mixture
 from ppgen.analysis.outliers import midranks, surprise
 
 
@@ -84,6 +86,18 @@ def test_order_units_and_keys_of_columns_do_not_matter() -> None:
     scaled = rows[["z", "x", "y"]] * [1000.0, 0.001, 1.0]
     found, other = outliers(rows), outliers(scaled)
     np.testing.assert_allclose(found.score, other.score, rtol=1e-6)
+
+
+def test_the_mixture_is_seen_with_noise() -> None:
+    known = np.random.default_rng(0).normal(size=(12, 3)) * [1.0, 2.0, 0.0]
+    rows = np.array([[0.5, 1.0, 0.0], [0.5, 1.0, 2.0], [40.0, 0.0, 0.0]])
+    found = mixture(known, np.random.default_rng(0))(rows)
+    spread = np.cov(known.T, bias=True)
+    unvaried = found[1] - found[0]  # a direction of the noise alone, and of the least variance
+    assert unvaried == pytest.approx(0.5 * 2.0**2 / (0.1 + 0.1), rel=1e-6)
+    plain = multivariate_normal(known.mean(axis=0)[:2], spread[:2, :2] + 0.1 * np.eye(2))
+    gap = plain.logpdf(rows[0, :2]) - plain.logpdf(rows[2, :2])
+    assert found[2] - found[0] == pytest.approx(gap, rel=0.02)
 
 
 def test_copies_and_pictures_are_scored() -> None:

@@ -6,7 +6,8 @@ on different rows; each grows with how unusual a row is:
     neighbours  mean distance to the K nearest reference rows: rows where hardly any other is
     kernel      -log sum_i exp(-|x - x_i|^2 / 2h^2) over the nearest reference rows, with h sqrt(d)
                 the median distance of these to their own 10th: the same, from close by
-    mixture     -log density of a mixture of few Gaussians: rows that break how columns go together
+    mixture     -log density of a mixture of few Gaussians, each widened by noise: rows that break
+                how columns go together
 
 Scores of different units are brought to one by the reference rows. With s_1 <= ... <= s_n the
 scores that these have where they were not fitted (in two halves, each scored by the other),
@@ -15,9 +16,9 @@ scores that these have where they were not fitted (in two halves, each scored by
 
 and beyond the highest, where ranks end, it grows on as log(1 + excess) / c, with c the mean of that
 over the tenth of the highest, so that rows further out stand higher. The score of a row is the
-mean of t over the scores: their evidence, counted alike. No weight is fitted; which three to take
-was decided by the mean over the sets of `benchmarks/outliers.py`, where a forest and one Gaussian
-beside them lowered it.
+mean of t over the scores: their evidence, counted alike. No weight is fitted; which three to take,
+and which mixture, was decided by the mean over the sets of `benchmarks/outliers.py`, where a
+forest, local density ratios and one Gaussian beside them lowered it.
 
 Rows are looked at in `Features.space`, but with numbers in standard deviations, unclipped: far out
 they are drawn in as a logarithm. A column that does not vary counts where a value is another.
@@ -35,8 +36,7 @@ References:
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,21 +47,13 @@ from ..data import Dataset, as_dataset
 from ..data.standardisation import standard
 from ..errors import InputError
 from .features import Feature, Features
+from .outlier_scores import mixture, neighbours
 
-K = 5
-"""Neighbours that distances are averaged over."""
-COMPONENTS = 5
-"""Gaussians of the mixture; fewer where rows are few."""
-_NEAR, _SUMMED = 10, 100  # neighbours that h is read at, and that the kernels are summed over
 _MOST_FITTED = 10_000  # reference rows
-_MOST_DIMENSIONS = 64  # of the mixture; of wider rows, their principal components
-_RIDGE = 1e-2  # added to its covariances, of coordinates of about unit scale
 _BEND = 8.0  # deviations from which on numbers grow as a logarithm
 _UNSEEN = 4.0  # times as far as levels from each other stands one that was never seen
 _TAIL = 0.1  # share of reference rows that the tail is fitted to
 _LEAST = 10  # reference rows
-
-Scorer = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +100,11 @@ def outliers(rows: Any, reference: Any = None, *, seed: int = 0) -> Outliers:
     rng = np.random.default_rng(seed)
     space = _Space.fit(usual.thinned(_MOST_FITTED, rng))
     if reference is None:
-        within = _crossed(space, space.of(usual), rng, seed)
+        within = _crossed(space, space.of(usual), rng)
         return _combined(space, within, within, "each half of the rows with the other")
     known = space.of(usual.thinned(_MOST_FITTED, rng))
-    here = _measured(space, known, space.of(of_rows), seed)
-    crossed = _crossed(space, known, rng, seed)
+    here = _measured(space, known, space.of(of_rows), rng)
+    crossed = _crossed(space, known, rng)
     return _combined(space, here, crossed, f"the rows with {len(known)} reference rows")
 
 
@@ -195,55 +187,23 @@ def _bent(z: Floats) -> Floats:
 Measured = dict[str, Floats]
 
 
-def _measured(space: _Space, known: Floats, rows: Floats, seed: int) -> Measured:
+def _measured(space: _Space, known: Floats, rows: Floats, rng: np.random.Generator) -> Measured:
     """The scores of rows by members fitted to others, and how far each column is from theirs."""
-    away, kernel, apart = _neighbours(known, rows)
+    away, kernel, apart = neighbours(known, rows)
     return {
         "neighbours": away,
         "kernel": kernel,
-        "mixture": _mixture(known, seed)(rows),
+        "mixture": mixture(known, rng)(rows),
         "": space.by_column(apart**2),
     }
 
 
-def _neighbours(known: Floats, rows: Floats) -> tuple[Floats, Floats, Floats]:
-    """(n,) mean distances to the nearest, (n,) -log sums of kernels, and (n, d) how far rows are
-    from the mean of the nearest."""
-    from scipy.special import logsumexp
-    from sklearn.neighbors import NearestNeighbors
-
-    n = len(known)
-    found = NearestNeighbors(n_neighbors=min(_SUMMED, n)).fit(known)
-    own = found.kneighbors(n_neighbors=min(_NEAR, n - 1))[0][:, -1]
-    h = float(np.median(own)) / np.sqrt(known.shape[1])
-    h = h or float(own.mean()) or 1.0  # most rows are copies
-    far, which = found.kneighbors(rows)
-    far, which = np.asarray(far), which[:, :K]
-    kernel = -logsumexp(-0.5 * (far / h) ** 2, axis=1)
-    return far[:, :K].mean(axis=1), kernel, rows - known[which].mean(axis=1)
-
-
-def _mixture(known: Floats, seed: int) -> Scorer:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    mean, axes = known.mean(axis=0), np.eye(known.shape[1])
-    if known.shape[1] > _MOST_DIMENSIONS:
-        axes = np.linalg.svd(known - mean, full_matrices=False)[2][:_MOST_DIMENSIONS].T
-    k = max(1, min(COMPONENTS, len(known) // 10))
-    model = GaussianMixture(k, reg_covar=_RIDGE, max_iter=100, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit((known - mean) @ axes)
-    return lambda rows: -model.score_samples((rows - mean) @ axes)
-
-
-def _crossed(space: _Space, known: Floats, rng: np.random.Generator, seed: int) -> Measured:
+def _crossed(space: _Space, known: Floats, rng: np.random.Generator) -> Measured:
     """The scores of rows by members fitted to the half that they are not in."""
     halves = np.array_split(rng.permutation(len(known)), 2)
     found: Measured = {}
     for here, others in (halves, halves[::-1]):
-        parts = _measured(space, known[others[:_MOST_FITTED]], known[here], seed)
+        parts = _measured(space, known[others[:_MOST_FITTED]], known[here], rng)
         for name, values in parts.items():
             found.setdefault(name, np.empty((len(known), *values.shape[1:])))[here] = values
     return found
