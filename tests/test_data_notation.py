@@ -30,6 +30,8 @@ VALUES = [1234.5, -3.25, 1e6, 0.125, 37.0, 1e20, 1e-9, 0.0]
         (["1,5", "7", "0,5"], Written(","), "0,#", "1234,5"),
         (["EUR 5"], Written(".", "EUR"), "EUR 0.#", "EUR 1234.5"),
         (["1.5", "2.25"], Written("."), "0.#", "1234.5"),
+        (["1e5", "2,5"], Written(","), "0,0", "1234,5"),
+        (["1.234,5", "1,5E3"], Written(","), "#.##0,0", "1.234,5"),
     ],
 )
 def test_a_notation_is_read_off_the_numbers_and_written(texts, way, notation, written):

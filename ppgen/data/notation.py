@@ -52,7 +52,8 @@ class Notation:
     def of(cls, texts: Collection[str], way: Written) -> Self:
         """That of a column's numbers, all of which are `way`."""
         parts = [found for text in texts if (found := parts_of(text)) is not None]
-        marks = [re.sub(r"\d", "", found.body.partition(way.decimal)[0])[:1] for found in parts]
+        wholes = [re.split(rf"[eE{way.decimal}]", found.body)[0] for found in parts]
+        marks = [re.sub(r"\d", "", whole)[:1] for whole in wholes]
         rests = {found.body.partition(way.decimal)[2] for found in parts if found.plain}
         digits = {len(rest) for rest in rests if rest}
         # Zeros at the end are written where all have as many digits, but for whole numbers.
