@@ -176,6 +176,13 @@ def test_starts_are_one_where_nearly_all_rows_go_together_alike() -> None:
     ]
 
 
+def test_a_start_that_finds_a_small_cluster_is_another() -> None:
+    small = np.repeat([0, 1, 2], [500, 495, 5])
+    lone = np.repeat([0, 2, 0, 1], [200, 1, 299, 500])  # one row alone, the cluster among others
+    starts = [np.eye(3)[each] for each in (lone, small)]
+    assert len(list(initialise._different(iter(starts)))) == 2
+
+
 def test_a_run_that_would_end_behind_is_given_up() -> None:
     x = rows(300)
     weighted = WeightedRows(x, np.empty((len(x), 0), np.int32), (), None)

@@ -32,7 +32,9 @@ from .settings import MixtureSettings
 from .weighted_rows import WeightedRows
 
 _FAR = 6.0  # standard deviations
-_ALIKE = 0.99  # share of rows that two starts put together, from which they are one
+# Two starts are one where they put these shares of the rows together, and of each group of either
+# with one of the other's: a few rows of many may be a component of their own.
+_ALIKE, _GROUP = 0.99, 0.5
 _WIDE, _LEADING = 64, 16  # columns from which starts are of components, and how many beside k - 1
 
 
@@ -142,11 +144,23 @@ def _different(parts: Iterator[Floats]) -> Iterator[Floats]:
     """Responsibilities (n, k) that are not, nearly, those of before with other numbers."""
     before: list[Floats] = []
     for r in parts:
-        shared = [r.T @ other for other in before]
-        most = [min(s.max(axis=0).sum(), s.max(axis=1).sum()) for s in shared]
-        if max(most, default=0.0) < _ALIKE * len(r):
+        if not any(_alike(r, other) for other in before):
             before.append(r)
             yield r
+
+
+def _alike(r: Floats, other: Floats) -> bool:
+    """Whether responsibilities (n, k) part the rows nearly as others do."""
+    shared = r.T @ other
+    either = r.sum(axis=0)[:, None] + other.sum(axis=0) - shared
+    overlap = shared / np.maximum(either, 1e-12)
+    for axis in (0, 1):
+        some = shared.max(axis=axis) > 0
+        if shared.max(axis=axis).sum() < _ALIKE * len(r):
+            return False
+        if (overlap.max(axis=axis)[some] <= _GROUP).any():
+            return False
+    return True
 
 
 def _parts(
