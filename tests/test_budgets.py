@@ -3,6 +3,7 @@ done."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import ppgen
+from ppgen.checkpoint import Checkpoints
 from ppgen.fitting import Fit
 from ppgen.inference.learner import Outcome
 from ppgen.inference.schedule import Schedule
@@ -96,6 +98,23 @@ def test_an_evaluation_takes_a_twentieth_of_a_budget_at_most(work: Work) -> None
     assert made.evaluating(work) is made.evaluated
     assert made.evaluated is not None
     assert len(made.evaluated) == 20  # twice as many as fit, as they are few
+
+
+def test_a_fit_that_goes_on_takes_as_many_rows_as_before(work: Work, tmp_path: Path) -> None:
+    """Its checkpoints hold scores of those held-out rows, and steps of so many."""
+
+    def decided() -> tuple[int, int]:
+        made = trainer(100.0)
+        made.fit.checkpoints = Checkpoints(tmp_path, "fit")
+        return len(made.evaluating(work)), made._timely(learner(work), 64)  # type: ignore[arg-type]
+
+    first = decided()
+    work.each = 2.0
+    assert decided() == first
+    Checkpoints(tmp_path, "fit").clear()
+    assert max(decided()) < min(first)
+    Checkpoints(tmp_path, "fit").clear()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_compiling_took_of_a_budget_is_said() -> None:

@@ -104,7 +104,8 @@ def fit_debias(
     def latents(some: Subset) -> Any:
         return nets.latents(some.values()[0])
 
-    most, trainer.after = trainer.looking(latents, len(rows))
+    timely, trainer.after = trainer.looking(latents, len(rows))
+    most = trainer.settled("looked", lambda: timely)
     known = np.arange(len(rows))
     if most < len(rows):
         trainer.seen = seen = _some(seen, most, fit.rng())

@@ -179,11 +179,16 @@ class Trainer:
         return size if self._processes is None else self._processes.least(size)
 
     def _timely(self, learner: Any, size: int) -> int:
-        """How many of so many rows a step takes, that there may be some steps in the time left: of
-        wide rows, steps of few are timed, and then of more as long as they are short."""
+        """How many of so many rows a step takes, that there may be some steps in the time left."""
         left = self._left()
         if left is None or learner.compiled or size * self.seen.x.shape[1] <= _WIDE:
             return size
+        timely = self.settled("batch", lambda: self._in_time(learner, size, left))
+        size = min(size, timely)
+        return size if self._processes is None else self._processes.least(size)
+
+    def _in_time(self, learner: Any, size: int, left: float) -> int:
+        """The same of wide rows: steps of few are timed, then of more as long as they are short."""
         n, most = min(size, self.least), _STEP * max(left, 0.0)
         seconds = took(partial(learner.probe, np.arange(n)), 1)
         if seconds < 2 * most:  # the first may load and allocate
@@ -194,7 +199,7 @@ class Trainer:
         if seconds > most or n < size:
             timely = int(n * most / max(seconds, 1e-9)) // self.least * self.least
             size = min(size, max(self.least, timely))
-        return size if self._processes is None else self._processes.least(size)
+        return size
 
     def evaluate(self, learner: Any, judge: Judge | None = None) -> Floats:
         """(m,) the objective of each held-out row that is evaluated."""
@@ -248,9 +253,25 @@ class Trainer:
         """
         budget = self.fit.clock.budget
         if budget is not None and self.unseen is not None:
-            rows = self._agreed(_affordable(budget * EVALUATED, self._seconds_of_row(look)))
-            self.evaluated = self.unseen.thinned(int(rows), self.fit.rng())
+            seconds = budget * EVALUATED
+            rows = self.settled(
+                "held-out", lambda: _affordable(seconds, self._seconds_of_row(look))
+            )
+            self.evaluated = self.unseen.thinned(rows, self.fit.rng())
         return self.evaluated
+
+    def settled(self, name: str, count: Callable[[], float]) -> int:
+        """A number of rows that times decide. A fit that goes on from checkpoints, which are of
+        steps and evaluations of so many, takes that of before."""
+        kept = None if self.fit.checkpoints is None else self.fit.checkpoints.part(name)
+        state = None if kept is None else kept.latest()
+        known = self._agreed(0 if state is None else state[0])
+        if known:
+            return known
+        found = self._agreed(int(count()))
+        if kept is not None and not (self._processes and self._processes.rank):
+            kept.save(found, {}, {})
+        return found
 
     def _seconds_of_row(self, look: Callable[[Subset], Any]) -> float:
         if self._timed[0] is look:

@@ -98,7 +98,8 @@ def fit_translation(
         nets.translated(known[: len(some)])
 
     trainer.after = trainer.looking(look, _LOOKS)[1]
-    passes = trainer.looking(look, _PASSES * len(parted.units), EVALUATED)[0]
+    most = _PASSES * len(parted.units)
+    passes = trainer.settled("held-out", lambda: trainer.looking(look, most, EVALUATED)[0])
     parted = parted.at_most(passes // _PASSES, fit.rng())
     trainer.unseen = trainer.evaluated = parted.subsets(width)[1]
     game, redraw = _game(asked, nets, seen, fit.seed, paired=paired)
