@@ -15,6 +15,7 @@ from ppgen.checkpoint import Checkpoints
 from ppgen.fitting import Fit
 from ppgen.inference.learner import Outcome
 from ppgen.inference.schedule import Schedule
+from ppgen.models.gan.fitting import _late
 from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.verdicts import batch_reasons, compiled
 from ppgen.models.translation.parted import Parted
@@ -133,6 +134,19 @@ def test_a_smaller_batch_says_why() -> None:
     (time,) = batch_reasons(64, 64, 8)
     assert "a step of 64 rows would take much of the budget: steps of 8 were taken" in time.what
     assert len(batch_reasons(64, 16, 8)) == 2
+
+
+def test_samples_of_a_gan_are_looked_at_unless_that_overruns_the_budget_by_a_quarter(
+    work: Work,
+) -> None:
+    fit = Fit(0, None, Clock(20.0))  # type: ignore[arg-type]
+    work.now = 18.0
+    assert not _late(7.0, fit)
+    assert _late(7.1, fit)
+    work.now = 30.0
+    assert _late(5.1, fit)
+    assert not _late(0.0, fit)
+    assert not _late(1e9, Fit(0, None, Clock()))  # type: ignore[arg-type]
 
 
 def test_held_out_rows_of_translations_are_thinned_in_both_domains() -> None:

@@ -15,7 +15,7 @@ from ...data import AnyCodec, Codec
 from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
-from ...verdict import Reason
+from ...verdict import Reason, warning
 from ..nets.device import Machine
 from ..nets.held_out import Split
 from ..nets.sheet_keeper import SheetKeeper
@@ -30,6 +30,8 @@ from .held_out_score import most_scored
 from .plan import planned
 from .trained import SHEET, TrainedGAN
 
+_LATE = 0.25  # share of a budget by which it is overrun at most to look at samples
+_NOT_LOOKED = "samples were not looked at for lost modes and copies: the budget left no time."
 _SHOWN, _POINTS = 24, 500  # generated images, and rows, that are kept of an evaluation
 _AT_ONCE = {"start": None, "growing": 0.0}  # what a GAN that does not grow leaves out
 
@@ -91,8 +93,10 @@ def fit_nets(
     trainer = Trainer(
         fit, seen, unseen, plan.schedule, machine=machine, least=plan.steps * int(asked.pack)
     )
+    expected = 0.0
     if score is not None and (left := fit.deadline()) is not None:
-        trainer.after = min(looked.seconds(nets, score, seen, fit.seed), left / 2)
+        expected = looked.seconds(nets, score, seen, fit.seed)
+        trainer.after = min(expected, left / 2)
     training = trainer.train(learner)
     nets.keep(learner)
     if isinstance(view, TableView):
@@ -107,7 +111,9 @@ def fit_nets(
         looked.calibrate(nets, unseen, score, fit.seed)
         steps = training.outcome.steps
         with fit.heeding():
-            if not fit.interrupted:
+            if not fit.interrupted and _late(expected, fit):
+                reasons += warning(_NOT_LOOKED, "Raise the budget.")
+            elif not fit.interrupted:
                 reasons += looked.of_samples(nets, score, seen, held, fit, steps)
     kept = Sheets.of({}) if sheets is None else sheets.sheets()
     return Fitted(
@@ -117,6 +123,12 @@ def fit_nets(
         reasons,
         {**plan.chosen(), "batch_size": training.batch_size // plan.steps},
     )
+
+
+def _late(expected: float, fit: Fit) -> bool:
+    """Whether what takes so many seconds would end late by much of the budget."""
+    left, budget = fit.clock.left(), fit.clock.budget
+    return left is not None and budget is not None and expected - left > _LATE * budget
 
 
 def _view(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
