@@ -11,7 +11,7 @@ from ppgen.analysis.compare import compare
 from ppgen.density import LogDensity
 from ppgen.study.cell_results import CellResult, finding_of, headline_of
 from ppgen.study.legend import legend
-from ppgen.study.table import table_of, worse_words
+from ppgen.study.table import number_text, table_of, worse_words
 from ppgen.verdict import Verdict, nothing_learnt
 
 NOISE = np.random.default_rng(0).normal(size=100)
@@ -52,6 +52,7 @@ def test_the_words_of_a_table_are_explained_and_no_others() -> None:
     assert "C2ST" not in words
     assert "lost" not in words
     assert "mixed" not in words
+    assert [number_text(v, 3) for v in (-0.0001, -0.12, None)] == ["0.000", "−0.120", ""]
     assert worse_words(0.31, 0.3) == "worse than PCA"
     assert worse_words(0.302, 0.3) == worse_words(None, 0.3) == ""
     line = {"kind": "exact", "measure": "mixed", "c2st": 0.5, "reconstruction": 0.2}

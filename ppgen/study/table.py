@@ -317,8 +317,10 @@ def worse_words(lost: float | None, linear: float | None) -> str:
 
 
 def number_text(value: float | None, digits: int = 2) -> str:
-    """A number with a proper minus; nothing where there is none."""
-    return "" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    """A number with a proper minus, none before a zero; nothing where there is none."""
+    if value is None:
+        return ""
+    return f"{round(value, digits) or 0.0:.{digits}f}".replace("-", "−")
 
 
 def rounded(value: float | None, stderr: float | None) -> str:
