@@ -3,6 +3,8 @@ it."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, multivariate_t
@@ -464,6 +466,20 @@ def test_a_row_in_which_collinear_columns_part_costs_an_autoencoder_hundreds_of_
         assert vae.score(test) > clean - 0.5
         far = vae.score_samples(parted(x)[7:8])[0]
         assert -1e3 < far < -30
+
+
+def test_latents_beside_correlated_noise_are_woken_unless_told_otherwise():
+    from ppgen.inference.local_objective import Objective
+    from ppgen.models.vae.fitting import _waking
+
+    def rises(objective, epochs):
+        sizes = SimpleNamespace(training=SimpleNamespace(batch_size=10, max_epochs=epochs))
+        return _waking(objective, sizes, 100).warm_up
+
+    assert rises(Objective(), 40) == 40  # a tenth of 400 steps
+    assert rises(Objective(), 10**6) == 500
+    assert rises(Objective(warm_up=7), 10**6) == 7
+    assert rises(Objective("iwae", 8), 10**6) == 0
 
 
 def test_in_a_short_fit_or_with_a_bent_bound_latents_say_what_columns_have_in_common():

@@ -4,7 +4,7 @@ of their training."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -45,6 +45,7 @@ Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start
 _HELD, _MANY = 2000, 1000  # held-out rows that are evaluated; from how many on two draws do
 _ROUNDS = (Round(0.1, 1),)  # of kinds of noise
+_WAKING = 500  # steps, a tenth of the schedule at most, over which beta rises beside "full" noise
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
 _HURRIED = 100  # rows that are looked at after an interrupt
 
@@ -103,10 +104,11 @@ def fit_nets(
 
     def contender(noise: Any) -> Contender:
         made_of = first if noise == noises[0] else built(noise)
+        trained_by = _waking(objective, sizes, len(seen)) if noise == "full" else objective
         learner = made_of[1].learner(
             seen,
             evaluated,
-            objective,
+            trained_by,
             fit.seed,
             augment=_change(asked.augment, codec),
             redraw=record.redraw(lambda data: stored(values, data)),
@@ -229,6 +231,15 @@ def _objective(asked: Any, sizes: Sizes, n: int, *, steady: int) -> Objective:
     warm_up = round(asked.warm_up * steps_of(n, sizes.training.batch_size))
     bend = (float(asked.beta), warm_up, float(asked.free_bits))
     return Objective(asked.objective, int(samples), *bend, steady)
+
+
+def _waking(objective: Objective, sizes: Sizes, n: int) -> Objective:
+    """The objective of latents beside correlated noise: with the whole divergence from the first
+    step on they would be given up before they say anything, as noise says what is linear."""
+    if objective.name != "elbo" or objective.warm_up:
+        return objective
+    steps = sizes.training.max_epochs * steps_of(n, sizes.training.batch_size)
+    return replace(objective, warm_up=min(_WAKING, steps // 10))
 
 
 def _change(augment: Any, codec: Codec | ImageCodec) -> Callable[..., Any] | None:

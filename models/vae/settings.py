@@ -38,7 +38,8 @@ class VAESettings(NetSettings):
         "auto",
         'of Gaussian and discretised logistic values: "column" learns one scale for each, '
         '"shared" one for all, "row" lets the decoder say; "full" is correlated, by the covariance '
-        'of a table\'s rows without gaps, and learns a scale for each direction; "auto" is "full" '
+        "of a table's rows without gaps, and learns a scale for each direction, with heavy "
+        'tails, beta rising to 1 over the first steps; "auto" is "full" '
         'of a table whose held-out rows it makes likelier than "column", tried in a fit of 10 s or '
         '1000 steps with backend "pyro" and the plain bound, else "column"; a number is a standard '
         "deviation in the units of the data, and is not learnt.",
