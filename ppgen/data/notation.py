@@ -28,6 +28,7 @@ from .number_text import Written, parts_of
 _FORM = re.compile(
     r"(?P<before>[^#0]*)(?:#(?P<thousands>.)##)?0(?P<decimal>[.,])(?P<digits>0+|#)(?P<after>.*)"
 )
+_LOOKED_AT = 1000  # texts from which it shows how numbers are written
 _LEAST, _MOST = 1e-6, 1e15  # sizes of numbers that are written without an exponent
 
 
@@ -50,8 +51,9 @@ class Notation:
 
     @classmethod
     def of(cls, texts: Collection[str], way: Written) -> Self:
-        """That of a column's numbers, all of which are `way`."""
-        parts = [found for text in texts if (found := parts_of(text)) is not None]
+        """That of a column's numbers, all of which are `way`; read off some of many."""
+        some = list(texts)[:: max(1, len(texts) // _LOOKED_AT)]
+        parts = [found for text in some if (found := parts_of(text)) is not None]
         wholes = [re.split(rf"[eE{way.decimal}]", found.body)[0] for found in parts]
         marks = [re.sub(r"\d", "", whole)[:1] for whole in wholes]
         rests = {found.body.partition(way.decimal)[2] for found in parts if found.plain}
