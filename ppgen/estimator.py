@@ -63,8 +63,9 @@ class Estimator(Saved):
     def __new__(cls, *values: Any, **words: Any) -> Self:
         """Refuse words that are no settings, naming the nearest that is."""
         if not words.keys() <= {*cls.settings.names, "random_state"}:
-            known = tuple(inspect.signature(cls.__init__).parameters)[1:]
-            check_keywords(cls.__name__, words, known, "setting")
+            known = dict([*inspect.signature(cls.__init__).parameters.items()][1:])
+            if all(p.kind != p.VAR_KEYWORD for p in known.values()):  # or a subclass takes any
+                check_keywords(cls.__name__, words, known, "setting")
         made: Self = super().__new__(cls)
         return made
 

@@ -212,6 +212,16 @@ def test_engines_and_backends_that_can_be_set_are_those_declared(model: str) -> 
     assert taken.get("engine", can.engines) == can.engines
 
 
+def test_a_subclass_may_take_words_of_its_own() -> None:
+    class Named(ppgen.GaussianMixture):
+        def __init__(self, label: str = "", **settings: Any) -> None:
+            super().__init__(**settings)
+            self.label = label
+
+    assert Named("a", tol=0.5).tol == 0.5
+    assert Named(label="a", n_components=2).n_components == 2
+
+
 def test_an_unknown_argument_is_refused_in_the_name_of_the_class_that_was_called() -> None:
     with pytest.raises(TypeError, match=r"^GaussianMixture has no setting 'n_component'.*'n_comp"):
         ppgen.GaussianMixture(n_component=3)  # type: ignore[call-arg]

@@ -16,6 +16,7 @@ from ...inference.torch_state import seeded
 from ..nets.batches import Batches
 from ..nets.features import features
 from ..nets.held_out import Subset
+from ..nets.state import take
 from ..nets.views import View
 from .coupling import coupled
 from .gauge import Gauge, in_single
@@ -232,7 +233,7 @@ class TrainedDiffusion:
         for name, module in self._modules.items():
             start = f"{name}."
             own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-            module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
+            take(module, own)
 
     @property
     def _modules(self) -> dict[str, nn.Module]:

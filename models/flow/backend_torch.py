@@ -18,6 +18,7 @@ from ...inference.svi_pyro import PyroLearner
 from ...inference.torch_state import seeded
 from ..nets.batches import blockwise, floats
 from ..nets.held_out import Subset
+from ..nets.state import take
 from ..nets.whitening import Whitening
 from .architecture import Architecture
 from .pyro import build, guide, model
@@ -94,7 +95,7 @@ class TorchFlow:
         return {k: v.detach().cpu().numpy().copy() for k, v in self.flow.state_dict().items()}
 
     def load(self, arrays: Mapping[str, Array]) -> None:
-        self.flow.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        take(self.flow, arrays)
 
     def _tensor(self, a: Array | None) -> Tensor | None:
         return None if a is None else floats(a).to(self.device)

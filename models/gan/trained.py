@@ -20,6 +20,7 @@ from ..nets.batches import Batches, blockwise, slices
 from ..nets.features import features
 from ..nets.held_out import Subset
 from ..nets.sheet_keeper import SheetKeeper
+from ..nets.state import take
 from ..nets.views import View
 from .game import Game
 from .growing import Growth
@@ -283,7 +284,7 @@ class TrainedGAN:
             own = {
                 k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")
             }
-            net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
+            take(net, own)
 
     def tensor(self, x: Array) -> Tensor:
         """Numbers where the nets are, in single precision."""

@@ -20,6 +20,7 @@ from .conv import ConvDecoder, ConvEncoder
 from .held_out import Subset
 from .mlp import mlp
 from .reconstruction import Reconstruction
+from .state import take
 from .values import Values
 
 Change = Callable[[Tensor], Tensor]
@@ -192,7 +193,7 @@ class TorchCoder(Generic[Nets]):
         """Take weights that `arrays` gave."""
         if self.architecture.double:
             self.nets.double()
-        self.nets.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        take(self.nets, arrays)
 
 
 def augmented(augment: Any, values: Values) -> Change | None:

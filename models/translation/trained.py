@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from ...inference.adversarial import AdversarialLearner, Player
 from ...inference.torch_state import seeded
 from ..nets.batches import blockwise
 from ..nets.sheet_keeper import SheetKeeper
+from ..nets.state import take
 from .domains import Domain
 from .game import Game, Indices, Side, Way, parameters
 from .nets import Architecture, Patches, Residual, UNet
@@ -139,4 +139,4 @@ class TorchTranslation:
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Take weights that `arrays` gave."""
-        self.ways.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        take(self.ways, arrays)

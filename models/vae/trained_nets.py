@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,6 +22,7 @@ from ...inference.torch_learner import TorchLearner
 from ...inference.torch_state import seeded
 from ..nets.batches import Batches, floats, slices
 from ..nets.held_out import Subset
+from ..nets.state import take
 from ..nets.values import Values
 from ..nets.whitening import Whitening
 from . import pyro as programs
@@ -238,7 +238,7 @@ class TrainedNets:
         return {k: v.detach().cpu().contiguous().numpy() for k, v in self.nets.state_dict().items()}
 
     def load(self, arrays: Mapping[str, Array]) -> None:
-        self.nets.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        take(self.nets, arrays)
 
 
 def doubles(parts: Sequence[Tensor], axis: int = 0) -> Floats:
