@@ -48,6 +48,9 @@ def test_a_notation_is_read_off_the_numbers_and_written(texts, way, notation, wr
 def test_points_are_no_groups_where_the_column_has_none():
     assert Notation.read("0,#").number("1.815") == 1.815
     assert Notation.read("#.##0,#").number("1.815") == 1815
+    assert Notation.read("0,# €").number("1.815 €") is None
+    assert Notation.read("#,##0.#").number("1,815") == 1815
+    assert Notation().number("1,234,567.5") == 1234567.5
     assert Notation().number("1,815") == 1815  # as a file has it
 
 

@@ -65,7 +65,11 @@ def fit_nets(
     plan = planned(asked, view.values, seen, machine, timed=fit.deadline() is not None)
     held = unseen
     nets = TrainedGAN(plan.architecture, view, fit.seed, machine.device)
-    most = looked.affordable(nets, seen, most_scored(view.values), fit.clock.budget)
+    trainer = Trainer(
+        fit, seen, None, plan.schedule, machine=machine, least=plan.steps * int(asked.pack)
+    )
+    scored, budget = most_scored(view.values), fit.clock.budget
+    most = trainer.settled("held-out", lambda: looked.affordable(nets, seen, scored, budget))
     if unseen is not None:
         unseen = unseen.thinned(most, fit.rng())
         unseen = unseen if len(unseen) >= max(2, asked.pack) and len(seen) > 2 else None
@@ -90,9 +94,7 @@ def fit_nets(
         sheets=sheets,
         seed=fit.seed,
     )
-    trainer = Trainer(
-        fit, seen, unseen, plan.schedule, machine=machine, least=plan.steps * int(asked.pack)
-    )
+    trainer.unseen = trainer.evaluated = unseen
     expected = 0.0
     if score is not None and (left := fit.deadline()) is not None:
         expected = looked.seconds(nets, score, seen, fit.seed)

@@ -29,6 +29,7 @@ _FORM = re.compile(
     r"(?P<before>[^#0]*)(?:#(?P<thousands>.)##)?0(?P<decimal>[.,])(?P<digits>0+|#)(?P<after>.*)"
 )
 _LOOKED_AT = 1000  # texts from which it shows how numbers are written
+_EITHER = re.compile(r"\D*[1-9]\d{0,2}\.\d{3}\D*")  # whose point may be of decimals or thousands
 _LEAST, _MOST = 1e-6, 1e15  # sizes of numbers that are written without an exponent
 
 
@@ -94,6 +95,8 @@ class Notation:
         neither. Where no groups of digits are parted, "1.815" is never 1815."""
         way = Written(self.decimal, (self.before + self.after).strip())
         text = text.strip()
+        if self.decimal == "," and not self.thousands and _EITHER.fullmatch(text):
+            return _plain(text)
         ways = (way.number, _plain) if self.thousands else (_plain, way.number)
         return next((value for read in ways if (value := read(text)) is not None), None)
 
