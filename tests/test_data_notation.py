@@ -45,6 +45,12 @@ def test_a_notation_is_read_off_the_numbers_and_written(texts, way, notation, wr
     assert [found.number(text) for text in ("far", "", "nan", "inf", "5 ¥")] == [None] * 5
 
 
+def test_groups_of_few_numbers_among_many_are_seen():
+    texts = [f"{i % 1000},5" for i in range(5000)]
+    texts[3] = "1.234,5"
+    assert str(Notation.of(texts, Written(","))) == "#.##0,0"
+
+
 def test_points_are_no_groups_where_the_column_has_none():
     assert Notation.read("0,#").number("1.815") == 1.815
     assert Notation.read("#.##0,#").number("1.815") == 1815

@@ -52,11 +52,12 @@ class Notation:
 
     @classmethod
     def of(cls, texts: Collection[str], way: Written) -> Self:
-        """That of a column's numbers, all of which are `way`; read off some of many."""
+        """That of a column's numbers, all of which are `way`; but for groups of digits, which few
+        may have, it is read off some of many."""
+        group = re.compile(rf"\d([^\deE+{way.decimal}-])\d{{3}}")
+        grouped = (found[1] for text in texts if (found := group.search(text)))
         some = list(texts)[:: max(1, len(texts) // _LOOKED_AT)]
         parts = [found for text in some if (found := parts_of(text)) is not None]
-        wholes = [re.split(rf"[eE{way.decimal}]", found.body)[0] for found in parts]
-        marks = [re.sub(r"\d", "", whole)[:1] for whole in wholes]
         rests = {found.body.partition(way.decimal)[2] for found in parts if found.plain}
         digits = {len(rest) for rest in rests if rest}
         # Zeros at the end are written where all have as many digits, but for whole numbers.
@@ -65,7 +66,7 @@ class Notation:
         signed = next((found for found in parts if found.before or found.after), None)
         return cls(
             way.decimal,
-            next(filter(None, marks), ""),
+            next(grouped, ""),
             fixed,
             "" if signed is None else signed.before,
             "" if signed is None else signed.after,
