@@ -55,7 +55,7 @@ class Notation:
         """That of a column's numbers, all of which are `way`; but for groups of digits, which few
         may have, it is read off some of many."""
         group = re.compile(rf"\d([^\deE+{way.decimal}-])\d{{3}}")
-        grouped = (found[1] for text in texts if (found := group.search(text)))
+        grouped = (place[1] for text in texts if (place := group.search(text)))
         some = list(texts)[:: max(1, len(texts) // _LOOKED_AT)]
         parts = [found for text in some if (found := parts_of(text)) is not None]
         rests = {found.body.partition(way.decimal)[2] for found in parts if found.plain}
