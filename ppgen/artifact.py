@@ -124,6 +124,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run folder, checked against its own seal."""
     try:
         body = read_object(folder / MANIFEST)
+    except NotADirectoryError:
+        raise InputError(f"{folder} is a file, and no saved run. {_NO_RUN}") from None
     except FileNotFoundError:
         raise InputError(f"{folder} is no saved run: it has no {MANIFEST}. {_NO_RUN}") from None
     except (ValueError, OSError) as error:

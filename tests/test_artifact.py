@@ -74,6 +74,11 @@ def test_a_truncated_or_absent_file_is_said(tmp_path: Path, name: str) -> None:
 def test_foreign_folders_are_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(InputError, match="no saved run"):
         read_run(tmp_path)
+    (tmp_path / "rows.csv").write_text(content)
+    with pytest.raises(
+        InputError, match=r"rows\.csv is a file, and no saved run\. Give the folder"
+    ):
+        read_run(tmp_path / "rows.csv")
     (tmp_path / MANIFEST).write_text(content)
     with pytest.raises(InputError):
         read_run(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,40 @@ def test_rows_are_written_as_the_file_writes_them(folder: Path, run: Any) -> Non
     assert {row["x"] for row in held} == {"1500"}
     _, err = run("sample", Path("run"), "--given", "x=1.500,00 USD", status=2)
     assert "column 'x' holds numbers; give one, such as 1.234,50" in err
+
+
+def test_values_given_that_a_column_cannot_have_are_told_in_words_of_the_option(
+    folder: Path, run: Any
+) -> None:
+    _, err = run("sample", Path("run"), "--given", "kind=A", status=2)
+    assert (
+        "--given kind=A: column 'kind' has 'a', 'b', and 'A' is a value that the fit never" in err
+    )
+    assert "Did you mean 'a'?" in err
+    table = [
+        {"key": f"k{i}", "day": f"2024-03-{i % 28 + 1:02d}", "x": v, "paid": i % 3 > 0}
+        for i, v in enumerate(RNG.normal(size=60))
+    ]
+    (folder / "dates.json").write_text(json.dumps(table))
+    run("fit", Path("dates.json"), "gaussian", "--out", folder / "dated")
+    _, err = run("sample", Path("dated"), "--given", "day=yesterday", status=2)
+    assert "--given day=yesterday: column 'day' holds times; give one, such as 2024-12-31." in err
+    rows, _ = run("sample", Path("dated"), "-n", 1, "--given", "day=2024-03-04")
+    assert rows[0]["day"] == "2024-03-04"
+    for truth in ("true", "True", "1"):
+        (row,), _ = run("sample", Path("dated"), "-n", 1, "--given", f"paid={truth}")
+        assert row["paid"].lower() == "true"
+    _, err = run("sample", Path("dated"), "--given", "paid=yes", status=2)
+    assert "column 'paid' has 'False', 'True', and 'yes' is a value that the fit never saw" in err
+    _, err = run("sample", Path("dated"), "--given", "key=k1", status=2)
+    assert "give its kind: `ppgen fit` with --column key=categorical." in err
+
+
+def test_whole_numbers_are_shown_in_full(folder: Path, run: Any) -> None:
+    (folder / "ids.csv").write_text("id\n" + "".join(f"{1000000 + i}\n" for i in range(60)))
+    (row,), _ = run("inspect", Path("ids.csv"))
+    assert (row["least"], row["greatest"]) == ("1000000", "1000059")
+    assert row["first"] == "1000000 1000001 1000002"
 
 
 def test_other_columns_are_named_and_left_out(folder: Path, run: Any) -> None:

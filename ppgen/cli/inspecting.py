@@ -80,11 +80,18 @@ def _line(column: Column, values: NDArray[Any], copy_of: str) -> dict[str, Any]:
         "kind": column.kind,
         "missing": len(values) - len(known),
         "distinct": len({*known.tolist()}) if known.dtype == object else len(np.unique(known)),
-        "least": column.shown(float(known.min())) if numbers else "",
-        "greatest": column.shown(float(known.max())) if numbers else "",
-        "first": " ".join(column.shown(v) if numbers else str(v)[:20] for v in first),
+        "least": _shown(column, float(known.min())) if numbers else "",
+        "greatest": _shown(column, float(known.max())) if numbers else "",
+        "first": " ".join(_shown(column, v) if numbers else str(v)[:20] for v in first),
         "about": "; ".join(filter(None, (str(column), f"a copy of {copy_of!r}" * bool(copy_of)))),
     }
+
+
+def _shown(column: Column, value: Any) -> str:
+    """A value; whole numbers in full, so that ids differ where they are shown."""
+    if column.clock or column.kind == "time" or abs(value) >= 2**53 or value != round(value):
+        return column.shown(value)
+    return column.shown(value) if isinstance(value, bool) else f"{value:.0f}"
 
 
 def _about(rows: Dataset) -> list[str]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..estimator import Estimator
     from ..settings import Kind
 
+_MOST_LEVELS = 8  # of a column, in a message
+_TRUTH = {"1": "True", "0": "False"}
+
 
 def _file(help_: str) -> Any:
     return typer.Option("--output", "-o", metavar="FILE", help=help_)
@@ -218,7 +221,7 @@ def given_values(
         if context is not None and name in of_y:
             y[name] = [_typed(name, text, context)]
         elif schema.columns:
-            columns[name] = _typed(name, text, schema)
+            columns[name] = _held(name, text, schema)
         else:
             raise unknown("column of y", name, of_y)
     if missing := [name for name in of_y if y and name not in y]:
@@ -227,6 +230,36 @@ def given_values(
             "them all. Give each, or none."
         )
     return columns or None, y or None
+
+
+def _held(name: str, text: str, schema: Schema) -> Any:
+    """A value of a column of the fit; InputError, in the words of the option, for a level that it
+    has not and for what is no time."""
+    from ..data.dataset import Dataset
+
+    column = schema[name]
+    was = f"--given {name}={text}: column {name!r}"
+    if column.levels and all(isinstance(v, str | bool) for v in column.levels):
+        levels = [str(v) for v in column.levels]
+        truth = any(isinstance(v, bool) for v in column.levels)
+        level = _TRUTH.get(text, text.capitalize()) if truth else text  # JSON writes true
+        if level not in levels:
+            shown = ", ".join(map(repr, levels[:_MOST_LEVELS])) + ", ..." * (
+                len(levels) > _MOST_LEVELS
+            )
+            raise InputError(
+                f"{was} has {shown}, and {text!r} is a value that the fit never saw."
+                + did_you_mean(text, levels)
+            )
+        return column.levels[levels.index(level)]
+    value = _typed(name, text, schema)
+    if column.kind == "time":
+        try:
+            Dataset.one_row(schema, {name: value})
+        except InputError:
+            such = "2024-12-31" if "%H" not in column.form and column.form else "2024-12-31 18:30"
+            raise InputError(f"{was} holds times; give one, such as {such}.") from None
+    return value
 
 
 def _typed(name: str, text: str, schema: Schema) -> Any:

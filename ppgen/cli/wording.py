@@ -101,6 +101,10 @@ def _as_missing(match: re.Match[str]) -> str:
 _Words = str | Callable[[re.Match[str]], str]
 _SAID: list[tuple[str, _Words]] = [
     (r"missing=\{('[^']*'|\"[^\"]*\"): ([^{}]*)\} of ppgen\.read", _as_missing),
+    (
+        r"data\.override\(\{('[^']*'): '([\w ]+)'\}\), or as the schema of ppgen\.read",
+        lambda m: f"`ppgen fit` with --column {shlex.quote(f'{m[1][1:-1]}={m[2]}')}",
+    ),
     (r"(?:[Gg]ive )?validation=\((?:rows|X), (?:y|labels)\)", "leave --all-rows out"),
     (
         r"[Gg]ive (?:more rows, or )?(?:more )?validation rows(?: with their labels)?",
