@@ -176,6 +176,7 @@ def loo_pit(
     log_w = -np.asarray(log_p, np.float64)
     if log_ratio is not None:
         log_w = log_w + np.asarray(log_ratio)[:, None]
+    log_w = np.where(np.isnan(y), 0.0, log_w)
     return np.array([smooth(w).weights @ place for w, place in zip(log_w.T, below.T, strict=True)])
 
 

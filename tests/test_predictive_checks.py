@@ -213,3 +213,10 @@ def test_what_cannot_be_drawn_is_said(tree: Any) -> None:
     bare["sample_stats"] = bare["sample_stats"].to_dataset().rename(energy="lp")
     with pytest.raises(InputError, match="has no 'energy'"):
         plot_energy(bare)
+
+
+def test_values_that_are_missing_have_no_place_whatever_their_density_is() -> None:
+    y, reps = np.array([1.0, np.nan]), np.tile([[0.0, 0.0], [2.0, 2.0]], (20, 1))
+    log_p = np.column_stack([np.zeros(40), np.full(40, np.nan)])
+    found = loo_pit(y, reps, log_p, None, np.random.default_rng(0))
+    np.testing.assert_allclose(found, [0.5, np.nan])
