@@ -97,6 +97,13 @@ def test_a_few_rows_far_out_do_not_hide_which_is_better():
     assert preferred(["first", "other"], scores) == "first"
 
 
+def test_rows_that_are_copies_do_not_hide_the_others():
+    scores = {"a": np.zeros(100), "b": np.where(np.arange(100) < 60, 0.01, -5.0)}
+    assert preferred(["b", "a"], scores) == "a"
+    scores["b"] = np.where(np.arange(100) < 60, 0.0, 5.0)
+    assert preferred(["a", "b"], scores) == "b"
+
+
 def test_rounds_end_when_one_is_left():
     calls = []
     rounds = (Round(0.1, 1), Round(0.2, 1))

@@ -10,7 +10,8 @@ scores are not finite is out.
 
 Of the paired differences d_i of held-out rows, those of a unit being one draw, one contender is
 better than another where their mean is above two standard errors. A few rows far out would make
-both what they are: before that d is cut off at `_FAR` median absolute deviations from its median.
+both what they are: before that d is cut off at `_FAR` median absolute deviations from its median,
+if these are not 0.
 
 Reference: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
 optimization", 2016, https://arxiv.org/abs/1502.07943.
@@ -92,7 +93,8 @@ def _better(values: Floats, than: Floats, units: Hashes | None) -> bool:
     difference = values - than
     middle = np.median(difference)
     far = _FAR * np.median(np.abs(difference - middle))
-    difference = difference.clip(middle - far, middle + far)
+    if far > 0:  # else most rows are copies
+        difference = difference.clip(middle - far, middle + far)
     return bool(difference.mean() > 2 * mean_stderr(difference, units))
 
 
