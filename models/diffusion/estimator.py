@@ -16,7 +16,7 @@ from ...errors import InputError
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from ..nets.trainer import Trained
+from ..nets.trained import Trained
 from .component import Component
 from .conditioning import Filling
 from .films import Filmed

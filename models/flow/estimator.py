@@ -17,7 +17,7 @@ from ...family_density import Density
 from ...fitting import Fit
 from ...rows import Rows
 from ...verdict import Reason
-from ..nets.trainer import Trained
+from ..nets.trained import Trained
 from .architecture import Architecture
 from .settings import SETTINGS, FlowSettings
 

@@ -24,7 +24,7 @@ from ..latent import Decoder
 from ..nets.conditional import Conditional
 from ..nets.sheeted import Sheeted
 from ..nets.sheets import Sheets
-from ..nets.trainer import Trained
+from ..nets.trained import Trained
 from .settings import SAMPLING, SETTINGS, GANSettings, Refining
 
 if TYPE_CHECKING:

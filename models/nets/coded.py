@@ -11,7 +11,8 @@ from ...artifact import Arrays
 from ...data import Codec, Dataset, Encoded, ImageCodec
 from ..latent import LatentEstimator
 from .reconstruction import Reconstruction
-from .trainer import Trained, Training
+from .trained import Trained
+from .trainer import Training
 from .values import Values
 
 if TYPE_CHECKING:

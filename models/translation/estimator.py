@@ -19,7 +19,7 @@ from ...translator import Side, Translator
 from ...verdict import Reason
 from ..nets.sheeted import Sheeted
 from ..nets.sheets import Sheets
-from ..nets.trainer import Trained
+from ..nets.trained import Trained
 from .settings import SETTINGS, PairedSettings, UnpairedSettings
 
 if TYPE_CHECKING:

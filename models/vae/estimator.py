@@ -24,7 +24,7 @@ from ...settings import integer
 from ...verdict import Reason
 from ..latent import LatentEstimator
 from ..nets.conditional import Conditional
-from ..nets.trainer import Trained
+from ..nets.trained import Trained
 from .bounds import Bound, DensityGap
 from .settings import IMPUTING, SCORING, SETTINGS, VAESettings, drawn_in_training
 
