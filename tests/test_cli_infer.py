@@ -66,7 +66,7 @@ def test_a_file_is_run_and_its_model_fitted_to_columns(run: Run) -> None:
 def test_what_is_wrong_is_said_in_a_line(run: Run) -> None:
     Path("none.csv").write_text("a,b,y\n")
     for words, said in [
-        (("mine.py:line", "none.csv"), "none.csv has no rows below its header"),
+        (("mine.py:line", "none.csv"), "none.csv holds names and no rows"),
         (("mine.py:line", "rows.csv", "--set", "scale=abc"), "expected a number, as its default"),
         (("mine.py:lin", "rows.csv"), "no function 'lin'; it has line. Did you mean 'line'?"),
         (("mine.py", "rows.csv"), "mine.py names no function"),
@@ -116,6 +116,32 @@ def test_arrays_are_read_by_name(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text("{")
     with pytest.raises(ppgen.InputError, match=r"cannot be read as \.json"):
         read_named(str(tmp_path / "b.json"))
+
+
+def test_a_table_is_read_as_every_other_table_is(tmp_path: Path) -> None:
+    text = "Umsatz 2025\nid;x;n;ort\nK1;1,5;3;a\nK2;-;4;b\nK3;1.000,25;-9;a\n"
+    (tmp_path / "g.csv").write_text(text)
+    found = read_named(str(tmp_path / "g.csv"), drop=["ort"], missing=["n=-9"])
+    assert list(found.values) == ["id", "x", "n"]  # a key may be what a model wants
+    np.testing.assert_array_equal(found.values["x"], [1.5, np.nan, 1000.25])
+    np.testing.assert_array_equal(found.values["n"], [3, 4, np.nan])
+    assert found.table
+    assert "Umsatz 2025" in found.notes[0]
+    (tmp_path / "d.json").write_text('{"x": [1]}')
+    with pytest.raises(ppgen.InputError, match=r"drop was given, and .* is no table of rows"):
+        read_named(str(tmp_path / "d.json"), drop=["x"])
+
+
+def test_columns_of_a_german_table_are_what_a_model_sees(run: Run) -> None:
+    Path("rows.csv").write_text("a;b;y;ort\n1,0;0;2;x\n0;1,5;-1;y\n1;1;1,5;x\n2;1;3;x\n")
+    words = ("--method", "laplace", "--set", "scale=100", "--out", "fit")
+    status, _, err = run("mine.py:line", "rows.csv", *words)
+    assert status == 2
+    assert "ort holds no numbers" in err
+    assert "--drop" in err
+    status, _, err = run("mine.py:line", "rows.csv", "--drop", "ort", *words)
+    assert status == 0, err
+    assert "X has the columns a, b." in err
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, did_you_mean
-from .options import Out, Seed, pairs, spread, value_of
+from .options import Decimal, Drop, Missing, Out, Seed, pairs, spread, value_of
 from .output import INTERRUPTED, check_output, say, write_table
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class InferOptions:
         str | None,
         typer.Option(help="A duration such as 60s; what is drawn by then is kept."),
     ] = None
+    drop: Drop = None
+    missing: Missing = None
+    decimal: Decimal = None
     settings: Annotated[
         bool, typer.Option("--settings", help="List the settings of the method; fit nothing.")
     ] = False
@@ -110,7 +113,10 @@ def infer(
         say(f"{target} holds a run, which this one will replace.")
     given = {key: value_of(text) for key, text in pairs(options.set_, "--set").items()}
     pair = Pair(program, guide, options.backend)  # type: ignore[arg-type]
-    arguments = _arguments(pair.model, read_named(data), given)
+    arrays = read_named(data, drop=options.drop, missing=options.missing, decimal=options.decimal)
+    for note in arrays.notes:
+        say(f"{data}: {note}")
+    arguments = _arguments(pair.model, arrays, given)
     fit = pair.fit(
         method=options.method,
         random_state=options.seed,
@@ -239,7 +245,7 @@ def _arguments(
             if text:
                 raise InputError(
                     f"X takes all columns that no other argument takes, and {', '.join(text)} "
-                    "holds no numbers. Encode it as whole numbers, or leave it out of the file."
+                    "holds no numbers. Encode it as whole numbers, or leave it out with --drop."
                 )
             found[name] = np.column_stack([np.asarray(v, np.float64) for v in rest.values()])
             say(f"X has the columns {', '.join(rest)}.")

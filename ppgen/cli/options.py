@@ -63,6 +63,25 @@ Asked = Annotated[
         "a gan; `ppgen models MODEL` lists them. Repeatable.",
     ),
 ]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option("--drop", metavar="NAME", help="A column to leave out; repeatable."),
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--missing",
+        metavar="VALUE",
+        help="What marks a missing value besides NA, N/A, null, ?, -- and the like, such as "
+        "-999; NAME=VALUE for one column. Repeatable.",
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        "--decimal", help="The decimal mark, . or , where a text's numbers do not show it."
+    ),
+]
 Groups = Annotated[
     str | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ..errors import InputError
-from .options import Groups, pairs, value_of
+from .options import Decimal, Drop, Groups, Missing, pairs, value_of
 from .output import say
 
 if TYPE_CHECKING:
@@ -30,21 +30,9 @@ class DataOptions:
             "repeatable. `ppgen inspect` shows what it is taken for.",
         ),
     ] = None
-    drop: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A column to leave out; repeatable.")
-    ] = None
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="VALUE",
-            help="What marks a missing value besides NA, N/A, null, ?, -- and the like, such as "
-            "-999; NAME=VALUE for one column. Repeatable.",
-        ),
-    ] = None
-    decimal: Annotated[
-        str | None,
-        typer.Option(help="The decimal mark, . or , where a text's numbers do not show it."),
-    ] = None
+    drop: Drop = None
+    missing: Missing = None
+    decimal: Decimal = None
     target: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The column to condition on; it is then not modelled."),

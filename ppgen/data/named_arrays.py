@@ -2,7 +2,7 @@
 
 | ending | names |
 |---|---|
-| csv, tsv, parquet | columns, whole numbers as such |
+| csv, tsv, parquet | columns, read as tables of rows are, whole numbers as such |
 | npz | its arrays; one without dimensions is a number |
 | json, json.zip | the keys of an object of numbers and lists, as Stan's data are written |
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,25 +25,43 @@ ENDINGS = (".csv", ".tsv", ".parquet", ".npz", ".json", ".zip")
 
 @dataclass(frozen=True)
 class NamedArrays:
-    """Values by name; `table` says that each is a column of the same rows."""
+    """Values by name; `table` says that each is a column of the same rows, `notes` what is to be
+    said of how they were read."""
 
     values: dict[str, Any]
     table: bool
+    notes: tuple[str, ...] = ()
 
 
-def read_named(source: str) -> NamedArrays:
+def read_named(
+    source: str,
+    *,
+    drop: Sequence[str] | None = None,
+    missing: Sequence[str] | None = None,
+    decimal: str | None = None,
+) -> NamedArrays:
     """The arrays of a file.
+
+    Args:
+        drop, missing, decimal: of a table, as `ppgen.read` takes them. Keys are kept: a model may
+            want them.
 
     Raises:
         InputError: if there is no such file, or it cannot be read.
     """
+    said = {"drop": drop, "missing": missing, "decimal": decimal}
+    said = {name: value for name, value in said.items() if value}
     path = Path(source)
     if not path.is_file():
         raise InputError(f"there is no file {source!r}; give one that ends in {_words()}.")
     ending = path.suffix.lower()
     try:
         if ending in (".csv", ".tsv", ".parquet"):
-            return NamedArrays(_table(path, ending), table=True)
+            return _table(source, said)
+        if said:
+            raise InputError(
+                f"{', '.join(said)} was given, and {source} is no table of rows; leave it out."
+            )
         if ending == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 each = {name: arrays[name] for name in arrays.files}
@@ -60,16 +79,13 @@ def _words() -> str:
     return ", ".join(ENDINGS)
 
 
-def _table(path: Path, ending: str) -> dict[str, Any]:
-    import pandas as pd
+def _table(source: str, said: Any) -> NamedArrays:
+    from .readers import read
 
-    if ending == ".parquet":
-        frame = pd.read_parquet(path)
-    else:
-        frame = pd.read_csv(path, sep="," if ending == ".csv" else "\t")
-    if not len(frame):
-        raise InputError(f"{path} has no rows below its header; give data with rows.")
-    return {str(name): frame[name].to_numpy() for name in frame.columns}
+    rows = read(source, **said)
+    frame = rows.to_native()
+    values = {str(name): frame[name].to_numpy() for name in frame.columns}
+    return NamedArrays(values, table=True, notes=rows.notes)
 
 
 def _object(path: Path) -> dict[str, Any]:
