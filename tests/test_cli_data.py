@@ -118,6 +118,14 @@ def test_values_given_that_a_column_cannot_have_are_told_in_words_of_the_option(
         assert row["paid"].lower() == "true"
     _, err = run("sample", Path("dated"), "--given", "paid=yes", status=2)
     assert "column 'paid' has 'False', 'True', and 'yes' is a value that the fit never saw" in err
+    write = "menge;rabatt\n" + "".join(f"{i * i % 7};{i % 37},5\n" for i in range(60))
+    (folder / "menge.csv").write_text(write)
+    count = ("--column", "menge=count")
+    run("fit", Path("menge.csv"), "gaussian", *count, "--out", folder / "counted")
+    _, err = run("sample", Path("counted"), "--given", "menge=3,5", status=2)
+    assert (
+        "--given menge=3,5: column 'menge' holds counts, whole numbers from 0 on; give one." in err
+    )
     _, err = run("sample", Path("dated"), "--given", "key=k1", status=2)
     assert "give its kind: `ppgen fit` with --column key=categorical." in err
 

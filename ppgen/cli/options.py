@@ -252,9 +252,9 @@ def given_values(
 
 
 def _held(name: str, text: str, schema: Schema) -> Any:
-    """A value of a column of the fit; InputError, in the words of the option, for a level that it
-    has not and for what is no time."""
-    from ..data.dataset import Dataset
+    """A value of a column of the fit; InputError, in the words of the option, for what the column
+    cannot have."""
+    from ..data.held import why_not
 
     column = schema[name]
     was = f"--given {name}={text}: column {name!r}"
@@ -272,24 +272,20 @@ def _held(name: str, text: str, schema: Schema) -> Any:
             )
         return column.levels[levels.index(level)]
     value = _typed(name, text, schema)
-    if column.kind == "time":
-        try:
-            Dataset.one_row(schema, {name: value})
-        except InputError:
-            such = "2024-12-31" if "%H" not in column.form and column.form else "2024-12-31 18:30"
-            raise InputError(f"{was} holds times; give one, such as {such}.") from None
+    if reason := why_not(schema, name, value):
+        raise InputError(f"--given {name}={text}: {reason}")
     return value
 
 
 def _typed(name: str, text: str, schema: Schema) -> Any:
     """A value as text in the type of its column."""
+    from ..data.held import why_not
+
     column = schema[name]
     levels = {str(v): v for v in column.levels}
     if text in levels or not column.numeric or column.kind == "time":
         return levels.get(text, text)
-    notation = schema.reading.notation(name)
-    value = notation.number(text)
+    value = schema.reading.notation(name).number(text)
     if value is None:
-        such = "" if notation.plain else f", such as {notation.write([1234.5])[0]}"
-        raise InputError(f"--given {name}={text}: column {name!r} holds numbers; give one{such}.")
+        raise InputError(f"--given {name}={text}: {why_not(schema, name, text)}")
     return value

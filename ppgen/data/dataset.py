@@ -18,6 +18,7 @@ from .containers import read_table
 from .contents import Contents, RowIndex
 from .grouping import grouped
 from .hashing import fingerprint
+from .held import why_not
 from .infer import infer_schema
 from .mapped import take_rows
 from .override import tied
@@ -209,7 +210,7 @@ class Dataset(Contents):
     @classmethod
     def one_row(cls, schema: Schema, given: Mapping[Any, Any]) -> Dataset:
         """One row that holds the given values and is missing elsewhere; InputError if a column is
-        unknown, or a value is of another type than the column's."""
+        unknown, or a value is one that the column cannot have."""
         row = {name: np.array([None], dtype=object) for name in schema.names}
         for name, value in schema.named(given).items():
             if (of := schema[name].of) in schema.names:
@@ -217,6 +218,8 @@ class Dataset(Contents):
                     f"{name!r} was given, a part of {of!r}, which cannot be given by itself. Give "
                     f"{of!r}, or of many rows keep those whose {schema[name].part} is {value!r}."
                 )
+            if reason := why_not(schema, name, value):
+                raise InputError(f"{name}={value!r} was given: {reason}")
             row[name] = np.array([value], dtype=object)
         return as_dataset(row, schema)
 

@@ -1,0 +1,67 @@
+"""Values held fixed that a column cannot have are refused in words of the column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ppgen import GaussianMixture, InputError
+from ppgen.data import as_dataset
+
+RNG = np.random.default_rng(0)
+N = 60
+
+
+@pytest.fixture(scope="module")
+def fit() -> GaussianMixture:
+    frame = pd.DataFrame(
+        {
+            "amount": RNG.poisson(3, N),
+            "price": np.exp(RNG.normal(size=N)),
+            "share": RNG.uniform(0.01, 0.369, N),
+            "day": [f"{i % 28 + 1:02d}.03.2024" for i in range(N)],
+            "moment": pd.date_range("2024-01-01 12:30", periods=N),
+            "span": pd.to_timedelta(RNG.uniform(0, 1e5, N), unit="s"),
+        }
+    )
+    kinds: dict[str, Any] = {
+        "amount": "count",
+        "price": "positive",
+        "share": {"kind": "interval", "lower": 0, "upper": 1},
+    }
+    return GaussianMixture(1).fit(as_dataset(frame, kinds))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("amount", 3.5, "amount=3.5 was given: column 'amount' holds counts, whole numbers from 0"),
+        ("amount", -1, "column 'amount' holds counts"),
+        ("amount", "far", "column 'amount' holds numbers"),
+        ("price", -0.5, "column 'price' holds numbers above 0"),
+        ("price", np.inf, "column 'price' holds finite numbers"),
+        ("share", 1.4, "column 'share' holds numbers from 0 to 1"),
+        ("day", "gestern", "day='gestern' was given: column 'day' holds times; .* as 31.12.2024"),
+        ("moment", "gestern", "column 'moment' holds times; .* such as 2024-12-31 18:30"),
+        ("span", "long", "column 'span' holds durations; give one in seconds"),
+    ],
+)
+def test_a_value_that_a_column_cannot_have(
+    fit: GaussianMixture, name: str, value: Any, said: str
+) -> None:
+    for ask in (lambda: fit.sample(1, {name: value}), lambda: fit.condition({name: value})):
+        with pytest.raises(InputError, match=said):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("day", "14.03.2024"), ("day", "2024-03-14"), ("moment", "2024-02-03 18:30"), ("amount", "3")],
+)
+def test_values_in_the_forms_advised_may_be_given(
+    fit: GaussianMixture, name: str, value: str
+) -> None:
+    assert len(fit.sample(2, {name: value}, random_state=0)) == 2
