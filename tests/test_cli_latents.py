@@ -236,3 +236,15 @@ def test_rows_of_another_kind(run: Run, runs: Path) -> None:
     done = run("outliers", runs / "autoencoder-bars", "large.npz")
     assert done.status == 2
     assert "Traceback" not in done.err
+
+
+def test_a_fit_without_factors_says_so_where_codes_are_asked_for(run: Run, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    np.savetxt(tmp_path / "x.csv", x, delimiter=",", header="a,b,c", comments="")
+    done = run("fit", "x.csv", "factor", "--set", "n_components=0", "--out", "run")
+    assert "ok: no factors: columns are taken as independent" in done.err
+    for command, said in (("encode", "no codes"), ("reconstruct", "the mean of its columns")):
+        done = run(command, "run", "x.csv")
+        assert done.status == 0
+        assert "has no factors: columns are taken as independent, so " in done.err
+        assert said in done.err

@@ -19,6 +19,7 @@ from ppgen.models.factor.em import Gappy, steps
 from ppgen.models.factor.factors import Factors, Patterns, impute, posterior
 from ppgen.models.factor.fit_ml import identified
 from ppgen.models.factor.rotation import aligned, canonical
+from ppgen.verdict import Reason
 
 D, K = 7, 2
 
@@ -91,7 +92,11 @@ def test_no_factor_is_independent_columns() -> None:
     x = rows()
     expected = stats.norm.logpdf(x, x.mean(0), x.std(0)).sum(axis=1)
     np.testing.assert_allclose(FactorAnalysis(0).fit(x).score_samples(x), expected)
-    assert FactorAnalysis(0).fit(x).encode(x).shape == (len(x), 0)
+    none = FactorAnalysis(0).fit(x)
+    assert none.encode(x).shape == (len(x), 0)
+    said = "no factors: columns are taken as independent, and encode gives no codes."
+    assert Reason("ok", said) in none.verdict_.reasons
+    assert not any("no factors" in r.what for r in FactorAnalysis(1).fit(x).verdict_.reasons)
 
 
 def test_the_gradient_of_the_profile_likelihood_is_its_slope() -> None:

@@ -133,7 +133,7 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         self.sample_stats_, self._units = {}, None
         if self.engine == "em" or not names:
             self._set(result.factors)
-            return result.reasons
+            return result.reasons + self._independent()
         if fit.interrupted:
             raise KeyboardInterrupt  # the posterior has yet to begin
         from .bayes import fit_bayes, of_draws
@@ -144,7 +144,15 @@ class FactorAnalysis(FactorSettings, ByEngine, LatentEstimator, Conditioned):
         self._set(of_draws(self.posterior_))
         some = np.linspace(0, len(weighted) - 1, min(len(weighted), _ROWS_JUDGED))
         density = self._mean_density(weighted.x[some.round().astype(int)])
-        return reasons + predictive.few_draws(density.stderr, len(self.predictive_.weights))
+        reasons += predictive.few_draws(density.stderr, len(self.predictive_.weights))
+        return reasons + self._independent()
+
+    def _independent(self) -> list[Reason]:
+        """What a fit without factors means."""
+        if self.n_components_:
+            return []
+        what = "no factors: columns are taken as independent, and encode gives no codes."
+        return [Reason("ok", what)]
 
     def _set(self, found: Factors) -> None:
         """Take a model, or the mean over draws of it, as the fitted one."""

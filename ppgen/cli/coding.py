@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError
 from .options import Data, Out, Plain, Run, spread
-from .output import check_output, native_columns, write_file, write_table
+from .output import check_output, native_columns, say, write_file, write_table
 from .pictures import check_pictures, write_pictures
 from .reading import DataOptions, check_source, read_data
 from .runs import load_run, tell_verdict
@@ -33,6 +33,7 @@ def encode(run: Run, data: Data, reading: DataOptions, output: Out = None) -> No
     model = load_run(run, "latents", "has no codes")
     rows = read_data(data, reading, model.schema_)
     tell_verdict(model)
+    _tell_without_latents(model, "there are no codes")
     codes = model.encode(rows, _labels(model, rows))
     if output is not None and output.suffix.lower() == ".npy":
         write_file(output, _array(codes))
@@ -67,6 +68,7 @@ def reconstruct(
         check_pictures(output)
     rows = read_data(data, reading, model.schema_)
     tell_verdict(model)
+    _tell_without_latents(model, "every row is reconstructed as the mean of its columns")
     made = model.reconstruct(rows, _labels(model, rows))
     if rows.images is None:
         like = None if plain else rows.schema.reading
@@ -98,6 +100,12 @@ def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> N
         if len(names) <= _MOST_CLASSES:
             columns |= {f"p({name})": p[:, j] for j, name in enumerate(names)}
     write_table(numbered(rows) | _given(rows) | columns, output, computed=columns)
+
+
+def _tell_without_latents(model: Any, so: str) -> None:
+    """Say where a fit chose to have no latents, and what follows."""
+    if not model.latent_dim_:
+        say(f"the fit of {model.name} has no factors: columns are taken as independent, so {so}.")
 
 
 def _labels(model: Any, rows: Dataset) -> Any:
