@@ -7,7 +7,6 @@ marginals are models of its own kind derives from `Conditioned` and writes `_con
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -18,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import html
 from .checks import seed_of
-from .data import Codec, Encoded, ImageCodec
+from .data import Codec, Dataset, Encoded, ImageCodec
 from .data.column import Column
 from .data.hashing import mix, row_hashes
 from .density_estimator import DensityEstimator
@@ -143,20 +142,17 @@ class Conditioned(Imputer):
 
     # Shared plumbing
 
-    def _fixed(self, given: Mapping[str, Any]) -> Encoded:
-        row = super()._fixed(given)
-        far = self._far_out(row)
-        if far is not None:
-            fixed = self.schema_.named(given)
-            names = self.codec_.continuous_names
-            values = ", ".join(f"{name}={fixed[name]!r}" for name in names if name in fixed)
-            warnings.warn(
-                f"given {values}, which is {far:.1f} standard deviations from where the model has "
-                "rows: few lie there, and what follows rests on its tails.",
-                UserWarning,
-                stacklevel=4,
-            )
-        return row
+    def _far(self, given: Mapping[str, Any], row: Dataset, encoded: Encoded) -> str:
+        said, far = super()._far(given, row, encoded), self._far_out(encoded)
+        if said or far is None:
+            return said
+        fixed = self.schema_.named(given)
+        names = self.codec_.continuous_names
+        values = ", ".join(f"{name}={fixed[name]!r}" for name in names if name in fixed)
+        return (
+            f"given {values}, which is {far:.1f} standard deviations from where the model has "
+            "rows: few lie there, and what follows rests on its tails."
+        )
 
     def _selected(self, names: Sequence[str]) -> Self:
         """This estimator over some of its columns; what it knows of them is for the family to

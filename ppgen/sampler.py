@@ -5,6 +5,7 @@ A family writes `_sample` on encoded arrays.
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -232,4 +233,12 @@ class Sampler(Estimator):
                 f"given {dict(given)}, which the fit never saw: its probability is 0 and nothing "
                 "follows from it. Give values that occur in the data."
             )
+        if far := self._far(given, row, encoded):
+            warnings.warn(far, UserWarning, stacklevel=4)
         return encoded
+
+    def _far(self, given: Mapping[str, Any], row: Dataset, encoded: Encoded) -> str:
+        """What is said of values given that are far from those fitted; "" where none is."""
+        assert isinstance(self.codec_, Codec)
+        beyond = "; ".join(self.codec_.far_beyond(row))
+        return f"{beyond}: no row is near, and what follows is extrapolated." if beyond else ""

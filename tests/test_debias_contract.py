@@ -162,7 +162,7 @@ def test_an_accuracy_on_two_rows_is_not_enough(table):
     fit = DebiasingVAE(**SMALL).fit(x, y, validation=(x[two], y[two]))
     assert fit.verdict_.status == "warn"
     said = str(fit.verdict_)
-    assert "2 held-out rows (or groups of rows) are too few to judge the fit by" in said
+    assert "2 held-out rows (or groups) that the training was tuned on are too few to judge" in said
     of_rows = [r.what for r in fit.verdict_.reasons if "on 2 held-out rows" in r.what]
     assert " ± 0." in of_rows[0]
 

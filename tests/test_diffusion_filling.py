@@ -181,7 +181,10 @@ def test_samples_with_a_level_held_go_with_it() -> None:
 
 
 def test_few_effective_particles_are_warned_of() -> None:
-    with pytest.warns(UserWarning, match="effective particles"):
+    with (
+        pytest.warns(UserWarning, match="a = 25 is far beyond the values seen"),
+        pytest.warns(UserWarning, match="effective particles"),
+    ):
         fitted().condition({"a": 25.0, "b": 3.0}, particles=30, steps=10)
 
 

@@ -263,7 +263,7 @@ def test_a_fit_conditions_marginalises_and_fills_gaps_under_the_names_of_its_col
     assert list(filled.columns) == list(frame.columns)
     known = holes.notna()
     pd.testing.assert_frame_equal(filled[known], holes[known])
-    with pytest.warns(UserWarning, match=r"given b=1000.*standard deviations"):
+    with pytest.warns(UserWarning, match=r"b = 1000 is far beyond the values seen"):
         fit.condition({"b": 1000.0})
 
 

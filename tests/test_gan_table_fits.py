@@ -149,7 +149,10 @@ def test_what_cannot_be_given_says_what_can(told: GAN, plain: GAN) -> None:
             told.sample(1, {"species": "Adelie", "visits": gap})
     with pytest.raises(InputError, match=r"hold columns fixed.*condition_on"):
         plain.decode(plain.sample_latents(1), given={"species": "Adelie"})
-    with pytest.raises(InputError, match="value given of visits lies far beyond"):
+    with (
+        pytest.warns(UserWarning, match="visits = 400 is far beyond the values seen"),
+        pytest.raises(InputError, match="value given of visits lies far beyond"),
+    ):
         told.sample(1, {"visits": 400})
     with pytest.raises(InputError, match=r"hold columns fixed.*condition_on"):
         plain.sample(1, {"species": "Adelie"})

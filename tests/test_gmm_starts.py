@@ -146,11 +146,13 @@ def test_what_follows_from_a_value_that_no_row_comes_near_is_warned_of() -> None
     rng = np.random.default_rng(1)
     length = rng.uniform(0.1, 0.8, 300)
     table = pd.DataFrame({"length": length, "width": 3 * length + rng.normal(0, 0.1, 300)})
+    table["depth"] = rng.normal(size=300)
     fit = G(1, random_state=0).fit(table)
-    with pytest.warns(UserWarning, match=r"length=50\.0, which is \d+\.\d standard deviations"):
-        fit.condition({"length": 50.0})
-    with pytest.warns(UserWarning, match="length=50"):
-        fit.sample(3, given={"length": 50.0})
+    apart = {"length": 0.2, "width": 2.2}  # each was seen, and never together
+    with pytest.warns(UserWarning, match=r"length=0.2, width=2.2, which is \d+\.\d standard dev"):
+        fit.condition(apart)
+    with pytest.warns(UserWarning, match="length=0.2"):
+        fit.sample(3, given=apart)
     fit.condition({"length": 0.8})  # and of no other
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ppgen import GaussianMixture, InputError
+import ppgen
+from ppgen import BayesianNetwork, GaussianMixture, InputError
 from ppgen.data import as_dataset
 
 RNG = np.random.default_rng(0)
@@ -65,3 +67,30 @@ def test_values_in_the_forms_advised_may_be_given(
     fit: GaussianMixture, name: str, value: str
 ) -> None:
     assert len(fit.sample(2, {name: value}, random_state=0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("price", 900.0, r"price = 900 is far beyond the values seen \(0\.\d+ to \d"),
+        ("amount", 30, r"amount = 30 is far beyond the values seen \(0 to \d\)"),
+        ("day", "01.03.2029", r"2029-03-01 is far beyond the values seen \(2024-03-01 to 2024-03"),
+    ],
+)
+def test_a_value_far_beyond_those_seen_is_held_with_a_warning(
+    fit: GaussianMixture, name: str, value: Any, said: str
+) -> None:
+    for ask in (lambda: fit.sample(1, {name: value}), lambda: fit.condition({name: value})):
+        with pytest.warns(UserWarning, match=said) as told:
+            ask()
+        assert len(told) == 1
+
+
+def test_every_family_warns_of_it_after_saving_too(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": RNG.uniform(0, 0.369, N), "b": RNG.normal(size=N)})
+    network = BayesianNetwork().fit(frame)
+    network.save(tmp_path / "run")
+    for model in (network, ppgen.load(tmp_path / "run")):
+        with pytest.warns(UserWarning, match=r"a = 1.4 is far beyond .*: no row is near"):
+            model.sample(1, {"a": 1.4})
+        model.sample(1, {"a": 0.45})  # a little beyond

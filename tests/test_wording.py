@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import typer
@@ -22,7 +23,9 @@ TOLD = {
         "Give more rows, and leave --all-rows out, so that some are held out, or use gaussian or "
         "kde."
     ),
-    "give validation=(rows, y).": "leave --all-rows out.",
+    "give validation=(rows, y).": (
+        "give more rows, and leave --all-rows out, so that some are held out."
+    ),
     'Give validation rows, or use kind="linear".': (
         "Give more rows, and leave --all-rows out, so that some are held out, or use --set "
         "kind=linear."
@@ -56,7 +59,20 @@ TOLD = {
 
 @pytest.mark.parametrize("said", TOLD)
 def test_advice_in_python_becomes_options(said: str) -> None:
-    assert in_options(said, {"method": "--method"}).startswith(TOLD[said])
+    options = {"method": "--method", "all_rows": "--all-rows"}
+    assert in_options(said, options).startswith(TOLD[said])
+
+
+@pytest.mark.parametrize(
+    "said", ["Give validation rows.", "Give more rows, or more validation rows.", "Give more rows."]
+)
+def test_all_rows_is_left_out_only_where_it_was_given(said: str) -> None:
+    @spoken
+    def fit(all_rows: Annotated[bool, typer.Option("--all-rows")]) -> str:
+        return told(said)
+
+    assert fit(all_rows=False) == "Give more rows."
+    assert ("leave --all-rows out" in fit(all_rows=True)) == ("validation" in said)
 
 
 def test_outside_of_a_command_messages_stay_as_they_are() -> None:

@@ -108,8 +108,11 @@ def few_held(units: int, least: int = FEW_HELD) -> list[Reason]:
     """Whether the held-out rows, so many independent draws, are too few to judge nets by."""
     if units >= least:
         return []
-    are = "row (or group of rows) is" if units == 1 else "rows (or groups of rows) are"
-    what = f"{units} held-out {are} too few to judge the fit by: at least {least} say something."
+    rows, are = ("row (or group)", "is") if units == 1 else ("rows (or groups)", "are")
+    what = (
+        f"{units} held-out {rows} that the training was tuned on {are} too few to judge the fit "
+        f"by: at least {least} say something."
+    )
     return warning(what, "Give more rows, or more validation rows.")
 
 

@@ -35,7 +35,8 @@ def spoken(command: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(command)
     def run(**words: Any) -> T:
-        before = _options.set(options)
+        apart = () if words.get("all_rows") else ("all_rows",)
+        before = _options.set({name: o for name, o in options.items() if name not in apart})
         try:
             return command(**words)
         except (InputError, FitError) as error:
@@ -70,10 +71,12 @@ def in_options(text: str, command: Mapping[str, str]) -> str:
     Args:
         text: what the library says.
         command: the options of the command by the name of what each sets, such as
-            "method" -> "--method".
+            "method" -> "--method"; `all_rows` where it was given.
     """
     for pattern, words in _PHRASES:
         text = pattern.sub(words, text)
+    held_out = ", and leave --all-rows out, so that some are held out" * ("all_rows" in command)
+    text = _HELD_OUT.sub(rf"\1ive more rows{held_out}", text)
     if re.search(r"\w=|ppgen\.|\)\.fit\(", text):
         text, names = _models(text), _settings()
         text = _SETTING.sub(partial(_as_option, command=command, names=names), text)
@@ -105,11 +108,6 @@ _SAID: list[tuple[str, _Words]] = [
         r"data\.override\(\{('[^']*'): '([\w ]+)'\}\), or as the schema of ppgen\.read",
         lambda m: f"`ppgen fit` with --column {shlex.quote(f'{m[1][1:-1]}={m[2]}')}",
     ),
-    (r"(?:[Gg]ive )?validation=\((?:rows|X), (?:y|labels)\)", "leave --all-rows out"),
-    (
-        r"[Gg]ive (?:more rows, or )?(?:more )?validation rows(?: with their labels)?",
-        "Give more rows, and leave --all-rows out, so that some are held out",
-    ),
     (r"give fit\(X, y\) one a row", "give data that come with labels"),
     (
         r"Fill them with ppgen\.GaussianMixture\(\)\.fit\(X\)\.impute\(X\)",
@@ -123,6 +121,10 @@ _SAID: list[tuple[str, _Words]] = [
     (r"\brandom_state=(\w+)", r"--seed \1"),
     (r"\bconditional=True", "--conditional"),
 ]
+_HELD_OUT = re.compile(
+    r"([Gg])ive (?:more rows, or )?(?:(?:more )?validation rows(?: with their labels)?"
+    r"|validation=\((?:rows|X), (?:y|labels)\))"
+)
 _PHRASES = [(re.compile(pattern), words) for pattern, words in _SAID]
 
 

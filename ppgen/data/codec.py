@@ -57,6 +57,7 @@ class Codec:
         constants: columns with one value in the rows fitted, and that value.
         empties: columns with no value in the rows fitted.
         grains: continuous column -> how its values are written.
+        ranges: continuous column -> the least and the largest value fitted.
     """
 
     schema: Schema
@@ -65,6 +66,7 @@ class Codec:
     constants: Mapping[str, Scalar]
     empties: tuple[str, ...]
     grains: Mapping[str, Grain] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -96,6 +98,7 @@ class Codec:
         constants: dict[str, Scalar] = {}
         empties: list[str] = []
         grains: dict[str, Grain] = {}
+        ranges: dict[str, tuple[float, float]] = {}
         for column in data.schema.columns:
             values = data.columns[column.name]
             known = values[~is_gap(values)]
@@ -112,7 +115,10 @@ class Codec:
                 warps.append(Warp.fit(column, numbers, weights, standardise=scaling == "standard"))
                 if column.kind not in DISCRETE:
                     grains[column.name] = Grain.of(column, numbers)
-        return cls(data.schema, tuple(warps), tuple(natives), constants, tuple(empties), grains)
+                    ranges[column.name] = float(np.nanmin(numbers)), float(np.nanmax(numbers))
+        return cls(
+            data.schema, tuple(warps), tuple(natives), constants, tuple(empties), grains, ranges
+        )
 
     @property
     def continuous_names(self) -> tuple[str, ...]:
@@ -213,6 +219,22 @@ class Codec:
                 beyond |= grain.beyond(self._written(j, encoded))
         return beyond
 
+    def far_beyond(self, row: Dataset) -> list[str]:
+        """Columns of one row whose value is further beyond those fitted than half of their range,
+        in words; a circle has no end."""
+        far = []
+        for name, (low, high) in self.ranges.items():
+            column, value = self.schema[name], float(row.columns[name][0])
+            if column.period is None and max(low - value, value - high) > 0.5 * (high - low):
+                at, least, most = (self._in_words(name, v) for v in (value, low, high))
+                far.append(f"{name} = {at} is far beyond the values seen ({least} to {most})")
+        return far
+
+    def _in_words(self, name: str, value: float) -> str:
+        notation = self.schema.reading.notation(name)
+        column = self.schema[name]
+        return column.shown(value) if notation.plain or column.clock else notation.write([value])[0]
+
     def unseen(self, data: Dataset) -> dict[str, list[Any]]:
         """Column -> its values that have probability zero: never seen, or outside its support."""
         unseen: dict[str, list[Any]] = {}
@@ -235,6 +257,7 @@ class Codec:
             {name: value for name, value in self.constants.items() if name in names},
             tuple(name for name in self.empties if name in names),
             {name: grain for name, grain in self.grains.items() if name in names},
+            {name: ends for name, ends in self.ranges.items() if name in names},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -247,6 +270,7 @@ class Codec:
             "constants": dict(self.constants),
             "empties": list(self.empties),
             "grains": {name: grain.to_json() for name, grain in self.grains.items()},
+            "ranges": {name: list(ends) for name, ends in self.ranges.items()},
         }
 
     @classmethod
@@ -268,6 +292,7 @@ class Codec:
             dict(body["constants"]),
             tuple(body["empties"]),
             {name: Grain.from_json(grain) for name, grain in body.get("grains", {}).items()},
+            {name: (low, high) for name, (low, high) in body.get("ranges", {}).items()},
         )
 
     def _written(self, j: int, encoded: Encoded) -> Floats:
