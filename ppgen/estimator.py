@@ -211,7 +211,7 @@ class Estimator(Saved):
             with fit.heeding():
                 reasons = [*column_reasons(self.schema_, *seen, spread=spread), *reasons]
             reasons += self._goodness(rows, fit, reasons)
-            reasons = [*fit.interrupt_reasons(), *reasons]
+            reasons = [*fit.interrupt_reasons(self._uses()), *reasons]
         reasons += unused_reasons(
             self._uses(),
             type(self).__name__,

@@ -3,7 +3,7 @@ to the engines of a user's pair."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -60,17 +60,22 @@ class Running:
                 raise
             self.interrupted = True
 
-    def interrupt_reasons(self) -> list[Reason]:
-        """What is said of a fit that was interrupted."""
+    def interrupt_reasons(self, uses: Collection[str]) -> list[Reason]:
+        """What is said of a fit that was interrupted; `uses` are those of its family's
+        capabilities."""
         if not self.interrupted:
             return []
         what = f"the fit was interrupted after {self.clock.seconds():.3g} s"
         if self.trace:
             what += f" (step {self.trace[-1]['step']})"
-        again = "Fit again to go on from the start"
-        if self.checkpoints is not None:
-            again = "Fit again with this checkpoint_dir to go on from the last evaluation"
-        return warning(f"{what}: this is the best it came to.", f"{again}; or give a budget.")
+        again = "Fit again, which begins from the start"
+        if "checkpoint_dir" in uses:
+            again += "; with a checkpoint_dir an interrupted fit goes on from its last evaluation"
+            if self.checkpoints is not None:
+                again = "Fit again with this checkpoint_dir to go on from the last evaluation"
+        if "budget" in uses and self.clock.budget is None:
+            again += "; or give a budget"
+        return warning(f"{what}: this is the best it came to.", f"{again}.")
 
 
 @dataclass

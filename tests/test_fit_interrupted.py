@@ -15,8 +15,8 @@ import pytest
 
 import ppgen
 from ppgen.__main__ import main
-from ppgen.fitting import Fit
-from ppgen.progress import Progress
+from ppgen.fitting import EngineFit, Fit
+from ppgen.progress import Clock, Progress
 
 from .interrupts import NOTHING, heeded
 from .zoo import ZOO, answer, fit, given, named, numbers
@@ -140,12 +140,25 @@ def test_of_folds_all_are_meant(interrupt: Interrupt) -> None:
 def test_the_command_writes_the_run(interrupt: Interrupt, tmp_path: Path, capsys: Any) -> None:
     interrupt(2)
     words = ["fit", "iris", "vae", "--set", "hidden=[4]", "--out", str(tmp_path / "run")]
-    assert main(words) == 130
+    assert main([*words, "--budget", "9m"]) == 130
     out, err = capsys.readouterr()
     assert "warn: the fit was interrupted" in err
+    assert (
+        "Fit again, which begins from the start; with --checkpoints DIR an interrupted fit goes on "
+        "from its last evaluation.\n"
+    ) in err
     assert "vae: step 0," in err  # no terminal: lines
     assert str(tmp_path / "run") in out
     assert ppgen.load(tmp_path / "run").interrupted_
+
+
+@pytest.mark.parametrize("uses", [(), ("budget",), ("budget", "checkpoint_dir")])
+def test_only_what_a_family_takes_and_was_not_given_is_advised(uses: tuple[str, ...]) -> None:
+    for budget in (None, 60.0):
+        fit = EngineFit(0, Clock(budget), interrupted=True)
+        (reason,) = fit.interrupt_reasons(uses)
+        assert ("checkpoint_dir" in reason.advice) == ("checkpoint_dir" in uses)
+        assert ("give a budget" in reason.advice) == (bool(uses) and budget is None)
 
 
 def test_the_command_says_that_there_is_nothing_to_write(

@@ -46,6 +46,7 @@ TOLD = {
     "Set batch_size=32, or make the nets smaller.": (
         "Give --set batch_size=32, or make the nets smaller."
     ),
+    "Fit again with this checkpoint_dir to go on": "Fit again with the same --checkpoints to go on",
     'take method="nuts".': "take --method nuts.",
     'Take engine="svi" or "nuts".': 'Take --set engine=svi or "nuts".',
     "and random_state=0 or another integer.": "and --seed 0 or another integer.",

@@ -119,6 +119,8 @@ _SAID: list[tuple[str, _Words]] = [
     (r"ppgen\.sample_quality", "`ppgen study`, which ranks samples"),
     (r"ppgen\.audit", "`ppgen audit`"),
     (r"\brandom_state=(\w+)", r"--seed \1"),
+    (r"\bwith this checkpoint_dir", "with the same --checkpoints"),
+    (r"\bwith a checkpoint_dir", "with --checkpoints DIR"),
     (r"\bconditional=True", "--conditional"),
 ]
 _HELD_OUT = re.compile(
