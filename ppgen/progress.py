@@ -123,12 +123,14 @@ def progress_bar(
 
 class _Lines:
     """Records as lines: the first and the last, and between them one whenever the time has grown by
-    a quarter, after five seconds at least and a minute at most."""
+    a quarter, after five seconds at least and a minute at most; none that says what the line before
+    does."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.name, self.clock = name, clock
         self.next = 0.0
         self.unseen: Progress | None = None
+        self.before = ""
 
     def see(self, record: Progress) -> None:
         self.unseen, seconds = record, self.clock.seconds()
@@ -142,18 +144,25 @@ class _Lines:
 
     def _print(self, record: Progress) -> None:
         self.unseen = None
-        words = [f"step {record.step}", f"{self.clock.seconds():.0f} s"]
-        words += [_words(record, self.clock)]
+        step, numbers = f"step {record.step}", _numbers(record)
+        said, self.before = self.before, f"{step}, {numbers}"
+        if said == self.before:
+            return
+        words = [step, f"{self.clock.seconds():.0f} s", _words(record, self.clock)]
         print(f"{self.name}:", ", ".join(filter(None, words)), file=sys.stderr, flush=True)
+
+
+def _numbers(record: Progress) -> str:
+    words = [] if math.isnan(record.loss) else [f"loss {record.loss:.3f}"]
+    if record.validation is not None:
+        words.append(f"validation {record.validation:.3f}")
+    return ", ".join(words)
 
 
 def _words(record: Progress, clock: Clock) -> str:
     """The numbers of a record, and the time that is left."""
-    words = [] if math.isnan(record.loss) else [f"loss {record.loss:.3f}"]
-    if record.validation is not None:
-        words.append(f"validation {record.validation:.3f}")
     left = clock.left()
-    return ", ".join(words if left is None else [*words, f"{left:.0f} s left"])
+    return ", ".join(filter(None, [_numbers(record), "" if left is None else f"{left:.0f} s left"]))
 
 
 @contextmanager

@@ -249,5 +249,10 @@ def test_without_a_terminal_a_fit_tells_how_it_goes_in_lines(capsys: Any) -> Non
     assert [line.split(",")[0] for line in lines] == [f"vae: step {i}" for i in (0, 2, 4, 5, 7, 8)]
     assert lines[0] == "vae: step 0, 0 s, validation -2.000, 600 s left"
     assert lines[1] == "vae: step 2, 5 s, loss 1.500, validation -2.000, 595 s left"
+    with progress_bar("gmm", clock, show=True) as show:
+        assert show is not None
+        for step in (1, 1):  # the last of one start, and of another
+            show(Progress(step, 1.5))
+    assert capsys.readouterr().err.count("gmm: step 1,") == 1
     with progress_bar("vae", clock, show=False) as show:
         assert show is None

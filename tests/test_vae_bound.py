@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ppgen import VAE
+from ppgen.models.vae.bounds import ACTIVE, collapse
 
 from .vae_linear import K, fitted, low_rank
 from .vae_rows import SMALL, moons, of_all_kinds
@@ -67,6 +68,11 @@ def test_latents_without_use_are_counted():
     assert parts.active.tolist().count(True) == 1
     assert (parts.active == (parts.kl_per_latent > 0.5)).all()
     assert any("2 of 3 latents are inactive" in reason.what for reason in vae.verdict_.reasons)
+
+
+def test_one_latent_without_use_is_one():
+    (reason,) = collapse(np.array([1.0, 2.0, 0.0]))
+    assert reason.what == f"1 of 3 latents is inactive (below {ACTIVE} nats a row)."
 
 
 @pytest.mark.parametrize("settings", [{}, {"prior": "mixture"}, {"posterior": "flow"}])

@@ -153,6 +153,7 @@ def collapse(kl: Floats, objective: str = "elbo", beta: float = 1.0) -> list[Rea
             "are independent, there is nothing to say.",
         )
     if inactive:
-        what = f"{inactive} of {len(kl)} latents are inactive (below {ACTIVE} nats a row)."
+        are = "is" if inactive == 1 else "are"
+        what = f"{inactive} of {len(kl)} latents {are} inactive (below {ACTIVE} nats a row)."
         return [Reason("ok", what)]
     return []
