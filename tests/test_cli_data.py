@@ -95,6 +95,30 @@ def test_rows_are_written_as_the_file_writes_them(folder: Path, run: Any) -> Non
     assert "column 'x' holds numbers; give one, such as 1.234,50" in err
 
 
+@pytest.mark.parametrize("of_model", [True, False])
+def test_outliers_are_written_as_the_file_writes_them(
+    folder: Path, run: Any, of_model: bool
+) -> None:
+    lines = (folder / "office.csv").read_text(encoding="cp1252").splitlines()[2:-1]
+    named = [line.replace("anzahl", "tail", 1) for line in lines]
+    (folder / "named.csv").write_text("\n".join(named), encoding="cp1252")
+    source = (Path("run"), Path("office.csv")) if of_model else (Path("named.csv"),)
+    out = folder / "odd.csv"
+    run("outliers", *source, "--top", 3, "-o", out)
+    head, *written = (line.split(";") for line in out.read_text("utf-8").splitlines())
+    at = {name: place for place, name in enumerate(head)}
+    for row in written:
+        given = lines[int(row[at["row"]]) + 1].split(";")
+        assert row[at["x"]] == given[1]  # such as 1.234,50
+        assert row[at["y"]] == given[2] or given[2] == "-999"
+        assert row[at["log_density" if of_model else "tail"]].count(",") == 1
+        assert of_model or row[at["tail (data)"]] == given[3]
+    rows, _ = run("outliers", *source, "--top", 3, "--plain")
+    assert [float(r["x"]) for r in rows] == pytest.approx(
+        [float(r[at["x"]].replace(".", "").replace(",", ".")) for r in written]
+    )
+
+
 def test_values_given_that_a_column_cannot_have_are_told_in_words_of_the_option(
     folder: Path, run: Any
 ) -> None:

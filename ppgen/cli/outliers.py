@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Out, spread
+from .options import Out, Plain, spread
 from .output import check_output, index_columns, native_columns, say, write_table
 from .reading import DataOptions, check_source, read_data
 from .runs import load_run, tell_verdict
@@ -48,6 +48,7 @@ def outliers(
         str | None,
         typer.Option(metavar="DATA", help="Rows to compare with, such as those fitted."),
     ] = None,
+    plain: Plain = False,
     output: Out = None,
 ) -> None:
     """Print rows by ascending log density; without a model, the most unusual first.
@@ -82,16 +83,18 @@ def outliers(
         against = None if reference is None else read_data(reference, reading, estimator.schema_)
         tell_verdict(estimator)
         order, table = _by_model(Path(run), estimator, rows, against, top)
-    computed = tuple(table)
+    computed, like = tuple(table), None
     if rows.images is None:
         native = native_columns(rows.take(order).to_native(), rows.schema.names)
         if not index_columns(rows.index):
             native = {k: v for k, v in native.items() if k != "index" or k in rows.schema.names}
         native = group_labels(reading.groups, rows.take(order)) | native
-        table |= {f"{k} (data)" if k in table else k: v for k, v in native.items()}
+        called = {k: f"{k} (data)" if k in table else k for k in native}
+        table |= {called[k]: v for k, v in native.items()}
+        like = None if plain else rows.schema.reading.renamed(called)
     else:
         table = {"row": order, **index_columns(rows.take(order).index), **table}
-    write_table(table, output, computed=computed)
+    write_table(table, output, computed=computed, like=like)
 
 
 def _beside_others(rows: Dataset, against: Dataset | None, top: int | None) -> Ordered:

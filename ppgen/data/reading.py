@@ -4,7 +4,7 @@ files are then read in the same way."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypedDict
 
 from ..errors import InputError, unknown
@@ -97,6 +97,12 @@ class Reading(PlainFields):
         each = (text.rpartition("=") for text in self.notations)
         written = next((text for column, _, text in each if column == name), "")
         return Notation.read(written) if written else Notation(self.decimal or ".")
+
+    def renamed(self, called: Mapping[str, str]) -> Reading:
+        """How columns are written that are called otherwise; of others only the decimals are
+        known."""
+        notations = tuple(f"{now}={self.notation(name)}" for name, now in called.items())
+        return replace(self, notations=notations)
 
     def number(self, name: str, given: Any) -> Any:
         """A text, or each of a list, as the number of a column that it is; all else as it is."""
