@@ -127,7 +127,7 @@ def test_the_page_of_a_fit_names_the_pictures_least_like_it(
     said = page[page.index("largest reconstruction error, from left to right: ") :]
     at = [said.index(line["file"]) for line in worst]
     assert at == sorted(at)
-    assert f"{worst[0]['file']} ({float(worst[0]['reconstruction_error']):.5g})" in said
+    assert f"{worst[0]['file']} ({float(worst[0]['reconstruction_error']):.4g})" in said
 
 
 def test_pictures_become_codes(run: Run, runs: Path) -> None:

@@ -198,7 +198,7 @@ def test_columns_that_the_fit_is_told_and_y_are_not_mixed() -> None:
 def test_gaps_are_refused_by_name() -> None:
     rows = mixed()
     rows["length"][3] = np.nan
-    with pytest.raises(InputError, match=r"missing values in length \(1\), which GAN cannot"):
+    with pytest.raises(InputError, match=r"GAN models no gaps, .*: 1 of 'length'"):
         GAN().fit(rows)
 
 
