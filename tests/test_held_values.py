@@ -26,6 +26,7 @@ def fit() -> GaussianMixture:
             "share": RNG.uniform(0.01, 0.369, N),
             "day": [f"{i % 28 + 1:02d}.03.2024" for i in range(N)],
             "moment": pd.date_range("2024-01-01 12:30", periods=N),
+            "doors": RNG.integers(2, 5, N),
             "span": pd.to_timedelta(RNG.uniform(0, 1e5, N), unit="s"),
         }
     )
@@ -43,6 +44,8 @@ def fit() -> GaussianMixture:
         ("amount", 3.5, "amount=3.5 was given: column 'amount' holds counts, whole numbers from 0"),
         ("amount", -1, "column 'amount' holds counts"),
         ("amount", "far", "column 'amount' holds numbers"),
+        ("doors", 3.5, "column 'doors' has 2, 3, 4, and 3.5 is a value that the fit never saw"),
+        ("doors", "5", "column 'doors' has 2, 3, 4, and 5 is a value"),
         ("price", -0.5, "column 'price' holds numbers above 0"),
         ("price", np.inf, "column 'price' holds finite numbers"),
         ("share", 1.4, "column 'share' holds numbers from 0 to 1"),
@@ -61,7 +64,13 @@ def test_a_value_that_a_column_cannot_have(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("day", "14.03.2024"), ("day", "2024-03-14"), ("moment", "2024-02-03 18:30"), ("amount", "3")],
+    [
+        ("day", "14.03.2024"),
+        ("day", "2024-03-14"),
+        ("moment", "2024-02-03 18:30"),
+        ("amount", "3"),
+        ("doors", "3"),
+    ],
 )
 def test_values_in_the_forms_advised_may_be_given(
     fit: GaussianMixture, name: str, value: str

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from . import time_text
-from .column import CONTINUOUS, Column
+from .column import CONTINUOUS, DISCRETE, Column
+from .levels import level_codes, short
 from .schema import Schema
 from .schema_matching import outside_support
 
+_MOST = 12  # levels in a message
 _MOMENT = datetime.datetime(2024, 12, 31, 18, 30)
 
 
 def why_not(schema: Schema, name: str, value: Any) -> str:
     """What the column holds, where a value is of another sort; "" where it may be held.
 
-    Levels that the column has not, and gaps, are for others to refuse.
+    Text that is no level, and gaps, are for others to refuse.
     """
     column = schema[name]
     if column.kind == "time":
@@ -35,7 +37,11 @@ def why_not(schema: Schema, name: str, value: Any) -> str:
     if number is None and isinstance(value, str):
         such = "" if notation.plain else f", such as {notation.write([1234.5])[0]}"
         return f"column {name!r} holds numbers; give one{such}."
-    if column.kind not in CONTINUOUS or not isinstance(number, int | float | np.number):
+    if not isinstance(number, int | float | np.number) or np.isnan(number):
+        return ""
+    if column.kind in DISCRETE:
+        return _no_level(column, float(number))
+    if column.kind not in CONTINUOUS:
         return ""
     if np.isinf(number):
         return f"column {name!r} holds finite numbers; give one."
@@ -53,6 +59,15 @@ def why_not(schema: Schema, name: str, value: Any) -> str:
 
 def _of_truth(column: Column) -> bool:
     return any(isinstance(level, bool) for level in column.levels)
+
+
+def _no_level(column: Column, number: float) -> str:
+    if level_codes(column, np.array([number]))[0] >= 0:
+        return ""
+    levels = [str(short(level)) for level in column.levels]
+    shown = ", ".join(levels[:_MOST]) + ", ..." * (len(levels) > _MOST)
+    never = f"{short(number)} is a value that the fit never saw."
+    return f"column {column.name!r} has {shown}, and {never}"
 
 
 def _is_time(text: str, column: Column) -> bool:
