@@ -477,7 +477,7 @@ def test_latents_beside_correlated_noise_are_woken_unless_told_otherwise():
         return _waking(objective, sizes, 100).warm_up
 
     assert rises(Objective(), 40) == 40  # a tenth of 400 steps
-    assert rises(Objective(), 10**6) == 500
+    assert rises(Objective(), 10**6) == 150
     assert rises(Objective(warm_up=7), 10**6) == 7
     assert rises(Objective("iwae", 8), 10**6) == 0
 

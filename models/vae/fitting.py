@@ -45,7 +45,7 @@ Array = NDArray[Any]
 _START = 5000  # rows from which centres and biases start
 _HELD, _MANY = 2000, 1000  # held-out rows that are evaluated; from how many on two draws do
 _ROUNDS = (Round(0.1, 1),)  # of kinds of noise
-_WAKING = 500  # steps, a tenth of the schedule at most, over which beta rises beside "full" noise
+_WAKING = 150  # steps, a tenth of the schedule at most, over which beta rises beside "full" noise
 _LOOKED, _DRAWS = 1000, 8  # rows on either side that a fit is judged by, and draws of each
 _HURRIED = 100  # rows that are looked at after an interrupt
 
