@@ -83,7 +83,7 @@ def test_values_are_given_as_the_file_writes_them(sales):
     schema = read(sales / "english.csv").schema
     row = Dataset.one_row(schema, {"price": "$1,000.00", "share": "50 %"}).columns
     assert (row["price"][0], row["share"][0]) == (1000, 50)
-    with pytest.raises(InputError, match="holds the text '1000 ¥'"):
+    with pytest.raises(InputError, match="price='1000 ¥' was given: column 'price' holds numbers"):
         Dataset.one_row(schema, {"price": "1000 ¥"})
     # So are frames of text, and numeric levels.
     frame = {"price": ["$5.50", None], "share": ["3%", "4"], "kind": ["a", "b"]}
