@@ -18,6 +18,7 @@ from ppgen.errors import InputError
 from ppgen.fitting import EngineFit
 from ppgen.inference.diagnostics import convergence, ebfmi, worst_by_site
 from ppgen.inference.posterior import blocks, chees, fixed_length, low_rank, nuts
+from ppgen.inference.posterior.broken_gradient import broken_gradient
 from ppgen.inference.posterior.compiled import compiled
 from ppgen.inference.posterior.improper import runaways
 from ppgen.inference.posterior.result import Posterior
@@ -342,3 +343,21 @@ def test_chains_that_never_moved_say_nothing_of_an_improper_posterior() -> None:
     stuck = np.repeat(np.array([[[-1.0, 0.5]], [[2.0, 1.0]]]), 6, axis=1)
     assert runaways(density(lambda z: -0.5 * (z**2).sum(), 2), stuck, [0, 1]) == []
     assert runaways(density(lambda z: -0.5 * z[0] ** 2, 2), stuck, [0, 1]) == [1]
+
+
+def rooted(z: Any) -> Any:
+    """A Gaussian, the slope of which is NaN in half of the space: a root in a branch not taken."""
+    side = jnp.where(z[0] > 0.5, jnp.sqrt(jnp.maximum(z[0] - 0.5, 0.0)), 0.0)
+    return -0.5 * (z**2).sum() - 1e-9 * side
+
+
+def test_a_gradient_that_is_not_finite_where_the_log_joint_is_has_failed() -> None:
+    f = density(rooted, 2)
+    z = np.random.default_rng(1).normal(size=(2, 200, 2))
+    lp, diverging = f.log_joint(z.reshape(-1, 2)).reshape(2, 200), z[..., 0] > 1.5
+    (reason,) = broken_gradient(f, z, lp, diverging)
+    assert reason.status == "failed"
+    assert "along z[0] is not finite at" in reason.what
+    assert broken_gradient(f, z, lp, np.zeros_like(diverging)) == []  # nothing diverged
+    whole = density(lambda z: -0.5 * (z**2).sum(), 2)
+    assert broken_gradient(whole, z, lp, diverging) == []

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ppgen
 from ppgen.errors import InputError
+from ppgen.inference.posterior.numeric import numeric
 from ppgen.models import shipped
 from ppgen.models.small_cases import call
 from tests.shipped_pairs import numpyro_run, pyro_run
@@ -90,3 +92,22 @@ def test_a_name_that_is_none_is_answered_by_the_nearest() -> None:
         shipped.model("eight_school", "numpyro")
     with pytest.raises(InputError, match="no backend 'torch'"):
         shipped.model("eight_schools", "torch")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name.startswith("gp") else pytest.mark.slow)
+        for name in shipped.names()
+    ],
+)
+def test_a_compiled_gradient_is_the_slope_of_the_log_joint(name: str) -> None:
+    args, kwargs = call(name)
+    data = {"y": pyro_run(name, (args, kwargs)).values["y"]}
+    f = numeric(ppgen.Pair(shipped.model(name, "numpyro")).target(*args, **kwargs, **data))
+    z = np.random.default_rng(0).uniform(-1.0, 1.0, (16, f.target.size))
+    steps = 1e-5 * np.eye(f.target.size)
+    for at, slope in zip(z, f.slopes(z)[1], strict=True):
+        values, _ = f.slopes(np.concatenate([at + steps, at - steps]))
+        differences = np.subtract(*np.split(values, 2)) / 2e-5
+        np.testing.assert_allclose(slope, differences, atol=1e-5 * (1 + abs(slope).max()))

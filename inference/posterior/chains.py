@@ -14,6 +14,7 @@ from ...fitting import EngineFit
 from ...progress import Progress
 from ...verdict import Reason
 from .blocks import Advance, Records, Run, run_blocks
+from .broken_gradient import broken_gradient
 from .improper import improper_chains
 from .numeric import numeric
 from .result import Posterior
@@ -63,9 +64,7 @@ def finished(
 
     values = jax.jit(jax.vmap(jax.vmap(target.constrain)))(run.records["z"])
     run = replace(run, gradients=run.gradients + gradients)
-    return posterior(
-        values, run, advance, max_tree_depth, improper_chains(numeric(target), run.records["z"])
-    )
+    return posterior(target, values, run, advance, max_tree_depth)
 
 
 def draw_starts(target: Target, key: Any, num_chains: int) -> Any:
@@ -89,7 +88,7 @@ def draw(advance: Advance, states: Any, num_samples: int, fit: EngineFit, began:
 
 
 def posterior(
-    values: dict[str, Any], run: Run, advance: Advance, max_tree_depth: int, reasons: list[Reason]
+    target: Target, values: dict[str, Any], run: Run, advance: Advance, max_tree_depth: int
 ) -> Posterior:
     """The posterior of the values of sites, name -> (chain, draw, ...), and their records."""
     stats: dict[str, Array] = {name: run.records[name] for name in _STATS}
@@ -99,8 +98,19 @@ def posterior(
     return Posterior(
         {site: np.asarray(value) for site, value in values.items()}, stats,
         why=run.why, gradients=run.gradients, seconds_to_first_draw=run.seconds_to_first_draw,
-        reasons=[Reason("ok", f"chains: {advance.method}."), *_early_end(run), *reasons],
+        reasons=[
+            Reason("ok", f"chains: {advance.method}."),
+            *_early_end(run),
+            *_faults(target, run.records),
+        ],
     )  # fmt: skip
+
+
+def _faults(target: Target, records: Records) -> list[Reason]:
+    """What is wrong with the log joint, as far as chains and their divergences show it."""
+    f, z = numeric(target), records["z"]
+    broken = broken_gradient(f, z, records["lp"], records["diverging"])
+    return [*improper_chains(f, z), *broken]
 
 
 def _early_end(run: Run) -> list[Reason]:

@@ -20,8 +20,6 @@ from ...errors import InputError
 from ...fitting import EngineFit
 from .blocks import Advance
 from .chains import draw, posterior
-from .improper import improper_chains
-from .numeric import numeric
 from .result import Posterior
 from .target import Target
 
@@ -57,8 +55,7 @@ def run_kernels(
         site: np.stack([[one[site].numpy() for one in chain] for chain in each])
         for site in target.sites.latents
     }
-    said = improper_chains(numeric(target), found.records["z"])
-    return posterior(values, found, advance, max_tree_depth, said)
+    return posterior(target, values, found, advance, max_tree_depth)
 
 
 def check(settings: Any) -> None:

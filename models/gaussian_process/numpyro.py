@@ -44,6 +44,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jax import Array
@@ -173,10 +174,15 @@ def _kernel_sites(d: int, x_units: Units, y_scale: Any) -> tuple[Array, Array]:
 
 
 def gram(U: Array, V: Array, kernel: str) -> Array:
-    """kappa (n, m) of inputs in units of the length scales, (n, d) and (m, d)."""
+    """kappa (n, m) of inputs in units of the length scales, (n, d) and (m, d).
+
+    The root has no slope at 0, where kappa has one. What is compiled may compute a difference
+    several times and round it to 0 in some of them only, so that r = 0 is not to be told from
+    others: r is at least 100 roundings of U, where kappa is 1.
+    """
     r2 = jnp.square(U[:, None] - V).sum(-1)
-    apart = r2 > 0  # the root has no slope at 0, kappa has
-    return KERNELS[kernel](jnp.where(apart, jnp.sqrt(jnp.where(apart, r2, 1.0)), 0.0))
+    least = 100 * float(np.finfo(r2.dtype).eps)
+    return KERNELS[kernel](jnp.sqrt(jnp.maximum(r2, least**2)))
 
 
 def covariance(U: Array, eta: Array, kernel: str) -> Array:

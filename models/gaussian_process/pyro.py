@@ -144,8 +144,8 @@ def _kernel_sites(X: Tensor, x_units: Units, y_scale: Any) -> tuple[Tensor, Tens
 def gram(U: Tensor, V: Tensor, kernel: str) -> Tensor:
     """kappa (n, m) of inputs in units of the length scales, (n, d) and (m, d)."""
     r2 = (U[:, None] - V).square().sum(-1)
-    apart = r2 > 0  # the root has no slope at 0, kappa has
-    return KERNELS[kernel](torch.where(apart, torch.where(apart, r2, 1.0).sqrt(), 0.0))
+    least = 100 * torch.finfo(r2.dtype).eps  # the root has no slope at 0, kappa has
+    return KERNELS[kernel](r2.clamp_min(least**2).sqrt())
 
 
 def covariance(U: Tensor, eta: Tensor, kernel: str) -> Tensor:

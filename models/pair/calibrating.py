@@ -23,7 +23,7 @@ from .keywords import arguments, shared_out
 from .predictive import prior_draws
 from .program import Program
 
-_AT_ONCE = ("nuts", "hmc")  # chains that run in lockstep
+_REPLICATED = ("nuts", "hmc")  # chains that one program runs of all data sets
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,11 @@ class Calibrating(Program):
         simulated = self._simulated(data, of_model, n, around, simulator, seed)
         example = {name: value[0] for name, value in simulated.truth.items()}
         ranked = Quantities(simulated.target, quantities, example)
-        if self.backend == "numpyro" and method in _AT_ONCE:
-            from ...inference.posterior.lockstep import block_size, in_lockstep
+        if self.backend == "numpyro" and method in _REPLICATED:
+            from ...inference.posterior.replicated_chains import BLOCK, replicated_chains
 
-            size = min(block_size(simulated, num_ranked), n)
-            block = in_lockstep(
+            size = min(BLOCK, n)
+            block = replicated_chains(
                 simulated, ranked, method, settings, num_ranked, how.thin, seed, size
             )
         else:

@@ -1,17 +1,19 @@
-"""Replications of chains in lockstep."""
+"""Replications of chains in one program."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
 
 import ppgen
-from ppgen.inference.posterior.lockstep import block_size
-from ppgen.inference.posterior.replicate import Simulated
+from ppgen.inference.posterior.replicated_chains import _start
 from ppgen.models import shipped, small_cases
 from ppgen.models.pair import Replications
 
@@ -45,17 +47,6 @@ def test_data_of_another_prior_are_rejected() -> None:
     assert found.verdict_.status == "failed"
 
 
-def test_blocks_are_smaller_where_data_are_large() -> None:
-    class Target:
-        size = 10
-
-    def block(rows: int) -> int:
-        return block_size(Simulated(Target(), {}, {"y": np.zeros((2, rows))}), 63)  # type: ignore[arg-type]
-
-    assert block(50) == 100
-    assert 1 <= block(100_000) < 10
-
-
 @pytest.mark.slow
 def test_eight_schools_are_accepted_by_nuts_and_another_prior_is_not() -> None:
     pair = ppgen.Pair(shipped.model("eight_schools", "numpyro"))
@@ -80,3 +71,13 @@ def test_a_fit_is_checked_around_its_data() -> None:
     pair = ppgen.Pair(shipped.model("linear_regression", "numpyro"))
     fit = pair.fit(X, y, random_state=0)
     assert pair.calibrate(X, y, around=fit, replications=100, num_warmup=200).verdict_.ok
+
+
+def test_data_under_which_no_place_has_a_gradient_have_no_start() -> None:
+    key = jax.random.key(0)
+    half = SimpleNamespace(size=2, log_joint=lambda z: jnp.log(z[0]) - z[1] ** 2)
+    z, usable = _start(half, key)  # type: ignore[arg-type]
+    assert usable
+    assert z[0] > 0
+    rooted = SimpleNamespace(size=2, log_joint=lambda z: jnp.sqrt(0 * z[0]) - z[1] ** 2)
+    assert not _start(rooted, key)[1]  # type: ignore[arg-type]

@@ -1,9 +1,10 @@
-"""Many replications of simulation-based calibration at once: chains of as many posteriors, each
-with data of its own, in lockstep under vmap.
+"""Many replications of simulation-based calibration in one program: a chain for each posterior,
+with data of its own.
 
-Each replication has one chain, whose transition n waits for the longest path among all. What is
-compiled takes the data as an argument, and how many transitions lie between two draws that are
-kept, so that it is compiled once.
+The program goes from chain to chain. All at once under vmap, each transition would wait for the
+longest path among all chains, which costs more than vectors save (and up to 20 times as much where
+a gradient is a call of LAPACK). It takes the data as an argument, and how many transitions lie
+between two draws that are kept, so that it is compiled once.
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ from .quantities import Quantities
 from .replicate import Simulated
 from .target import Target
 
-AT_ONCE = 100  # with more, the arrays leave the cache
+BLOCK = 100  # replications of a call: between two, an interrupt or the deadline ends them
 _CHAINS = 1  # the branch of a seed that chains draw by
-_NUMBERS = 1 << 22  # at a time
 _STARTS = 10  # places where a chain may start
 MAX_THIN = 20
 
@@ -41,17 +41,7 @@ def sampler(method: str, log_joint: LogJoint, settings: Any) -> Sampler:
     return make(log_joint, settings)
 
 
-METHODS = ("nuts", "hmc")
-
-
-def block_size(simulated: Simulated, num_ranked: int) -> int:
-    """Replications at once."""
-    data = sum(int(value[0].size) for value in simulated.data.values())
-    each = max(1, (simulated.target.size + 2) * num_ranked, 16 * data)
-    return max(1, min(AT_ONCE, _NUMBERS // each))
-
-
-def in_lockstep(
+def replicated_chains(
     simulated: Simulated,
     quantities: Quantities,
     method: str,
@@ -61,7 +51,7 @@ def in_lockstep(
     seed: int,
     size: int,
 ) -> Callable[[range], Block]:
-    """Replications, `size` of them at once.
+    """Replications, `size` of them a call.
 
     Args:
         simulated: theta* and data, of a NumPyro target.
@@ -74,7 +64,12 @@ def in_lockstep(
     """
     target = simulated.target
     make = _replication(target, quantities, method, settings, num_ranked)
-    compiled = jax.jit(jax.vmap(make, (0, 0, 0, None)))
+
+    @jax.jit
+    def compiled(keys: Any, truth: Any, data: Any, steps: Any) -> Any:
+        each = keys, truth, data
+        return jax.lax.map(lambda one: make(one[0], one[1], one[2], steps), each)
+
     n = len(next(iter(simulated.truth.values())))
     steps = thin
 
@@ -116,7 +111,8 @@ def _replication(
         place, path = jax.random.split(key)
         given = target.observing(data)
         chain = sampler(method, given.log_joint, settings)
-        state = chain.begin(path, _start(given, place))
+        start, usable = _start(given, place)
+        state = chain.begin(path, start)
 
         def measured(values: Any) -> Any:
             return jnp.concatenate(quantities(given, values))
@@ -142,13 +138,14 @@ def _replication(
         _, _, diverging, kept = jax.lax.fori_loop(0, num_ranked, draw, (state, z, 0, empty))
         share = diverging / (num_ranked * thin)
         draws = jax.vmap(lambda z: measured(given.constrain(z)))(kept)
-        return measured(truth), draws, share
+        return measured(truth), jnp.where(usable, draws, jnp.nan), share
 
     return replication
 
 
-def _start(target: Target, key: Any) -> Any:
-    """(p,) the first of some places where log joint and gradient are finite."""
+def _start(target: Target, key: Any) -> tuple[Any, Any]:
+    """(p,) the first of some places where log joint and gradient are finite, and whether one is."""
     z = jax.random.uniform(key, (_STARTS, target.size), minval=-2.0, maxval=2.0)
     value, slope = jax.vmap(jax.value_and_grad(target.log_joint))(z)
-    return z[jnp.argmax(jnp.isfinite(value) & jnp.isfinite(slope).all(axis=1))]
+    finite = jnp.isfinite(value) & jnp.isfinite(slope).all(axis=1)
+    return z[jnp.argmax(finite)], finite.any()
