@@ -21,7 +21,7 @@ from ppgen.models.nets.verdicts import batch_reasons, compiled
 from ppgen.models.translation.parted import Parted
 from ppgen.progress import Clock
 
-from .test_whitening import subset
+from .net_rows import subset
 
 
 class Work:

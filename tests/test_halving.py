@@ -21,7 +21,7 @@ from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.verdicts import likelier
 from ppgen.progress import Clock
 
-from .test_whitening import collinear, subset
+from .net_rows import collinear, subset
 
 ROUNDS = (Round(0.05, 3), Round(0.1, 1))
 
