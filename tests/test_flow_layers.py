@@ -332,11 +332,11 @@ def test_layers_on_jax_are_those_of_flowjax():
     import jax.numpy as jnp
     from flowjax.bijections import MaskedAutoregressive, Permute, TriangularAffine
 
-    from ppgen.models.flow.numpyro_layers import Autoregressive, Orders, Spline, Triangular
+    from ppgen.models.flow.numpyro_layers import Autoregressive, Orders, Sizes, Spline, Triangular
 
     with jax.enable_x64(True):
         spline = Spline(knots=3, interval=3.0)
-        ours = Autoregressive(spline, 3, 2, (8, 8), 1, np.random.default_rng(0))
+        ours = Autoregressive(Sizes(spline, 3, 2, (8, 8), 1), np.random.default_rng(0))
         sizes = {"dim": 3, "cond_dim": 2, "nn_width": 8, "nn_depth": 2}
         theirs = MaskedAutoregressive(jax.random.key(0), transformer=spline, **sizes)
         leaves = [

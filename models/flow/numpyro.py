@@ -35,7 +35,7 @@ from numpyro import handlers
 
 from ..nets.whitening import BEND, FARTHEST, Whitening
 from .architecture import Architecture
-from .numpyro_layers import Autoregressive, Couplings, Orders, Spline, Triangular
+from .numpyro_layers import Autoregressive, Couplings, Orders, Sizes, Spline, Triangular
 
 
 def model(
@@ -116,7 +116,8 @@ def _stacked(
         same: AbstractBijection = eqx.filter_vmap(lambda _: one)(jnp.arange(n))
         return same
     made = Autoregressive if d == 1 or a.kind in ("maf", "nsf-ar") else Couplings
-    core = made(univariate, d, a.context, (a.hidden[0],) * len(a.hidden), n, rng)
+    hidden = (a.hidden[0],) * len(a.hidden)
+    core = made(Sizes(univariate, d, a.context, hidden, n), rng)
     if d == 1:
         return core
     steps: list[AbstractBijection] = [core]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -74,46 +74,54 @@ class Net(eqx.Module):
         return self.layers[-1](x)
 
 
-class Couplings(Coupling):
-    """T coupling layers; `context` columns are what rows are given."""
+class Sizes(NamedTuple):
+    """What T layers are made of.
 
-    def __init__(
-        self,
-        transformer: AbstractBijection,
-        features: int,
-        context: int,
-        hidden: Sequence[int],
-        layers: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.transformer_constructor, n = _constructor(transformer)
-        self.dim, self.untransformed_dim = features, features // 2
-        self.shape, self.cond_shape = (features,), (context,) if context else None
-        transformed = features - self.untransformed_dim
-        sizes = [self.untransformed_dim + context, *hidden, n * transformed]
-        self.conditioner: Any = Net(sizes, layers, rng)
+    Attributes:
+        transformer: of one column, by what a net makes of others.
+        features: columns.
+        context: columns that rows are given.
+        hidden: units of each hidden layer of the nets.
+        layers: T.
+    """
+
+    transformer: AbstractBijection
+    features: int
+    context: int
+    hidden: tuple[int, ...]
+    layers: int
+
+    @property
+    def shapes(self) -> tuple[tuple[int], tuple[int] | None]:
+        """Of a row, and of what it is given."""
+        return (self.features,), (self.context,) if self.context else None
+
+
+class Couplings(Coupling):
+    """T coupling layers."""
+
+    def __init__(self, sizes: Sizes, rng: np.random.Generator) -> None:
+        self.transformer_constructor, n = _constructor(sizes.transformer)
+        self.shape, self.cond_shape = sizes.shapes
+        self.dim, self.untransformed_dim = sizes.features, sizes.features // 2
+        transformed = self.dim - self.untransformed_dim
+        units = [self.untransformed_dim + sizes.context, *sizes.hidden, n * transformed]
+        self.conditioner: Any = Net(units, sizes.layers, rng)
 
 
 class Autoregressive(MaskedAutoregressive):
     """T masked autoregressive layers."""
 
-    def __init__(
-        self,
-        transformer: AbstractBijection,
-        features: int,
-        context: int,
-        hidden: Sequence[int],
-        layers: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.transformer_constructor, n = _constructor(transformer)
-        self.shape, self.cond_shape = (features,), (context,) if context else None
-        units = [np.arange(width) for width in hidden]
+    def __init__(self, sizes: Sizes, rng: np.random.Generator) -> None:
+        self.transformer_constructor, n = _constructor(sizes.transformer)
+        self.shape, self.cond_shape = sizes.shapes
+        columns, units = np.arange(sizes.features), [np.arange(width) for width in sizes.hidden]
         # What rows are given comes before all columns.
-        inner = [u % features - 1 if context else u % (features - 1) for u in units]
-        inputs = np.concatenate([np.arange(features), -np.ones(context, int)])
-        ranks = [inputs, *inner, np.arange(features).repeat(n)]
-        self.masked_autoregressive_mlp: Any = Net([len(r) for r in ranks], layers, rng, ranks)
+        inner = [u % len(columns) - 1 if sizes.context else u % (len(columns) - 1) for u in units]
+        inputs = np.concatenate([columns, -np.ones(sizes.context, int)])
+        ranks = [inputs, *inner, columns.repeat(n)]
+        widths = [len(r) for r in ranks]
+        self.masked_autoregressive_mlp: Any = Net(widths, sizes.layers, rng, ranks)
 
 
 class Triangular(TriangularAffine):
