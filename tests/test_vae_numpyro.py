@@ -24,6 +24,7 @@ from ppgen.inference.gradient import Schedule, finish, train
 from ppgen.inference.local_objective import Objective
 from ppgen.models.nets.held_out import Subset
 from ppgen.models.nets.values import Values
+from ppgen.models.nets.whitening import Whitening
 from ppgen.models.vae import numpyro as twin
 from ppgen.models.vae import pyro as torch_pair
 from ppgen.models.vae.build import Architecture, build
@@ -68,7 +69,13 @@ CASES = {
     "context": (MIXED, {"context": 2, "prior": "mixture", "components": 3}),
     "context-two-layers": (SMALL, {"context": 2, "latent": (3, 2)}),
     "linear": (SMALL, {"hidden": (), "latent": (3, 2)}),
+    "correlated": ((GAUSSIAN, Part("bernoulli", 4, 5)), {"noise": "full"}),
 }
+WHITENING = Whitening(
+    np.array([0.5, 0.0, 1.0, -1.0]),
+    np.tril(np.full((4, 4), 0.4)) + np.diag([0.2, 0.5, 1.0, 2.0]),
+    np.ones(4),
+)
 
 
 @pytest.fixture
@@ -113,7 +120,8 @@ class Both:
         width = self.architecture.context
         self.context = rng.normal(size=(N, width)) if width else None
         self.weights = rng.uniform(0.2, 2, N)
-        self.torch = build(self.architecture, 0, torch.tensor(self.x)).double().eval()
+        known = WHITENING if self.architecture.noise == "full" else None
+        self.torch = build(self.architecture, 0, torch.tensor(self.x), known).double().eval()
         for p in self.torch.parameters():  # far from where they start, where much is zero
             p.data.add_(torch.tensor(0.3 * rng.normal(size=tuple(p.shape))))
         found = {k: v.numpy() for k, v in self.torch.state_dict().items()}
@@ -148,7 +156,10 @@ def numpyro_log_prob(program, both, sites, **kwargs):
     return float(density(both.jax_args(), sites))
 
 
-QUICK = ("bernoulli-images", "mixed", "mixed-row", "two-layers-mixture", "context")  # all kinds
+QUICK = (  # all kinds
+    *("bernoulli-images", "mixed", "mixed-row", "two-layers-mixture", "context"),
+    "correlated",
+)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -210,6 +221,7 @@ def test_the_terms_and_divergences_are_the_same_row_by_row(double, name):
 
 OBJECTIVES = {
     "elbo": ("mixed", {"beta": 0.7}),
+    "elbo-correlated": ("correlated", {"beta": 0.7}),
     "elbo-free": ("small", {"free_bits": 0.6}),
     "elbo-mixture": ("mixture", {"beta": 0.7}),
     "elbo-mixture-free": ("mixture", {"free_bits": 1e3}),
@@ -222,6 +234,7 @@ OBJECTIVES = {
 SLOW = (
     "dreg-context",
     "elbo",
+    "elbo-correlated",
     "elbo-mixture",
     "elbo-mixture-free",
     "elbo-two-layers",

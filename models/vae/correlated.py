@@ -28,6 +28,7 @@ https://doi.org/10.1017/CBO9780511550683.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from .densities import Kind
@@ -63,9 +64,10 @@ class Correlated(Kind):
         square = (((y @ self.matrix.T - l) * xp.exp(-log_s)) ** 2).sum(-1)
         log_det = log_s.sum(-1) - xp.log(self.matrix.diagonal()).sum()
         log_p = self._student(square, log_det, float(y.shape[-1]))
-        if missing is None or not xp.some(missing):
+        if missing is None:
             return log_p
-        return xp.where(missing.any(-1), self._marginal(y, l, log_s, ~missing), log_p)
+        marginal = partial(self._marginal, y, l, log_s, ~missing)
+        return xp.where_any(missing.any(-1), marginal, log_p)
 
     def _student(self, square: Any, log_det: Any, count: Any) -> Any:
         """log p of `count` numbers by Q and half the log-determinant of their scale matrix."""

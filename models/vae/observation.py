@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -57,13 +57,15 @@ class Torch:
     diagonals = partial(torch.diagonal, dim1=-2, dim2=-1)
 
     @staticmethod
-    def some(where: Tensor) -> bool:
-        return bool(where.any())
+    def where_any(mask: Tensor, there: Callable[[], Tensor], elsewhere: Tensor) -> Tensor:
+        """`elsewhere`, and `there()` in rows of the mask, not computed where there are none."""
+        return torch.where(mask, there(), elsewhere) if bool(mask.any()) else elsewhere
 
     @staticmethod
     def lower(root: Tensor) -> Tensor:
         """(n, d, d) lower triangular L with L L^T = B B^T of B (n, d, m)."""
-        found: Tensor = torch.linalg.qr(root.mT, mode="r").R.mT
+        mode = "reduced" if root.requires_grad else "r"  # a gradient goes through Q
+        found: Tensor = torch.linalg.qr(root.mT, mode=mode).R.mT
         return found
 
     @staticmethod

@@ -3,7 +3,8 @@ learnt, `whitening`, which is not, and `log_freedom`, which is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -69,10 +70,42 @@ class Jax:
     def scalar(value: float, like: Array) -> Array:
         return jnp.asarray(value, like.dtype)
 
+    # Correlated numbers of which some are missing, in double precision where that is enabled
+
+    diagonals = staticmethod(partial(jnp.diagonal, axis1=-2, axis2=-1))
+
     @staticmethod
-    def some(where: Array) -> bool:
-        """Rows on JAX have no gaps where their noise is correlated."""
-        return False
+    def where_any(mask: Array, there: Callable[[], Array], elsewhere: Array) -> Array:
+        """`elsewhere`, and `there()` in rows of the mask, not computed where there are none."""
+        found: Array = jax.lax.cond(
+            mask.any(), lambda: jnp.where(mask, there(), elsewhere), lambda: elsewhere
+        )
+        return found
+
+    @staticmethod
+    def double(x: Array) -> Array:
+        return x.astype(jnp.result_type(float))
+
+    @staticmethod
+    def diagonal(x: Array) -> Array:
+        """(*, d, d) diagonal matrices of x (*, d)."""
+        return x[..., None] * jnp.eye(x.shape[-1], dtype=x.dtype)
+
+    @staticmethod
+    def lower(root: Array) -> Array:
+        """(n, d, d) lower triangular L with L L^T = B B^T of B (n, d, m)."""
+        return jnp.linalg.qr(root.mT, mode="r").mT
+
+    @staticmethod
+    def solve_lower(lower: Array, x: Array) -> Array:
+        """(*, n, d) L^-1 x of L (n, d, d)."""
+        columns = x.reshape(-1, *x.shape[-2:]).transpose(1, 2, 0)
+        solved = jax.scipy.linalg.solve_triangular(lower, columns, lower=True)
+        return solved.transpose(2, 0, 1).reshape(x.shape)
+
+    @staticmethod
+    def like(x: Array, other: Array) -> Array:
+        return x.astype(other.dtype)
 
     @staticmethod
     def join(parts: Sequence[Array]) -> Array:
