@@ -6,6 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import numpyro
+import numpyro.distributions as dist
 import pytest
 
 from ppgen.inference.posterior import laplace, pathfinder, svi
@@ -14,8 +16,10 @@ from ppgen.inference.posterior.approximation import (
     of_log_weights,
     of_moments,
     of_weights,
+    scales,
 )
 from ppgen.inference.posterior.modes import Mode, others
+from ppgen.inference.posterior.numeric import numeric
 from ppgen.inference.posterior.psis import smooth
 from ppgen.inference.posterior.short_chains import Walked, walked
 from ppgen.inference.posterior.target import Target, make_target
@@ -96,11 +100,31 @@ def test_moments_that_the_weights_give_otherwise_are_told(
 ) -> None:
     z = np.random.default_rng(0).normal(size=(2000, 2))
     log_w = log_normal(z[:, 1], mean, sd) - log_normal(z[:, 1], 0, 1)
-    said = of_moments(z, smooth(log_w).weights, NAMES, "q", "")
+    said = of_moments(z, NAMES, smooth(log_w).weights, "q", "")
     assert [reason.status for reason in said] == (["warn"] if told else [])
     if told:
         assert told in said[0].what
         assert "of b is" in said[0].what
+
+
+def test_a_tail_that_only_the_value_of_a_site_has_is_told() -> None:
+    def model() -> None:
+        tau = numpyro.sample("tau", dist.HalfNormal(1.0))
+        numpyro.sample("y", dist.Normal(0.0, tau), obs=1.0)
+
+    z = np.random.default_rng(0).normal(0.0, 1.5, (4000, 1))
+    weights = (z[:, 0] < 3) / np.sum(z < 3)  # of z the sd is 0.94 times as large, of exp(z) 0.4
+    values, names = scales(numeric(make_target(model, ())), z)
+    assert names == ["tau", "tau on the unconstrained scale"]
+    np.testing.assert_allclose(values, np.c_[np.exp(z), z])
+    (reason,) = of_moments(values, names, weights, "q", "")
+    assert "the mean of tau is" in reason.what
+    assert of_moments(values[:, 1:], names[1:], weights, "q", "") == []
+
+
+def test_what_is_constant_has_no_spread_to_be_off() -> None:
+    values = np.full((200, 2), 3.0)
+    assert of_moments(values, NAMES, np.full(200, 1 / 200), "q", "") == []
 
 
 def test_weights_are_judged_alike_however_draws_are_used() -> None:
@@ -113,6 +137,8 @@ def test_weights_are_judged_alike_however_draws_are_used() -> None:
         assert statuses == [plain, resampled]
     few = of_log_weights(np.r_[np.zeros(30), np.full(9970, -50.0)], "q", "")
     assert few[0].status == "warn"
+    rounded = of_log_weights(1e-13 * rng.normal(size=100), "q", "")
+    assert rounded[0].status == "ok"
     none = of_log_weights(np.full(100, -np.inf), "q", "")
     assert none[0].status == "failed"
 

@@ -5,8 +5,9 @@ Of draws z_k from q with weights w_k = p(z_k, data) / q(z_k) it is asked, in thi
 1. Is the posterior improper? (`improper`)
 2. Have the weights a tail? Where their Pareto k-hat is above min(1 - 1 / log10 K, 0.7), no
    reasonable number of draws makes up for what q misses; nor do K draws that are worth few.
-3. If not, are the means and standard deviations of the draws those that the weights give them?
-   Draws that were drawn anew by their weights have them.
+3. If not, are the means and standard deviations of the draws those that the weights give them, of
+   the values of sites and on the unconstrained scale? (An exponential of draws has a tail of its
+   own.) Draws that were drawn anew by their weights have them.
 4. Do short chains that start at the draws stay among them? (`short_chains`) What q has no draws of
    no weight shows.
 
@@ -31,14 +32,17 @@ from .improper import improper_approximation
 from .numeric import Numeric
 from .psis import MIN_ESS, Smoothed, smooth
 from .short_chains import Walked, walked
+from .sites import elements
 
 _MAX_KHAT = 0.7  # of a row's few draws, whose k-hat is unsure by some 0.1
 _LOST = 1.0  # k-hat above which weighted draws have no mean
 _MEAN_OFF, _SD_OFF = 0.1, 0.1  # standard deviations, and log ratio, that draws may be off
 _SURE = 3.0  # standard errors beyond that
+_CONSTANT = 1e-12  # a spread, as a share of the mean, up to which values are all the same
 _SHIFT, _RATIO = 0.25, 1.3  # of short chains, from which it is told
 _FAR, _WIDE = 1.0, 2.0  # and from which the approximation has failed
 _FALSE_ALARM = 1e-3  # chance that chains from the posterior itself are told
+_ROUNDED = 1e-6  # of a count of draws that are alike
 _MOVED = 0.1  # share of proposals that chains are to accept
 
 
@@ -61,8 +65,7 @@ def judged(
             return found
         reasons = of_log_weights(log_weights, name, advice, resampled=resampled)
         if not resampled and _ok(reasons):
-            weights = smooth(log_weights).weights
-            reasons += of_moments(z, weights, f.target.coordinates, name, advice)
+            reasons += of_moments(*scales(f, z), smooth(log_weights).weights, name, advice)
         if _ok(reasons):
             rng = np.random.default_rng([fit.seed, 0xC4A1])
             moved = walked(f, z, rng, fit.deadline)
@@ -104,7 +107,7 @@ def of_weights(
         what = f"{name} misses the posterior (Pareto k-hat {khat}, above {good}; {count} draws "
         lost = resampled and not weights.khat <= _LOST
         return [Reason("failed" if lost else "warn", f"{what}{worth}).", advice)]
-    if weights.ess * each < MIN_ESS:
+    if weights.ess * each < MIN_ESS * (1 - _ROUNDED):
         what = f"{name} is far from the posterior: {count} draws {worth}, below {MIN_ESS}."
         return [Reason("warn", what, advice)]
     alike = math.isinf(weights.khat)
@@ -121,19 +124,32 @@ def _unlike(value: float, limit: float) -> tuple[str, str]:
     return both
 
 
+def scales(f: Numeric, z: Array) -> tuple[Array, list[str]]:
+    """Draws z (n, p) as values of sites, and as they are: (n, k), and what the k are."""
+    names, columns = [], []
+    for name, values in f.constrain(z[None]).items():
+        names += elements(name, values.shape[2:])
+        columns.append(values[0].reshape(len(z), -1))
+    names += [f"{name} on the unconstrained scale" for name in f.target.coordinates]
+    return np.concatenate([*columns, z], axis=1), names
+
+
 def of_moments(
-    z: Array, weights: Array, coordinates: list[str], name: str, advice: str
+    values: Array, names: list[str], weights: Array, name: str, advice: str
 ) -> list[Reason]:
-    """A warning where means or standard deviations of draws z (n, p) are not those of the weighted
+    """A warning where means or standard deviations of draws (n, k) are not those of the weighted
     draws, which good weights bring to the posterior's.
 
     Args:
+        names: of the k.
         weights: (n,) with sum 1.
-        coordinates: names of the p.
     """
-    n, w = len(z), len(z) * weights[:, None]
-    sd = z.std(axis=0)
-    x = (z - z.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
+    n, w = len(values), len(values) * weights[:, None]
+    mean, sd = values.mean(axis=0), values.std(axis=0)
+    varies = sd > _CONSTANT * np.abs(mean)
+    if not varies.any():
+        return []
+    x = (values[:, varies] - mean[varies]) / sd[varies]
     shift = (w * x).mean(axis=0)
     centred = x - shift
     variance = np.maximum((w * centred**2).mean(axis=0), 1e-12)
@@ -149,10 +165,10 @@ def of_moments(
     if not far[worst] > 1:
         return []
     what = (
-        f"the draws of {name} are off: by their weights the mean of {coordinates[worst]} is "
+        f"the draws of {name} are off: by their weights the mean of "
+        f"{np.compress(varies, names)[worst]} is "
         f"{abs(shift[worst]):.2f} standard deviations {'above' if shift[worst] > 0 else 'below'} "
-        f"theirs and its standard deviation {math.exp(log_sd[worst]):.2f} times theirs (on the "
-        "unconstrained scale)."
+        f"theirs and its standard deviation {math.exp(log_sd[worst]):.2f} times theirs."
     )
     return [Reason("warn", what, advice)]
 

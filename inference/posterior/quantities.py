@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...arrays import Array
 from ...errors import InputError, did_you_mean
+from .sites import elements
 from .target import Target
 
 Function = Callable[[Mapping[str, Any]], Any]  # values of the latent sites -> a number or an array
@@ -54,7 +53,7 @@ class Quantities:
             values = {name: _of(target.backend, value) for name, value in example.items()}
             shapes = {name: sites[name].shape for name in self._sites}
             shapes |= {name: tuple(f(values).shape) for name, f in self._functions.items()}
-        found = [element for name, shape in shapes.items() for element in _elements(name, shape)]
+        found = [element for name, shape in shapes.items() for element in elements(name, shape)]
         self.names = [*found, *(_free(name, found) for name in _OF_DATA)]
 
     def __call__(self, target: Target, values: Mapping[str, Any]) -> list[Any]:
@@ -74,11 +73,6 @@ def _of(backend: str, value: Array) -> Any:
     import torch
 
     return torch.as_tensor(value)
-
-
-def _elements(name: str, shape: tuple[int, ...]) -> list[str]:
-    where = (", ".join(map(str, at)) for at in np.ndindex(*shape))
-    return [f"{name}[{at}]" for at in where] if shape else [name]
 
 
 def _free(name: str, taken: list[str]) -> str:

@@ -248,6 +248,12 @@ def model_raised(
     return InputError(f"the {what} raised {told_of}. It was called with {told}. {advice}")
 
 
+def elements(name: str, shape: tuple[int, ...]) -> list[str]:
+    """What the elements of a value of this shape are called, such as "theta[3]"."""
+    where = (", ".join(map(str, at)) for at in np.ndindex(*shape))
+    return [f"{name}[{at}]" for at in where] if shape else [name]
+
+
 def words_of(support: Any) -> str:
     """A support in words, the same of both backends."""
     base = getattr(support, "base_constraint", None)

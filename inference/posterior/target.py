@@ -21,11 +21,9 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from ...arrays import Array
 from ...errors import InputError
-from .sites import Sites
+from .sites import Sites, elements
 
 Backend = Literal["numpyro", "pyro"]
 TRIES = 100  # starts that are tried before a model is said to have none
@@ -117,14 +115,8 @@ class Target(ABC):
     @cached_property
     def coordinates(self) -> list[str]:
         """The names of the p elements of z, such as "theta[3]"."""
-        names: list[str] = []
-        for name, site in self.sites.latents.items():
-            if not site.unconstrained:
-                names.append(name)
-                continue
-            where = np.ndindex(*site.unconstrained)
-            names += [f"{name}[{', '.join(map(str, at))}]" for at in where]
-        return names
+        latents = self.sites.latents.items()
+        return [one for name, site in latents for one in elements(name, site.unconstrained)]
 
     def _slices(self) -> Iterator[tuple[str, slice, tuple[int, ...]]]:
         """Each latent site, its part of z and the shape of that."""
