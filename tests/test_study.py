@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -115,6 +116,16 @@ def test_the_table_as_a_frame(finished):
     pytest.importorskip("pandas")
     frame = finished.table.to_native("pandas")
     assert frame.loc[0, "model"] == "toy"
+
+
+def test_on_a_terminal_the_tables_and_words_are_no_wider(finished, monkeypatch):
+    whole = str(finished)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown = str(finished)
+    assert max(map(len, whole.split("\n"))) > max(map(len, shown.split("\n"))) <= 80
+    assert set(whole.split()) == set(shown.split())
+    assert whole.split("\n")[0] in finished._repr_html_()
 
 
 def test_a_cell_of_the_result(finished):

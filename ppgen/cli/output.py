@@ -6,7 +6,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import InputError
-from ..text_table import folded
+from ..text_table import aligned, terminal_width
 from .delimited import Columns, text_rows, texts, write_text
 from .wording import told
 
@@ -271,7 +270,7 @@ def _to_its_error(columns: Columns) -> Columns:
 
 def _aligned(columns: Columns) -> str:
     """The columns side by side, as wide as the terminal."""
-    return folded([tuple(columns), *text_rows(columns)], shutil.get_terminal_size().columns)
+    return aligned([tuple(columns), *text_rows(columns)], terminal_width())
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..analysis.quality_ranking import QualityRanking, Standing
 from ..digits import plus_minus, with_error
-from ..text_table import aligned
+from ..text_table import aligned, filled
 from .table import margin_text
 
 
@@ -39,11 +39,12 @@ SCORE_WORDS = {
 BETTER_WORDS = {"low": "lower", "high": "higher", "control": "nearer to real rows"}
 
 
-def ranking_text(ranking: QualityRanking) -> str:
-    """The ranking for a terminal."""
+def ranking_text(ranking: QualityRanking, title: str, width: int | None) -> str:
+    """The ranking in lines of so many letters; None: as wide as it is."""
     head = ["", "model", "score", "real rows", "to the best", "margin (80 % from)", "decided"]
     lines = [list(ranking_cells(m).values()) for m in ranking.models]
-    return f"{ranking.title}\n{aligned([head, *lines])}"
+    head_line = filled(f"{title}: {ranking.title}", width)
+    return f"{head_line}\n{aligned([head, *lines], width, keys=2)}"
 
 
 def ranking_cells(m: Standing) -> dict[str, str]:

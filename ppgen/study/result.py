@@ -17,6 +17,7 @@ from ..datatree import to_datatree
 from ..errors import InputError, did_you_mean
 from ..estimator import Estimator
 from ..models import registry
+from ..text_table import filled, terminal_width
 from .cell_results import CellResult, comparisons_of, finding_of, rankings_of, read_cell
 from .cells import parts
 from .legend import legend
@@ -123,13 +124,14 @@ class StudyResult:
         return to_datatree(self.model(done), data.take(rows))
 
     def __str__(self) -> str:
-        several = len(self.comparisons) > 1
+        several, width = len(self.comparisons) > 1, terminal_width()
         ranked = [
-            (f"{name}, by samples" if several else "By samples") + f": {ranking_text(ranking)}"
+            ranking_text(ranking, f"{name}, by samples" if several else "By samples", width)
             for name, ranking in self.rankings.items()
         ]
-        words = "\n".join(dict.fromkeys(legend(self.table)))
-        return "\n\n".join([str(self.table), *ranked, self.finding, *([words] if words else [])])
+        words = [filled(line, width) for line in dict.fromkeys(legend(self.table))]
+        parts = [self.table.text(width), *ranked, filled(self.finding, width), "\n".join(words)]
+        return "\n\n".join(part for part in parts if part)
 
     def _repr_html_(self) -> str:
         parts = []
@@ -138,7 +140,7 @@ class StudyResult:
         ):
             said = f"{name}: {finding}" if len(self.comparisons) > 1 else finding
             parts += [html.line(said, strong=True), compared.html_table() if len(compared) else ""]
-        tables = html.folded("all figures", f"<pre>{escape(str(self.table))}</pre>")
+        tables = html.folded("all figures", f"<pre>{escape(self.table.text())}</pre>")
         return html.block(*parts, tables, html.line(f"report: {self.report_path}"))
 
     @property

@@ -17,7 +17,7 @@ from ..analysis.reconstruction import worse_than_linear
 from ..analysis.score import Score
 from ..density import KIND_WORDS
 from ..digits import plus_minus, with_error
-from ..text_table import aligned
+from ..text_table import aligned, terminal_width
 from ..verdict import ORDER, Verdict
 from .cell_results import CellResult
 
@@ -42,10 +42,10 @@ COLUMNS = {
     "density": Column("log density", "Log density", "nats a row", True, "log_density"),
     "bits": Column("bits/dim", needs="bits_per_dim"),
     "known": Column("known as", "Known as"),
-    "khat": Column("bad k-hat", needs="bad_khat"),
     "difference": Column("to the best", "To the best", "paired, ± se", True, "difference"),
-    "margin": Column("margin (80 % from)", needs="difference"),
     "decided": Column("decided", "Decided"),
+    "margin": Column("margin (80 % from)", needs="difference"),
+    "khat": Column("bad k-hat", needs="bad_khat"),
     "c2st": Column("C2ST AUC (real)", "C2ST, AUC", "(real rows)", True, "c2st"),
     "coverage": Column("coverage (real)", "Coverage", "(real rows)", True, "coverage"),
     "lost": Column("lost (PCA)", "Lost", "(PCA)", True, "reconstruction"),
@@ -56,7 +56,8 @@ COLUMNS = {
 
 
 class Table(list[Row]):
-    """The lines as dicts. `str` renders them for a terminal; `to_native` makes a data frame.
+    """The lines as dicts. `str` renders them, as wide as the terminal where they are printed on
+    one; `text` in any width; `to_native` makes a data frame.
 
     A line has: data, rank, model, log_density and stderr (mean a held-out row, nats), spread
     (standard deviation between seeds), bits_per_dim (of images), kind, method, measure, bad_khat
@@ -78,6 +79,11 @@ class Table(list[Row]):
         return nw.from_dict(columns, backend=backend).to_native()
 
     def __str__(self) -> str:
+        return self.text(terminal_width())
+
+    def text(self, width: int | None = None) -> str:
+        """The lines in so many letters, those of columns that do not fit beneath the others; None:
+        as wide as they are."""
         blocks = []
         for data in dict.fromkeys(row["data"] for row in self):
             lines = [row for row in self if row["data"] == data]
@@ -88,7 +94,7 @@ class Table(list[Row]):
                 cells = rendered(row)
                 note = ["", row["model"], f"{row['state']}: {row['reason']}"]
                 block.append([_in_line(cells, name) for name in shown] if cells else note)
-            blocks.append(head + aligned(block))
+            blocks.append(head + aligned(block, width, keys=2))
         return "\n\n".join(blocks)
 
 

@@ -27,7 +27,7 @@ from scipy.special import ndtri
 from ...errors import FitError, InputError
 from ...lazy import named
 from ...significance import LEVEL, holm
-from ...text_table import aligned
+from ...text_table import aligned, filled, terminal_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -250,7 +250,8 @@ class Audit:
         table = self.columns()
         shown = ("check", "status", "statistic", "expected", "limit", "rules_out", "why")
         lines = [shown, *zip(*([_text(v) for v in table[name]] for name in shown), strict=True)]
-        return f"{aligned(lines)}\n\n{self.summary()}"
+        width = terminal_width()
+        return f"{aligned(lines, width)}\n\n{filled(self.summary(), width)}"
 
 
 def _rounded(value: Any) -> Any:
