@@ -261,10 +261,10 @@ def test_digits_whose_zeros_another_file_has_lost_are_the_same_levels(file):
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        (TABLE + "Total,300\n", "line 42 left out, below the table: 'Total 300'"),
+        (TABLE + "Total,300\n", "line 42 left out, below the table: 'Total,300'"),
         (TABLE + ",\nSource: here\n", "line 43 left out, below the table: 'Source: here'"),
         (TABLE + "Mean:,0.5\n,\n", "line 42 left out, below the table"),
-        (TABLE.replace("x,y", "x,y\nmm,°C"), "line 2 left out, of units: 'mm °C'"),
+        (TABLE.replace("x,y", "x,y\nmm,°C"), "line 2 left out, of units: 'mm,°C'"),
         ("Sales 2020\n\n" + TABLE, "line 1 left out, above the table: 'Sales 2020'"),
         ("Sales 2020,\n,\n" + TABLE, "line 1 left out, above the table: 'Sales 2020'"),
         (
@@ -278,7 +278,7 @@ def test_digits_whose_zeros_another_file_has_lost_are_the_same_levels(file):
         ),
         (TABLE.replace("\n", "\n# by hand, again\n", 1), "line 2 left out, of comment"),
         (TABLE.replace("\n", "\nx,y\n", 9), "lines 2, 4, 6, 8, 10, ... left out, names again"),
-        (TABLE.replace("x,y", "x,y\n---,---"), "line 2 left out, of dashes: '--- ---'"),
+        (TABLE.replace("x,y", "x,y\n---,---"), "line 2 left out, of dashes: '---,---'"),
         ("Station: Kiel\nNumber: 7\n\n" + TABLE, "lines 1, 2 left out, above the table"),
         ("Station;Kiel\n;\n" + TABLE.replace(",", ";"), "line 1 left out, above the table"),
         (TABLE + "\x1a", ""),
@@ -315,7 +315,7 @@ def test_titles_as_wide_as_their_table(file):
     lines = "".join(f"{x};{y};{x}\n" for x, y in zip(X, Y, strict=True))
     data = read(file("Station;Kiel;\nNumber;7;\n;;\nx;y;z\n" + lines))
     same(data, x=X, y=Y, z=X)
-    assert data.notes == ("lines 1, 2 left out, above the table: 'Station Kiel', 'Number 7'.",)
+    assert data.notes == ("lines 1, 2 left out, above the table: 'Station;Kiel', 'Number;7'.",)
     same(read(file("x;;z\n" + lines)), x=X, c1=Y, z=X)  # names, of which one is not given
 
 

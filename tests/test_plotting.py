@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import sys
 from xml.etree import ElementTree
@@ -24,6 +25,7 @@ from ppgen.plotting import (
     sample_pairs,
     training_curves,
 )
+from ppgen.plotting.axis import column_axes
 from ppgen.plotting.style import png, svg
 
 ODD = ("<script>alert(1)</script>", "$x^{$", "温度", 'a "quoted" & long name that goes on and on')
@@ -149,3 +151,17 @@ def test_dependent_pairs_come_first():
     assert found[0] == ("x1", "x3")
     assert len(found) == 3
     assert dependent_pairs(as_dataset(x[:, :1])) == []
+
+
+def test_axes_of_times_and_durations_have_the_clocks_of_their_columns():
+    hours = [datetime.timedelta(hours=float(h)) for h in np.random.default_rng(0).normal(size=60)]
+    zone = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+    first = datetime.datetime(2020, 6, 1, tzinfo=zone)
+    data = as_dataset({"at": [first + h for h in hours], "took": hours})
+    axes = Figure().subplots()
+    for name, value, words in (
+        ("at", first.timestamp() + 3600, "2020-06-01 01:00:00"),
+        ("took", 5400.0, "1:30:00"),
+    ):
+        column_axes(data)[name].dress(axes, "x")
+        assert axes.xaxis.get_major_formatter()(value) == words

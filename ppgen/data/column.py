@@ -105,7 +105,9 @@ class Column(PlainFields):
         """A value for the reader: times as such, numbers with six digits."""
         if isinstance(value, str | bool):
             return str(value)
-        clock = self.clock or ("time" if self.kind == "time" else "")
+        clock = self.clock
+        if self.kind == "time" or self.kind == "duration":
+            clock = clock or self.kind
         return times.in_words(value, clock, self.zone) if clock else f"{value:g}"
 
     def in_steps(self, width: float) -> str:

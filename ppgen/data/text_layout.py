@@ -6,6 +6,7 @@ What is left out is noted; a line in the midst of the table that does not fit is
 
 from __future__ import annotations
 
+import io
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .text_header import are_names, are_units, is_numeric, is_rule, is_summary, is_text
-from .text_rows import COMMENTS, Row, is_comment, n_comments, rows
+from .text_rows import BLANKS, COMMENTS, Row, is_comment, n_comments, rows
 
 _TOP, _LAST = 100, 10  # rows looked at for what stands above and below a table
 _TITLES = 20  # lines within which titles end
@@ -28,6 +29,7 @@ class Layout:
 
     Attributes:
         path: the file.
+        text: what is in it.
         delimiter: what stands between fields.
         width: fields a row.
         names: of the columns; None where the text has none.
@@ -38,6 +40,7 @@ class Layout:
     """
 
     path: Path
+    text: str
     delimiter: str
     width: int
     names: list[str] | None = None
@@ -49,12 +52,13 @@ class Layout:
     def leave_out(self, lines: Sequence[Row], what: str) -> None:
         """Leave rows out, and note it where there is something in them."""
         self.skipped |= {line for line, _ in lines}
-        told = [(line, " ".join(filter(None, map(str.strip, fields)))) for line, fields in lines]
-        told = [(line, text) for line, text in told if text]
+        told = {line for line, fields in lines if _filled(fields)}
         if told:
-            at = ", ".join(str(line) for line, _ in told[:5]) + ", ..." * (len(told) > 5)
+            at = ", ".join(map(str, sorted(told)[:5])) + ", ..." * (len(told) > 5)
             s = "s" * (len(told) > 1)
-            texts = [*dict.fromkeys(text[:_SHOWN] for _, text in told)]
+            written = (line for i, line in enumerate(io.StringIO(self.text), 1) if i in told)
+            ends = "" if self.delimiter == BLANKS else self.delimiter
+            texts = [*dict.fromkeys(line.strip().rstrip(f"{ends} ")[:_SHOWN] for line in written)]
             shown = ", ".join(map(repr, texts[:_QUOTED])) + ", ..." * (len(texts) > _QUOTED)
             self.notes.append(f"line{s} {at} left out, {what}: {shown}.")
 
@@ -78,7 +82,7 @@ def lay_out(path: Path, text: str, delimiter: str) -> Layout:
     top = list(islice(stream, _TOP))
     comments = n_comments([fields for _, fields in top])
     widths = Counter(len(fields) for _, fields in top[comments:])
-    layout = Layout(path, delimiter, widths.most_common(1)[0][0])
+    layout = Layout(path, text, delimiter, widths.most_common(1)[0][0])
     like = next(line for line, fields in top[comments:] if len(fields) == layout.width)
     start = _header(layout, top, comments)
     layout.sample = [fields for _, fields in top[start:] if len(fields) == layout.width]

@@ -10,7 +10,7 @@ import numpy as np
 from ..analysis.features import Feature, Features
 from ..arrays import Floats
 from ..data import Dataset
-from ..data.times import Clock, in_words
+from ..data.column import Column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,10 @@ _HEAVY_TAIL = 30.0
 
 @dataclass(frozen=True)
 class ColumnAxis:
-    """A column's axis: limits from the bulk of its real values, logarithmic for a long tail."""
+    """A column's axis: limits from the bulk of its real values, logarithmic for a long tail; times
+    are told in its zone."""
 
+    column: Column
     feature: Feature
     low: float
     high: float
@@ -48,14 +50,14 @@ class ColumnAxis:
             plain_numbers(axis)
         elif self.feature.kind in ("time", "duration"):
             axes.locator_params(axis=which, nbins=3)
-            clock: Clock = "time" if self.feature.kind == "time" else "duration"
-            axis.set_major_formatter(lambda value, _: in_words(value, clock))
+            axis.set_major_formatter(lambda value, _: self.column.shown(value))
         elif self.feature.is_number:
             axes.locator_params(axis=which, nbins=4)
         else:
             levels = self.feature.levels[:_MAX_LEVELS]
+            words = map(self.column.shown if self.column.clock else str, levels)
             many = len(self.feature.levels) > 6 and which == "x"
-            axis.set_ticks(range(len(levels)), [shortened(str(v)) for v in levels])
+            axis.set_ticks(range(len(levels)), [shortened(word) for word in words])
             axes.tick_params(axis=which, rotation=60 if many else 0, length=0)
         axes.set(**{f"{which}lim": (self.low, self.high)})
         axis.set_label_text(shortened(self.feature.name, 28))
@@ -65,11 +67,12 @@ def column_axes(real: Dataset) -> dict[str, ColumnAxis]:
     """An axis for each column worth drawing."""
     axes = {}
     for feature in Features.fit(real).columns:
+        column = real.schema[feature.name]
         if feature.is_number:
-            low, high, log = _reach(feature.codes(real.columns[feature.name]))
-            axes[feature.name] = ColumnAxis(feature, low, high, log)
+            reach = _reach(feature.codes(real.columns[feature.name]))
+            axes[feature.name] = ColumnAxis(column, feature, *reach)
         else:
-            axes[feature.name] = ColumnAxis(feature, -0.6, len(feature.levels) - 0.4)
+            axes[feature.name] = ColumnAxis(column, feature, -0.6, len(feature.levels) - 0.4)
     return axes
 
 
