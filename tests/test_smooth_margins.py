@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ppgen.data import Codec, as_dataset
+from ppgen.data import Codec, Encoded, as_dataset
 from ppgen.models.nets.smooth_margins import SmoothMargin, SmoothMargins
 from ppgen.models.nets.tables import TableMap
 
@@ -79,6 +79,53 @@ def test_values_that_recur_come_back_and_others_stay_possible() -> None:
     seen = np.isin(years, COLUMNS["years"])
     assert seen.mean() > 0.98
     assert np.mean(years == 40) == pytest.approx(np.mean(COLUMNS["years"] == 40), abs=0.004)
+
+
+def test_values_of_a_pool_recur_however_many_they_are() -> None:
+    pool = np.round(RNG.gamma(2.0, 100.0, 150), 1)
+    apart = np.round(RNG.normal(0.0, 100.0, 400), 1)
+    for values, least, most in ((RNG.choice(pool, 400), 0.85, 0.95), (apart, 0.1, 0.5)):
+        codec, rows = encoded({"x": values, "other": RNG.normal(size=400)})
+        made = SmoothMargin.fit(rows.x[:, 0], codec.decode(rows)["x"], codec.warps[0])
+        x = rows.x.copy()[np.arange(2000) % 400]
+        x[:, 0] = made.numbers(stats.norm.ppf((np.arange(2000) + 0.5) / 2000))
+        drawn = codec.decode(Encoded(x, np.empty((2000, 0), np.int32), np.zeros(2000)))["x"]
+        assert least < np.isin(drawn, values).mean() < most
+
+
+def test_values_that_recur_within_a_unit_alone_do_not_recur() -> None:
+    patient = np.repeat(np.arange(100), 4)
+    weight = np.round(RNG.normal(70.0, 15.0, 100), 2)[patient]
+    codec, rows = encoded({"x": weight, "other": RNG.normal(size=400)})
+    each = [
+        SmoothMargin.fit(rows.x[:, 0], weight, codec.warps[0], units=units)
+        for units in (patient.astype(np.uint64), None)
+    ]
+    apart = rows.x[:, 0] + 3 * 0.01 / codec.warps[0].scale
+    likely = [np.median(made.log_density(apart)) for made in each]
+    assert likely[0] > -2.5
+    assert likely[1] < -3.5
+
+
+def test_mass_of_zeros_does_not_go_far() -> None:
+    amounts = np.where(RNG.random(800) < 0.5, 0.0, np.round(RNG.uniform(50, 200, 800), 1))
+    codec, rows = encoded({"x": amounts, "other": RNG.normal(size=800)})
+    made = SmoothMargin.fit(rows.x[:, 0], codec.decode(rows)["x"], codec.warps[0])
+    x = codec.warps[0].scale * made.numbers(stats.norm.ppf((np.arange(4000) + 0.5) / 4000))
+    x += codec.warps[0].shift
+    assert (x < -0.05).mean() < 1e-3
+    assert (abs(x) < 0.05).mean() == pytest.approx((amounts == 0).mean(), abs=0.01)
+
+
+def test_a_margin_of_few_rows_is_nearly_as_likely_as_the_truth() -> None:
+    truth = stats.gamma(2.0)
+    seen, unseen = truth.rvs(300, random_state=1), truth.rvs(4000, random_state=2)
+    codec, rows = encoded({"x": seen, "other": RNG.normal(size=300)})
+    made = SmoothMargin.fit(rows.x[:, 0], codec.decode(rows)["x"], codec.warps[0])
+    warp = codec.warps[0]
+    x, log_slope = warp.forward(unseen, 0.5)
+    loss = np.mean(truth.logpdf(unseen) - made.log_density(x) - log_slope)
+    assert -0.01 < loss < 0.06
 
 
 def test_a_level_of_few_values_has_a_density_that_integrates_to_one() -> None:

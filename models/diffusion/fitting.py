@@ -54,7 +54,8 @@ def fit_net(
             "one of both out."
         )
     split = Split(rows, fit, hold=asked.hold_out)
-    view = view_of(asked, codec, rows.take(split.numbers), fit)
+    numbers = split.numbers
+    view = view_of(asked, codec, rows.take(numbers), lambda: fit.units()[numbers], fit)
     if not view.values.features:
         raise InputError("every column is constant or empty; there is nothing to model.")
     split.rows = view.with_context(rows)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays import Array, Hashes
 from ...data import AnyCodec, Codec, ImageCodec
 from ...errors import InputError
 from ...fitting import Fit
@@ -16,15 +17,20 @@ from ..nets.table_view import TableView, check_told
 from ..nets.views import View
 from .pixel_levels import PixelView
 
+Units = Callable[[], Hashes]
 _SOME = 1000  # images whose pixels are looked at
 
 
-def view_of(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
+def view_of(asked: Any, codec: AnyCodec, rows: Rows, units: Units, fit: Fit) -> View:
     """The view for rows that are trained on: columns of a table as `margins` says, levels as
     indicators, pixels centred and scaled by two numbers for all of them; whole pixels are filled
-    in."""
+    in.
+
+    Args:
+        units: gives (n,) which rows are one draw.
+    """
     if isinstance(codec, Codec):
-        return _table_view(asked, codec, rows, fit)
+        return _table_view(asked, codec, rows, units, fit)
     if asked.condition_on is not None:
         raise InputError(
             "condition_on names columns of a table, and images or sequences were given. "
@@ -47,7 +53,7 @@ def view_of(asked: Any, codec: AnyCodec, rows: Rows, fit: Fit) -> View:
     return replace(view, values=values, bounded=False)
 
 
-def _table_view(asked: Any, codec: Codec, rows: Rows, fit: Fit) -> TableView:
+def _table_view(asked: Any, codec: Codec, rows: Rows, units: Units, fit: Fit) -> TableView:
     """The view of a table: by ranks where it has levels, or numbers that are as good as levels."""
     told = [fit.schema[name].name for name in asked.condition_on or ()]
     if told and rows.context is not None:
@@ -58,7 +64,13 @@ def _table_view(asked: Any, codec: Codec, rows: Rows, fit: Fit) -> TableView:
         )
     check_told(codec, told)
     ranked = TableView.fit(
-        codec, rows, ranks=asked.margins != "none", smooth=True, told=told, rng=fit.rng()
+        codec,
+        rows,
+        ranks=asked.margins != "none",
+        smooth=True,
+        told=told,
+        rng=fit.rng(),
+        units=units(),
     )
     if asked.margins != "auto" or ranked.map.few or ranked.map.levels:
         return ranked

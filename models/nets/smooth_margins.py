@@ -4,17 +4,11 @@
     log |ds/dx| = log F'(x) - log phi(s),
 
 with H the distribution of the rows fitted, linear between knots, S the logistic distribution, m and
-w mean and scale of the rows, and b the share that values not seen have: (1 + values seen once) /
-(1 + rows), by Good and Turing. A density of scores is one of numbers by log |ds/dx|, exactly,
-wherever they lie.
+w mean and scale of the rows, and b = 1 / (1 + rows), so that every number has a density. A density
+of scores is one of numbers by log |ds/dx|, exactly, wherever they lie.
 
-A column whose values recur has its knots in their cells, as the codec fills them in: the mass of a
-value is uniform over its place in the cell, and between cells there is none but that of S. Others
-have a knot every `EACH` rows, but 3 n^(1/3) for few: what the steps of H cost on rows not seen,
-about (knots - 1) / (2 n) in nats, is small.
-
-References: Good, "The population frequencies of species", 1953,
-https://doi.org/10.1093/biomet/40.3-4.237; `margins` has the ranks without a density.
+H is one of two (`margin_knots`), whichever makes rows likelier that were left out of it: of values
+that recur, or of a column that has none. `margins` has the ranks without a density.
 """
 
 from __future__ import annotations
@@ -26,17 +20,12 @@ from typing import Self
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri
 
-from ...arrays import Array, Floats
+from ...arrays import Array, Floats, Hashes
 from ...data.warp import Warp
+from .margin_knots import between_quantiles, draws, in_cells
 
-EACH = 25  # rows a knot
-_CUBIC = 3  # knots of few rows, over the cubic root of their number
-_MOST = 1024  # knots of a column whose values do not recur
 _VALUES = 4096  # that recur, at most
-_RECUR = 4  # rows a value, on average, from which values recur
-_EDGE = 1e-3  # of a cell, beside its edges, that lies between cells instead
-_FINE = 32  # knots of a cell that has all the mass
-_UNSEEN = 0.2  # share of values not seen, at most
+_FOLDS = 5  # of the rows that are left out in turn
 LOGISTIC = np.sqrt(3) / np.pi  # scale of a logistic variable of deviation 1
 _HALVINGS = 50
 
@@ -66,36 +55,46 @@ class SmoothMargin:
     spread: float
 
     @classmethod
-    def fit(cls, x: Floats, values: Floats, warp: Warp, weights: Floats | None = None) -> Self:
+    def fit(
+        cls,
+        x: Floats,
+        values: Floats,
+        warp: Warp,
+        weights: Floats | None = None,
+        units: Hashes | None = None,
+    ) -> Self:
         """The distribution of (n,) encoded numbers, weighted if so given.
 
         Args:
             values: (n,) what they encode.
             warp: that encoded them.
+            units: (n,) which rows are one draw: values recur in others. None takes each for one.
         """
-        w = np.ones(len(x)) if weights is None else weights
-        distinct, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-        recur = warp.noisy and warp.column.period is None
-        recur &= len(distinct) <= min(_VALUES, len(x) // _RECUR)
-        if recur:
-            knots, p = _in_cells(distinct, np.bincount(group, w).astype(np.float64), warp)
-        else:
-            steps = max(len(x) // EACH, round(_CUBIC * len(x) ** (1 / 3)))
-            share = np.linspace(0.0, 1.0, 1 + min(steps, _MOST))
-            knots = np.unique(np.quantile(x, share))
-            if len(knots) < 2:
-                knots = knots[0] + np.array([-1e-6, 1e-6])
-            p = np.append(0.0, np.histogram(x, knots, weights=w)[0].cumsum())
-        once = int((counts == 1).sum()) if recur else 1
+        n = len(x)
+        w = np.ones(n) if weights is None else weights
+        found = cls._of(x, w, *between_quantiles(x, w))
+        distinct, value = np.unique(values, return_inverse=True)
+        if not warp.noisy or warp.column.period is not None or len(distinct) > _VALUES:
+            return found
+        unit = np.arange(n) if units is None else np.unique(units, return_inverse=True)[1]
+        if unit.max() + 1 < 2 * _FOLDS or draws(value, unit).max() == 1:
+            return found
+        fold = np.random.default_rng(n).permutation(unit.max() + 1)[unit] % _FOLDS
+        gain = 0.0
+        for k in range(_FOLDS):
+            out = fold == k
+            a, b = x[~out], w[~out]
+            recur = cls._of(a, b, *in_cells(values[~out], unit[~out], b, warp))
+            between = cls._of(a, b, *between_quantiles(a, b))
+            gain += w[out] @ (recur.log_density(x[out]) - between.log_density(x[out]))
+        return cls._of(x, w, *in_cells(values, unit, w, warp)) if gain > 0 else found
+
+    @classmethod
+    def _of(cls, x: Floats, w: Floats, knots: Floats, p: Floats) -> Self:
+        """That of H (k,) at knots (k,), up to a factor, for (n,) encoded numbers and weights."""
         mean = float(np.average(x, weights=w))
         spread = float(np.sqrt(np.average((x - mean) ** 2, weights=w)))
-        return cls(
-            knots,
-            p / p[-1],
-            min(_UNSEEN, (1 + once) / (1 + len(x))),
-            mean,
-            max(LOGISTIC * spread, 1e-6),
-        )
+        return cls(knots, p / p[-1], 1 / (1 + len(x)), mean, max(LOGISTIC * spread, 1e-6))
 
     def scores(self, x: Floats) -> Floats:
         """(n,) scores of numbers, NaN where they are."""
@@ -106,8 +105,8 @@ class SmoothMargin:
         low, high = (ndtri(np.clip(p, least, 0.5)) for p in (below, above))
         return np.asarray(np.where(np.isnan(x), np.nan, np.where(below < above, low, -high)))
 
-    def log_slope(self, x: Floats) -> Floats:
-        """(n,) log |ds/dx| of numbers, NaN where they are."""
+    def log_density(self, x: Floats) -> Floats:
+        """(n,) log F'(x) of numbers, NaN where they are."""
         steps = np.diff(self.p) / np.diff(self.x)
         at = np.searchsorted(self.x, x, side="right") - 1
         inside = (at >= 0) & (at < len(steps))
@@ -115,8 +114,11 @@ class SmoothMargin:
         log_s = log_logistic(x, self.centre, self.spread)
         with np.errstate(divide="ignore"):
             log_h = np.log((1 - self.unseen) * step)
-        s = self.scores(x)
-        log_slope = np.logaddexp(log_h, np.log(self.unseen) + log_s) + s**2 / 2
+        return np.asarray(np.logaddexp(log_h, np.log(self.unseen) + log_s))
+
+    def log_slope(self, x: Floats) -> Floats:
+        """(n,) log |ds/dx| of numbers, NaN where they are."""
+        log_slope = self.log_density(x) + self.scores(x) ** 2 / 2
         return np.asarray(log_slope + np.log(2 * np.pi) / 2)
 
     def numbers(self, scores: Floats) -> Floats:
@@ -136,23 +138,6 @@ class SmoothMargin:
         before, after = (logit(np.clip(q / b, 0.0, 1.0)) for q in (p, rest))
         x = np.where(p > ends[-1], self.centre - self.spread * after, (low + high) / 2)
         return np.asarray(np.where(p < ends[0], self.centre + self.spread * before, x))
-
-
-def _in_cells(values: Floats, masses: Floats, warp: Warp) -> tuple[Floats, Floats]:
-    """Knots in the cells of (m,) values, and H at each, up to a factor."""
-    order = np.argsort(warp.forward(values, 0.5)[0])
-    low = np.append(0.0, masses[order].cumsum())
-    knots, p = [], []
-    for place, value in enumerate(values[order]):
-        mass = low[place + 1] - low[place]
-        u = np.linspace(_EDGE, 1 - _EDGE, 2 + int(_FINE * mass / low[-1]))
-        knots.append(warp.forward(np.full(len(u), value), u)[0])
-        p.append(low[place] + u * mass)
-    x, h = np.concatenate(knots), np.concatenate(p)
-    kept = np.append(True, np.diff(np.maximum.accumulate(x)) > 0)
-    x, h = x[kept], h[kept]
-    h[0], h[-1] = 0.0, low[-1]
-    return x, h
 
 
 @dataclass(frozen=True, eq=False)

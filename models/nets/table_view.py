@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...arrays import Array, Floats
+from ...arrays import Array, Floats, Hashes
 from ...data import Codec, Encoded
 from ...errors import InputError
 from ...rows import Rows
@@ -47,6 +47,7 @@ class TableView(View):
         smooth: bool = False,
         told: Collection[str],
         rng: np.random.Generator,
+        units: Hashes | None = None,
     ) -> Self:
         """The view for rows that are trained on.
 
@@ -55,8 +56,11 @@ class TableView(View):
             smooth: whether in such a way that rows have a density (`log_det`).
             told: names of the columns that the model is told.
             rng: thins the rows that what is told is drawn from.
+            units: (n,) which rows are one draw, where margins are smooth; None takes each for one.
         """
-        found = TableMap.fit(codec, rows.data, rows.weights, ranks=ranks, smooth=smooth, told=told)
+        found = TableMap.fit(
+            codec, rows.data, rows.weights, ranks=ranks, smooth=smooth, told=told, units=units
+        )
         if not told:
             return cls(found.made, map=found)
         context = found.split(rows.data)[1]

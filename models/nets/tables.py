@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import logit
 
-from ...arrays import Array, Floats, Mask
+from ...arrays import Array, Floats, Hashes, Mask
 from ...data import Codec, Encoded
 from ...data.warp import Warp
 from .margins import Margins
@@ -133,6 +133,7 @@ class TableMap:
         ranks: bool = True,
         smooth: bool = False,
         told: Collection[str] = (),
+        units: Hashes | None = None,
     ) -> Self:
         """The map for encoded rows, weighted if so given.
 
@@ -140,10 +141,12 @@ class TableMap:
             ranks: whether numbers are seen as the scores of their ranks, and few values as levels.
             smooth: whether in such a way that their density is known (`log_det`).
             told: names of the columns that the model is told.
+            units: (n,) which rows are one draw, where margins are smooth; None takes each for one.
         """
         if weights is not None and (weights == 0).any():
             kept = np.flatnonzero(weights > 0)
             data, weights = data.take(kept), weights[kept]
+            units = None if units is None else units[kept]
         names = codec.continuous_names
         few: dict[str, Few] = {}
         margins: Margins | SmoothMargins | None = None
@@ -155,7 +158,7 @@ class TableMap:
             margins = Margins.fit(data.x[:, [name not in few for name in names]], weights)
             if smooth:
                 rest = [(name, x, warp) for name, x, warp in each if warp and name not in few]
-                fits = (SmoothMargin.fit(x, written[name], w, weights) for name, x, w in rest)
+                fits = (SmoothMargin.fit(x, written[n], w, weights, units) for n, x, w in rest)
                 margins = SmoothMargins(tuple(fits))
         plain = np.array([name not in few for name in names], bool)
         order = [*(name for name in names if name not in few), *few, *codec.discrete_names]
