@@ -149,13 +149,19 @@ def test_what_cannot_be_given_says_what_can(told: GAN, plain: GAN) -> None:
             told.sample(1, {"species": "Adelie", "visits": gap})
     with pytest.raises(InputError, match=r"hold columns fixed.*condition_on"):
         plain.decode(plain.sample_latents(1), given={"species": "Adelie"})
-    with (
-        pytest.warns(UserWarning, match="visits = 400 is far beyond the values seen"),
-        pytest.raises(InputError, match="value given of visits lies far beyond"),
-    ):
-        told.sample(1, {"visits": 400})
     with pytest.raises(InputError, match=r"hold columns fixed.*condition_on"):
         plain.sample(1, {"species": "Adelie"})
+
+
+@pytest.mark.parametrize("more", [{}, {"species": "Gentoo"}])
+def test_a_value_far_beyond_those_seen_is_held_with_a_warning(
+    told: GAN, more: dict[str, str]
+) -> None:
+    with pytest.warns(UserWarning, match="visits = 400 is far beyond the values seen") as said:
+        rows = told.sample(20, {"visits": 400, **more}, random_state=0)
+    assert len(said) == 1
+    assert (rows["visits"] == 400).all()
+    assert set(rows["species"]) <= {"Adelie", "Chinstrap", "Gentoo"}
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,9 @@ def test_what_is_not_given_is_drawn_from_rows_that_match() -> None:
     near = told().draw(100, np.array([1.95, free, free]), rng)
     assert (near[:, 0] == 1.95).all()
     assert set(near[:, 2]) == {0.0, 1.0}
+    far = told().draw(100, np.array([7.0, free, 0]), rng)  # beyond all rows: the nearest
+    assert (far[:, 0] == 7.0).all()
+    assert (far[:, 1] == 1).all()
     whole = np.array([7.0, 0, 1])  # all given: nothing to match
     np.testing.assert_array_equal(told().draw(2, whole, rng), [whole, whole])
 

@@ -117,15 +117,10 @@ class TableView(View):
         """(n, k) values told: those given, the others drawn; None where nothing is told.
 
         Raises:
-            InputError: if no row fitted matches, or a number is far beyond those fitted.
+            InputError: if no row fitted has the levels given.
         """
         if self.told is None:
             return None
-        if given is not None and (far := self.map.far(given)):
-            raise InputError(
-                f"the value given of {', '.join(far)} lies far beyond the rows fitted, where "
-                "nothing was learnt. Give one between those that occur."
-            )
         return self.told.draw(n, None if given is None else self.map.split(given)[1][0], rng)
 
     def usual(self, n: int) -> Floats | None:

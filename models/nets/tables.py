@@ -28,7 +28,6 @@ from .smooth_margins import LOGISTIC, SmoothMargin, SmoothMargins, log_logistic
 from .values import Values
 
 FEW = 20  # distinct values of a number up to which they are levels
-_BEYOND = 0.1  # of the range of a number, from which on it is far out
 _PLACES = 33  # quantiles within each
 _LEAST = 1e-9  # of a place within a level, and of a share
 _EACH = 10  # rows a value, on average, from which few values are no accident
@@ -226,18 +225,6 @@ class TableMap:
         few = (one.log_density(rest[:, j])[:, None] for j, one in enumerate(self.few))
         every = np.column_stack([self.margins.log_slopes(x), *few])
         return np.asarray(np.nansum(every[:, ~self.told[: every.shape[1]]], axis=1))
-
-    def far(self, data: Encoded) -> tuple[str, ...]:
-        """Names of the numbers of one row, NaN where free, that lie beyond those fitted by more
-        than a tenth of their range; of ranks only."""
-        if self.margins is None:
-            return ()
-        ends = [(m.x[0], m.x[-1]) for m in self.margins.columns]
-        ends += [(one.places[0, 0], one.places[-1, -1]) for one in self.few]
-        low, high = np.array(ends).reshape(-1, 2).T
-        x = np.concatenate([data.x[0, self.plain], data.x[0, ~self.plain]])
-        out = (x < low - _BEYOND * (high - low)) | (x > high + _BEYOND * (high - low))
-        return tuple(name for name, is_so in zip(self.names, out, strict=False) if is_so)
 
     def _values(self, which: Mask) -> Values:
         plain = int(self.plain.sum())

@@ -2,7 +2,8 @@
 
 Of the columns that a fit is conditional on, all, some or none may be given. The others are those of
 a row fitted, drawn among the rows that match: with the levels given, and with numbers no farther
-than `NEAR` (in deviations, or in normal scores) from those given.
+than `NEAR` (in deviations, or in normal scores) from those given; where none is so near, such as
+beyond all rows, the nearest.
 
 In training a row is drawn with a probability in proportion to (share of its levels)^(-1/2), where
 its levels are those of all columns told. As the generator's and the real rows of a batch are told
@@ -61,19 +62,20 @@ class Told:
         """(n, k) values: those given (k,), NaN where they are not, the others drawn.
 
         Raises:
-            InputError: if no row fitted matches.
+            InputError: if no row fitted has the levels given.
         """
         free = np.ones(len(self.names), bool) if given is None else np.isnan(given)
         if given is not None and not free.any():
             return np.repeat(given[None], n, axis=0)
         shares = self.shares
         if given is not None and not free.all():
-            numbers = np.arange(len(given)) < self.values.numbers
-            off = np.abs(self.rows - given)
-            matches = np.where(free, True, np.where(numbers, off <= NEAR, off == 0)).all(axis=1)
-            shares = np.where(matches, shares, 0.0)
-            if not shares.any():
-                raise InputError(self._unmatched(free))
+            number = np.arange(len(given)) < self.values.numbers
+            off = np.where(free, 0.0, np.nan_to_num(np.abs(self.rows - given), nan=np.inf))
+            same = (off[:, ~number] == 0).all(axis=1)
+            if not same.any():
+                raise InputError(self._unmatched(~number & ~free, free))
+            apart = off[:, number].max(axis=1, initial=0.0)
+            shares = np.where(same & (apart <= max(NEAR, apart[same].min())), shares, 0.0)
         drawn = self.rows[rng.choice(len(shares), size=n, p=shares / shares.sum())]
         return drawn if given is None else np.where(free, drawn, given)
 
@@ -88,10 +90,10 @@ class Told:
         usual: Floats = some[int(off.argmin())]
         return usual
 
-    def _unmatched(self, free: Array) -> str:
+    def _unmatched(self, levels: Array, free: Array) -> str:
         held, rest = (
             ", ".join(name for name, is_so in zip(self.names, which, strict=True) if is_so)
-            for which in (~free, free)
+            for which in (levels, free)
         )
         return (
             f"no row fitted has the values given of {held} together, from which {rest} could be "
