@@ -337,6 +337,29 @@ def test_a_guide_that_starts_at_a_mode_searches_for_it_within_the_budget(monkeyp
     assert told[1] is None
 
 
+@pytest.mark.parametrize("backend", ["numpyro", pytest.param("pyro", marks=pytest.mark.slow)])
+def test_a_dense_guide_has_the_spread_of_latents_that_are_nearly_one(backend):
+    p, dist = library(backend)
+    x = 1000.0 + np.arange(12.0)
+    y = 3.0 + 0.5 * (x - 1000.0) + np.array([0.3, -0.2, 0.1, -0.4, 0.2, 0.0] * 2)
+
+    def model(x, y):
+        slope = p.sample("slope", dist.Normal(0.0, 10.0))
+        level = p.sample("level", dist.Normal(0.0, 1e4))
+        with p.plate("rows", len(x)):
+            p.sample("y", dist.Normal(level + slope * x, 0.5), obs=y)
+
+    fit = Pair(model, backend=backend).fit(
+        array(backend, x), array(backend, y), method="svi", num_steps=100, num_draws=400
+    )
+    design = np.c_[x, np.ones(12)]  # slope and level, of correlation -0.999994
+    covariance = np.linalg.inv(design.T @ design / 0.25 + np.diag([1e-2, 1e-8]))
+    draws = np.stack([fit.posterior.draws[name].ravel() for name in ("slope", "level")])
+    found = np.cov(np.linalg.solve(np.linalg.cholesky(covariance), draws))
+    np.testing.assert_allclose(found, np.eye(2), atol=0.25)
+    assert fit.verdict_.ok, fit.verdict_
+
+
 def test_an_interrupted_fit_keeps_its_draws():
     class Interrupted(EngineFit):
         def report(self, progress):

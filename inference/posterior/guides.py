@@ -5,7 +5,7 @@ With z in R^p the latents on the unconstrained scale and u ~ Normal(0, I),
 | guide | z = |
 |---|---|
 | normal | m + s * u (mean-field) |
-| multivariate_normal | m + L u, L lower triangular (NumPyro: in units of the mode's curvature) |
+| multivariate_normal | m + L u, L lower triangular; Laplace's approximation at the start |
 | low_rank | m + s * u + W v, v ~ Normal(0, I) in R^sqrt(p) |
 | laplace | the mode, and the curvature there |
 | delta | m: a point, the mode |

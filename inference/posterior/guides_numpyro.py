@@ -14,8 +14,7 @@ from flowjax.distributions import Normal, Transformed
 from flowjax.experimental.numpyro import distribution_to_numpyro, register_params
 from flowjax.flows import masked_autoregressive_flow
 from numpyro import handlers
-from numpyro.distributions import Delta, TransformedDistribution
-from numpyro.distributions.transforms import AffineTransform, IndependentTransform
+from numpyro.distributions import Delta, MultivariateNormal
 from numpyro.infer import autoguide, init_to_feasible, init_to_value
 
 from .modes import Mode, chosen
@@ -47,29 +46,32 @@ class AutoSplineFlow(autoguide.AutoContinuous):  # type: ignore[misc]
         return distribution_to_numpyro(register_params(f"{self.prefix}_flow", self._flow))
 
 
-class AutoUnitsNormal(autoguide.AutoMultivariateNormal):  # type: ignore[misc]
-    """m0 + s0 * (m + L u): a dense Gaussian in units s0 around a place m0, in which steps of the
-    optimiser are alike, whatever the units of the data.
+class AutoWhitenedNormal(autoguide.AutoMultivariateNormal):  # type: ignore[misc]
+    """m0 + C (m + L u): a dense Gaussian in coordinates where the posterior is N(0, I) nearly, so
+    that steps of the optimiser are alike, whatever the units and correlations.
 
     Args:
-        place, units: m0 and s0 by site, on the unconstrained scale.
+        mode: m0, and C C' = P^-1 there.
+        slices: the part of m0 that each site has.
     """
 
-    def __init__(self, model: Any, place: dict[str, Any], units: dict[str, Any]) -> None:
-        self._place, self._units = place, units
-        super().__init__(model, init_loc_fn=init_to_feasible, init_scale=0.5)
+    def __init__(self, model: Any, mode: Mode, slices: dict[str, slice]) -> None:
+        self._mode, self._slices = mode, slices
+        super().__init__(model, init_loc_fn=init_to_feasible, init_scale=1.0)
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         super()._setup_prototype(*args, **kwargs)
-        place, units = (
-            jnp.concatenate([jnp.ravel(each[name]) for name in self._init_locs])
-            for each in (self._place, self._units)
+        every = np.arange(self.latent_dim)
+        order = np.concatenate([every[self._slices[name]] for name in self._init_locs])
+        self._place, self._root = (
+            jnp.asarray(a) for a in (self._mode.z[order], self._mode.root(order))
         )
-        self._affine = IndependentTransform(AffineTransform(place, units), 1)
         self._init_latent = jnp.zeros(self.latent_dim)
 
     def _get_posterior(self) -> Any:
-        return TransformedDistribution(super()._get_posterior(), self._affine)
+        q = super()._get_posterior()
+        tril = self._root @ q.scale_tril
+        return MultivariateNormal(self._place + self._root @ q.loc, scale_tril=tril)
 
 
 _SCALED: dict[str, Callable[..., Any]] = {
@@ -88,24 +90,19 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 
 
 def build(name: str, target: Target, seed: int, modes: Sequence[Mode]) -> Any:
-    """The guide of that name, of which discrete sites are no part; a dense Gaussian starts at the
-    mode, in units of the curvature there, where there is one."""
+    """The guide of that name, of which discrete sites are no part; a dense Gaussian starts as
+    Laplace's approximation at the mode, where there is one."""
     model: Callable[..., Any] = target.model
     if target.sites.discrete:
         seeded = handlers.seed(model, jax.random.key(0))
         model = handlers.block(seeded, hide=list(target.sites.discrete))
     if name == "multivariate_normal" and modes and (mode := chosen([*modes])).found:
-        units = np.diag(mode.precision) ** -0.5
-        return AutoUnitsNormal(model, *(_by_site(target, z) for z in (mode.z, units)))
+        return AutoWhitenedNormal(model, mode, {name: at for name, at, _ in target._slices()})
     values = {n: jnp.asarray(np.asarray(v)) for n, v in start_values(target, seed).items()}
     start = init_to_value(values=values)
     if name in _SCALED:
         return _SCALED[name](model, init_loc_fn=start, init_scale=_SCALE)
     return _OTHERS[name](model, init_loc_fn=start)
-
-
-def _by_site(target: Target, z: Any) -> dict[str, Any]:
-    return {name: jnp.asarray(z[at]).reshape(shape) for name, at, shape in target._slices()}
 
 
 def start_values(target: Target, seed: int) -> dict[str, Any]:

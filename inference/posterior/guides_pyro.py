@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from pyro import poutine
-from pyro.distributions import TransformModule
+from pyro.distributions import MultivariateNormal, TransformModule
 from pyro.distributions.torch_transform import ComposeTransformModule
 from pyro.distributions.transforms import (
     AffineTransform,
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 from torch.nn.functional import softplus
 
-from .modes import Mode
+from .modes import Mode, chosen
 from .target import Target
 
 _SCALE = 0.1  # standard deviations at the start, on the unconstrained scale
@@ -77,6 +78,33 @@ def _flow(name: str, at: Tensor, p: int) -> Any:
     return ComposeTransformModule([*parts, Place(at)])
 
 
+class AutoWhitenedNormal(autoguide.AutoMultivariateNormal):
+    """m0 + C (m + L u), as in `guides_numpyro`.
+
+    Args:
+        mode: m0, and C C' = P^-1 there.
+        slices: the part of m0 that each site has.
+    """
+
+    def __init__(self, model: Any, mode: Mode, slices: dict[str, slice]) -> None:
+        super().__init__(model, init_scale=1.0)
+        self._mode, self._slices = mode, slices
+
+    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        super()._setup_prototype(*args, **kwargs)
+        every = np.arange(self.latent_dim)
+        order = np.concatenate([every[self._slices[name]] for name in self._unconstrained_shapes])
+        self._place, self._root = (
+            torch.as_tensor(a) for a in (self._mode.z[order], self._mode.root(order))
+        )
+        self.loc = nn.Parameter(torch.zeros_like(self._place))
+
+    def get_posterior(self, *args: Any, **kwargs: Any) -> MultivariateNormal:
+        q = super().get_posterior(*args, **kwargs)
+        tril = self._root @ q.scale_tril
+        return MultivariateNormal(self._place + self._root @ q.loc, scale_tril=tril)
+
+
 _SCALED: dict[str, Callable[..., Any]] = {
     "normal": autoguide.AutoNormal,
     "multivariate_normal": autoguide.AutoMultivariateNormal,
@@ -90,10 +118,13 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 
 
 def build(name: str, target: Target, seed: int, modes: Sequence[Mode]) -> Any:
-    """The guide of that name; discrete sites are no part of it. None starts at a mode."""
+    """The guide of that name; discrete sites are no part of it. A dense Gaussian starts as
+    Laplace's approximation at the mode, where there is one."""
     model: Callable[..., Any] = target.model
     if target.sites.discrete:
         model = poutine.block(model, hide=list(target.sites.discrete))
+    if name == "multivariate_normal" and modes and (mode := chosen([*modes])).found:
+        return AutoWhitenedNormal(model, mode, {site: at for site, at, _ in target._slices()})
     z = start(target, seed)
     if name in _LAYERS:
         return autoguide.AutoNormalizingFlow(model, lambda p: _flow(name, z, p))

@@ -64,6 +64,12 @@ class Mode:
         log_det = np.linalg.slogdet(self.precision)[1]
         return float(self.log_joint + (len(self.z) * np.log(2 * np.pi) - log_det) / 2)
 
+    def root(self, order: Array) -> Array:
+        """Lower triangular C (p, p) with C C' = P^-1, coordinates in this order."""
+        precision = self.precision[order][:, order]
+        d = np.sqrt(np.diag(precision))[:, None]
+        return np.asarray(np.linalg.cholesky(np.linalg.inv(precision / d / d.T)) / d)
+
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Draws (n, p) from N(m, P^-1) and their log densities (n,)."""
         root = np.linalg.cholesky(self.precision)
