@@ -127,6 +127,30 @@ def test_a_search_for_a_structure_keeps_its_best_graph(
         assert len(model.edges_) == edges
 
 
+@pytest.mark.parametrize(
+    ("place", "number", "edges"),
+    [
+        ("hill_climbing._best_step", 1, 0),
+        ("exact_search.families_of", 2, None),
+        ("exact_search._without", 3, None),
+    ],
+)
+def test_an_exact_search_for_a_structure_keeps_what_a_climb_found(
+    place: str, number: int, edges: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"random_state": 0, "criterion": "bic"}
+    climb = ppgen.BayesianNetwork(structure="hill-climbing", restarts=0, **how).fit(whole())
+    reached = raising(monkeypatch, f"ppgen.inference.structure.{place}", number)
+    model = ppgen.BayesianNetwork(structure="exact", **how).fit(whole())
+    assert reached()
+    assert model.interrupted_
+    assert (
+        "the exact search for a structure was interrupted; the best so far was taken, and a better"
+        in str(model.verdict_)
+    )
+    assert model.edges_ == (climb.edges_ if edges is None else [])
+
+
 @pytest.mark.parametrize("search", [1, 2])
 def test_of_rows_with_gaps_the_last_whole_search_is_kept(
     search: int, monkeypatch: pytest.MonkeyPatch

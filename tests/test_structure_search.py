@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -143,6 +144,23 @@ def test_a_search_that_is_out_of_time_gives_the_best_so_far():
     found = learn(draw(), expired=Expiry(lambda: 0.0))
     assert len(found.trace) == 2
     assert len(found.dag.edges) == 1
+
+
+@pytest.mark.parametrize("stage", ["families", "subsets"])
+def test_an_exact_search_that_is_out_of_time_gives_the_graph_of_a_climb(stage):
+    cases = draw(300, seed=3)
+    asked, climbed = itertools.count(), learn(cases, Search(method="hill-climbing", restarts=0))
+    steps = len(climbed.trace) - 1  # after each it is asked
+    after = steps + {"families": 10, "subsets": 5 * 17 + 10}[stage]
+    found = learn(
+        cases, Search(method="exact"), expired=Expiry(lambda: 0.0 if next(asked) >= after else 9.0)
+    )
+    assert next(asked) > after
+    assert found.dag == climbed.dag
+    assert found.trace == climbed.trace
+    whole = learn(cases, Search(method="exact"), expired=Expiry(lambda: 9.0))
+    assert len(whole.trace) == 1
+    assert whole.score >= found.score - 1e-9
 
 
 def all_graphs(n):

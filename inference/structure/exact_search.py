@@ -20,29 +20,43 @@ import numpy as np
 from ...arrays import Floats, Ints
 from ...errors import InputError
 from .constraints import Constraints
+from .expiry import NEVER, Expiry
 from .families import families_of
+from .hill_climbing import climb
 from .local_score import Found, LocalScore
 
 MOST_NODES = 20
 MOST_FAMILIES = 1 << 20
 
 
-def exact_search(score: LocalScore, constraints: Constraints) -> Found:
+def exact_search(score: LocalScore, constraints: Constraints, *, expired: Expiry = NEVER) -> Found:
     """The admitted graph with the highest score; of several, the first by the order of the nodes.
 
     Args:
         score: what is to be maximised.
         constraints: which graphs are admitted.
+        expired: whether it is to end, with the best graph of a climb, which comes first.
 
     Raises:
         InputError: above 20 nodes, or 2^20 families (a node and possible parents).
     """
+    _check(score.n_nodes, constraints)
+    climbed, best = climb(score, constraints, expired=expired), None
+    with expired.heeding():
+        best = _best_of_all(score, constraints, expired)
+    return climbed if best is None else best
+
+
+def _best_of_all(score: LocalScore, constraints: Constraints, expired: Expiry) -> Found | None:
+    """The best graph; None if it is to end before that is known."""
     n = score.n_nodes
-    _check(n, constraints)
     best, parents = [], []
     for node in range(n):
         candidates = np.delete(np.arange(n), node)
-        values, sets = _best_within(families_of(score, constraints, node, candidates).log_local)
+        families = families_of(score, constraints, node, candidates, expired)
+        if expired():
+            return None
+        values, sets = _best_within(families.log_local)
         best.append(values)
         parents.append(sets)
     subsets = np.arange(1 << n)
@@ -53,6 +67,8 @@ def exact_search(score: LocalScore, constraints: Constraints) -> Found:
     for size in range(1, n + 1):
         layer = subsets[sizes == size]
         for node in range(n):
+            if expired():
+                return None
             whole = layer[layer >> node & 1 == 1]
             value = total[whole ^ (1 << node)] + best[node][_without(whole, node)]
             better = value > total[whole]

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...arrays import Floats, Ints
 from .constraints import Constraints
+from .expiry import NEVER, Expiry
 from .local_score import LocalScore
 
 
@@ -102,9 +103,13 @@ def _candidates(score: LocalScore, constraints: Constraints, node: int, most: in
 
 
 def families_of(
-    score: LocalScore, constraints: Constraints, node: int, candidates: Ints
+    score: LocalScore,
+    constraints: Constraints,
+    node: int,
+    candidates: Ints,
+    expired: Expiry = NEVER,
 ) -> Families:
-    """The families of one node with parents among the candidates."""
+    """The families of one node with parents among the candidates; if `expired`, those so far."""
     allowed = constraints.allowed[candidates, node]
     values = np.full(1 << len(candidates), -np.inf)
     needed = constraints.required[candidates, node]
@@ -114,6 +119,8 @@ def families_of(
     for _ in range(min(constraints.max_parents, len(candidates))):
         further = []
         for members in layer:
+            if expired():
+                break
             parents = [c for k, c in enumerate(candidates.tolist()) if members >> k & 1]
             changes = np.where(allowed, score.deltas(node, parents)[candidates], -np.inf)
             for k in range(members.bit_length(), len(candidates)):  # each set once, by its last

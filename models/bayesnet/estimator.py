@@ -32,6 +32,7 @@ from .settings import ENGINE_SETTINGS, SETTINGS, NetworkSettings
 from .structure.cases import Cases
 from .structure.search import Search, learn, method_of, restarts_of
 from .structure.strengths import EdgeStrengths, Method, edge_strengths
+from .structure.structure_reasons import cut_short
 from .structure_given import (
     States,
     check_sizes,
@@ -112,12 +113,9 @@ class BayesianNetwork(NetworkSettings, FittedNetwork):
         search = self._search(cases, fit.seed)
         searched = learn(cases, search, expired=Expiry(fit.deadline, fit.heeding))
         reasons = [Reason("ok", f"{what}.") for what in searched.reasons]
-        if self.structure != "exact" and fit.deadline() == 0:
-            what = "the budget ended the search for a structure"
-            if fit.interrupted:
-                what = "the search for a structure was interrupted"
-            advice = "Raise the budget, or lower max_parents."
-            reasons.append(Reason("warn", f"{what}; the best so far was taken.", advice))
+        if fit.deadline() == 0:
+            exact = self.structure == "exact"
+            reasons.append(cut_short(exact=exact, interrupted=fit.interrupted))
         return searched.dag, reasons
 
     def _cases(

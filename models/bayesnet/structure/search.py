@@ -167,7 +167,7 @@ def _found(score: LocalScore, constraints: Constraints, search: Search, expired:
     if search.method not in get_args(Method):
         raise unknown("method", str(search.method), get_args(Method))
     if search.method == "exact":
-        return exact_search(score, constraints)
+        return exact_search(score, constraints, expired=expired)
     tabu, restarts = search.tabu, search.restarts
     restarts = restarts_of(score.n_nodes) if restarts is None else restarts
     if search.method == "hill-climbing":

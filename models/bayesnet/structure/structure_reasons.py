@@ -7,6 +7,7 @@ import numpy as np
 from ....inference.dag import DAG, oriented
 from ....inference.structure.constraints import Constraints
 from ....inference.structure.pc import Pattern
+from ....verdict import Reason
 from ..settings import WIDE
 from .cases import Cases
 
@@ -66,3 +67,14 @@ def of_gaps(cases: Cases, rounds: int, *, tests: bool) -> list[str]:
     return [
         f"{missing}{counts}, which is unbiased only where values are missing completely at random"
     ]
+
+
+def cut_short(*, exact: bool, interrupted: bool) -> Reason:
+    """That a search ended before its end; `exact` if it was among all graphs."""
+    search = "exact search for a structure" if exact else "search for a structure"
+    what = f"the {search} was interrupted" if interrupted else f"the budget ended the {search}"
+    what += "; the best so far was taken"
+    if not exact:
+        return Reason("warn", f"{what}.", "Raise the budget, or lower max_parents.")
+    advice = 'Raise the budget, lower max_parents, or take structure="boss".'
+    return Reason("warn", f"{what}, and a better one may be left.", advice)
