@@ -34,7 +34,7 @@ RANKED: dict[str, Any] = {
     "bnn_regression": ["tau", "sigma"],
     "bnn_classification": ["tau"],
 }
-CHAINS = {"num_warmup": 200, "max_tree_depth": 8}  # all wait for the longest path
+CHAINS = {"num_warmup": 200, "max_tree_depth": 8}
 QUICK = ("eight_schools", "linear_regression")
 
 

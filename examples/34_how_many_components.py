@@ -33,15 +33,15 @@ def main(out: str = "out/34", n: int = 150, num_steps: int = 3000) -> float:
     print(fit.verdict_)
 
     flat = {site: value.reshape(-1, *value.shape[2:]) for site, value in fit.draws.items()}
-    left = np.cumprod(1 - flat["beta"], axis=1)
-    ones = np.ones((len(left), 1))
-    w = np.hstack([flat["beta"], ones]) * np.hstack([ones, left])
+    zeros = np.zeros((len(flat["nu"]), 1))
+    left = np.hstack([zeros, -np.cumsum(flat["nu"], axis=1)])
+    log_w = left + np.hstack([np.log(-np.expm1(-flat["nu"])), zeros])
     mean, sd = location + scale * flat["mu"], scale * flat["sigma"]
 
     def log_parts(at: np.ndarray) -> np.ndarray:
         """log w_k + log Normal(x; mu_k, sigma_k), (draws, n, k)."""
         log_p = norm.logpdf(at[:, None], mean[:, None], sd[:, None]).sum(axis=-1)
-        return np.log(w)[:, None] + log_p
+        return log_w[:, None] + log_p
 
     parts = log_parts(y)
     shares = np.exp(parts - logsumexp(parts, axis=-1, keepdims=True)).mean(axis=1)
@@ -53,7 +53,7 @@ def main(out: str = "out/34", n: int = 150, num_steps: int = 3000) -> float:
 
     x = [np.linspace(y[:, j].min() - 0.5, y[:, j].max() + 0.5, 50) for j in range(2)]
     grid = np.stack(np.meshgrid(*x), axis=-1).reshape(-1, 2)
-    log_p = logsumexp(log_parts(grid), axis=(0, 2)) - np.log(len(w))
+    log_p = logsumexp(log_parts(grid), axis=(0, 2)) - np.log(len(log_w))
     figure = Figure((5, 4), layout="constrained")
     axis = figure.subplots()
     axis.contour(*x, log_p.reshape(50, 50), levels=np.arange(-8, 2), linewidths=0.7)

@@ -16,7 +16,8 @@ from numpyro import handlers
 from scipy import stats
 from sklearn.gaussian_process.kernels import RBF, Matern
 
-from ppgen.models.dirichlet_mixture.pyro import weights
+from ppgen.models.dirichlet_mixture.numpyro import log_weights as jax_log_weights
+from ppgen.models.dirichlet_mixture.pyro import log_weights
 from ppgen.models.gaussian_process import numpyro as jax_gp
 from ppgen.models.gaussian_process import pyro as torch_gp
 from ppgen.models.hmm import numpyro as jax_hmm
@@ -180,11 +181,12 @@ def test_sequences_are_drawn_as_often_as_their_density_says(backend: str) -> Non
 def test_a_dirichlet_mixture_is_its_formula_given_the_labels() -> None:
     given = {"n_components": 4, "n_total": 9, "n_columns": 2, "y_units": (1.0, 2.0)}
     v, log_joint = at("dirichlet_mixture", (), given)
-    left = np.concatenate([[1.0], np.cumprod(1 - v["beta"])])
-    w = np.append(v["beta"], 1.0) * left
-    np.testing.assert_allclose(v["w"], w, rtol=1e-12)
+    beta = 1 - np.exp(-v["nu"])
+    w = np.append(beta, 1.0) * np.concatenate([[1.0], np.cumprod(1 - beta)])
+    np.testing.assert_allclose(v["w"], w, rtol=1e-10)
     assert v["truncation"] == pytest.approx(36 * np.exp(-3 / v["alpha"]))
-    by_hand = -v["alpha"] + stats.beta(1, v["alpha"]).logpdf(v["beta"]).sum()
+    by_hand = -v["alpha"] + stats.beta(1, v["alpha"]).logpdf(beta).sum()
+    by_hand += np.log(1 - beta).sum()  # d beta / d nu
     by_hand += stats.norm.logpdf(v["mu"]).sum()
     by_hand += stats.lognorm(1.0, scale=0.5).logpdf(v["sigma"]).sum() + np.log(w[v["z"]]).sum()
     by_hand += stats.norm(1 + 2 * v["mu"][v["z"]], 2 * v["sigma"][v["z"]]).logpdf(v["y"]).sum()
@@ -192,8 +194,11 @@ def test_a_dirichlet_mixture_is_its_formula_given_the_labels() -> None:
 
 
 def test_a_stick_is_broken_whole() -> None:
-    w = weights(torch.tensor([0.5, 0.2, 0.9]))
-    torch.testing.assert_close(w, torch.tensor([0.5, 0.1, 0.36, 0.04]))
+    log_w = log_weights(-torch.log1p(-torch.tensor([0.5, 0.2, 0.9])))
+    torch.testing.assert_close(log_w.exp(), torch.tensor([0.5, 0.1, 0.36, 0.04]))
+    nu = np.array([900.0, 1e-30, 2.0])  # a share that is 1 in all digits, and one next to none
+    far = [0.0, -900 + np.log(1e-30), -900 + np.log1p(-np.exp(-2)), -902.0]
+    np.testing.assert_allclose(jax_log_weights(jnp.asarray(nu)), far, rtol=1e-6)
 
 
 def test_a_network_is_its_formula() -> None:

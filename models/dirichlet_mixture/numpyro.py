@@ -4,6 +4,13 @@ How many components there are is not said: of infinitely many, a row is in the k
 w_k, which are broken off a stick (as standard units, y = location + scale v),
 
     alpha ~ Gamma(1, 1),    beta_k ~ Beta(1, alpha),    w_k = beta_k prod_{l < k} (1 - beta_l)
+
+where beta_k is written by what it leaves, as 1 - beta_k = exp(-nu_k),
+
+    nu_k ~ Exponential(alpha),          log w_k = log(1 - exp(-nu_k)) - sum_{l < k} nu_l:
+
+for a small alpha nearly all shares are next to 1, where numbers end and log nu goes on evenly.
+
     mu_k ~ Normal(0, 1),    sigma_k ~ LogNormal(log 1/2, 1)          (d,), diagonal covariances
     z ~ Categorical(w),     v | z ~ Normal(mu_z, sigma_z).
 
@@ -57,23 +64,24 @@ def model(
     alpha = numpyro.sample("alpha", dist.Gamma(1.0, 1.0))
     numpyro.deterministic("truncation", 4 * (n_total or n) * jnp.exp(-(K - 1) / alpha))
     with numpyro.plate("sticks", K - 1):
-        beta = numpyro.sample("beta", dist.Beta(1.0, alpha))
+        nu = numpyro.sample("nu", dist.Exponential(alpha))
+    log_w = log_weights(nu)
     y_loc, y_scale = y_units
     with numpyro.plate("components", K):
-        w = numpyro.deterministic("w", weights(beta))
+        numpyro.deterministic("w", jnp.exp(log_w))
         mu = numpyro.sample("mu", dist.Normal(0.0, 1.0).expand((d,)).to_event(1))
         log_normal = dist.LogNormal(math.log(0.5), 1.0)
         sigma = numpyro.sample("sigma", log_normal.expand((d,)).to_event(1))
         mean = numpyro.deterministic("mean", y_loc + y_scale * mu)
         scale = numpyro.deterministic("scale", y_scale * sigma)
     with numpyro.plate("rows", n_total or n, subsample_size=n):
-        z = numpyro.sample("z", dist.Categorical(w), infer={"enumerate": "parallel"})
+        z = numpyro.sample("z", dist.Categorical(logits=log_w), infer={"enumerate": "parallel"})
         drawn: Array = numpyro.sample("y", dist.Normal(mean[z], scale[z]).to_event(1), obs=y)
     return drawn
 
 
-def weights(beta: Array) -> Array:
-    """w (K,) of the shares beta (K - 1,) of what is left of the stick."""
-    left = jnp.cumprod(1 - beta)
-    one = jnp.ones(1)
-    return jnp.concatenate([beta, one]) * jnp.concatenate([one, left])
+def log_weights(nu: Array) -> Array:
+    """log w (K,) of nu (K - 1,), of which the last component has all that is left."""
+    zero = jnp.zeros(1)
+    left = jnp.concatenate([zero, -jnp.cumsum(nu)])
+    return left + jnp.concatenate([jnp.log(-jnp.expm1(-nu)), zero])

@@ -1,7 +1,8 @@
 """Dirichlet-process Gaussian mixture in Pyro: the twin of `numpyro.py`, which explains the model,
 with the same sites, shapes and log joint.
 
-    alpha ~ Gamma(1, 1),    beta_k ~ Beta(1, alpha),    w_k = beta_k prod_{l < k} (1 - beta_l)
+    alpha ~ Gamma(1, 1),    nu_k ~ Exponential(alpha),    beta_k = 1 - exp(-nu_k) ~ Beta(1, alpha)
+    log w_k = log(1 - exp(-nu_k)) - sum_{l < k} nu_l
     mu_k ~ Normal(0, 1),    sigma_k ~ LogNormal(log 1/2, 1)          (d,), diagonal covariances
     z ~ Categorical(w),     v | z ~ Normal(mu_z, sigma_z),           y = location + scale v
 """
@@ -36,22 +37,23 @@ def model(
     alpha = pyro.sample("alpha", dist.Gamma(one, one))
     pyro.deterministic("truncation", 4 * (n_total or n) * torch.exp(-(K - 1) / alpha))
     with pyro.plate("sticks", K - 1):
-        beta = pyro.sample("beta", dist.Beta(one, alpha))
+        nu = pyro.sample("nu", dist.Exponential(alpha))
+    log_w = log_weights(nu)
     y_loc, y_scale = y_units
     with pyro.plate("components", K):
-        w = pyro.deterministic("w", weights(beta), event_dim=0)
+        pyro.deterministic("w", log_w.exp(), event_dim=0)
         mu = pyro.sample("mu", dist.Normal(zero, 1.0).to_event(1))
         sigma = pyro.sample("sigma", dist.LogNormal(zero + math.log(0.5), 1.0).to_event(1))
         mean = pyro.deterministic("mean", y_loc + y_scale * mu, event_dim=1)
         scale = pyro.deterministic("scale", y_scale * sigma, event_dim=1)
     with pyro.plate("rows", n_total or n, subsample_size=n):
-        z = pyro.sample("z", dist.Categorical(w), infer={"enumerate": "parallel"})
+        z = pyro.sample("z", dist.Categorical(logits=log_w), infer={"enumerate": "parallel"})
         drawn: Tensor = pyro.sample("y", dist.Normal(mean[z], scale[z]).to_event(1), obs=y)
     return drawn
 
 
-def weights(beta: Tensor) -> Tensor:
-    """w (K,) of the shares beta (K - 1,) of what is left of the stick."""
-    left = (1 - beta).cumprod(-1)
-    one = beta.new_ones(1)
-    return torch.cat([beta, one]) * torch.cat([one, left])
+def log_weights(nu: Tensor) -> Tensor:
+    """log w (K,) of nu (K - 1,), of which the last component has all that is left."""
+    zero = nu.new_zeros(1)
+    left = torch.cat([zero, -nu.cumsum(-1)])
+    return left + torch.cat([(-torch.expm1(-nu)).log(), zero])
