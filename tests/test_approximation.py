@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -122,6 +123,16 @@ def test_a_tail_that_only_the_value_of_a_site_has_is_told() -> None:
     assert of_moments(values[:, 1:], names[1:], weights, "q", "") == []
 
 
+def test_draws_whose_few_farthest_make_a_wrong_spread_are_told() -> None:
+    values = np.random.default_rng(0).normal(size=(2000, 1))
+    weights = np.full(2000, 1 / 2000)
+    assert of_moments(values, ["a"], weights, "q", "") == []
+    values[0] = 150.0  # one draw, of little weight: no standard error tells it from chance
+    weights[0] = 1e-6
+    (reason,) = of_moments(values, ["a"], weights / weights.sum(), "q", "")
+    assert "standard deviation 0.2" in reason.what
+
+
 def test_what_is_constant_has_no_spread_to_be_off() -> None:
     values = np.full((200, 2), 3.0)
     assert of_moments(values, NAMES, np.full(200, 1 / 200), "q", "") == []
@@ -139,6 +150,8 @@ def test_weights_are_judged_alike_however_draws_are_used() -> None:
     assert few[0].status == "warn"
     rounded = of_log_weights(1e-13 * rng.normal(size=100), "q", "")
     assert rounded[0].status == "ok"
+    even = of_weights(replace(smooth(log_w), khat=0.9, ess=990.0), "q", "")
+    assert even[0].status == "ok"
     none = of_log_weights(np.full(100, -np.inf), "q", "")
     assert none[0].status == "failed"
 

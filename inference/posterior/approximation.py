@@ -4,7 +4,8 @@ Of draws z_k from q with weights w_k = p(z_k, data) / q(z_k) it is asked, in thi
 
 1. Is the posterior improper? (`improper`)
 2. Have the weights a tail? Where their Pareto k-hat is above min(1 - 1 / log10 K, 0.7), no
-   reasonable number of draws makes up for what q misses; nor do K draws that are worth few.
+   reasonable number of draws makes up for what q misses; nor do K draws that are worth few. But
+   weights that are all but equal have a tail of next to no mass, whatever its shape.
 3. If not, are the means and standard deviations of the draws those that the weights give them, of
    the values of sites and on the unconstrained scale? (An exponential of draws has a tail of its
    own.) Draws that were drawn anew by their weights have them.
@@ -36,8 +37,10 @@ from .sites import elements
 
 _MAX_KHAT = 0.7  # of a row's few draws, whose k-hat is unsure by some 0.1
 _LOST = 1.0  # k-hat above which weighted draws have no mean
+_EVEN = 0.95  # of the draws count where weights are all but equal
 _MEAN_OFF, _SD_OFF = 0.1, 0.1  # standard deviations, and log ratio, that draws may be off
 _SURE = 3.0  # standard errors beyond that
+_MEAN_WRONG, _SD_WRONG = 0.5, math.log(1.5)  # however few draws of a heavy tail it stems from
 _CONSTANT = 1e-12  # a spread, as a share of the mean, up to which values are all the same
 _SHIFT, _RATIO = 0.25, 1.3  # of short chains, from which it is told
 _FAR, _WIDE = 1.0, 2.0  # and from which the approximation has failed
@@ -102,7 +105,8 @@ def of_weights(
         each: nearly independent draws that a weight stands for.
     """
     count, worth = len(weights.weights), f"are worth {weights.ess:.0f} when weighted"
-    if not weights.khat <= weights.good:
+    even = weights.ess >= _EVEN * count and weights.khat < _LOST
+    if not (weights.khat <= weights.good or even):
         khat, good = _unlike(weights.khat, weights.good)
         what = f"{name} misses the posterior (Pareto k-hat {khat}, above {good}; {count} draws "
         lost = resampled and not weights.khat <= _LOST
@@ -157,10 +161,9 @@ def of_moments(
     of_shift = (w * centred - x).std(axis=0) / math.sqrt(n)
     of_log_sd = (w * (centred**2 / variance - 1) - (x**2 - 1)).std(axis=0) / 2 / math.sqrt(n)
     log_sd = 0.5 * np.log(variance)
-    far = np.maximum(
-        (np.abs(shift) - _SURE * of_shift) / _MEAN_OFF,
-        (np.abs(log_sd) - _SURE * of_log_sd) / _SD_OFF,
-    )
+    off, log_off = np.abs(shift), np.abs(log_sd)
+    sure = (off - _SURE * of_shift) / _MEAN_OFF, (log_off - _SURE * of_log_sd) / _SD_OFF
+    far = np.maximum.reduce([*sure, off / _MEAN_WRONG, log_off / _SD_WRONG])
     worst = int(np.argmax(far))
     if not far[worst] > 1:
         return []
