@@ -57,7 +57,7 @@ def test_a_run_keeps_how_its_data_were_read(folder: Path, run: Any) -> None:
     assert (reading.drop, reading.missing, reading.decimal) == (("nummer",), ("y=-999",), ",")
     told = [str(reason) for reason in fit.verdict_.reasons]
     assert any("line 1 left out" in reason for reason in told)
-    rows, err = run("score", Path("run"), Path("office.csv"))
+    rows, err = run("score", Path("run"), Path("office.csv"), "--plain")
     assert len(rows) == N
     assert "warning" not in err
     assert "'Bericht 2020'" in err
@@ -119,6 +119,24 @@ def test_outliers_are_written_as_the_file_writes_them(
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "columns"), [("score", ["log_density"]), ("predict", ["probability", "p(0)"])]
+)
+def test_what_is_computed_has_the_decimals_of_the_file(
+    folder: Path, run: Any, command: str, columns: list[str]
+) -> None:
+    asked = (command, Path("run"), Path("office.csv"))
+    plain, _ = run(*asked, "--plain")
+    run(*asked, "-o", folder / "said.csv")
+    head, *written = (line.split(";") for line in (folder / "said.csv").read_text().splitlines())
+    for name in columns:
+        found = [row[head.index(name)] for row in written]
+        assert [text.replace(",", ".") for text in found] == [row[name] for row in plain]
+    assert not any("." in field for row in written for field in row)
+    back = ppgen.read(folder / "said.csv", drop="row")
+    assert len(back) == N
+
+
 def test_values_given_that_a_column_cannot_have_are_told_in_words_of_the_option(
     folder: Path, run: Any
 ) -> None:
@@ -169,6 +187,7 @@ def test_other_columns_are_named_and_left_out(folder: Path, run: Any) -> None:
     (folder / "more.csv").write_text(more)
     scored, err = run("score", Path("run"), Path("more.csv"))
     assert len(scored) == N
+    assert run("impute", Path("run"), Path("more.csv"))[0][0]["x"] == rows[0]["x"]
     assert "warning: column 'extra' was not in GaussianMixture and is left out." in err or (
         "'extra' was not in the fit and is left out" in err
     )

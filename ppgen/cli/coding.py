@@ -22,7 +22,9 @@ _MOST_CLASSES = 50  # whose probabilities are columns
 
 
 @spread
-def encode(run: Run, data: Data, reading: DataOptions, output: Out = None) -> None:
+def encode(
+    run: Run, data: Data, reading: DataOptions, plain: Plain = False, output: Out = None
+) -> None:
     """Print each row's code: the mean of its latents, z0, z1, ...
 
     A .npy file holds the codes alone, (n, k). Of a fit that is conditional on labels, the rows come
@@ -39,7 +41,8 @@ def encode(run: Run, data: Data, reading: DataOptions, output: Out = None) -> No
         write_file(output, _array(codes))
         return
     columns = {f"z{j}": codes[:, j] for j in range(codes.shape[1])}
-    write_table(numbered(rows) | _given(rows) | columns, output, computed=columns)
+    like = None if plain else rows.schema.reading.of_scores
+    write_table(numbered(rows) | _given(rows) | columns, output, computed=columns, like=like)
 
 
 @spread
@@ -78,7 +81,9 @@ def reconstruct(
 
 
 @spread
-def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> None:
+def predict(
+    run: Run, data: Data, reading: DataOptions, plain: Plain = False, output: Out = None
+) -> None:
     """Print each row's class, with its probability and those of the others; of a mixture, its
     component, and none where it has probability 0 under all; of an autoencoder, 1 for rows like
     those fitted and -1 for outliers."""
@@ -99,7 +104,8 @@ def predict(run: Run, data: Data, reading: DataOptions, output: Out = None) -> N
         columns[what] = np.where(none, None, columns[what].astype(object))
         if len(names) <= _MOST_CLASSES:
             columns |= {f"p({name})": p[:, j] for j, name in enumerate(names)}
-    write_table(numbered(rows) | _given(rows) | columns, output, computed=columns)
+    like = None if plain else rows.schema.reading.of_scores
+    write_table(numbered(rows) | _given(rows) | columns, output, computed=columns, like=like)
 
 
 def _tell_without_latents(model: Any, so: str) -> None:

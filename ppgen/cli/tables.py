@@ -41,6 +41,7 @@ def score(
         bool, typer.Option("--summary", help="One line: the mean and what it claims.")
     ] = False,
     set_: Asked = None,
+    plain: Plain = False,
     output: Out = None,
 ) -> None:
     """Print each row's log density, in nats and in the units of the data.
@@ -72,12 +73,13 @@ def score(
             "kind": [density.kind] * len(density),
         }
         line |= summarised(density, rows, "mean", method=density.method)
+    like = None if plain else rows.schema.reading.of_scores
     if summary:
         summed = {name: [value] for name, value in line.items()}
-        write_table(summed, output, pretty=True, computed=summed)
+        write_table(summed, output, pretty=True, computed=summed, like=like)
         return
     known = {name: values for name, values in columns.items() if values is not None}
-    write_table(numbered(rows) | known, output, computed=known)
+    write_table(numbered(rows) | known, output, computed=known, like=like)
 
 
 def sample(

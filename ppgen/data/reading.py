@@ -96,13 +96,26 @@ class Reading(PlainFields):
         """How the numbers of a column are written."""
         each = (text.rpartition("=") for text in self.notations)
         written = next((text for column, _, text in each if column == name), "")
-        return Notation.read(written) if written else Notation(self.decimal or ".")
+        return Notation.read(written) if written else Notation(self._mark)
+
+    @property
+    def _mark(self) -> str:
+        """The decimal mark of a column that shows none. Where commas part the fields it is a point,
+        whatever was said of other files, unless other columns have commas."""
+        notations = (Notation.read(text.rpartition("=")[2]) for text in self.notations)
+        parted = self.delimiter or any(one.decimal == "," for one in notations)
+        return (self.decimal if parted else "") or "."
 
     def renamed(self, called: Mapping[str, str]) -> Reading:
         """How columns are written that are called otherwise; of others only the decimals are
         known."""
         notations = tuple(f"{now}={self.notation(name)}" for name, now in called.items())
         return replace(self, notations=notations)
+
+    @property
+    def of_scores(self) -> Reading:
+        """How what is computed of rows is written: with their decimals and separators."""
+        return self.renamed({})
 
     def number(self, name: str, given: Any) -> Any:
         """A text, or each of a list, as the number of a column that it is; all else as it is."""
