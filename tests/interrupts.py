@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 
 NOTHING = "had learnt anything; nothing is kept"
@@ -49,3 +50,28 @@ def raising(monkeypatch: pytest.MonkeyPatch, place: str, number: int) -> Callabl
 
     monkeypatch.setattr(of, name, interrupted)
     return lambda: bool(reached)
+
+
+@contextmanager
+def killed(after: int) -> Iterator[None]:
+    """The fit in the block is killed when it reports for the time after so many, its state written
+    at each evaluation until then."""
+    from ppgen.fitting import Fit
+    from ppgen.inference import gradient
+
+    report, save = Fit.report, gradient._Loop.save
+
+    def always(self: Any) -> None:
+        self.saved = -np.inf
+        save(self)
+
+    def dies(self: Any, progress: Any) -> None:
+        report(self, progress)
+        if len(self.trace) > after:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradient._Loop, "save", always)
+        patch.setattr(Fit, "report", dies)
+        with pytest.raises(Killed):
+            yield

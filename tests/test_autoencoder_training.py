@@ -11,11 +11,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from ppgen.errors import FitError
-from ppgen.fitting import Fit
-from ppgen.inference import gradient
 from ppgen.models.autoencoder import Autoencoder, fitting
 from ppgen.models.autoencoder.backend import Nets, TorchAutoencoder
 from ppgen.models.nets import trainer
+
+from .interrupts import killed
 
 SMALL = {"hidden": (16,), "max_epochs": 20, "random_state": 0}
 
@@ -38,10 +38,6 @@ def test_the_same_seed_gives_the_same_fit_and_another_another(table):
     np.testing.assert_array_equal(a, b)
     other = clone(model).set_params(random_state=1).fit(table).encode(table)
     assert not np.array_equal(a, other)
-
-
-class Killed(Exception):
-    pass
 
 
 @pytest.mark.parametrize("killed_after", [2, 5])
@@ -67,22 +63,8 @@ def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, kind, k
 
     monkeypatch.setattr(fitting, "sizes_for", sizes_for)
     whole = clone(model).fit(x)
-    report, save = Fit.report, gradient._Loop.save
-
-    def always(self):
-        self.saved = -np.inf
-        save(self)
-
-    def dies(self, progress):
-        report(self, progress)
-        if len(self.trace) > killed_after:
-            raise Killed
-
-    monkeypatch.setattr(gradient._Loop, "save", always)
-    with monkeypatch.context() as inner:
-        inner.setattr(Fit, "report", dies)
-        with pytest.raises(Killed):
-            clone(model).fit(x, checkpoint_dir=tmp_path)
+    with killed(killed_after):
+        clone(model).fit(x, checkpoint_dir=tmp_path)
     assert list(tmp_path.glob("step-*"))
     resumed = clone(model).fit(x, checkpoint_dir=tmp_path)
     assert len(resumed.trace_) < len(whole.trace_)

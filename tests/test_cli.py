@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import random
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,35 +20,15 @@ from ppgen.cli.options import value_of
 from ppgen.models import registry
 from ppgen.progress import Clock
 
+from .commands import Run, runs_commands
 from .zoo import mixed
-
-
-class Done(NamedTuple):
-    """What a command came to."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def table(self) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.out)))
-
-
-Run = Callable[..., Done]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> Run:
     """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*words: object) -> Done:
-        capsys.readouterr()
-        status = main([str(word) for word in words])
-        return Done(status, *capsys.readouterr())
-
-    return call
+    return runs_commands(capsys)
 
 
 @pytest.fixture(scope="module")

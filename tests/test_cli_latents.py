@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,35 +11,16 @@ from PIL import Image
 
 from ppgen.__main__ import main
 
+from .commands import Run, runs_commands
+
 QUICK = ("--set", "hidden=[8]", "--set", "max_epochs=2", "--set", "latent_dim=2")
-
-
-class Done(NamedTuple):
-    """What a command came to."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def table(self) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.out)))
-
-
-Run = Callable[..., Done]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> Run:
     """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*words: object) -> Done:
-        capsys.readouterr()
-        status = main([str(word) for word in words])
-        return Done(status, *capsys.readouterr())
-
-    return call
+    return runs_commands(capsys)
 
 
 def bars(n: int = 150) -> np.ndarray:

@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,23 +13,10 @@ from PIL import Image
 import ppgen
 from ppgen.__main__ import main
 
+from .commands import Run, runs_commands
+
 RNG = np.random.default_rng(0)
 QUICK = ("--set", "hidden=[8]", "--set", "max_epochs=2", "--set", "latent_dim=2")
-
-
-class Done(NamedTuple):
-    """What a command came to."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def table(self) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.out)))
-
-
-Run = Callable[..., Done]
 
 
 def pictures(folder: Path, n: int = 20) -> Path:
@@ -67,13 +51,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(runs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: Any) -> Run:
     """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*words: object) -> Done:
-        capsys.readouterr()
-        status = main([str(runs / w if isinstance(w, Path) else w) for w in words])
-        return Done(status, *capsys.readouterr())
-
-    return call
+    call = runs_commands(capsys)
+    return lambda *words: call(*(runs / w if isinstance(w, Path) else w for w in words))
 
 
 def test_a_fit_is_conditional_on_the_folders(run: Run, runs: Path) -> None:

@@ -7,42 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 
 import ppgen
 from ppgen.data import row_hashes
 from ppgen.errors import InputError
-from ppgen.fitting import Fit
-from ppgen.inference import gradient
 from ppgen.models.debias import DebiasingVAE, fitting
 from ppgen.models.debias.backend import TorchDebias
 from ppgen.models.nets.held_out import held_out
 
-SMALL = {
-    "latent_dim": 2,
-    "hidden": (16,),
-    "batch_size": 64,
-    "learning_rate": 2e-2,
-    "max_epochs": 20,
-    "random_state": 0,
-}
-
-
-def table(n=300, seed=0):
-    """Two classes apart in the first column; rare rows lie far off in the others."""
-    rng = np.random.default_rng(seed)
-    y = rng.integers(2, size=n)
-    x = rng.normal(size=(n, 4))
-    x[:, 0] += 4 * y
-    rare = rng.random(n) < 0.06
-    x[rare, 1:] += 8
-    return x, np.where(y, "yes", "no"), rare
+from .debias_rows import SMALL, few_digits, table
+from .interrupts import killed
 
 
 @pytest.fixture(scope="module")
 def digits():
-    x, y = load_digits(return_X_y=True)
-    return x.reshape(-1, 8, 8).astype(np.uint8)[:400], y[:400] % 3
+    return few_digits()
 
 
 def test_rows_of_weight_0_are_never_drawn_nor_held_out():
@@ -93,10 +72,6 @@ def test_the_same_seed_gives_the_same_fit_and_another_another():
     assert not np.array_equal(a, c)
 
 
-class Killed(Exception):
-    pass
-
-
 @pytest.mark.parametrize(("net", "killed_after"), [("mlp", 2), ("conv", 4)])
 def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, net, killed_after):
     x, y = digits
@@ -120,22 +95,8 @@ def test_a_killed_fit_goes_on_bit_for_bit(digits, tmp_path, monkeypatch, net, ki
 
     monkeypatch.setattr(fitting, "sizes_for", sizes_for)
     whole = clone(model).fit(x, y)
-    report, save = Fit.report, gradient._Loop.save
-
-    def always(self):
-        self.saved = -np.inf
-        save(self)
-
-    def dies(self, progress):
-        report(self, progress)
-        if len(self.trace) > killed_after:
-            raise Killed
-
-    monkeypatch.setattr(gradient._Loop, "save", always)
-    with monkeypatch.context() as inner:
-        inner.setattr(Fit, "report", dies)
-        with pytest.raises(Killed):
-            clone(model).fit(x, y, checkpoint_dir=tmp_path)
+    with killed(killed_after):
+        clone(model).fit(x, y, checkpoint_dir=tmp_path)
     assert list(tmp_path.glob("step-*"))
     with pytest.raises(InputError, match="other data or settings"):
         clone(model).fit(x, y[::-1], checkpoint_dir=tmp_path)

@@ -14,6 +14,8 @@ from ppgen.errors import FitError, InputError
 from ppgen.models.flow import NormalizingFlow
 from ppgen.models.nets.held_out import held_out
 
+from .interrupts import killed
+
 AFFINE = {"n_transforms": 2, "hidden": (16,), "random_state": 0}
 SMALL = {**AFFINE, "bins": 4}
 BACKENDS = ("pyro", "numpyro")
@@ -116,40 +118,12 @@ def test_resumed_from_a_checkpoint_it_is_the_same(moons, tmp_path):
     X, _ = moons
     settings = {**SMALL, "max_epochs": 24}
     whole = NormalizingFlow(**settings).fit(X)
-
-    class Killed(Exception):
-        pass
-
-    from ppgen.fitting import Fit
-    from ppgen.inference import gradient
-
-    report, every = Fit.report, gradient.Schedule.__dataclass_fields__["checkpoint_every"].default
-    assert every == 30.0
-
-    def dies(self, progress):
-        report(self, progress)
-        if len(self.trace) > 3:
-            raise Killed
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(gradient._Loop, "save", _save_always(gradient._Loop.save))
-    with patch.context() as inner:
-        inner.setattr(Fit, "report", dies)
-        with pytest.raises(Killed):
-            NormalizingFlow(**settings).fit(X, checkpoint_dir=tmp_path)
+    with killed(3):
+        NormalizingFlow(**settings).fit(X, checkpoint_dir=tmp_path)
     assert list(tmp_path.glob("step-*"))
     resumed = NormalizingFlow(**settings).fit(X, checkpoint_dir=tmp_path)
-    patch.undo()
     assert len(resumed.trace_) < len(whole.trace_)
     np.testing.assert_array_equal(resumed.score_samples(X), whole.score_samples(X))
-
-
-def _save_always(save):
-    def saved(self):
-        self.saved = -1e9
-        save(self)
-
-    return saved
 
 
 def test_a_budget_is_kept(moons):

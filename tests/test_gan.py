@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -18,7 +16,7 @@ from ppgen.models.nets.batches import Batches
 from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.values import Values
 
-from .interrupts import Killed
+from .interrupts import killed
 
 SMALL = {"latent_dim": 2, "hidden": (16,), "batch_size": 20, "random_state": 0}
 
@@ -200,7 +198,6 @@ def test_every_objective_trains(objective, two):
 
 
 def test_a_killed_fit_goes_on_bit_for_bit(two, tmp_path, monkeypatch):
-    from ppgen.fitting import Fit
     from ppgen.models.gan import plan
 
     made = plan._schedule
@@ -213,17 +210,8 @@ def test_a_killed_fit_goes_on_bit_for_bit(two, tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "_schedule", often)
     how = {**SMALL, "discriminator_steps": 2, "max_epochs": 6}
     whole = ppgen.GAN(**how).fit(two[0], checkpoint_dir=tmp_path / "whole")
-    report, seen = Fit.report, itertools.count()
-
-    def killing(self, record):
-        if next(seen) == 3:
-            raise Killed
-        report(self, record)
-
-    monkeypatch.setattr(Fit, "report", killing)
-    with pytest.raises(Killed):
+    with killed(3):
         ppgen.GAN(**how).fit(two[0], checkpoint_dir=tmp_path / "killed")
-    monkeypatch.setattr(Fit, "report", report)
     resumed = ppgen.GAN(**how).fit(two[0], checkpoint_dir=tmp_path / "killed")
     assert len(resumed.trace_) < len(whole.trace_)
     for name, array in whole.nets_.arrays().items():

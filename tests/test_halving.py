@@ -21,6 +21,7 @@ from ppgen.models.nets.trainer import Trainer
 from ppgen.models.nets.verdicts import likelier
 from ppgen.progress import Clock
 
+from .interrupts import killed
 from .net_rows import collinear, subset
 
 ROUNDS = (Round(0.05, 3), Round(0.1, 1))
@@ -219,30 +220,12 @@ def test_the_kind_is_the_first_argument():
 def test_killed_after_the_contest_it_goes_on_with_the_same_kind(
     settings, tmp_path, monkeypatch, soon
 ):
-    from ppgen.inference import gradient
 
     x, how = rows(600), {**settings, "max_epochs": 40}
     whole = ppgen.NormalizingFlow(**how).fit(x)
 
-    class Killed(Exception):
-        pass
-
-    report, save = Fit.report, gradient._Loop.save
-
-    def dies(self, progress):
-        report(self, progress)
-        if len(self.trace) > 6:  # more than a contender has
-            raise Killed
-
-    def saved(self):
-        self.saved = -1e9
-        save(self)
-
-    monkeypatch.setattr(gradient._Loop, "save", saved)
-    with monkeypatch.context() as inner:
-        inner.setattr(Fit, "report", dies)
-        with pytest.raises(Killed):
-            ppgen.NormalizingFlow(**how).fit(x, checkpoint_dir=tmp_path)
+    with killed(6):  # more than a contender has
+        ppgen.NormalizingFlow(**how).fit(x, checkpoint_dir=tmp_path)
     monkeypatch.setattr(Contest, "_train", None)  # nothing competes again
     resumed = ppgen.NormalizingFlow(**how).fit(x, checkpoint_dir=tmp_path)
     assert len(resumed.trace_) < len(whole.trace_)

@@ -13,14 +13,13 @@ from sklearn.base import clone
 import ppgen
 from ppgen import InputError, PairedTranslation
 from ppgen.fitting import Fit
-from ppgen.inference import gradient
 from ppgen.inference.learner import Outcome
 from ppgen.models.translation import fitting, verdicts
 from ppgen.models.translation.parted import Parted, joined
 from ppgen.progress import Clock
 from ppgen.rows import Rows, Target
 
-from .interrupts import Killed
+from .interrupts import killed
 from .zoo import ZOO, fitted, negatives, pictures
 
 NAMES = "pix2pix", "cyclegan"
@@ -71,22 +70,8 @@ def test_a_killed_fit_goes_on_bit_for_bit(
 
     monkeypatch.setattr(fitting, "schedule_for", each_epoch)
     whole = clone(model).fit(x, y)
-    save, report = gradient._Loop.save, Fit.report
-
-    def always(self: Any) -> None:
-        self.saved = -np.inf
-        save(self)
-
-    def dies(self: Any, progress: Any) -> None:
-        report(self, progress)
-        if len(self.trace) > killed_after:
-            raise Killed
-
-    monkeypatch.setattr(gradient._Loop, "save", always)
-    with monkeypatch.context() as patch:
-        patch.setattr(Fit, "report", dies)
-        with pytest.raises(Killed):
-            clone(model).fit(x, y, checkpoint_dir=tmp_path)
+    with killed(killed_after):
+        clone(model).fit(x, y, checkpoint_dir=tmp_path)
     resumed = clone(model).fit(x, y, checkpoint_dir=tmp_path)
     assert len(resumed.trace_) < len(whole.trace_)
     expected = whole.nets_.arrays()

@@ -19,6 +19,7 @@ from ppgen.inference.torch_learner import TorchLearner
 from ppgen.models.vae import fitting
 from ppgen.models.vae.pyro import Nets
 
+from .interrupts import Killed
 from .vae_linear import K, closed_form, largest_likelihood, low_rank
 
 SMALL = {"hidden": (8,), "max_epochs": 6, "batch_size": 25, "random_state": 3}
@@ -57,10 +58,6 @@ KILLED = {
     ),
     "numpyro": (rounded, {"latent_dim": 2, "dropout": 0.2, "warm_up": 3, "backend": "numpyro"}),
 }
-
-
-class Killed(Exception):
-    pass
 
 
 @pytest.fixture
