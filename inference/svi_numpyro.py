@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from inspect import isfunction
 from typing import Any
 
 import jax
@@ -63,8 +65,7 @@ class NumpyroLearner(JaxLearner):
                 svi = SVI(model, guide, optax.identity(), self.elbo)
                 first = feed.take(arrays(feed.data), slice(feed.first))
                 with funsors_of_jax():
-                    state = svi.init(key, *first, n_total=self.n_total)
-                params = svi.optim.get_params(state.optim_state)
+                    params = _start(svi, key, first, self.n_total)
             self.constrain = svi.constrain_fn
         if held is not None:
             log_density = held.log_density
@@ -97,3 +98,20 @@ class NumpyroLearner(JaxLearner):
         with self._precision():
             values: dict[str, Any] = self.constrain(self.averaged())
             return values
+
+
+def _start(svi: SVI, key: jax.Array, rows: list[Any], n_total: int) -> Any:
+    """The values that the `numpyro.param` sites start from, without their constraints; by one
+    program, as operations that are compiled one by one take longer. Guides that keep what they
+    computed, and constraints that are computed, need it outside of one."""
+
+    def start(key: jax.Array, *rows: Any) -> Any:
+        return svi.optim.get_params(svi.init(key, *rows, n_total=n_total).optim_state)
+
+    if not isfunction(svi.guide.func if isinstance(svi.guide, partial) else svi.guide):
+        return start(key, *rows)
+    params = jax.jit(start)(key, *rows)
+    constraints = jax.tree.leaves(svi.constrain_fn.args)
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in constraints):
+        return start(key, *rows)
+    return params

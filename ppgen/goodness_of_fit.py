@@ -111,12 +111,19 @@ def _in_time(model: Judged, rows: Rows, fit: Fit) -> int:
     are drawn (`_DRAWN` at least) and scored."""
     if not (left := fit.clock.left()):
         return MOST if left is None else 0
-    some, began = rows.take(np.arange(min(len(rows), _PROBED))), time.perf_counter()
-    model._sample(len(some), fit.rng(), None, some.context)
-    if model.capabilities.density is not None:
-        model._log_prob(some)
-    each = max(time.perf_counter() - began, 1e-9) / len(some)
-    in_all = _SHARE * left / each
+    some = rows.take(np.arange(min(len(rows), _PROBED)))
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        model._sample(len(some), fit.rng(), None, some.context)
+        if model.capabilities.density is not None:
+            model._log_prob(some)
+        return max(time.perf_counter() - began, 1e-9)
+
+    each = seconds() / len(some)
+    if (_DRAWN + 3 * LEAST) * each > _SHARE * left and 3 * len(some) * each < left:
+        each = seconds() / len(some)  # the first may compile
+    in_all = _SHARE * (fit.clock.left() or 0.0) / each
     return int(max(0, min(MOST, in_all / 3, in_all - _DRAWN)))
 
 

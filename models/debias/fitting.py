@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -94,9 +95,8 @@ def fit_debias(
     nets = TorchDebias(architecture, compared, fit.seed, machine.device)
     order = seen.only(fit.rng().permutation(seen.numbers))
     decoded = order if modelled is None else order.only(order.numbers[order.classes == modelled])
-    nets.begin(
-        *(part.only(np.sort(part.numbers[:_START])).values()[0] for part in (order, decoded))
-    )
+    starts = (order,) if decoded is order else (order, decoded)
+    nets.begin(*(part.only(np.sort(part.numbers[:_START])).values()[0] for part in starts))
     # Weights say how often rows are drawn; of the losses of a draw all count alike.
     held = None if unseen is None else replace(unseen, weights=None)
     trainer = Trainer(fit, seen, held, sizes.training, machine=machine, few=_FEW_HELD)
@@ -104,8 +104,10 @@ def fit_debias(
     def latents(some: Subset) -> Any:
         return nets.latents(some.values()[0])
 
-    timely, trainer.after = trainer.looking(latents, len(rows))
-    most = trainer.settled("looked", lambda: timely)
+    # All are weighed by their latents; some of either side are classified, some decoded.
+    passes = 1 + 3 * min(len(rows), _SOME) / len(rows)
+    looks, trainer.after = trainer.looking(latents, math.ceil(passes * len(rows)))
+    most = trainer.settled("looked", lambda: max(1, int(looks / passes)))
     known = np.arange(len(rows))
     if most < len(rows):
         trainer.seen = seen = _some(seen, most, fit.rng())

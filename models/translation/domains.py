@@ -27,7 +27,7 @@ from ...data import Encoded, ImageCodec
 from ...plain_json import PlainFields
 
 Shape = tuple[int, int, int]
-_BLOCK = 1024  # pictures looked at at a time
+_BLOCK, _VALUES = 1024, 1 << 20  # pictures looked at at a time, and values of large ones
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ class Standard(PlainFields):
 
 
 def _blocks(pictures: Array) -> Iterator[Floats]:
-    for start in range(0, len(pictures), _BLOCK):
-        yield pictures[start : start + _BLOCK].astype(np.float64)
+    size = max(1, min(_BLOCK, _VALUES // pictures[0].size))
+    for start in range(0, len(pictures), size):
+        yield pictures[start : start + size].astype(np.float64)
 
 
 def _of(values: tuple[float, ...], like: Tensor) -> Tensor:

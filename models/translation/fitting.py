@@ -27,7 +27,7 @@ from . import verdicts
 from .domains import Domain, Shape
 from .game import Game
 from .kinds import check_sides, domain_of
-from .looked import Looked
+from .looked import MOST, Looked
 from .nets import Architecture, check_halvings, halvings_of
 from .paired import PairedGame
 from .parted import Parted
@@ -42,7 +42,8 @@ _HALVINGS = 2  # of a residual generator
 _HEARD = 32  # channels of generators of recordings, whose pictures are one frame high
 _JUDGING, _HALVED = 32, 3  # channels of a discriminator, and its halvings at most
 _LOOKED = 100  # pictures whose translation is timed
-_LOOKS = 2000  # translations, about, that are looked at once the nets are trained
+_LOOKS = 5 * MOST  # translations, about, that are looked at once the nets are trained
+_FEWEST = 2  # pictures of a domain that these begin with
 _PASSES = 4  # translations that an evaluation takes of a held-out row, about
 
 
@@ -97,7 +98,7 @@ def fit_translation(
     def look(some: Subset) -> None:
         nets.translated(known[: len(some)])
 
-    trainer.after = trainer.looking(look, _LOOKS)[1]
+    looks, trainer.after = trainer.looking(look, _LOOKS)
     most = _PASSES * len(parted.units)
     passes = trainer.settled("held-out", lambda: trainer.looking(look, most, EVALUATED)[0])
     parted = parted.at_most(passes // _PASSES, fit.rng())
@@ -121,7 +122,10 @@ def fit_translation(
     reasons += verdicts.won(training.outcome, fit.trace, rate, paired=paired)
     with fit.heeding():
         if not fit.interrupted:
-            looked = Looked.of(nets, seen, held, training.outcome.steps)
+            most = max(_FEWEST, looks * MOST // _LOOKS)
+            looked = Looked.of(nets, seen, held, training.outcome.steps, most)
+            others = seen if paired or held is None else held
+            reasons += verdicts.few_looked(most, min(MOST, max(map(len, others))))
             reasons += looked.of_pairs() if paired else looked.of_domains()
     return Fitted(nets, training, sheets, reasons)
 
@@ -189,5 +193,7 @@ def _same(sides: tuple[Domain, ...], pictures: tuple[Array, Array]) -> list[Reas
     """Whether the domains hold the same rows; those of other shapes cannot."""
     if sides[0].shape != sides[1].shape:
         return []
-    x, y = (np.ascontiguousarray(p.reshape(len(p), -1).astype(np.float32)) for p in pictures)
-    return verdicts.same(*({row.tobytes() for row in some} for some in (x, y)))
+    x, y = pictures
+    kind = x.dtype if x.dtype == y.dtype else np.dtype(np.float32)
+    each = ({row.astype(kind, copy=False).tobytes() for row in some} for some in pictures)
+    return verdicts.same(*each)

@@ -14,7 +14,7 @@ from . import verdicts
 from .game import absolute
 from .trained import Sides, TorchTranslation
 
-_MOST = 200  # rows of each domain
+MOST = 200  # rows of each domain
 _NAMES = "X", "y"
 
 
@@ -37,12 +37,14 @@ class Looked:
     steps: int = verdicts.STEPS
 
     @classmethod
-    def of(cls, nets: TorchTranslation, seen: Sides, held: Sides | None, steps: int) -> Looked:
-        """At most 200 rows of each domain."""
-        known = tuple(side.take(slice(0, _MOST)).cpu() for side in seen)
+    def of(
+        cls, nets: TorchTranslation, seen: Sides, held: Sides | None, steps: int, most: int = MOST
+    ) -> Looked:
+        """At most so many rows of each domain."""
+        known = tuple(side.take(slice(0, most)).cpu() for side in seen)
         own = known
         if held is not None:
-            own = tuple(side.take(slice(0, _MOST)).cpu() for side in held)
+            own = tuple(side.take(slice(0, most)).cpu() for side in held)
         made = tuple(nets.translated(own[i], back=bool(i)).float() for i in range(len(nets.ways)))
         return cls(nets, known, own, made, steps)
 

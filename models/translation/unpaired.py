@@ -42,7 +42,8 @@ from ..nets.values import Values
 from .game import Game, Indices, Pair, Side, Way, absolute, by_blocks
 from .pool import Pool
 
-_KNOWN = 1000  # rows trained on that translations are set beside, at most
+_KNOWN, _VALUES = 1000, 1 << 23  # rows trained on that translations are set beside, and values
+_FEWEST = 16  # of these rows
 
 
 class UnpairedGame(Game):
@@ -126,7 +127,8 @@ class UnpairedGame(Game):
         """What scores translations to a domain by its held-out rows."""
         if which not in self._scores:
             side = self.sides[which]
-            some = np.unique(np.linspace(0, len(side) - 1, _KNOWN).round().astype(np.int64))
+            most = max(_FEWEST, min(_KNOWN, _VALUES // real[0].numel()))
+            some = np.unique(np.linspace(0, len(side) - 1, most).round().astype(np.int64))
             known = side.take(torch.from_numpy(some))
             parts = (held_out_score.Side(rows.flatten(1)) for rows in (real, known))
             self._scores[which] = HeldOutScore(Values(known[0].numel()), *parts)

@@ -66,6 +66,14 @@ def short(outcome: Outcome) -> list[Reason]:
     )
 
 
+def few_looked(looked: int, wanted: int) -> list[Reason]:
+    """Whether a budget left no time to look at as many rows of each domain as are wanted."""
+    if looked >= wanted:
+        return []
+    what = f"the budget left time to look at translations of {looked} rows of each domain, not of"
+    return [Reason("ok", f"{what} {wanted}.")]
+
+
 def pairs(error: float, constant: float, seen: float, name: str) -> list[Reason]:
     """What the error against held-out pairs says.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -132,11 +133,14 @@ class JaxNets:
 
     def log_w(self, y: Array, context: Array | None, z: Mapping[str, Array]) -> Floats:
         """(K, n) log p(x, z) - log q(z | x) of the pair, in single precision."""
-        args = (self.nets, jnp.asarray(y), None if context is None else jnp.asarray(context))
-        values = {name: jnp.asarray(each) for name, each in z.items()}
-        q = local_numpyro.replay(programs.guide, {}, *args, values=values)
-        p = local_numpyro.replay(programs.model, {}, *args, values=values)
-        return np.asarray(local_numpyro.terms(q, p).log_w, dtype=np.float64)
+
+        @jax.jit  # one program: compiled one by one, its operations take longer
+        def log_w(values: Any, *args: Any) -> Any:
+            q = local_numpyro.replay(programs.guide, {}, *args, values=values)
+            p = local_numpyro.replay(programs.model, {}, *args, values=values)
+            return local_numpyro.terms(q, p).log_w
+
+        return np.asarray(log_w(dict(z), self.nets, y, context), dtype=np.float64)
 
 
 def _taken(rows: Subset, x: Array | None = None) -> list[Any]:

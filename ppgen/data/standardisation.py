@@ -28,12 +28,18 @@ def standard(y: Floats, share: Floats, extra: float) -> tuple[float, float, bool
     unit = float(np.abs(apart).max()) or 1.0  # whose square may be beyond the largest number
     deviation = unit * math.sqrt(np.average((apart / unit) ** 2, weights=share))
     deviation = math.hypot(deviation, math.sqrt(extra))
-    order = np.argsort(y, kind="stable")
-    ranks = np.cumsum(share[order]) / share.sum()
     outer = min(max(_OUTER, _FEWEST / share.sum()), 0.25)
-    at = np.searchsorted(ranks, (outer, 0.5, 1 - outer)).clip(max=len(y) - 1)
-    low, median, high = y[order[at]].tolist()
+    low, median, high = _at_ranks(y, share, (outer, 0.5, 1 - outer)).tolist()
     robust = math.hypot((high - low) / (2 * NormalDist().inv_cdf(1 - outer)), math.sqrt(extra))
     if robust > 0 and high > low and not deviation <= _ALONE * robust:
         return median, robust, True
     return mean, deviation, False
+
+
+def _at_ranks(y: Floats, share: Floats, ranks: tuple[float, ...]) -> Floats:
+    """The values at which these shares of the rows are reached; those that weigh alike need not be
+    sorted."""
+    order = None if (share == share[0]).all() else np.argsort(y)
+    reached = np.cumsum(share if order is None else share[order]) / share.sum()
+    at = np.searchsorted(reached, ranks).clip(max=len(y) - 1)
+    return np.asarray(np.partition(y, at)[at] if order is None else y[order[at]])
