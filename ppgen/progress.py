@@ -73,10 +73,14 @@ class Clock:
 
     def __init__(self, budget: float | None = None) -> None:
         self.budget = budget
-        self._began = time.perf_counter()
+        self._began, self._computed = time.perf_counter(), time.process_time()
 
     def seconds(self) -> float:
         return time.perf_counter() - self._began
+
+    def cores(self) -> float:
+        """How many cores this process has had since: a part of one where others are busy too."""
+        return (time.process_time() - self._computed) / max(self.seconds(), 1e-9)
 
     def left(self) -> float | None:
         """Seconds left, never negative; None where there is no budget."""

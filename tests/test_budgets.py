@@ -17,7 +17,7 @@ from ppgen.inference.learner import Outcome
 from ppgen.inference.schedule import Schedule
 from ppgen.models.gan.fitting import _late
 from ppgen.models.nets.trainer import Trainer
-from ppgen.models.nets.verdicts import batch_reasons, compiled
+from ppgen.models.nets.verdicts import batch_reasons, compiled, short
 from ppgen.models.translation.parted import Parted
 from ppgen.progress import Clock
 
@@ -33,6 +33,9 @@ class Work:
 
     def perf_counter(self) -> float:
         return self.now
+
+    def process_time(self) -> float:
+        return self.now / 10
 
     def __call__(self, rows: Any) -> None:
         self.rows.append(len(rows))
@@ -125,6 +128,25 @@ def test_what_compiling_took_of_a_budget_is_said() -> None:
     assert "12 steps were taken" in said.what
     assert compiled(Outcome(compiling=1.9), 10.0) == []
     assert compiled(Outcome(compiling=4.0), None) == []
+
+
+def test_a_budget_that_left_few_steps_says_what_took_it_and_what_to_do(work: Work) -> None:
+    clock = Clock(20.0)
+    work.now = 20.0
+    (busy,) = short(1, clock, 17.0)
+    assert busy.status == "warn"
+    assert "the budget of 20 s left time for 1 step," in busy.what
+    assert "loading and preparing had taken 17 s of it" in busy.what
+    assert "the fit had 10% of a core" in busy.what
+    assert "when the machine is idle" in busy.advice
+    assert short(100, clock, 17.0) == []
+    assert short(1, Clock(), 17.0) == []
+    work.process_time = work.perf_counter  # type: ignore[method-assign]
+    clock = Clock(20.0)
+    work.now = 40.0
+    (alone,) = short(20, clock, 17.0, few=300)
+    assert "left time for 20 steps, and below about 300" in alone.what
+    assert "busy" not in alone.what
 
 
 def test_a_smaller_batch_says_why() -> None:

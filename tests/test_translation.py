@@ -271,10 +271,3 @@ def test_held_out_pictures_are_kept_as_they_were_translated(
     rows = np.rint(low + (high - low) * given[:, 0])
     there = (model.translate(rows) - low) / (high - low)
     np.testing.assert_allclose(made[:, 0], there, atol=2 / (high - low))
-
-
-def test_a_budget_that_left_few_steps_is_said() -> None:
-    (said,) = verdicts.short(Outcome("budget", steps=7))
-    assert "the budget left time for 7 steps" in said.what
-    assert verdicts.short(Outcome("budget", steps=5000)) == []
-    assert verdicts.short(Outcome("max_epochs", steps=7)) == []

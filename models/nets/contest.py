@@ -128,6 +128,7 @@ class Contest:
 
     def finished(self, contender: Contender) -> Training:
         """The training of the best to its end."""
+        self.trainer.taken = contender.outcome.steps
         training = self.trainer.train(contender.learner, contender.judge)
         return replace(training, outcome=joined(contender.outcome, training.outcome))
 

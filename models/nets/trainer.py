@@ -31,12 +31,14 @@ from .sizes import TIMED
 from .timing import took
 from .verdicts import (
     FEW_HELD,
+    FEW_STEPS,
     batch_reasons,
     compiled,
     diverged,
     few_held,
     likelier,
     progress_reasons,
+    short,
     too_few,
 )
 
@@ -109,6 +111,8 @@ class Trainer:
         few: independent held-out rows below which they are too few to judge the nets by.
         least: rows that a step takes at least; others are a multiple of it.
         chosen: whether held-out rows have also chosen what is trained.
+        taken: steps that what is trained took before.
+        little: steps below which a budget was too short to learn much.
     """
 
     fit: Fit
@@ -121,6 +125,8 @@ class Trainer:
     few: int = FEW_HELD
     least: int = 1
     chosen: bool = False
+    taken: int = 0
+    little: int = FEW_STEPS
 
     def __post_init__(self) -> None:
         self.evaluated = self.unseen
@@ -154,10 +160,13 @@ class Trainer:
             checkpoints=checkpoints,
             deadline=self._left,
         )
+        before = fit.clock.seconds()
         outcome = finish(loop, fit.report if self.record is None else self.record.report)
         fit.interrupted |= outcome.why == "interrupted"
         reasons = [*batch_reasons(asked, fits, size), *diverged(outcome, settings)]
         reasons += compiled(outcome, self.fit.clock.budget)
+        if outcome.why == "budget":
+            reasons += short(self.taken + outcome.steps, fit.clock, before, self.little)
         if self.unseen is not None:
             reasons += few_held(len(np.unique(self.unseen.units())), self.few)
         device = "cpu" if self.machine is None else str(self.machine.device)

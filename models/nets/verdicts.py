@@ -12,11 +12,13 @@ from ...density import mean_stderr
 from ...digits import plus_minus
 from ...inference.learner import Outcome
 from ...inference.schedule import Schedule
+from ...progress import Clock
 from ...verdict import Reason, nothing_learnt, warning
 
 FEW_HELD = 10  # draws held out below which means over them say little
 _COMPILED = 0.2  # share of a budget from which on compiling is spoken of
-_FEW_STEPS = 100  # of a budget, in which little is learnt at whatever rate
+FEW_STEPS = 100  # of a budget, in which little is learnt at whatever rate
+_BUSY = 0.5  # of a core, below which a fit waits for other programs
 
 Judged = tuple[Floats, NDArray[np.uint64] | None]  # log densities of rows, and their units
 
@@ -54,8 +56,8 @@ def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
 
 def _why_nothing(outcome: Outcome, settings: Schedule) -> str:
     """What to do where no step made held-out rows better, by what the steps did."""
-    if outcome.why == "budget" and outcome.steps < _FEW_STEPS:
-        steps = f"{outcome.steps} step" + "s" * (outcome.steps != 1)
+    if outcome.why == "budget" and outcome.steps < FEW_STEPS:
+        steps = _steps(outcome.steps)
         return f"Raise the budget, which left time for {steps}, or give smaller nets."
     if outcome.last_loss < outcome.first_loss:
         return (
@@ -88,6 +90,29 @@ def compiled(outcome: Outcome, budget: float | None) -> list[Reason]:
     what = f"{outcome.compiling:.2g} s of the budget of {budget:g} s went into compiling"
     left = f"which no smaller budget can leave out; {outcome.steps} steps were taken."
     return [Reason("ok", f"{what}, {left}")]
+
+
+def short(steps: int, clock: Clock, before: float, few: int = FEW_STEPS) -> list[Reason]:
+    """What is said where a budget ended a training after so few steps that little is learnt.
+
+    Args:
+        before: seconds of the budget that were over when the training began.
+    """
+    if clock.budget is None or steps >= few:
+        return []
+    what = (
+        f"the budget of {clock.budget:g} s left time for {_steps(steps)}, and below about {few} "
+        f"little is learnt; loading and preparing had taken {before:.2g} s of it"
+    )
+    cores = clock.cores()
+    if cores >= _BUSY:
+        return warning(f"{what}.", "Raise the budget, or give smaller nets.")
+    busy = f", and the fit had {cores:.0%} of a core: the machine was busy with something else."
+    return warning(what + busy, "Raise the budget, or fit again when the machine is idle.")
+
+
+def _steps(count: int) -> str:
+    return f"{count} step" + "s" * (count != 1)
 
 
 def all_rows(asked: int | None, n: int) -> list[Reason]:

@@ -92,7 +92,7 @@ def fit_translation(
     timed = fit.deadline() is not None
     schedule = schedule_for(asked, parted.longer, timed=timed, paired=paired)
     width = sum(math.prod(side.shape) for side in sides)
-    trainer = Trainer(fit, *parted.subsets(width), schedule, machine=machine)
+    trainer = Trainer(fit, *parted.subsets(width), schedule, machine=machine, little=verdicts.STEPS)
     known = seen[0].take(slice(0, _LOOKED))
 
     def look(some: Subset) -> None:
@@ -117,7 +117,6 @@ def fit_translation(
         return Fitted(nets, training, sheets, reasons)
     if held is None:
         reasons += too_few(parted.longer, "Give more rows, or validation=(X, y).")
-    reasons += verdicts.short(training.outcome)
     rate = schedule.learning_rate
     reasons += verdicts.won(training.outcome, fit.trace, rate, paired=paired)
     with fit.heeding():

@@ -55,17 +55,6 @@ def same(x: Set[bytes], y: Set[bytes]) -> list[Reason]:
     )
 
 
-def short(outcome: Outcome) -> list[Reason]:
-    """Whether a budget ended the training before much could be learnt."""
-    if outcome.why != "budget" or outcome.steps >= STEPS:
-        return []
-    return warning(
-        f"the budget left time for {outcome.steps} steps; below about {STEPS} little is learnt, "
-        "whatever is said below.",
-        "Raise budget, or lower width.",
-    )
-
-
 def few_looked(looked: int, wanted: int) -> list[Reason]:
     """Whether a budget left no time to look at as many rows of each domain as are wanted."""
     if looked >= wanted:
