@@ -211,8 +211,8 @@ def test_rows_are_worth_as_many_draws_as_their_units_and_weights_say():
 
 
 def test_so_many_rows_are_judged_as_the_time_allows(monkeypatch):
-    def rows_in(budget):  # where a row takes 50 ms
-        times = iter([0.0, 1.0])
+    def rows_in(budget, first=1.0):  # where a row takes 50 ms, 20 rows at first so many seconds
+        times = iter([0.0, first, first, first + 1.0])
         clock = SimpleNamespace(perf_counter=lambda: next(times))
         monkeypatch.setattr(goodness_of_fit, "time", clock)
         fit = Fit(0, model.schema_, Clock(budget))
@@ -224,3 +224,5 @@ def test_so_many_rows_are_judged_as_the_time_allows(monkeypatch):
     assert rows_in(100.0) == pytest.approx(466, abs=3)  # as many and twice as many drawn, in 70 s
     assert rows_in(40.0) == pytest.approx(60, abs=3)  # 500 are drawn at least
     assert rows_in(10.0) < 50
+    assert rows_in(100.0, first=30.0) == rows_in(100.0)  # which compiled
+    assert rows_in(100.0, first=90.0) < 50
