@@ -271,3 +271,10 @@ def test_held_out_pictures_are_kept_as_they_were_translated(
     rows = np.rint(low + (high - low) * given[:, 0])
     there = (model.translate(rows) - low) / (high - low)
     np.testing.assert_allclose(made[:, 0], there, atol=2 / (high - low))
+
+
+def test_fewer_translations_that_a_budget_leaves_time_to_look_at_are_said() -> None:
+    (said,) = verdicts.few_looked(24, 135)
+    assert "the budget left time to look at translations of 24 rows" in said.what
+    assert "not of 135" in said.what
+    assert verdicts.few_looked(200, 135) == []

@@ -123,8 +123,8 @@ def fit_translation(
         if not fit.interrupted:
             most = max(_FEWEST, looks * MOST // _LOOKS)
             looked = Looked.of(nets, seen, held, training.outcome.steps, most)
-            others = seen if paired or held is None else held
-            reasons += verdicts.few_looked(most, min(MOST, max(map(len, others))))
+            at = seen if paired or held is None else held
+            reasons += verdicts.few_looked(most, min(MOST, max(map(len, at))))
             reasons += looked.of_pairs() if paired else looked.of_domains()
     return Fitted(nets, training, sheets, reasons)
 
