@@ -12,6 +12,7 @@ from torch import nn
 from ppgen.data.mapped import is_mapped
 from ppgen.errors import FitError, InputError
 from ppgen.models.nets.batches import Batches, shrinking
+from ppgen.models.nets.conditioned import GAIN, conditioned
 from ppgen.models.nets.conv import ConvDecoder, ConvEncoder, Residual, sizes
 from ppgen.models.nets.device import device_for, device_to_load
 from ppgen.models.nets.mlp import ACTIVATIONS, mlp
@@ -121,6 +122,37 @@ def test_every_weight_is_trained():
             for p in nets.parameters():
                 p -= 1e-4 * p.grad
     assert all(p.grad.abs().sum() > 0 for p in nets.parameters())
+
+
+def moved(net):
+    """The net with every parameter off its start."""
+    with torch.no_grad():
+        for p in net.parameters():
+            p += 0.1 * torch.randn(p.shape)
+    return net
+
+
+def test_every_layer_is_told_the_context():
+    net = moved(conditioned(mlp(3, (4,), 2, activation="tanh"), 5))
+    h, c = torch.randn(6, 7, 3), torch.randn(7, 5)
+    (w, b, w_last, b_last), told = net.layers.parameters(), net.told
+    u, u_last = told["0"].weight, told["2"].weight
+    hidden = (h @ w.T + b + GAIN * c @ u.T).tanh()
+    torch.testing.assert_close(net(h, c), hidden @ w_last.T + b_last + GAIN * c @ u_last.T)
+
+
+@pytest.mark.parametrize("made", ["encoder", "decoder"])
+def test_every_convolution_is_told_the_context_of_its_row(made):
+    shape = (2, 9, 7)
+    kind = ConvEncoder(shape, (4, 6), 5, hidden=8, context=3)
+    net = moved(kind if made == "encoder" else ConvDecoder(126, (4, 6), shape, context=3))
+    x, c = torch.randn(2, 3, 126), torch.randn(3, 3)
+    found = net(x, c)
+    torch.testing.assert_close(found[1, 2], net(x[1, 2:], c[2:])[0], atol=1e-5, rtol=1e-4)
+    found.square().sum().backward()
+    told = {name: p for name, p in net.named_parameters() if ".told." in name}
+    assert len(told) == 4  # two convolutions, two linear maps
+    assert all(p.grad.abs().sum() > 0 for p in told.values())
 
 
 def test_dropout_is_on_in_training_only():

@@ -486,7 +486,7 @@ def test_arrays_serve_both_backends(name, dropout):
 
 def last_bias(vae):
     names = [k for k in vae.arrays() if k.startswith("decoder") and k.endswith("bias")]
-    return max(names, key=lambda k: int(k.split(".")[1])).removeprefix("decoder.")
+    return max(names, key=lambda k: int(k.split(".")[-2])).removeprefix("decoder.")
 
 
 def test_initial_weights_are_spread_as_torch_spreads_them():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ppgen
-from ppgen import VAE
+from ppgen import VAE, InputError
 
 from .vae_linear import low_rank
 from .vae_rows import moons, of_all_kinds
@@ -93,3 +93,15 @@ def test_a_change_of_the_weights_is_seen(tmp_path):
     again.net_.nets.decoder[-1].bias.data += 1e-3
     assert not np.array_equal(fit.score_samples(x), again.score_samples(x))
     assert not np.array_equal(fit.bound(x).elbo, again.bound(x).elbo)
+
+
+def test_a_conditional_run_of_before_is_refused_in_a_line():
+    """Its first layers had the context beside their inputs, its others none."""
+    fit = VAE(**SMALL, conditional=True).fit(low_rank(80), np.arange(80) % 2)
+    of_before = {k: v for k, v in fit.net_.arrays().items() if ".told." not in k}
+    of_before = {k.replace(".layers", ""): v for k, v in of_before.items()}
+    for net in ("encoder", "decoder"):
+        weight = of_before[f"{net}.0.weight"]
+        of_before[f"{net}.0.weight"] = np.column_stack([weight, np.zeros((len(weight), 2))])
+    with pytest.raises(InputError, match="saved by another version of ppgen"):
+        fit.net_.load(of_before)

@@ -9,6 +9,7 @@ import torch
 from ppgen.inference import local_pyro
 from ppgen.inference.local_pyro import Pair
 from ppgen.inference.local_sites import Terms
+from ppgen.models.nets.conditioned import GAIN, Conditioned
 from ppgen.models.vae.build import Architecture, build
 from ppgen.models.vae.parts import Part
 from ppgen.models.vae.pyro import Nets, guide, model
@@ -58,8 +59,9 @@ def nets(seed: int = 0, **settings: Any) -> Nets:
     made = build(Architecture(**{**small, **settings}), seed).double().eval()
     g = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for p in made.parameters():
-            p += 0.2 * torch.randn(p.shape, generator=g, dtype=p.dtype)
+        for name, p in made.named_parameters():
+            size = 0.2 / GAIN if ".told." in name else 0.2
+            p += size * torch.randn(p.shape, generator=g, dtype=p.dtype)
     return made
 
 
@@ -87,12 +89,14 @@ def rows(of: Nets, n: int, seed: int = 1) -> torch.Tensor:
 
 
 def context(of: Nets, n: int, seed: int = 2) -> torch.Tensor | None:
-    """(n, 2) numbers, where the encoder takes as many more than the features."""
-    first = next(m for m in of.decoder.modules() if isinstance(m, torch.nn.Linear))
-    extra = first.in_features - of.posterior.k if hasattr(of.posterior, "k") else None
-    extra = extra if extra is not None else first.in_features - of.posterior.n_inputs // 2
+    """(n, c) numbers, where the nets are conditioned on c."""
+    told = (m.told for m in of.decoder.modules() if isinstance(m, Conditioned))
+    first = next(told, None)
+    if first is None:
+        return None
+    c = next(first.parameters()).shape[1]
     g = torch.Generator().manual_seed(seed)
-    return torch.randn(n, extra, generator=g, dtype=torch.float64) if extra else None
+    return torch.randn(n, c, generator=g, dtype=torch.float64)
 
 
 def scales(n: int, seed: int = 3) -> torch.Tensor:

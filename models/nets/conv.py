@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .conditioned import conditioned, given
 from .mlp import ACTIVATIONS
 
 Shape = tuple[int, int, int]
@@ -48,12 +49,13 @@ def sizes(height: int, width: int, halvings: int) -> list[tuple[int, int]]:
 
 
 class ConvEncoder(nn.Module):
-    """Images (*, C H W) -> (*, outputs).
+    """Images (*, C H W), and context (*, c) where there is one -> (*, outputs).
 
     Args:
         shape: (C, H, W).
         channels: of each halving.
         hidden: size of the layer between the last picture and the outputs.
+        context: c, of which every layer is told (see `conditioned`).
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class ConvEncoder(nn.Module):
         hidden: int = 256,
         activation: str = "silu",
         dropout: float = 0.0,
+        context: int = 0,
     ) -> None:
         super().__init__()
         self.shape = shape
@@ -75,7 +78,7 @@ class ConvEncoder(nn.Module):
             layers += [halve, Residual(c, activation), act()]
             before = c
         h, w = sizes(*shape[1:], len(channels))[-1]
-        self.net = nn.Sequential(
+        whole = nn.Sequential(
             *layers,
             nn.Flatten(),
             nn.Linear(before * h * w, hidden),
@@ -83,20 +86,23 @@ class ConvEncoder(nn.Module):
             *([nn.Dropout(dropout)] if dropout else []),
             nn.Linear(hidden, outputs),
         )
+        self.net = conditioned(whole, context)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         images = x.reshape(-1, *self.shape).contiguous(memory_format=torch.channels_last)
-        outputs: Tensor = self.net(images)
+        outputs = given(self.net, images, _flat(context, x))
         return outputs.reshape(*x.shape[:-1], -1)
 
 
 class ConvDecoder(nn.Module):
-    """Codes (*, inputs) -> images (*, per_pixel C H W), the parameters of each value together.
+    """Codes (*, inputs), and context (*, c) where there is one -> images (*, per_pixel C H W), the
+    parameters of each value together.
 
     Args:
         shape: (C, H, W).
         channels: of each doubling, from the image down, as for `ConvEncoder`.
         per_pixel: outputs for each of the C H W values.
+        context: c, of which every layer is told.
     """
 
     def __init__(
@@ -109,18 +115,20 @@ class ConvDecoder(nn.Module):
         hidden: int = 256,
         activation: str = "silu",
         dropout: float = 0.0,
+        context: int = 0,
     ) -> None:
         super().__init__()
         self.shape, self.per_pixel = shape, per_pixel
         act = ACTIVATIONS[activation]
         places = sizes(*shape[1:], len(channels))
         self.start = (channels[-1], *places[-1])
-        self.head = nn.Sequential(
+        head = nn.Sequential(
             nn.Linear(inputs, hidden),
             act(),
             *([nn.Dropout(dropout)] if dropout else []),
             nn.Linear(hidden, math.prod(self.start)),
         )
+        self.head = conditioned(head, context)
         layers: list[nn.Module] = []
         outs = [per_pixel * shape[0], *channels[:-1]]
         for i in reversed(range(len(channels))):
@@ -128,15 +136,24 @@ class ConvDecoder(nn.Module):
             layers += [Residual(channels[i], activation), act()]
             up = nn.ConvTranspose2d(channels[i], outs[i], 3, 2, 1, output_padding=(pad[0], pad[1]))
             layers.append(up)
-        self.net = nn.Sequential(*layers)
+        self.net = conditioned(nn.Sequential(*layers), context)
         # A bias of its own for each value: where in a picture ink lies is no secret to be learnt.
         self.bias = nn.Parameter(torch.zeros(per_pixel * math.prod(shape)))
 
-    def forward(self, z: Tensor) -> Tensor:
-        h = self.head(z.reshape(-1, z.shape[-1])).view(-1, *self.start)
-        images: Tensor = self.net(h.contiguous(memory_format=torch.channels_last))
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        told = _flat(context, z)
+        h = given(self.head, z.reshape(-1, z.shape[-1]), told).view(-1, *self.start)
+        images = given(self.net, h.contiguous(memory_format=torch.channels_last), told)
         if self.per_pixel > 1:
             n, _, height, width = images.shape
             images = images.reshape(n, self.per_pixel, self.shape[0], height, width)
             images = images.movedim(1, -1)
         return images.reshape(*z.shape[:-1], -1) + self.bias
+
+
+def _flat(context: Tensor | None, of: Tensor) -> Tensor | None:
+    """(rows, c) the context of all rows (*, inputs), one after another."""
+    if context is None:
+        return None
+    size = context.shape[-1]
+    return context.expand(*of.shape[:-1], size).reshape(-1, size)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...inference.torch_state import seeded
+from ..nets.conditioned import Conditioned, conditioned, given
 from ..nets.conv import ConvDecoder, ConvEncoder
 from ..nets.features import Features
 from ..nets.mlp import mlp
@@ -112,21 +113,6 @@ class Architecture:
         return cls(**{**lists, "parts": parts})
 
 
-class _ConvThenContext(nn.Module):
-    """Images beside their context (n, F + c): the pictures are convolved, the context joins what
-    comes of them."""
-
-    def __init__(self, conv: ConvEncoder, hidden: int, context: int, outputs: int) -> None:
-        super().__init__()
-        self.conv, self.context = conv, context
-        self.head = nn.Sequential(nn.SiLU(), nn.Linear(hidden + context, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        pixels, context = x[..., : -self.context], x[..., -self.context :]
-        found: Tensor = self.head(torch.cat((self.conv(pixels), context), -1))
-        return found
-
-
 def build(
     a: Architecture, seed: int, rows: Tensor | None = None, whitening: Whitening | None = None
 ) -> Nets:
@@ -154,8 +140,7 @@ def _build(a: Architecture, seed: int, rows: Tensor | None, whitening: Whitening
     encoder = _encoder(a, features.size, posterior.n_inputs)  # type: ignore[arg-type]
     decoder = _decoder(a, observation.n_outputs)
     if rows is not None:
-        last = decoder.bias if isinstance(decoder, ConvDecoder) else decoder[-1].bias  # type: ignore[index]
-        last.data.copy_(torch.from_numpy(observation.start(rows.numpy())))
+        _last_bias(decoder).data.copy_(torch.from_numpy(observation.start(rows.numpy())))
     up = down = None
     if len(a.latent) == 2:
         up, down = _mlp(a, "up", k, 2 * a.latent[1]), _mlp(a, "down", a.latent[1], 2 * k)
@@ -164,23 +149,27 @@ def _build(a: Architecture, seed: int, rows: Tensor | None, whitening: Whitening
     return made
 
 
+def _last_bias(decoder: Any) -> Tensor:
+    if isinstance(decoder, ConvDecoder):
+        return decoder.bias
+    layers = decoder.layers if isinstance(decoder, Conditioned) else decoder
+    return layers[-1].bias  # type: ignore[no-any-return]
+
+
 def _encoder(a: Architecture, inputs: int, outputs: int) -> nn.Module:
     if a.net == "mlp":
-        return _mlp(a, "encoder", inputs + a.context, outputs)
+        return conditioned(_mlp(a, "encoder", inputs, outputs), a.context)
     if inputs != math.prod(a.shape):
         raise ValueError("a convolutional encoder takes pictures without gaps")
-    how = _conv(a)
-    size = how["hidden"]
-    conv = ConvEncoder(a.shape, a.channels, size if a.context else outputs, **how)  # type: ignore[arg-type]
-    return _ConvThenContext(conv, size, a.context, outputs) if a.context else conv
+    return ConvEncoder(a.shape, a.channels, outputs, **_conv(a))  # type: ignore[arg-type]
 
 
 def _decoder(a: Architecture, outputs: int) -> nn.Module:
-    inputs = a.latent[0] + a.context
+    k = a.latent[0]
     if a.net == "mlp":
-        return _mlp(a, "decoder", inputs, outputs)
+        return conditioned(_mlp(a, "decoder", k, outputs), a.context)
     each = outputs // math.prod(a.shape)
-    return ConvDecoder(inputs, a.channels, a.shape, per_pixel=each, **_conv(a))  # type: ignore[arg-type]
+    return ConvDecoder(k, a.channels, a.shape, per_pixel=each, **_conv(a))  # type: ignore[arg-type]
 
 
 def _mlp(a: Architecture, name: str, inputs: int, outputs: int) -> nn.Sequential:
@@ -191,7 +180,8 @@ def _mlp(a: Architecture, name: str, inputs: int, outputs: int) -> nn.Sequential
 def _conv(a: Architecture) -> dict[str, Any]:
     """What both convolutional nets take."""
     hidden = a.hidden[-1] if a.hidden else 256
-    return {"hidden": hidden, "activation": a.activation, "dropout": a.dropout}
+    how = {"activation": a.activation, "dropout": a.dropout, "context": a.context}
+    return {"hidden": hidden, **how}
 
 
 def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | None) -> nn.Module:
@@ -214,5 +204,6 @@ def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | No
 def _pseudo(nets: Nets, k: int, inputs: Tensor) -> Tensor:
     """(components, 2 k) means and log scales of the last latents, given features of pseudo-inputs;
     of two layers, given the mean of the first."""
-    raw = nets.encoder(inputs)[..., : 2 * k]
+    seen, context = inputs.split((nets.features.size, inputs.shape[-1] - nets.features.size), -1)
+    raw = given(nets.encoder, seen, context if context.shape[-1] else None)[..., : 2 * k]
     return raw if nets.up is None else nets.up(split(raw)[0])  # type: ignore[no-any-return]

@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from ..nets.conditioned import GAIN
 from ..nets.whitening import FAR, Whitening, buffers
 from .observation_jax import Observation
 
@@ -85,11 +86,11 @@ class Nets(eqx.Module):
 
     def encode(self, x: Array, context: Array | None = None) -> Array:
         """What the posterior takes, (n, 2 k)."""
-        return self._net("encoder", join(self.features(x), context))
+        return self._net("encoder", self.features(x), context)
 
     def decode(self, z_1: Array, context: Array | None = None) -> Array:
         """(*, P) what p(x | z_1, c) takes."""
-        return self._net("decoder", join(z_1, context))
+        return self._net("decoder", z_1, context)
 
     def q_2(self, z_1: Array) -> tuple[Array, Array]:
         """Mean and log standard deviation of q(z_2 | z_1)."""
@@ -124,21 +125,26 @@ class Nets(eqx.Module):
             found.append(known.astype(y.dtype))
         return jnp.concatenate(found, -1)
 
-    def _net(self, name: str, h: Array) -> Array:
+    def _net(self, name: str, h: Array, context: Array | None = None) -> Array:
         a = self.architecture
         activation = ACTIVATIONS[a.activation]
         step = 3 if a.dropout else 2
         last = step * len(a.hidden_of(name))
         for i in range(0, last, step):
-            h = activation(self._linear(f"{name}.{i}", h))
+            h = activation(self._linear(name, i, h, context))
             if a.dropout and self.key is not None:
                 key = jr.fold_in(jr.fold_in(self.key, _NETS.index(name)), i)
                 kept = jr.bernoulli(key, 1 - a.dropout, h.shape)
                 h = jnp.where(kept, h / (1 - a.dropout), 0.0)
-        return self._linear(f"{name}.{last}", h)
+        return self._linear(name, last, h, context)
 
-    def _linear(self, name: str, h: Array) -> Array:
-        return h @ self.arrays[f"{name}.weight"].T + self.arrays[f"{name}.bias"]
+    def _linear(self, name: str, i: int, h: Array, context: Array | None) -> Array:
+        """A layer, told the context as `nets.conditioned` has it."""
+        at = f"{name}.{i}" if context is None else f"{name}.layers.{i}"
+        h = h @ self.arrays[f"{at}.weight"].T + self.arrays[f"{at}.bias"]
+        if context is None:
+            return h
+        return h + GAIN * (context @ self.arrays[f"{name}.told.{i}.weight"].T)
 
 
 def _filled(away: Array, known: Array, *, matrix: Array) -> Array:
@@ -190,14 +196,18 @@ def initial(
         arrays["features.matrix"] = matrix
     inputs = len(numbers) + sum(k for _, k in levels) + (seen.n_values if a.missing else 0)
     k, outputs = a.latent[0], seen.n_outputs
-    ends = {"encoder": (inputs + a.context, 2 * k), "decoder": (k + a.context, outputs)}
+    ends = {"encoder": (inputs, 2 * k), "decoder": (k, outputs)}
     if len(a.latent) == 2:
         ends |= {"up": (k, 2 * a.latent[1]), "down": (a.latent[1], 2 * k)}
     rng = np.random.default_rng(seed)
     for name, (first, last) in ends.items():
         sizes = (first, *a.hidden_of(name), last)
         for i, (n_in, n_out) in enumerate(pairwise(sizes)):
-            at, bound = f"{name}.{(3 if a.dropout else 2) * i}", 1 / math.sqrt(n_in)
+            place, at, bound = (3 if a.dropout else 2) * i, name, 1 / math.sqrt(n_in)
+            if a.context and name in ("encoder", "decoder"):
+                arrays[f"{name}.told.{place}.weight"] = np.zeros((n_out, a.context))
+                at = f"{name}.layers"
+            at = f"{at}.{place}"
             arrays[f"{at}.weight"] = rng.uniform(-bound, bound, (n_out, n_in))
             arrays[f"{at}.bias"] = rng.uniform(-bound, bound, n_out)
         if name == "decoder" and rows is not None:
@@ -226,10 +236,3 @@ def split(raw: Array) -> tuple[Array, Array]:
     """Mean and log standard deviation of what an encoder gives, (*, 2 k)."""
     m, log_s = jnp.split(raw, 2, -1)
     return m, jnp.clip(log_s, -10.0, _WIDEST)
-
-
-def join(a: Array, context: Array | None) -> Array:
-    """(*, n, k) beside (n, c)."""
-    if context is None:
-        return a
-    return jnp.concatenate((a, jnp.broadcast_to(context, (*a.shape[:-1], context.shape[-1]))), -1)

@@ -8,6 +8,9 @@ parameters phi guesses z from x. Given a context c (none where nothing is condit
 
     ELBO(x) = E_q [ log p(x | z, c) ] - KL( q(z | x, c) || p(z) )  <=  log p(x | c).
 
+Both nets are told c in every layer, h -> W h + b + g U c (`nets.conditioned`), so that c is heard
+before the latents, drawn without it, can say what it says.
+
 With two layers, z_2 ~ p(z_2), z_1 | z_2 ~ Normal(m(z_2), diag s(z_2)^2), and x given z_1; the guide
 goes up again: q(z_1 | x, c) q(z_2 | z_1).
 

@@ -8,6 +8,9 @@ parameters phi guesses z from x. Given a context c (none where nothing is condit
 
     ELBO(x) = E_q [ log p(x | z, c) ] - KL( q(z | x, c) || p(z) )  <=  log p(x | c).
 
+Both nets are told c in every layer, h -> W h + b + g U c (`nets.conditioned`), so that c is heard
+before the latents, drawn without it, can say what it says.
+
 With two layers, z_2 ~ p(z_2), z_1 | z_2 ~ Normal(m(z_2), diag s(z_2)^2), and x given z_1; the guide
 goes up again: q(z_1 | x, c) q(z_2 | z_1).
 
@@ -33,6 +36,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 
 from ...inference.local_sites_pyro import plate_of_rows
+from ..nets.conditioned import given
 from ..nets.features import Features
 from .observation import Observation
 from .priors import normal, split
@@ -82,8 +86,9 @@ class Nets(nn.Module):
     Args:
         observation: p(x | z), cutting up what the decoder gives.
         features: what the encoder sees of a row.
-        encoder: features and context (n, F + c) -> (n, outputs), what the posterior takes.
-        decoder: z_1 and context (*, k + c) -> (*, P).
+        encoder: features (n, F), and context (n, c) where there is one -> (n, outputs), what the
+            posterior takes.
+        decoder: z_1 (*, k), and context -> (*, P). Both are told c in every layer.
         prior: of the last latents; called without arguments it gives their distribution.
         posterior: encoder outputs -> q(z_1 | x).
         up, down: of two layers, z_1 -> what q(z_2 | z_1) takes, and z_2 -> (m, log s) of z_1.
@@ -117,8 +122,7 @@ class Nets(nn.Module):
         seen = self.features(x)
         if self.observation.missing:
             seen = torch.nan_to_num(seen)
-        found: Tensor = self.encoder(join(seen, context))
-        return found
+        return given(self.encoder, seen, context)
 
     def q_1(self, encoded: Tensor) -> Any:
         """q(z_1 | x, c)."""
@@ -136,7 +140,7 @@ class Nets(nn.Module):
 
     def p_x(self, z_1: Tensor, context: Tensor | None = None) -> Values:
         """p(x | z_1, c)."""
-        return Values(self.observation, self.decoder(join(z_1, context)))
+        return Values(self.observation, given(self.decoder, z_1, context))
 
 
 def model(
@@ -169,10 +173,3 @@ def guide(
         if nets.n_layers == 2:
             pyro.sample("z_2", nets.q_2(z_1))
     return z_1
-
-
-def join(a: Tensor, context: Tensor | None) -> Tensor:
-    """(*, n, k) beside (n, c)."""
-    if context is None:
-        return a
-    return torch.cat((a, context.expand(*a.shape[:-1], context.shape[-1])), -1)
