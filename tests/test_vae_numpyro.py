@@ -22,6 +22,7 @@ from ppgen.errors import InputError
 from ppgen.inference import local_numpyro, local_pyro
 from ppgen.inference.gradient import Schedule, finish, train
 from ppgen.inference.local_objective import Objective
+from ppgen.inference.local_sites_pyro import total
 from ppgen.models.nets.held_out import Subset
 from ppgen.models.nets.values import Values
 from ppgen.models.nets.whitening import Whitening
@@ -474,7 +475,7 @@ def test_arrays_serve_both_backends(name, dropout):
     with torch.random.fork_rng(), torch.no_grad():
         q = theirs.guided(y, c, 2)
         z = local_pyro.values_of(q)
-        expected = local_pyro.total(theirs.modelled(y, c, z)) - local_pyro.total(q)
+        expected = total(theirs.modelled(y, c, z)) - total(q)
     c = None if c is None else c.numpy()
     found = ours.log_w(y.numpy(), c, {site: value.numpy() for site, value in z.items()})
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-3)
