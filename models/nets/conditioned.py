@@ -33,8 +33,9 @@ class Conditioned(nn.Module):
         for i, layer in enumerate(layers):
             bias = getattr(layer, "bias", None)  # one for each output, or map
             if isinstance(bias, Tensor):
-                self.told[str(i)] = nn.Linear(context, len(bias), bias=False)
-                nn.init.zeros_(self.told[str(i)].weight)
+                told = nn.Linear(context, len(bias), bias=False)
+                nn.init.zeros_(told.weight)
+                self.told[str(i)] = told
 
     def forward(self, h: Tensor, context: Tensor) -> Tensor:
         for i, layer in enumerate(self.layers):

@@ -150,10 +150,9 @@ def _build(a: Architecture, seed: int, rows: Tensor | None, whitening: Whitening
 
 
 def _last_bias(decoder: Any) -> Tensor:
-    if isinstance(decoder, ConvDecoder):
-        return decoder.bias
-    layers = decoder.layers if isinstance(decoder, Conditioned) else decoder
-    return layers[-1].bias  # type: ignore[no-any-return]
+    layers: Any = decoder.layers if isinstance(decoder, Conditioned) else decoder
+    last: Tensor = (layers if isinstance(layers, ConvDecoder) else layers[-1]).bias
+    return last
 
 
 def _encoder(a: Architecture, inputs: int, outputs: int) -> nn.Module:
@@ -204,6 +203,6 @@ def _prior(a: Architecture, nets: Nets, width: int, seed: int, rows: Tensor | No
 def _pseudo(nets: Nets, k: int, inputs: Tensor) -> Tensor:
     """(components, 2 k) means and log scales of the last latents, given features of pseudo-inputs;
     of two layers, given the mean of the first."""
-    seen, context = inputs.split((nets.features.size, inputs.shape[-1] - nets.features.size), -1)
+    seen, context = inputs[..., : nets.features.size], inputs[..., nets.features.size :]
     raw = given(nets.encoder, seen, context if context.shape[-1] else None)[..., : 2 * k]
-    return raw if nets.up is None else nets.up(split(raw)[0])  # type: ignore[no-any-return]
+    return raw if nets.up is None else nets.up(split(raw)[0])
