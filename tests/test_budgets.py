@@ -125,7 +125,7 @@ def test_what_compiling_took_of_a_budget_is_said() -> None:
     (said,) = compiled(Outcome(steps=12, compiling=4.123), 10.0)
     assert said.status == "ok"
     assert "4.1 s of the budget of 10 s went into compiling" in said.what
-    assert "12 steps were taken" in said.what
+    assert "after it came 12 steps" in said.what
     assert compiled(Outcome(compiling=1.9), 10.0) == []
     assert compiled(Outcome(compiling=4.0), None) == []
 

@@ -22,6 +22,7 @@ from ...thinning import thinned
 from ...verdict import Reason, nothing_learnt, warning
 from ..nets.memory import FEW
 from ..nets.memory import memory as memory_reasons
+from ..nets.verdicts import steps_words
 from .trained import GENERATED, REAL
 
 Trace = Sequence[Mapping[str, Any]]
@@ -56,8 +57,8 @@ def course(outcome: Outcome, trace: Trace, rate: float) -> list[Reason]:
             return found
     if not outcome.best_step and outcome.why == "budget":
         return nothing_learnt(
-            f"nothing was learnt in the {outcome.steps} steps that the budget left time for: "
-            "held-out rows were never better than at the start.",
+            f"nothing was learnt in the {steps_words(outcome.steps)} that the budget left time "
+            "for: held-out rows were never better than at the start.",
             f"Raise budget, lower learning_rate ({rate:g}), or give more rows.",
         )
     if not outcome.best_step:
@@ -134,7 +135,8 @@ def lost_modes(
     what = f"they cover {covered:.0%} of held-out rows, as many training rows {floor:.0%}."
     if steps < _STEPS:
         return warning(
-            f"little is learnt after {steps} steps, and samples are not yet like the rows: {what}",
+            f"little is learnt after {steps_words(steps)}, and samples are not yet like the rows: "
+            f"{what}",
             f"Train longer (raise budget or max_epochs): below about {_STEPS} steps nothing can be "
             "said of collapse.",
         )

@@ -57,7 +57,7 @@ def progress_reasons(outcome: Outcome, settings: Schedule) -> list[Reason]:
 def _why_nothing(outcome: Outcome, settings: Schedule) -> str:
     """What to do where no step made held-out rows better, by what the steps did."""
     if outcome.why == "budget" and outcome.steps < FEW_STEPS:
-        steps = _steps(outcome.steps)
+        steps = steps_words(outcome.steps)
         return f"Raise the budget, which left time for {steps}, or give smaller nets."
     if outcome.last_loss < outcome.first_loss:
         return (
@@ -88,7 +88,7 @@ def compiled(outcome: Outcome, budget: float | None) -> list[Reason]:
     if budget is None or outcome.compiling < _COMPILED * budget:
         return []
     what = f"{outcome.compiling:.2g} s of the budget of {budget:g} s went into compiling"
-    left = f"which no smaller budget can leave out; {outcome.steps} steps were taken."
+    left = f"which no smaller budget can leave out; after it came {steps_words(outcome.steps)}."
     return [Reason("ok", f"{what}, {left}")]
 
 
@@ -101,8 +101,8 @@ def short(steps: int, clock: Clock, before: float, few: int = FEW_STEPS) -> list
     if clock.budget is None or steps >= few:
         return []
     what = (
-        f"the budget of {clock.budget:g} s left time for {_steps(steps)}, and below about {few} "
-        f"little is learnt; loading and preparing had taken {before:.2g} s of it"
+        f"the budget of {clock.budget:g} s left time for {steps_words(steps)}, and below about "
+        f"{few} little is learnt; loading and preparing had taken {before:.2g} s of it"
     )
     cores = clock.cores()
     if cores >= _BUSY:
@@ -111,7 +111,8 @@ def short(steps: int, clock: Clock, before: float, few: int = FEW_STEPS) -> list
     return warning(what + busy, "Raise the budget, or fit again when the machine is idle.")
 
 
-def _steps(count: int) -> str:
+def steps_words(count: int) -> str:
+    """A number of steps, as a sentence has it."""
     return f"{count} step" + "s" * (count != 1)
 
 

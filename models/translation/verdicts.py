@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import InputError
 from ...inference.learner import Outcome
 from ...verdict import Reason, warning
+from ..nets.verdicts import steps_words
 
 _SAME = 0.5  # share of rows that are in both domains from which these are the same
 _SOME = 0.01  # and from which it is said
@@ -133,7 +134,7 @@ def varied(made: float, real: float, name: str, steps: int = STEPS) -> list[Reas
     what += f"{real:.2g}."
     if steps < STEPS:
         return warning(
-            f"little is learnt after {steps} steps: {what}",
+            f"little is learnt after {steps_words(steps)}: {what}",
             "Train longer (raise budget or max_epochs).",
         )
     return warning(
