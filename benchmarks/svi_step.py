@@ -152,7 +152,7 @@ def ours(name: str, backend: str, x: Any, seed: int) -> Iterator[None]:
     target = Pair(model, guide, backend).target(x)  # type: ignore[arg-type]
     call = call_of(target, SIZES[name][1])
     with side.precision(not call.single):
-        guide = build(guide, target, seed)[0] if isinstance(guide, str) else guide
+        guide = build(guide, target, seed, []) if isinstance(guide, str) else guide
         learner = side.make_learner(target, guide, call, SVI(), seed)
         schedule = Schedule(
             batch_size=call.batch_size, learning_rate=1e-3, max_epochs=10_000, ema=0.99,

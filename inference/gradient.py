@@ -103,9 +103,9 @@ class _Loop(Resumed):
         while done < len(rows):
             used, started = pace.used(), pace.now()
             block = rows[done : done + pace.chunk()]
-            rates = [rate(settings, place.step + i, total, used) for i in range(len(block))]
-            self.learner.share = share_used(place.step, total, used)
-            losses = np.asarray(self.learner.run(block, place.scale * np.asarray(rates)))
+            rates = rate(settings, place.step + np.arange(len(block)), total, used)
+            self.learner.share = float(share_used(place.step, total, used))
+            losses = np.asarray(self.learner.run(block, place.scale * rates))
             place.step, done = place.step + len(block), done + len(block)
             ended = pace.ended(len(block), pace.now() - started)
             if not np.isfinite(losses).all():
@@ -178,7 +178,7 @@ class _Loop(Resumed):
         if place.step == 0 or self.learner.together:
             raise
         self.save(at_once=True)
-        if place.step > self.marked["step"]:
+        if place.step > self.marked.step:
             with suppress(KeyboardInterrupt):
                 self.evaluate(self.loss())
         out.why, out.steps, out.epochs = "interrupted", place.step, place.step / self.steps

@@ -14,13 +14,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
+from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
+from .adam_jax import Adam
 from .learner import Array, Data, Feed, HeldOut, Learner, take
 
 Loss = Callable[[Any, jax.Array, list[Any], jax.Array], jax.Array]
 _CARRIED = ("weight", "optimiser", "rng", "step")
+_FEW = 1 << 12  # parameters that are moved as one vector
 
 
 class JaxLearner(Learner):
@@ -32,8 +34,7 @@ class JaxLearner(Learner):
             from 0). It is traced: what it does may not depend on the values of its arguments.
         data: arrays (n, ...) with the same rows, or None in their place; or a `Feed`.
         held: what `evaluate` scores; its `log_density` takes params, a key and a block of rows.
-        optimiser: of optax, clipping included, for a learning rate of one: what it gives is
-            multiplied by the rate of the step and added. None is `adam()`.
+        optimiser: how gradients move `params`; None is `Adam()`.
         redraw: gives the data anew for an epoch, or None to keep them.
         seed: of all that `loss` draws.
         x64: compute in double precision, whatever the process does elsewhere.
@@ -48,48 +49,57 @@ class JaxLearner(Learner):
         data: Data | Feed,
         *,
         held: HeldOut | None = None,
-        optimiser: optax.GradientTransformation | None = None,
+        optimiser: Adam | None = None,
         redraw: Callable[[int], Data | None] | None = None,
         seed: int = 0,
         x64: bool = False,
     ) -> None:
         self.redraw, self.seed, self.x64 = redraw, seed, x64
-        self.optimiser = optimiser or adam()
+        self.optimiser = optimiser or Adam()
         self.batch, data = (data.take, data.data) if isinstance(data, Feed) else (take, data)
         with self._precision():
             self.data = arrays(data)
             self.held = None if held is None else replace(held, data=arrays(held.data))
-            params = jax.tree.map(jnp.asarray, params)
+            moved, self._shaped = as_moved(params)
             key, _ = jax.random.split(jax.random.key(seed))
             self._state = {
-                "weight": params,
-                "average": params,
-                "optimiser": jax.jit(self.optimiser.init)(params),
-                "rng": key,
+                "weight": moved,
+                "average": moved,
+                "optimiser": jax.jit(self.optimiser.begun)(moved),
+                "rng": jax.random.key_data(key),
                 "step": jnp.zeros((), jnp.int32),
             }
+        paths, _ = jax.tree_util.tree_flatten_with_path(self._state)
+        self._names = [jax.tree_util.keystr(path) for path, _ in paths]
 
-        def one(data: Any, rows: Any, rate: Any, carry: Any) -> Any:
-            params, slots, key, step = carry
-            key, draw = jax.random.split(key)
-            value, grads = jax.value_and_grad(loss)(params, draw, self.batch(data, rows), step)
-            updates, slots = self.optimiser.update(grads, slots, params)
-            params = jax.tree.map(lambda p, u: p + (rate * u).astype(p.dtype), params, updates)
-            return (params, slots, key, step + 1), value
+        def at(moved: Any, *args: Any) -> jax.Array:
+            return loss(self._shaped(moved), *args)
+
+        def one(data: Any, rows: Any, rate: Any, correction: Any, carry: Any) -> Any:
+            moved, slots, bits, step = carry
+            key, draw = jax.random.split(jax.random.wrap_key_data(bits))
+            value, grads = jax.value_and_grad(at)(moved, draw, self.batch(data, rows), step)
+            moved, slots = self.optimiser.moved(moved, grads, slots, rate, correction)
+            return (moved, slots, jax.random.key_data(key), step + 1), value
 
         def steps(carry: Any, data: Any, batches: Any, rates: Any, count: Any) -> Any:
+            corrections = self.optimiser.corrections(carry[-1] + 1 + jnp.arange(len(rates)))
+
             def body(i: Any, state: Any) -> Any:
                 carry, losses = state
-                carry, value = one(data, batches[i], rates[i], carry)
+                carry, value = one(data, batches[i], rates[i], corrections[i], carry)
                 return carry, losses.at[i].set(value.astype(losses.dtype))
 
             return jax.lax.fori_loop(0, count, body, (carry, jnp.zeros(rates.shape)))
 
         self._steps = jax.jit(steps)
         self._lerp = jax.jit(
-            lambda a, w, d: jax.tree.map(lambda x, y: x + (1 - d).astype(x.dtype) * (y - x), a, w)
+            lambda a, w, s: jax.tree.map(lambda x, y: x + s.astype(x.dtype) * (y - x), a, w)
         )
-        self._density = None if held is None else jax.jit(held.log_density)
+        self._density: Callable[..., Any] | None = None
+        if held is not None:
+            density = held.log_density
+            self._density = jax.jit(lambda moved, *args: density(self._shaped(moved), *args))
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         return jax.enable_x64(True) if self.x64 else contextlib.nullcontext()
@@ -108,16 +118,11 @@ class JaxLearner(Learner):
 
     def _take(self, batches: NDArray[np.int64], rates: Array) -> tuple[Any, Array]:
         """What the steps lead to, and their losses; of any number one program."""
-        n = len(batches)
-        more = max(self.most, n) - n
+        n, most = len(batches), max(self.most, len(batches))
+        rows, each = np.zeros((most, batches.shape[1]), np.int32), np.zeros(most)
+        rows[:n], each[:n] = batches, rates
         losses: Any
-        carry, losses = self._steps(
-            self._carry(),
-            self.data,
-            jnp.asarray(np.pad(batches, ((0, more), (0, 0))), jnp.int32),
-            jnp.asarray(np.pad(rates, (0, more))),
-            n,
-        )
+        carry, losses = self._steps(self._carry(), self.data, rows, each, n)
         return carry, np.asarray(losses)[:n]
 
     def _carry(self) -> tuple[Any, ...]:
@@ -131,7 +136,7 @@ class JaxLearner(Learner):
     def average(self, decay: float) -> None:
         with self._precision():
             mean, params = self._state["average"], self._state["weight"]
-            self._state["average"] = self._lerp(mean, params, jnp.asarray(decay))
+            self._state["average"] = self._lerp(mean, params, np.float64(1 - decay))
 
     def evaluate(self) -> Array:
         """Log density (m,) of each held-out row under the averaged weights; the same draws each
@@ -147,34 +152,29 @@ class JaxLearner(Learner):
 
     def averaged(self) -> Any:
         """The averaged weights: what the fit gives."""
-        return self._state["average"]
-
-    def _parts(self) -> dict[str, Any]:
-        # A key's bits stand for it where arrays are wanted.
-        return self._state | {"rng": jax.random.key_data(self._state["rng"])}
+        with self._precision():
+            return jax.jit(self._shaped)(self._state["average"])
 
     def state(self) -> dict[str, Array]:
-        leaves, _ = jax.tree_util.tree_flatten_with_path(self._parts())
-        return {jax.tree_util.keystr(path): np.array(leaf) for path, leaf in leaves}
+        leaves = map(np.asarray, jax.tree.leaves(self._state))  # no step writes over them
+        return dict(zip(self._names, leaves, strict=True))
 
     def load(self, state: Mapping[str, Array]) -> None:
         with self._precision():
-            parts = jax.tree_util.tree_map_with_path(
-                lambda path, leaf: jnp.asarray(state[jax.tree_util.keystr(path)], leaf.dtype),
-                self._parts(),
-            )
-            self._state = parts | {"rng": jax.random.wrap_key_data(parts["rng"])}
+            leaves, form = jax.tree.flatten(self._state)
+            named = zip(self._names, leaves, strict=True)
+            loaded = [jnp.asarray(state[name], leaf.dtype) for name, leaf in named]
+            self._state = jax.tree.unflatten(form, loaded)
 
 
-def adam(clip: float = 5.0, weight_decay: float = 0.0) -> optax.GradientTransformation:
-    """Adam with decoupled weight decay, for a learning rate of one; gradients are scaled down to
-    the norm `clip`."""
-    return optax.chain(
-        optax.clip_by_global_norm(clip),
-        optax.scale_by_adam(),
-        optax.add_decayed_weights(weight_decay),
-        optax.scale(-1.0),
-    )
+def as_moved(params: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Parameters as steps move them, and what gives them their shapes again. Few of one type are
+    one vector: what a step of theirs takes is a matter of how many operations there are."""
+    params = jax.tree.map(jnp.asarray, params)
+    leaves = jax.tree.leaves(params)
+    if len({a.dtype for a in leaves}) != 1 or sum(a.size for a in leaves) > _FEW:
+        return params, lambda same: same
+    return ravel_pytree(params)
 
 
 def arrays(data: Data) -> list[Any]:

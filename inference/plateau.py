@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -68,16 +69,18 @@ class Plateau:
         before."""
         new = np.concatenate([self.rest, np.asarray(losses, np.float64)])
         whole = len(new) // BLOCK
-        for block in new[: whole * BLOCK].reshape(whole, BLOCK):
-            self._block(block)
+        blocks = new[: whole * BLOCK].reshape(whole, BLOCK)
+        half, quarter = BLOCK // 2, BLOCK // 4
+        means = np.sort(blocks)[:, quarter : BLOCK - quarter].mean(1)
+        falls = blocks[:, :half].mean(1) - blocks[:, -half:].mean(1)
+        for mean, fall in zip(means.tolist(), falls.tolist(), strict=True):
+            self._block(mean, fall)
         self.rest = new[whole * BLOCK :].tolist()
         return self.found
 
-    def _block(self, losses: Array) -> None:
-        half, quarter = BLOCK // 2, BLOCK // 4
-        self.means.append(float(np.sort(losses)[quarter : BLOCK - quarter].mean()))
-        self.falls.append(float(losses[:half].mean() - losses[-half:].mean()))
-        self.means, self.falls = self.means[-_MEMORY:], self.falls[-_MEMORY:]
+    def _block(self, mean: float, fall: float) -> None:
+        self.means = [*self.means, mean][-_MEMORY:]
+        self.falls = [*self.falls, fall][-_MEMORY:]
         self.blocks += 1
         if self.blocks <= self.first:
             return
@@ -85,15 +88,15 @@ class Plateau:
         gain = self.means[-2] - self.means[-1]
         self.total = max(0.0, self.total + _ALLOWED - max(_ratio(gain, scale), _DROP))
         before, now = self.means[-2 * _NEAR : -_NEAR], self.means[-_NEAR:]
-        lately = float(np.mean(before) - np.mean(now))
+        lately = fmean(before) - fmean(now)
         flat = lately < _SURE * scale * math.sqrt(2 / _NEAR) or lately <= 0
         self.found = self.found or (self.total > _LIMIT and flat)
 
     @property
     def scale(self) -> float:
         """Standard error of the mean of a block."""
-        falls = np.asarray(self.falls)
-        deviation = 1.4826 * float(np.median(np.abs(falls - np.median(falls))))
+        middle = median(self.falls)
+        deviation = 1.4826 * median([abs(fall - middle) for fall in self.falls])
         return max(deviation / 2, self.least)
 
     @property
@@ -102,7 +105,7 @@ class Plateau:
         last = self.means[-_NEAR:]
         if not last:
             return math.nan, math.nan
-        return float(np.mean(last)), self.scale / math.sqrt(len(last))
+        return fmean(last), self.scale / math.sqrt(len(last))
 
     def restart(self) -> None:
         """Forget what was seen, after training went back."""
@@ -110,7 +113,7 @@ class Plateau:
 
     def state(self) -> dict[str, Any]:
         """As JSON, for checkpoints."""
-        return dict(vars(self))
+        return dict(vars(self))  # no list in it is changed later
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go to what `state` gave."""

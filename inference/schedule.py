@@ -89,19 +89,25 @@ class Batches:
         return self._kept[1]
 
 
-def share_used(step: int, total: int, used: float) -> float:
-    """Share of the schedule used at `step` of `total` planned steps, with the share `used` of the
-    time: the further of both."""
-    return min(1.0, max(step / max(total, 1), used))
+def share_used(step: int | NDArray[np.int64], total: int, used: float) -> NDArray[np.float64]:
+    """Share of the schedule used at each `step` of `total` planned steps, with the share `used` of
+    the time: the further of both."""
+    share: NDArray[np.float64] = np.minimum(1.0, np.maximum(step / np.float64(max(total, 1)), used))
+    return share
 
 
-def rate(settings: Schedule, step: int, total: int, used: float) -> float:
-    """Learning rate at `step` of `total` planned steps, with the share `used` of the time."""
-    share = share_used(step, total, used)
+def rate(
+    settings: Schedule, step: int | NDArray[np.int64], total: int, used: float
+) -> NDArray[np.float64]:
+    """Learning rate at each `step` of `total` planned steps, with the share `used` of the time."""
+    step = np.asarray(step)
     ramp = max(1.0, min(settings.warm_up * total, 1000 * settings.warm_up))
-    fallen = max(0.0, share - settings.hold) / (1 - settings.hold)
-    fall = 0.5 * (1 + math.cos(math.pi * fallen)) if settings.decay == "cosine" else 1.0
-    return settings.learning_rate * min(1.0, (step + 1) / ramp) * fall
+    rates: NDArray[np.float64] = settings.learning_rate * np.minimum(1.0, (step + 1) / ramp)
+    if settings.decay == "cosine":
+        share = share_used(step, total, used)
+        fallen = np.maximum(0.0, share - settings.hold) / (1 - settings.hold)
+        rates = rates * 0.5 * (1 + np.cos(np.pi * fallen))
+    return rates
 
 
 def ema_decay(settings: Schedule, step: int, steps: int) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 import optax
 from numpyro.infer import SVI, Trace_ELBO
 
+from .adam_jax import Adam
 from .funsor_backend import funsors_of_jax
 from .jax_learner import JaxLearner, arrays
 from .learner import Data, Feed, HeldOut, as_feed
@@ -48,7 +49,7 @@ class NumpyroLearner(JaxLearner):
         *,
         held: HeldOut | None = None,
         elbo: Any = None,
-        optimiser: optax.GradientTransformation | None = None,
+        optimiser: Adam | None = None,
         redraw: Callable[[int], Data | None] | None = None,
         start: dict[str, Any] | None = None,
         seed: int = 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ class Resumed(ABC):
         """Note where the training is at its last good state: what checkpoints hold of it."""
         if self.plateau is not None:
             self.place.plateau = self.plateau.state()
-        self.marked = asdict(self.place)
+        self.marked = replace(self.place, outcome=replace(self.place.outcome))
 
     @abstractmethod
     def seconds(self) -> float:
@@ -88,5 +88,5 @@ class Resumed(ABC):
         arrays = {"loop/recent": np.asarray(self.recent)}
         arrays |= {f"good/{k}": v for k, v in self.good.items()}
         arrays |= {f"best/{k}": v for k, v in self.best.items()}
-        meta = self.marked | {"seconds": self.seconds()}
-        self.checkpoints.save(self.marked["step"], arrays, meta)
+        meta = asdict(self.marked) | {"seconds": self.seconds()}
+        self.checkpoints.save(self.marked.step, arrays, meta)

@@ -1,4 +1,4 @@
-"""The optimiser of the learners on torch."""
+"""The optimisers of the learners on torch and on JAX."""
 
 from __future__ import annotations
 
@@ -39,6 +39,43 @@ def test_steps_are_those_of_torch_bit_for_bit(dtype: torch.dtype) -> None:
         assert torch.equal(p, q)
         for name, value in peer.state[q].items():
             assert torch.equal(adam.state[p][name], value)
+
+
+@pytest.mark.parametrize("x64", [False, True])
+def test_steps_on_jax_are_those_of_optax_up_to_rounding(x64: bool) -> None:
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    import optax
+
+    from ppgen.inference.adam_jax import Adam as JaxAdam
+
+    rng, kind = np.random.default_rng(0), np.float64 if x64 else np.float32
+    with jax.enable_x64(x64):
+        start = {"w": rng.normal(size=(5, 3)).astype(kind), "b": np.ones(7, kind)}
+        adam = JaxAdam(clip=2.0, b2=0.99, weight_decay=0.1)
+        peer = optax.chain(
+            optax.clip_by_global_norm(2.0),
+            optax.scale_by_adam(b2=0.99),
+            optax.add_decayed_weights(0.1),
+        )
+        ours = theirs = jax.tree.map(jnp.asarray, start)
+        slots, kept = adam.begun(ours), peer.init(theirs)
+        corrections = adam.corrections(1 + jnp.arange(6))
+        for step in range(6):  # gradients that are clipped, and ones that are not
+            size = 0.1 if step % 2 else 3.0
+            grads = jax.tree.map(
+                lambda p, by=size: jnp.asarray(by * rng.normal(size=p.shape), p.dtype), ours
+            )
+            rate = jnp.asarray(0.1 / (1 + step))
+            ours, slots = adam.moved(ours, grads, slots, rate, corrections[step])
+            updates, kept = peer.update(grads, kept, theirs)
+            theirs = jax.tree.map(lambda p, u, by=rate: p - by * u, theirs, updates)
+        for name in start:
+            assert ours[name].dtype == kind
+            np.testing.assert_allclose(
+                ours[name], theirs[name], rtol=1e-12 if x64 else 1e-4, atol=0 if x64 else 1e-5
+            )
 
 
 @pytest.mark.slow

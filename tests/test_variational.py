@@ -111,7 +111,7 @@ def losses(backend, made, side, batches):
 
             with side.precision(True):
                 data = made.data
-                weights, key = made._state["weight"], made._state["rng"]
+                weights, key = made.averaged(), jax.random.wrap_key_data(made._state["rng"])
                 # The batch as the learner takes it.
                 batch = made.batch(data, np.asarray(rows))
                 value, slope = jax.value_and_grad(made._loss)(weights, key, batch, 0)

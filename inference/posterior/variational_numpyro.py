@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from numpyro import handlers
 from numpyro.distributions import MultivariateNormal, biject_to
 from numpyro.infer import (
@@ -25,6 +24,7 @@ from numpyro.infer.autoguide import AutoDelta, AutoGuide, AutoLaplaceApproximati
 from ...arrays import Array
 from ...errors import InputError
 from .. import local_numpyro
+from ..adam_jax import Adam
 from ..local_objective import Objective
 from ..svi_numpyro import NumpyroLearner
 from .distributions import Drawn
@@ -103,13 +103,8 @@ def make_learner(target: Target, guide: Any, call: Call, settings: Any, seed: in
         model = config_enumerate(model)
         both = drawn_sites(target, guide, call).keys() & {*target.sites.discrete}
         proposal = config_enumerate(proposal) if both else plain(proposal)
-    rates = optax.chain(
-        optax.clip_by_global_norm(settings.clip),
-        optax.scale_by_adam(b2=settings.b2),
-        optax.scale(-1.0),
-    )
-    bound = _bound(target, settings)
-    return NumpyroLearner(model, proposal, call.feed, elbo=bound, optimiser=rates, seed=seed)
+    bound, adam = _bound(target, settings), Adam(settings.clip, settings.b2)
+    return NumpyroLearner(model, proposal, call.feed, elbo=bound, optimiser=adam, seed=seed)
 
 
 def precision(double: bool) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 import paramax
 from numpy.typing import NDArray
 
-from ...inference.jax_learner import adam
+from ...inference.adam_jax import Adam
 from ...inference.svi_numpyro import NumpyroLearner
 from ..nets.held_out import Subset
 from ..nets.whitening import Whitening
@@ -55,7 +55,7 @@ class JaxFlow:
             partial(model, self.flow),
             guide,
             (x, *rest),
-            optimiser=adam(weight_decay=weight_decay),
+            optimiser=Adam(weight_decay=weight_decay),
             redraw=redraw and (lambda epoch: (_single(redraw(epoch)), *rest)),
             start={"flow": _parted(self.flow)[0]},
             seed=seed,

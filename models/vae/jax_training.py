@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ...arrays import Floats
 from ...errors import InputError
 from ...inference import local_numpyro
-from ...inference.jax_learner import JaxLearner, adam
+from ...inference.adam_jax import Adam
+from ...inference.jax_learner import JaxLearner
 from ...inference.learner import HeldOut
 from ...inference.local_objective import Objective
 from . import numpyro as programs
@@ -108,7 +109,7 @@ class JaxNets:
             loss,
             _taken(rows),
             held=None if held is None else HeldOut(density, _taken(held)[:2], block),
-            optimiser=adam(CLIP),
+            optimiser=Adam(CLIP),
             redraw=again,
             seed=seed,
         )
