@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import torch
 
 import ppgen
 from ppgen.inference.diffusion.process import PROCESSES, Process
+from ppgen.models.diffusion.plan import planned
 from ppgen.models.diffusion.tables import Levels
+from ppgen.models.nets.held_out import Subset
 from ppgen.models.nets.values import Values
 
 VALUES = Values(1, (2, 3))
@@ -194,3 +197,20 @@ def test_a_fit_that_is_told_columns_has_no_density() -> None:
     model = fit(rows, condition_on=["kind"], max_epochs=1)
     with pytest.raises(ppgen.InputError, match="condition_on"):
         model.log_density(rows)
+
+
+def test_moderate_tables_are_trained_for_longer_than_those_of_few_rows_or_numbers() -> None:
+    asked = SimpleNamespace(**vars(ppgen.Diffusion()), words=0)
+
+    def found(n: int, numbers: int) -> tuple[int, int]:
+        units = np.arange(n, dtype=np.uint64)
+        x = np.zeros((n, numbers))
+        seen = Subset(x, np.arange(n), np.zeros(n), None, None, None, lambda: units)
+        plan = planned(asked, Values(numbers), seen, 1.0, timed=False)
+        steps = plan.schedule.max_epochs * (n // plan.schedule.batch_size)
+        return plan.architecture.width, round(steps, -3)
+
+    assert found(200, 9) == (64, 4000)
+    assert found(800, 9) == (128, 8000)
+    assert found(800, 2) == (64, 4000)
+    assert found(8000, 9) == (128, 10_000)

@@ -21,6 +21,8 @@ _BETWEEN = 400  # steps between two evaluations at least
 _PATIENCE = 8  # evaluations between two checks for stopping
 _MANY = 48  # features of a row from which a perceptron is wide
 _LOW = 4  # numbers of a row up to which waves are seen of them, and less noise
+_SMALL, _FEWER = 500, 1000  # rows below which nets are small, of more numbers and of few
+_SHORT = 2000  # rows below which trainings are short
 _SHARP = 10_000  # rows from which one more wave is seen of numbers
 _IMAGES, _IMAGES_GPU = 32, 64  # rows a step of images: more steps gain more than more rows
 # Mean and spread of log r_t of images: what they show is settled where noise hides single pixels.
@@ -176,7 +178,8 @@ def _unet(asked: Any, shape: tuple[int, ...], n: int, *, gpu: bool) -> Architect
 
 def _width(n: int, values: Values) -> int:
     """Of the layers of a perceptron: wider where many features are to be told apart."""
-    return 64 if n < 1000 else 128 if values.features < _MANY else 256
+    small = n < (_FEWER if _few(values) else _SMALL)
+    return 64 if small else 128 if values.features < _MANY else 256
 
 
 def _schedule(
@@ -190,7 +193,9 @@ def _schedule(
         rate = 4e-3
     batch = int(asked.batch_size or batch)
     each = steps_of(n, batch)
-    wanted = min(wanted, 4000) if n < 2000 else wanted
+    if n < _SHORT:
+        longer = n >= _SMALL and build.net == "mlp" and not _few(values)
+        wanted = min(wanted, 8000 if longer else 4000)
     return Schedule(
         batch_size=batch,
         learning_rate=asked.learning_rate or rate,
