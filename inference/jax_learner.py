@@ -17,6 +17,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .adam_jax import Adam
 from .learner import Array, Data, Feed, HeldOut, Learner, take
 
@@ -160,6 +161,11 @@ class JaxLearner(Learner):
         return dict(zip(self._names, leaves, strict=True))
 
     def load(self, state: Mapping[str, Array]) -> None:
+        if state.keys() != {*self._names}:
+            raise InputError(
+                "the state of the training is of another version of ppgen, whose steps keep other "
+                "arrays. Give another checkpoint_dir or clear it."
+            )
         with self._precision():
             leaves, form = jax.tree.flatten(self._state)
             named = zip(self._names, leaves, strict=True)

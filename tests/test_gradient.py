@@ -367,3 +367,15 @@ def test_without_held_out_rows_the_last_weights_are_kept(rows):
     outcome = finish(train(learner, 203, Schedule(batch_size=50, max_epochs=4), seed=0))
     assert outcome.best_step == outcome.steps == 16
     assert learner.averaged[0] != 0
+
+
+def test_a_state_with_other_arrays_is_refused():
+    from ppgen.errors import InputError
+    from ppgen.inference.jax_learner import JaxLearner
+
+    made = JaxLearner({"w": np.zeros(2)}, lambda p, key, batch, step: p["w"].sum(), [np.zeros(3)])
+    state = made.state()
+    made.load(state)
+    state["['optimiser'][1].mu['w']"] = state.pop("['optimiser'][0]")
+    with pytest.raises(InputError, match="another version"):
+        made.load(state)
