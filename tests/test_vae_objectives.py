@@ -293,8 +293,8 @@ def test_the_doubly_reparameterised_gradient_has_less_variance(name):
     """Where q is near the posterior; far from it nothing is promised."""
     of = nets(**CASES[name])
     x, c = rows(of, 3), context(of, 3)
-    near = torch.optim.Adam([p for n, p in of.named_parameters() if is_phi(of, n)], lr=0.02)
     with as_found():
+        near = torch.optim.Adam([p for n, p in of.named_parameters() if is_phi(of, n)], lr=0.02)
         for _ in range(150):
             near.zero_grad()
             (-elbo(of, x, c, samples=8)).backward()
