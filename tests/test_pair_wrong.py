@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import binom, lognorm, norm
 
 from ppgen import InputError
 from ppgen.inference.posterior.repeats import check_repeats
@@ -76,6 +76,26 @@ def test_an_observed_value_outside_the_support_is_said(backend: Any) -> None:
     wrong = np.array([1.0, -2.0, 3.0])
     refused(model, backend, wrong, match=r"'y' \(Exponential.*positive.*1 of 3.*\[1\]: -2")
     refused(model, backend, np.array([1.0, np.nan]), match=r"'y'.*1 of 2 values are NaN")
+
+
+def test_a_support_that_moves_with_a_latent_site_is_not_held_against_the_data(backend: Any) -> None:
+    p, dist = library(backend)
+
+    def model(y: Any, most: Any = 3) -> None:
+        end = p.sample("end", dist.LogNormal(0.0, 1.0))
+        p.sample("few", dist.Binomial(most, 0.5 * (0 * end + 1)), obs=y[0])
+        p.sample("y", dist.Uniform(0.0 * end, end).expand([2]).to_event(1), obs=y)
+
+    y = np.array([2.0, 1.0])
+    target = Pair(model, backend=backend).target(y)  # the middle of the prior of the end is 1
+    with target.precision():
+        z = target.start(0)
+        assert float(target.constrain(z)["end"]) > 2
+    ends = np.array([1.5, 3.0])
+    found = target.log_density({"end": ends})
+    assert found[0] == -np.inf
+    assert np.isclose(found[1], lognorm(1).logpdf(3.0) - 2 * np.log(3) + binom(3, 0.5).logpmf(2))
+    refused(model, backend, y, 1, match=r"'few' \(Binomial.*1 of 1 values are outside")
 
 
 def test_a_log_joint_that_is_nowhere_finite_names_the_site(backend: Any) -> None:

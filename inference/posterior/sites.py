@@ -259,17 +259,28 @@ def words_of(support: Any) -> str:
     base = getattr(support, "base_constraint", None)
     if base is not None:
         return words_of(base)
-    text = type(support).__name__.strip("_").lower()
-    bounds = {
-        end: np.asarray(getattr(support, f"{end}_bound")).reshape(-1)
-        for end in ("lower", "upper")
-        if f"{end}_bound" in dir(support)
-    }
+    text, bounds = type(support).__name__.strip("_").lower(), bounds_of(support)
     if [*bounds] == ["lower"] and not bounds["lower"].any() and "integer" not in text:
         return "positive"
     for end, bound in bounds.items():
         text += f", {end} {bound[0]:g}" + (", ..." if bound.size > 1 else "")
     return text
+
+
+def bounds_of(support: Any) -> dict[str, Any]:
+    """The bounds of a support by "lower" and "upper", flat; those that it has."""
+    inner = each_value(support)
+    return {
+        end: np.asarray(getattr(inner, f"{end}_bound")).reshape(-1)
+        for end in ("lower", "upper")
+        if f"{end}_bound" in dir(inner)
+    }
+
+
+def moves(support: Any, elsewhere: Any) -> bool:
+    """Whether a support is another one at other values of the latent sites."""
+    here, there = bounds_of(support), bounds_of(elsewhere)
+    return any(not np.array_equal(here[end], there[end]) for end in here.keys() & there)
 
 
 def each_value(support: Any) -> Any:

@@ -17,7 +17,7 @@ from numpyro.distributions.distribution import (
     MaskedDistribution,
     Unit,
 )
-from numpyro.infer import init_to_feasible
+from numpyro.infer import init_to_feasible, init_to_uniform
 from numpyro.primitives import Messenger
 
 from ...errors import InputError
@@ -31,6 +31,7 @@ from .sites import (
     check_observed,
     each_value,
     model_raised,
+    moves,
     words_of,
 )
 
@@ -73,9 +74,17 @@ def read(
     sites = Sites(found, {name: trace[name]["value"] for name in observed})
     if not check:
         return sites
+    elsewhere: Any = None
     for name in sites.observed:
         fn, value = trace[name]["fn"], trace[name]["value"]
-        check_observed(sites[name], value, _inside(fn, value), tuple(fn.shape()))
+        inside = _inside(fn, value)
+        if not np.all(inside):
+            if elsewhere is None:
+                placed = handlers.substitute(seeded, substitute_fn=init_to_uniform)
+                elsewhere = handlers.trace(placed).get_trace(*args, **kwargs)
+            if moves(fn.support, elsewhere[name]["fn"].support):
+                inside = np.True_  # whether there are such values is for the start to find
+        check_observed(sites[name], value, inside, tuple(fn.shape()))
     check_model(sites)
     return sites
 

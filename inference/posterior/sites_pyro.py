@@ -16,7 +16,7 @@ from pyro.distributions import (
     MaskedDistribution,
     Unit,
 )
-from pyro.infer.autoguide.initialization import InitMessenger
+from pyro.infer.autoguide.initialization import InitMessenger, init_to_uniform
 from pyro.poutine.util import site_is_subsample
 from torch.distributions import biject_to, transform_to
 
@@ -31,6 +31,7 @@ from .sites import (
     check_observed,
     each_value,
     model_raised,
+    moves,
     words_of,
 )
 
@@ -72,9 +73,17 @@ def read(
     sites = Sites(found, {name: trace[name]["value"] for name in observed})
     if not check:
         return sites
+    elsewhere: Any = None
     for name in sites.observed:
         fn, value = trace[name]["fn"], torch.as_tensor(trace[name]["value"])
-        check_observed(sites[name], value, _inside(fn, value), tuple(fn.shape()))
+        inside = _inside(fn, value)
+        if not np.all(inside):
+            if elsewhere is None:
+                placed = InitMessenger(init_to_uniform)(model)
+                elsewhere = poutine.trace(placed).get_trace(*args, **kwargs).nodes
+            if moves(fn.support, elsewhere[name]["fn"].support):
+                inside = np.True_  # whether there are such values is for the start to find
+        check_observed(sites[name], value, inside, tuple(fn.shape()))
     check_model(sites)
     return sites
 
