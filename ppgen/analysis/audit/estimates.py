@@ -43,12 +43,16 @@ def stated_errors(subject: Subject) -> Iterator[Check]:
     moved = _moved(rows, _COPIES)
     if moved is None:
         raise InputError("no column can be moved by so little: all are on a grid.")
-    values = subject.log_density(moved).values.reshape(_COPIES, len(rows))
+    copies = subject.log_density(moved)
+    values = copies.values.reshape(_COPIES, len(rows))
     usable = _usable(density) & np.isfinite(values).all(axis=0)
     if usable.sum() < 5:
         raise InputError("fewer than five rows have a k-hat that is good.")
     spread = math.sqrt(float(values.var(axis=0, ddof=1)[usable].mean()))
-    stated = math.sqrt(float((density.stderr[usable] ** 2).mean()))
+    # Of the copies too: the error of a row with rare heavy weights is as unsure as its score.
+    assert copies.stderr is not None
+    errors = copies.stderr.reshape(_COPIES, -1)[:, usable]
+    stated = math.sqrt(float(np.nanmean(errors**2)))
     # Strata in a rounding cell make the spread smaller than its error says, which is no fault.
     ratio = math.log(spread / stated) if spread > 0 else -math.inf
     if density.dequantised:
