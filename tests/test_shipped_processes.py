@@ -23,7 +23,7 @@ from ppgen.models.gaussian_process import pyro as torch_gp
 from ppgen.models.hmm import numpyro as jax_hmm
 from ppgen.models.hmm import pyro as torch_hmm
 from ppgen.models.hmm.smoothing import log_categorical, log_gaussian, smoothed
-from tests.shipped_pairs import pyro_run
+from tests.shipped_pairs import numpyro_run, pyro_run
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(7, 2))
@@ -191,6 +191,14 @@ def test_a_dirichlet_mixture_is_its_formula_given_the_labels() -> None:
     by_hand += stats.lognorm(1.0, scale=0.5).logpdf(v["sigma"]).sum() + np.log(w[v["z"]]).sum()
     by_hand += stats.norm(1 + 2 * v["mu"][v["z"]], 2 * v["sigma"][v["z"]]).logpdf(v["y"]).sum()
     assert log_joint == pytest.approx(by_hand, rel=1e-10)
+
+
+def test_rows_of_one_column_may_be_a_vector() -> None:
+    v, log_joint = at("dirichlet_mixture", (), {"n_components": 3, "n_total": 5})
+    flat = pyro_run("dirichlet_mixture", ((), {"n_components": 3}), v | {"y": v["y"][:, 0]})
+    assert flat.log_joint == log_joint
+    in_jax = numpyro_run("dirichlet_mixture", ((), {"n_components": 3}), v | {"y": v["y"][:, 0]})
+    assert in_jax.log_joint == pytest.approx(log_joint, rel=1e-8)
 
 
 def test_a_stick_is_broken_whole() -> None:

@@ -53,12 +53,13 @@ def model(
     """The mixture.
 
     Args:
-        y: (n, d) rows; None draws `n_total` of them.
+        y: (n, d) rows, or (n,) of one column; None draws `n_total` of them, (n, d).
         n_components: K, at which the stick is cut.
         y_units: location and scale of the columns of y.
         n_total: rows of the whole data if y is a minibatch.
         n_columns: d of what is drawn.
     """
+    y = None if y is None else jnp.reshape(y, (len(y), -1))
     n, d = (n_total or 1, n_columns) if y is None else y.shape
     K = n_components
     alpha = numpyro.sample("alpha", dist.Gamma(1.0, 1.0))

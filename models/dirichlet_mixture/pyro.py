@@ -30,6 +30,7 @@ def model(
     n_columns: int = 1,
 ) -> Tensor:
     """The mixture of rows y (n, d). The twin describes each argument."""
+    y = None if y is None else y.reshape(len(y), -1)
     n, d = (n_total or 1, n_columns) if y is None else y.shape
     K = n_components
     zero = torch.zeros(d, dtype=torch.get_default_dtype() if y is None else y.dtype)
