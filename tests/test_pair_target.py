@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import halfcauchy, halfnorm, norm
+from scipy.stats import expon, halfcauchy, halfnorm, norm, pareto
 
 from ppgen.errors import InputError
 from ppgen.inference.posterior.target import Target, make_target
@@ -69,6 +69,9 @@ def mixture(backend: str) -> Target:
 
 
 BACKENDS = pytest.mark.parametrize("backend", ["numpyro", "pyro"])
+
+
+BEYOND = pytest.mark.filterwarnings("ignore:Out-of-support values")  # which JAX sees outside of jit
 
 
 def at(target: Target, z: Any) -> tuple[float, float, float]:
@@ -207,3 +210,68 @@ def test_states_of_a_scan_are_summed_out_at_a_place_given_by_numpy() -> None:
     with target.precision():
         found = float(target.log_joint(mu))
     assert found == pytest.approx(np.log(p.sum()) + norm.logpdf(mu, 0, 3).sum(), rel=1e-6)
+
+
+def bounded_below(backend: str, kind: str) -> Target:
+    """Two values above theta, which is Normal(0, 1), that do not check themselves where their
+    library lets them."""
+    p, dist = library(backend)
+    if backend == "pyro":
+        import torch as xp
+        from torch.distributions.transforms import AffineTransform
+
+        values: Any = xp.as_tensor(Y[:2])
+        unchecked: dict[str, Any] = {}
+    else:
+        import jax.numpy as xp  # type: ignore[no-redef]
+        from numpyro.distributions.transforms import AffineTransform  # type: ignore[assignment]
+
+        values, unchecked = Y[:2], {"validate_args": False}
+
+    def model(y: Any) -> None:
+        theta = p.sample("theta", dist.Normal(0.0, 1.0))
+        if kind == "pareto":
+            fn = dist.Pareto(xp.exp(theta), 2.0, **unchecked)
+        else:
+            base = dist.Exponential(1.0 + 0 * values, **unchecked)
+            fn = dist.TransformedDistribution(base, [AffineTransform(theta, 1.0)], **unchecked)
+        p.sample("y", fn.expand((2,)).to_event(1), obs=y)
+
+    return make_target(model, (values,), backend=backend)  # type: ignore[arg-type]
+
+
+@BEYOND
+@BACKENDS
+@pytest.mark.parametrize("kind", ["pareto", "shifted"])
+def test_values_beyond_a_bound_have_density_zero_whether_checked_or_not(
+    backend: str, kind: str
+) -> None:
+    target = bounded_below(backend, kind)
+    least, beyond = (np.log(7.0), np.log(9.0)) if kind == "pareto" else (7.0, 9.0)
+    of = (lambda z: pareto.logpdf(Y[:2], 2, scale=np.exp(z))) if kind == "pareto" else (
+        lambda z: expon.logpdf(Y[:2], z)
+    )  # fmt: skip
+    assert at(target, np.array([least]))[1] == pytest.approx(of(least).sum())
+    assert np.isneginf(of(beyond).sum())
+    assert np.isneginf(at(target, np.array([beyond]))[2])
+
+
+@BEYOND
+@BACKENDS
+def test_a_bound_may_depend_on_a_state_that_is_summed_out(backend: str) -> None:
+    import torch
+
+    p, dist = library(backend)
+    numbers: Any = np.array if backend == "numpyro" else torch.tensor
+
+    def model(y: Any) -> None:
+        end = p.sample("end", dist.LogNormal(0.0, 1.0))
+        k = p.sample("k", dist.Categorical(numbers([0.3, 0.7])))
+        with p.plate("rows", 2):
+            p.sample("y", dist.Uniform(0.0, end * (1.0 + k)), obs=y)
+
+    target = make_target(model, (numbers([2.5, 1.0]),), backend=backend)  # type: ignore[arg-type]
+    for end, expected in ((2.0, np.log(0.7) - 2 * np.log(4.0)), (1.0, -np.inf)):
+        assert at(target, np.array([np.log(end)]))[2] == pytest.approx(
+            expected + norm.logpdf(np.log(end))
+        )

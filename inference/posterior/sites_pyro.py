@@ -79,7 +79,7 @@ def read(
         inside = _inside(fn, value)
         if not np.all(inside):
             if elsewhere is None:
-                placed = InitMessenger(init_to_uniform)(model)
+                placed = InitMessenger(_elsewhere)(model)
                 elsewhere = poutine.trace(placed).get_trace(*args, **kwargs).nodes
             if moves(fn.support, elsewhere[name]["fn"].support):
                 inside = np.True_  # whether there are such values is for the start to find
@@ -130,6 +130,11 @@ def _site(site: Any, kind: Kind, wholes: Mapping[str, tuple[int, int]], check: b
     if kind == "discrete" and check:
         about["levels"] = len(LIBRARY.levels(name, fn))
     return Site(name, kind, shape, **about)
+
+
+def _elsewhere(site: Any) -> Any:
+    """A value of a latent site other than the first."""
+    return site["fn"].sample() if site["fn"].support.is_discrete else init_to_uniform(site)
 
 
 def _inside(fn: Any, value: Any) -> Any:

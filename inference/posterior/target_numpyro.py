@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from copy import copy
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
-from numpyro.distributions import biject_to
+from numpyro.distributions import Distribution, biject_to
 from numpyro.infer.util import _unconstrain_params
 from numpyro.primitives import Messenger
 
@@ -19,7 +20,7 @@ from ...arrays import Array
 from ...errors import InputError
 from ..funsor_backend import funsors_of_jax
 from .sites import Sites, check_model, model_raised
-from .sites_numpyro import AtOnce, read
+from .sites_numpyro import LIBRARY, AtOnce, read
 from .target import TRIES, Target
 
 
@@ -56,9 +57,11 @@ class NumPyroTarget(Target):
             seeded = handlers.seed(model, jax.random.key(0))  # for draws that are no sites
         check_model(self.sites)
         self._log_dets = {f"_{name}_log_det" for name in self.sites.latents}
-        self._whole, self._prior_only = seeded, handlers.block(seeded, hide_fn=self._of_data)
+        self._whole: Callable[..., Any] = Within(seeded)
+        self._prior_only: Callable[..., Any] = handlers.block(seeded, hide_fn=self._of_data)
         if self.sites.discrete:
-            self._whole, self._prior_only = map(self._enumerated, (seeded, self._prior_only))
+            whole, prior_only = map(self._enumerated, (self._whole, self._prior_only))
+            self._whole, self._prior_only = whole, prior_only
         self.size = sum(int(np.prod(s.unconstrained)) for s in self.sites.latents.values())
 
     def precision(self) -> AbstractContextManager[Any]:
@@ -217,6 +220,25 @@ class NumPyroTarget(Target):
                 if finite:
                     return z
             raise self.no_start(z)
+
+
+class Within(Messenger):  # type: ignore[misc]
+    """Observed values outside of a support have density 0, whether the model has that checked
+    (`validate_args`) or not."""
+
+    def process_message(self, msg: Any) -> None:
+        if msg["type"] == "sample" and msg["is_observed"] and not LIBRARY.is_factor(msg["fn"]):
+            msg["fn"], msg["value"] = _checked(msg["fn"]), jnp.asarray(msg["value"])
+
+
+def _checked(fn: Any) -> Any:
+    """A distribution that checks values, and those that it is made of."""
+    found = copy(fn)
+    found._validate_args = True
+    for name, part in vars(fn).items():
+        if isinstance(part, Distribution):
+            setattr(found, name, _checked(part))
+    return found
 
 
 class Observing(Messenger):  # type: ignore[misc]

@@ -20,8 +20,9 @@ from torch.distributions import biject_to
 from ...arrays import Array
 from ..torch_state import as_found
 from .sites import Sites
-from .sites_pyro import at_once, read
+from .sites_pyro import LIBRARY, at_once, read
 from .target import TRIES, Target
+from .within_pyro import Within, bounded
 
 
 def make(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyroTarget:
@@ -202,13 +203,15 @@ class PyroTarget(Target):
 
 class _Placed(Messenger):
     """Gives latent sites their values from the unconstrained scale, and adds up
-    log |d theta / d z|."""
+    log |d theta / d z|; observed values outside of a support have density 0."""
 
     def __init__(self, parts: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.parts, self.log_det = parts, torch.zeros(())
 
     def _pyro_sample(self, msg: Any) -> None:
+        if msg["is_observed"] and not LIBRARY.is_factor(msg["fn"]) and bounded(msg["fn"]):
+            msg["fn"] = Within(msg["fn"])
         if msg["name"] not in self.parts or msg["is_observed"]:
             return
         z, to = self.parts[msg["name"]], biject_to(msg["fn"].support)
