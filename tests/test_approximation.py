@@ -150,7 +150,7 @@ def test_weights_are_judged_alike_however_draws_are_used() -> None:
     assert few[0].status == "warn"
     rounded = of_log_weights(1e-13 * rng.normal(size=100), "q", "")
     assert rounded[0].status == "ok"
-    even = of_weights(replace(smooth(log_w), khat=0.9, ess=990.0), "q", "")
+    even = of_weights(replace(smooth(log_w), khat=1.8, ess=990.0), "q", "")
     assert even[0].status == "ok"
     none = of_log_weights(np.full(100, -np.inf), "q", "")
     assert none[0].status == "failed"

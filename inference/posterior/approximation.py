@@ -37,7 +37,7 @@ from .sites import elements
 
 _MAX_KHAT = 0.7  # of a row's few draws, whose k-hat is unsure by some 0.1
 _LOST = 1.0  # k-hat above which weighted draws have no mean
-_EVEN = 0.95  # of the draws count where weights are all but equal
+_EVEN = 0.98  # of the draws count where weights are all but equal
 _MEAN_OFF, _SD_OFF = 0.1, 0.1  # standard deviations, and log ratio, that draws may be off
 _SURE = 3.0  # standard errors beyond that
 _MEAN_WRONG, _SD_WRONG = 0.5, math.log(1.5)  # however few draws of a heavy tail it stems from
@@ -105,8 +105,7 @@ def of_weights(
         each: nearly independent draws that a weight stands for.
     """
     count, worth = len(weights.weights), f"are worth {weights.ess:.0f} when weighted"
-    even = weights.ess >= _EVEN * count and weights.khat < _LOST
-    if not (weights.khat <= weights.good or even):
+    if not (weights.khat <= weights.good or weights.ess >= _EVEN * count):
         khat, good = _unlike(weights.khat, weights.good)
         what = f"{name} misses the posterior (Pareto k-hat {khat}, above {good}; {count} draws "
         lost = resampled and not weights.khat <= _LOST
