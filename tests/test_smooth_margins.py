@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from ppgen.data import Codec, Encoded, as_dataset
+from ppgen.models.nets.margin_knots import between_quantiles
 from ppgen.models.nets.smooth_margins import SmoothMargin, SmoothMargins
 from ppgen.models.nets.tables import TableMap
 
@@ -105,6 +106,15 @@ def test_values_that_recur_within_a_unit_alone_do_not_recur() -> None:
     likely = [np.median(made.log_density(apart)) for made in each]
     assert likely[0] > -2.5
     assert likely[1] < -3.5
+
+
+def test_the_largest_row_is_as_likely_as_one_just_below_it() -> None:
+    capped = np.minimum(np.random.default_rng(0).normal(size=400), 1.0)
+    ends = SmoothMargin._of(capped, np.ones(400), *between_quantiles(capped, np.ones(400)))
+    for end, inward in ((capped.max(), -np.inf), (capped.min(), np.inf)):
+        at, beside = ends.log_density(np.array([end, np.nextafter(end, inward)]))
+        assert at == pytest.approx(beside)
+    assert np.isnan(ends.numbers(np.array([np.nan, 0.0]))).tolist() == [True, False]
 
 
 def test_mass_of_zeros_does_not_go_far() -> None:

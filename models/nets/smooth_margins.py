@@ -109,7 +109,7 @@ class SmoothMargin:
         """(n,) log F'(x) of numbers, NaN where they are."""
         steps = np.diff(self.p) / np.diff(self.x)
         at = np.searchsorted(self.x, x, side="right") - 1
-        inside = (at >= 0) & (at < len(steps))
+        inside = (x >= self.x[0]) & (x <= self.x[-1])
         step = np.where(inside, steps[np.clip(at, 0, len(steps) - 1)], 0.0)
         log_s = log_logistic(x, self.centre, self.spread)
         with np.errstate(divide="ignore"):
@@ -122,7 +122,7 @@ class SmoothMargin:
         return np.asarray(log_slope + np.log(2 * np.pi) / 2)
 
     def numbers(self, scores: Floats) -> Floats:
-        """(n,) numbers of scores."""
+        """(n,) numbers of scores, NaN where they are."""
         p, rest, b = ndtr(scores), ndtr(-scores), self.unseen
         ends = (1 - b) * self.p + b * expit((self.x - self.centre) / self.spread)
         at = np.clip(np.searchsorted(ends, p) - 1, 0, len(ends) - 2)
@@ -137,7 +137,8 @@ class SmoothMargin:
         # Beyond the knots there is S alone.
         before, after = (logit(np.clip(q / b, 0.0, 1.0)) for q in (p, rest))
         x = np.where(p > ends[-1], self.centre - self.spread * after, (low + high) / 2)
-        return np.asarray(np.where(p < ends[0], self.centre + self.spread * before, x))
+        x = np.where(p < ends[0], self.centre + self.spread * before, x)
+        return np.asarray(np.where(np.isnan(scores), np.nan, x))
 
 
 @dataclass(frozen=True, eq=False)
